@@ -1,0 +1,124 @@
+//! Node's command line: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may follow code.
+//! After the manual, "Command-line API", and `OptionsParser::Parse` in `src/node_options-inl.h`.
+
+use super::grammar::{AfterCode, Form, Grammar};
+
+pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::OptionsLastCodeIsEntry };
+
+/// Options whose value is the next word where it is not joined by `=`: those of type integer, string, list
+/// and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24, and their aliases. V8's options
+/// take a value only behind `=`; so do, for all versions, the few options that differ between these.
+const WITH_VALUE: &[&str] = &[
+    "--allow-fs-read",
+    "--allow-fs-write",
+    "--build-snapshot-config",
+    "--conditions",
+    "--cpu-prof-dir",
+    "--cpu-prof-interval",
+    "--cpu-prof-name",
+    "--debug-port",
+    "--diagnostic-dir",
+    "--disable-proto",
+    "--disable-warning",
+    "--dns-result-order",
+    "--env-file",
+    "--env-file-if-exists",
+    "--experimental-default-type",
+    "--experimental-loader",
+    "--experimental-package-map",
+    "--experimental-policy",
+    "--experimental-sea-config",
+    "--experimental-test-isolation",
+    "--experimental-test-tag-filter",
+    "--heap-prof-dir",
+    "--heap-prof-interval",
+    "--heap-prof-name",
+    "--heapsnapshot-near-heap-limit",
+    "--heapsnapshot-signal",
+    "--icu-data-dir",
+    "--import",
+    "--input-type",
+    "--inspect-port",
+    "--inspect-publish-uid",
+    "--loader",
+    "--localstorage-file",
+    "--max-http-header-size",
+    "--max-old-space-size-percentage",
+    "--network-family-autoselection-attempt-timeout",
+    "--openssl-config",
+    "--policy-integrity",
+    "--redirect-warnings",
+    "--report-dir",
+    "--report-directory",
+    "--report-filename",
+    "--report-signal",
+    "--require",
+    "--secure-heap",
+    "--secure-heap-min",
+    "--security-revert",
+    "--security-reverts",
+    "--snapshot-blob",
+    "--test-concurrency",
+    "--test-coverage-branches",
+    "--test-coverage-exclude",
+    "--test-coverage-functions",
+    "--test-coverage-include",
+    "--test-coverage-lines",
+    "--test-global-setup",
+    "--test-isolation",
+    "--test-name-pattern",
+    "--test-random-seed",
+    "--test-reporter",
+    "--test-reporter-destination",
+    "--test-rerun-failures",
+    "--test-shard",
+    "--test-skip-pattern",
+    "--test-timeout",
+    "--title",
+    "--tls-cipher-list",
+    "--tls-keylog",
+    "--trace-event-categories",
+    "--trace-event-file-pattern",
+    "--trace-require-module",
+    "--unhandled-rejections",
+    "--use-largepages",
+    "--v8-pool-size",
+    "--watch-kill-signal",
+    "--watch-path",
+    "-C",
+    "-r",
+];
+
+/// A value never begins with `-`. `--print` takes code only where a word that is not empty follows it, and
+/// then even behind `=`, whose text it drops. `--prof-process` ends the options. `--run` names a task of
+/// `package.json`, which stands for code here.
+fn form(word: &[u8], next: Option<&[u8]>) -> Form {
+    if word.len() < 2 || word[0] != b'-' {
+        return Form::Plain;
+    }
+    if word == b"--" {
+        return Form::EndOfOptions;
+    }
+    let equals = if word.starts_with(b"--") { word.iter().position(|&byte| byte == b'=') } else { None };
+    let name = &word[..equals.unwrap_or(word.len())];
+    let value_follows = next.is_some_and(|next| !next.starts_with(b"-"));
+    if is(name, "--print") || is(name, "-p") {
+        let code_follows = value_follows && next != Some(b"");
+        return if code_follows { Form::Introduction } else { Form::Option };
+    }
+    let code = is(name, "--eval") || is(name, "--run");
+    match equals {
+        Some(equals) if code => Form::Joined(equals + 1),
+        Some(_) => Form::Option,
+        None if code || is(name, "-e") || is(name, "-pe") => Form::Introduction,
+        None if is(name, "--prof-process") => Form::EndOfOptions,
+        None if value_follows && WITH_VALUE.iter().any(|option| is(name, option)) => Form::TakesValue,
+        None => Form::Option,
+    }
+}
+
+/// Node reads `_` in the name of an option as `-`.
+fn is(name: &[u8], option: &str) -> bool {
+    let dashed = |(&byte, &wanted): (&u8, &u8)| byte == wanted || (byte == b'_' && wanted == b'-');
+    name.len() == option.len() && name[..2] == option.as_bytes()[..2] && name.iter().zip(option.as_bytes()).all(dashed)
+}

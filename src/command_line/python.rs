@@ -1,0 +1,28 @@
+//! CPython's command line: `python [option]... [-c CODE | -m MODULE | SCRIPT | -] [argument]...`.
+//! After the manual, "Using Python: Command line and environment", and `Python/getopt.c` of 3.8 to 3.14.
+
+use super::grammar::{AfterCode, Form, Grammar};
+
+pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::Arguments };
+
+/// Short options stand in clusters; `c`, `m`, `W` and `X` take the rest of their word, or else the next one.
+/// A `-` inside of a cluster begins a long option, of which one takes a value, always the next word.
+fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
+    if word.len() < 2 || word[0] != b'-' {
+        return Form::Plain;
+    }
+    for (at, letter) in word.iter().enumerate().skip(1) {
+        let rest = &word[at + 1..];
+        match letter {
+            b'c' | b'm' if rest.is_empty() => return Form::Introduction,
+            b'c' | b'm' => return Form::Joined(at + 1),
+            b'W' | b'X' if rest.is_empty() => return Form::TakesValue,
+            b'W' | b'X' => return Form::Option,
+            b'-' if rest.is_empty() => return Form::EndOfOptions,
+            b'-' if rest == b"check-hash-based-pycs" => return Form::TakesValue,
+            b'-' => return Form::Option,
+            _ => {}
+        }
+    }
+    Form::Option
+}

@@ -1,0 +1,143 @@
+//! Conditions (`when`): decided once, against the environment and the command line that Lambda handed over.
+//! The file system is asked only for `file`, through `Facts`.
+
+use crate::environ::Environ;
+use crate::glob::{Case, Glob};
+use crate::text::Text;
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// All that is given must hold; nothing given holds always.
+#[derive(Debug, Default)]
+pub struct When<'a> {
+    pub runtime: Option<Vec<Text<'a>>>,
+    pub initialization: Option<Vec<Text<'a>>>,
+    pub architecture: Option<Vec<&'static str>>,
+    /// Every one must exist.
+    pub file: Vec<Text<'a>>,
+    pub env: Vec<(Cow<'a, str>, EnvTest<'a>)>,
+    pub not: Option<Box<When<'a>>>,
+    pub any: Option<Vec<When<'a>>>,
+}
+
+#[derive(Debug)]
+pub enum EnvTest<'a> {
+    NonEmpty,
+    UnsetOrEmpty,
+    /// One of the globs matches; none matches an unset variable.
+    Matches(Vec<Text<'a>>, Case),
+}
+
+/// What conditions are decided against.
+pub struct Facts<'e> {
+    pub environ: &'e Environ<'e>,
+    pub runtime: &'e RuntimeName,
+    /// Whether a file exists that a glob names.
+    pub exists: &'e dyn Fn(&Glob) -> bool,
+}
+
+/// A family of Lambda runtimes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    Python,
+    Node,
+    Java,
+    Ruby,
+    Dotnet,
+    /// OS-only runtimes, and programs that are no interpreter known here.
+    Provided,
+}
+
+impl Runtime {
+    pub const ALL: [Runtime; 6] =
+        [Runtime::Python, Runtime::Node, Runtime::Java, Runtime::Ruby, Runtime::Dotnet, Runtime::Provided];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Runtime::Python => "python",
+            Runtime::Node => "node",
+            Runtime::Java => "java",
+            Runtime::Ruby => "ruby",
+            Runtime::Dotnet => "dotnet",
+            Runtime::Provided => "provided",
+        }
+    }
+
+    pub fn of_family(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|runtime| runtime.name() == name)
+    }
+
+    /// The family of an identifier such as `nodejs22.x`, or of an interpreter such as `python3.12`.
+    fn of_identifier(identifier: &[u8]) -> Self {
+        let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
+        Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
+    }
+}
+
+/// Lambda's identifier of the runtime, and the family that it belongs to.
+#[derive(Debug, Clone)]
+pub struct RuntimeName {
+    pub family: Runtime,
+    pub identifier: String,
+}
+
+impl RuntimeName {
+    /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name.
+    pub fn of(environ: &Environ, program: &OsStr) -> Self {
+        let declared =
+            environ.value("AWS_EXECUTION_ENV").and_then(|value| value.as_bytes().strip_prefix(b"AWS_Lambda_"));
+        let identifier = declared.unwrap_or_else(|| base_name(program).as_bytes());
+        Self {
+            family: Runtime::of_identifier(identifier),
+            identifier: String::from_utf8_lossy(identifier).into_owned(),
+        }
+    }
+}
+
+/// What follows the last `/`.
+pub fn base_name(program: &OsStr) -> &OsStr {
+    OsStr::from_bytes(program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default())
+}
+
+/// This machine in Lambda's words.
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
+impl When<'_> {
+    pub fn holds(&self, facts: &Facts) -> bool {
+        let environ = facts.environ;
+        let equals = |text: &Text, value: &OsStr| text.expand(environ) == value;
+        self.runtime.as_ref().is_none_or(|globs| globs.iter().any(|glob| facts.runtime.is(glob, environ)))
+            && self.initialization.as_ref().is_none_or(|texts| {
+                let value = environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+                value.is_some_and(|value| texts.iter().any(|text| equals(text, value)))
+            })
+            && self.architecture.as_ref().is_none_or(|names| names.contains(&ARCHITECTURE))
+            && self.env.iter().all(|(name, test)| test.holds(name, environ))
+            && self.not.as_ref().is_none_or(|when| !when.holds(facts))
+            && self.any.as_ref().is_none_or(|list| list.iter().any(|when| when.holds(facts)))
+            && self.file.iter().all(|text| (facts.exists)(&Glob::new(text, environ)))
+    }
+}
+
+impl RuntimeName {
+    fn is(&self, wanted: &Text, environ: &Environ) -> bool {
+        let family = wanted.expand(environ).to_str().and_then(Runtime::of_family);
+        family.map_or_else(
+            || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Respected),
+            |family| family == self.family,
+        )
+    }
+}
+
+impl EnvTest<'_> {
+    fn holds(&self, name: &str, environ: &Environ) -> bool {
+        match self {
+            EnvTest::NonEmpty => environ.non_empty(name).is_some(),
+            EnvTest::UnsetOrEmpty => environ.non_empty(name).is_none(),
+            EnvTest::Matches(globs, case) => environ.value(name).is_some_and(|value| {
+                globs.iter().any(|glob| Glob::new(glob, environ).matches(value.as_bytes(), *case))
+            }),
+        }
+    }
+}

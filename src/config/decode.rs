@@ -1,0 +1,520 @@
+//! From JSON to rules. Goes on after a mistake, so that all of them are found; a rule that came with problems
+//! is not to be used. Knows every key; decides nothing about what applies.
+
+use super::{Command, EnvEdit, Export, Hook, OnFailure, Phase, Place, Rule, Source, WordEdits};
+use crate::condition::{EnvTest, Runtime, When};
+use crate::environ::Edit;
+use crate::glob::{Case, Glob};
+use crate::json::{Kind, Node, Problem};
+use crate::text::Text;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// How deep rules and conditions may nest.
+const MOST_NESTED: usize = 32;
+
+/// Allowed in every object whose keys are ours.
+const ANNOTATIONS: [&str; 2] = ["$schema", "description"];
+
+pub fn rule(index: usize, source: &Source) -> (Rule<'_>, Vec<Problem>) {
+    let mut decoder = Decoder { index, text: &source.text, problems: Vec::new(), depth: 0 };
+    let rule = match Node::document(&source.text) {
+        Ok(node) => decoder.rule(node),
+        Err(problem) => {
+            decoder.problems.push(problem);
+            Rule::empty(Place { source: index, offset: 0 })
+        }
+    };
+    decoder.problems.sort_by_key(|problem| problem.offset);
+    (rule, decoder.problems)
+}
+
+struct Decoder<'a> {
+    index: usize,
+    text: &'a str,
+    problems: Vec<Problem>,
+    depth: usize,
+}
+
+/// An object with keys of ours: what was decoded from, and the values by key.
+type Members<'a> = Vec<(Cow<'a, str>, Node<'a>, Node<'a>)>;
+
+impl<'a> Decoder<'a> {
+    fn rule(&mut self, node: Node<'a>) -> Rule<'a> {
+        const KEYS: [&str; 10] =
+            ["when", "env", "options", "arguments", "program", "prefix", "entry", "wrappers", "hooks", "rules"];
+        let mut rule = Rule::empty(self.place(node));
+        for (key, _, value) in self.object(node, &KEYS) {
+            match &*key {
+                "when" => rule.when = self.nested(value, Self::when).unwrap_or_default(),
+                "env" => rule.env = self.env(value),
+                "options" => {
+                    rule.options = self.word_edits(value, &["remove", "replace", "values", "prepend", "append"])
+                }
+                "arguments" => rule.arguments = self.word_edits(value, &["remove", "replace", "prepend", "append"]),
+                "program" => rule.program = self.filled_text(value),
+                "prefix" => rule.prefix = self.texts(value),
+                "entry" => rule.entry = self.filled_text(value),
+                "wrappers" => self.wrappers(value),
+                "hooks" => rule.hooks = self.hooks(value),
+                "rules" => {
+                    rule.rules = self.list(value).into_iter().filter_map(|node| self.nested(node, Self::rule)).collect()
+                }
+                _ => unreachable!("object() passes the keys that it was given"),
+            }
+        }
+        rule
+    }
+
+    fn env(&mut self, node: Node<'a>) -> Vec<EnvEdit<'a>> {
+        let members = self.map(node);
+        members
+            .into_iter()
+            .filter_map(|(name, key, value)| {
+                if name.is_empty() || name.contains('=') {
+                    self.problem(
+                        key,
+                        format!(
+                            "\"{name}\" cannot be the name of a variable: it {}",
+                            if name.is_empty() { "is empty" } else { "holds \"=\"" }
+                        ),
+                    );
+                }
+                Some(EnvEdit { name, edit: self.edit(value)?, place: self.place(key) })
+            })
+            .collect()
+    }
+
+    fn edit(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
+        match node.kind() {
+            Kind::Text => self.text(node).map(Edit::Set),
+            Kind::Null => Some(Edit::Unset),
+            Kind::Object => self.edit_object(node),
+            other => {
+                self.problem(
+                    node,
+                    format!(
+                        "expected a text, null, or an object with \"default\", \"prepend\" or \"append\", found {}",
+                        other.described()
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    fn edit_object(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
+        let mut separator = None;
+        let mut edits = Vec::new();
+        for (key, at, value) in self.object(node, &["default", "prepend", "append", "separator"]) {
+            let text = self.text(value);
+            match &*key {
+                "separator" => separator = Some((at, text)),
+                _ => edits.push((key, at, text)),
+            }
+        }
+        if let Some((_, at, _)) = edits.get(1) {
+            self.problem(
+                *at,
+                format!("\"{}\" and \"{}\" cannot stand in one edit; write one of them", edits[0].0, edits[1].0),
+            );
+        }
+        let Some((key, at, text)) = edits.into_iter().next() else {
+            self.problem(node, "the edit says nothing; it takes one of \"default\", \"prepend\" and \"append\"".into());
+            return None;
+        };
+        match (&*key, separator) {
+            ("default", None) => text.map(Edit::Default),
+            ("default", Some((at, _))) => {
+                self.problem(at, "\"separator\" goes with \"prepend\" or \"append\" only".into());
+                None
+            }
+            (_, None) => {
+                self.problem(at, format!("\"{key}\" needs a \"separator\" beside it, which may be \"\""));
+                None
+            }
+            ("prepend", Some((_, separator))) => Some(Edit::Prepend { text: text?, separator: separator? }),
+            (_, Some((_, separator))) => Some(Edit::Append { text: text?, separator: separator? }),
+        }
+    }
+
+    fn word_edits(&mut self, node: Node<'a>, keys: &[&str]) -> WordEdits<'a> {
+        let mut edits = WordEdits::default();
+        for (key, _, value) in self.object(node, keys) {
+            match &*key {
+                "remove" => edits.remove = self.list(value).into_iter().filter_map(|node| self.glob(node)).collect(),
+                "replace" => {
+                    edits.replace = self
+                        .map(value)
+                        .into_iter()
+                        .filter_map(|(from, at, to)| Some((self.checked(at, from)?, self.text(to)?)))
+                        .collect();
+                }
+                "values" => {
+                    edits.values = self
+                        .map(value)
+                        .into_iter()
+                        .filter_map(|(name, _, edit)| Some((name, self.edit(edit)?)))
+                        .collect();
+                }
+                "prepend" => edits.prepend = self.texts(value),
+                _ => edits.append = self.texts(value),
+            }
+        }
+        edits
+    }
+
+    fn wrappers(&mut self, node: Node<'a>) {
+        if !self.list(node).is_empty() {
+            self.problem(node, "this version of foreword runs no other wrappers yet; remove \"wrappers\"".into());
+        }
+    }
+
+    fn hooks(&mut self, node: Node<'a>) -> Vec<Hook<'a>> {
+        let mut hooks = Vec::new();
+        for (key, _, value) in self.object(node, &Phase::ALL.map(Phase::name)) {
+            let phase =
+                Phase::ALL.into_iter().find(|phase| phase.name() == key).expect("object() passes these keys only");
+            let list = self.list(value);
+            hooks.extend(list.into_iter().filter_map(|node| self.hook(node, phase)));
+        }
+        hooks
+    }
+
+    fn hook(&mut self, node: Node<'a>, phase: Phase) -> Option<Hook<'a>> {
+        const KEYS: [&str; 8] = ["name", "command", "env", "cwd", "timeout_ms", "on_failure", "when", "export"];
+        let (mut name, mut command) = (None, None);
+        let mut hook = Hook {
+            phase,
+            name: Cow::Borrowed(""),
+            command: Command::Words(Vec::new()),
+            env: Vec::new(),
+            cwd: None,
+            timeout: None,
+            on_failure: OnFailure::Fail,
+            when: When::default(),
+            export: None,
+        };
+        let before = self.problems.len();
+        for (key, at, value) in self.object(node, &KEYS) {
+            match &*key {
+                "name" => name = self.filled(value),
+                "command" => command = self.command(value),
+                "env" => hook.env = self.env(value),
+                "cwd" => hook.cwd = self.filled_text(value),
+                "timeout_ms" => hook.timeout = self.milliseconds(value),
+                "on_failure" => {
+                    hook.on_failure = self
+                        .one_of(value, &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)])
+                        .unwrap_or_default()
+                }
+                "when" => hook.when = self.nested(value, Self::when).unwrap_or_default(),
+                _ if phase == Phase::Initialize => {
+                    hook.export = self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
+                }
+                _ => self.problem(
+                    at,
+                    format!(
+                        "a hook in {} cannot export: the runtime runs already; \"export\" goes with \"initialize\"",
+                        phase.name()
+                    ),
+                ),
+            }
+        }
+        if self.problems.len() == before {
+            let missing =
+                [("name", name.is_none()), ("command", command.is_none())].into_iter().find(|(_, missing)| *missing);
+            if let Some((key, _)) = missing {
+                self.problem(node, format!("the hook has no \"{key}\""));
+            }
+        }
+        Some(Hook { name: name?, command: command?, ..hook })
+    }
+
+    fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
+        match node.kind() {
+            Kind::Text => self.filled(node).map(Command::Shell),
+            Kind::List => {
+                let words = self.texts(node);
+                let first = node.items().into_iter().next();
+                match (first, words.first()) {
+                    (None, _) => self.problem(node, "the command is empty; its first text is the program".into()),
+                    (Some(first), Some(word)) if word.written().is_empty() => {
+                        self.problem(first, "the command's program is an empty text".into())
+                    }
+                    _ => return Some(Command::Words(words)),
+                }
+                None
+            }
+            other => {
+                self.problem(
+                    node,
+                    format!("expected a list of texts, or a text for /bin/sh, found {}", other.described()),
+                );
+                None
+            }
+        }
+    }
+
+    fn milliseconds(&mut self, node: Node<'a>) -> Option<Duration> {
+        match (node.kind(), node.written().parse::<u32>()) {
+            (Kind::Number, Ok(1..)) => node.written().parse().ok().map(Duration::from_millis),
+            (Kind::Number, _) => {
+                self.problem(
+                    node,
+                    format!("\"timeout_ms\" is {}; it takes whole milliseconds from 1 to {}", node.written(), u32::MAX),
+                );
+                None
+            }
+            _ => self.wrong(node, "a number of milliseconds"),
+        }
+    }
+
+    fn when(&mut self, node: Node<'a>) -> When<'a> {
+        const KEYS: [&str; 7] = ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
+        let mut when = When::default();
+        for (key, _, value) in self.object(node, &KEYS) {
+            match &*key {
+                "runtime" => when.runtime = Some(self.one_or_more(value, Self::runtime)),
+                "initialization" => when.initialization = Some(self.one_or_more(value, Self::text)),
+                "architecture" => {
+                    when.architecture = Some(self.one_or_more(value, |decoder, node| {
+                        decoder.one_of(node, &[("x86_64", "x86_64"), ("arm64", "arm64")])
+                    }));
+                }
+                "file" => when.file = self.one_or_more(value, Self::filled_glob),
+                "env" => {
+                    when.env = self
+                        .map(value)
+                        .into_iter()
+                        .filter_map(|(name, _, test)| Some((name, self.env_test(test)?)))
+                        .collect();
+                }
+                "not" => when.not = self.nested(value, Self::when).map(Box::new),
+                _ => {
+                    when.any = Some(
+                        self.filled_list(value).into_iter().filter_map(|node| self.nested(node, Self::when)).collect(),
+                    )
+                }
+            }
+        }
+        when
+    }
+
+    fn runtime(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        let glob = self.filled_glob(node)?;
+        let written = glob.written();
+        if Runtime::of_family(written).is_none()
+            && !written.contains(|c: char| c.is_ascii_digit() || "*?[$".contains(c))
+        {
+            let families = Runtime::ALL.map(Runtime::name);
+            let hint = near(written, &families).map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+            self.problem(
+                node,
+                format!(
+                    "\"{written}\" is no runtime{hint} (one of {}, or a glob such as \"python3.*\")",
+                    families.join(", ")
+                ),
+            );
+        }
+        Some(glob)
+    }
+
+    fn env_test(&mut self, node: Node<'a>) -> Option<EnvTest<'a>> {
+        match node.kind() {
+            Kind::Boolean if node.written() == "true" => Some(EnvTest::NonEmpty),
+            Kind::Boolean => Some(EnvTest::UnsetOrEmpty),
+            Kind::Text | Kind::List => Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected)),
+            Kind::Object => {
+                let (mut globs, mut case) = (None, Case::Respected);
+                for (key, _, value) in self.object(node, &["matches", "ignore_case"]) {
+                    match (&*key, value.kind()) {
+                        ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
+                        (_, Kind::Boolean) if value.written() == "true" => case = Case::Ignored,
+                        (_, Kind::Boolean) => case = Case::Respected,
+                        _ => self.wrong(value, "true or false").unwrap_or_default(),
+                    }
+                }
+                if globs.is_none() {
+                    self.problem(node, "the test has no \"matches\"".into());
+                }
+                Some(EnvTest::Matches(globs?, case))
+            }
+            _ => self.wrong(node, "true, false, a glob, a list of globs or an object with \"matches\""),
+        }
+    }
+
+    /// A value, or a list of one or more of them.
+    fn one_or_more<T>(&mut self, node: Node<'a>, decode: impl Fn(&mut Self, Node<'a>) -> Option<T>) -> Vec<T> {
+        match node.kind() {
+            Kind::List => self.filled_list(node).into_iter().filter_map(|node| decode(self, node)).collect(),
+            _ => decode(self, node).into_iter().collect(),
+        }
+    }
+
+    /// Decodes what may hold more of its own kind, up to a depth.
+    fn nested<T>(&mut self, node: Node<'a>, decode: impl Fn(&mut Self, Node<'a>) -> T) -> Option<T> {
+        if self.depth == MOST_NESTED {
+            self.problem(node, format!("this is nested more than {MOST_NESTED} deep"));
+            return None;
+        }
+        self.depth += 1;
+        let value = decode(self, node);
+        self.depth -= 1;
+        Some(value)
+    }
+
+    fn one_of<T: Copy>(&mut self, node: Node<'a>, choices: &[(&str, T)]) -> Option<T> {
+        let word = self.string(node)?;
+        let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+            self.problem(node, format!("\"{word}\" is not one of {}", names.join(", ")));
+        }
+        found
+    }
+
+    fn texts(&mut self, node: Node<'a>) -> Vec<Text<'a>> {
+        self.list(node).into_iter().filter_map(|node| self.text(node)).collect()
+    }
+
+    fn text(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        let text = self.string(node)?;
+        self.checked(node, text)
+    }
+
+    fn filled_text(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        let text = self.filled(node)?;
+        self.checked(node, text)
+    }
+
+    fn checked(&mut self, node: Node<'a>, text: Cow<'a, str>) -> Option<Text<'a>> {
+        Text::new(text).map_err(|message| self.problem(node, message)).ok()
+    }
+
+    fn glob(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        let text = self.text(node)?;
+        Glob::check(text.written()).map_err(|message| self.problem(node, message)).ok()?;
+        Some(text)
+    }
+
+    fn filled_glob(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        self.filled(node)?;
+        self.glob(node)
+    }
+
+    fn filled(&mut self, node: Node<'a>) -> Option<Cow<'a, str>> {
+        let text = self.string(node)?;
+        if text.is_empty() {
+            self.problem(node, "this text must not be empty".into());
+            return None;
+        }
+        Some(text)
+    }
+
+    fn string(&mut self, node: Node<'a>) -> Option<Cow<'a, str>> {
+        if node.kind() != Kind::Text {
+            return self.wrong(node, "a text");
+        }
+        match node.text() {
+            Ok(text) if !text.contains('\0') => return Some(text),
+            Ok(_) => self.problem(node, "this text holds a NUL character, which no argument or variable can".into()),
+            Err(message) => self.problem(node, message),
+        }
+        None
+    }
+
+    fn filled_list(&mut self, node: Node<'a>) -> Vec<Node<'a>> {
+        let items = self.list(node);
+        if node.kind() == Kind::List && items.is_empty() {
+            self.problem(node, "an empty list matches nothing; remove the key or name something".into());
+        }
+        items
+    }
+
+    fn list(&mut self, node: Node<'a>) -> Vec<Node<'a>> {
+        match node.kind() {
+            Kind::List => node.items(),
+            _ => self.wrong(node, "a list").unwrap_or_default(),
+        }
+    }
+
+    /// An object whose keys are data: key, where it stands, value.
+    fn map(&mut self, node: Node<'a>) -> Members<'a> {
+        if node.kind() != Kind::Object {
+            return self.wrong(node, "an object").unwrap_or_default();
+        }
+        let mut members: Members<'a> = Vec::new();
+        for (at, value) in node.members() {
+            let Some(key) = self.string(at) else { continue };
+            if members.iter().any(|(other, ..)| *other == key) {
+                self.problem(at, format!("the key \"{key}\" is given twice"));
+            }
+            members.push((key, at, value));
+        }
+        members
+    }
+
+    /// An object whose keys are ours.
+    fn object(&mut self, node: Node<'a>, keys: &[&str]) -> Members<'a> {
+        let mut members = self.map(node);
+        members.retain(|(key, at, value)| {
+            let known = keys.contains(&&**key);
+            if ANNOTATIONS.contains(&&**key) {
+                self.string(*value);
+            } else if !known {
+                let hint = match near(key, keys) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => format!("here go {}", keys.join(", ")),
+                };
+                self.problem(*at, format!("unknown key \"{key}\"; {hint}"));
+            }
+            known
+        });
+        members
+    }
+
+    fn wrong<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
+        self.problem(node, format!("expected {expected}, found {}", node.kind().described()));
+        None
+    }
+
+    fn problem(&mut self, node: Node<'a>, message: String) {
+        self.problems.push(Problem { offset: node.offset_in(self.text), message });
+    }
+
+    fn place(&self, node: Node<'a>) -> Place {
+        Place { source: self.index, offset: node.offset_in(self.text) }
+    }
+}
+
+/// The known word that a user probably meant.
+fn near<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let plain = |word: &str| word.to_lowercase().replace(['_', '-', ' '], "");
+    let written = plain(word);
+    let distance = |known: &str| {
+        let known = plain(known);
+        match written.len() > 2 && (known.starts_with(&written) || written.starts_with(&known)) {
+            true => 0,
+            false => edit_distance(&written, &known),
+        }
+    };
+    let best = known.iter().map(|known| (distance(known), *known)).min_by_key(|(distance, _)| *distance)?;
+    (best.0 <= written.len().max(best.1.len()) / 3).then_some(best.1)
+}
+
+/// How many characters have to be put in, taken out or changed (Levenshtein).
+fn edit_distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, left) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, right) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(left != *right);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}

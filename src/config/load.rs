@@ -1,0 +1,119 @@
+//! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code, `FOREWORD_CONFIG`.
+//! Reads files, understands nothing of what they say.
+
+use crate::environ::Environ;
+use crate::json::Problem;
+use crate::report::Failure;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What inline JSON is called in messages.
+const INLINE: &str = "FOREWORD_CONFIG";
+
+/// Where the function's code lies when nothing says otherwise (AWS's documentation of `LAMBDA_TASK_ROOT`).
+const TASK_ROOT: &str = "/var/task";
+
+/// One configuration file, or the JSON in `FOREWORD_CONFIG`.
+pub struct Source {
+    /// Its path, for messages.
+    pub name: String,
+    pub text: String,
+}
+
+impl Source {
+    /// `FILE:LINE:COLUMN` of a byte of the text; lines and columns count from one, columns in characters.
+    pub fn place(&self, offset: usize) -> String {
+        let before = &self.text[..self.text.floor_char_boundary(offset)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        format!("{}:{line}:{column}", self.name)
+    }
+
+    pub fn failure(&self, problem: &Problem) -> Failure {
+        Failure::configuration(format!("{}: {}", self.place(problem.offset), problem.message))
+    }
+}
+
+/// The folder that relative `when.file` globs and `foreword.json` are looked up in.
+pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
+    Path::new(environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new(TASK_ROOT)))
+}
+
+/// All sources that exist, in the order in which they apply; a file that two of them name comes once.
+pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
+    let mut sources = Sources::default();
+    let dropins = environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new("/opt/foreword.d"));
+    for path in json_files(Path::new(dropins))? {
+        sources.add(&path, Missing::Fails)?;
+    }
+    sources.add(&task_root(environ).join("foreword.json"), Missing::IsFine)?;
+    if let Some(named) = environ.non_empty("FOREWORD_CONFIG") {
+        match named.as_bytes().trim_ascii_start().starts_with(b"{") {
+            true => sources.list.push(source(INLINE.into(), named.as_bytes().to_vec())?),
+            false => sources.add(Path::new(named), Missing::Fails)?,
+        }
+    }
+    Ok(sources.list)
+}
+
+#[derive(Default)]
+struct Sources {
+    list: Vec<Source>,
+    /// Device and inode of the files read.
+    read: Vec<(u64, u64)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsFine,
+    Fails,
+}
+
+impl Sources {
+    fn add(&mut self, path: &Path, missing: Missing) -> Result<(), Failure> {
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::IsFine => return Ok(()),
+            opened => opened.map_err(|error| unreadable(path, &error))?,
+        };
+        let about = file.metadata().map_err(|error| unreadable(path, &error))?;
+        let identity = (about.dev(), about.ino());
+        if self.read.contains(&identity) {
+            return Ok(());
+        }
+        self.read.push(identity);
+        let mut text = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
+        file.read_to_end(&mut text).map_err(|error| unreadable(path, &error))?;
+        self.list.push(source(path.display().to_string(), text)?);
+        Ok(())
+    }
+}
+
+fn source(name: String, text: Vec<u8>) -> Result<Source, Failure> {
+    String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        Source { name, text }.failure(&Problem { offset: valid, message: "this is not UTF-8".into() })
+    })
+}
+
+/// What the shell's `*.json` would give in a folder, which need not exist.
+fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let listed = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
+    };
+    let entries = listed.map_err(|error| unreadable(folder, &error))?;
+    let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).collect();
+    names.retain(|name| name.as_bytes().ends_with(b".json") && !name.as_bytes().starts_with(b"."));
+    names.sort();
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::configuration(format!("unable to read {}: {}", path.display(), crate::process::cause(error)))
+}

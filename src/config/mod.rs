@@ -1,0 +1,169 @@
+//! What the user writes, as a value: rules with their conditions, edits and hooks. `load` finds the files,
+//! `json` reads them, `decode` turns them into the types below and finds every mistake.
+
+mod decode;
+mod load;
+
+pub use load::{Source, sources, task_root};
+
+use crate::condition::When;
+use crate::environ::{Edit, Environ};
+use crate::report::Failure;
+use crate::text::Text;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Where something stands: the source, by its index, and the byte in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub source: usize,
+    pub offset: usize,
+}
+
+impl Place {
+    pub fn within(self, sources: &[Source]) -> String {
+        sources[self.source].place(self.offset)
+    }
+}
+
+/// Edits and hooks under one condition; a file is one, and holds more of them in `rules`.
+#[derive(Debug)]
+pub struct Rule<'a> {
+    pub place: Place,
+    pub when: When<'a>,
+    pub env: Vec<EnvEdit<'a>>,
+    pub options: WordEdits<'a>,
+    pub arguments: WordEdits<'a>,
+    pub entry: Option<Text<'a>>,
+    pub program: Option<Text<'a>>,
+    pub prefix: Vec<Text<'a>>,
+    pub hooks: Vec<Hook<'a>>,
+    pub rules: Vec<Rule<'a>>,
+}
+
+impl Rule<'_> {
+    /// A rule that always applies and does nothing.
+    fn empty(place: Place) -> Self {
+        Self {
+            place,
+            when: When::default(),
+            env: Vec::new(),
+            options: WordEdits::default(),
+            arguments: WordEdits::default(),
+            entry: None,
+            program: None,
+            prefix: Vec::new(),
+            hooks: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// One change to an environment variable.
+#[derive(Debug)]
+pub struct EnvEdit<'a> {
+    pub name: Cow<'a, str>,
+    pub edit: Edit<'a>,
+    pub place: Place,
+}
+
+/// Changes to the options or to the arguments, in the order in which they are made.
+#[derive(Debug, Default)]
+pub struct WordEdits<'a> {
+    /// Globs.
+    pub remove: Vec<Text<'a>>,
+    pub replace: Vec<(Text<'a>, Text<'a>)>,
+    /// Options only: the option's name, and what happens to its value.
+    pub values: Vec<(Cow<'a, str>, Edit<'a>)>,
+    pub prepend: Vec<Text<'a>>,
+    pub append: Vec<Text<'a>>,
+}
+
+impl WordEdits<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty()
+            && self.replace.is_empty()
+            && self.values.is_empty()
+            && self.prepend.is_empty()
+            && self.append.is_empty()
+    }
+}
+
+/// A point in an environment's life at which commands run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Initialize,
+    BeforeSnapshot,
+    AfterRestore,
+    PreStop,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 4] = [Phase::Initialize, Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Initialize => "initialize",
+            Phase::BeforeSnapshot => "before_snapshot",
+            Phase::AfterRestore => "after_restore",
+            Phase::PreStop => "pre_stop",
+        }
+    }
+}
+
+/// A command that runs in a phase.
+#[derive(Debug)]
+pub struct Hook<'a> {
+    pub phase: Phase,
+    pub name: Cow<'a, str>,
+    pub command: Command<'a>,
+    pub env: Vec<EnvEdit<'a>>,
+    pub cwd: Option<Text<'a>>,
+    /// `None`: the default of the phase.
+    pub timeout: Option<Duration>,
+    pub on_failure: OnFailure,
+    pub when: When<'a>,
+    pub export: Option<Export>,
+}
+
+#[derive(Debug)]
+pub enum Command<'a> {
+    /// Executed as it is.
+    Words(Vec<Text<'a>>),
+    /// Given to `/bin/sh -c`, which expands what it holds.
+    Shell(Cow<'a, str>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    #[default]
+    Fail,
+    Continue,
+}
+
+/// How a hook writes the variables that it exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Export {
+    Json,
+    Dotenv,
+}
+
+/// The rules of all sources, one a source; the failure is the first mistake.
+pub fn rules(sources: &[Source]) -> Result<Vec<Rule<'_>>, Failure> {
+    sources
+        .iter()
+        .enumerate()
+        .map(|(index, source)| {
+            let (rule, problems) = decode::rule(index, source);
+            match problems.first() {
+                Some(problem) => Err(source.failure(problem)),
+                None => Ok(rule),
+            }
+        })
+        .collect()
+}
+
+/// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and `false`).
+pub fn disabled(environ: &Environ) -> bool {
+    environ.lossy("FOREWORD_DISABLED").is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+}

@@ -1,0 +1,138 @@
+//! Runs the hooks of a phase: in order, each within its limit, with its context on standard input; says how each
+//! one ended and turns what it exports into edits of the environment.
+
+use crate::config::{Command, Hook, OnFailure};
+use crate::environ::Environ;
+use crate::export;
+use crate::plan;
+use crate::process::{End, Request, Signal, Watch};
+use crate::report::{ErrorType, Failure, HookEnd, Stop, status};
+use serde_json::json;
+use std::ffi::{OsStr, OsString};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What an initialize hook may take unless it says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most bytes of standard output that a hook may export.
+const MOST_EXPORTED: usize = 1 << 20;
+
+/// What Lambda handed over, which hooks are told whatever edits made of it since.
+pub struct Received<'r> {
+    pub environ: &'r Environ<'r>,
+    /// Lambda's identifier of the runtime.
+    pub runtime: &'r str,
+}
+
+/// Runs the initialize hooks one after the other; what they export goes into `environ`.
+pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received) -> Result<(), Stop> {
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    let watch = Watch::start().map_err(|errno| {
+        let message = format!("unable to watch hooks: {}", errno.desc());
+        Stop::Failure(Failure { error_type: ErrorType::HookFailed, status: status::FAILED, message, hook: None })
+    })?;
+    for hook in hooks {
+        match run(hook, environ, received, &watch) {
+            Ok(()) => {}
+            Err(Stop::Failure(failure)) if hook.on_failure == OnFailure::Continue => {
+                if let Some(end) = &failure.hook {
+                    end.continued(&failure);
+                }
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    Ok(())
+}
+
+fn run(hook: &Hook, environ: &mut Environ, received: &Received, watch: &Watch) -> Result<(), Stop> {
+    let own = environment(hook, environ, received);
+    let limit = hook.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(&own));
+    let started = Instant::now();
+    let ended = watch.run(&Request {
+        words: &words(&hook.command, &own),
+        environ: &own,
+        cwd: cwd.as_deref(),
+        input: context(hook, limit, received).as_bytes(),
+        capture: hook.export.map(|_| MOST_EXPORTED),
+        deadline: started + limit,
+    });
+    let took = started.elapsed();
+    let end = |outcome| HookEnd { phase: hook.phase, name: hook.name.to_string(), outcome, took };
+    let failure = |error_type, status, hook: HookEnd, what| {
+        Stop::Failure(Failure { error_type, status, message: format!("{hook} {what}"), hook: Some(hook) })
+    };
+    let failed = |what: String| failure(ErrorType::HookFailed, status::FAILED, end("failure"), what);
+    let after = format!("after {} ms", took.as_millis());
+    let output = match ended {
+        Ok((End::Exited(0), output)) => output,
+        Ok((End::Exited(status), _)) => return Err(failed(format!("exited with status {status} {after}"))),
+        Ok((End::Killed(signal), _)) => {
+            let signal = signal.map_or("a real-time signal", Signal::as_str);
+            return Err(failed(format!("was killed by {signal} {after}")));
+        }
+        Ok((End::TooMuchOutput, _)) => {
+            return Err(failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
+        }
+        Ok((End::TimedOut, _)) => {
+            let what = format!("timed out {after}; its limit is {} ms (timeout_ms)", limit.as_millis());
+            return Err(failure(ErrorType::HookTimedOut, status::TIMED_OUT, end("timeout"), what));
+        }
+        Ok((End::Interrupted(signal), _)) => return Err(Stop::Signal(signal)),
+        Err(error) => return Err(failed(format!("could not be started: {}", error.message))),
+    };
+    if let Some(format) = hook.export {
+        let variables = export::variables(format, &output)
+            .map_err(|cause| failed(format!("exported something unreadable: {cause}")))?;
+        for (name, value) in variables {
+            tracing::debug!("hook {:?} exports {name}", hook.name);
+            environ.set_hidden(&name, &value);
+        }
+    }
+    end("success").succeeded();
+    Ok(())
+}
+
+/// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave.
+fn environment<'e>(hook: &Hook, environ: &Environ<'e>, received: &Received) -> Environ<'e> {
+    const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
+    let mut own = environ.clone();
+    match received.environ.value(ADDRESS) {
+        given if given == environ.value(ADDRESS) => {}
+        Some(given) => own.set(ADDRESS, given),
+        None => own.unset(ADDRESS),
+    }
+    plan::edit(&mut own, &hook.env);
+    own
+}
+
+fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
+    match command {
+        Command::Words(words) => words.iter().map(|word| word.expand(environ)).collect(),
+        Command::Shell(text) => vec!["/bin/sh".into(), "-c".into(), OsStr::new(&**text).to_owned()],
+    }
+}
+
+/// The JSON object that a hook finds on its standard input, as one line.
+fn context(hook: &Hook, limit: Duration, received: &Received) -> String {
+    let text = |name| received.environ.lossy(name);
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + limit;
+    json!({
+        "phase": hook.phase.name(),
+        "hook": hook.name,
+        "function": {
+            "name": text("AWS_LAMBDA_FUNCTION_NAME"),
+            "version": text("AWS_LAMBDA_FUNCTION_VERSION"),
+            "memory": text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok()),
+            "handler": text("_HANDLER"),
+        },
+        "runtime": received.runtime,
+        "initialization": text("AWS_LAMBDA_INITIALIZATION_TYPE"),
+        "deadline_ms": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+    })
+    .to_string()
+        + "\n"
+}

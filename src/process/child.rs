@@ -1,0 +1,276 @@
+//! Running one command in a process group of its own: it is started, watched, stopped at its deadline with
+//! all that it started, and leaves nothing of foreword's behind.
+
+use super::diagnosis::ExecError;
+use super::execute::attempt;
+use super::raw::Disposition;
+use crate::environ::Environ;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::{Pid, chdir, fchdir, pipe2};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a process group has between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How often a group whose leader is gone is looked at: no signal tells of the others' end.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A command and all that it needs.
+pub struct Request<'r> {
+    pub words: &'r [OsString],
+    pub environ: &'r Environ<'r>,
+    pub cwd: Option<&'r OsStr>,
+    pub input: &'r [u8],
+    /// Most bytes of standard output to take; `None` lets the command inherit it.
+    pub capture: Option<usize>,
+    pub deadline: Instant,
+}
+
+/// How a command came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Exited(i32),
+    /// `None`: by a real-time signal.
+    Killed(Option<Signal>),
+    /// The deadline passed; the group was stopped.
+    TimedOut,
+    /// It wrote more than was to be taken; the group was stopped.
+    TooMuchOutput,
+    /// foreword itself was told to end; the group was stopped.
+    Interrupted(Signal),
+}
+
+/// What a command wrote to standard output.
+pub type Captured = Vec<u8>;
+
+/// While it lives, signals that would end foreword, and the end of children, arrive here instead.
+/// Afterwards mask and disposition are what they were.
+pub struct Watch {
+    signals: SignalFd,
+    previous: SigSet,
+    _child: Disposition,
+}
+
+impl Watch {
+    pub fn start() -> nix::Result<Self> {
+        // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
+        let child = Disposition::default_for(Signal::SIGCHLD)?;
+        let previous = SigSet::thread_get_mask()?;
+        let mut watched = SigSet::from(Signal::SIGCHLD);
+        // What is blocked already was not meant to end foreword.
+        let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+        watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal)));
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
+        let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        Ok(Self { signals, previous, _child: child })
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run(&self, request: &Request) -> Result<(End, Captured), ExecError> {
+        let mut child = Child::spawn(request)?;
+        let mut stopped: Option<(End, Instant)> = None;
+        let status = loop {
+            let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
+            self.wait(child.output.as_ref(), wake).map_err(|errno| ExecError::system("wait for a command", errno))?;
+            child.take_output();
+            if let Some(status) = child.status() {
+                child.take_output();
+                break status;
+            }
+            let reason = match self.ending_signal() {
+                Some(signal) => Some(End::Interrupted(signal)),
+                None if child.has_too_much() => Some(End::TooMuchOutput),
+                None => (Instant::now() >= request.deadline).then_some(End::TimedOut),
+            };
+            match (stopped, reason) {
+                (None, _) => stopped = reason.map(|why| (why, child.terminate())),
+                (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => stopped = Some((why, kill_at)),
+                (Some((_, kill_at)), _) if Instant::now() >= kill_at => child.kill(),
+                (Some(_), _) => {}
+            }
+        };
+        let end = match stopped {
+            Some((why, kill_at)) => {
+                child.outlive_group(kill_at);
+                why
+            }
+            None if child.has_too_much() => End::TooMuchOutput,
+            None => status,
+        };
+        Ok((end, child.captured))
+    }
+
+    /// Sleeps until a signal, output, or the time comes.
+    fn wait(&self, output: Option<&File>, until: Instant) -> nix::Result<()> {
+        let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        watched.extend(output.map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
+        // Rounded up, so that it does not wake just before the time and sleep for nothing.
+        let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut watched, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Takes the signals that came; of those that would have ended foreword, one.
+    fn ending_signal(&self) -> Option<Signal> {
+        let mut ending = None;
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
+            ending = signal.filter(|&signal| signal != Signal::SIGCHLD).or(ending);
+        }
+        ending
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.previous), None);
+    }
+}
+
+/// Ends this process the way a signal would have, had it not been held back.
+pub fn die_of(signal: Signal) -> i32 {
+    let _ = kill(Pid::this(), signal);
+    // Only the first process of a PID namespace is still here.
+    128 + signal as i32
+}
+
+struct Child {
+    /// Also its process group.
+    pid: Pid,
+    output: Option<File>,
+    /// Most bytes of output to take.
+    most: usize,
+    captured: Captured,
+}
+
+impl Child {
+    fn spawn(request: &Request) -> Result<Self, ExecError> {
+        let unable = |errno: Errno| ExecError::system("start a command", errno);
+        let mut actions = PosixSpawnFileActions::init().map_err(unable)?;
+        let input = input_file(request.input)?;
+        actions.add_dup2(input.as_raw_fd(), 0).map_err(unable)?;
+        let pipe = request.capture.map(|_| pipe2(OFlag::O_CLOEXEC)).transpose().map_err(unable)?;
+        if let Some((_, writer)) = &pipe {
+            actions.add_dup2(writer.as_raw_fd(), 1).map_err(unable)?;
+        }
+        let attributes = attributes().map_err(unable)?;
+        let entries = request.environ.entries();
+        let home = request.cwd.map(enter).transpose()?;
+        let spawned = attempt(request.words, request.environ, |file, words| {
+            posix_spawn(file, &actions, &attributes, words, &entries)
+        });
+        if let Some(home) = home {
+            fchdir(&home).map_err(|errno| ExecError::system("return to the working directory", errno))?;
+        }
+        let output = pipe.map(|(reader, _)| without_blocking(reader)).transpose().map_err(unable)?;
+        Ok(Self { pid: spawned?, output, most: request.capture.unwrap_or(0), captured: Captured::new() })
+    }
+
+    /// Reads what is there, up to the first byte that is too much.
+    fn take_output(&mut self) {
+        let mut chunk = [0; 16_384];
+        while let Some(output) = &mut self.output {
+            match output.read(&mut chunk) {
+                Ok(0) => self.output = None,
+                Ok(length) => self.captured.extend_from_slice(&chunk[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+            if self.has_too_much() {
+                self.output = None;
+            }
+        }
+    }
+
+    fn has_too_much(&self) -> bool {
+        self.captured.len() > self.most
+    }
+
+    /// How it ended, if it has; it is gone for good then.
+    fn status(&self) -> Option<End> {
+        match waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
+            Ok(WaitStatus::Exited(_, status)) => Some(End::Exited(status)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Some(End::Killed(Some(signal))),
+            Ok(_) => None,
+            // nix has no name for real-time signals.
+            Err(_) => Some(End::Killed(None)),
+        }
+    }
+
+    /// Asks the group to end; says when it has to be gone.
+    fn terminate(&self) -> Instant {
+        let _ = killpg(self.pid, Signal::SIGTERM);
+        // Stopped processes take the signal only when they go on.
+        let _ = killpg(self.pid, Signal::SIGCONT);
+        Instant::now() + GRACE
+    }
+
+    fn kill(&self) {
+        let _ = killpg(self.pid, Signal::SIGKILL);
+    }
+
+    /// Waits for the rest of the group when its leader is gone, until it has to be gone too.
+    fn outlive_group(&self, kill_at: Instant) {
+        while killpg(self.pid, None).is_ok() {
+            if Instant::now() >= kill_at {
+                return self.kill();
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// A file that holds the input and needs no writer, whatever the command reads of it.
+fn input_file(input: &[u8]) -> Result<File, ExecError> {
+    let unable = |errno| ExecError::system("make a command's standard input", errno);
+    let file = File::from(memfd_create(c"foreword", MFdFlags::MFD_CLOEXEC).map_err(unable)?);
+    file.write_all_at(input, 0).map_err(|error| unable(Errno::from_raw(error.raw_os_error().unwrap_or_default())))?;
+    Ok(file)
+}
+
+/// A process group of its own, default signal dispositions and an empty mask.
+fn attributes() -> nix::Result<PosixSpawnAttr> {
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_flags(
+        PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
+            | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
+            | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK,
+    )?;
+    attributes.set_pgroup(Pid::from_raw(0))?;
+    attributes.set_sigdefault(&SigSet::all())?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    Ok(attributes)
+}
+
+/// Enters a folder, where posix_spawn starts the command; gives the way back.
+fn enter(folder: &OsStr) -> Result<OwnedFd, ExecError> {
+    let unable = |errno| ExecError::system(&format!("enter {folder:?}"), errno);
+    let home = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(unable)?;
+    chdir(folder).map_err(unable)?;
+    Ok(home)
+}
+
+fn without_blocking(pipe: OwnedFd) -> nix::Result<File> {
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(File::from(pipe))
+}

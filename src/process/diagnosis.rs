@@ -1,0 +1,163 @@
+//! Why a program could not be executed, in words that name the cause and the way out. The kernel says only
+//! "no such file" for a script whose interpreter is missing; this looks at the file to tell.
+
+use crate::environ::Environ;
+use crate::report::status;
+use nix::errno::Errno;
+use std::ffi::{CStr, OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+
+/// The kernel takes no single argument or variable longer than this (`MAX_ARG_STRLEN`: 32 pages, `execve(2)`).
+const LONGEST_STRING: usize = 131_072;
+
+#[derive(Debug)]
+pub struct ExecError {
+    /// `unable to execute "x": cause`.
+    pub message: String,
+    /// 127 when there is no such program, 126 when it is there and cannot be executed.
+    pub status: i32,
+}
+
+impl ExecError {
+    pub fn not_found(program: &OsStr, environ: &Environ) -> Self {
+        let shown = environ.redact(program);
+        let message = match program.as_bytes() {
+            b"" => "unable to execute the program: its name is empty".into(),
+            name if name.contains(&b'/') => format!("unable to execute {shown:?}: no such file"),
+            _ => format!(
+                "unable to find {shown:?} in PATH ({})",
+                environ.lossy("PATH").unwrap_or("unset or empty".into())
+            ),
+        };
+        Self { message, status: status::NOT_FOUND }
+    }
+
+    /// A system call that is no `execve` failed.
+    pub fn system(what: &str, errno: Errno) -> Self {
+        Self { message: format!("unable to {what}: {}", described(errno)), status: status::FAILED }
+    }
+
+    pub fn refused(program: &OsStr, file: &CStr, errno: Errno, words: &[OsString], environ: &Environ) -> Self {
+        let path = Path::new(OsStr::from_bytes(file.to_bytes()));
+        let why = match errno {
+            Errno::E2BIG => too_big(words, environ),
+            _ => refusal(path, errno),
+        };
+        let shown = match program.as_bytes().contains(&b'/') {
+            true => environ.redact(program),
+            false => environ.redact(path.as_os_str()),
+        };
+        Self { message: format!("unable to execute {shown:?}: {why}"), status: status::CANNOT_EXECUTE }
+    }
+}
+
+/// What the operating system said, without Rust's number behind it and in lower case.
+pub fn cause(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| described(Errno::from_raw(number)))
+}
+
+fn described(errno: Errno) -> String {
+    let text = errno.desc();
+    text[..1].to_lowercase() + &text[1..]
+}
+
+/// Whether a file that the kernel does not know how to execute is a text for the shell.
+pub fn is_script(file: &CStr) -> bool {
+    let start = beginning(Path::new(OsStr::from_bytes(file.to_bytes())));
+    !start.starts_with(b"#!") && !start.contains(&0)
+}
+
+fn refusal(path: &Path, errno: Errno) -> String {
+    let start = beginning(path);
+    match (errno, start.strip_prefix(b"#!")) {
+        (Errno::EACCES, _) if path.is_dir() => "it is a folder".into(),
+        (Errno::EACCES, _) if has_no_run_bit(path) => "it has no run bit (chmod +x)".into(),
+        (Errno::ENOENT | Errno::EACCES | Errno::ENOEXEC, Some(line)) => interpreter_refusal(line, errno),
+        (Errno::ENOENT, None) => match loader(path) {
+            Some(loader) => format!(
+                "it needs the loader {loader:?}, which is not here; link it statically or build it for this system"
+            ),
+            None => described(errno),
+        },
+        (Errno::ENOEXEC, None) => format!("it is not for this machine: {}", made_for(&start)),
+        _ => described(errno),
+    }
+}
+
+/// Why the interpreter in a `#!` line could not be executed.
+fn interpreter_refusal(line: &[u8], errno: Errno) -> String {
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let named = String::from_utf8_lossy(line.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default())
+        .into_owned();
+    if line.ends_with(b"\r") {
+        return format!(
+            "its first line, \"#!{named}\", ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')"
+        );
+    }
+    match errno {
+        Errno::ENOENT => format!("the interpreter in its first line, {named:?}, does not exist"),
+        _ => format!("the interpreter in its first line, {named:?}, cannot be executed: {}", described(errno)),
+    }
+}
+
+fn has_no_run_bit(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 == 0)
+}
+
+/// The first bytes of a file, as many as the kernel looks at for a `#!` line and as an ELF header needs.
+fn beginning(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    // A folder or an unreadable file has no beginning; the kernel's own word then stands.
+    let _ = File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));
+    start
+}
+
+/// The machine that an ELF file is for (`e_machine` of the ELF header, elf(5)).
+fn made_for(start: &[u8]) -> String {
+    match (start.starts_with(b"\x7fELF"), start.get(18..20)) {
+        (true, Some([62, 0])) => "it is for x86_64".into(),
+        (true, Some([183, 0])) => "it is for arm64".into(),
+        (true, Some([low, high])) => format!("it is for ELF machine {}", u16::from_le_bytes([*low, *high])),
+        _ => "it is neither a program nor a script".into(),
+    }
+}
+
+/// The dynamic loader that a 64-bit ELF file asks for (its `PT_INTERP` program header, elf(5)).
+fn loader(path: &Path) -> Option<String> {
+    let file = File::open(path).ok()?;
+    let read = |offset: u64, length: usize| {
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
+    };
+    let header = read(0, 64).filter(|header| header.starts_with(b"\x7fELF\x02"))?;
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let (start, size, count) = (number(&header[32..40]), number(&header[54..56]), number(&header[56..58]));
+    let headers = (0..count).filter_map(|index| read(start.checked_add(index * size)?, 56));
+    let interp = headers.into_iter().find(|header| number(&header[..4]) == 3)?;
+    let length = usize::try_from(number(&interp[32..40])).ok().filter(|&length| length < 4096)?;
+    let name = read(number(&interp[8..16]), length)?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+}
+
+/// Which argument or variable makes the lists too long for the kernel; names, never values.
+fn too_big(words: &[OsString], environ: &Environ) -> String {
+    let entries = environ.entries();
+    let arguments = words.iter().enumerate().map(|(index, word)| (word.len(), format!("argument {index}")));
+    let variables = entries.iter().map(|entry| {
+        let name = entry.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+        (entry.count_bytes(), format!("the variable {}", String::from_utf8_lossy(name)))
+    });
+    let sizes: Vec<_> = arguments.chain(variables).collect();
+    let total: usize = sizes.iter().map(|(size, _)| size + 1).sum();
+    let (largest, name) = sizes.into_iter().max_by_key(|(size, _)| *size).unwrap_or_default();
+    match largest < LONGEST_STRING {
+        true => format!(
+            "command line and environment together have {total} bytes, more than the kernel takes; the largest is {name} with {largest}"
+        ),
+        false => format!("{name} has {largest} bytes, and the kernel takes {} at most", LONGEST_STRING - 1),
+    }
+}

@@ -1,0 +1,97 @@
+//! Finding a program as `execvp` does, and becoming it.
+
+use super::diagnosis::{ExecError, is_script};
+use crate::environ::Environ;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access, execve};
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// Where programs are looked up when PATH is unset (glibc's `_CS_PATH`).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// What runs a script without a `#!` line, as POSIX has it for `execvp`.
+const SHELL: &CStr = c"/bin/sh";
+
+/// Becomes the program that the first word names. Comes back only when that cannot be.
+pub fn execute(words: &[OsString], environ: &Environ) -> ExecError {
+    let entries = environ.entries();
+    match attempt(words, environ, |file, words| execve(file, words, &entries)) {
+        Err(error) => error,
+    }
+}
+
+/// Tries each file that the first word may mean until one is executed; `run` gives the kernel's answer.
+pub fn attempt<T>(
+    words: &[OsString],
+    environ: &Environ,
+    run: impl Fn(&CStr, &[CString]) -> Result<T, Errno>,
+) -> Result<T, ExecError> {
+    let program = words.first().map_or(OsStr::new(""), OsString::as_os_str);
+    let arguments: Vec<CString> = words.iter().map(|word| terminated(word)).collect();
+    let mut refused = None;
+    for file in candidates(program, environ) {
+        let errno = match run(&file, &arguments) {
+            Err(Errno::ENOEXEC) if is_script(&file) => {
+                let script = [&[SHELL.to_owned(), file.clone()], &arguments[1..]].concat();
+                run(SHELL, &script)
+            }
+            other => other,
+        };
+        match errno {
+            Ok(started) => return Ok(started),
+            // The same answers that make execvp go on to the next folder.
+            Err(
+                errno @ (Errno::ENOENT
+                | Errno::ENOTDIR
+                | Errno::EACCES
+                | Errno::ESTALE
+                | Errno::ENODEV
+                | Errno::ETIMEDOUT),
+            ) => {
+                let found = errno != Errno::ENOENT || access(file.as_c_str(), AccessFlags::F_OK).is_ok();
+                if refused.is_none() && found {
+                    refused = Some((file, errno));
+                }
+            }
+            Err(errno) => {
+                refused = Some((file, errno));
+                break;
+            }
+        }
+    }
+    Err(match refused {
+        None => ExecError::not_found(program, environ),
+        Some((file, errno)) => ExecError::refused(program, &file, errno, words, environ),
+    })
+}
+
+/// Whether PATH has a program of this name.
+pub fn find_in_path(program: &OsStr, environ: &Environ) -> bool {
+    candidates(program, environ).iter().any(|file| access(file.as_c_str(), AccessFlags::X_OK).is_ok())
+}
+
+/// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of PATH.
+fn candidates(program: &OsStr, environ: &Environ) -> Vec<CString> {
+    match program.as_bytes() {
+        b"" => Vec::new(),
+        name if name.contains(&b'/') => vec![terminated(program)],
+        name => {
+            let path = environ.value("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
+            let file = |folder: &[u8]| match folder {
+                // An empty element stands for the working directory.
+                b"" => [b"./".as_slice(), name].concat(),
+                _ => [folder, b"/", name].concat(),
+            };
+            path.as_bytes()
+                .split(|&byte| byte == b':')
+                .map(|folder| terminated(&OsString::from_vec(file(folder))))
+                .collect()
+        }
+    }
+}
+
+/// Arguments come from the kernel or from texts that were checked for NUL when they were read.
+pub fn terminated(word: &OsStr) -> CString {
+    CString::new(word.as_bytes()).expect("no argument holds NUL")
+}

@@ -1,0 +1,59 @@
+//! The only unsafe code: C's entry point, and signal dispositions.
+//! The entry point is C's because Rust's own start-up changes what must reach the runtime untouched: it ignores
+//! SIGPIPE, opens closed standard descriptors and sets up a signal stack.
+
+#![allow(unsafe_code)]
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::ffi::{CStr, c_char};
+
+/// Called by C's start-up.
+#[cfg(not(test))]
+// SAFETY: nothing else in the program defines `main`; the crate is `no_main`.
+#[unsafe(no_mangle)]
+extern "C" fn main(_argc: std::ffi::c_int, argv: *const *const c_char, envp: *const *const c_char) -> std::ffi::c_int {
+    // SAFETY: C's start-up passes the two lists that the kernel made.
+    let (arguments, environment) = unsafe { (strings(argv), strings(envp)) };
+    crate::start(arguments, environment)
+}
+
+/// The strings of a list that ends in a null pointer.
+///
+/// # Safety
+/// The list and its strings must be as `execve` lays them out, and stay so for the life of the process.
+#[cfg_attr(test, allow(dead_code))]
+unsafe fn strings(list: *const *const c_char) -> Vec<&'static CStr> {
+    let mut strings = Vec::with_capacity(64);
+    let mut next = list;
+    // SAFETY: the list ends in a null pointer, which is where the loop stops.
+    while let Some(string) = unsafe { next.as_ref() }.filter(|string| !string.is_null()) {
+        // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this program changes it.
+        strings.push(unsafe { CStr::from_ptr(*string) });
+        // SAFETY: the null pointer was not reached, so another element follows.
+        next = unsafe { next.add(1) };
+    }
+    strings
+}
+
+/// What happens on a signal, to be put back later.
+pub struct Disposition {
+    signal: Signal,
+    previous: SigAction,
+}
+
+impl Disposition {
+    /// Lets a signal do what it does by default.
+    pub fn default_for(signal: Signal) -> nix::Result<Self> {
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: no handler of ours is installed that the default could interrupt.
+        let previous = unsafe { sigaction(signal, &default) }?;
+        Ok(Self { signal, previous })
+    }
+}
+
+impl Drop for Disposition {
+    fn drop(&mut self) {
+        // SAFETY: this was the disposition before, so whatever handler it names is there.
+        let _ = unsafe { sigaction(self.signal, &self.previous) };
+    }
+}

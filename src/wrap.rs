@@ -1,0 +1,85 @@
+//! The wrapper's story: read the configuration, plan, run the initialize hooks, become the runtime.
+
+use crate::condition::{Facts, RuntimeName};
+use crate::config::{self, Phase, Source};
+use crate::environ::{Change, Environ, REDACTED, Shown};
+use crate::files;
+use crate::hooks::{self, Received};
+use crate::plan::{EnvChange, Plan};
+use crate::process;
+use crate::report::{Failure, Log, Stop, status};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fs;
+
+/// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
+pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
+    match become_runtime(received, environ, log) {
+        Err(stop) => stop,
+        Ok(never) => match never {},
+    }
+}
+
+fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
+    if log.is_detailed() {
+        log.open();
+    }
+    if received.is_empty() {
+        return Err(no_program().into());
+    }
+    if config::disabled(environ) {
+        return Err(execute(received, environ));
+    }
+    if let Some(word) = Log::unknown_level(environ) {
+        log.open();
+        tracing::warn!("FOREWORD_LOG is {word:?}, which is no level; it takes off, error, warn, info, debug or trace");
+    }
+    let sources = config::sources(environ)?;
+    let rules = config::rules(&sources)?;
+    let runtime = RuntimeName::of(environ, &received[0]);
+    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+    let plan = Plan::new(received, environ.clone(), &rules, &Facts { environ, runtime: &runtime, exists: &exists });
+    if log.is_detailed() {
+        log_changes(&plan, &sources);
+    }
+
+    let initialize: Vec<_> = plan.hooks(Phase::Initialize).collect();
+    if !initialize.is_empty() {
+        log.open();
+    }
+    let mut last = plan.environ.clone();
+    hooks::initialize(&initialize, &mut last, &Received { environ, runtime: &runtime.identifier })?;
+
+    let execution = plan.execution(&last, &|path| fs::read(path));
+    for warning in &execution.warnings {
+        log.open();
+        tracing::warn!("{warning}");
+    }
+    if log.is_detailed() {
+        let words: Vec<_> = execution.words.iter().map(|word| last.redact(word)).collect();
+        tracing::debug!("command line: {words:?}");
+    }
+    Err(execute(&execution.words, &last))
+}
+
+fn execute(words: &[OsString], environ: &Environ) -> Stop {
+    let error = process::execute(words, environ);
+    Failure::entrypoint(error.status, error.message).into()
+}
+
+fn no_program() -> Failure {
+    let message = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
+    Failure::entrypoint(status::FAILED, message.into())
+}
+
+/// Every edit of the environment, with the place that it came from.
+fn log_changes(plan: &Plan, sources: &[Source]) {
+    for EnvChange { name, place, change: Change { before, after } } in &plan.changes {
+        let shown = |value: &Option<Shown>| match value {
+            None => "unset".to_owned(),
+            Some(Shown::Redacted) => REDACTED.to_owned(),
+            Some(Shown::Value(value)) => format!("{value:?}"),
+        };
+        tracing::debug!("{}: env {name}: {} becomes {}", place.within(sources), shown(before), shown(after));
+    }
+}
