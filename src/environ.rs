@@ -249,3 +249,69 @@ fn joined<'v>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Text<'_> {
+        Text::new(text.into()).expect("a text")
+    }
+
+    fn joining(part: &'static str, separator: &'static str) -> [Edit<'static>; 2] {
+        [
+            Edit::Prepend { text: text(part), separator: text(separator) },
+            Edit::Append { text: text(part), separator: text(separator) },
+        ]
+    }
+
+    fn after(entries: &[&CStr], name: &str, edit: &Edit) -> Vec<String> {
+        let mut environ = Environ::from_entries(entries.iter().copied());
+        environ.apply(name, edit);
+        environ.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn edits_a_variable_in_its_place_and_leaves_one_of_it() {
+        let entries = [c"A=1", c"B=2", c"A=3", c"odd", c"=x"];
+        assert_eq!(after(&entries, "A", &Edit::Set(text("${A}${B}"))), ["A=12", "B=2", "odd", "=x"]);
+        assert_eq!(after(&entries, "A", &Edit::Unset), ["B=2", "odd", "=x"]);
+        assert_eq!(after(&entries, "odd", &Edit::Set(text("1"))), ["A=1", "B=2", "A=3", "odd", "=x", "odd=1"]);
+    }
+
+    #[test]
+    fn what_is_no_edit_leaves_duplicates_alone() {
+        let entries = [c"A=1", c"A=3"];
+        assert_eq!(after(&entries, "A", &Edit::Default(text("2"))), ["A=1", "A=3"]);
+        for edit in joining("${UNSET}", ":") {
+            assert_eq!(after(&entries, "A", &edit), ["A=1", "A=3"]);
+        }
+    }
+
+    #[test]
+    fn default_and_joining_treat_empty_as_unset() {
+        for entries in [&[c"A="] as &[&CStr], &[]] {
+            assert_eq!(after(entries, "A", &Edit::Default(text("2"))), ["A=2"]);
+            assert_eq!(after(entries, "A", &Edit::Default(text(""))), ["A="]);
+            for edit in joining("x", ":") {
+                assert_eq!(after(entries, "A", &edit), ["A=x"]);
+            }
+        }
+        let [prepend, append] = joining("x", ":");
+        assert_eq!(after(&[c"A=1"], "A", &prepend), ["A=x:1"]);
+        assert_eq!(after(&[c"A=1"], "A", &append), ["A=1:x"]);
+    }
+
+    #[test]
+    fn hides_secrets_and_what_they_were_put_into() {
+        let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=x"]);
+        let change = environ.apply("COPY", &Edit::Set(text("pw=${DB_PASSWORD}"))).expect("a change");
+        assert_eq!(change, Change { before: None, after: Some(Shown::Redacted) });
+        let change = environ.apply("COPY", &Edit::Append { text: text("!"), separator: text("") }).expect("a change");
+        assert_eq!(change.after, Some(Shown::Redacted));
+        let change = environ.apply("URL", &Edit::Unset).expect("a change");
+        assert_eq!(change, Change { before: Some(Shown::Value("x".into())), after: None });
+        environ.set_hidden("EXPORTED", OsStr::new("topsecret"));
+        assert_eq!(environ.redact(OsStr::new("-p hunter2 topsecret")), "-p [redacted] [redacted]");
+    }
+}

@@ -87,9 +87,12 @@ impl Dotenv<'_> {
         }
         let name = String::from_utf8(name.to_vec()).map_err(|_| "the name before \"=\" is not UTF-8")?;
         let blanks = self.rest[equals + 1..end].iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
-        self.skip(equals + 1 + blanks);
-        let value = match self.rest.first() {
-            Some(&quote @ (b'"' | b'\'')) => self.quoted(quote)?,
+        self.skip(equals + 1);
+        let value = match self.rest.get(blanks) {
+            Some(&quote @ (b'"' | b'\'')) => {
+                self.skip(blanks);
+                self.quoted(quote)?
+            }
             _ => self.unquoted(),
         };
         Ok(Some((name, OsString::from_vec(value))))
@@ -100,7 +103,6 @@ impl Dotenv<'_> {
         let end = self.rest.iter().position(|&byte| byte == b'\n').unwrap_or(self.rest.len());
         let line = &self.rest[..end];
         let comment = (1..line.len()).find(|&at| line[at] == b'#' && line[at - 1].is_ascii_whitespace());
-        // Blanks in front are taken already, so a comment may stand right here.
         let value = line[..comment.unwrap_or(end)].trim_ascii().to_vec();
         self.skip(end + 1);
         value

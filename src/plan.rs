@@ -19,6 +19,8 @@ pub struct Plan<'p> {
     pub environ: Environ<'p>,
     /// The edits that changed something, in order.
     pub changes: Vec<EnvChange<'p>>,
+    /// The rules that do not apply; what they hold is not looked at.
+    pub skipped: Vec<Place>,
     /// The rules that apply, in order.
     rules: Vec<&'p Rule<'p>>,
     /// The hooks that apply, of all phases, as registered.
@@ -34,9 +36,10 @@ pub struct EnvChange<'p> {
     pub change: Change,
 }
 
-/// The words to execute, the program first.
+/// The command line to execute, and what stands in front of it.
 pub struct Execution {
-    pub words: Vec<OsString>,
+    prefix: Vec<OsString>,
+    line: CommandLine,
     /// What was asked for and cannot be had; harmless.
     pub warnings: Vec<String>,
 }
@@ -44,7 +47,8 @@ pub struct Execution {
 impl<'p> Plan<'p> {
     /// `received` is the program and what follows it; it is never empty.
     pub fn new(received: &'p [OsString], environ: Environ<'p>, rules: &'p [Rule<'p>], facts: &Facts) -> Self {
-        let mut plan = Self { environ, changes: Vec::new(), rules: Vec::new(), hooks: Vec::new(), received };
+        let mut plan =
+            Self { environ, changes: Vec::new(), skipped: Vec::new(), rules: Vec::new(), hooks: Vec::new(), received };
         for rule in rules {
             plan.register(rule, facts);
         }
@@ -57,7 +61,7 @@ impl<'p> Plan<'p> {
     /// A rule's own edits and hooks come first, then those of the rules in it.
     fn register(&mut self, rule: &'p Rule<'p>, facts: &Facts) {
         if !rule.when.holds(facts) {
-            return;
+            return self.skipped.push(rule.place);
         }
         self.rules.push(rule);
         self.hooks.extend(rule.hooks.iter().filter(|hook| hook.when.holds(facts)));
@@ -66,42 +70,56 @@ impl<'p> Plan<'p> {
         }
     }
 
+    /// Hooks that this version registers and does not run, in words.
+    pub fn hooks_not_run(&self) -> impl Iterator<Item = String> {
+        self.hooks.iter().filter(|hook| hook.phase != Phase::Initialize).map(|hook| {
+            let phase = hook.phase.name();
+            format!("hook {:?} ({phase}) is not run: this version of foreword runs initialize hooks only", hook.name)
+        })
+    }
+
     /// The hooks of a phase, as registered.
     pub fn hooks(&self, phase: Phase) -> impl Iterator<Item = &'p Hook<'p>> {
         self.hooks.iter().copied().filter(move |hook| hook.phase == phase)
     }
 
-    /// What to execute, given the final environment.
-    pub fn execution(&self, environ: &Environ, read: ReadFile) -> Execution {
-        let expanded = |texts: &[Text]| -> Vec<OsString> { texts.iter().map(|text| text.expand(environ)).collect() };
-        let mut warnings = Vec::new();
-        let mut words = self.received.to_vec();
-        if self.rules.iter().any(|rule| rule.edits_words()) {
-            let arguments = words.split_off(1);
-            let mut line = CommandLine::parse(words.remove(0), arguments, read);
-            for rule in &self.rules {
-                edit_options(&mut line, &rule.options, environ);
-                edit_arguments(&mut line, &rule.arguments, environ);
-                match (&rule.entry, line.entry()) {
-                    (None, _) => {}
-                    (Some(entry), Some(_)) => line.set_entry(entry.expand(environ)),
-                    (Some(entry), None) => warnings.push(format!(
-                        "there is no entry to replace with {:?}: {:?} was started without one",
-                        entry.written(),
-                        line.program
-                    )),
-                }
-            }
-            words.push(line.program.clone());
-            words.extend(line.into_arguments());
+    /// What to execute, given the final environment; `each` sees what every rule that edits words made of it.
+    pub fn execution(&self, environ: &Environ, read: ReadFile, mut each: impl FnMut(&Rule, &Execution)) -> Execution {
+        let (program, arguments) = self.received.split_first().expect("a command line has a program");
+        let line = CommandLine::parse(program.clone(), arguments.to_vec(), read);
+        let mut execution = Execution { prefix: Vec::new(), line, warnings: Vec::new() };
+        for rule in self.rules.iter().filter(|rule| rule.edits_words()) {
+            execution.edit(rule, environ);
+            each(rule, &execution);
         }
-        if let Some(program) = self.rules.iter().rev().find_map(|rule| rule.program.as_ref()) {
-            words[0] = program.expand(environ);
+        execution
+    }
+}
+
+impl Execution {
+    fn edit(&mut self, rule: &Rule, environ: &Environ) {
+        edit_options(&mut self.line, &rule.options, environ);
+        edit_arguments(&mut self.line, &rule.arguments, environ);
+        match (&rule.entry, self.line.entry()) {
+            (None, _) => {}
+            (Some(entry), Some(_)) => self.line.set_entry(entry.expand(environ)),
+            (Some(entry), None) => self.warnings.push(format!(
+                "the command line has no entry that {:?} could replace (\"entry\" of a rule)",
+                entry.written()
+            )),
         }
-        for rule in &self.rules {
-            words.splice(0..0, expanded(&rule.prefix));
+        if let Some(program) = &rule.program {
+            self.line.program = program.expand(environ);
         }
-        Execution { words, warnings }
+        self.prefix.splice(0..0, expanded(&rule.prefix, environ));
+    }
+
+    /// All words, the one to execute first.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words = self.prefix.clone();
+        words.push(self.line.program.clone());
+        words.extend(self.line.clone().into_arguments());
+        words
     }
 }
 
@@ -116,7 +134,8 @@ pub fn edit<'p>(environ: &mut Environ, edits: &'p [EnvEdit<'p>]) -> Vec<EnvChang
 
 impl Rule<'_> {
     fn edits_words(&self) -> bool {
-        !self.options.is_empty() || !self.arguments.is_empty() || self.entry.is_some()
+        let words = !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
+        words || self.entry.is_some() || self.program.is_some()
     }
 }
 
@@ -132,8 +151,8 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
             Outcome::Unset => None,
         });
     }
-    line.prepend_options(edits.prepend.iter().map(|text| text.expand(environ)).collect());
-    line.append_options(edits.append.iter().map(|text| text.expand(environ)).collect());
+    line.prepend_options(expanded(&edits.prepend, environ));
+    line.append_options(expanded(&edits.append, environ));
 }
 
 fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
@@ -141,8 +160,12 @@ fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) 
     line.remove_arguments(|argument| matches_one(&globs, argument));
     let replacements = replacements(edits, environ);
     line.replace_arguments(|word| replacement(&replacements, word));
-    line.prepend_arguments(edits.prepend.iter().map(|text| text.expand(environ)).collect());
-    line.append_arguments(edits.append.iter().map(|text| text.expand(environ)).collect());
+    line.prepend_arguments(expanded(&edits.prepend, environ));
+    line.append_arguments(expanded(&edits.append, environ));
+}
+
+fn expanded(texts: &[Text], environ: &Environ) -> Vec<OsString> {
+    texts.iter().map(|text| text.expand(environ)).collect()
 }
 
 fn globs(texts: &[Text], environ: &Environ) -> Vec<Glob> {
@@ -161,4 +184,147 @@ fn replacements(edits: &WordEdits, environ: &Environ) -> Vec<(OsString, OsString
 
 fn replacement(replacements: &[(OsString, OsString)], word: &OsStr) -> Option<OsString> {
     replacements.iter().find(|(from, _)| from == word).map(|(_, to)| to.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::RuntimeName;
+    use crate::config::{Source, rules};
+
+    /// The words and the environment that a received command line becomes.
+    fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
+        let sources = [Source { name: "test".into(), text: config.into() }];
+        let rules = rules(&sources).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let entries: Vec<_> =
+            environment.iter().map(|entry| std::ffi::CString::new(*entry).expect("an entry")).collect();
+        let environ = Environ::from_entries(entries.iter().map(|entry| entry.as_c_str()));
+        let received: Vec<OsString> = received.split(' ').map(OsString::from).collect();
+        let runtime = RuntimeName::of(&environ, &received[0]);
+        let facts = Facts {
+            environ: &environ,
+            runtime: &runtime,
+            exists: &|glob| *glob == Glob::new(&literal("/there"), &environ),
+        };
+        let plan = Plan::new(&received, environ.clone(), &rules, &facts);
+        let read = |_: &OsStr| unreachable!("no argument file");
+        let words = plan.execution(&plan.environ, &read, |_, _| {}).words();
+        let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();
+        let entries = plan.environ.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect();
+        (words.join(" "), entries)
+    }
+
+    fn literal(text: &str) -> Text<'_> {
+        Text::new(text.into()).expect("a text")
+    }
+
+    const JAVA: &str = "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H";
+
+    #[test]
+    fn edits_come_rule_by_rule_and_the_last_one_wins() {
+        for (config, expected) in [
+            (
+                r#"{"options": {"append": ["-Da"]}, "rules": [{"options": {"append": ["-Db"]}}]}"#,
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar -Da -Db lambdainternal.AWSLambda pkg.H",
+            ),
+            (
+                r#"{"options": {"prepend": ["-Da"]}, "rules": [{"options": {"prepend": ["-Db"]}}]}"#,
+                "/var/lang/bin/java -Db -Da -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H",
+            ),
+            (
+                r#"{"options": {"remove": ["-XX:*", "-cp *"], "append": ["-XX:x"]}}"#,
+                "/var/lang/bin/java -XX:x lambdainternal.AWSLambda pkg.H",
+            ),
+            (
+                r#"{"options": {"values": {"-cp": {"append": "b.jar", "separator": ":"}}}}"#,
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar:b.jar lambdainternal.AWSLambda pkg.H",
+            ),
+            (
+                r#"{"options": {"replace": {"a.jar": "c.jar"}}, "arguments": {"replace": {"${H}": "w.H", "": "x", "${NO}": "x"}}}"#,
+                "/var/lang/bin/java -XX:-TieredCompilation -cp c.jar lambdainternal.AWSLambda w.H",
+            ),
+            (
+                r#"{"arguments": {"prepend": ["1"], "append": ["2"], "remove": ["pkg.?"]}, "entry": "Main"}"#,
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar Main 1 2",
+            ),
+            (
+                r#"{"program": "x", "prefix": ["p", "-1"], "rules": [{"program": "y", "prefix": ["q"]}]}"#,
+                "q p -1 y -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H",
+            ),
+            (
+                r#"{"env": {"H": null}, "arguments": {"append": ["${H:-unset}"]}}"#,
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H unset",
+            ),
+        ] {
+            assert_eq!(planned(config, JAVA, &["H=pkg.H"]).0, expected, "{config}");
+        }
+    }
+
+    #[test]
+    fn environment_edits_see_the_ones_above_them_and_conditions_see_none() {
+        let config = r#"{
+            "env": {"A": "1", "B": "${A}2", "A2": {"default": "${B}"}},
+            "rules": [
+                {"when": {"env": {"A": true}}, "env": {"WRONG": "1"}},
+                {"when": {"env": {"GIVEN": true}}, "env": {"B": {"append": "3", "separator": "-"}}}
+            ]
+        }"#;
+        assert_eq!(planned(config, "x", &["GIVEN=1"]).1, ["GIVEN=1", "A=1", "B=12-3", "A2=12"]);
+    }
+
+    #[test]
+    fn conditions() {
+        let environment = [
+            "AWS_EXECUTION_ENV=AWS_Lambda_nodejs22.x",
+            "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start",
+            "A=Yes",
+            "E=",
+            "W=*",
+        ];
+        for (when, holds) in [
+            ("{}", true),
+            (r#"{"runtime": "node"}"#, true),
+            (r#"{"runtime": ["java", "nodejs2[24].x"]}"#, true),
+            (r#"{"runtime": "nodejs18.x"}"#, false),
+            (r#"{"initialization": ["on-demand", "snap-start"]}"#, true),
+            (r#"{"initialization": "on-demand"}"#, false),
+            (r#"{"architecture": ["x86_64", "arm64"]}"#, true),
+            (r#"{"file": "/there"}"#, true),
+            (r#"{"file": ["/there", "/missing"]}"#, false),
+            (r#"{"env": {"A": true, "E": false, "UNSET": false}}"#, true),
+            (r#"{"env": {"E": true}}"#, false),
+            (r#"{"env": {"A": "Y*"}}"#, true),
+            (r#"{"env": {"A": ["n", "y*"]}}"#, false),
+            (r#"{"env": {"A": {"matches": "yES", "ignore_case": true}}}"#, true),
+            (r#"{"env": {"E": ""}}"#, true),
+            (r#"{"env": {"UNSET": "*"}}"#, false),
+            (r#"{"env": {"A": "${W}"}}"#, false),
+            (r#"{"not": {"runtime": "node"}}"#, false),
+            (r#"{"any": [{"runtime": "java"}, {"env": {"A": true}}]}"#, true),
+            (r#"{"runtime": "node", "env": {"A": false}}"#, false),
+        ] {
+            let config = format!(r#"{{"when": {when}, "env": {{"APPLIED": "1"}}}}"#);
+            let applied = planned(&config, "/var/lang/bin/node x.js", &environment).1.contains(&"APPLIED=1".to_owned());
+            assert_eq!(applied, holds, "{when}");
+        }
+    }
+
+    #[test]
+    fn the_runtime_comes_from_the_program_when_nothing_declares_it() {
+        for (when, program, holds) in [
+            ("python", "/usr/bin/python3.12", true),
+            ("python3.1[12]", "python3.12", true),
+            ("provided", "/var/task/bootstrap", true),
+            ("provided", "node", false),
+        ] {
+            let config = format!(r#"{{"when": {{"runtime": "{when}"}}, "env": {{"APPLIED": "1"}}}}"#);
+            assert_eq!(planned(&config, program, &[]).1 == ["APPLIED=1"], holds, "{when} {program}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_program_has_no_options_of_its_own() {
+        let config = r#"{"options": {"remove": ["-x"], "prepend": ["-a"], "append": ["-b"]}, "rules": [{"options": {"prepend": ["-c"], "append": ["-d"]}}]}"#;
+        assert_eq!(planned(config, "/bin/tool -x 1", &[]).0, "/bin/tool -c -a -b -d -x 1");
+    }
 }

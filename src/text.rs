@@ -76,9 +76,9 @@ impl Walk<'_, '_> {
             if let Some(reference) = rest.strip_prefix("${") {
                 self.rest = reference;
                 self.reference(depth, wanted)?;
-            } else if rest.starts_with('$') {
+            } else if let Some(after) = rest.strip_prefix('$') {
                 self.put(b"$", origin, wanted);
-                self.rest = rest.strip_prefix("$$").unwrap_or(&rest[1..]);
+                self.rest = after.strip_prefix('$').unwrap_or(after);
             } else if let Some(after) = rest.strip_prefix('}') {
                 self.rest = after;
                 return Ok(());

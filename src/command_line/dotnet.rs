@@ -37,3 +37,31 @@ fn is_application(word: &OsStr) -> bool {
     let ending = word.as_bytes().last_chunk::<4>();
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case(b".dll") || ending.eq_ignore_ascii_case(b".exe"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::tests::{check, parse, text};
+
+    #[test]
+    fn options_stand_behind_exec_and_before_the_entry() {
+        check(&[
+            "/var/lang/bin/dotnet exec < --depsfile a.deps.json --runtimeconfig a.json > [RuntimeSupport.dll] A::T::M",
+            "dotnet < --fx-version 8.0.1 --ROLL-FORWARD Major > [App.DLL] --depsfile x",
+            "dotnet < > [a.exe]",
+            "dotnet exec < > [app] x",
+            "dotnet EXEC < --depsfile a.dll > [b.dll]",
+            "dotnet exec < >",
+            "dotnet < > build a.dll",
+            "dotnet < > --info",
+            "dotnet < >",
+        ]);
+    }
+
+    #[test]
+    fn values_of_inserted_options_are_known() {
+        let mut command_line = parse("dotnet exec a.dll");
+        command_line.append_options(vec!["--depsfile".into(), "a.json".into()]);
+        command_line.remove_options(|option| option == "--depsfile a.json");
+        assert_eq!(text(command_line), "dotnet exec a.dll");
+    }
+}

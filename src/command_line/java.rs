@@ -2,11 +2,13 @@
 //! argument files that the launcher expands. After the JDK's manual page java(1), sections "Synopsis" and "java
 //! Command-Line Argument Files", and `java.c` and `args.c` of its launcher, JDK 11 to 25.
 
+mod argument_file;
+
 use super::grammar::contains;
 use super::{Expansion, Kind, Word};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 /// Options whose value is the next word.
 const WITH_VALUE: &[&str] = &[
@@ -33,8 +35,8 @@ pub(super) fn words(options: Vec<OsString>) -> Vec<Word> {
     expand(options, |_| Err(io::ErrorKind::Unsupported.into())).0
 }
 
-/// The words of a command line. An argument file of whole options stays one option; one that holds the entry,
-/// or begins or ends between an option and its value, gives way to its words.
+/// The words of a command line. An argument file of whole options stays one option; one that holds the entry or
+/// its introduction, or begins or ends between an option and its value, gives way to its words.
 pub(super) fn expand(
     arguments: Vec<OsString>,
     read: impl Fn(&OsStr) -> io::Result<Vec<u8>>,
@@ -56,16 +58,19 @@ pub(super) fn expand(
             Some(Ok(content)) => content,
         };
         let inside_value = launcher.expects_value;
-        let contents: Vec<Word> = split(&content).into_iter().map(|word| launcher.word_of_file(word)).collect();
-        if launcher.has_entry || launcher.expects_value || inside_value {
-            received.get_or_insert_with(|| {
-                let before = words.iter().map(|word| &word.text);
-                before.chain([&text]).chain(arguments.as_slice()).cloned().collect()
-            });
-            words.extend(contents);
-        } else {
+        let contents: Vec<Word> =
+            argument_file::split(&content).into_iter().map(|word| launcher.word_of_file(word)).collect();
+        let mut kinds = contents.iter().map(|word| word.kind);
+        let options_only = kinds.all(|kind| matches!(kind, Kind::Option | Kind::Value));
+        if options_only && !inside_value && !launcher.expects_value {
             words.push(Word::new(Kind::Option, text));
+            continue;
         }
+        received.get_or_insert_with(|| {
+            let before = words.iter().map(|word| &word.text);
+            before.chain([&text]).chain(arguments.as_slice()).cloned().collect()
+        });
+        words.extend(contents);
     }
     let expansion = received.map(|received| {
         let expanded = words.iter().map(|word| word.text.clone()).collect();
@@ -147,95 +152,67 @@ fn behind_escape(kind: Kind) -> Kind {
     }
 }
 
-#[derive(Clone, Copy)]
-enum State {
-    Between,
-    Comment,
-    Word,
-    Quoted {
-        quote: u8,
-    },
-    /// Behind a backslash, which has a meaning only inside of quotes.
-    Escape {
-        quote: u8,
-    },
-    /// Behind a backslash at the end of a line: white space that leads the next one is skipped.
-    Continuation {
-        quote: u8,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use crate::command_line::CommandLine;
+    use crate::command_line::tests::{check, text};
+    use std::ffi::OsStr;
+    use std::io;
 
-/// The words of an argument file. As in the launcher, a line's end closes a quote, and a `#` outside of quotes
-/// begins a comment even inside of a word, whose text since the last quote is dropped.
-fn split(content: &[u8]) -> Vec<OsString> {
-    let mut words = Vec::new();
-    let mut word = Vec::new();
-    let mut begun = false;
-    let mut start = 0;
-    let mut state = State::Between;
-    for (at, &byte) in content.iter().enumerate() {
-        let line_end = matches!(byte, b'\n' | b'\r');
-        let space = line_end || matches!(byte, b' ' | b'\t' | b'\x0c');
-        match state {
-            State::Between | State::Continuation { .. } if space => continue,
-            State::Between => (state, start) = (State::Word, at),
-            State::Continuation { quote } => (state, start) = (State::Quoted { quote }, at),
-            State::Comment if line_end => {
-                state = State::Between;
-                continue;
-            }
-            State::Comment => continue,
-            State::Escape { quote } if line_end => {
-                state = State::Continuation { quote };
-                continue;
-            }
-            State::Escape { quote } => {
-                word.push(unescaped(byte));
-                (state, start) = (State::Quoted { quote }, at + 1);
-                continue;
-            }
-            State::Word | State::Quoted { .. } => {}
-        }
-        match (state, byte) {
-            (State::Quoted { .. }, _) if space && !line_end => {}
-            _ if space => {
-                word.extend(&content[start..at]);
-                words.push(OsString::from_vec(std::mem::take(&mut word)));
-                (state, begun) = (State::Between, false);
-            }
-            (State::Word, b'#') => state = State::Comment,
-            (State::Quoted { quote }, b'\\') => {
-                word.extend(&content[start..at]);
-                (state, begun) = (State::Escape { quote }, true);
-            }
-            (State::Word, b'"' | b'\'') => {
-                word.extend(&content[start..at]);
-                begun |= start < at;
-                (state, start) = (State::Quoted { quote: byte }, at + 1);
-            }
-            (State::Quoted { quote }, _) if byte == quote => {
-                word.extend(&content[start..at]);
-                begun |= start < at;
-                (state, start) = (State::Word, at + 1);
-            }
-            _ => {}
-        }
+    #[test]
+    fn options_stand_before_the_entry_and_its_introduction() {
+        check(&[
+            "/var/lang/bin/java < -XX:MaxHeapSize=1k -Dx=y -classpath a.jar:b.jar > [lambdainternal.AWSLambda]",
+            "java < -cp ./* > [com.example.Main] p.C::m -cp x",
+            "java < -Xmx64m > -jar [a.jar] -jar",
+            "java < > -jar -Xmx64m -cp x [a.jar] -x",
+            "java < -p mods > -m [a/b.C] -m",
+            "java < --module-path=mods > --module [a/b.C] x",
+            "java < -p mods > --module=[a/b.C] -x",
+            "java < --add-opens a/b=C --add-opens=a/b=C > [A]",
+            "java < --source 17 > [A.java] x",
+            "java < @missing -cp a > [A] @b",
+            "java < -cp @@dir > [A] @@b",
+            "java < > @[@A] x",
+            "java < --disable-@files > [@A] x",
+            "java < > [@]",
+            "java < >",
+            "java < > -version",
+            "java < > -jar",
+        ]);
     }
-    if matches!(state, State::Word | State::Quoted { .. }) {
-        word.extend(&content[start..]);
-        if begun || start < content.len() {
-            words.push(OsString::from_vec(word));
-        }
-    }
-    words
-}
 
-fn unescaped(byte: u8) -> u8 {
-    match byte {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'f' => b'\x0c',
-        _ => byte,
+    #[test]
+    fn argument_files_give_way_to_their_words_where_they_must() {
+        let rows = [
+            ("java @options A @options", "java + @options ++ A @options"),
+            ("java @options @entry x", "java + @options -cp @@d ++ -jar a.jar @b x"),
+            ("java @cp a.jar A", "java + -Dx -cp a.jar ++ A"),
+            ("java -cp @value A", "java + -cp classes ++ A"),
+            ("java -cp @value-and-entry x", "java + -cp classes ++ A @y x"),
+            ("java @jar a.jar @b", "java + -Xmx64m ++ -jar a.jar @b"),
+            ("java @off @entry", "java + @off ++ @entry"),
+            ("java @off-entry @x", "java + --disable-@files -cp @d ++ @A @x"),
+            ("java --disable-@files @entry", "java + --disable-@files ++ @entry"),
+        ];
+        let read = |path: &OsStr| match path.to_str() {
+            Some("options") => Ok(b"-Dx -Xmx64m # -cp".to_vec()),
+            Some("entry") => Ok(b"-cp @d\n-jar a.jar @b".to_vec()),
+            Some("cp") => Ok(b"-Dx -cp".to_vec()),
+            Some("value") => Ok(b"classes\n".to_vec()),
+            Some("value-and-entry") => Ok(b"classes A @y".to_vec()),
+            Some("jar") => Ok(b"-Xmx64m -jar".to_vec()),
+            Some("off") => Ok(b"--disable-@files".to_vec()),
+            Some("off-entry") => Ok(b"--disable-@files -cp @d @A".to_vec()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        };
+        for (received, edited) in rows {
+            let words: Vec<_> = received.split(' ').skip(1).map(Into::into).collect();
+            let mut command_line = CommandLine::parse("java".into(), words, read);
+            assert_eq!(text(command_line.clone()), received);
+            command_line.prepend_options(vec!["+".into()]);
+            command_line.append_options(vec!["++".into()]);
+            assert_eq!(text(command_line), edited, "{received}");
+        }
     }
 }

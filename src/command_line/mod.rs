@@ -1,48 +1,24 @@
 //! The command line of an interpreter: which words are its own options, which one is the entry, and what
-//! follows it. One file an interpreter holds its grammar, `edit` changes the options and arguments.
+//! follows it. One file an interpreter holds its grammar; `options` and `arguments` hold the edits.
 //! Nothing here runs anything; the only files that are read are Java's argument files, by the caller's `read`.
 
+mod arguments;
 mod dotnet;
-mod edit;
 mod grammar;
+mod interpreter;
 mod java;
 mod node;
+mod options;
 mod python;
 #[cfg(test)]
 mod real_interpreters;
 mod ruby;
 
+pub use interpreter::Interpreter;
+
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-
-/// A family of programs that share the grammar of their command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interpreter {
-    Python,
-    Node,
-    Java,
-    Ruby,
-    Dotnet,
-}
-
-impl Interpreter {
-    /// By the base name of the program, which may end in a version: `python3.12`, `ruby3.1`, `node-22`.
-    pub fn of_program(program: &OsStr) -> Option<Self> {
-        let path = program.as_bytes();
-        let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-        let versioned = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-        let end = base.iter().rposition(|byte| !versioned(byte)).map_or(0, |last| last + 1);
-        match &base[..end] {
-            b"python" => Some(Self::Python),
-            b"node" | b"nodejs" => Some(Self::Node),
-            b"java" => Some(Self::Java),
-            b"ruby" => Some(Self::Ruby),
-            b"dotnet" => Some(Self::Dotnet),
-            _ => None,
-        }
-    }
-}
 
 /// What the interpreter takes a word for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +83,7 @@ impl CommandLine {
         Self { program, interpreter, before, after, expansion }
     }
 
+    #[cfg(test)]
     /// The interpreter's own options, each with its separate value.
     pub fn options(&self) -> impl Iterator<Item = (&OsStr, Option<&OsStr>)> {
         let mut words = self.words().peekable();
@@ -125,6 +102,7 @@ impl CommandLine {
         })
     }
 
+    #[cfg(test)]
     /// What the entry receives.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.words().filter(|word| word.kind == Kind::Argument).map(|word| word.text.as_os_str())
@@ -140,23 +118,17 @@ impl CommandLine {
         }
     }
 
-    fn words(&self) -> impl Iterator<Item = &Word> {
-        self.before.iter().chain(&self.after)
+    fn replace(&mut self, which: impl Fn(Kind) -> bool, with: impl Fn(&OsStr) -> Option<OsString>) {
+        for word in self.before.iter_mut().chain(&mut self.after).filter(|word| which(word.kind)) {
+            if let Some(text) = with(&word.text) {
+                word.text = text;
+            }
+        }
     }
 
-    /// Where options may follow the entry (`node -e CODE`), an edit can bring an argument that looks like one
-    /// to the front; `--` keeps it an argument.
-    fn close_options(&mut self) {
-        let argument = self.after.iter().position(|word| word.kind == Kind::Argument);
-        let Some((first, leading)) = argument.map(|first| (first, &self.after[..first])) else {
-            return;
-        };
-        let continued = matches!(self.interpreter, Some(Interpreter::Node | Interpreter::Ruby))
-            && matches!(leading, [Word { kind: Kind::Introduction | Kind::Entry { joined: 1.. }, .. }, ..])
-            && leading.iter().all(|word| word.kind != Kind::EndOfOptions);
-        if continued && matches!(self.after[first].text.as_bytes(), [b'-', _, ..]) {
-            self.after.insert(first, Word::new(Kind::EndOfOptions, "--".into()));
-        }
+    #[cfg(test)]
+    fn words(&self) -> impl Iterator<Item = &Word> {
+        self.before.iter().chain(&self.after)
     }
 }
 
@@ -178,4 +150,79 @@ fn append_position(words: &[Word]) -> usize {
     let introduced = |word: &Word| matches!(word.kind, Kind::Introduction | Kind::EndOfOptions) || entry(word);
     let position = if words.iter().any(entry) { words.iter().position(introduced) } else { None };
     position.unwrap_or_else(|| words.iter().take_while(|word| word.kind == Kind::Subcommand).count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn parse(line: &str) -> CommandLine {
+        let mut words = line.split_whitespace().map(OsString::from);
+        let program = words.next().expect("a program");
+        CommandLine::parse(program, words.collect(), |_| Err(io::ErrorKind::NotFound.into()))
+    }
+
+    pub(super) fn text(command_line: CommandLine) -> String {
+        let program = command_line.program.clone();
+        let words: Vec<_> = std::iter::once(program).chain(command_line.into_arguments()).collect();
+        words.join(OsStr::new(" ")).into_string().expect("text")
+    }
+
+    /// A row is a command line in which `<` and `>` stand where options are prepended and appended, and the
+    /// entry in brackets.
+    pub(super) fn check(rows: &[&str]) {
+        for row in rows {
+            let edited = row.replace(['[', ']'], "");
+            let received = edited.replace(" <", "").replace(" >", "");
+            let mut command_line = parse(&received);
+            let entry = row.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(entry, _)| entry);
+            assert_eq!(command_line.entry(), entry.map(OsStr::new), "{row}");
+            assert_eq!(text(command_line.clone()), received);
+            command_line.prepend_options(vec!["<".into()]);
+            command_line.append_options(vec![">".into()]);
+            assert_eq!(text(command_line), edited);
+        }
+    }
+
+    /// A command line, an edit of it, and what comes out.
+    pub(super) fn edited(line: &str, edit: impl FnOnce(&mut CommandLine), expected: &str) {
+        let mut command_line = parse(line);
+        edit(&mut command_line);
+        assert_eq!(text(command_line), expected);
+    }
+
+    pub(super) fn split(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    pub(super) fn replacement(key: &'static str, text: &'static str) -> impl Fn(&OsStr) -> Option<OsString> {
+        move |word| (word == key).then(|| text.into())
+    }
+
+    #[test]
+    fn an_unknown_program_has_arguments_only() {
+        check(&["/var/task/app < > -x y", "bash < > -c python", "app < >"]);
+        let command_line = parse("app -x y");
+        assert_eq!(command_line.options().count(), 0);
+        assert_eq!(command_line.arguments().count(), 2);
+    }
+
+    #[test]
+    fn options_are_told_from_values_and_arguments() {
+        let command_line = parse("node -r ./a.js --expose-gc app.mjs -x");
+        let options: Vec<_> = command_line.options().collect();
+        let module = (OsStr::new("-r"), Some(OsStr::new("./a.js")));
+        assert_eq!(options, [module, (OsStr::new("--expose-gc"), None)]);
+        assert_eq!(command_line.arguments().collect::<Vec<_>>(), ["-x"]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_survive() {
+        let odd = OsStr::from_bytes(b"\xff=\xfe").to_owned();
+        for program in ["python3", "node", "java", "ruby", "dotnet", "app"] {
+            let arguments = vec!["-W".into(), odd.clone(), odd.clone(), odd.clone()];
+            let command_line = CommandLine::parse(program.into(), arguments.clone(), |_| Ok(Vec::new()));
+            assert_eq!(command_line.into_arguments(), arguments);
+        }
+    }
 }

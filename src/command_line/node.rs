@@ -122,3 +122,43 @@ fn is(name: &[u8], option: &str) -> bool {
     let dashed = |(&byte, &wanted): (&u8, &u8)| byte == wanted || (byte == b'_' && wanted == b'-');
     name.len() == option.len() && name[..2] == option.as_bytes()[..2] && name.iter().zip(option.as_bytes()).all(dashed)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::tests::check;
+
+    #[test]
+    fn options_stand_before_the_entry_and_its_introduction() {
+        check(&[
+            "/var/lang/bin/node < --expose-gc --max-http-header-size 81920 --max-old-space-size=116 > [/var/runtime/index.mjs]",
+            "node < -r ./a.js --import=./b.js > [app.js] -e x",
+            "node < --max_http_header-size 81920 > [app.js]",
+            "node < --no_deprecation --stack-size=900 > [app.js]",
+            "node < -e=a > [app.js]",
+            "node < > -e [a] --no-warnings x -e",
+            "node < > --eval=[a] -r ./b.js -- -x",
+            "node < -e a --no-warnings > -pe [b] x",
+            "node < --eval=a > --eval [b] x",
+            "node < > -p [a] x",
+            "node < > --print=dropped [a] x",
+            "node < -p > -e [a] x",
+            "node < -p > -- [app.js] -x",
+            "node < -r > -- [-app.js] --",
+            "node < > [-] x",
+            "node < > --run [task] --no-warnings -- x",
+            "node < > --run=[task] x",
+            "node < --prof > --prof-process [isolate.log] -x",
+            "node < --test > [a.js] b.js",
+            "node < > [inspect] app.js",
+            "node < >",
+            "node < > --version",
+            "node < > -p",
+            "node < > -e",
+        ]);
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_has_no_option_twice() {
+        assert!(super::WITH_VALUE.is_sorted_by(|one, next| one < next));
+    }
+}

@@ -26,3 +26,33 @@ fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     }
     Form::Option
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::tests::check;
+
+    #[test]
+    fn options_stand_before_the_entry_and_its_introduction() {
+        check(&[
+            "/var/lang/bin/python3.12 < > [/var/runtime/bootstrap.py]",
+            "python3 < -u > [app.py] -m x",
+            "python3 < > -m [awslambdaric] app.handler",
+            "python3 < > -m[awslambdaric] app.handler",
+            "python3 < -X dev > -Im [awslambdaric] -X",
+            "python3 < > -Im[json.tool]",
+            "python3 < > -c [print()] -c",
+            "python3 < > -Bc[print()] -x",
+            "python3 < -u > -- [-app.py] --",
+            "python3 < -u > -b- [app.py]",
+            "python3 < > [-] x",
+            "python3 < -W ignore -Wm -BX m -OO > [app.py]",
+            "python3 < --check-hash-based-pycs always > [app.py]",
+            "python3 < -u-check-hash-based-pycs always > [app.py]",
+            "python3 < >",
+            "python3 < > -V",
+            "python3 < > -X",
+            "python3 < > -m",
+            "python3 < > --",
+        ]);
+    }
+}

@@ -20,7 +20,8 @@ const LONG_WITH_VALUE: &[&str] = &[
 ];
 
 /// Short options stand in clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of their word, or else the
-/// next one; `F`, `i` and `x` only the rest; `0`, `K`, `T` and `W` a few characters, and the cluster goes on.
+/// next one; `F`, `i`, `x` and `W:` only the rest. `K` takes one letter, `0`, `T` and `W` take digits, which mean
+/// nothing by themselves, and the cluster goes on.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;
@@ -35,9 +36,6 @@ fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
             b'r' | b'I' | b'C' | b'X' | b'E' if rest.is_empty() => return Form::TakesValue,
             b'r' | b'I' | b'C' | b'X' | b'E' | b'F' | b'i' | b'x' | b'h' => return Form::Option,
             b'W' if rest.starts_with(b":") => return Form::Option,
-            b'W' => at += octal_digits(rest, 1),
-            b'T' => at += octal_digits(rest, 2),
-            b'0' => at += octal_digits(rest, 3),
             b'K' => at += 1,
             b'-' if matches!(rest, b"" | b"\r") => return Form::EndOfOptions,
             b'-' if contains(LONG_WITH_VALUE, rest) => return Form::TakesValue,
@@ -48,6 +46,32 @@ fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     Form::Option
 }
 
-fn octal_digits(text: &[u8], limit: usize) -> usize {
-    text.iter().take(limit).take_while(|byte| matches!(byte, b'0'..=b'7')).count()
+#[cfg(test)]
+mod tests {
+    use crate::command_line::tests::check;
+
+    #[test]
+    fn options_stand_before_the_entry_and_its_introduction() {
+        check(&[
+            "/var/lang/bin/ruby < > [/var/runtime/index.rb]",
+            "ruby < -W0 > [app.rb] -e x",
+            "ruby < > -e [a] -W0 -e b x",
+            "ruby < > -e[a] -eb -- -x",
+            "ruby < -w > -W0e [a] x",
+            "ruby < > -Kule[a] x",
+            "ruby < -Ke > [app.rb]",
+            "ruby < > -0777ne[a] x",
+            "ruby < -w > -- [-app.rb] --",
+            "ruby < > -w- [app.rb]",
+            "ruby < > [-] x",
+            "ruby < -r json -rset -wI lib -Ce -E UTF-8 > [app.rb]",
+            "ruby < -F -i -x > [app.rb]",
+            "ruby < -W:no-deprecated -Fe -i.e > [app.rb]",
+            "ruby < --enable gems --enable=gems --enable-gems --yjit > [app.rb]",
+            "ruby < --encoding UTF-8 -w-disable gems > [app.rb]",
+            "ruby < >",
+            "ruby < > --version",
+            "ruby < > -e",
+        ]);
+    }
 }

@@ -518,3 +518,141 @@ fn edit_distance(from: &str, to: &str) -> usize {
     }
     row[to.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The problems of a text in which `»` stands in front of each place that one is expected at.
+    fn check(marked: &str, expected: &[&str]) {
+        let text = marked.replace('»', "");
+        let source = Source { name: "test".into(), text };
+        let places: Vec<usize> =
+            marked.match_indices('»').enumerate().map(|(index, (offset, mark))| offset - index * mark.len()).collect();
+        let problems = rule(0, &source).1;
+        let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, expected, "{marked}");
+        assert_eq!(problems.iter().map(|problem| problem.offset).collect::<Vec<_>>(), places, "{marked}");
+    }
+
+    #[test]
+    fn accepts_all_that_is_documented() {
+        check(
+            r#"{
+                "$schema": "x", "description": "x",
+                "when": {"runtime": ["python", "nodejs2[24].x"], "initialization": "snap-start", "architecture": "arm64",
+                         "file": ["/opt/*.jar"], "env": {"A": true, "B": false, "C": "x*", "D": ["x"], "description": "x",
+                         "E": {"matches": ["x"], "ignore_case": true}}, "not": {}, "any": [{}]},
+                "env": {"A": "1", "B": null, "C": {"default": ""}, "D": {"prepend": "x", "separator": ""},
+                        "E": {"append": "${A:-x}", "separator": ":", "description": "x"}, "$schema": "data"},
+                "options": {"append": ["-X"], "prepend": [], "remove": ["a*"], "replace": {"a": "b"}, "values": {"-cp": null}},
+                "arguments": {"append": ["-X"], "prepend": [], "remove": ["a*"], "replace": {"a": "b"}},
+                "program": "p", "prefix": ["q"], "entry": "e", "wrappers": [],
+                "hooks": {
+                    "initialize": [{"name": "n", "command": ["x", ""], "env": {"A": "1"}, "cwd": "/", "timeout_ms": 1,
+                                    "on_failure": "continue", "when": {}, "export": "dotenv", "description": "x"}],
+                    "before_snapshot": [{"name": "n", "command": "x ${ y"}], "after_restore": [], "pre_stop": []
+                },
+                "rules": [{"rules": [{}]}]
+            }"#,
+            &[],
+        );
+    }
+
+    #[test]
+    fn finds_every_mistake_where_it_is() {
+        for (marked, expected) in [
+            (r#"»[]"#, &["expected an object, found a list"] as &[_]),
+            (r#"{»"optons": {}}"#, &["unknown key \"optons\"; did you mean \"options\"?"]),
+            (r#"{»"environment": {}}"#, &["unknown key \"environment\"; did you mean \"env\"?"]),
+            (r#"{"env": {"A": "1", »"A": "2"}}"#, &["the key \"A\" is given twice"]),
+            (r#"{"env": {}, »"env": {}}"#, &["the key \"env\" is given twice"]),
+            (
+                r#"{"env": {»"": "1", »"A=B": "2"}}"#,
+                &[
+                    "\"\" cannot be the name of a variable: it is empty",
+                    "\"A=B\" cannot be the name of a variable: it holds \"=\"",
+                ],
+            ),
+            (
+                r#"{"env": {"A": »1}}"#,
+                &["expected a text, null, or an object with \"default\", \"prepend\" or \"append\", found a number"],
+            ),
+            (
+                r#"{"env": {"A": {»"prepend": "x"}}}"#,
+                &["\"prepend\" needs a \"separator\" beside it, which may be \"\""],
+            ),
+            (
+                r#"{"env": {"A": {"default": "x", »"separator": ""}}}"#,
+                &["\"separator\" goes with \"prepend\" or \"append\" only"],
+            ),
+            (
+                r#"{"env": {"A": {"default": "x", »"append": "y"}}}"#,
+                &["\"default\" and \"append\" cannot stand in one edit; write one of them"],
+            ),
+            (
+                r#"{"env": {"A": »{}}}"#,
+                &["the edit says nothing; it takes one of \"default\", \"prepend\" and \"append\""],
+            ),
+            (r#"{"env": {"A": »"${"}}"#, &["a \"${\" is not closed (a literal \"${\" is written \"$${\")"]),
+            (r#"{"options": {"remove": [»"[z-a]"]}}"#, &["the range z-a in \"[z-a]\" runs backwards"]),
+            (r#"{"options": {"append": »"-X"}}"#, &["expected a list, found a text"]),
+            (
+                r#"{"arguments": {»"values": {}}}"#,
+                &["unknown key \"values\"; here go remove, replace, prepend, append"],
+            ),
+            (r#"{"hooks": {»"initialise": []}}"#, &["unknown key \"initialise\"; did you mean \"initialize\"?"]),
+            (
+                r#"{"hooks": {"initialize": [»{"name": "n"}, »{"command": "x"}]}}"#,
+                &["the hook has no \"command\"", "the hook has no \"name\""],
+            ),
+            (
+                r#"{"hooks": {"initialize": [{"name": "n", "command": »[]}]}}"#,
+                &["the command is empty; its first text is the program"],
+            ),
+            (
+                r#"{"hooks": {"initialize": [{"name": »"", "command": »""}]}}"#,
+                &["this text must not be empty", "this text must not be empty"],
+            ),
+            (
+                r#"{"hooks": {"initialize": [{"name": "n", "command": "x", »"timeout": 1}]}}"#,
+                &["unknown key \"timeout\"; did you mean \"timeout_ms\"?"],
+            ),
+            (
+                r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "timeout_ms": »0}]}}"#,
+                &["\"timeout_ms\" is 0; it takes whole milliseconds from 1 to 4294967295"],
+            ),
+            (
+                r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "on_failure": »"ignore"}]}}"#,
+                &["\"ignore\" is not one of \"fail\", \"continue\""],
+            ),
+            (
+                r#"{"hooks": {"pre_stop": [{"name": "n", "command": "x", »"export": "json"}]}}"#,
+                &["a hook in pre_stop cannot export: the runtime runs already; \"export\" goes with \"initialize\""],
+            ),
+            (
+                r#"{"when": {"runtime": »"pyhton"}}"#,
+                &[
+                    "\"pyhton\" is no runtime; did you mean \"python\"? (one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")",
+                ],
+            ),
+            (r#"{"when": {"file": »[]}}"#, &["an empty list matches nothing; remove the key or name something"]),
+            (
+                r#"{"when": {"env": {"A": »null}}}"#,
+                &["expected true, false, a glob, a list of globs or an object with \"matches\", found null"],
+            ),
+            (r#"{"program": »"a\u0000b"}"#, &["this text holds a NUL character, which no argument or variable can"]),
+            (r#"{"program": »"\ud800"}"#, &["unexpected end of hex escape"]),
+        ] {
+            check(marked, expected);
+        }
+    }
+
+    #[test]
+    fn stops_at_nesting_that_nobody_means() {
+        let deep = format!("{}{}", r#"{"rules": ["#.repeat(2_000), "]}".repeat(2_000));
+        let problems = rule(0, &Source { name: "test".into(), text: deep }).1;
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].message, "this is nested more than 32 deep");
+    }
+}

@@ -5,13 +5,13 @@
 #![allow(unsafe_code)]
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 
-/// Called by C's start-up.
-#[cfg(not(test))]
+/// Called by C's start-up; in tests, which have a `main` of their own, by nobody.
+#[cfg_attr(test, allow(dead_code))]
 // SAFETY: nothing else in the program defines `main`; the crate is `no_main`.
-#[unsafe(no_mangle)]
-extern "C" fn main(_argc: std::ffi::c_int, argv: *const *const c_char, envp: *const *const c_char) -> std::ffi::c_int {
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
     // SAFETY: C's start-up passes the two lists that the kernel made.
     let (arguments, environment) = unsafe { (strings(argv), strings(envp)) };
     crate::start(arguments, environment)
@@ -21,7 +21,6 @@ extern "C" fn main(_argc: std::ffi::c_int, argv: *const *const c_char, envp: *co
 ///
 /// # Safety
 /// The list and its strings must be as `execve` lays them out, and stay so for the life of the process.
-#[cfg_attr(test, allow(dead_code))]
 unsafe fn strings(list: *const *const c_char) -> Vec<&'static CStr> {
     let mut strings = Vec::with_capacity(64);
     let mut next = list;

@@ -35,6 +35,8 @@ fn takes_what_foreword_says() {
         -W0e {c} x
         -W2we{c} x
         -Kue {c} x
+        -Ke a.rb
+        -KeKe a.rb
         -0777le {c} x
         -0e {c} x
         -r ./preload.rb a.rb

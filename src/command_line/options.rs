@@ -1,5 +1,5 @@
-//! The edits of a command line: options and arguments are removed, replaced, prepended and appended, the
-//! entry is replaced. What is inserted is read by the grammar too, so that later edits see options and values.
+//! The edits of an interpreter's own options: remove, replace, change a value, prepend, append. What is inserted
+//! is read by the grammar too, so that later edits see options and values.
 
 use super::{CommandLine, Kind, Word, words};
 use std::ffi::{OsStr, OsString};
@@ -47,40 +47,6 @@ impl CommandLine {
         self.before.extend(options);
     }
 
-    /// Removes the arguments that match.
-    pub fn remove_arguments(&mut self, matches: impl Fn(&OsStr) -> bool) {
-        self.after.retain(|word| word.kind != Kind::Argument || !matches(&word.text));
-    }
-
-    /// Replaces arguments, each as a whole, where `with` has a text for it.
-    pub fn replace_arguments(&mut self, with: impl Fn(&OsStr) -> Option<OsString>) {
-        self.replace(|kind| kind == Kind::Argument, with);
-    }
-
-    /// Inserts arguments before all others.
-    pub fn prepend_arguments(&mut self, arguments: Vec<OsString>) {
-        let first = self.after.iter().position(|word| word.kind == Kind::Argument);
-        let at = first.unwrap_or(self.after.len());
-        self.after.splice(at..at, as_arguments(arguments));
-    }
-
-    /// Adds arguments behind all others.
-    pub fn append_arguments(&mut self, arguments: Vec<OsString>) {
-        self.after.extend(as_arguments(arguments));
-    }
-
-    /// Replaces the entry, but not what is joined in front of it; without an entry nothing happens.
-    pub fn set_entry(&mut self, entry: OsString) {
-        for word in &mut self.after {
-            if let Kind::Entry { joined } = word.kind {
-                let mut text = word.text.as_bytes()[..joined].to_vec();
-                text.extend(entry.as_bytes());
-                word.text = OsString::from_vec(text);
-                return;
-            }
-        }
-    }
-
     /// Removes options, each with its separate value, that `keep` does not want; it may change both.
     fn retain_options(&mut self, mut keep: impl FnMut(&mut OsString, Option<&mut OsString>) -> bool) {
         for words in [&mut self.before, &mut self.after] {
@@ -98,14 +64,6 @@ impl CommandLine {
                 } else {
                     words.drain(at..at + rest);
                 }
-            }
-        }
-    }
-
-    fn replace(&mut self, which: impl Fn(Kind) -> bool, with: impl Fn(&OsStr) -> Option<OsString>) {
-        for word in self.before.iter_mut().chain(&mut self.after).filter(|word| which(word.kind)) {
-            if let Some(text) = with(&word.text) {
-                word.text = text;
             }
         }
     }
@@ -128,10 +86,85 @@ impl CommandLine {
     }
 }
 
-fn as_arguments(texts: Vec<OsString>) -> impl Iterator<Item = Word> {
-    texts.into_iter().map(|text| Word::new(Kind::Argument, text))
-}
-
 fn join(left: &OsStr, separator: u8, right: &OsStr) -> OsString {
     OsString::from_vec([left.as_bytes(), &[separator], right.as_bytes()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::CommandLine;
+    use crate::command_line::tests::{edited, replacement, split};
+    use std::ffi::OsStr;
+
+    #[test]
+    fn later_prepends_stand_in_front_of_earlier_ones_and_appends_behind() {
+        let edit = |line: &mut CommandLine| {
+            for (first, last) in [("-1", "-3"), ("-0", "-4")] {
+                line.prepend_options(split(first));
+                line.append_options(split(last));
+            }
+        };
+        edited("python3 -2 -m app -5", edit, "python3 -0 -1 -2 -3 -4 -m app -5");
+        edited("app -5", edit, "app -0 -1 -3 -4 -5");
+        edited("python3 --version", edit, "python3 -0 -1 -3 -4 --version");
+        edited("dotnet exec a.dll", edit, "dotnet exec -0 -1 -3 -4 a.dll");
+    }
+
+    #[test]
+    fn an_option_is_removed_with_its_value_and_arguments_stay() {
+        let remove = |text: &'static str| move |line: &mut CommandLine| line.remove_options(|option| option == text);
+        edited("node -r a -r b app.js -r a", remove("-r a"), "node -r b app.js -r a");
+        edited("node -r a -r b app.js -r a", remove("-r"), "node app.js -r a");
+        edited("node -r a app.js", remove("a"), "node -r a app.js");
+        edited("ruby -e a -W0 -e b x", remove("-W0"), "ruby -e a -e b x");
+        edited("ruby -e a -e b x", remove("-e b"), "ruby -e a x");
+        edited("java -jar -Xmx64m a.jar", remove("-Xmx64m"), "java -jar a.jar");
+        edited("python3 -m app", remove("-m"), "python3 -m app");
+        edited("app -x", remove("-x"), "app -x");
+    }
+
+    #[test]
+    fn options_and_separate_values_are_replaced_in_one_pass() {
+        let edit = |line: &mut CommandLine| line.replace_options(replacement("a", "b"));
+        edited("java -cp a -Da a a", edit, "java -cp b -Da a a");
+        edited("ruby -e a -r a x", edit, "ruby -e a -r b x");
+        let swap = |word: &OsStr| match word.to_str() {
+            Some("-a") => Some("-b".into()),
+            Some("-b") => Some("-a".into()),
+            _ => None,
+        };
+        edited("java -a -b A", |line| line.replace_options(swap), "java -b -a A");
+    }
+
+    #[test]
+    fn values_are_edited_joined_or_separate() {
+        let append = |name: &'static str| {
+            move |line: &mut CommandLine| {
+                line.edit_option_values(OsStr::new(name), |value| Some([value, OsStr::new(":x")].join(OsStr::new(""))));
+            }
+        };
+        edited("java -cp a -cp b A -cp c", append("-cp"), "java -cp a:x -cp b:x A -cp c");
+        edited("java --class-path=a A", append("--class-path"), "java --class-path=a:x A");
+        edited("java -Dp=a=b -Dp -Dpq=a A", append("-Dp"), "java -Dp=a=b:x -Dp -Dpq=a A");
+        edited("node --inspect=1 app.js", append("--inspect"), "node --inspect=1:x app.js");
+        edited("node app.js", append("--inspect"), "node app.js");
+        let remove = |line: &mut CommandLine| line.edit_option_values(OsStr::new("-cp"), |_| None);
+        edited("java -cp a -Da -cp=b A", remove, "java -Da A");
+    }
+
+    #[test]
+    fn inserted_options_are_seen_by_later_edits() {
+        let edit = |line: &mut CommandLine| {
+            line.append_options(split("-X importtime -W ignore"));
+            line.prepend_options(split("-X dev"));
+            line.edit_option_values(OsStr::new("-W"), replacement("ignore", "error"));
+            line.remove_options(|option| option == "-X importtime");
+        };
+        edited("python3 app.py", edit, "python3 -X dev -W error app.py");
+        let edit = |line: &mut CommandLine| {
+            line.append_options(split("-e a -e b"));
+            line.remove_options(|option| option == "-e a");
+        };
+        edited("ruby app.rb", edit, "ruby -e b app.rb");
+    }
 }

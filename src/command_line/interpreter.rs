@@ -1,0 +1,60 @@
+//! Which interpreter a program is, and with it the grammar of its command line.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// A family of programs that share the grammar of their command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpreter {
+    Python,
+    Node,
+    Java,
+    Ruby,
+    Dotnet,
+}
+
+impl Interpreter {
+    /// By the base name of the program, which may end in a version: `python3.12`, `ruby3.1`, `node-22`.
+    pub fn of_program(program: &OsStr) -> Option<Self> {
+        let path = program.as_bytes();
+        let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        let versioned = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+        let end = base.iter().rposition(|byte| !versioned(byte)).map_or(0, |last| last + 1);
+        match &base[..end] {
+            b"python" => Some(Self::Python),
+            b"node" | b"nodejs" => Some(Self::Node),
+            b"java" => Some(Self::Java),
+            b"ruby" => Some(Self::Ruby),
+            b"dotnet" => Some(Self::Dotnet),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_name_names_the_interpreter() {
+        let rows = [
+            ("/var/lang/bin/python3.12", Some(Interpreter::Python)),
+            ("python", Some(Interpreter::Python)),
+            ("./node", Some(Interpreter::Node)),
+            ("nodejs", Some(Interpreter::Node)),
+            ("node-22", Some(Interpreter::Node)),
+            ("/usr/bin/java", Some(Interpreter::Java)),
+            ("ruby3.1", Some(Interpreter::Ruby)),
+            ("dotnet", Some(Interpreter::Dotnet)),
+            ("/opt/python/bin/bash", None),
+            ("javac", None),
+            ("mypython", None),
+            ("python/", None),
+            ("3", None),
+            ("", None),
+        ];
+        for (program, interpreter) in rows {
+            assert_eq!(Interpreter::of_program(OsStr::new(program)), interpreter, "{program}");
+        }
+    }
+}
