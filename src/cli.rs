@@ -1,9 +1,12 @@
-//! The command line tool, for people. The wrapper path never comes here.
+//! The command line tool, for people. The wrapper path never comes here, and clap goes no further than here.
 
 use crate::environ::Environ;
 use clap::Command;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
+
+/// The tool's own commands, which no program in PATH hides; those that are not there yet are kept free.
+pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
 const ABOUT: &str = "The exec wrapper for AWS Lambda: it injects options, arguments and environment from a declarative \
 configuration, runs hook commands, and becomes the runtime.";

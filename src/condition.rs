@@ -1,6 +1,7 @@
 //! Conditions (`when`): decided once, against the environment and the command line that Lambda handed over.
 //! The file system is asked only for `file`, through `Facts`.
 
+use crate::command_line::{Interpreter, base_name};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::text::Text;
@@ -68,10 +69,21 @@ impl Runtime {
         Self::ALL.into_iter().find(|runtime| runtime.name() == name)
     }
 
-    /// The family of an identifier such as `nodejs22.x`, or of an interpreter such as `python3.12`.
+    /// The family of Lambda's identifier, such as `nodejs22.x`.
     fn of_identifier(identifier: &[u8]) -> Self {
         let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
         Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
+    }
+
+    fn of_program(program: &OsStr) -> Self {
+        match Interpreter::of_program(program) {
+            Some(Interpreter::Python) => Runtime::Python,
+            Some(Interpreter::Node) => Runtime::Node,
+            Some(Interpreter::Java) => Runtime::Java,
+            Some(Interpreter::Ruby) => Runtime::Ruby,
+            Some(Interpreter::Dotnet) => Runtime::Dotnet,
+            None => Runtime::Provided,
+        }
     }
 }
 
@@ -87,17 +99,12 @@ impl RuntimeName {
     pub fn of(environ: &Environ, program: &OsStr) -> Self {
         let declared =
             environ.value("AWS_EXECUTION_ENV").and_then(|value| value.as_bytes().strip_prefix(b"AWS_Lambda_"));
-        let identifier = declared.unwrap_or_else(|| base_name(program).as_bytes());
-        Self {
-            family: Runtime::of_identifier(identifier),
-            identifier: String::from_utf8_lossy(identifier).into_owned(),
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        match declared.filter(|identifier| !identifier.is_empty()) {
+            Some(identifier) => Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) },
+            None => Self { family: Runtime::of_program(program), identifier: text(base_name(program)) },
         }
     }
-}
-
-/// What follows the last `/`.
-pub fn base_name(program: &OsStr) -> &OsStr {
-    OsStr::from_bytes(program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default())
 }
 
 /// This machine in Lambda's words.

@@ -10,6 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 #[derive(Clone, Default)]
 pub struct Environ<'a> {
     entries: Vec<Entry<'a>>,
+    /// Values that must not be shown and that no entry holds any more.
+    forgotten: Vec<OsString>,
 }
 
 #[derive(Clone)]
@@ -30,6 +32,11 @@ impl Entry<'_> {
         self.name_length.map(|length| &self.text.to_bytes()[..length])
     }
 
+    /// Whether its name says that it is a secret, a hook exported it, or one of these was put into it.
+    fn is_hidden(&self) -> bool {
+        self.hidden || self.name().is_some_and(says_secret)
+    }
+
     fn value(&self) -> &OsStr {
         let start = self.name_length.map_or(0, |length| length + 1);
         OsStr::from_bytes(&self.text.to_bytes()[start..])
@@ -43,7 +50,7 @@ impl<'a> Environ<'a> {
             text: Cow::Borrowed(text),
             hidden: false,
         };
-        Self { entries: entries.into_iter().map(entry).collect() }
+        Self { entries: entries.into_iter().map(entry).collect(), forgotten: Vec::new() }
     }
 
     /// What `getenv` would give: of a variable that stands twice the first counts.
@@ -72,6 +79,7 @@ impl<'a> Environ<'a> {
     }
 
     fn put(&mut self, name: &str, value: &OsStr, hidden: bool) {
+        self.remember(name);
         let bytes = [name.as_bytes(), b"=", value.as_bytes()].concat();
         let text = CString::new(bytes).expect("names and values are checked for NUL when they are read");
         let entry = Entry { text: Cow::Owned(text), name_length: Some(name.len()), hidden };
@@ -85,7 +93,14 @@ impl<'a> Environ<'a> {
     }
 
     pub fn unset(&mut self, name: &str) {
+        self.remember(name);
         self.remove_from(0, name);
+    }
+
+    /// Keeps the value of a variable that is about to go, if it must not be shown.
+    fn remember(&mut self, name: &str) {
+        let hidden = self.entries.iter().filter(|entry| entry.is(name) && entry.is_hidden());
+        self.forgotten.extend(hidden.map(|entry| entry.value().to_owned()));
     }
 
     fn remove_from(&mut self, start: usize, name: &str) {
@@ -99,21 +114,21 @@ impl<'a> Environ<'a> {
     /// Performs one edit and says what it changed, if it changed anything.
     pub fn apply(&mut self, name: &str, edit: &Edit) -> Option<Change> {
         let before = self.value(name);
-        let outcome = edit.outcome(before, self);
-        if outcome == Outcome::Keep {
+        let effect = edit.effect(before, self);
+        if effect == Effect::Keep {
             return None;
         }
         let hidden = edit.texts().any(|text| text.names().any(|name| self.hides(name)))
             || (edit.keeps_old_value() && self.hides(name));
         let shown = |value: &OsStr, hidden: bool| if hidden { Shown::Redacted } else { Shown::Value(value.to_owned()) };
         let before = before.map(|value| shown(value, self.hides(name)));
-        let after = match outcome {
-            Outcome::Keep => None,
-            Outcome::Unset => {
+        let after = match effect {
+            Effect::Keep => None,
+            Effect::Unset => {
                 self.unset(name);
                 None
             }
-            Outcome::Set(value) => {
+            Effect::Set(value) => {
                 self.put(name, &value, hidden);
                 Some(shown(&value, self.hides(name)))
             }
@@ -121,16 +136,15 @@ impl<'a> Environ<'a> {
         Some(Change { before, after })
     }
 
-    /// Whether the value of a variable must not be shown: its name says that it is a secret, a hook
-    /// exported it, or one of these was put into it.
-    pub fn hides(&self, name: &str) -> bool {
-        says_secret(name.as_bytes()) || self.entries.iter().any(|entry| entry.is(name) && entry.hidden)
+    fn hides(&self, name: &str) -> bool {
+        says_secret(name.as_bytes()) || self.entries.iter().any(|entry| entry.is(name) && entry.is_hidden())
     }
 
-    /// A text for a log or an error message: every hidden value that occurs in it is replaced.
+    /// A text for a log or an error message: every value that must not be shown is replaced wherever it occurs.
     pub fn redact(&self, text: &OsStr) -> String {
-        let secret = |entry: &&Entry| entry.hidden || entry.name().is_some_and(says_secret);
-        let mut values: Vec<&[u8]> = self.entries.iter().filter(secret).map(|entry| entry.value().as_bytes()).collect();
+        let present = self.entries.iter().filter(|entry| entry.is_hidden()).map(Entry::value);
+        let mut values: Vec<&[u8]> =
+            present.chain(self.forgotten.iter().map(OsString::as_os_str)).map(OsStrExt::as_bytes).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         let mut rest = text.as_bytes();
         let mut shown = Vec::with_capacity(rest.len());
@@ -163,7 +177,7 @@ fn says_secret(name: &[u8]) -> bool {
     WORDS.iter().any(|word| name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
-/// What an edit did to a variable, in a form that may be shown; `None` stands for unset.
+/// What an edit did to a variable; `None` stands for unset.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Change {
     pub before: Option<Shown>,
@@ -172,6 +186,7 @@ pub struct Change {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shown {
+    /// May still hold a secret that came from elsewhere: `Environ::redact` shows it.
     Value(OsString),
     Redacted,
 }
@@ -195,7 +210,7 @@ pub enum Edit<'a> {
 
 /// What an edit comes to, given the value that it meets.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Effect {
     Keep,
     Set(OsString),
     Unset,
@@ -203,13 +218,13 @@ pub enum Outcome {
 
 impl Edit<'_> {
     /// Works out the edit of a value; its texts see `environ`.
-    pub fn outcome(&self, current: Option<&OsStr>, environ: &Environ) -> Outcome {
+    pub fn effect(&self, current: Option<&OsStr>, environ: &Environ) -> Effect {
         let current = current.filter(|value| !value.is_empty());
         match self {
-            Edit::Set(text) => Outcome::Set(text.expand(environ)),
-            Edit::Unset => Outcome::Unset,
-            Edit::Default(_) if current.is_some() => Outcome::Keep,
-            Edit::Default(text) => Outcome::Set(text.expand(environ)),
+            Edit::Set(text) => Effect::Set(text.expand(environ)),
+            Edit::Unset => Effect::Unset,
+            Edit::Default(_) if current.is_some() => Effect::Keep,
+            Edit::Default(text) => Effect::Set(text.expand(environ)),
             Edit::Prepend { text, separator } => {
                 joined(text.expand(environ), separator, current, environ, |text, old| [text, old])
             }
@@ -239,13 +254,13 @@ fn joined<'v>(
     current: Option<&'v OsStr>,
     environ: &Environ,
     order: impl for<'t> Fn(&'t [u8], &'t [u8]) -> [&'t [u8]; 2],
-) -> Outcome {
+) -> Effect {
     match current {
-        _ if text.is_empty() => Outcome::Keep,
-        None => Outcome::Set(text),
+        _ if text.is_empty() => Effect::Keep,
+        None => Effect::Set(text),
         Some(old) => {
             let [first, second] = order(text.as_bytes(), old.as_bytes());
-            Outcome::Set(OsString::from_vec([first, separator.expand(environ).as_bytes(), second].concat()))
+            Effect::Set(OsString::from_vec([first, separator.expand(environ).as_bytes(), second].concat()))
         }
     }
 }

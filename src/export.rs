@@ -1,4 +1,5 @@
-//! What a hook exports, read literally: nothing is expanded, and no message quotes a name's value.
+//! What a hook exports, read literally: nothing is expanded or evaluated, and no message quotes a value.
+//! Only reads; `hooks` puts the variables into the environment.
 
 use crate::config::Export;
 use crate::json::{Kind, Node};
@@ -42,7 +43,7 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
     let variable = |(key, value): (Node, Node)| {
         let name = key.text()?.into_owned();
         let value = match value.kind() {
-            Kind::Text => value.text()?.into_owned(),
+            Kind::Text => value.text().map_err(|cause| format!("the value of {name:?}: {cause}"))?.into_owned(),
             Kind::Number | Kind::Boolean => value.written().to_owned(),
             other => {
                 return Err(format!("the value of {name:?} is {}, not a text, number or boolean", other.described()));

@@ -1,4 +1,5 @@
 //! Which files a glob names: wildcards stay inside one path segment and skip a leading dot, as in a shell.
+//! Only looks; what cannot be looked into holds no match.
 
 use crate::glob::{Case, Glob};
 use std::ffi::OsString;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub fn exist(glob: &Glob, root: &Path) -> bool {
     let start = if glob.starts_with(b'/') { Path::new("/") } else { root };
     match glob.literal() {
+        // An unset variable names no file; it must not come to mean the folder.
+        Some(path) if path.is_empty() => false,
         Some(path) => root.join(OsString::from_vec(path)).exists(),
         None => below(start.to_owned(), &glob.segments()),
     }

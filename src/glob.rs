@@ -110,10 +110,12 @@ impl Glob {
 
 impl Token {
     fn takes(&self, byte: u8, case: Case) -> bool {
-        let same = |low: u8, high: u8, byte: u8| low <= byte && byte <= high;
+        let lies_in = |low: u8, high: u8, byte: u8| low <= byte && byte <= high;
         let within = |low: u8, high: u8| match case {
-            Case::Respected => same(low, high, byte),
-            Case::Ignored => same(low, high, byte.to_ascii_lowercase()) || same(low, high, byte.to_ascii_uppercase()),
+            Case::Respected => lies_in(low, high, byte),
+            Case::Ignored => {
+                lies_in(low, high, byte.to_ascii_lowercase()) || lies_in(low, high, byte.to_ascii_uppercase())
+            }
         };
         match self {
             Token::Byte(own) => within(*own, *own),

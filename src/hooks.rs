@@ -3,10 +3,11 @@
 
 use crate::config::{Command, Hook, OnFailure};
 use crate::environ::Environ;
-use crate::export;
+use crate::export::{self, Variable};
+use crate::log::Log;
 use crate::plan;
 use crate::process::{End, Request, Signal, Watch};
-use crate::report::{ErrorType, Failure, HookEnd, Stop, status};
+use crate::report::{ErrorType, Failure, HookEnd, HookOutcome, Stop, status};
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,22 +25,42 @@ pub struct Received<'r> {
     pub runtime: &'r str,
 }
 
+/// A point in time, on the clock that counts and on the one that hooks are told.
+#[derive(Clone, Copy)]
+struct Deadline {
+    instant: Instant,
+    /// Milliseconds since the epoch.
+    epoch_ms: u64,
+}
+
+impl Deadline {
+    fn after(limit: Duration) -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + limit;
+        Self { instant: Instant::now() + limit, epoch_ms: u64::try_from(epoch.as_millis()).unwrap_or(u64::MAX) }
+    }
+}
+
 /// Runs the initialize hooks one after the other; what they export goes into `environ`.
-pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received) -> Result<(), Stop> {
+pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received, log: Log) -> Result<(), Stop> {
     if hooks.is_empty() {
         return Ok(());
     }
     let watch = Watch::start().map_err(|errno| {
         let message = format!("unable to watch hooks: {}", errno.desc());
-        Stop::Failure(Failure { error_type: ErrorType::HookFailed, status: status::FAILED, message, hook: None })
+        Failure { error_type: ErrorType::HookFailed, status: status::FAILED, message, hook: None }
     })?;
     for hook in hooks {
         match run(hook, environ, received, &watch) {
-            Ok(()) => {}
-            Err(Stop::Failure(failure)) if hook.on_failure == OnFailure::Continue => {
-                if let Some(end) = &failure.hook {
-                    end.continued(&failure);
+            Ok((end, exported)) => {
+                for (name, value) in exported {
+                    log.debug(|| format!("hook {:?} exports {name}", hook.name));
+                    environ.set_hidden(&name, &value);
                 }
+                log.success(&end);
+            }
+            Err(Stop::Failure(mut failure)) if hook.on_failure == OnFailure::Continue => {
+                failure.message += " (on_failure: continue)";
+                log.failure(&failure);
             }
             Err(stop) => return Err(stop),
         }
@@ -47,53 +68,45 @@ pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received) -
     Ok(())
 }
 
-fn run(hook: &Hook, environ: &mut Environ, received: &Received, watch: &Watch) -> Result<(), Stop> {
+/// Runs one hook to its end; gives what it exported.
+fn run(hook: &Hook, environ: &Environ, received: &Received, watch: &Watch) -> Result<(HookEnd, Vec<Variable>), Stop> {
     let own = environment(hook, environ, received);
     let limit = hook.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    let deadline = Deadline::after(limit);
     let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(&own));
     let started = Instant::now();
     let ended = watch.run(&Request {
         words: &words(&hook.command, &own),
         environ: &own,
         cwd: cwd.as_deref(),
-        input: context(hook, limit, received).as_bytes(),
+        input: context(hook, deadline, received).as_bytes(),
         capture: hook.export.map(|_| MOST_EXPORTED),
-        deadline: started + limit,
+        deadline: deadline.instant,
     });
     let took = started.elapsed();
     let end = |outcome| HookEnd { phase: hook.phase, name: hook.name.to_string(), outcome, took };
-    let failure = |error_type, status, hook: HookEnd, what| {
-        Stop::Failure(Failure { error_type, status, message: format!("{hook} {what}"), hook: Some(hook) })
-    };
-    let failed = |what: String| failure(ErrorType::HookFailed, status::FAILED, end("failure"), what);
+    let failed = |what: &str| Stop::Failure(end(HookOutcome::Failure).failure(what));
     let after = format!("after {} ms", took.as_millis());
     let output = match ended {
         Ok((End::Exited(0), output)) => output,
-        Ok((End::Exited(status), _)) => return Err(failed(format!("exited with status {status} {after}"))),
+        Ok((End::Exited(status), _)) => return Err(failed(&format!("exited with status {status} {after}"))),
         Ok((End::Killed(signal), _)) => {
             let signal = signal.map_or("a real-time signal", Signal::as_str);
-            return Err(failed(format!("was killed by {signal} {after}")));
+            return Err(failed(&format!("was killed by {signal} {after}")));
         }
         Ok((End::TooMuchOutput, _)) => {
-            return Err(failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
+            return Err(failed(&format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
         }
         Ok((End::TimedOut, _)) => {
-            let what = format!("timed out {after}; its limit is {} ms (timeout_ms)", limit.as_millis());
-            return Err(failure(ErrorType::HookTimedOut, status::TIMED_OUT, end("timeout"), what));
+            let what = format!("timed out after {} ms (timeout_ms)", limit.as_millis());
+            return Err(end(HookOutcome::Timeout).failure(&what).into());
         }
         Ok((End::Interrupted(signal), _)) => return Err(Stop::Signal(signal)),
-        Err(error) => return Err(failed(format!("could not be started: {}", error.message))),
+        Err(error) => return Err(failed(&format!("could not be started: {}", error.message))),
     };
-    if let Some(format) = hook.export {
-        let variables = export::variables(format, &output)
-            .map_err(|cause| failed(format!("exported something unreadable: {cause}")))?;
-        for (name, value) in variables {
-            tracing::debug!("hook {:?} exports {name}", hook.name);
-            environ.set_hidden(&name, &value);
-        }
-    }
-    end("success").succeeded();
-    Ok(())
+    let exported = hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
+    let exported = exported.map_err(|cause| failed(&format!("exported something unreadable: {cause}")))?;
+    Ok((end(HookOutcome::Success), exported))
 }
 
 /// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave.
@@ -117,10 +130,9 @@ fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
 }
 
 /// The JSON object that a hook finds on its standard input, as one line.
-fn context(hook: &Hook, limit: Duration, received: &Received) -> String {
+fn context(hook: &Hook, deadline: Deadline, received: &Received) -> String {
     let text = |name| received.environ.lossy(name);
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + limit;
-    json!({
+    let context = json!({
         "phase": hook.phase.name(),
         "hook": hook.name,
         "function": {
@@ -131,8 +143,7 @@ fn context(hook: &Hook, limit: Duration, received: &Received) -> String {
         },
         "runtime": received.runtime,
         "initialization": text("AWS_LAMBDA_INITIALIZATION_TYPE"),
-        "deadline_ms": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-    })
-    .to_string()
-        + "\n"
+        "deadline_ms": deadline.epoch_ms,
+    });
+    context.to_string() + "\n"
 }

@@ -13,6 +13,7 @@ mod files;
 mod glob;
 mod hooks;
 mod json;
+mod log;
 mod plan;
 mod process;
 mod report;
@@ -20,11 +21,15 @@ mod runtime_api;
 mod text;
 mod wrap;
 
-use condition::base_name;
 use environ::Environ;
-use report::{Failure, Log, Stop, status};
+use log::Log;
+use report::{Failure, Stop, status};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Where the Runtime API listens: `host:port` (AWS's documentation, "Using the Lambda runtime API").
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Called once, by C's start-up, with what the kernel handed over; gives the exit status.
 fn start(arguments: Vec<&'static CStr>, environment: Vec<&'static CStr>) -> i32 {
@@ -48,15 +53,22 @@ enum Role {
     Tool,
 }
 
+/// Lambda names the program by its path, so what a person types is told apart by having no `/`. A word that is a
+/// program in PATH is meant as one, as with `env`; in a function, where nobody reads usage, every word is.
 fn role(arguments: &[OsString], environ: &Environ) -> Role {
-    let name = arguments.first().map(|name| base_name(name));
-    match arguments.get(1).map(|first| first.as_bytes()) {
-        Some(b"--") => Role::Wrapper(arguments[2..].to_vec()),
-        Some(first) if first.contains(&b'/') => Role::Wrapper(arguments[1..].to_vec()),
-        _ if name == Some(OsStr::new("bootstrap")) => Role::Bootstrap,
-        Some(first) if !first.starts_with(b"-") && process::find_in_path(&arguments[1], environ) => {
-            Role::Wrapper(arguments[1..].to_vec())
-        }
+    let own_name = arguments.first().and_then(|name| name.as_bytes().rsplit(|&byte| byte == b'/').next());
+    let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
+        return if own_name == Some(b"bootstrap") { Role::Bootstrap } else { Role::Tool };
+    };
+    let is_program = |first: &[u8]| {
+        let word = !first.starts_with(b"-") && !cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
+        word && (environ.non_empty(RUNTIME_API).is_some() || process::is_in_path(&arguments[1], environ))
+    };
+    match first {
+        b"--" => Role::Wrapper(arguments[2..].to_vec()),
+        _ if first.contains(&b'/') => Role::Wrapper(arguments[1..].to_vec()),
+        _ if own_name == Some(b"bootstrap") => Role::Bootstrap,
+        _ if is_program(first) => Role::Wrapper(arguments[1..].to_vec()),
         _ => Role::Tool,
     }
 }
@@ -67,7 +79,14 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
         let message = "unable to find the function's executable: _HANDLER, which names it, is not set";
         Failure::entrypoint(status::NOT_FOUND, message.into())
     })?;
-    Ok(config::task_root(environ).join(handler).into_os_string())
+    let mut program = config::task_root(environ).as_os_str().to_owned();
+    program.push("/");
+    program.push(handler);
+    if process::is_this_program(Path::new(&program)) {
+        let message = format!("{handler:?} (_HANDLER) is foreword itself; let Handler name the function's executable");
+        return Err(Failure::entrypoint(status::CANNOT_EXECUTE, message));
+    }
+    Ok(program)
 }
 
 /// Tells whoever waits for the runtime why it does not start: the log, the Runtime API, the parent.
@@ -77,10 +96,10 @@ fn end(stop: Stop, environ: &Environ, log: Log) -> i32 {
         Stop::Failure(failure) => failure,
     };
     log.failure(&failure);
-    if let Some(address) = environ.lossy("AWS_LAMBDA_RUNTIME_API")
+    if let Some(address) = environ.lossy(RUNTIME_API)
         && let Err(error) = runtime_api::post_init_error(&address, &failure)
     {
-        tracing::debug!("unable to report the failure to the Runtime API at {address}: {error:#}");
+        log.debug(|| format!("unable to report the failure to the Runtime API at {address}: {error:#}"));
     }
     failure.status
 }

@@ -4,7 +4,7 @@
 use crate::command_line::CommandLine;
 use crate::condition::Facts;
 use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits};
-use crate::environ::{Change, Environ, Outcome};
+use crate::environ::{Change, Effect, Environ};
 use crate::glob::{Case, Glob};
 use crate::text::Text;
 use std::ffi::{OsStr, OsString};
@@ -14,12 +14,13 @@ use std::os::unix::ffi::OsStrExt;
 /// Reads a file that a command line refers to: java's `@argfiles`.
 pub type ReadFile<'r> = &'r dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
+/// What will happen, apart from what only the hooks can tell.
 pub struct Plan<'p> {
     /// The environment after all edits, before any hook exports something.
     pub environ: Environ<'p>,
-    /// The edits that changed something, in order.
+    /// The edits that were no no-ops, in order.
     pub changes: Vec<EnvChange<'p>>,
-    /// The rules that do not apply; what they hold is not looked at.
+    /// The rules and hooks whose condition does not hold; what such a rule holds is not looked at.
     pub skipped: Vec<Place>,
     /// The rules that apply, in order.
     rules: Vec<&'p Rule<'p>>,
@@ -64,7 +65,12 @@ impl<'p> Plan<'p> {
             return self.skipped.push(rule.place);
         }
         self.rules.push(rule);
-        self.hooks.extend(rule.hooks.iter().filter(|hook| hook.when.holds(facts)));
+        for hook in &rule.hooks {
+            match hook.when.holds(facts) {
+                true => self.hooks.push(hook),
+                false => self.skipped.push(hook.place),
+            }
+        }
         for nested in &rule.rules {
             self.register(nested, facts);
         }
@@ -145,10 +151,10 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
     let replacements = replacements(edits, environ);
     line.replace_options(|word| replacement(&replacements, word));
     for (name, edit) in &edits.values {
-        line.edit_option_values(OsStr::new(&**name), |value| match edit.outcome(Some(value), environ) {
-            Outcome::Keep => Some(value.to_owned()),
-            Outcome::Set(value) => Some(value),
-            Outcome::Unset => None,
+        line.edit_option_values(OsStr::new(&**name), |value| match edit.effect(Some(value), environ) {
+            Effect::Keep => Some(value.to_owned()),
+            Effect::Set(value) => Some(value),
+            Effect::Unset => None,
         });
     }
     line.prepend_options(expanded(&edits.prepend, environ));

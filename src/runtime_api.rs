@@ -1,16 +1,22 @@
-//! The requests that foreword itself sends to the Runtime API: so far the report of a failed initialization.
+//! The requests that foreword itself sends to the Runtime API: the report of a failed initialization.
+//! Bounded in time, so that nobody has to wait for a Runtime API that hangs.
 
 use crate::report::Failure;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a report may take in all: the failure must reach the log even when the Runtime API hangs.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
+
+/// foreword can fail before AWS's Runtime Interface Emulator, which starts it, listens: a connection that is refused is
+/// tried this often again, this far apart.
+const STARTING: usize = 10;
+const STARTING_STEP: Duration = Duration::from_millis(5);
 
 /// Posts a failure to `/runtime/init/error`, so that the caller of the function sees it
 /// (AWS's documentation, "Using the Lambda runtime API").
@@ -36,12 +42,31 @@ pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
     }
 }
 
+fn connect(targets: &[SocketAddr], limit: Duration) -> Result<TcpStream> {
+    let mut refused = anyhow!("its name has no address");
+    for target in targets {
+        match TcpStream::connect_timeout(target, limit) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => refused = error.into(),
+        }
+    }
+    Err(refused)
+}
+
 /// Sends a request and gives the status code of the answer.
 fn exchange(address: &str, request: &str) -> Result<String> {
     let deadline = Instant::now() + REPORT_LIMIT;
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    let target = address.to_socket_addrs().context("it has no address")?.next().context("it has no address")?;
-    let mut stream = TcpStream::connect_timeout(&target, left())?;
+    let targets: Vec<_> = address.to_socket_addrs()?.collect();
+    let mut stream = connect(&targets, left());
+    for _ in 0..STARTING {
+        if stream.is_ok() {
+            break;
+        }
+        thread::sleep(STARTING_STEP);
+        stream = connect(&targets, left());
+    }
+    let mut stream = stream?;
     stream.set_write_timeout(Some(left()))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();

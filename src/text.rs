@@ -93,10 +93,11 @@ impl Walk<'_, '_> {
         let (name, after) = self.rest.split_at(name_length(self.rest));
         let value = self.environ.and_then(|environ| environ.value(name)).map(OsStrExt::as_bytes).unwrap_or_default();
         if name.is_empty() || !(after.starts_with('}') || after.starts_with(":-")) {
-            let inner = self.rest.split_once('}').ok_or_else(unclosed)?.0;
-            return Err(format!(
-                "\"${{{inner}}}\" is not ${{NAME}} or ${{NAME:-text}} (a literal \"${{\" is written \"$${{\")"
-            ));
+            // What stands in the braces is not quoted: it may be part of a secret.
+            self.rest.find('}').ok_or_else(unclosed)?;
+            return Err(
+                "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \"$${\")".into()
+            );
         }
         self.put(value, Origin::Inserted, wanted);
         match after.strip_prefix(":-") {
@@ -125,10 +126,10 @@ fn unclosed() -> String {
 
 /// How long the POSIX name is that a text begins with.
 fn name_length(text: &str) -> usize {
-    let digits_later = |(index, byte): (usize, u8)| {
+    let ends_name = |(index, byte): (usize, u8)| {
         !(byte == b'_' || byte.is_ascii_alphabetic() || index > 0 && byte.is_ascii_digit())
     };
-    text.bytes().enumerate().position(digits_later).unwrap_or(text.len())
+    text.bytes().enumerate().position(ends_name).unwrap_or(text.len())
 }
 
 #[cfg(test)]

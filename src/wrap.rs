@@ -1,13 +1,15 @@
 //! The wrapper's story: read the configuration, plan, run the initialize hooks, become the runtime.
+//! It only puts the others in order: `plan` decides, `hooks` and `process` act.
 
 use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Phase, Source};
 use crate::environ::{Change, Environ, REDACTED, Shown};
 use crate::files;
 use crate::hooks::{self, Received};
+use crate::log::Log;
 use crate::plan::{EnvChange, Plan};
 use crate::process;
-use crate::report::{Failure, Log, Stop, status};
+use crate::report::{Failure, Stop, status};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs;
@@ -22,60 +24,42 @@ pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
 
 fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
     if received.is_empty() {
-        return Err(no_program().into());
+        let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
+        return Err(Failure::entrypoint(status::FAILED, usage.into()).into());
     }
     if config::disabled(environ) {
-        return execute(received, environ);
-    }
-    if log.is_detailed() {
-        log.open();
+        return execute(received, environ, log);
     }
     if let Some(word) = Log::unknown_level(environ) {
-        log.open();
-        tracing::warn!("FOREWORD_LOG is {word:?}, which is no level; it takes off, error, warn, info, debug or trace");
+        log.warn(&format!("FOREWORD_LOG is {word:?}, none of off, error, warn, info, debug and trace"));
     }
     let sources = config::sources(environ)?;
     if sources.is_empty() {
-        return execute(received, environ);
+        return execute(received, environ, log);
     }
     let rules = config::rules(&sources)?;
     let runtime = RuntimeName::of(environ, &received[0]);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let plan = Plan::new(received, environ.clone(), &rules, &Facts { environ, runtime: &runtime, exists: &exists });
-    if log.is_detailed() {
-        log_plan(&plan, &sources);
-    }
-    let initialize: Vec<_> = plan.hooks(Phase::Initialize).collect();
-    let not_run: Vec<_> = plan.hooks_not_run().collect();
-    if !initialize.is_empty() || !not_run.is_empty() {
-        log.open();
-    }
-    not_run.iter().for_each(|what| tracing::warn!("{what}"));
+    say(&plan, &sources, log);
+
     let mut last = plan.environ.clone();
-    hooks::initialize(&initialize, &mut last, &Received { environ, runtime: &runtime.identifier })?;
+    let initialize: Vec<_> = plan.hooks(Phase::Initialize).collect();
+    hooks::initialize(&initialize, &mut last, &Received { environ, runtime: &runtime.identifier }, log)?;
 
     let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
-        if log.is_detailed() {
-            let words = shown(&execution.words(), &last);
-            tracing::debug!("{}: command line becomes {words}", rule.place.within(&sources));
-        }
+        log.debug(|| {
+            format!("{}: command line becomes {}", rule.place.within(&sources), shown(&execution.words(), &last))
+        });
     });
-    if !execution.warnings.is_empty() {
-        log.open();
-    }
-    execution.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    execute(&execution.words(), &last)
+    execution.warnings.iter().for_each(|warning| log.warn(warning));
+    execute(&execution.words(), &last, log)
 }
 
-fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
-    tracing::debug!("executing {}", shown(words, environ));
+fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
+    log.debug(|| format!("executing {}", shown(words, environ)));
     let error = process::execute(words, environ);
     Err(Failure::entrypoint(error.status, error.message).into())
-}
-
-fn no_program() -> Failure {
-    let message = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
-    Failure::entrypoint(status::FAILED, message.into())
 }
 
 /// A command line as a list of quoted words, without secrets.
@@ -84,17 +68,19 @@ fn shown(words: &[OsString], environ: &Environ) -> String {
     format!("{words:?}")
 }
 
-/// Every edit of the environment with the place that it came from, and the rules that make none.
-fn log_plan(plan: &Plan, sources: &[Source]) {
+/// What is decided before anything runs: in detail, what does not apply and every edit of the environment, each
+/// with its place; always, what is not done although it was asked for.
+fn say(plan: &Plan, sources: &[Source], log: Log) {
     for place in &plan.skipped {
-        tracing::debug!("{}: the rule does not apply", place.within(sources));
+        log.debug(|| format!("{}: this does not apply", place.within(sources)));
     }
     for EnvChange { name, place, change: Change { before, after } } in &plan.changes {
-        let shown = |value: &Option<Shown>| match value {
+        let value = |value: &Option<Shown>| match value {
             None => "unset".to_owned(),
             Some(Shown::Redacted) => REDACTED.to_owned(),
-            Some(Shown::Value(value)) => format!("{value:?}"),
+            Some(Shown::Value(value)) => format!("{:?}", plan.environ.redact(value)),
         };
-        tracing::debug!("{}: env {name}: {} becomes {}", place.within(sources), shown(before), shown(after));
+        log.debug(|| format!("{}: env {name}: {} becomes {}", place.within(sources), value(before), value(after)));
     }
+    plan.hooks_not_run().for_each(|what| log.warn(&what));
 }

@@ -16,8 +16,7 @@ pub enum Interpreter {
 impl Interpreter {
     /// By the base name of the program, which may end in a version: `python3.12`, `ruby3.1`, `node-22`.
     pub fn of_program(program: &OsStr) -> Option<Self> {
-        let path = program.as_bytes();
-        let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        let base = base_name(program);
         let versioned = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
         let end = base.iter().rposition(|byte| !versioned(byte)).map_or(0, |last| last + 1);
         match &base[..end] {
@@ -29,6 +28,11 @@ impl Interpreter {
             _ => None,
         }
     }
+}
+
+/// What follows the last `/`.
+pub fn base_name(program: &OsStr) -> &[u8] {
+    program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

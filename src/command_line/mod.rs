@@ -14,7 +14,7 @@ mod python;
 mod real_interpreters;
 mod ruby;
 
-pub use interpreter::Interpreter;
+pub use interpreter::{Interpreter, base_name};
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,14 +1,16 @@
 //! From JSON to rules. Goes on after a mistake, so that all of them are found; a rule that came with problems
 //! is not to be used. Knows every key; decides nothing about what applies.
 
-use super::{Command, EnvEdit, Export, Hook, OnFailure, Phase, Place, Rule, Source, WordEdits};
-use crate::condition::{EnvTest, Runtime, When};
+mod hooks;
+mod when;
+
+use super::near::near;
+use super::{EnvEdit, Place, Rule, Source, WordEdits};
 use crate::environ::Edit;
-use crate::glob::{Case, Glob};
+use crate::glob::Glob;
 use crate::json::{Kind, Node, Problem};
 use crate::text::Text;
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// How deep rules and conditions may nest.
 const MOST_NESTED: usize = 32;
@@ -170,180 +172,6 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn hooks(&mut self, node: Node<'a>) -> Vec<Hook<'a>> {
-        let mut hooks = Vec::new();
-        for (key, _, value) in self.object(node, &Phase::ALL.map(Phase::name)) {
-            let phase =
-                Phase::ALL.into_iter().find(|phase| phase.name() == key).expect("object() passes these keys only");
-            let list = self.list(value);
-            hooks.extend(list.into_iter().filter_map(|node| self.hook(node, phase)));
-        }
-        hooks
-    }
-
-    fn hook(&mut self, node: Node<'a>, phase: Phase) -> Option<Hook<'a>> {
-        const KEYS: [&str; 8] = ["name", "command", "env", "cwd", "timeout_ms", "on_failure", "when", "export"];
-        let (mut name, mut command) = (None, None);
-        let mut hook = Hook {
-            phase,
-            name: Cow::Borrowed(""),
-            command: Command::Words(Vec::new()),
-            env: Vec::new(),
-            cwd: None,
-            timeout: None,
-            on_failure: OnFailure::Fail,
-            when: When::default(),
-            export: None,
-        };
-        let before = self.problems.len();
-        for (key, at, value) in self.object(node, &KEYS) {
-            match &*key {
-                "name" => name = self.filled(value),
-                "command" => command = self.command(value),
-                "env" => hook.env = self.env(value),
-                "cwd" => hook.cwd = self.filled_text(value),
-                "timeout_ms" => hook.timeout = self.milliseconds(value),
-                "on_failure" => {
-                    hook.on_failure = self
-                        .one_of(value, &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)])
-                        .unwrap_or_default()
-                }
-                "when" => hook.when = self.nested(value, Self::when).unwrap_or_default(),
-                _ if phase == Phase::Initialize => {
-                    hook.export = self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
-                }
-                _ => self.problem(
-                    at,
-                    format!(
-                        "a hook in {} cannot export: the runtime runs already; \"export\" goes with \"initialize\"",
-                        phase.name()
-                    ),
-                ),
-            }
-        }
-        if self.problems.len() == before {
-            let missing =
-                [("name", name.is_none()), ("command", command.is_none())].into_iter().find(|(_, missing)| *missing);
-            if let Some((key, _)) = missing {
-                self.problem(node, format!("the hook has no \"{key}\""));
-            }
-        }
-        Some(Hook { name: name?, command: command?, ..hook })
-    }
-
-    fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
-        match node.kind() {
-            Kind::Text => self.filled(node).map(Command::Shell),
-            Kind::List => {
-                let words = self.texts(node);
-                let first = node.items().into_iter().next();
-                match (first, words.first()) {
-                    (None, _) => self.problem(node, "the command is empty; its first text is the program".into()),
-                    (Some(first), Some(word)) if word.written().is_empty() => {
-                        self.problem(first, "the command's program is an empty text".into())
-                    }
-                    _ => return Some(Command::Words(words)),
-                }
-                None
-            }
-            other => {
-                self.problem(
-                    node,
-                    format!("expected a list of texts, or a text for /bin/sh, found {}", other.described()),
-                );
-                None
-            }
-        }
-    }
-
-    fn milliseconds(&mut self, node: Node<'a>) -> Option<Duration> {
-        match (node.kind(), node.written().parse::<u32>()) {
-            (Kind::Number, Ok(1..)) => node.written().parse().ok().map(Duration::from_millis),
-            (Kind::Number, _) => {
-                self.problem(
-                    node,
-                    format!("\"timeout_ms\" is {}; it takes whole milliseconds from 1 to {}", node.written(), u32::MAX),
-                );
-                None
-            }
-            _ => self.wrong(node, "a number of milliseconds"),
-        }
-    }
-
-    fn when(&mut self, node: Node<'a>) -> When<'a> {
-        const KEYS: [&str; 7] = ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
-        let mut when = When::default();
-        for (key, _, value) in self.object(node, &KEYS) {
-            match &*key {
-                "runtime" => when.runtime = Some(self.one_or_more(value, Self::runtime)),
-                "initialization" => when.initialization = Some(self.one_or_more(value, Self::text)),
-                "architecture" => {
-                    when.architecture = Some(self.one_or_more(value, |decoder, node| {
-                        decoder.one_of(node, &[("x86_64", "x86_64"), ("arm64", "arm64")])
-                    }));
-                }
-                "file" => when.file = self.one_or_more(value, Self::filled_glob),
-                "env" => {
-                    when.env = self
-                        .map(value)
-                        .into_iter()
-                        .filter_map(|(name, _, test)| Some((name, self.env_test(test)?)))
-                        .collect();
-                }
-                "not" => when.not = self.nested(value, Self::when).map(Box::new),
-                _ => {
-                    when.any = Some(
-                        self.filled_list(value).into_iter().filter_map(|node| self.nested(node, Self::when)).collect(),
-                    )
-                }
-            }
-        }
-        when
-    }
-
-    fn runtime(&mut self, node: Node<'a>) -> Option<Text<'a>> {
-        let glob = self.filled_glob(node)?;
-        let written = glob.written();
-        if Runtime::of_family(written).is_none()
-            && !written.contains(|c: char| c.is_ascii_digit() || "*?[$".contains(c))
-        {
-            let families = Runtime::ALL.map(Runtime::name);
-            let hint = near(written, &families).map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
-            self.problem(
-                node,
-                format!(
-                    "\"{written}\" is no runtime{hint} (one of {}, or a glob such as \"python3.*\")",
-                    families.join(", ")
-                ),
-            );
-        }
-        Some(glob)
-    }
-
-    fn env_test(&mut self, node: Node<'a>) -> Option<EnvTest<'a>> {
-        match node.kind() {
-            Kind::Boolean if node.written() == "true" => Some(EnvTest::NonEmpty),
-            Kind::Boolean => Some(EnvTest::UnsetOrEmpty),
-            Kind::Text | Kind::List => Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected)),
-            Kind::Object => {
-                let (mut globs, mut case) = (None, Case::Respected);
-                for (key, _, value) in self.object(node, &["matches", "ignore_case"]) {
-                    match (&*key, value.kind()) {
-                        ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
-                        (_, Kind::Boolean) if value.written() == "true" => case = Case::Ignored,
-                        (_, Kind::Boolean) => case = Case::Respected,
-                        _ => self.wrong(value, "true or false").unwrap_or_default(),
-                    }
-                }
-                if globs.is_none() {
-                    self.problem(node, "the test has no \"matches\"".into());
-                }
-                Some(EnvTest::Matches(globs?, case))
-            }
-            _ => self.wrong(node, "true, false, a glob, a list of globs or an object with \"matches\""),
-        }
-    }
-
     /// A value, or a list of one or more of them.
     fn one_or_more<T>(&mut self, node: Node<'a>, decode: impl Fn(&mut Self, Node<'a>) -> Option<T>) -> Vec<T> {
         match node.kind() {
@@ -486,37 +314,6 @@ impl<'a> Decoder<'a> {
     fn place(&self, node: Node<'a>) -> Place {
         Place { source: self.index, offset: node.offset_in(self.text) }
     }
-}
-
-/// The known word that a user probably meant.
-fn near<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let plain = |word: &str| word.to_lowercase().replace(['_', '-', ' '], "");
-    let written = plain(word);
-    let distance = |known: &str| {
-        let known = plain(known);
-        match written.len() > 2 && (known.starts_with(&written) || written.starts_with(&known)) {
-            true => 0,
-            false => edit_distance(&written, &known),
-        }
-    };
-    let best = known.iter().map(|known| (distance(known), *known)).min_by_key(|(distance, _)| *distance)?;
-    (best.0 <= written.len().max(best.1.len()) / 3).then_some(best.1)
-}
-
-/// How many characters have to be put in, taken out or changed (Levenshtein).
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, left) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, right) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(left != *right);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]

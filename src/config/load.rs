@@ -52,9 +52,10 @@ pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     }
     sources.add(&task_root(environ).join("foreword.json"), Missing::IsFine)?;
     if let Some(named) = environ.non_empty("FOREWORD_CONFIG") {
-        match named.as_bytes().trim_ascii_start().starts_with(b"{") {
-            true => sources.list.push(source(INLINE.into(), named.as_bytes().to_vec())?),
-            false => sources.add(Path::new(named), Missing::Fails)?,
+        match named.as_bytes().trim_ascii_start() {
+            json if json.starts_with(b"{") => sources.list.push(source(INLINE.into(), named.as_bytes().to_vec())?),
+            _ if !Path::new(named).exists() => return Err(no_such_file(named)),
+            _ => sources.add(Path::new(named), Missing::Fails)?,
         }
     }
     Ok(sources.list)
@@ -93,6 +94,10 @@ impl Sources {
 }
 
 fn source(name: String, text: Vec<u8>) -> Result<Source, Failure> {
+    let text = match text.strip_prefix(b"\xef\xbb\xbf") {
+        Some(behind_mark) => behind_mark.to_vec(),
+        None => text,
+    };
     String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -112,6 +117,16 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     names.retain(|name| name.as_bytes().ends_with(b".json") && !name.as_bytes().starts_with(b"."));
     names.sort();
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// What is named is quoted only when it looks like a path: it may be a whole configuration, wrongly quoted.
+fn no_such_file(named: &OsStr) -> Failure {
+    let is_path = named.len() < 256 && !named.as_bytes().iter().any(|byte| b"{}[]\"\n".contains(byte));
+    let message = match is_path {
+        true => format!("{INLINE} names {:?}, and there is no such file", named.to_string_lossy()),
+        false => format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{"),
+    };
+    Failure::configuration(message)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

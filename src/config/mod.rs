@@ -3,6 +3,7 @@
 
 mod decode;
 mod load;
+mod near;
 
 pub use load::{Source, sources, task_root};
 
@@ -114,6 +115,7 @@ impl Phase {
 /// A command that runs in a phase.
 #[derive(Debug)]
 pub struct Hook<'a> {
+    pub place: Place,
     pub phase: Phase,
     pub name: Cow<'a, str>,
     pub command: Command<'a>,

@@ -3,7 +3,7 @@
 
 use super::diagnosis::ExecError;
 use super::execute::attempt;
-use super::raw::Disposition;
+use super::raw::{Disposition, is_ignored};
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -16,7 +16,7 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, chdir, fchdir, pipe2};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -71,9 +71,9 @@ impl Watch {
         let child = Disposition::default_for(Signal::SIGCHLD)?;
         let previous = SigSet::thread_get_mask()?;
         let mut watched = SigSet::from(Signal::SIGCHLD);
-        // What is blocked already was not meant to end foreword.
+        // What is blocked or ignored already was not meant to end foreword.
         let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-        watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal)));
+        watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal) && !is_ignored(signal)));
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
         let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         Ok(Self { signals, previous, _child: child })
@@ -147,10 +147,10 @@ impl Drop for Watch {
     }
 }
 
-/// Ends this process the way a signal would have, had it not been held back.
+/// Ends this process the way a signal would have, had it not been held back; gives the exit status in case the
+/// signal cannot: the kernel spares the first process of a PID namespace.
 pub fn die_of(signal: Signal) -> i32 {
     let _ = kill(Pid::this(), signal);
-    // Only the first process of a PID namespace is still here.
     128 + signal as i32
 }
 
@@ -175,7 +175,7 @@ impl Child {
         }
         let attributes = attributes().map_err(unable)?;
         let entries = request.environ.entries();
-        let home = request.cwd.map(enter).transpose()?;
+        let home = request.cwd.map(|folder| enter(folder, request.environ)).transpose()?;
         let spawned = attempt(request.words, request.environ, |file, words| {
             posix_spawn(file, &actions, &attributes, words, &entries)
         });
@@ -229,15 +229,38 @@ impl Child {
         let _ = killpg(self.pid, Signal::SIGKILL);
     }
 
+    /// Whether a process of the group still runs. Dead ones count only for `killpg`: under an init that reaps late, or
+    /// when foreword itself is the first process and nobody reaps, they would be waited for in vain.
+    fn group_lives(&self) -> bool {
+        if killpg(self.pid, None).is_err() {
+            return false;
+        }
+        let Ok(processes) = fs::read_dir("/proc") else { return true };
+        let stats = processes.flatten().filter_map(|process| fs::read(process.path().join("stat")).ok());
+        let mut members =
+            stats.filter_map(|stat| state_and_group(&stat)).filter(|&(_, group)| group == self.pid.as_raw());
+        members.any(|(state, _)| !matches!(state, b'Z' | b'X'))
+    }
+
     /// Waits for the rest of the group when its leader is gone, until it has to be gone too.
     fn outlive_group(&self, kill_at: Instant) {
-        while killpg(self.pid, None).is_ok() {
+        while self.group_lives() {
             if Instant::now() >= kill_at {
                 return self.kill();
             }
             thread::sleep(LOOK);
         }
     }
+}
+
+/// State and process group in a line of `/proc/PID/stat`: behind the name in brackets come state, parent and group
+/// (proc_pid_stat(5)).
+fn state_and_group(stat: &[u8]) -> Option<(u8, i32)> {
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    let mut fields = stat[name_end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let state = *fields.next()?.first()?;
+    let group = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
+    Some((state, group))
 }
 
 /// A file that holds the input and needs no writer, whatever the command reads of it.
@@ -263,8 +286,8 @@ fn attributes() -> nix::Result<PosixSpawnAttr> {
 }
 
 /// Enters a folder, where posix_spawn starts the command; gives the way back.
-fn enter(folder: &OsStr) -> Result<OwnedFd, ExecError> {
-    let unable = |errno| ExecError::system(&format!("enter {folder:?}"), errno);
+fn enter(folder: &OsStr, environ: &Environ) -> Result<OwnedFd, ExecError> {
+    let unable = |errno| ExecError::system(&format!("enter {:?}", environ.redact(folder)), errno);
     let home = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(unable)?;
     chdir(folder).map_err(unable)?;
     Ok(home)

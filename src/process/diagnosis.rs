@@ -1,9 +1,11 @@
 //! Why a program could not be executed, in words that name the cause and the way out. The kernel says only
 //! "no such file" for a script whose interpreter is missing; this looks at the file to tell.
 
+use crate::condition::ARCHITECTURE;
 use crate::environ::Environ;
 use crate::report::status;
 use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access};
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -76,6 +78,7 @@ fn refusal(path: &Path, errno: Errno) -> String {
     match (errno, start.strip_prefix(b"#!")) {
         (Errno::EACCES, _) if path.is_dir() => "it is a folder".into(),
         (Errno::EACCES, _) if has_no_run_bit(path) => "it has no run bit (chmod +x)".into(),
+        (Errno::EACCES, _) if access(path, AccessFlags::X_OK).is_err() => "this user may not execute it".into(),
         (Errno::ENOENT | Errno::EACCES | Errno::ENOEXEC, Some(line)) => interpreter_refusal(line, errno),
         (Errno::ENOENT, None) => match loader(path) {
             Some(loader) => format!(
@@ -83,7 +86,7 @@ fn refusal(path: &Path, errno: Errno) -> String {
             ),
             None => described(errno),
         },
-        (Errno::ENOEXEC, None) => format!("it is not for this machine: {}", made_for(&start)),
+        (Errno::ENOEXEC, None) => misfit(&start),
         _ => described(errno),
     }
 }
@@ -99,6 +102,7 @@ fn interpreter_refusal(line: &[u8], errno: Errno) -> String {
         );
     }
     match errno {
+        _ if named.is_empty() => "its first line names no interpreter".into(),
         Errno::ENOENT => format!("the interpreter in its first line, {named:?}, does not exist"),
         _ => format!("the interpreter in its first line, {named:?}, cannot be executed: {}", described(errno)),
     }
@@ -116,13 +120,17 @@ fn beginning(path: &Path) -> Vec<u8> {
     start
 }
 
-/// The machine that an ELF file is for (`e_machine` of the ELF header, elf(5)).
-fn made_for(start: &[u8]) -> String {
-    match (start.starts_with(b"\x7fELF"), start.get(18..20)) {
-        (true, Some([62, 0])) => "it is for x86_64".into(),
-        (true, Some([183, 0])) => "it is for arm64".into(),
-        (true, Some([low, high])) => format!("it is for ELF machine {}", u16::from_le_bytes([*low, *high])),
-        _ => "it is neither a program nor a script".into(),
+/// What is wrong with a file that the kernel takes for no program (`e_machine` of the ELF header, elf(5)).
+fn misfit(start: &[u8]) -> String {
+    let machine = match (start.starts_with(b"\x7fELF"), start.get(18..20)) {
+        (true, Some([62, 0])) => "x86_64".to_owned(),
+        (true, Some([183, 0])) => "arm64".to_owned(),
+        (true, Some([low, high])) => format!("ELF machine {}", u16::from_le_bytes([*low, *high])),
+        _ => return "it is neither a program nor a script".into(),
+    };
+    match machine == ARCHITECTURE {
+        true => "it is a damaged program, perhaps cut off".into(),
+        false => format!("it is for {machine}, and this machine is {ARCHITECTURE}"),
     }
 }
 
@@ -148,8 +156,9 @@ fn too_big(words: &[OsString], environ: &Environ) -> String {
     let entries = environ.entries();
     let arguments = words.iter().enumerate().map(|(index, word)| (word.len(), format!("argument {index}")));
     let variables = entries.iter().map(|entry| {
-        let name = entry.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
-        (entry.count_bytes(), format!("the variable {}", String::from_utf8_lossy(name)))
+        let equals = entry.to_bytes().iter().position(|&byte| byte == b'=');
+        let name = equals.map(|end| String::from_utf8_lossy(&entry.to_bytes()[..end]));
+        (entry.count_bytes(), name.map_or("an entry without \"=\"".into(), |name| format!("the variable {name}")))
     });
     let sizes: Vec<_> = arguments.chain(variables).collect();
     let total: usize = sizes.iter().map(|(size, _)| size + 1).sum();

@@ -1,4 +1,5 @@
-//! Finding a program as `execvp` does, and becoming it.
+//! Finding a program as `execvp` does, and becoming it. Whatever the kernel refuses is handed to `diagnosis`;
+//! nothing is looked at beforehand, because on the way that succeeds that would be time lost.
 
 use super::diagnosis::{ExecError, is_script};
 use crate::environ::Environ;
@@ -6,6 +7,7 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, execve};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 /// Where programs are looked up when PATH is unset (glibc's `_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -31,14 +33,14 @@ pub fn attempt<T>(
     let arguments: Vec<CString> = words.iter().map(|word| terminated(word)).collect();
     let mut refused = None;
     for file in candidates(program, environ) {
-        let errno = match run(&file, &arguments) {
+        let answer = match run(&file, &arguments) {
             Err(Errno::ENOEXEC) if is_script(&file) => {
                 let script = [&[SHELL.to_owned(), file.clone()], &arguments[1..]].concat();
                 run(SHELL, &script)
             }
             other => other,
         };
-        match errno {
+        match answer {
             Ok(started) => return Ok(started),
             // The same answers that make execvp go on to the next folder.
             Err(
@@ -49,7 +51,11 @@ pub fn attempt<T>(
                 | Errno::ENODEV
                 | Errno::ETIMEDOUT),
             ) => {
-                let found = errno != Errno::ENOENT || access(file.as_c_str(), AccessFlags::F_OK).is_ok();
+                let found = match errno {
+                    Errno::ENOTDIR => false,
+                    Errno::ENOENT => access(file.as_c_str(), AccessFlags::F_OK).is_ok(),
+                    _ => true,
+                };
                 if refused.is_none() && found {
                     refused = Some((file, errno));
                 }
@@ -66,9 +72,11 @@ pub fn attempt<T>(
     })
 }
 
-/// Whether PATH has a program of this name.
-pub fn find_in_path(program: &OsStr, environ: &Environ) -> bool {
-    candidates(program, environ).iter().any(|file| access(file.as_c_str(), AccessFlags::X_OK).is_ok())
+/// Whether PATH has a file of this name that may be executed.
+pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
+    let executable = |file: &CStr| access(file, AccessFlags::X_OK).is_ok();
+    let is_file = |file: &CStr| Path::new(OsStr::from_bytes(file.to_bytes())).is_file();
+    candidates(program, environ).iter().any(|file| executable(file) && is_file(file))
 }
 
 /// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of PATH.
@@ -92,6 +100,6 @@ fn candidates(program: &OsStr, environ: &Environ) -> Vec<CString> {
 }
 
 /// Arguments come from the kernel or from texts that were checked for NUL when they were read.
-pub fn terminated(word: &OsStr) -> CString {
+fn terminated(word: &OsStr) -> CString {
     CString::new(word.as_bytes()).expect("no argument holds NUL")
 }

@@ -4,8 +4,11 @@
 
 #![allow(unsafe_code)]
 
+use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
+use std::ptr;
 
 /// Called by C's start-up; in tests, which have a `main` of their own, by nobody.
 #[cfg_attr(test, allow(dead_code))]
@@ -43,10 +46,28 @@ pub struct Disposition {
 impl Disposition {
     /// Lets a signal do what it does by default.
     pub fn default_for(signal: Signal) -> nix::Result<Self> {
-        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-        // SAFETY: no handler of ours is installed that the default could interrupt.
-        let previous = unsafe { sigaction(signal, &default) }?;
+        Self::set(signal, SigHandler::SigDfl)
+    }
+
+    pub fn ignore(signal: Signal) -> nix::Result<Self> {
+        Self::set(signal, SigHandler::SigIgn)
+    }
+
+    fn set(signal: Signal, handler: SigHandler) -> nix::Result<Self> {
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        // SAFETY: neither the default nor ignoring calls a handler of ours.
+        let previous = unsafe { sigaction(signal, &action) }?;
         Ok(Self { signal, previous })
+    }
+}
+
+/// Whether a signal is ignored; this only asks.
+pub fn is_ignored(signal: Signal) -> bool {
+    let mut current = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action the call only asks, and fills `current` when it gives 0.
+    unsafe {
+        libc::sigaction(signal as c_int, ptr::null(), current.as_mut_ptr()) == 0
+            && current.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
