@@ -86,19 +86,17 @@ impl Watch {
     pub fn run(&self, request: &Request) -> Result<(End, Captured), ExecError> {
         let mut child = Child::spawn(request)?;
         let mut stopped: Option<(End, Instant)> = None;
-        let status = loop {
+        let end = loop {
             let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
             self.wait(child.output.as_ref(), wake).map_err(|errno| ExecError::system("wait for a command", errno))?;
             child.take_output();
+            let signal = self.ending_signal().map(End::Interrupted);
             if let Some(status) = child.status() {
                 child.take_output();
-                break status;
+                break signal.or(stopped.map(|(why, _)| why)).unwrap_or(status);
             }
-            let reason = match self.ending_signal() {
-                Some(signal) => Some(End::Interrupted(signal)),
-                None if child.has_too_much() => Some(End::TooMuchOutput),
-                None => (Instant::now() >= request.deadline).then_some(End::TimedOut),
-            };
+            let late = || (Instant::now() >= request.deadline).then_some(End::TimedOut);
+            let reason = signal.or(child.has_too_much().then_some(End::TooMuchOutput)).or_else(late);
             match (stopped, reason) {
                 (None, _) => stopped = reason.map(|why| (why, child.terminate())),
                 (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => stopped = Some((why, kill_at)),
@@ -106,14 +104,11 @@ impl Watch {
                 (Some(_), _) => {}
             }
         };
-        let end = match stopped {
-            Some((why, kill_at)) => {
-                child.outlive_group(kill_at);
-                why
-            }
-            None if child.has_too_much() => End::TooMuchOutput,
-            None => status,
-        };
+        if let Some((_, kill_at)) = stopped {
+            child.outlive_group(kill_at);
+        }
+        let flooded = child.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
+        let end = if flooded { End::TooMuchOutput } else { end };
         Ok((end, child.captured))
     }
 

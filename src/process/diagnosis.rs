@@ -30,10 +30,10 @@ impl ExecError {
         let message = match program.as_bytes() {
             b"" => "unable to execute the program: its name is empty".into(),
             name if name.contains(&b'/') => format!("unable to execute {shown:?}: no such file"),
-            _ => format!(
-                "unable to find {shown:?} in PATH ({})",
-                environ.lossy("PATH").unwrap_or("unset or empty".into())
-            ),
+            _ => match environ.non_empty("PATH") {
+                Some(path) => format!("unable to find {shown:?} in PATH ({})", environ.redact(path)),
+                None => format!("unable to find {shown:?}: PATH is unset or empty"),
+            },
         };
         Self { message, status: status::NOT_FOUND }
     }
@@ -49,10 +49,7 @@ impl ExecError {
             Errno::E2BIG => too_big(words, environ),
             _ => refusal(path, errno),
         };
-        let shown = match program.as_bytes().contains(&b'/') {
-            true => environ.redact(program),
-            false => environ.redact(path.as_os_str()),
-        };
+        let shown = environ.redact(if program.as_bytes().contains(&b'/') { program } else { path.as_os_str() });
         Self { message: format!("unable to execute {shown:?}: {why}"), status: status::CANNOT_EXECUTE }
     }
 }
@@ -122,11 +119,15 @@ fn beginning(path: &Path) -> Vec<u8> {
 
 /// What is wrong with a file that the kernel takes for no program (`e_machine` of the ELF header, elf(5)).
 fn misfit(start: &[u8]) -> String {
-    let machine = match (start.starts_with(b"\x7fELF"), start.get(18..20)) {
-        (true, Some([62, 0])) => "x86_64".to_owned(),
-        (true, Some([183, 0])) => "arm64".to_owned(),
-        (true, Some([low, high])) => format!("ELF machine {}", u16::from_le_bytes([*low, *high])),
+    let machine = match (start.starts_with(b"\x7fELF"), start.get(5), start.get(18..20)) {
+        // `EI_DATA` says which byte of a number comes first: 2 is big-endian.
+        (true, Some(2), Some(&[high, low])) | (true, Some(_), Some(&[low, high])) => u16::from_le_bytes([low, high]),
         _ => return "it is neither a program nor a script".into(),
+    };
+    let machine = match machine {
+        62 => "x86_64".to_owned(),
+        183 => "arm64".to_owned(),
+        other => format!("ELF machine {other}"),
     };
     match machine == ARCHITECTURE {
         true => "it is a damaged program, perhaps cut off".into(),

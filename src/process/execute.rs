@@ -52,7 +52,7 @@ pub fn attempt<T>(
                 | Errno::ETIMEDOUT),
             ) => {
                 let found = match errno {
-                    Errno::ENOTDIR => false,
+                    Errno::ENOTDIR => program.as_bytes().contains(&b'/'),
                     Errno::ENOENT => access(file.as_c_str(), AccessFlags::F_OK).is_ok(),
                     _ => true,
                 };

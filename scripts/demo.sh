@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Shows foreword at work: around a dummy interpreter that prints what it received, then around a Python function
+# under AWS's Runtime Interface Emulator, which is invoked once. Needs a Rust toolchain and python3.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+unset CARGO_TARGET_DIR
+
+scripts/real-parts.sh emulator python
+cargo build --locked --release
+foreword=$PWD/target/release/foreword
+parts=$PWD/target/real-parts
+
+folder=$(mktemp -d)
+emulator=
+# SIGTERM makes the emulator end the runtime too.
+clean_up() {
+    if [[ -n $emulator ]]; then
+        kill "$emulator" 2>/dev/null || true
+        wait "$emulator" || true
+    fi
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+cd "$folder"
+export FOREWORD_DROPIN_DIR=$folder/foreword.d LAMBDA_TASK_ROOT=$folder
+
+printf '\n== A dummy interpreter, started as Lambda starts python3.12\n'
+cat >python3.12 <<'END'
+#!/bin/sh
+for argument in "$0" "$@"; do echo "  argument  $argument"; done
+for name in PYTHONPATH OTEL_SERVICE_NAME DB_PASSWORD; do echo "  $name=$(printenv $name)"; done
+END
+cat >fetch-secrets <<'END'
+#!/bin/sh
+echo '{"DB_PASSWORD": "a $ecret, \"quoted\""}'
+END
+chmod +x python3.12 fetch-secrets
+cat >foreword.json <<'END'
+{
+  "env": {
+    "PYTHONPATH": {"prepend": "/opt/python", "separator": ":"},
+    "OTEL_SERVICE_NAME": {"default": "${AWS_LAMBDA_FUNCTION_NAME}"}
+  },
+  "options": {"append": ["-X", "importtime"]},
+  "hooks": {"initialize": [{"name": "secrets", "command": ["./fetch-secrets"], "export": "json"}]}
+}
+END
+cat foreword.json
+echo "\$ foreword ./python3.12 /var/runtime/bootstrap.py"
+PYTHONPATH=/var/task/lib AWS_LAMBDA_FUNCTION_NAME=orders "$foreword" ./python3.12 /var/runtime/bootstrap.py
+rm foreword.json
+
+printf "\n== A Python function under AWS's emulator\n"
+cat >app.py <<'END'
+import os, sys
+
+def handler(event, context):
+    return {
+        "event": event,
+        "interpreter's options": list(sys._xoptions),
+        "GREETING, from the hook": os.environ["GREETING"],
+    }
+END
+export FOREWORD_CONFIG='{
+  "options": {"append": ["-X", "utf8"]},
+  "hooks": {"initialize": [{"name": "greeting", "command": "echo GREETING=hello", "export": "dotenv"}]}
+}'
+echo "FOREWORD_CONFIG='$FOREWORD_CONFIG'"
+echo "\$ aws-lambda-rie foreword -- python3 -m awslambdaric app.handler"
+ports=$(python3 - <<'END'
+import socket
+
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*[s.getsockname()[1] for s in sockets])
+END
+)
+read -r port api_port <<<"$ports"
+PATH=$parts/python/bin:$PATH "$parts/emulator/aws-lambda-rie" \
+    --runtime-interface-emulator-address "127.0.0.1:$port" --runtime-api-address "127.0.0.1:$api_port" \
+    "$foreword" -- python3 -m awslambdaric app.handler >log 2>&1 &
+emulator=$!
+
+if ! python3 - "$port" <<'END'; then
+import json, sys, time, urllib.error, urllib.request
+
+url = f"http://127.0.0.1:{sys.argv[1]}/2015-03-31/functions/function/invocations"
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+deadline = time.monotonic() + 10
+while True:
+    try:
+        answer = direct.open(url, json.dumps({"order": 17}).encode(), timeout=30)
+        break
+    except urllib.error.HTTPError as error:
+        sys.exit(f"the invocation failed: {error.read().decode()}")
+    except urllib.error.URLError as error:
+        # Until the emulator listens it refuses.
+        if time.monotonic() > deadline:
+            sys.exit(f"the emulator does not answer: {error.reason}")
+        time.sleep(0.05)
+print("the invocation's answer:", json.dumps(json.load(answer), indent=2))
+END
+    cat log >&2
+    exit 1
+fi
+echo "foreword's line in the log:"
+grep '^foreword: ' log

@@ -1,0 +1,210 @@
+//! Initialize hooks that do not end well: each gives one line that names it and the right status, leaves nothing
+//! running, and keeps the runtime from starting unless it says `continue`.
+
+use crate::support::{Reaction, RuntimeApi, Test};
+use serde_json::{Value, json};
+
+/// A run whose hook must fail for good: neither the next hook nor the runtime may say anything.
+fn failing(hook: &Value) -> Test {
+    let hooks = json!([hook, {"name": "next", "command": ["/bin/echo", "next"]}]);
+    Test::new().hooks(hooks).args(["/bin/echo", "runtime"])
+}
+
+fn line(what: &str) -> String {
+    format!("foreword: hook \"x\" (initialize) {what}\n")
+}
+
+#[test]
+fn a_hook_that_exits_with_a_status_or_is_killed() {
+    for (command, what) in [
+        ("exit 1", "exited with status 1 after N ms"),
+        ("exit 124", "exited with status 124 after N ms"),
+        ("exit 255", "exited with status 255 after N ms"),
+        ("nosuch 2>&-", "exited with status 127 after N ms"),
+        ("kill -KILL $$", "was killed by SIGKILL after N ms"),
+        ("kill -TERM $$", "was killed by SIGTERM after N ms"),
+        ("kill -PIPE $$", "was killed by SIGPIPE after N ms"),
+        ("exec env kill -40 $$", "was killed by a real-time signal after N ms"),
+    ] {
+        failing(&json!({"name": "x", "command": command})).stderr(line(what)).status(125).run();
+    }
+}
+
+#[test]
+fn a_hook_that_cannot_be_started() {
+    const PATH: &str = "<folder>/bin:/usr/bin:/bin";
+    for (command, cwd, cause) in [
+        ("/nowhere/x", ".", "unable to execute \"/nowhere/x\": no such file"),
+        ("nosuch", ".", "unable to find \"nosuch\" in PATH (<folder>/bin:/usr/bin:/bin)"),
+        ("${UNSET}", ".", "unable to execute the program: its name is empty"),
+        ("./plain", ".", "unable to execute \"./plain\": it has no run bit (chmod +x)"),
+        ("tool", ".", "unable to execute \"<folder>/bin/tool\": it has no run bit (chmod +x)"),
+        ("./bin", ".", "unable to execute \"./bin\": it is a folder"),
+        (
+            "./dos",
+            ".",
+            "unable to execute \"./dos\": its first line, \"#!/bin/sh\", ends in a carriage return; \
+             save it with Unix line ends (sed -i 's/\\r$//')",
+        ),
+        (
+            "./astray",
+            ".",
+            "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", does not exist",
+        ),
+        ("/bin/true", "missing", "unable to enter \"missing\": no such file or directory"),
+        ("/bin/true", "<folder>/plain", "unable to enter \"<folder>/plain\": not a directory"),
+    ] {
+        failing(&json!({"name": "x", "command": [command], "cwd": cwd}))
+            .env("PATH", PATH)
+            .file("plain", "#!/bin/sh\n")
+            .file("bin/tool", "#!/bin/sh\n")
+            .script("dos", "#!/bin/sh\r\necho started\r\n")
+            .script("astray", "#!/nowhere/sh\n")
+            .stderr(line(&format!("could not be started: {cause}")))
+            .status(125)
+            .run();
+    }
+}
+
+/// Whatever a group does about SIGTERM, it is gone when foreword has ended, and the hook has timed out.
+#[test]
+fn a_hook_that_is_still_running_at_its_deadline() {
+    for (command, limit) in [
+        ("exec sleep 1000", 50),
+        // Says that all is well.
+        ("trap 'exit 0' TERM; sleep 1000 & wait", 300),
+        // Nothing in the group listens.
+        ("trap '' TERM; sleep 1000 & sleep 1000 | cat; sleep 1000", 300),
+        // The leader goes, what it started does not.
+        ("(trap '' TERM; sleep 1000 | cat) & exec sleep 1000", 300),
+        // A stopped process takes no SIGTERM until it is continued.
+        ("kill -STOP $$", 50),
+    ] {
+        let hook = json!({"name": "x", "command": command, "timeout_ms": limit});
+        let expected = line("timed out after N ms (timeout_ms)");
+        assert!(failing(&hook).stderr(expected).status(124).run().is_alone(), "{command}");
+    }
+}
+
+/// A group has half a second for its own end.
+#[test]
+fn a_hook_may_clean_up_at_its_deadline() {
+    let hook = json!({"name": "x", "command": "trap 'echo clean; exit 3' TERM; sleep 1000 & wait", "timeout_ms": 1000});
+    let expected = line("timed out after N ms (timeout_ms)");
+    assert!(failing(&hook).stdout("clean\n").stderr(expected).status(124).run().is_alone());
+}
+
+#[test]
+fn the_runtime_api_hears_of_a_hook_that_timed_out() {
+    let api = RuntimeApi::new(Reaction::Accept);
+    let hook = json!({"name": "x", "command": "exec sleep 1000", "timeout_ms": 50});
+    let expected = line("timed out after N ms (timeout_ms)");
+    failing(&hook).runtime_api(&api).stderr(expected).status(124).run();
+    let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+    assert_eq!(request.header("lambda-runtime-function-error-type"), Some("Runtime.ForewordHookTimedOut"));
+    assert!(request.body.contains("timed out after "), "{}", request.body);
+}
+
+#[test]
+fn a_hook_exports_one_mebibyte_and_no_more() {
+    let filling = |bytes: usize| {
+        let command = format!("echo A=1; head -c {} /dev/zero | tr '\\0' '#'", bytes - "A=1\n".len());
+        json!({"name": "x", "command": command, "export": "dotenv"})
+    };
+    let too_much = line("wrote more than the 1048576 bytes that it can export");
+    Test::new().hooks(json!([filling(1 << 20)])).args(["/bin/sh", "-c", "echo $A"]).stdout("1\n").run();
+    failing(&filling((1 << 20) + 1)).stderr(&too_much).status(125).run();
+    for command in ["yes", "trap '' TERM PIPE; yes 2>&-; sleep 1000"] {
+        let hook = json!({"name": "x", "command": command, "export": "json"});
+        assert!(failing(&hook).stderr(&too_much).status(125).run().is_alone(), "{command}");
+    }
+}
+
+#[test]
+fn output_that_nobody_exports_has_no_limit() {
+    let hook = json!({"name": "x", "command": "head -c 3000000 /dev/zero | tr '\\0' x"});
+    Test::new().hooks(json!([hook])).args(["/bin/true"]).stdout("x".repeat(3_000_000)).run();
+}
+
+#[test]
+fn a_hook_that_may_fail_stops_nothing() {
+    let hook = |name: &str, command: Value| json!({"name": name, "command": command, "on_failure": "continue"});
+    let mut hanging = hook("hangs", json!("exec sleep 1000"));
+    hanging["timeout_ms"] = json!(50);
+    let mut unreadable = hook("exports nonsense", json!(["/bin/echo", "A=1"]));
+    unreadable["export"] = json!("json");
+    let hooks = json!([
+        hook("fails", json!("exit 3")),
+        hook("is killed", json!("kill -KILL $$")),
+        hanging,
+        hook("is missing", json!(["/nowhere/x"])),
+        unreadable,
+        {"name": "succeeds", "command": ["/bin/echo", "hook"]},
+    ]);
+    let finished = Test::new()
+        .hooks(hooks)
+        .args(["/bin/echo", "runtime"])
+        .stdout("hook\nruntime\n")
+        .stderr(
+            "foreword: hook \"fails\" (initialize) exited with status 3 after N ms (on_failure: continue)\n\
+             foreword: hook \"is killed\" (initialize) was killed by SIGKILL after N ms (on_failure: continue)\n\
+             foreword: hook \"hangs\" (initialize) timed out after N ms (timeout_ms) \
+             (on_failure: continue)\n\
+             foreword: hook \"is missing\" (initialize) could not be started: unable to execute \"/nowhere/x\": \
+             no such file (on_failure: continue)\n\
+             foreword: hook \"exports nonsense\" (initialize) exported something unreadable: \
+             line 1: this is not JSON: expected value (on_failure: continue)\n",
+        )
+        .run();
+    assert!(finished.is_alone());
+}
+
+/// foreword is the hook's parent. It dies of the signal, so that it needs no line of its own.
+#[test]
+fn a_signal_to_foreword_ends_the_hooks_group_and_then_foreword() {
+    let hook = |signal: &str| {
+        let command = "trap 'echo ended >&2; exit 0' TERM; kill -SIGNAL $PPID; while :; do sleep 1000 & wait; done";
+        json!({"name": "x", "command": command.replace("SIGNAL", signal)})
+    };
+    let mut lenient = hook("TERM");
+    lenient["on_failure"] = json!("continue");
+    lenient["export"] = json!("dotenv");
+    for (hook, status) in [(hook("TERM"), 143), (lenient, 143), (hook("INT"), 130), (hook("HUP"), 129)] {
+        assert!(failing(&hook).stderr("ended\n").status(status).run().is_alone(), "{hook}");
+    }
+}
+
+#[test]
+fn a_group_that_ignores_the_signal_to_foreword_is_killed() {
+    let command = "trap '' TERM; sleep 1000 & kill -TERM $PPID; sleep 1000";
+    assert!(failing(&json!({"name": "x", "command": command})).status(143).run().is_alone());
+}
+
+/// foreword is stopped until both have happened: the signal came, and the hook ended by itself.
+#[test]
+fn a_signal_to_foreword_counts_also_when_the_hook_has_ended_in_the_meantime() {
+    let command = "parent=$PPID; kill -STOP $parent; kill -TERM $parent; \
+                   (until grep -q '^State:.Z' /proc/$$/status; do :; done; kill -CONT $parent) & exit 0";
+    let next = json!({"name": "next", "command": ["/nowhere/x"], "on_failure": "continue"});
+    let hooks = json!([{"name": "x", "command": command}, next]);
+    Test::new().hooks(hooks).args(["/bin/echo", "runtime"]).status(143).run();
+}
+
+#[test]
+fn nothing_is_started_when_a_later_source_has_a_mistake() {
+    let good = json!({"hooks": {"initialize": [{"name": "x", "command": ["/bin/echo", "hook"]}]}}).to_string();
+    for (config, place) in [
+        ("{\"optons\": {}}", "FOREWORD_CONFIG:1:2: unknown key \"optons\"; did you mean \"options\"?"),
+        ("{", "FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object"),
+        ("missing.json", "FOREWORD_CONFIG names \"missing.json\", and there is no such file"),
+    ] {
+        Test::new()
+            .file("foreword.d/good.json", &good)
+            .file("foreword.json", &good)
+            .config(config)
+            .args(["/bin/echo", "runtime"])
+            .stderr(format!("foreword: {place}\n"))
+            .status(125)
+            .run();
+    }
+}

@@ -1,0 +1,291 @@
+//! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the same standard
+//! output: what is expected there is the expected order.
+
+use crate::support::{DUMP, Test};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Prints its name.
+fn named(name: &str) -> Value {
+    json!({"name": name, "command": ["/bin/echo", name]})
+}
+
+fn rule(names: &[&str]) -> Value {
+    json!({"hooks": {"initialize": names.iter().map(|name| named(name)).collect::<Value>()}})
+}
+
+/// The fields of proc(5) that tell where a process belongs; the shell reads them of itself.
+const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
+
+/// A set of signals in the text of /proc/PID/status. Signals 32 and 33 are the C library's own: glibc's posix_spawn,
+/// which starts the test too, leaves them ignored.
+fn signals(status: &str, set: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
+    let bits = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
+    bits & !(0b11 << 31)
+}
+
+#[test]
+fn hooks_run_as_registered_and_then_the_runtime() {
+    let unmet = json!({"when": {"env": {"PATH": false}}, "hooks": {"initialize": [named("rule that does not apply")]}});
+    let mut second = rule(&["second rule", "again"]);
+    second["rules"] = json!([rule(&["inside the second"]), unmet]);
+    let mut task = rule(&["again", "task"]);
+    task["rules"] = json!([rule(&["first rule"]), second, rule(&["third rule"])]);
+    let mut inline = rule(&["inline"]);
+    for (name, applies) in [("hook that does not apply", false), ("hook that applies", true)] {
+        let mut hook = named(name);
+        hook["when"] = json!({"env": {"PATH": applies}});
+        inline["hooks"]["initialize"].as_array_mut().expect("a list").push(hook);
+    }
+    let order = [
+        "drop-in 10",
+        "drop-in 9",
+        "again",
+        "task",
+        "first rule",
+        "second rule",
+        "again",
+        "inside the second",
+        "third rule",
+        "inline",
+        "hook that applies",
+    ];
+    let logged = |name: &&str| format!("foreword: hook \"{name}\" (initialize) succeeded after N ms\n");
+    Test::new()
+        .config(&inline.to_string())
+        .file("foreword.json", task.to_string())
+        .file("foreword.d/9.json", rule(&["drop-in 9"]).to_string())
+        .file("foreword.d/10.json", rule(&["drop-in 10"]).to_string())
+        .file("foreword.d/9.text", rule(&["no JSON file"]).to_string())
+        .args(["/bin/echo", "runtime"])
+        .stdout(order.join("\n") + "\nruntime\n")
+        .stderr(order.iter().map(logged).collect::<String>())
+        .run();
+}
+
+#[test]
+fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
+    let epoch_milliseconds = || SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();
+    let hook = json!({"name": "look", "command": "cat >context", "timeout_ms": 60_000});
+    let test = Test::new()
+        .config(&json!({"env": {"_HANDLER": "wrapper.handler"}, "hooks": {"initialize": [hook]}}).to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "hello")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+        .env("_HANDLER", "app.handler")
+        .env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12")
+        .env("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency")
+        .args(["/bin/sh", "-c", "echo $_HANDLER"])
+        .stdout("wrapper.handler\n")
+        .stderr("foreword: hook \"look\" (initialize) succeeded after N ms\n");
+    let before = epoch_milliseconds();
+    let line = test.run().read("context");
+    let after = epoch_milliseconds();
+    assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+    assert!(line.ends_with('\n'), "{line:?}");
+
+    let context: Value = serde_json::from_str(&line).expect("JSON");
+    let deadline = context["deadline_ms"].as_u64().expect("a time");
+    assert!((before + 60_000..=after + 60_000).contains(&deadline.into()), "{before} {deadline} {after}");
+    let function = json!({"name": "hello", "version": "$LATEST", "memory": 512, "handler": "app.handler"});
+    let expected = json!({
+        "phase": "initialize",
+        "hook": "look",
+        "function": function,
+        "runtime": "python3.12",
+        "initialization": "provisioned-concurrency",
+        "deadline_ms": deadline,
+    });
+    assert_eq!(context, expected);
+}
+
+#[test]
+fn what_lambda_did_not_say_is_null_in_the_context() {
+    let hook = json!({"name": "look \"twice\"\n", "command": "cat >context"});
+    let test = Test::new().hooks(json!([hook])).args(["/bin/echo", "started"]);
+    let mut context: Value = serde_json::from_str(&test.stdout("started\n").run().read("context")).expect("JSON");
+    context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
+    let function = json!({"name": null, "version": null, "memory": null, "handler": null});
+    let expected = json!({
+        "phase": "initialize",
+        "hook": "look \"twice\"\n",
+        "function": function,
+        "runtime": "echo",
+        "initialization": null,
+    });
+    assert_eq!(context, expected);
+}
+
+/// The context is a file that nobody has to read, and the runtime's own standard input is still there.
+#[test]
+fn a_hook_need_not_read_its_context() {
+    let hooks = json!([{"name": "ignores it", "command": ["/bin/true"]}, {"name": "closes it", "command": "exec <&-"}]);
+    Test::new().hooks(hooks).stdin("for the runtime\n").args(["/bin/cat"]).stdout("for the runtime\n").run();
+}
+
+#[test]
+fn a_hook_has_the_environment_as_edited_so_far() {
+    let exported = json!({"B": "exported", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:3"});
+    let look = r#"echo "${A-unset}, $B, ${C-unset}, ${AWS_LAMBDA_RUNTIME_API-unset}""#;
+    let hooks = json!([
+        {"name": "before", "command": look},
+        {"name": "export", "command": ["/bin/echo", exported.to_string()], "export": "json"},
+        {"name": "own edits", "command": look, "env": {"A": null, "C": "of ${B} and ${A:-nothing}"}},
+        {"name": "own address", "command": look, "env": {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:4"}},
+        {"name": "after", "command": look},
+    ]);
+    let env = json!({"A": "edited ${A}", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:2", "B": "edited"});
+    let test = |given: Option<&str>| {
+        let config = json!({"env": env, "hooks": {"initialize": hooks}}).to_string();
+        let test = Test::new().config(&config).env("FOREWORD_LOG", "warn").env("A", "given");
+        let test = test.args(["/bin/sh", "-c", look]);
+        let address = given.unwrap_or("unset");
+        let expected = format!(
+            "edited given, edited, unset, {address}\n\
+             unset, exported, of exported and nothing, {address}\n\
+             edited given, exported, unset, 127.0.0.1:4\n\
+             edited given, exported, unset, {address}\n\
+             edited given, exported, unset, 127.0.0.1:3\n"
+        );
+        match given {
+            None => test,
+            Some(address) => test.runtime_api(address),
+        }
+        .stdout(expected)
+    };
+    test(Some("127.0.0.1:1")).run();
+    test(None).run();
+}
+
+/// Byte for byte: order, duplicates, entries without `=`, bytes that are not UTF-8.
+#[test]
+fn a_hook_without_edits_has_the_environment_of_the_runtime() {
+    let test = || Test::new().raw_env("A=1").raw_env("odd").raw_env("A=2").env("B", std::ffi::OsStr::new("\u{e9}"));
+    let dump = "#!/bin/sh\n/bin/cat /proc/$$/environ >hook\n";
+    let test = test().script("hook.sh", dump).script("runtime", DUMP).args(["./runtime"]);
+    let test = test.hooks(json!([{"name": "dump", "command": ["./hook.sh"]}]));
+    let captured = test.capture();
+    assert_eq!((captured.stderr.as_slice(), captured.status), (&b""[..], 0));
+    let hook = std::fs::read(test.path("hook")).expect("what the hook wrote");
+    let runtime = captured.stdout.splitn(2, |byte| *byte == b'\n').nth(1).expect("two lines");
+    assert_eq!(hook, runtime);
+    assert!(hook.windows(12).any(|window| window == b"A=1\0odd\0A=2\0"), "{}", hook.escape_ascii());
+}
+
+#[test]
+fn a_hook_runs_where_its_cwd_says_and_else_where_the_runtime_does() {
+    let hooks = json!([
+        {"name": "here", "command": "pwd"},
+        {"name": "there", "command": ["./tool"], "cwd": "${PLACE}/deep"},
+        {"name": "absolute", "command": "pwd", "cwd": "/"},
+        {"name": "here again", "command": "pwd"},
+    ]);
+    Test::new()
+        .hooks(hooks)
+        .env("PLACE", "sub")
+        .script("sub/deep/tool", "#!/bin/sh\npwd\n")
+        .args(["/bin/sh", "-c", "pwd"])
+        .stdout("<folder>\n<folder>/sub/deep\n/\n<folder>\n<folder>\n")
+        .run();
+}
+
+#[test]
+fn a_hook_leads_a_process_group_of_its_own_in_the_session_and_under_the_process_of_the_runtime() {
+    let hook = format!("{READ_STAT}; echo $((pid == group)) $parent $session");
+    let runtime = format!("{READ_STAT}; echo 1 $pid $session");
+    let hooks = json!([{"name": "look", "command": hook}]);
+    let captured = Test::new().hooks(hooks).args(["/bin/sh", "-c", &runtime]).capture();
+    let output = String::from_utf8(captured.stdout).expect("text");
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!((captured.status, lines.len()), (0, 2), "{output}");
+    assert_eq!(lines[0], lines[1]);
+}
+
+#[test]
+fn a_hook_starts_with_default_dispositions_and_an_empty_mask() {
+    let hooks = json!([{"name": "look", "command": ["/bin/cp", "/proc/self/status", "status"]}]);
+    let parent = ["/usr/bin/env", "--ignore-signal=PIPE,CHLD,HUP,TERM", "--block-signal=USR1,CHLD,INT"];
+    let foreword = [env!("CARGO_BIN_EXE_foreword"), "/bin/echo", "started"];
+    let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
+    let status = test.stdout("started\n").run().read("status");
+    assert_eq!(["SigPnd", "SigBlk", "SigIgn", "SigCgt"].map(|mask| signals(&status, mask)), [0; 4], "{status}");
+}
+
+#[test]
+fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
+    let hooks = json!([
+        {"name": "exporting", "command": ["/bin/echo", "A=1"], "export": "dotenv"},
+        {"name": "plain", "command": ["/bin/ls", "/proc/self/fd"]},
+        {"name": "elsewhere", "command": ["/bin/ls", "/proc/self/fd"], "cwd": "/"},
+        {"name": "while exporting", "command": "exec /bin/ls /proc/self/fd >&2", "export": "dotenv"},
+    ]);
+    let listing = |command: &[&str]| {
+        let setup = ["/bin/bash", "-c", "exec \"$@\" 7</dev/null 2>&1", "setup"];
+        Test::new().hooks(hooks.clone()).without_foreword().args([&setup, command].concat()).capture()
+    };
+    let alone = listing(&["/bin/ls", "/proc/self/fd"]);
+    let together = listing(&[env!("CARGO_BIN_EXE_foreword"), "/bin/ls", "/proc/self/fd"]);
+    assert!(alone.stdout.ends_with(b"\n7\n"), "{}", alone.stdout.escape_ascii());
+    assert_eq!(together.stdout.escape_ascii().to_string(), alone.stdout.repeat(4).escape_ascii().to_string());
+}
+
+#[test]
+fn a_string_is_the_shells_and_a_list_is_executed_directly() {
+    let hooks = json!([
+        {"name": "string", "command": "echo '${A}' \"${A#x}\" ${UNSET:-none} $((1+1)) | cat"},
+        {"name": "list", "command": ["/bin/echo", "${A}", "${UNSET:-none}", "${UNSET}", "$$A", "$A", "'$(id)'", "*", "a  b"]},
+        {"name": "own environment", "command": ["${TOOL}", "${A}"], "env": {"A": "${A}y", "TOOL": "echo"}},
+        {"name": "looked up", "command": ["tool"], "env": {"PATH": "<folder>/bin"}},
+    ]);
+    Test::new()
+        .hooks(hooks)
+        .env("A", "xx")
+        .script("bin/tool", "#!/bin/sh\necho found\n")
+        .args(["/bin/echo", "runtime"])
+        .stdout("${A} x none 2\nxx none  $A $A '$(id)' * a  b\nxxy\nfound\nruntime\n")
+        .run();
+}
+
+#[test]
+fn a_script_without_a_first_line_for_the_kernel_is_the_shells() {
+    Test::new()
+        .hooks(json!([{"name": "script", "command": ["./script", "hook", "a b"]}]))
+        .script("script", "echo \"$0: $# $1\"\n")
+        .args(["./script", "runtime"])
+        .stdout("./script: 2 hook\n./script: 1 runtime\n")
+        .run();
+}
+
+/// foreword takes SIGCHLD for itself while hooks run; what the parent left of it is the runtime's again.
+#[test]
+fn exit_statuses_are_seen_although_the_parent_ignores_sigchld() {
+    let hooks = json!([
+        {"name": "succeeds", "command": "exit 0"},
+        {"name": "fails", "command": "exit 3", "on_failure": "continue"},
+    ]);
+    let parent = ["/usr/bin/env", "--ignore-signal=CHLD"];
+    let foreword = [env!("CARGO_BIN_EXE_foreword"), "/bin/cp", "/proc/self/status", "status"];
+    let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
+    let line = "foreword: hook \"fails\" (initialize) exited with status 3 after N ms (on_failure: continue)\n";
+    let status = test.stderr(line).run().read("status");
+    // SIGCHLD is signal 17.
+    assert_eq!(signals(&status, "SigIgn"), 1 << 16, "{status}");
+}
+
+/// The daemon has everything it inherited, and whoever waits for the pipe's end waits for the daemon.
+#[test]
+fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
+    let daemon = "mkfifo go done; (read -r word <go; echo \"$word\" >&2; echo ended >done) &";
+    for (hook, exported) in [
+        (json!({"name": "start", "command": daemon}), "unset"),
+        (json!({"name": "start", "command": format!("{daemon} echo A=1"), "export": "dotenv"}), "1"),
+    ] {
+        Test::new()
+            .hooks(json!([hook]))
+            .args(["/bin/sh", "-c", "echo ${A-unset}; echo from the daemon >go; cat done"])
+            .stdout(format!("{exported}\nended\n"))
+            .stderr("from the daemon\n")
+            .run();
+    }
+}

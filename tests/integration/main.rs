@@ -1,0 +1,18 @@
+//! One binary for all tests of the built program, one file for each behaviour.
+
+mod configuration;
+mod edits;
+mod emulator;
+mod every_byte;
+mod exports;
+mod hook_failures;
+mod hooks;
+mod init_error;
+mod logs;
+mod mistakes;
+mod opentelemetry;
+mod programs;
+mod readme;
+mod roles;
+mod support;
+mod transparency;

@@ -1,0 +1,232 @@
+//! Mistakes in a configuration: each gets one line that says where it is, status 125, and a report to the Runtime
+//! API; nothing is started.
+
+use crate::support::{Reaction, RuntimeApi, Test};
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// Marks the place in a configuration; it is taken out before the test.
+const MARK: char = '»';
+
+#[track_caller]
+fn refuses(test: Test, message: &str) {
+    let api = RuntimeApi::new(Reaction::Accept);
+    let hook = r#"{"hooks": {"initialize": [{"name": "started", "command": ">started"}]}}"#;
+    let test = test.script("runtime", "#!/bin/sh\n>started\n").file("foreword.d/hook.json", hook).args(["./runtime"]);
+    let folder = test.path("").display().to_string();
+    let finished = test.runtime_api(&api).stderr(format!("foreword: {message}\n")).status(125).run();
+    assert!(!finished.folder.path("started").exists(), "something was started");
+
+    let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+    let body: Value = serde_json::from_str(&request.body).expect("a body of JSON");
+    let message = message.replace("<folder>", folder.trim_end_matches('/'));
+    let error_type = "Runtime.ForewordConfigInvalid";
+    assert_eq!(body, json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}));
+    assert_eq!(request.header("lambda-runtime-function-error-type"), Some(error_type));
+}
+
+/// Every row is a configuration with a mark before the place, and what is said about it.
+#[track_caller]
+fn refuses_each(rows: &[(&str, &str)]) {
+    for (marked, message) in rows {
+        let before = marked.split(MARK).next().expect("a text before the mark");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().expect("a line").chars().count() + 1;
+        let json = marked.replace(MARK, "");
+        let place = |name: &str| format!("{name}:{line}:{column}: {message}");
+        refuses(Test::new().file("foreword.json", &json), &place("<folder>/foreword.json"));
+        // Inline JSON starts with its brace.
+        if json.starts_with('{') {
+            refuses(Test::new().config(&json), &place("FOREWORD_CONFIG"));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_json() {
+    refuses_each(&[
+        ("{\n  \"env\": {}}»}\n", "this is not JSON: trailing characters"),
+        ("{\n  \"env\": {},\n»}\n", "this is not JSON: key must be a string"),
+        ("{\"ä\": nu»l", "this is not JSON: EOF while parsing a value"),
+        ("»", "this is not JSON: EOF while parsing a value"),
+        ("{»'env': {}}", "this is not JSON: key must be a string"),
+        ("{\n\n  \"env\": {\"A\": \"1\"}\n  »\"options\": {}}", "this is not JSON: expected `,` or `}`"),
+        ("{»// comments are none\n}", "this is not JSON: key must be a string"),
+    ]);
+}
+
+#[test]
+fn keys() {
+    const RULE: &str = "here go when, env, options, arguments, program, prefix, entry, wrappers, hooks, rules";
+    refuses_each(&[
+        ("{\n  »\"optoins\": {}\n}", "unknown key \"optoins\"; did you mean \"options\"?"),
+        ("{\n  »\"environment\": {}\n}", "unknown key \"environment\"; did you mean \"env\"?"),
+        ("{\"description\": \"größe\", »\"x\": 1}", &format!("unknown key \"x\"; {RULE}")),
+        ("{\r\n\t\"env\": {},\r\n\t»\"x\": 1\r\n}", &format!("unknown key \"x\"; {RULE}")),
+        (
+            "{\"hooks\": {\n »\"before-snapshot\": []}}",
+            "unknown key \"before-snapshot\"; did you mean \"before_snapshot\"?",
+        ),
+        (
+            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", »\"onFailure\": \"fail\"}]}}",
+            "unknown key \"onFailure\"; did you mean \"on_failure\"?",
+        ),
+        ("{\"when\": {»\"runtimes\": \"python\"}}", "unknown key \"runtimes\"; did you mean \"runtime\"?"),
+        ("{\"rules\": [{}, {\n\n »\"hoks\": {}}]}", "unknown key \"hoks\"; did you mean \"hooks\"?"),
+        ("{\n  \"env\": {\"A\": \"1\"},\n  »\"env\": {\"B\": \"2\"}\n}", "the key \"env\" is given twice"),
+        ("{\"env\": {\"Ä\": \"1\",\n  \"ö\": \"\", »\"Ä\": \"2\"}}", "the key \"Ä\" is given twice"),
+        ("{\"env\": {\"A\": \"1\", »\"\\u0041\": \"2\"}}", "the key \"A\" is given twice"),
+        ("{\"description\": \"\", »\"description\": \"\"}", "the key \"description\" is given twice"),
+        ("{\"when\": {\"env\": {\"A\": true, »\"A\": false}}}", "the key \"A\" is given twice"),
+        ("{\"env\": {»\"\": \"1\"}}", "\"\" cannot be the name of a variable: it is empty"),
+        ("{\"env\": {»\"A=B\": \"1\"}}", "\"A=B\" cannot be the name of a variable: it holds \"=\""),
+    ]);
+}
+
+#[test]
+fn two_letters_that_changed_places_are_a_near_miss() {
+    refuses_each(&[
+        ("{»\"evn\": {}}", "unknown key \"evn\"; did you mean \"env\"?"),
+        ("{»\"rlues\": []}", "unknown key \"rlues\"; did you mean \"rules\"?"),
+    ]);
+}
+
+#[test]
+fn types() {
+    const EDIT: &str = "expected a text, null, or an object with \"default\", \"prepend\" or \"append\"";
+    refuses_each(&[
+        ("»[]", "expected an object, found a list"),
+        ("\n\n »\"text\"", "expected an object, found a text"),
+        ("{\"env\": »[\"A=1\"]}", "expected an object, found a list"),
+        ("{\"env\": {\"é\": \"ü\", \"A\": »1}}", &format!("{EDIT}, found a number")),
+        ("{\"env\": {\"A\": »true}}", &format!("{EDIT}, found true or false")),
+        ("{\"options\": {\n  \"append\": »\"-X importtime\"}}", "expected a list, found a text"),
+        ("{\"options\": {\n  \"append\": [\"-X\", »8]}}", "expected a text, found a number"),
+        ("{\"program\": »null}", "expected a text, found null"),
+        ("{\"rules\": »{}}", "expected a list, found an object"),
+        ("{\"description\": »1}", "expected a text, found a number"),
+        (
+            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": »{}}]}}",
+            "expected a list of texts, or a text for /bin/sh, found an object",
+        ),
+        (
+            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", \"timeout_ms\": »\"5\"}]}}",
+            "expected a number of milliseconds, found a text",
+        ),
+    ]);
+}
+
+#[test]
+fn edits() {
+    refuses_each(&[
+        (
+            "{\"env\": {\"PATH\": {\n    »\"prepend\": \"/opt\"}}}",
+            "\"prepend\" needs a \"separator\" beside it, which may be \"\"",
+        ),
+        (
+            "{\"options\": {\"values\": {\"-cp\": {»\"append\": \"x\"}}}}",
+            "\"append\" needs a \"separator\" beside it, which may be \"\"",
+        ),
+        (
+            "{\"env\": {\"A\": {\"default\": \"x\", »\"separator\": \"\"}}}",
+            "\"separator\" goes with \"prepend\" or \"append\" only",
+        ),
+        (
+            "{\"env\": {\"A\": {\"prepend\": \"x\", »\"append\": \"y\", \"separator\": \"\"}}}",
+            "\"prepend\" and \"append\" cannot stand in one edit; write one of them",
+        ),
+        ("{\"options\": {\"remove\": [\"-X*\",\n »\"[z-a]\"]}}", "the range z-a in \"[z-a]\" runs backwards"),
+        ("{\"when\": {\"file\": »\"/opt/[z-a]\"}}", "the range z-a in \"/opt/[z-a]\" runs backwards"),
+        ("{\"when\": {\"env\": {\"A\": [»\"[z-a]\"]}}}", "the range z-a in \"[z-a]\" runs backwards"),
+        ("{\"env\": {\"A\": »\"x${B\"}}", "a \"${\" is not closed (a literal \"${\" is written \"$${\")"),
+        ("{\"entry\": »\"${B:-${C}\"}", "a \"${\" is not closed (a literal \"${\" is written \"$${\")"),
+        (
+            "{\"arguments\": {\"replace\": {\"a\": »\"${1}\"}}}",
+            "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \"$${\")",
+        ),
+        ("{\"env\": {\"A\": »\"a\\u0000b\"}}", "this text holds a NUL character, which no argument or variable can"),
+        ("{\"env\": {»\"A\\u0000\": \"b\"}}", "this text holds a NUL character, which no argument or variable can"),
+    ]);
+}
+
+#[test]
+fn hooks() {
+    let hook = |members: &str| format!("{{\"hooks\": {{\"initialize\": [\n  {members}]}}}}");
+    let with = |member: &str| hook(&format!("{{\"name\": \"n\", \"command\": \"x\", {member}}}"));
+    let limit = |number: &str| format!("\"timeout_ms\" is {number}; it takes whole milliseconds from 1 to 4294967295");
+    let rows = [
+        (hook("»{\"name\": \"n\"}"), "the hook has no \"command\"".to_owned()),
+        (hook("»{\"command\": \"x\"}"), "the hook has no \"name\"".into()),
+        (hook("{\"name\": \"n\", \"command\": »[]}"), "the command is empty; its first text is the program".into()),
+        (hook("{\"name\": \"n\", \"command\": [»\"\", \"x\"]}"), "the command's program is an empty text".into()),
+        (hook("{\"name\": \"n\", \"command\": »\"\"}"), "this text must not be empty".into()),
+        (with("\"timeout_ms\": »0"), limit("0")),
+        (with("\"timeout_ms\": »-1"), limit("-1")),
+        (with("\"timeout_ms\": »1.5"), limit("1.5")),
+        (with("\"on_failure\": »\"ignore\""), "\"ignore\" is not one of \"fail\", \"continue\"".into()),
+        (with("\"export\": »\"yaml\""), "\"yaml\" is not one of \"json\", \"dotenv\"".into()),
+        (
+            with("»\"export\": \"json\"").replace("initialize", "after_restore"),
+            "a hook in after_restore cannot export: the runtime runs already; \"export\" goes with \"initialize\""
+                .into(),
+        ),
+    ];
+    refuses_each(&rows.each_ref().map(|(json, message)| (json.as_str(), message.as_str())));
+}
+
+#[test]
+fn conditions() {
+    const RUNTIMES: &str = "(one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")";
+    refuses_each(&[
+        (
+            "{\"when\": {\"runtime\": »\"pyhton\"}}",
+            &format!("\"pyhton\" is no runtime; did you mean \"python\"? {RUNTIMES}"),
+        ),
+        ("{\"when\": {\"runtime\": [\"java\", »\"perl\"]}}", &format!("\"perl\" is no runtime {RUNTIMES}")),
+        ("{\"when\": {\"architecture\": »\"amd64\"}}", "\"amd64\" is not one of \"x86_64\", \"arm64\""),
+        ("{\"when\": {\"any\": »[]}}", "an empty list matches nothing; remove the key or name something"),
+        ("{\"when\": {\"not\": {»\"files\": \"x\"}}}", "unknown key \"files\"; did you mean \"file\"?"),
+    ]);
+}
+
+#[test]
+fn nesting_that_nobody_means() {
+    let nested = |depth: usize| {
+        let (open, close) = (r#"{"rules": ["#.repeat(depth), "]}".repeat(depth));
+        format!("{open}{MARK}{{}}{close}")
+    };
+    let deep = nested(33);
+    refuses_each(&[(&deep, "this is nested more than 32 deep")]);
+    Test::new().config(&nested(32).replace(MARK, "")).args(["/bin/true"]).run();
+    let endless = Test::new().config(&r#"{"rules":["#.repeat(2400));
+    refuses(endless, "FOREWORD_CONFIG:1:24000: this is not JSON: EOF while parsing a list");
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = |name: &str| Test::new().file(&format!("{name}/file"), "");
+    refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
+    refuses(folder("foreword.d/a.json"), "unable to read <folder>/foreword.d/a.json: is a directory");
+    let named = folder("named").env("FOREWORD_CONFIG", "<folder>/named");
+    refuses(named, "unable to read <folder>/named: is a directory");
+    let dropins = Test::new().file("file", "").env("FOREWORD_DROPIN_DIR", "<folder>/file");
+    refuses(dropins, "unable to read <folder>/file: not a directory");
+}
+
+#[test]
+fn what_is_not_utf_8() {
+    let file = |json: &[u8]| Test::new().file("foreword.json", json);
+    refuses(file(b"{\n  \"env\": {\"A\": \"\xff\"}}"), "<folder>/foreword.json:2:17: this is not UTF-8");
+    refuses(file(b"{\"\xc3\xa9\": \"\xc3\"}"), "<folder>/foreword.json:1:8: this is not UTF-8");
+    let inline = Test::new().env("FOREWORD_CONFIG", OsStr::from_bytes(b"{\"\xff\""));
+    refuses(inline, "FOREWORD_CONFIG:1:3: this is not UTF-8");
+}
+
+#[test]
+fn the_first_mistake_in_the_first_file_is_named() {
+    let first = "{\"env\": {\"A\": 1}, \"x\": 1}";
+    let test = Test::new().file("foreword.d/a.json", first).file("foreword.json", "{").config("{");
+    let message = "expected a text, null, or an object with \"default\", \"prepend\" or \"append\", found a number";
+    refuses(test, &format!("<folder>/foreword.d/a.json:1:15: {message}"));
+}

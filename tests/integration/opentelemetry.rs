@@ -1,0 +1,156 @@
+//! OpenTelemetry's own wrappers, and foreword with the configuration from layer/examples that takes their place:
+//! from whatever environment they start, the runtime gets the same command line and the same environment.
+
+use crate::support::{DUMP, Test};
+use std::collections::BTreeMap;
+
+/// The states of a variable that a wrapper might tell apart.
+type States = &'static [Option<&'static str>];
+type Matrix = &'static [(&'static str, States)];
+
+/// What a shell makes by itself, whoever starts it.
+const SHELL_MADE: [&str; 4] = ["_", "SHLVL", "PWD", "OLDPWD"];
+
+const ATTRIBUTES: (&str, States) = (
+    "OTEL_RESOURCE_ATTRIBUTES",
+    &[
+        None,
+        Some(""),
+        Some("team=a,stage=b"),
+        Some("team=a,service.name=mine"),
+        Some("service.name="),
+        Some("$HOME ${X} *"),
+    ],
+);
+const PROPAGATORS: (&str, States) = ("OTEL_PROPAGATORS", &[None, Some(""), Some("b3")]);
+const FUNCTION: (&str, States) = ("AWS_LAMBDA_FUNCTION_NAME", &[None, Some("orders")]);
+
+#[test]
+fn java() {
+    let matrix: Matrix = &[
+        ("JAVA_TOOL_OPTIONS", &[None, Some(""), Some("-Dname='a b' $x")]),
+        ("OTEL_JAVA_AGENT_FAST_STARTUP_ENABLED", &[None, Some("true"), Some("false")]),
+        ("OTEL_INSTRUMENTATION_AWS_LAMBDA_FLUSH_TIMEOUT", &[Some("5")]),
+        ("AWS_LAMBDA_FUNCTION_NAME", &[Some("orders")]),
+        ATTRIBUTES,
+        PROPAGATORS,
+    ];
+    let java11 = [
+        "<folder>/java",
+        "-XX:MaxHeapSize=222823k",
+        "-XX:+UseSerialGC",
+        "-Xshare:on",
+        "-XX:SharedArchiveFile=/var/lang/lib/server/runtime.jsa",
+        "-javaagent:/var/runtime/x.jar",
+        "-XX:-TieredCompilation",
+        "-Djava.net.preferIPv4Stack=true",
+        "-XX:-TieredCompilation",
+        "-classpath",
+        "a.jar:b.jar",
+        "lambdainternal.AWSLambda",
+    ];
+    let java17 = [
+        "<folder>/java",
+        "-XX:MaxHeapSize=445645k",
+        "-XX:+UseSerialGC",
+        "-XX:+TieredCompilation",
+        "-XX:TieredStopAtLevel=1",
+        "--add-opens=java.base/java.io=ALL-UNNAMED",
+        "-classpath",
+        "a.jar:b.jar",
+        "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
+        "pkg.Class::method",
+    ];
+    for command in [&java11[..], &java17[..]] {
+        compare("java", matrix, command);
+    }
+}
+
+#[test]
+fn node() {
+    let matrix: Matrix =
+        &[("NODE_OPTIONS", &[None, Some(""), Some("--max-old-space-size=64")]), ATTRIBUTES, PROPAGATORS, FUNCTION];
+    let node22 = [
+        "<folder>/node",
+        "--expose-gc",
+        "--max-http-header-size",
+        "81920",
+        "--max-semi-space-size=6",
+        "--max-old-space-size=116",
+        "/var/runtime/index.mjs",
+    ];
+    compare("node", matrix, &node22);
+}
+
+#[test]
+fn python() {
+    let matrix: Matrix = &[
+        ("PYTHONPATH", &[None, Some(""), Some("/var/task/lib:")]),
+        ("LAMBDA_RUNTIME_DIR", &[None, Some("/var/runtime")]),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", &[None, Some("grpc")]),
+        ("OTEL_SERVICE_NAME", &[None, Some(""), Some("shop")]),
+        ("_HANDLER", &[Some("app.handler")]),
+        ("AWS_REGION", &[Some("eu-central-1")]),
+        ("AWS_LAMBDA_FUNCTION_VERSION", &[Some("$LATEST")]),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", &[Some("2026/01/31/[$LATEST]d1")]),
+        ("OTEL_RESOURCE_ATTRIBUTES", &[None, Some(""), Some("team=a")]),
+        FUNCTION,
+    ];
+    compare("python", matrix, &["<folder>/python3", "/var/runtime/bootstrap.py"]);
+}
+
+/// Starts the command from every combination of states, once by the wrapper and once by foreword.
+#[track_caller]
+fn compare(language: &str, matrix: Matrix, command: &[&str]) {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let script = format!("{root}/tests/fixtures/opentelemetry/{language}.sh");
+    let configuration = format!("{root}/layer/examples/opentelemetry-{language}.json");
+    // The first program is the runtime's, the second what Python's wrapper looks up.
+    let runtime = command[0].trim_start_matches("<folder>/");
+    let test = Test::new().script(runtime, DUMP).script("bin/python3", DUMP);
+    let path = format!("{}:/usr/bin:/bin", test.path("bin").display());
+    let mut test = test.env("PATH", path).env("FOREWORD_CONFIG", configuration).without_foreword();
+    let combinations: usize = matrix.iter().map(|(_, states)| states.len()).product();
+    for combination in 0..combinations {
+        let mut remaining = combination;
+        let mut described = Vec::new();
+        for (name, states) in matrix {
+            let state = states[remaining % states.len()];
+            remaining /= states.len();
+            described.push((name, state));
+            test = match state {
+                Some(value) => test.env(name, value),
+                None => test.env_remove(name),
+            };
+        }
+        test = test.args([&["/bin/bash", &script], command].concat());
+        let wrapped = test.capture();
+        test = test.args([&[env!("CARGO_BIN_EXE_foreword")], command].concat());
+        let foreword = test.capture();
+        assert_eq!((wrapped.status, foreword.status, shown(&foreword.stderr)), (0, 0, String::new()), "{described:?}");
+        assert_eq!(Dump::read(&foreword.stdout), Dump::read(&wrapped.stdout), "{described:?}");
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Dump {
+    command_line: Vec<String>,
+    environment: BTreeMap<String, String>,
+}
+
+impl Dump {
+    fn read(output: &[u8]) -> Self {
+        let output = shown(output);
+        let (command_line, environment) = output.split_once("\0\n").expect("a dump has two parts");
+        let entries = environment.split_terminator('\0').map(|entry| entry.split_once('=').expect("an entry"));
+        let environment = entries.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            command_line: command_line.split('\0').map(str::to_owned).collect(),
+            environment: environment.filter(|(name, _)| !SHELL_MADE.contains(&name.as_str())).collect(),
+        }
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a dump of text")
+}

@@ -1,0 +1,106 @@
+//! What the README shows is run, and whatever a user can write or meet stands in it.
+
+use crate::support::Test;
+use std::fs;
+use std::path::Path;
+
+const README: &str = include_str!("../../README.md");
+
+/// The blocks of the README in one language, without their indentation.
+fn blocks(language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = README.lines().map(str::trim_start);
+    while lines.by_ref().any(|line| line == format!("```{language}")) {
+        let block: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+        blocks.push(block.join("\n"));
+    }
+    blocks
+}
+
+#[test]
+fn every_console_session_prints_what_it_shows() {
+    let mut script = String::from("PATH=<folder>/bin:$PATH\nunset LAMBDA_TASK_ROOT\nexec 2>&1\n");
+    let mut expected = String::new();
+    for line in blocks("console").join("\n").lines() {
+        match (line.strip_prefix("$ "), line.strip_prefix("> ")) {
+            (Some(command), _) | (_, Some(command)) => script += &format!("{command}\n"),
+            _ => expected += &format!("{line}\n"),
+        }
+    }
+    assert!(!expected.is_empty(), "the README shows no session");
+    let test = Test::new().named("bin/foreword").without_foreword().args(["/bin/sh", "session"]);
+    let script = script.replace("<folder>", test.path("").to_str().expect("UTF-8"));
+    // How long a hook took is no promise.
+    let expected = expected.replace("after 2 ms", "after N ms").replace("after 1 ms", "after N ms");
+    test.file("session", script).stdout(expected).run();
+}
+
+#[test]
+fn every_configuration_is_accepted() {
+    let configurations: Vec<_> = blocks("json").into_iter().filter(|block| !block.contains("errorType")).collect();
+    assert!(configurations.len() >= 4, "the README shows configurations");
+    for configuration in configurations {
+        // Decoded whole, and applied never: a README's agents and secrets are not here.
+        let never = format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
+        Test::new().config(&never).args(["/bin/true"]).run();
+    }
+}
+
+/// The keys that foreword itself says go into an object, asked for with one that does not.
+fn keys_of(marked: &str) -> Vec<String> {
+    let output = Test::new().config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#)).args(["/bin/true"]).capture();
+    let line = String::from_utf8(output.stderr).expect("UTF-8");
+    let (_, keys) = line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
+    keys.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_stands_in_it() {
+    for object in [
+        "{@}",
+        r#"{"env": {"A": {"default": "", @}}}"#,
+        r#"{"options": {@}}"#,
+        r#"{"arguments": {@}}"#,
+        r#"{"hooks": {@}}"#,
+        r#"{"hooks": {"initialize": [{@}]}}"#,
+        r#"{"when": {@}}"#,
+        r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
+    ] {
+        for key in keys_of(object) {
+            assert!(README.contains(&format!("`{key}`")), "the key {key} of {object}");
+        }
+    }
+}
+
+#[test]
+fn every_variable_error_type_and_exit_status_stands_in_it() {
+    let source = source(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    let quoted = |prefix: &str| -> Vec<&str> {
+        source.split('"').filter(|text| text.starts_with(prefix) && !text.contains([' ', '\n', '\\'])).collect()
+    };
+    let names = [quoted("FOREWORD_"), quoted("AWS_"), quoted("LAMBDA_"), quoted("Runtime.")].concat();
+    assert!(names.len() > 10, "the source names its variables and error types");
+    for name in names.into_iter().filter(|name| !name.contains('=') && *name != "AWS_Lambda_") {
+        assert!(README.contains(&format!("`{name}`")), "{name}");
+    }
+    let statuses =
+        source.split_once("pub mod status {").expect("the exit statuses").1.split_once('}').expect("its end").0;
+    for status in statuses.lines().filter_map(|line| line.trim_end_matches(';').rsplit_once(" = ")) {
+        assert!(README.contains(&format!("| {} |", status.1)), "the exit status {}", status.1);
+    }
+}
+
+/// All source files, one after the other, without their tests.
+fn source(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("the source").map(|entry| entry.expect("an entry").path());
+    let text = |path: std::path::PathBuf| match path.is_dir() {
+        true => source(&path),
+        false => fs::read_to_string(&path)
+            .expect("a source file")
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    entries.map(text).collect()
+}

@@ -1,0 +1,150 @@
+//! What foreword takes itself for, by its name and its first argument, and how it is switched off in each role.
+
+use crate::support::{Reaction, RuntimeApi, Test};
+
+/// Prints its path, its arguments and what the configuration made of `MODE`.
+const RUNTIME: &str = "#!/bin/sh\nIFS='|'; echo \"$0|$*|$MODE\"\n";
+
+const CONFIG: &str = r#"{"env": {"MODE": "edited"}}"#;
+
+/// A runtime in PATH, in the task root as `_HANDLER`, and a configuration.
+fn test() -> Test {
+    let test = Test::new().script("bin/python3", RUNTIME).script("task/handler", RUNTIME).config(CONFIG);
+    test.env("PATH", "<folder>/bin:/usr/bin:/bin").env("LAMBDA_TASK_ROOT", "<folder>/task").env("_HANDLER", "handler")
+}
+
+/// The roles that execute something: the name of foreword, its arguments, and what the runtime receives.
+const EXECUTING: [(&str, &[&str], &str); 7] = [
+    ("foreword", &["<folder>/bin/python3", "-m", "app"], "<folder>/bin/python3|-m|app"),
+    ("foreword", &["bin/python3"], "bin/python3|"),
+    ("foreword", &["--", "python3", "-m", "app"], "<folder>/bin/python3|-m|app"),
+    ("foreword", &["--", "<folder>/bin/python3", "--", ""], "<folder>/bin/python3|--|"),
+    ("foreword", &["python3", "-m", "app", "--help"], "<folder>/bin/python3|-m|app|--help"),
+    ("bootstrap", &[], "<folder>/task/handler|"),
+    ("opt/bootstrap", &["--help"], "<folder>/task/handler|"),
+];
+
+#[test]
+fn each_role_executes_its_program_as_configured() {
+    for (name, arguments, expected) in EXECUTING {
+        test().named(name).args(arguments).stdout(format!("{expected}|edited\n")).run();
+    }
+}
+
+#[test]
+fn disabled_each_role_executes_its_program_untouched_even_with_a_broken_configuration() {
+    for value in ["1", "true", "TRUE", "yes"] {
+        for (name, arguments, expected) in EXECUTING {
+            let broken = test().named(name).args(arguments).file("task/foreword.json", "{").config("{");
+            broken.env("FOREWORD_DISABLED", value).env("MODE", "own").stdout(format!("{expected}|own\n")).run();
+        }
+    }
+}
+
+#[test]
+fn disabled_is_off_when_it_says_so() {
+    let broken = "foreword: FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object\n";
+    for value in ["0", "false", "False", ""] {
+        for (name, arguments, expected) in EXECUTING {
+            let test = || test().named(name).args(arguments).env("FOREWORD_DISABLED", value);
+            test().stdout(format!("{expected}|edited\n")).run();
+            test().config("{").stderr(broken).status(125).run();
+        }
+    }
+}
+
+#[test]
+fn disabled_no_program_is_made_up() {
+    let disabled = || test().env("FOREWORD_DISABLED", "1");
+    let usage = "foreword: there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...\n";
+    disabled().args(["--"]).stderr(usage).status(125).run();
+    disabled()
+        .args(["./missing"])
+        .stderr("foreword: unable to execute \"./missing\": no such file\n")
+        .status(127)
+        .run();
+}
+
+#[test]
+fn a_program_in_path_that_looks_like_an_option_needs_the_two_dashes() {
+    let test = || test().script("bin/--version", RUNTIME);
+    test().args(["--", "--version"]).stdout("<folder>/bin/--version||edited\n").run();
+    test().args(["--version"]).stdout(concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n")).run();
+}
+
+#[test]
+fn two_dashes_without_a_program_show_the_usage() {
+    let api = RuntimeApi::new(Reaction::Accept);
+    let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
+    test().runtime_api(&api).args(["--"]).stderr(format!("foreword: {usage}\n")).status(125).run();
+    let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+    assert_eq!(request.header("lambda-runtime-function-error-type"), Some("Runtime.InvalidEntrypoint"));
+    assert!(request.body.contains(usage), "{}", request.body);
+}
+
+#[test]
+fn bootstrap_without_a_handler_finds_nothing() {
+    let unset = "foreword: unable to find the function's executable: _HANDLER, which names it, is not set\n";
+    test().named("bootstrap").env_remove("_HANDLER").stderr(unset).status(127).run();
+    test().named("bootstrap").env("_HANDLER", "").stderr(unset).status(127).run();
+    let missing = "foreword: unable to execute \"<folder>/task/missing\": no such file\n";
+    let api = RuntimeApi::new(Reaction::Accept);
+    let test = test().named("bootstrap").env("_HANDLER", "missing").runtime_api(&api);
+    test.stderr(missing).status(127).run();
+    assert_eq!(api.requests().len(), 1);
+}
+
+#[test]
+fn bootstrap_of_another_name_is_no_bootstrap() {
+    for name in ["bootstrap.sh", "bootstrap/foreword"] {
+        let help = test().args(["--help"]).capture().stdout;
+        test().named(name).stderr(help).status(2).run();
+    }
+}
+
+#[test]
+fn help_comes_when_asked_for_and_when_nothing_is_said() {
+    let help = Test::new().args(["--help"]).capture();
+    assert_eq!((&*help.stderr, help.status), (&b""[..], 0));
+    let text = String::from_utf8(help.stdout).expect("text");
+    for word in [
+        "Usage: foreword [--] PROGRAM [ARGUMENT]...",
+        "/opt/foreword.d/*.json",
+        "FOREWORD_DROPIN_DIR",
+        "$LAMBDA_TASK_ROOT/foreword.json",
+        "FOREWORD_CONFIG",
+        "FOREWORD_LOG",
+        "FOREWORD_DISABLED",
+        "AWS_LAMBDA_EXEC_WRAPPER=/opt/bin/foreword",
+    ] {
+        assert!(text.contains(word), "no {word} in\n{text}");
+    }
+    Test::new().args(["-h"]).stdout(&text).run();
+    Test::new().stderr(&text).status(2).run();
+}
+
+#[test]
+fn version() {
+    for option in ["--version", "-V"] {
+        Test::new().args([option]).stdout(concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n")).run();
+    }
+}
+
+#[test]
+fn wrong_use_of_the_tool() {
+    let usage = "\n\nUsage: foreword [--] PROGRAM [ARGUMENT]...\n\nFor more information, try '--help'.\n";
+    for (arguments, message) in [
+        (&["frobnicate", "x"], "there is no program \"frobnicate\" in PATH (<folder>/bin:/usr/bin:/bin)"),
+        (&["--frobnicate", "x"], "unexpected argument '--frobnicate' found"),
+    ] {
+        test().args(arguments).stderr(format!("error: {message}{usage}")).status(2).run();
+    }
+}
+
+/// A person looks at the tool, not at a function: neither a broken configuration nor the switch matters.
+#[test]
+fn the_tool_needs_no_configuration() {
+    let version = concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n");
+    Test::new().config("{").args(["--version"]).stdout(version).run();
+    Test::new().env("FOREWORD_DISABLED", "1").args(["--version"]).stdout(version).run();
+}

@@ -1,0 +1,303 @@
+//! Builds one run of foreword and compares everything that comes out of it, so that silence is asserted too.
+//! Each run has a folder of its own as `LAMBDA_TASK_ROOT` and working directory, and an environment that holds
+//! nothing but what is said here. Nothing is shared between tests, and no process outlives its test.
+
+mod emulator;
+mod folder;
+mod process;
+mod runtime_api;
+
+pub use emulator::{Answer, Emulator, real_part};
+pub use folder::Folder;
+pub use process::wait_until;
+pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
+
+use process::Process;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Stands for the test's folder wherever a test gives or expects text.
+pub const FOLDER: &str = "<folder>";
+
+/// An interpreter that runs nothing: it prints its command line and its environment, byte for byte, each entry
+/// followed by a NUL, the two with a line break between them. The kernel puts `/bin/sh` and the script in the place of `argv[0]`.
+pub const DUMP: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline\necho\n/bin/cat /proc/$$/environ\n";
+
+/// No test has a reason to take this long; one that does has hung.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A path of the machine's own where programs are found.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// One run: what is there beforehand, and what has to come out.
+pub struct Test {
+    folder: Folder,
+    program: OsString,
+    arguments: Vec<OsString>,
+    environment: Vec<OsString>,
+    stdin: Vec<u8>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    status: i32,
+}
+
+/// What is left of a run whose output was as expected; the folder goes when this is dropped.
+pub struct Finished {
+    pub folder: Folder,
+}
+
+/// What came out of a run, for tests that compare two of them. Nothing in it is normalised.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Captured {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub status: i32,
+}
+
+impl Test {
+    pub fn new() -> Self {
+        let folder = Folder::new();
+        let mut test = Self {
+            program: env!("CARGO_BIN_EXE_foreword").into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            stdin: Vec::new(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            status: 0,
+            folder,
+        };
+        test = test.env("PATH", PATH).env("LAMBDA_TASK_ROOT", FOLDER);
+        test.env("FOREWORD_DROPIN_DIR", "<folder>/foreword.d")
+    }
+
+    /// Sets a variable; one that is there keeps its place. Names and values are any bytes.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let (name, value) = (name.as_ref().as_bytes(), self.folder.resolve(value.as_ref()));
+        let entry = OsString::from_vec([name, b"=", value.as_bytes()].concat());
+        let mut known = self.environment.iter_mut();
+        match known.find(|entry| is_named(entry, name)) {
+            Some(place) => *place = entry,
+            None => self.environment.push(entry),
+        }
+        self
+    }
+
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.environment.retain(|entry| !is_named(entry, name.as_bytes()));
+        self
+    }
+
+    /// Adds an entry of the environment as it is: also one that is there already, or that holds no `=`.
+    pub fn raw_env(mut self, entry: impl AsRef<OsStr>) -> Self {
+        self.environment.push(entry.as_ref().to_owned());
+        self
+    }
+
+    /// Gives the configuration inline, in `FOREWORD_CONFIG`.
+    pub fn config(self, json: &str) -> Self {
+        self.env("FOREWORD_CONFIG", json)
+    }
+
+    /// Gives these initialize hooks as the whole configuration; those that succeed are not logged.
+    pub fn hooks(self, list: serde_json::Value) -> Self {
+        let config = serde_json::json!({"hooks": {"initialize": list}});
+        self.config(&config.to_string()).env("FOREWORD_LOG", "warn")
+    }
+
+    /// Writes a file into the test's folder, and the folders on its way.
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.folder.write(name, content.as_ref(), 0o644);
+        self
+    }
+
+    /// Writes a file that may be executed.
+    pub fn script(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.folder.write(name, content.as_ref(), 0o755);
+        self
+    }
+
+    /// The arguments of foreword, or the whole command with `without_foreword`.
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        let resolved = arguments.into_iter().map(|argument| self.folder.resolve(argument.as_ref()));
+        self.arguments = resolved.collect();
+        self
+    }
+
+    /// Runs foreword under another name (`bootstrap`, `extensions/foreword`): a link in the test's folder.
+    pub fn named(mut self, name: &str) -> Self {
+        self.folder.link(name, Path::new(env!("CARGO_BIN_EXE_foreword")));
+        self.program = self.folder.path(name).into();
+        self
+    }
+
+    /// Runs the arguments themselves as the command, for comparison.
+    pub fn without_foreword(mut self) -> Self {
+        self.program = OsString::new();
+        self
+    }
+
+    pub fn runtime_api(self, address: impl AsRef<OsStr>) -> Self {
+        self.env("AWS_LAMBDA_RUNTIME_API", address)
+    }
+
+    pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.stdin = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// Expects this on standard output, after `normalise`.
+    pub fn stdout(mut self, expected: impl AsRef<[u8]>) -> Self {
+        self.stdout = expected.as_ref().to_vec();
+        self
+    }
+
+    /// Expects this on standard error, after `normalise`.
+    pub fn stderr(mut self, expected: impl AsRef<[u8]>) -> Self {
+        self.stderr = expected.as_ref().to_vec();
+        self
+    }
+
+    /// Expects this exit status; a process killed by signal n has 128 + n.
+    pub fn status(mut self, expected: i32) -> Self {
+        self.status = expected;
+        self
+    }
+
+    /// A path in the test's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path(name)
+    }
+
+    /// Runs and compares.
+    #[track_caller]
+    pub fn run(self) -> Finished {
+        let captured = self.capture();
+        let expected = (text(&self.stdout), text(&self.stderr), self.status);
+        let stdout = normalise(&captured.stdout, &self.folder);
+        let stderr = normalise(&captured.stderr, &self.folder);
+        let found = (text(&stdout), text(&stderr), captured.status);
+        assert!(
+            (&stdout, &stderr, captured.status) == (&self.stdout, &self.stderr, self.status),
+            "\n{:?}\n{}",
+            self.arguments,
+            difference(&expected, &found)
+        );
+        Finished { folder: self.folder }
+    }
+
+    /// Runs, and leaves the comparison to the caller. May be called again; the folder stays.
+    #[track_caller]
+    pub fn capture(&self) -> Captured {
+        let process = Process::start(&self.folder, &self.command(), &self.environment, &self.stdin);
+        let status = process.finish(LIMIT);
+        Captured { stdout: process.stdout(), stderr: process.stderr(), status }
+    }
+
+    /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
+    pub fn emulate(self) -> Emulator {
+        let command = self.command();
+        Emulator::start(self.folder, &command, self.environment)
+    }
+
+    fn command(&self) -> Vec<OsString> {
+        let program = Some(self.program.clone()).filter(|program| !program.is_empty());
+        program.into_iter().chain(self.arguments.iter().cloned()).collect()
+    }
+}
+
+impl Finished {
+    /// Whether no process that the run started is left, after waiting for it.
+    pub fn is_alone(&self) -> bool {
+        wait_until(LIMIT, || process::having(&task_root(&self.folder)).is_empty())
+    }
+
+    /// The text of a file that the run left in its folder.
+    #[track_caller]
+    pub fn read(&self, name: &str) -> String {
+        let path = self.folder.path(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("unable to read {}: {error}", path.display()))
+    }
+}
+
+/// The entry of the environment by which the processes of a test are known.
+fn task_root(folder: &Folder) -> Vec<u8> {
+    [b"LAMBDA_TASK_ROOT=", folder.as_bytes()].concat()
+}
+
+fn is_named(entry: &OsStr, name: &[u8]) -> bool {
+    entry.as_bytes().strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="))
+}
+
+/// Replaces what no test can know: the folder by `<folder>`, in `after 12 ms` and `"durationMs":12` the number by
+/// `N`, and in `"timestamp":"…"` the time by `T`.
+fn normalise(output: &[u8], folder: &Folder) -> Vec<u8> {
+    let mut output = replace(output, folder.as_bytes(), FOLDER.as_bytes());
+    for (before, is_variable, placeholder) in [
+        (&b"after "[..], u8::is_ascii_digit as fn(&u8) -> bool, b'N'),
+        (b"\"durationMs\":", u8::is_ascii_digit, b'N'),
+        (b"\"timestamp\":\"", |byte: &u8| *byte != b'"', b'T'),
+    ] {
+        output = blank(&output, before, is_variable, placeholder);
+    }
+    output
+}
+
+/// Puts the placeholder in the place of the run of variable bytes behind each `before`.
+fn blank(output: &[u8], before: &[u8], is_variable: fn(&u8) -> bool, placeholder: u8) -> Vec<u8> {
+    let mut blanked = Vec::with_capacity(output.len());
+    let mut rest = output;
+    while let Some(start) = find(rest, before) {
+        let (head, tail) = rest.split_at(start + before.len());
+        let length = tail.iter().take_while(|byte| is_variable(byte)).count();
+        blanked.extend_from_slice(head);
+        if length > 0 {
+            blanked.push(placeholder);
+        }
+        rest = &tail[length..];
+    }
+    blanked.extend_from_slice(rest);
+    blanked
+}
+
+fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut replaced = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = find(rest, from) {
+        replaced.extend_from_slice(&rest[..start]);
+        replaced.extend_from_slice(to);
+        rest = &rest[start + from.len()..];
+    }
+    replaced.extend_from_slice(rest);
+    replaced
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
+/// Shows bytes as text that a test can hold: a NUL or what is not UTF-8 is escaped, a line stays a line.
+fn text(bytes: &[u8]) -> String {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .map(|line| line.escape_ascii().to_string().replace("\\n", "\n").replace("\\\"", "\"").replace("\\'", "'"))
+        .collect()
+}
+
+fn difference(expected: &(String, String, i32), found: &(String, String, i32)) -> String {
+    let mut report = String::new();
+    for (what, expected, found) in [
+        ("standard output", &expected.0, &found.0),
+        ("standard error", &expected.1, &found.1),
+        ("exit status", &expected.2.to_string(), &found.2.to_string()),
+    ] {
+        if expected == found {
+            report += &format!("{what} as expected:\n{found}\n");
+        } else {
+            report += &format!("{what} expected:\n{expected}\n{what} found:\n{found}\n");
+        }
+    }
+    report
+}

@@ -1,0 +1,137 @@
+//! A Runtime API for tests of faults: it keeps every request and reacts to each in the one way it was told.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, spawn};
+
+/// Nothing listens on this port: what connects is refused.
+pub const REFUSED: &str = "127.0.0.1:1";
+
+#[derive(Clone, Copy)]
+pub enum Reaction {
+    /// 202, as the service answers `init/error`.
+    Accept,
+    /// 403, as the service answers when the error comes at the wrong time.
+    Forbid,
+    /// No answer, and the connection stays open.
+    Hang,
+    /// No answer, and the connection is closed.
+    Close,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    /// In the order sent, names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+pub struct RuntimeApi {
+    address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    ending: Arc<AtomicBool>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl RuntimeApi {
+    pub fn new(reaction: Reaction) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("unable to listen");
+        let address = listener.local_addr().unwrap().to_string();
+        let (requests, ending) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let server = spawn({
+            let (requests, ending) = (Arc::clone(&requests), Arc::clone(&ending));
+            move || serve(&listener, reaction, &requests, &ending)
+        });
+        Self { address, requests, ending, server: Some(server) }
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What has come so far, in the order of the connections.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl AsRef<OsStr> for RuntimeApi {
+    fn as_ref(&self) -> &OsStr {
+        self.address.as_ref()
+    }
+}
+
+impl Request {
+    /// The value of a header, named in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::SeqCst);
+        // Wakes the server out of its wait for a connection.
+        let _ = TcpStream::connect(&self.address);
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
+        }
+    }
+}
+
+/// Takes one connection after the other; those that hang are held until the end.
+fn serve(listener: &TcpListener, reaction: Reaction, requests: &Mutex<Vec<Request>>, ending: &AtomicBool) {
+    let mut held = Vec::new();
+    for connection in listener.incoming() {
+        if ending.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut connection = connection.expect("unable to accept a connection");
+        let Some(request) = read_request(&connection) else { continue };
+        requests.lock().unwrap().push(request);
+        let _ = match reaction {
+            Reaction::Accept => answer(&mut connection, "202 Accepted", r#"{"status":"OK"}"#),
+            Reaction::Forbid => answer(
+                &mut connection,
+                "403 Forbidden",
+                r#"{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}"#,
+            ),
+            Reaction::Close => connection.shutdown(Shutdown::Both),
+            Reaction::Hang => {
+                held.push(connection);
+                Ok(())
+            }
+        };
+    }
+}
+
+fn answer(connection: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n");
+    connection.write_all(format!("{head}\r\n{body}").as_bytes())
+}
+
+/// Nothing when the connection ends before the request does.
+fn read_request(connection: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(connection);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let (method, rest) = first.split_once(' ')?;
+    let path = rest.strip_suffix(" HTTP/1.1")?;
+    let mut headers = Vec::new();
+    while let Some((name, value)) = line()?.split_once(':') {
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut request = Request { method: method.to_owned(), path: path.to_owned(), headers, body: String::new() };
+    let length = request.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+    reader.take(length).read_to_string(&mut request.body).ok()?;
+    Some(request)
+}
