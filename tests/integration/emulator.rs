@@ -51,6 +51,14 @@ fn options_are_added_before_python_s_entry() {
 }
 
 #[test]
+fn a_program_may_be_a_word_that_is_looked_up_in_path() {
+    let test = function(Python, Start::Image, FOREWORD).config(r#"{"options": {"append": ["-X", "importtime"]}}"#);
+    let emulator = test.args([FOREWORD, "python3", "-m", "awslambdaric", "app.handler"]).emulate();
+    assert_eq!(emulator.invoke("{}").body["options"], json!(["importtime"]));
+    assert!(emulator.log().contains("import time: self [us] | cumulative | imported package"));
+}
+
+#[test]
 fn options_are_added_before_node_s_entry() {
     for start in [Start::Managed, Start::Image] {
         let test = function(Node, start, FOREWORD);

@@ -28,6 +28,14 @@ fn refuses(test: Test, cause: &str, status: i32) {
     assert_eq!(body, json!({"errorMessage": cause, "errorType": "Runtime.InvalidEntrypoint", "stackTrace": []}));
 }
 
+/// The same when `runtime` is named by its path and when it is looked up.
+#[track_caller]
+fn refuses_both(test: impl Fn() -> Test, cause: &str) {
+    refuses(test().args(["./runtime"]), &format!("unable to execute \"./runtime\": {cause}"), 126);
+    let test = test().env("PATH", "/nowhere:<folder>").args(["--", "runtime"]);
+    refuses(test, &format!("unable to execute \"<folder>/runtime\": {cause}"), 126);
+}
+
 /// A 64-bit ELF header that is followed by nothing; `order` is 1 for little-endian machines and 2 for big-endian ones.
 fn elf_header(order: u8, machine: [u8; 2]) -> Vec<u8> {
     let mut header = [b"\x7fELF\x02".as_slice(), &[order, 1], &[0; 57]].concat();
@@ -94,9 +102,7 @@ fn what_is_no_program() {
             let test = Test::new().script("runtime", content).file("plain", "#!/bin/sh\n");
             test.script("foreign", elf_header(1, [FOREIGN.0, 0]))
         };
-        refuses(test().args(["./runtime"]), &format!("unable to execute \"./runtime\": {cause}"), 126);
-        let test = test().env("PATH", "/nowhere:<folder>").args(["--", "runtime"]);
-        refuses(test, &format!("unable to execute \"<folder>/runtime\": {cause}"), 126);
+        refuses_both(test, &cause);
     }
 }
 
@@ -108,6 +114,21 @@ fn a_program_of_a_machine_with_the_other_byte_order() {
         &format!("unable to execute \"./runtime\": it is for ELF machine 22, and this machine is {THIS}"),
         126,
     );
+}
+
+#[test]
+fn a_first_line_whose_interpreter_is_none() {
+    for (line, cause) in [
+        ("#!\n", "its first line names no interpreter"),
+        ("#! \t\n", "its first line names no interpreter"),
+        ("#!/bin/true/x\n", "the interpreter in its first line, \"/bin/true/x\", cannot be executed: not a directory"),
+        (
+            "#!./runtime\n",
+            "the interpreter in its first line, \"./runtime\", cannot be executed: too many symbolic links encountered",
+        ),
+    ] {
+        refuses_both(|| Test::new().script("runtime", line), cause);
+    }
 }
 
 /// A file that ended too early is for this machine all the same.
