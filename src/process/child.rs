@@ -100,7 +100,10 @@ impl Watch {
             match (stopped, reason) {
                 (None, _) => stopped = reason.map(|why| (why, child.terminate())),
                 (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => stopped = Some((why, kill_at)),
-                (Some((_, kill_at)), _) if Instant::now() >= kill_at => child.kill(),
+                (Some((why, kill_at)), _) if Instant::now() >= kill_at => {
+                    child.kill();
+                    stopped = Some((why, Instant::now() + GRACE));
+                }
                 (Some(_), _) => {}
             }
         };

@@ -61,7 +61,11 @@ pub fn cause(error: &io::Error) -> String {
 
 fn described(errno: Errno) -> String {
     let text = errno.desc();
-    text[..1].to_lowercase() + &text[1..]
+    match text.split_at(1) {
+        // "I/O error" stays as it is.
+        (_, rest) if !rest.starts_with(char::is_alphabetic) => text.into(),
+        (first, rest) => first.to_lowercase() + rest,
+    }
 }
 
 /// Whether a file that the kernel does not know how to execute is a text for the shell.
@@ -76,7 +80,9 @@ fn refusal(path: &Path, errno: Errno) -> String {
         (Errno::EACCES, _) if path.is_dir() => "it is a folder".into(),
         (Errno::EACCES, _) if has_no_run_bit(path) => "it has no run bit (chmod +x)".into(),
         (Errno::EACCES, _) if access(path, AccessFlags::X_OK).is_err() => "this user may not execute it".into(),
-        (Errno::ENOENT | Errno::EACCES | Errno::ENOEXEC, Some(line)) => interpreter_refusal(line, errno),
+        (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES | Errno::ENOEXEC, Some(line)) => {
+            interpreter_refusal(line, errno)
+        }
         (Errno::ENOENT, None) => match loader(path) {
             Some(loader) => format!(
                 "it needs the loader {loader:?}, which is not here; link it statically or build it for this system"

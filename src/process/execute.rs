@@ -52,8 +52,9 @@ pub fn attempt<T>(
                 | Errno::ETIMEDOUT),
             ) => {
                 let found = match errno {
-                    Errno::ENOTDIR => program.as_bytes().contains(&b'/'),
-                    Errno::ENOENT => access(file.as_c_str(), AccessFlags::F_OK).is_ok(),
+                    Errno::ENOTDIR if program.as_bytes().contains(&b'/') => true,
+                    // A script that is there gives the same answers when its interpreter is not.
+                    Errno::ENOENT | Errno::ENOTDIR => access(file.as_c_str(), AccessFlags::F_OK).is_ok(),
                     _ => true,
                 };
                 if refused.is_none() && found {
