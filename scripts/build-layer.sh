@@ -1,44 +1,111 @@
 #!/usr/bin/env bash
-# Builds the layer for this machine's architecture: target/layer/foreword-ARCHITECTURE.zip with bin/foreword in it,
-# static, without a path of this machine, and of the same bytes whenever and wherever the same source is built.
+# Builds the layer for Lambda's two architectures into target/layer: foreword-x86_64.zip and foreword-arm64.zip, each with
+# a static bin/foreword, and SHA256SUMS. The same source gives the same bytes, whenever and wherever one toolchain builds it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-case $(uname -m) in
-x86_64) architecture=x86_64 target=x86_64-unknown-linux-gnu ;;
-aarch64) architecture=arm64 target=aarch64-unknown-linux-gnu ;;
-*)
-    echo "build-layer: Lambda has no architecture $(uname -m)" >&2
+binary_budget=1048576
+zip_budget=512000
+ziglang=0.17.0
+cargo_zigbuild=0.24.0
+
+fail() {
+    echo "build-layer: $*" >&2
     exit 1
+}
+
+case "$*" in
+"") architectures=(x86_64 arm64) ;;
+"--arch x86_64" | "--arch arm64") architectures=("$2") ;;
+*)
+    echo "usage: scripts/build-layer.sh [--arch x86_64|arm64]" >&2
+    exit 2
     ;;
 esac
-target_folder=${CARGO_TARGET_DIR:-target}
-binary=$target_folder/$target/release/foreword
-layer=$target_folder/layer/foreword-$architecture.zip
 
-flags=(
-    -C target-feature=+crt-static
-    --remap-path-prefix="$PWD=/foreword"
-    --remap-path-prefix="${CARGO_HOME:-$HOME/.cargo}=/cargo"
-)
-# Unlike RUSTFLAGS, this form lets a path hold a space.
-CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "${flags[*]}")
-export CARGO_ENCODED_RUSTFLAGS
-cargo build --locked --release --target "$target"
+target_folder=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+zig=$target_folder/zig
 
-if readelf --wide --program-headers --dynamic "$binary" | grep -E 'INTERP|NEEDED' >&2; then
-    echo "build-layer: $binary is not static" >&2
-    exit 1
-fi
-for path in "$PWD" "${CARGO_HOME:-$HOME/.cargo}"; do
-    if grep --quiet --text --fixed-strings "$path/" "$binary"; then
-        echo "build-layer: $binary holds the path $path" >&2
-        exit 1
+# Runs a command whose output matters only when it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1 </dev/null) || fail "unable to run \"$*\": $output"
+}
+
+# Installs the packages that are missing.
+need() {
+    dpkg-query --show "$@" >/dev/null 2>&1 && return
+    if [[ $EUID -ne 0 ]] || ! type -P apt-get >/dev/null; then
+        fail "install the packages $*, or a Rust toolchain of rustup's that has the musl targets; then run this again"
     fi
-done
+    export DEBIAN_FRONTEND=noninteractive
+    quietly apt-get update
+    quietly apt-get install -y --no-install-recommends "$@"
+}
 
-mkdir -p "$(dirname "$layer")"
-python3 - "$binary" "$layer" <<'END'
+# Succeeds when the toolchain has the standard library for a target, or can get it.
+has_std() {
+    compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/rust-lld" >/dev/null || return 1
+    compgen -G "$(rustc --print target-libdir --target "$1")/libstd-*.rlib" >/dev/null && return
+    type -P rustup >/dev/null && timeout 60 rustup target add "$1" >/dev/null 2>&1
+}
+
+# Position-independent code would have to be relocated at every start, page by page. With few segments, and with what
+# every start runs side by side, it touches few pages of the file.
+linker_options=(-z norelro -T scripts/layout.ld)
+# Cargo does not look into the layout; a symbol named after what is in it makes it link again.
+linker_options+=("--defsym=layout_$(sha256sum scripts/layout.ld | cut -c1-16)=0")
+common_flags=(
+    -C relocation-model=static
+    --remap-path-prefix="$PWD=/foreword"
+    --remap-path-prefix="$target_folder=/target"
+    --remap-path-prefix="$cargo_home=/cargo"
+)
+
+# Sets the compiler's flags; unlike RUSTFLAGS, this form lets a path hold a space.
+encode() {
+    CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "$*")
+    export CARGO_ENCODED_RUSTFLAGS
+}
+
+# Builds with the toolchain's own standard library, musl and linker.
+build() {
+    encode "${common_flags[@]}" -C linker=rust-lld -C link-arg=--no-rosegment "${linker_options[@]/#/-Clink-arg=}"
+    echo "build-layer: $1 with $(rustc --version) and its standard library"
+    cargo build --locked --release --target "$1"
+}
+
+# Builds with Debian's Rust, which has no musl target: the standard library from its source; musl and the linker are zig's.
+build_with_zig() {
+    need rustc-web cargo-web rust-web-src python3-venv
+    if [[ ! -x $zig/bin/cargo-zigbuild ]]; then
+        quietly python3 -m venv "$zig"
+        quietly "$zig/bin/pip" install "ziglang==$ziglang" "cargo-zigbuild==$cargo_zigbuild"
+    fi
+    encode "${common_flags[@]}" -C link-self-contained=no -C link-arg="-Wl,$(IFS=, && echo "${linker_options[*]}")"
+    echo "build-layer: $1 with Debian's $(/usr/bin/rustc --version), the standard library built for it, and zig $ziglang"
+    PATH=$zig/bin:/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo zigbuild --locked --release \
+        -Z build-std=std,panic_abort -Z build-std-features= --target "$1"
+}
+
+# Refuses a binary that needs anything at run time, tells where it was built, or is too large.
+examine() {
+    local size path
+    size=$(stat --format %s "$1")
+    ((size <= binary_budget)) || fail "$1 has $size bytes, more than $binary_budget"
+    if readelf --wide --program-headers --dynamic "$1" | grep -E 'INTERP|NEEDED' >&2; then
+        fail "$1 is not static"
+    fi
+    for path in "$PWD" "$target_folder" "$cargo_home"; do
+        if grep --quiet --text --fixed-strings "$path/" "$1"; then
+            fail "$1 holds the path $path"
+        fi
+    done
+}
+
+pack() {
+    python3 - "$1" "$2" <<'PYTHON'
 import sys, zipfile
 
 binary, layer = sys.argv[1:]
@@ -47,5 +114,27 @@ entry.create_system = 3  # Unix, so that the mode counts
 entry.external_attr = 0o100755 << 16
 with zipfile.ZipFile(layer, "w") as archive, open(binary, "rb") as file:
     archive.writestr(entry, file.read(), zipfile.ZIP_DEFLATED, 9)
-END
-echo "$layer: $(stat --format %s "$layer") bytes, unpacked $(stat --format %s "$binary")"
+PYTHON
+}
+
+for command in readelf python3; do
+    type -P "$command" >/dev/null || need binutils python3
+done
+mkdir -p "$target_folder/layer"
+for architecture in "${architectures[@]}"; do
+    target=${architecture/arm64/aarch64}-unknown-linux-musl
+    binary=$target_folder/$target/release/foreword
+    layer=$target_folder/layer/foreword-$architecture.zip
+    if has_std "$target"; then
+        build "$target"
+    else
+        build_with_zig "$target"
+    fi
+    examine "$binary"
+    pack "$binary" "$layer"
+    size=$(stat --format %s "$layer")
+    ((size <= zip_budget)) || fail "$layer has $size bytes, more than $zip_budget"
+    echo "$layer: $size bytes, unpacked $(stat --format %s "$binary")"
+done
+cd "$target_folder/layer"
+sha256sum foreword-*.zip >SHA256SUMS

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real parts that the tests run on into target/real-parts; what is there already is left alone.
-# Arguments choose among: system (Debian packages) emulator python node. None means all.
+# Arguments choose among: system (Debian packages) emulator python node rust go java. None means all.
+# The versions of the last three are in tests/clients, in the files of cargo, go and maven.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -44,16 +45,28 @@ need() {
     quietly apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# Succeeds when the part is there in this version; else empties its folder for a fresh start.
+# Succeeds when the part is there in this version.
+current() {
+    [[ -f $parts/$1/version && $(<"$parts/$1/version") == "$2" ]]
+}
+
+# The same; else empties its folder for a fresh start.
 present() {
-    [[ -f $parts/$1/version && $(<"$parts/$1/version") == "$2" ]] && return
+    current "$@" && return
     rm -rf "${parts:?}/$1"
     mkdir -p "$parts/$1"
     return 1
 }
 
+# The version of a part that is built from tests/clients: its source, with all that this pins.
+source_of() {
+    find "tests/clients/$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+}
+
 install_system() {
-    need shellcheck=shellcheck readelf=binutils python3=python3 node=nodejs ruby=ruby java=default-jdk-headless
+    need shellcheck=shellcheck readelf=binutils curl=curl python3=python3 node=nodejs ruby=ruby go=golang-go \
+        java=default-jdk-headless javac=default-jdk-headless mvn=maven cc=gcc musl-gcc=musl-tools strace=strace \
+        qemu-aarch64-static=qemu-user-static
 }
 
 install_emulator() {
@@ -96,11 +109,54 @@ install_node() {
     echo "$aws_lambda_ric" >"$parts/node/version"
 }
 
+install_rust() {
+    local version
+    version=$(source_of rust)
+    current rust "$version" && return
+    echo "real-parts: building Rust's runtime client (about half a minute)"
+    # The folder is cargo's: it knows what has to be built again.
+    CARGO_TARGET_DIR=$parts/rust quietly cargo build --locked --release --manifest-path tests/clients/rust/Cargo.toml
+    echo "$version" >"$parts/rust/version"
+}
+
+install_go() {
+    local version
+    version=$(source_of go)
+    present go "$version" && return
+    need go=golang-go
+    echo "real-parts: building Go's runtime client"
+    (
+        cd tests/clients/go
+        CGO_ENABLED=0 quietly go build -buildvcs=false -trimpath -tags lambda.norpc -ldflags='-s -w' \
+            -o "$parts/go/client" .
+    )
+    echo "$version" >"$parts/go/version"
+}
+
+install_java() {
+    local version client=tests/clients/java architecture=x86_64 native
+    [[ $(uname -m) != aarch64 ]] || architecture=aarch_64
+    native=jni/libaws-lambda-jni.linux-$architecture.so
+    version=$(source_of java)
+    present java "$version" && return
+    need java=default-jdk-headless javac=default-jdk-headless mvn=maven
+    echo "real-parts: installing Java's runtime client"
+    quietly mvn -B -q -f "$client/pom.xml" dependency:copy-dependencies -DoutputDirectory="$parts/java/lib"
+    quietly javac --release 11 -d "$parts/java/classes" -cp "$parts/java/lib/*" "$client/src/main/java/client/Function.java"
+    # Left alone, every JVM would unpack its native half to the same file in /tmp, while another one loads it.
+    (
+        cd "$parts/java"
+        quietly jar xf lib/aws-lambda-java-runtime-interface-client-*.jar "$native"
+        mv "$native" jni/client.so
+    )
+    echo "$version" >"$parts/java/version"
+}
+
 mkdir -p "$parts"
-(($#)) || set -- system emulator python node
+(($#)) || set -- system emulator python node rust go java
 for part in "$@"; do
     case $part in
-        system | emulator | python | node) "install_$part" ;;
-        *) fail "no such part: $part (there are system, emulator, python, node)" ;;
+        system | emulator | python | node | rust | go | java) "install_$part" ;;
+        *) fail "no such part: $part (there are system, emulator, python, node, rust, go, java)" ;;
     esac
 done

@@ -34,8 +34,13 @@ pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
         .override_usage(USAGE)
         .after_help(AFTER_HELP)
         .arg_required_else_help(true);
-    let error = match arguments.get(1) {
-        Some(word) if !word.as_encoded_bytes().starts_with(b"-") => {
+    let word = arguments.get(1).map(|word| word.to_string_lossy());
+    let error = match word.as_deref() {
+        Some("help") => command.try_get_matches_from(["foreword", "--help"]).expect_err("help is no match"),
+        Some(word) if COMMANDS.contains(&word) => {
+            command.error(ErrorKind::InvalidSubcommand, format!("this version has no command {word:?} yet"))
+        }
+        Some(word) if !word.starts_with('-') => {
             let path = environ.lossy("PATH").unwrap_or("unset or empty".into());
             command.error(ErrorKind::InvalidSubcommand, format!("there is no program {word:?} in PATH ({path})"))
         }

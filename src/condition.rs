@@ -5,7 +5,6 @@ use crate::command_line::{Interpreter, base_name};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::text::Text;
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -17,7 +16,7 @@ pub struct When<'a> {
     pub architecture: Option<Vec<&'static str>>,
     /// Every one must exist.
     pub file: Vec<Text<'a>>,
-    pub env: Vec<(Cow<'a, str>, EnvTest<'a>)>,
+    pub env: Vec<(&'a str, EnvTest<'a>)>,
     pub not: Option<Box<When<'a>>>,
     pub any: Option<Vec<When<'a>>>,
 }

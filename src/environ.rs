@@ -10,35 +10,36 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 #[derive(Clone, Default)]
 pub struct Environ<'a> {
     entries: Vec<Entry<'a>>,
-    /// Values that must not be shown and that no entry holds any more.
-    forgotten: Vec<OsString>,
+    /// Entries that gave way to others; their values may still have to be kept from being shown.
+    past: Vec<Entry<'a>>,
 }
 
 #[derive(Clone)]
 struct Entry<'a> {
     text: Cow<'a, CStr>,
-    /// Bytes before the `=`; `None` for an entry without one, which no name finds.
-    name_length: Option<usize>,
-    /// A hook exported the value, or a secret was put into it: it is shown nowhere.
-    hidden: bool,
+    /// Bytes before the `=`; `NO_NAME` for an entry without one.
+    name_length: usize,
+    exported: bool,
 }
+
+/// The length of no name: none is as long.
+const NO_NAME: usize = usize::MAX;
 
 impl Entry<'_> {
     fn is(&self, name: &str) -> bool {
-        self.name_length == Some(name.len()) && self.text.to_bytes().starts_with(name.as_bytes())
+        // Names begin alike more often than they end alike.
+        self.name_length == name.len()
+            && self.text.to_bytes()[..name.len()].last() == name.as_bytes().last()
+            && self.text.to_bytes().starts_with(name.as_bytes())
     }
 
-    fn name(&self) -> Option<&[u8]> {
-        self.name_length.map(|length| &self.text.to_bytes()[..length])
-    }
-
-    /// Whether its name says that it is a secret, a hook exported it, or one of these was put into it.
-    fn is_hidden(&self) -> bool {
-        self.hidden || self.name().is_some_and(says_secret)
+    /// Whether its name says that it is a secret, or a hook exported it.
+    fn is_secret(&self) -> bool {
+        self.exported || self.name_length != NO_NAME && says_secret(&self.text.to_bytes()[..self.name_length])
     }
 
     fn value(&self) -> &OsStr {
-        let start = self.name_length.map_or(0, |length| length + 1);
+        let start = if self.name_length == NO_NAME { 0 } else { self.name_length + 1 };
         OsStr::from_bytes(&self.text.to_bytes()[start..])
     }
 }
@@ -46,11 +47,11 @@ impl Entry<'_> {
 impl<'a> Environ<'a> {
     pub fn from_entries(entries: impl IntoIterator<Item = &'a CStr>) -> Self {
         let entry = |text: &'a CStr| Entry {
-            name_length: text.to_bytes().iter().position(|&byte| byte == b'='),
+            name_length: text.to_bytes().iter().position(|&byte| byte == b'=').unwrap_or(NO_NAME),
             text: Cow::Borrowed(text),
-            hidden: false,
+            exported: false,
         };
-        Self { entries: entries.into_iter().map(entry).collect(), forgotten: Vec::new() }
+        Self { entries: entries.into_iter().map(entry).collect(), past: Vec::new() }
     }
 
     /// What `getenv` would give: of a variable that stands twice the first counts.
@@ -70,86 +71,81 @@ impl<'a> Environ<'a> {
 
     /// Sets a variable in its first place, or at the end; further copies of it go.
     pub fn set(&mut self, name: &str, value: &OsStr) {
-        self.put(name, value, false);
+        let place = self.place(name);
+        self.put(place, name, value, false);
     }
 
-    /// Sets a variable to a value that must never be shown.
-    pub fn set_hidden(&mut self, name: &str, value: &OsStr) {
-        self.put(name, value, true);
-    }
-
-    fn put(&mut self, name: &str, value: &OsStr, hidden: bool) {
-        self.remember(name);
-        let bytes = [name.as_bytes(), b"=", value.as_bytes()].concat();
-        let text = CString::new(bytes).expect("names and values are checked for NUL when they are read");
-        let entry = Entry { text: Cow::Owned(text), name_length: Some(name.len()), hidden };
-        match self.entries.iter().position(|entry| entry.is(name)) {
-            None => self.entries.push(entry),
-            Some(first) => {
-                self.entries[first] = entry;
-                self.remove_from(first + 1, name);
-            }
-        }
+    /// Sets a variable to what a hook exported, which must never be shown.
+    pub fn export(&mut self, name: &str, value: &OsStr) {
+        let place = self.place(name);
+        self.put(place, name, value, true);
     }
 
     pub fn unset(&mut self, name: &str) {
-        self.remember(name);
-        self.remove_from(0, name);
-    }
-
-    /// Keeps the value of a variable that is about to go, if it must not be shown.
-    fn remember(&mut self, name: &str) {
-        let hidden = self.entries.iter().filter(|entry| entry.is(name) && entry.is_hidden());
-        self.forgotten.extend(hidden.map(|entry| entry.value().to_owned()));
-    }
-
-    fn remove_from(&mut self, start: usize, name: &str) {
-        let mut index = 0;
-        self.entries.retain(|entry| {
-            index += 1;
-            index <= start || !entry.is(name)
-        });
+        self.past.extend(self.entries.extract_if(.., |entry| entry.is(name)));
     }
 
     /// Performs one edit and says what it changed, if it changed anything.
-    pub fn apply(&mut self, name: &str, edit: &Edit) -> Option<Change> {
-        let before = self.value(name);
-        let effect = edit.effect(before, self);
-        if effect == Effect::Keep {
-            return None;
-        }
-        let hidden = edit.texts().any(|text| text.names().any(|name| self.hides(name)))
-            || (edit.keeps_old_value() && self.hides(name));
-        let shown = |value: &OsStr, hidden: bool| if hidden { Shown::Redacted } else { Shown::Value(value.to_owned()) };
-        let before = before.map(|value| shown(value, self.hides(name)));
-        let after = match effect {
-            Effect::Keep => None,
+    pub fn apply(&mut self, name: &str, edit: &Edit) -> Option<Change<'_>> {
+        let place = self.place(name);
+        let past = self.past.len();
+        let after = match edit.effect(place.map(|place| self.entries[place].value()), self) {
+            Effect::Keep => return None,
             Effect::Unset => {
                 self.unset(name);
                 None
             }
             Effect::Set(value) => {
-                self.put(name, &value, hidden);
-                Some(shown(&value, self.hides(name)))
+                self.put(place, name, &value, false);
+                Some(place.unwrap_or(self.entries.len() - 1))
             }
         };
-        Some(Change { before, after })
+        // What stood there first is the first that gave way.
+        let before = place.map(|_| self.past[past].value());
+        Some(Change { before, after: after.map(|place| self.entries[place].value()), environ: self })
     }
 
-    fn hides(&self, name: &str) -> bool {
-        says_secret(name.as_bytes()) || self.entries.iter().any(|entry| entry.is(name) && entry.is_hidden())
+    fn place(&self, name: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.is(name))
     }
 
-    /// A text for a log or an error message: every value that must not be shown is replaced wherever it occurs.
+    fn put(&mut self, place: Option<usize>, name: &str, value: &OsStr, exported: bool) {
+        let mut bytes = Vec::with_capacity(name.len() + 1 + value.len() + 1);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'=');
+        bytes.extend_from_slice(value.as_bytes());
+        let text = CString::new(bytes).expect("names and values are checked for NUL when they are read");
+        let entry = Entry { text: Cow::Owned(text), name_length: name.len(), exported };
+        match place {
+            None => self.entries.push(entry),
+            Some(first) => {
+                self.past.push(std::mem::replace(&mut self.entries[first], entry));
+                self.past.extend(self.entries.extract_if(first + 1.., |entry| entry.is(name)));
+            }
+        }
+    }
+
+    /// The value of a variable for a log.
+    pub fn shown(&self, name: &str, value: &OsStr) -> String {
+        let secret = says_secret(name.as_bytes()) || self.entries.iter().any(|entry| entry.is(name) && entry.exported);
+        if secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
+    }
+
+    /// A text for a log or an error message: the values of secrets are replaced, also inside words unless they are so
+    /// short (under four bytes) that they stand there by chance.
     pub fn redact(&self, text: &OsStr) -> String {
-        let present = self.entries.iter().filter(|entry| entry.is_hidden()).map(Entry::value);
-        let mut values: Vec<&[u8]> =
-            present.chain(self.forgotten.iter().map(OsString::as_os_str)).map(OsStrExt::as_bytes).collect();
+        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
+        let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
+        if values.contains(&text.as_bytes()) && !text.is_empty() {
+            return REDACTED.into();
+        }
+        values.retain(|value| value.len() >= 4);
+        // The longest first, where one begins like another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         let mut rest = text.as_bytes();
         let mut shown = Vec::with_capacity(rest.len());
         while let Some((&first, tail)) = rest.split_first() {
-            match values.iter().find(|value| !value.is_empty() && rest.starts_with(value)) {
+            match values.iter().find(|value| rest.starts_with(value)) {
                 Some(value) => {
                     shown.extend_from_slice(REDACTED.as_bytes());
                     rest = &rest[value.len()..];
@@ -170,7 +166,7 @@ impl<'a> Environ<'a> {
 }
 
 /// Stands for a value that is not shown.
-pub const REDACTED: &str = "[redacted]";
+const REDACTED: &str = "[redacted]";
 
 fn says_secret(name: &[u8]) -> bool {
     const WORDS: [&[u8]; 5] = [b"secret", b"token", b"password", b"key", b"credential"];
@@ -178,17 +174,11 @@ fn says_secret(name: &[u8]) -> bool {
 }
 
 /// What an edit did to a variable; `None` stands for unset.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Change {
-    pub before: Option<Shown>,
-    pub after: Option<Shown>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// May still hold a secret that came from elsewhere: `Environ::redact` shows it.
-    Value(OsString),
-    Redacted,
+pub struct Change<'e> {
+    pub before: Option<&'e OsStr>,
+    pub after: Option<&'e OsStr>,
+    /// The environment after the edit.
+    pub environ: &'e Environ<'e>,
 }
 
 /// What the user wrote about one variable, or about the value of one option.
@@ -233,19 +223,6 @@ impl Edit<'_> {
             }
         }
     }
-
-    fn texts(&self) -> impl Iterator<Item = &Text<'_>> {
-        let (text, separator) = match self {
-            Edit::Unset => (None, None),
-            Edit::Set(text) | Edit::Default(text) => (Some(text), None),
-            Edit::Prepend { text, separator } | Edit::Append { text, separator } => (Some(text), Some(separator)),
-        };
-        text.into_iter().chain(separator)
-    }
-
-    fn keeps_old_value(&self) -> bool {
-        matches!(self, Edit::Prepend { .. } | Edit::Append { .. })
-    }
 }
 
 fn joined<'v>(
@@ -270,7 +247,7 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> Text<'_> {
-        Text::new(text.into()).expect("a text")
+        Text::new(text).expect("a text")
     }
 
     fn joining(part: &'static str, separator: &'static str) -> [Edit<'static>; 2] {
@@ -318,15 +295,26 @@ mod tests {
     }
 
     #[test]
-    fn hides_secrets_and_what_they_were_put_into() {
-        let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=x"]);
-        let change = environ.apply("COPY", &Edit::Set(text("pw=${DB_PASSWORD}"))).expect("a change");
-        assert_eq!(change, Change { before: None, after: Some(Shown::Redacted) });
-        let change = environ.apply("COPY", &Edit::Append { text: text("!"), separator: text("") }).expect("a change");
-        assert_eq!(change.after, Some(Shown::Redacted));
-        let change = environ.apply("URL", &Edit::Unset).expect("a change");
-        assert_eq!(change, Change { before: Some(Shown::Value("x".into())), after: None });
-        environ.set_hidden("EXPORTED", OsStr::new("topsecret"));
-        assert_eq!(environ.redact(OsStr::new("-p hunter2 topsecret")), "-p [redacted] [redacted]");
+    fn shows_no_secret_and_nothing_that_one_was_put_into() {
+        let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=x", c"KEY_ON=1"]);
+        environ.apply("COPY", &Edit::Set(text("pw=${DB_PASSWORD}!")));
+        environ.apply("DB_PASSWORD", &Edit::Unset);
+        environ.export("EXPORTED", OsStr::new("first value"));
+        environ.export("EXPORTED", OsStr::new("topsecret"));
+        for (name, value, shown) in [
+            ("URL", "x", "\"x\""),
+            ("COPY", "pw=hunter2!", "\"pw=[redacted]!\""),
+            ("API_TOKEN", "any", "[redacted]"),
+            ("Client_Secret", "any", "[redacted]"),
+            ("MyKeyId", "any", "[redacted]"),
+            ("AWS_CREDENTIALS", "any", "[redacted]"),
+            ("EXPORTED", "any", "[redacted]"),
+            ("VERSION", "3.11", "\"3.11\""),
+        ] {
+            assert_eq!(environ.shown(name, OsStr::new(value)), shown, "{name}");
+        }
+        let words = OsStr::new("-p hunter2 topsecret first value");
+        assert_eq!(environ.redact(words), "-p [redacted] [redacted] [redacted]");
+        assert_eq!(environ.redact(OsStr::new("1")), "[redacted]");
     }
 }

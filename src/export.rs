@@ -2,7 +2,7 @@
 //! Only reads; `hooks` puts the variables into the environment.
 
 use crate::config::Export;
-use crate::json::{Kind, Node};
+use crate::json::{self, Node, Value};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -33,25 +33,25 @@ pub fn variables(format: Export, output: &[u8]) -> Result<Vec<Variable>, String>
 /// One object of texts, numbers and booleans; numbers stay as they were written.
 fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
     let text = std::str::from_utf8(output).map_err(|_| "the output is not UTF-8")?;
-    let node = Node::document(text).map_err(|problem| {
+    let node = json::parse(text).map_err(|problem| {
         let before = &text[..text.floor_char_boundary(problem.offset)];
         format!("line {}: {}", before.matches('\n').count() + 1, problem.message)
     })?;
-    if node.kind() != Kind::Object {
-        return Err(format!("expected one JSON object, found {}", node.kind().described()));
-    }
-    let variable = |(key, value): (Node, Node)| {
-        let name = key.text()?.into_owned();
-        let value = match value.kind() {
-            Kind::Text => value.text().map_err(|cause| format!("the value of {name:?}: {cause}"))?.into_owned(),
-            Kind::Number | Kind::Boolean => value.written().to_owned(),
+    let Value::Object(members) = node.value else {
+        return Err(format!("expected one JSON object, found {}", node.value.described()));
+    };
+    let variable = |((key, node), written): ((Node, Node), &str)| {
+        let Value::Text(name) = key.value else { unreachable!("a key is a text") };
+        let value = match node.value {
+            Value::Text(text) => text.into_owned(),
+            Value::Number(_) | Value::Boolean(_) => written.to_owned(),
             other => {
                 return Err(format!("the value of {name:?} is {}, not a text, number or boolean", other.described()));
             }
         };
-        Ok((name, value.into()))
+        Ok((name.into_owned(), value.into()))
     };
-    node.members().into_iter().map(variable).collect()
+    members.into_vec().into_iter().zip(json::written_values(text)).map(variable).collect()
 }
 
 /// `KEY=value` lines as dotenv files have them: `export` in front, comments, quotes, values over several lines.

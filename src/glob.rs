@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn glob(text: &str) -> Glob {
-        Glob::new(&Text::new(text.into()).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
+        Glob::new(&Text::new(text).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::log::Log;
 use crate::plan;
 use crate::process::{End, Request, Signal, Watch};
 use crate::report::{ErrorType, Failure, HookEnd, HookOutcome, Stop, status};
+use crate::runtime_api::ADDRESS;
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -54,7 +55,7 @@ pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received, l
             Ok((end, exported)) => {
                 for (name, value) in exported {
                     log.debug(|| format!("hook {:?} exports {name}", hook.name));
-                    environ.set_hidden(&name, &value);
+                    environ.export(&name, &value);
                 }
                 log.success(&end);
             }
@@ -111,21 +112,20 @@ fn run(hook: &Hook, environ: &Environ, received: &Received, watch: &Watch) -> Re
 
 /// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave.
 fn environment<'e>(hook: &Hook, environ: &Environ<'e>, received: &Received) -> Environ<'e> {
-    const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
     let mut own = environ.clone();
     match received.environ.value(ADDRESS) {
         given if given == environ.value(ADDRESS) => {}
         Some(given) => own.set(ADDRESS, given),
         None => own.unset(ADDRESS),
     }
-    plan::edit(&mut own, &hook.env);
+    plan::edit(&mut own, &hook.env, &mut |_, _| {});
     own
 }
 
 fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
     match command {
         Command::Words(words) => words.iter().map(|word| word.expand(environ)).collect(),
-        Command::Shell(text) => vec!["/bin/sh".into(), "-c".into(), OsStr::new(&**text).to_owned()],
+        Command::Shell(text) => vec!["/bin/sh".into(), "-c".into(), OsStr::new(text).to_owned()],
     }
 }
 

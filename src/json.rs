@@ -1,36 +1,50 @@
-//! JSON that knows where it stands: serde_json reads it, level by level, and every node keeps the slice of the
-//! source that it came from, so that an error can name line and column.
+//! JSON that knows where it stands. serde_json reads a document in one pass; every key and value gets a number, in the
+//! order of the document. Only when something has to be said about one of them is its place looked for, in a second pass.
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
 
-/// A value, as the slice of the document that holds it.
-#[derive(Clone, Copy)]
+/// A key or a value of a document.
 pub struct Node<'a> {
-    raw: &'a str,
+    /// How many stand before it in the document.
+    pub number: u32,
+    pub value: Value<'a>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Value<'a> {
     Null,
-    Boolean,
-    Number,
-    Text,
-    List,
-    Object,
+    Boolean(bool),
+    /// What it is when it is whole, not negative and small enough; `written` has its digits.
+    Number(Option<u64>),
+    Text(Cow<'a, str>),
+    List(Box<[Node<'a>]>),
+    /// Keys and values in the order written, duplicates included; every key is a text.
+    Object(Box<[(Node<'a>, Node<'a>)]>),
 }
 
-impl Kind {
-    /// The kind with its article, for messages.
-    pub fn described(self) -> &'static str {
+impl Value<'_> {
+    /// The kind of value with its article, for messages.
+    pub fn described(&self) -> &'static str {
         match self {
-            Kind::Null => "null",
-            Kind::Boolean => "true or false",
-            Kind::Number => "a number",
-            Kind::Text => "a text",
-            Kind::List => "a list",
-            Kind::Object => "an object",
+            Value::Null => "null",
+            Value::Boolean(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Object(_) => "an object",
+        }
+    }
+}
+
+impl Node<'_> {
+    /// The text of a key.
+    pub fn as_key(&self) -> &str {
+        match &self.value {
+            Value::Text(name) => name,
+            _ => unreachable!("every key of JSON is a text"),
         }
     }
 }
@@ -42,84 +56,137 @@ pub struct Problem {
     pub message: String,
 }
 
-impl<'a> Node<'a> {
-    /// Reads a whole document.
-    pub fn document(text: &'a str) -> Result<Self, Problem> {
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
-            let start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-            let offset = (start + error.column()).saturating_sub(1).min(text.len());
-            let message = error.to_string();
-            let message = message.split_once(" at line ").map_or(message.as_str(), |(cause, _)| cause);
-            Problem { offset, message: format!("this is not JSON: {message}") }
-        })?;
-        Ok(Self { raw: raw.get() })
-    }
+/// Reads a whole document.
+pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = Numbered(&Cell::new(0)).deserialize(&mut deserializer);
+    read.and_then(|node| deserializer.end().map(|()| node)).map_err(|error| {
+        let start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+        let offset = (start + error.column()).saturating_sub(1).min(text.len());
+        let message = error.to_string();
+        let cause = message.split_once(" at line ").map_or(message.as_str(), |(cause, _)| cause);
+        Problem { offset, message: format!("this is not JSON: {cause}") }
+    })
+}
 
-    /// Where the node begins in the document that it was read from.
-    pub fn offset_in(self, document: &str) -> usize {
-        self.raw.as_ptr() as usize - document.as_ptr() as usize
-    }
+/// A key or a value as it is written in its document.
+pub fn written(document: &str, number: u32) -> &str {
+    let whole = serde_json::from_str(document).expect("the document was read before");
+    find(whole, &mut { number }).expect("the node was numbered in this document")
+}
 
-    pub fn kind(self) -> Kind {
-        match self.raw.as_bytes().first() {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::List,
-            Some(b'"') => Kind::Text,
-            Some(b't' | b'f') => Kind::Boolean,
-            Some(b'n') => Kind::Null,
-            _ => Kind::Number,
-        }
-    }
+/// The values of an object in the order written, as they are written.
+pub fn written_values(object: &str) -> impl Iterator<Item = &str> {
+    let members: Members = serde_json::from_str(object).expect("the object was read before");
+    members.0.into_iter().skip(1).step_by(2).map(RawValue::get)
+}
 
-    /// The text of a text; the error says which escape cannot be decoded.
-    pub fn text(self) -> Result<Cow<'a, str>, String> {
-        match self.raw.contains('\\') {
-            false => Ok(Cow::Borrowed(self.raw.trim_matches('"'))),
-            true => serde_json::from_str(self.raw).map(Cow::Owned).map_err(|error| {
-                let message = error.to_string();
-                message.split_once(" at line ").map_or(message.clone(), |(cause, _)| cause.to_owned())
-            }),
-        }
-    }
+/// The byte of a document at which a key or a value begins.
+pub fn offset(document: &str, number: u32) -> usize {
+    written(document, number).as_ptr() as usize - document.as_ptr() as usize
+}
 
-    /// A number, `true`, `false` or `null`, as it was written.
-    pub fn written(self) -> &'a str {
-        self.raw
+/// The node that is `left` further on in the order of the document.
+fn find<'a>(raw: &'a RawValue, left: &mut u32) -> Option<&'a str> {
+    if *left == 0 {
+        return Some(raw.get());
     }
+    *left -= 1;
+    let members = match raw.get().as_bytes()[0] {
+        b'{' => serde_json::from_str::<Members>(raw.get()).expect("an object that was read before").0,
+        b'[' => serde_json::from_str(raw.get()).expect("a list that was read before"),
+        _ => return None,
+    };
+    members.into_iter().find_map(|member| find(member, left))
+}
 
-    /// The values of a list; none when it is none.
-    pub fn items(self) -> Vec<Node<'a>> {
-        let items: Vec<&'a RawValue> = serde_json::from_str(self.raw).unwrap_or_default();
-        items.into_iter().map(|raw| Node { raw: raw.get() }).collect()
-    }
+/// Gives every node that it reads the next number.
+#[derive(Clone, Copy)]
+struct Numbered<'n>(&'n Cell<u32>);
 
-    /// The keys and values of an object in the order written, duplicates included; none when it is none.
-    pub fn members(self) -> Vec<(Node<'a>, Node<'a>)> {
-        serde_json::from_str::<Members<'a>>(self.raw).map(|members| members.0).unwrap_or_default()
+impl<'de> DeserializeSeed<'de> for Numbered<'_> {
+    type Value = Node<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        let number = self.0.replace(self.0.get() + 1);
+        Ok(Node { number, value: deserializer.deserialize_any(self)? })
     }
 }
 
-struct Members<'a>(Vec<(Node<'a>, Node<'a>)>);
+impl<'de> Visitor<'de> for Numbered<'_> {
+    type Value = Value<'de>;
 
-impl<'de> Deserialize<'de> for Members<'de> {
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Boolean(value))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(Some(number)))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(None))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(None))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(self)? {
+            items.push(item);
+        }
+        Ok(Value::List(items.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = object.next_entry_seed(self, self)? {
+            members.push(member);
+        }
+        Ok(Value::Object(members.into()))
+    }
+}
+
+/// Keys and values of an object in turn, as they are written.
+struct Members<'a>(Vec<&'a RawValue>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
+        struct InTurn;
+        impl<'de> Visitor<'de> for InTurn {
             type Value = Members<'de>;
 
-            fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push((Node { raw: key.get() }, Node { raw: value.get() }));
+                    members.extend([key, value]);
                 }
                 Ok(Members(members))
             }
         }
-        deserializer.deserialize_map(InOrder).map_err(D::Error::custom)
+        deserializer.deserialize_map(InTurn)
     }
 }
 
@@ -130,24 +197,26 @@ mod tests {
     #[test]
     fn keeps_order_duplicates_places_and_numbers_as_written() {
         let text = "{\"a\": 1.50, \"b\\u0041\":\n [true, null], \"a\": \"x\"}";
-        let members = Node::document(text).expect("JSON").members();
+        let Ok(Node { value: Value::Object(members), .. }) = parse(text) else { panic!("an object") };
         let seen: Vec<_> = members
             .iter()
-            .map(|(key, value)| (key.text().expect("a key"), key.offset_in(text), value.kind(), value.offset_in(text)))
+            .map(|(key, value)| {
+                let Value::Text(name) = &key.value else { panic!("a key") };
+                (&**name, offset(text, key.number), value.value.described(), offset(text, value.number))
+            })
             .collect();
-        assert_eq!(
-            seen,
-            [("a".into(), 1, Kind::Number, 6), ("bA".into(), 12, Kind::List, 24), ("a".into(), 38, Kind::Text, 43),]
-        );
-        assert_eq!(members[0].1.written(), "1.50");
-        assert_eq!(members[1].1.items().len(), 2);
+        assert_eq!(seen, [("a", 1, "a number", 6), ("bA", 12, "a list", 24), ("a", 38, "a text", 43)]);
+        assert_eq!(written(text, members[0].1.number), "1.50");
+        let Value::List(items) = &members[1].1.value else { panic!("a list") };
+        assert_eq!(items.iter().map(|item| written(text, item.number)).collect::<Vec<_>>(), ["true", "null"]);
     }
 
     #[test]
     fn says_where_a_document_ends_being_json() {
-        let problem = |text| Node::document(text).err().expect("a problem");
+        let problem = |text| parse(text).err().expect("a problem");
         assert_eq!(problem("{\n  \"a\": tru\n}").offset, 12);
         assert_eq!(problem("").offset, 0);
         assert!(problem("{} x").message.contains("trailing characters"));
+        assert!(problem(&"[".repeat(100_000)).message.contains("recursion limit exceeded"));
     }
 }

@@ -28,9 +28,6 @@ use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Where the Runtime API listens: `host:port` (AWS's documentation, "Using the Lambda runtime API").
-const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-
 /// Called once, by C's start-up, with what the kernel handed over; gives the exit status.
 fn start(arguments: Vec<&'static CStr>, environment: Vec<&'static CStr>) -> i32 {
     let environ = Environ::from_entries(environment);
@@ -62,7 +59,7 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     };
     let is_program = |first: &[u8]| {
         let word = !first.starts_with(b"-") && !cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
-        word && (environ.non_empty(RUNTIME_API).is_some() || process::is_in_path(&arguments[1], environ))
+        word && (environ.non_empty(runtime_api::ADDRESS).is_some() || process::is_in_path(&arguments[1], environ))
     };
     match first {
         b"--" => Role::Wrapper(arguments[2..].to_vec()),
@@ -96,7 +93,7 @@ fn end(stop: Stop, environ: &Environ, log: Log) -> i32 {
         Stop::Failure(failure) => failure,
     };
     log.failure(&failure);
-    if let Some(address) = environ.lossy(RUNTIME_API)
+    if let Some(address) = environ.lossy(runtime_api::ADDRESS)
         && let Err(error) = runtime_api::post_init_error(&address, &failure)
     {
         log.debug(|| format!("unable to report the failure to the Runtime API at {address}: {error:#}"));

@@ -18,23 +18,14 @@ pub type ReadFile<'r> = &'r dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 pub struct Plan<'p> {
     /// The environment after all edits, before any hook exports something.
     pub environ: Environ<'p>,
-    /// The edits that were no no-ops, in order.
-    pub changes: Vec<EnvChange<'p>>,
     /// The rules and hooks whose condition does not hold; what such a rule holds is not looked at.
-    pub skipped: Vec<Place>,
+    pub skipped: Vec<Place<'p>>,
     /// The rules that apply, in order.
     rules: Vec<&'p Rule<'p>>,
     /// The hooks that apply, of all phases, as registered.
     hooks: Vec<&'p Hook<'p>>,
     /// Program and arguments as they were received.
     received: &'p [OsString],
-}
-
-/// An edit of the environment, and what it came to.
-pub struct EnvChange<'p> {
-    pub name: &'p str,
-    pub place: Place,
-    pub change: Change,
 }
 
 /// The command line to execute, and what stands in front of it.
@@ -46,15 +37,20 @@ pub struct Execution {
 }
 
 impl<'p> Plan<'p> {
-    /// `received` is the program and what follows it; it is never empty.
-    pub fn new(received: &'p [OsString], environ: Environ<'p>, rules: &'p [Rule<'p>], facts: &Facts) -> Self {
-        let mut plan =
-            Self { environ, changes: Vec::new(), skipped: Vec::new(), rules: Vec::new(), hooks: Vec::new(), received };
+    /// `received` is the program and what follows it, and is never empty; `each` sees every edit that changed something.
+    pub fn new(
+        received: &'p [OsString],
+        environ: Environ<'p>,
+        rules: &'p [Rule<'p>],
+        facts: &Facts,
+        mut each: impl FnMut(&EnvEdit, &Change),
+    ) -> Self {
+        let mut plan = Self { environ, skipped: Vec::new(), rules: Vec::new(), hooks: Vec::new(), received };
         for rule in rules {
             plan.register(rule, facts);
         }
         for rule in &plan.rules {
-            plan.changes.extend(edit(&mut plan.environ, &rule.env));
+            edit(&mut plan.environ, &rule.env, &mut each);
         }
         plan
     }
@@ -130,12 +126,12 @@ impl Execution {
 }
 
 /// Performs edits of an environment, top to bottom, each seeing the ones above it.
-pub fn edit<'p>(environ: &mut Environ, edits: &'p [EnvEdit<'p>]) -> Vec<EnvChange<'p>> {
-    let perform = |edit: &'p EnvEdit<'p>| {
-        let change = environ.apply(&edit.name, &edit.edit)?;
-        Some(EnvChange { name: &edit.name, place: edit.place, change })
-    };
-    edits.iter().filter_map(perform).collect()
+pub fn edit(environ: &mut Environ, edits: &[EnvEdit], each: &mut impl FnMut(&EnvEdit, &Change)) {
+    for edit in edits {
+        if let Some(change) = environ.apply(edit.name, &edit.edit) {
+            each(edit, &change);
+        }
+    }
 }
 
 impl Rule<'_> {
@@ -151,7 +147,7 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
     let replacements = replacements(edits, environ);
     line.replace_options(|word| replacement(&replacements, word));
     for (name, edit) in &edits.values {
-        line.edit_option_values(OsStr::new(&**name), |value| match edit.effect(Some(value), environ) {
+        line.edit_option_values(OsStr::new(name), |value| match edit.effect(Some(value), environ) {
             Effect::Keep => Some(value.to_owned()),
             Effect::Set(value) => Some(value),
             Effect::Unset => None,
@@ -196,12 +192,13 @@ fn replacement(replacements: &[(OsString, OsString)], word: &OsStr) -> Option<Os
 mod tests {
     use super::*;
     use crate::condition::RuntimeName;
-    use crate::config::{Source, rules};
+    use crate::config::{Source, documents, rules};
 
     /// The words and the environment that a received command line becomes.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
         let sources = [Source { name: "test".into(), text: config.into() }];
-        let rules = rules(&sources).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let documents = documents(&sources);
+        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
         let entries: Vec<_> =
             environment.iter().map(|entry| std::ffi::CString::new(*entry).expect("an entry")).collect();
         let environ = Environ::from_entries(entries.iter().map(|entry| entry.as_c_str()));
@@ -212,7 +209,7 @@ mod tests {
             runtime: &runtime,
             exists: &|glob| *glob == Glob::new(&literal("/there"), &environ),
         };
-        let plan = Plan::new(&received, environ.clone(), &rules, &facts);
+        let plan = Plan::new(&received, environ.clone(), &rules, &facts, |_, _| {});
         let read = |_: &OsStr| unreachable!("no argument file");
         let words = plan.execution(&plan.environ, &read, |_, _| {}).words();
         let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();
@@ -221,7 +218,7 @@ mod tests {
     }
 
     fn literal(text: &str) -> Text<'_> {
-        Text::new(text.into()).expect("a text")
+        Text::new(text).expect("a text")
     }
 
     const JAVA: &str = "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H";

@@ -2,7 +2,6 @@
 //! read, expanded against an environment when they are needed. What is put in is never expanded again.
 
 use crate::environ::Environ;
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -10,8 +9,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 const MOST_NESTED: usize = 16;
 
 /// A text whose every `${` is closed and holds a POSIX name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Text<'a>(Cow<'a, str>);
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Text<'a> {
+    written: &'a str,
+    /// Whether it holds no `$`; most do not, and are taken as they are.
+    is_plain: bool,
+}
 
 /// Where a piece of an expanded text comes from: a wildcard counts only where the user wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,36 +25,35 @@ pub enum Origin {
 
 impl<'a> Text<'a> {
     /// Checks the text; the error says what is wrong with it.
-    pub fn new(text: Cow<'a, str>) -> Result<Self, String> {
-        if text.contains('$') {
-            Walk { rest: &text, environ: None, each: &mut |_, _| {} }.walk(0, true)?;
+    pub fn new(text: &'a str) -> Result<Self, String> {
+        let is_plain = !text.bytes().any(|byte| byte == b'$');
+        if !is_plain {
+            Walk { rest: text, environ: None, each: &mut |_, _| {} }.walk(0, true)?;
         }
-        Ok(Self(text))
+        Ok(Self { written: text, is_plain })
     }
 
     /// The text as the user wrote it.
-    pub fn written(&self) -> &str {
-        &self.0
+    pub fn written(&self) -> &'a str {
+        self.written
     }
 
     pub fn expand(&self, environ: &Environ) -> OsString {
-        let mut expanded = Vec::with_capacity(self.0.len());
+        if self.is_plain {
+            return self.written.into();
+        }
+        let mut expanded = Vec::with_capacity(self.written.len());
         self.pieces(environ, &mut |piece, _| expanded.extend_from_slice(piece));
         OsString::from_vec(expanded)
     }
 
     /// Gives the expanded text piece by piece.
     pub fn pieces(&self, environ: &Environ, each: &mut dyn FnMut(&[u8], Origin)) {
-        if !self.0.contains('$') {
-            return each(self.0.as_bytes(), Origin::Written);
+        if self.is_plain {
+            return each(self.written.as_bytes(), Origin::Written);
         }
-        let walked = Walk { rest: &self.0, environ: Some(environ), each }.walk(0, true);
+        let walked = Walk { rest: self.written, environ: Some(environ), each }.walk(0, true);
         debug_assert!(walked.is_ok(), "texts are checked when they are made");
-    }
-
-    /// The variables that the text names, those behind a `:-` included.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.split("${").skip(1).map(|rest| &rest[..name_length(rest)])
     }
 }
 
@@ -138,7 +140,7 @@ mod tests {
 
     fn expanded(text: &str) -> String {
         let environ = Environ::from_entries([c"A=1", c"EMPTY=", c"B=${A}", c"_X9=under"]);
-        Text::new(text.into()).expect(text).expand(&environ).into_string().expect("UTF-8")
+        Text::new(text).expect(text).expand(&environ).into_string().expect("UTF-8")
     }
 
     #[test]
@@ -171,26 +173,20 @@ mod tests {
     fn refuses_what_is_not_closed_or_not_a_name() {
         for text in ["${", "${A", "${A:-", "${A:-x", "${A:-${B}", "a${}", "${1}", "${A B}", "${A:+x}", "${A-x}", "${é}"]
         {
-            assert!(Text::new(text.into()).is_err(), "{text}");
+            assert!(Text::new(text).is_err(), "{text}");
         }
-        assert!(Text::new("${A:-".repeat(10_000).into()).is_err());
+        assert!(Text::new(&"${A:-".repeat(10_000)).is_err());
     }
 
     #[test]
     fn keeps_apart_what_was_written_and_what_was_put_in() {
         let environ = Environ::from_entries([c"A=*"]);
         let mut pieces = Vec::new();
-        let text = Text::new("*${A}${B:-?}".into()).expect("a text");
+        let text = Text::new("*${A}${B:-?}").expect("a text");
         text.pieces(&environ, &mut |piece, origin| pieces.push((piece.to_vec(), origin)));
         assert_eq!(
             pieces,
             [(b"*".to_vec(), Origin::Written), (b"*".to_vec(), Origin::Inserted), (b"?".to_vec(), Origin::Inserted)]
         );
-    }
-
-    #[test]
-    fn names_every_variable() {
-        let text = Text::new("${A} $${B} ${C:-${D}}".into()).expect("a text");
-        assert_eq!(text.names().collect::<Vec<_>>(), ["A", "B", "C", "D"]);
     }
 }

@@ -2,16 +2,16 @@
 //! It only puts the others in order: `plan` decides, `hooks` and `process` act.
 
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Phase, Source};
-use crate::environ::{Change, Environ, REDACTED, Shown};
+use crate::config::{self, Phase};
+use crate::environ::Environ;
 use crate::files;
 use crate::hooks::{self, Received};
 use crate::log::Log;
-use crate::plan::{EnvChange, Plan};
+use crate::plan::Plan;
 use crate::process;
 use crate::report::{Failure, Stop, status};
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
@@ -37,20 +37,26 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     if sources.is_empty() {
         return execute(received, environ, log);
     }
-    let rules = config::rules(&sources)?;
+    let documents = config::documents(&sources);
+    let rules = config::rules(&documents)?;
     let runtime = RuntimeName::of(environ, &received[0]);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
-    let plan = Plan::new(received, environ.clone(), &rules, &Facts { environ, runtime: &runtime, exists: &exists });
-    say(&plan, &sources, log);
+    let facts = Facts { environ, runtime: &runtime, exists: &exists };
+    let mut plan = Plan::new(received, environ.clone(), &rules, &facts, |edit, change| {
+        let shown =
+            |value: Option<&OsStr>| value.map_or("unset".into(), |value| change.environ.shown(edit.name, value));
+        let (before, after) = (change.before, change.after);
+        log.debug(|| format!("{}: env {}: {} becomes {}", edit.place, edit.name, shown(before), shown(after)));
+    });
+    plan.skipped.iter().for_each(|place| log.debug(|| format!("{place}: this does not apply")));
+    plan.hooks_not_run().for_each(|what| log.warn(&what));
 
-    let mut last = plan.environ.clone();
+    let mut last = std::mem::take(&mut plan.environ);
     let initialize: Vec<_> = plan.hooks(Phase::Initialize).collect();
     hooks::initialize(&initialize, &mut last, &Received { environ, runtime: &runtime.identifier }, log)?;
 
     let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
-        log.debug(|| {
-            format!("{}: command line becomes {}", rule.place.within(&sources), shown(&execution.words(), &last))
-        });
+        log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
     execute(&execution.words(), &last, log)
@@ -66,21 +72,4 @@ fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible
 fn shown(words: &[OsString], environ: &Environ) -> String {
     let words: Vec<_> = words.iter().map(|word| environ.redact(word)).collect();
     format!("{words:?}")
-}
-
-/// What is decided before anything runs: in detail, what does not apply and every edit of the environment, each
-/// with its place; always, what is not done although it was asked for.
-fn say(plan: &Plan, sources: &[Source], log: Log) {
-    for place in &plan.skipped {
-        log.debug(|| format!("{}: this does not apply", place.within(sources)));
-    }
-    for EnvChange { name, place, change: Change { before, after } } in &plan.changes {
-        let value = |value: &Option<Shown>| match value {
-            None => "unset".to_owned(),
-            Some(Shown::Redacted) => REDACTED.to_owned(),
-            Some(Shown::Value(value)) => format!("{:?}", plan.environ.redact(value)),
-        };
-        log.debug(|| format!("{}: env {name}: {} becomes {}", place.within(sources), value(before), value(after)));
-    }
-    plan.hooks_not_run().for_each(|what| log.warn(&what));
 }

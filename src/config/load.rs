@@ -1,18 +1,22 @@
 //! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code, `FOREWORD_CONFIG`.
-//! Reads files, understands nothing of what they say.
+//! Reads files, and understands nothing of what they say.
 
 use crate::environ::Environ;
 use crate::json::Problem;
+use crate::process;
 use crate::report::Failure;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What inline JSON is called in messages.
+/// The variable that names a file or holds JSON; inline JSON is called so in messages.
 const INLINE: &str = "FOREWORD_CONFIG";
+
+/// Where layers put their configurations.
+const DROPIN_DIR: &str = "/opt/foreword.d";
 
 /// Where the function's code lies when nothing says otherwise (AWS's documentation of `LAMBDA_TASK_ROOT`).
 const TASK_ROOT: &str = "/var/task";
@@ -46,17 +50,20 @@ pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
 /// All sources that exist, in the order in which they apply; a file that two of them name comes once.
 pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
-    let dropins = environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new("/opt/foreword.d"));
+    let dropins = environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new(DROPIN_DIR));
     for path in json_files(Path::new(dropins))? {
-        sources.add(&path, Missing::Fails)?;
+        sources.add(&path).map_err(|error| unreadable(&path, &error))??;
     }
-    sources.add(&task_root(environ).join("foreword.json"), Missing::IsFine)?;
-    if let Some(named) = environ.non_empty("FOREWORD_CONFIG") {
-        match named.as_bytes().trim_ascii_start() {
-            json if json.starts_with(b"{") => sources.list.push(source(INLINE.into(), named.as_bytes().to_vec())?),
-            _ if !Path::new(named).exists() => return Err(no_such_file(named)),
-            _ => sources.add(Path::new(named), Missing::Fails)?,
-        }
+    let beside_the_code = task_root(environ).join("foreword.json");
+    match sources.add(&beside_the_code) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        added => added.map_err(|error| unreadable(&beside_the_code, &error))??,
+    }
+    let named = environ.value(INLINE).unwrap_or_default();
+    match named.as_bytes().trim_ascii_start() {
+        b"" => {}
+        json if json.starts_with(b"{") => sources.list.push(source(INLINE.into(), named.as_bytes().to_vec())?),
+        _ => sources.add(Path::new(named)).map_err(|error| unreadable_name(named, &error))??,
     }
     Ok(sources.list)
 }
@@ -68,28 +75,37 @@ struct Sources {
     read: Vec<(u64, u64)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    IsFine,
-    Fails,
-}
-
 impl Sources {
-    fn add(&mut self, path: &Path, missing: Missing) -> Result<(), Failure> {
-        let mut file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && missing == Missing::IsFine => return Ok(()),
-            opened => opened.map_err(|error| unreadable(path, &error))?,
-        };
-        let about = file.metadata().map_err(|error| unreadable(path, &error))?;
+    /// Adds a file, unless it was read already. The outer error is that it cannot be read, the inner that it is no text.
+    fn add(&mut self, path: &Path) -> io::Result<Result<(), Failure>> {
+        // A FIFO that nobody writes to must not hold up the start.
+        let mut file = File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
+        let about = file.metadata()?;
+        if about.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !about.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
         let identity = (about.dev(), about.ino());
         if self.read.contains(&identity) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         self.read.push(identity);
-        let mut text = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
-        file.read_to_end(&mut text).map_err(|error| unreadable(path, &error))?;
-        self.list.push(source(path.display().to_string(), text)?);
-        Ok(())
+        // One byte more than there is, so that one read sees the end, too.
+        let mut text = vec![0; usize::try_from(about.len()).unwrap_or(0) + 1];
+        let mut length = 0;
+        loop {
+            let room = text.len() - length;
+            let taken = file.read(&mut text[length..])?;
+            length += taken;
+            if taken < room {
+                break;
+            }
+            text.resize(2 * text.len(), 0);
+        }
+        text.truncate(length);
+        Ok(source(path.display().to_string(), text).map(|source| self.list.push(source)))
     }
 }
 
@@ -99,9 +115,9 @@ fn source(name: String, text: Vec<u8>) -> Result<Source, Failure> {
         None => text,
     };
     String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
+        let offset = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        Source { name, text }.failure(&Problem { offset: valid, message: "this is not UTF-8".into() })
+        Source { name, text }.failure(&Problem { offset, message: "this is not UTF-8".into() })
     })
 }
 
@@ -119,16 +135,18 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }
 
-/// What is named is quoted only when it looks like a path: it may be a whole configuration, wrongly quoted.
-fn no_such_file(named: &OsStr) -> Failure {
+/// What `FOREWORD_CONFIG` names is quoted only when it looks like a path: it may be a whole configuration, wrongly quoted.
+fn unreadable_name(named: &OsStr, error: &io::Error) -> Failure {
     let is_path = named.len() < 256 && !named.as_bytes().iter().any(|byte| b"{}[]\"\n".contains(byte));
-    let message = match is_path {
-        true => format!("{INLINE} names {:?}, and there is no such file", named.to_string_lossy()),
-        false => format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{"),
-    };
-    Failure::configuration(message)
+    Failure::configuration(match (is_path, error.kind()) {
+        (false, _) => format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{"),
+        (true, io::ErrorKind::NotFound) => {
+            format!("{INLINE} names {:?}, and there is no such file", named.to_string_lossy())
+        }
+        (true, _) => format!("unable to read {:?} ({INLINE}): {}", named.to_string_lossy(), process::cause(error)),
+    })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::configuration(format!("unable to read {}: {}", path.display(), crate::process::cause(error)))
+    Failure::configuration(format!("unable to read {}: {}", path.display(), process::cause(error)))
 }

@@ -9,28 +9,29 @@ pub use load::{Source, sources, task_root};
 
 use crate::condition::When;
 use crate::environ::{Edit, Environ};
+use crate::json;
 use crate::report::Failure;
 use crate::text::Text;
-use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
-/// Where something stands: the source, by its index, and the byte in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub source: usize,
-    pub offset: usize,
+/// Where something stands; shown as `FILE:LINE:COLUMN`.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    source: &'a Source,
+    /// The key or value, by its number in the document.
+    node: u32,
 }
 
-impl Place {
-    pub fn within(self, sources: &[Source]) -> String {
-        sources[self.source].place(self.offset)
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&self.source.place(json::offset(&self.source.text, self.node)))
     }
 }
 
 /// Edits and hooks under one condition; a file is one, and holds more of them in `rules`.
-#[derive(Debug)]
 pub struct Rule<'a> {
-    pub place: Place,
+    pub place: Place<'a>,
     pub when: When<'a>,
     pub env: Vec<EnvEdit<'a>>,
     pub options: WordEdits<'a>,
@@ -42,9 +43,9 @@ pub struct Rule<'a> {
     pub rules: Vec<Rule<'a>>,
 }
 
-impl Rule<'_> {
+impl<'a> Rule<'a> {
     /// A rule that always applies and does nothing.
-    fn empty(place: Place) -> Self {
+    fn empty(place: Place<'a>) -> Self {
         Self {
             place,
             when: When::default(),
@@ -61,11 +62,10 @@ impl Rule<'_> {
 }
 
 /// One change to an environment variable.
-#[derive(Debug)]
 pub struct EnvEdit<'a> {
-    pub name: Cow<'a, str>,
+    pub name: &'a str,
     pub edit: Edit<'a>,
-    pub place: Place,
+    pub place: Place<'a>,
 }
 
 /// Changes to the options or to the arguments, in the order in which they are made.
@@ -75,7 +75,7 @@ pub struct WordEdits<'a> {
     pub remove: Vec<Text<'a>>,
     pub replace: Vec<(Text<'a>, Text<'a>)>,
     /// Options only: the option's name, and what happens to its value.
-    pub values: Vec<(Cow<'a, str>, Edit<'a>)>,
+    pub values: Vec<(&'a str, Edit<'a>)>,
     pub prepend: Vec<Text<'a>>,
     pub append: Vec<Text<'a>>,
 }
@@ -113,11 +113,10 @@ impl Phase {
 }
 
 /// A command that runs in a phase.
-#[derive(Debug)]
 pub struct Hook<'a> {
-    pub place: Place,
+    pub place: Place<'a>,
     pub phase: Phase,
-    pub name: Cow<'a, str>,
+    pub name: &'a str,
     pub command: Command<'a>,
     pub env: Vec<EnvEdit<'a>>,
     pub cwd: Option<Text<'a>>,
@@ -133,7 +132,7 @@ pub enum Command<'a> {
     /// Executed as it is.
     Words(Vec<Text<'a>>),
     /// Given to `/bin/sh -c`, which expands what it holds.
-    Shell(Cow<'a, str>),
+    Shell(&'a str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -150,19 +149,23 @@ pub enum Export {
     Dotenv,
 }
 
-/// The rules of all sources, one a source; the failure is the first mistake.
-pub fn rules(sources: &[Source]) -> Result<Vec<Rule<'_>>, Failure> {
-    sources
-        .iter()
-        .enumerate()
-        .map(|(index, source)| {
-            let (rule, problems) = decode::rule(index, source);
-            match problems.first() {
-                Some(problem) => Err(source.failure(problem)),
-                None => Ok(rule),
-            }
-        })
-        .collect()
+/// A source, and the JSON in it or why it holds none.
+pub struct Document<'a> {
+    source: &'a Source,
+    root: Result<json::Node<'a>, json::Problem>,
+}
+
+pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
+    sources.iter().map(|source| Document { source, root: json::parse(&source.text) }).collect()
+}
+
+/// The rules of all documents, one a document; the failure is the first mistake in the first that has one.
+pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Failure> {
+    let rule = |document: &'a Document<'a>| {
+        let (rule, problems) = decode::rule(document);
+        problems.first().map_or(Ok(rule), |problem| Err(document.source.failure(problem)))
+    };
+    documents.iter().map(rule).collect()
 }
 
 /// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and `false`).

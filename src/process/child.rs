@@ -1,7 +1,7 @@
 //! Running one command in a process group of its own: it is started, watched, stopped at its deadline with
 //! all that it started, and leaves nothing of foreword's behind.
 
-use super::diagnosis::ExecError;
+use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::raw::{Disposition, is_ignored};
 use crate::environ::Environ;
@@ -174,8 +174,9 @@ impl Child {
         let attributes = attributes().map_err(unable)?;
         let entries = request.environ.entries();
         let home = request.cwd.map(|folder| enter(folder, request.environ)).transpose()?;
-        let spawned = attempt(request.words, request.environ, |file, words| {
-            posix_spawn(file, &actions, &attributes, words, &entries)
+        let spawned = attempt(request.words, request.environ, |file, words| match ends_in_carriage_return(file) {
+            true => Err(Errno::ENOENT),
+            false => posix_spawn(file, &actions, &attributes, words, &entries),
         });
         if let Some(home) = home {
             fchdir(&home).map_err(|errno| ExecError::system("return to the working directory", errno))?;

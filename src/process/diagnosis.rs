@@ -56,7 +56,11 @@ impl ExecError {
 
 /// What the operating system said, without Rust's number behind it and in lower case.
 pub fn cause(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |number| described(Errno::from_raw(number)))
+    let number = match error.kind() {
+        io::ErrorKind::IsADirectory => Some(Errno::EISDIR as i32),
+        _ => error.raw_os_error(),
+    };
+    number.map_or_else(|| error.to_string(), |number| described(Errno::from_raw(number)))
 }
 
 fn described(errno: Errno) -> String {
@@ -66,6 +70,13 @@ fn described(errno: Errno) -> String {
         (_, rest) if !rest.starts_with(char::is_alphabetic) => text.into(),
         (first, rest) => first.to_lowercase() + rest,
     }
+}
+
+/// Whether a `#!` line ends in a carriage return. The kernel refuses `#!/bin/sh\r`, but hands `#!/usr/bin/env sh\r` to `env`,
+/// whose complaint would be all that is left of the cause.
+pub fn ends_in_carriage_return(file: &CStr) -> bool {
+    let start = beginning(Path::new(OsStr::from_bytes(file.to_bytes())));
+    start.starts_with(b"#!") && start.split(|&byte| byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
 }
 
 /// Whether a file that the kernel does not know how to execute is a text for the shell.

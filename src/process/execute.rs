@@ -1,7 +1,8 @@
 //! Finding a program as `execvp` does, and becoming it. Whatever the kernel refuses is handed to `diagnosis`;
 //! nothing is looked at beforehand, because on the way that succeeds that would be time lost.
 
-use super::diagnosis::{ExecError, is_script};
+use super::diagnosis::{ExecError, ends_in_carriage_return, is_script};
+use crate::command_line::Interpreter;
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, execve};
@@ -18,7 +19,13 @@ const SHELL: &CStr = c"/bin/sh";
 /// Becomes the program that the first word names. Comes back only when that cannot be.
 pub fn execute(words: &[OsString], environ: &Environ) -> ExecError {
     let entries = environ.entries();
-    match attempt(words, environ, |file, words| execve(file, words, &entries)) {
+    // An interpreter is no script; not to look saves a cold start the time.
+    let may_be_script = words.first().is_some_and(|program| Interpreter::of_program(program).is_none());
+    let execute = |file: &CStr, words: &[CString]| match may_be_script && ends_in_carriage_return(file) {
+        true => Err(Errno::ENOENT),
+        false => execve(file, words, &entries),
+    };
+    match attempt(words, environ, execute) {
         Err(error) => error,
     }
 }

@@ -17,6 +17,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// Opens a FIFO that has no other end instead of waiting for one; a regular file knows no waiting.
+pub const WITHOUT_WAITING: i32 = nix::libc::O_NONBLOCK;
+
 /// Standard error, where a reader that went away is an error like any other: no SIGPIPE ends foreword.
 pub struct StandardError {
     _ignored: nix::Result<Disposition>,

@@ -1,8 +1,10 @@
-//! The only unsafe code: C's entry point, and signal dispositions.
+//! The only unsafe code: C's entry point, signal dispositions, and the allocator.
 //! The entry point is C's because Rust's own start-up changes what must reach the runtime untouched: it ignores
 //! SIGPIPE, opens closed standard descriptors and sets up a signal stack.
 
 #![allow(unsafe_code)]
+
+mod arena;
 
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};

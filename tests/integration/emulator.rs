@@ -1,11 +1,9 @@
 //! Whole functions: AWS's runtime clients for Python and Node, started through foreword under AWS's emulator, as
 //! managed runtimes start them and as the `ENTRYPOINT` of an own image does.
 
-use crate::support::{Answer, Emulator, PATH, Test, real_part};
+use crate::support::{Answer, Emulator, PATH, Test, foreword, real_part};
 use serde_json::json;
 use std::path::PathBuf;
-
-const FOREWORD: &str = env!("CARGO_BIN_EXE_foreword");
 
 /// What puts the runtime's command line together.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +28,7 @@ const EVERY_START: [(Client, Start); 4] =
 #[test]
 fn without_configuration_the_function_runs_as_ever() {
     for (client, start) in EVERY_START {
-        let emulator = function(client, start, FOREWORD).emulate();
+        let emulator = function(client, start, foreword()).emulate();
         let answer = emulator.invoke(r#"{"key":"value"}"#);
         assert_eq!(answer.body["event"], json!({"key": "value"}), "{client:?} {start:?}");
         assert_eq!(answer.body["command_line"], json!(command_line(client, start)[1..]), "{client:?} {start:?}");
@@ -40,7 +38,7 @@ fn without_configuration_the_function_runs_as_ever() {
 #[test]
 fn options_are_added_before_python_s_entry() {
     for start in [Start::Managed, Start::Image] {
-        let test = function(Python, start, FOREWORD);
+        let test = function(Python, start, foreword());
         let emulator = test.config(r#"{"options": {"append": ["-X", "importtime"]}}"#).emulate();
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["options"], json!(["importtime"]), "{start:?}: {answer:?}");
@@ -52,8 +50,8 @@ fn options_are_added_before_python_s_entry() {
 
 #[test]
 fn a_program_may_be_a_word_that_is_looked_up_in_path() {
-    let test = function(Python, Start::Image, FOREWORD).config(r#"{"options": {"append": ["-X", "importtime"]}}"#);
-    let emulator = test.args([FOREWORD, "python3", "-m", "awslambdaric", "app.handler"]).emulate();
+    let test = function(Python, Start::Image, foreword()).config(r#"{"options": {"append": ["-X", "importtime"]}}"#);
+    let emulator = test.args([foreword(), "python3", "-m", "awslambdaric", "app.handler"]).emulate();
     assert_eq!(emulator.invoke("{}").body["options"], json!(["importtime"]));
     assert!(emulator.log().contains("import time: self [us] | cumulative | imported package"));
 }
@@ -61,7 +59,7 @@ fn a_program_may_be_a_word_that_is_looked_up_in_path() {
 #[test]
 fn options_are_added_before_node_s_entry() {
     for start in [Start::Managed, Start::Image] {
-        let test = function(Node, start, FOREWORD);
+        let test = function(Node, start, foreword());
         let emulator = test.config(r#"{"options": {"append": ["--stack-trace-limit=7", "--no-warnings"]}}"#).emulate();
         let answer = emulator.invoke("{}");
         let command_line = command_line(Node, start);
@@ -83,7 +81,7 @@ fn aws_s_own_example_breaks_the_command_line_of_an_image() {
 #[test]
 fn variables_that_hooks_export_reach_the_function() {
     for (client, start) in EVERY_START {
-        let test = function(client, start, FOREWORD).config(
+        let test = function(client, start, foreword()).config(
             r#"{"hooks": {"initialize": [
                 {"name": "secrets", "command": ["./secrets"], "export": "json"},
                 {"name": "dotenv", "command": "cat .env", "export": "dotenv"}
@@ -112,7 +110,7 @@ fn variables_that_hooks_export_reach_the_function() {
 #[test]
 fn the_caller_sees_which_hook_failed() {
     for (client, start) in EVERY_START {
-        let test = function(client, start, FOREWORD);
+        let test = function(client, start, foreword());
         let emulator = test.config(r#"{"hooks": {"initialize": [{"name": "x", "command": "exit 3"}]}}"#).emulate();
         let message = r#"hook "x" (initialize) exited with status 3 after N ms"#;
         fails(&emulator, "Runtime.ForewordHookFailed", message, 125);
@@ -123,7 +121,7 @@ fn the_caller_sees_which_hook_failed() {
 fn the_caller_sees_which_hook_timed_out() {
     for (client, start) in EVERY_START {
         let config = r#"{"hooks": {"initialize": [{"name": "x", "command": ["sleep", "100"], "timeout_ms": 50}]}}"#;
-        let emulator = function(client, start, FOREWORD).config(config).emulate();
+        let emulator = function(client, start, foreword()).config(config).emulate();
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["errorType"], json!("Runtime.ForewordHookTimedOut"), "{answer:?}");
         assert!(emulator.log().contains("exit status 124"), "{}", emulator.log());
@@ -133,7 +131,7 @@ fn the_caller_sees_which_hook_timed_out() {
 #[test]
 fn the_caller_sees_what_is_wrong_with_the_configuration() {
     for (client, start) in EVERY_START {
-        let test = function(client, start, FOREWORD);
+        let test = function(client, start, foreword());
         let emulator = test.file("foreword.json", "{\n  \"option\": {\"append\": [\"-X\"]}\n}\n").emulate();
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["errorType"], json!("Runtime.ForewordConfigInvalid"), "{answer:?}");
@@ -146,7 +144,7 @@ fn the_caller_sees_what_is_wrong_with_the_configuration() {
 
 #[test]
 fn the_caller_sees_that_the_runtime_is_missing() {
-    let test = Test::new().args([FOREWORD, "/var/lang/bin/python3.99", "app.handler"]).without_foreword();
+    let test = Test::new().args([foreword(), "/var/lang/bin/python3.99", "app.handler"]).without_foreword();
     let emulator = test.emulate();
     let answer = emulator.invoke("{}");
     assert_eq!(answer.body["errorType"], json!("Runtime.InvalidEntrypoint"), "{answer:?}");

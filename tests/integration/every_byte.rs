@@ -1,11 +1,9 @@
 //! The command line and the environment are lists of byte strings: whatever they hold reaches the runtime as it
 //! is and where it was, but for what an edit names.
 
-use crate::support::{DUMP, Test};
+use crate::support::{DUMP, Test, foreword};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-
-const FOREWORD: &str = env!("CARGO_BIN_EXE_foreword");
 
 type Words = Vec<Vec<u8>>;
 
@@ -30,7 +28,7 @@ fn unchanged(arguments: &Words, environment: &Words) -> Vec<u8> {
     let mut test = test(arguments, environment);
     let alone = test.capture();
     assert!(alone.stdout.ends_with(&joined(environment)), "the start itself changes the environment");
-    test = test.args(command(&[FOREWORD, "./runtime"], arguments));
+    test = test.args(command(&[foreword(), "./runtime"], arguments));
     for configuration in [None, Some("{}"), Some(r#"{"when": {"env": {"NO": true}}, "env": {"A": "1"}}"#)] {
         if let Some(json) = configuration {
             test = test.file("foreword.json", json);
@@ -112,7 +110,7 @@ fn an_edit_of_one_variable_leaves_all_others_in_place() {
 
         let mut test = test(&arguments, &environment).file("foreword.json", json);
         let alone = test.capture().stdout;
-        test = test.args(command(&[FOREWORD, "./runtime"], &arguments));
+        test = test.args(command(&[foreword(), "./runtime"], &arguments));
         let captured = test.capture();
         let start = alone.len() - joined(&environment).len();
         let found = captured.stdout.strip_prefix(&alone[..start]).expect("the same start");
@@ -124,7 +122,7 @@ fn an_edit_of_one_variable_leaves_all_others_in_place() {
 #[test]
 fn a_new_variable_comes_last() {
     let environment = words(&[b"B=\xff", b"nothing", b"A=1"]);
-    let test = test(&Words::new(), &environment).args([FOREWORD, "./runtime"]);
+    let test = test(&Words::new(), &environment).args([foreword(), "./runtime"]);
     let captured = test.file("foreword.json", r#"{"env": {"NEW": "\u00ff${B}"}}"#).capture();
     let expected = words(&[b"B=\xff", b"nothing", b"A=1", b"NEW=\xc3\xbf\xff"]);
     assert!(captured.stdout.ends_with(&joined(&expected)), "{}", captured.stdout.escape_ascii());

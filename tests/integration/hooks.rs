@@ -1,7 +1,7 @@
 //! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the same standard
 //! output: what is expected there is the expected order.
 
-use crate::support::{DUMP, Test};
+use crate::support::{DUMP, Test, foreword};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -206,7 +206,7 @@ fn a_hook_leads_a_process_group_of_its_own_in_the_session_and_under_the_process_
 fn a_hook_starts_with_default_dispositions_and_an_empty_mask() {
     let hooks = json!([{"name": "look", "command": ["/bin/cp", "/proc/self/status", "status"]}]);
     let parent = ["/usr/bin/env", "--ignore-signal=PIPE,CHLD,HUP,TERM", "--block-signal=USR1,CHLD,INT"];
-    let foreword = [env!("CARGO_BIN_EXE_foreword"), "/bin/echo", "started"];
+    let foreword = [foreword(), "/bin/echo", "started"];
     let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
     let status = test.stdout("started\n").run().read("status");
     assert_eq!(["SigPnd", "SigBlk", "SigIgn", "SigCgt"].map(|mask| signals(&status, mask)), [0; 4], "{status}");
@@ -225,7 +225,7 @@ fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
         Test::new().hooks(hooks.clone()).without_foreword().args([&setup, command].concat()).capture()
     };
     let alone = listing(&["/bin/ls", "/proc/self/fd"]);
-    let together = listing(&[env!("CARGO_BIN_EXE_foreword"), "/bin/ls", "/proc/self/fd"]);
+    let together = listing(&[foreword(), "/bin/ls", "/proc/self/fd"]);
     assert!(alone.stdout.ends_with(b"\n7\n"), "{}", alone.stdout.escape_ascii());
     assert_eq!(together.stdout.escape_ascii().to_string(), alone.stdout.repeat(4).escape_ascii().to_string());
 }
@@ -265,7 +265,7 @@ fn exit_statuses_are_seen_although_the_parent_ignores_sigchld() {
         {"name": "fails", "command": "exit 3", "on_failure": "continue"},
     ]);
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD"];
-    let foreword = [env!("CARGO_BIN_EXE_foreword"), "/bin/cp", "/proc/self/status", "status"];
+    let foreword = [foreword(), "/bin/cp", "/proc/self/status", "status"];
     let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
     let line = "foreword: hook \"fails\" (initialize) exited with status 3 after N ms (on_failure: continue)\n";
     let status = test.stderr(line).run().read("status");

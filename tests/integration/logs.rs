@@ -163,11 +163,11 @@ fn debug_shows_every_edit_with_its_place_and_the_final_command_line() {
         .config(r#"{"program": "/bin/true", "arguments": {"remove": ["*"]}}"#)
         .args(["./tool", "--flag"])
         .stderr(
-            "foreword: <folder>/foreword.json:7:13: this does not apply\n\
-             foreword: <folder>/foreword.json:3:5: env NEW: unset becomes \"a b\"\n\
+            "foreword: <folder>/foreword.json:3:5: env NEW: unset becomes \"a b\"\n\
              foreword: <folder>/foreword.json:3:19: env OLD: \"1\" becomes \"1:2\"\n\
              foreword: <folder>/foreword.json:4:5: env GONE: \"1\" becomes unset\n\
              foreword: <folder>/foreword.json:5:5: env OLD2: unset becomes \"1:2\"\n\
+             foreword: <folder>/foreword.json:7:13: this does not apply\n\
              foreword: <folder>/foreword.json:7:44: command line becomes [\"./tool\", \"-c\", \"x y\", \"--flag\"]\n\
              foreword: FOREWORD_CONFIG:1:1: command line becomes [\"/bin/true\", \"-c\", \"x y\"]\n\
              foreword: executing [\"/bin/true\", \"-c\", \"x y\"]\n",
@@ -268,7 +268,7 @@ fn secrets_are_replaced_where_they_stand() {
         .config(config)
         .args(["/bin/true", "xswordfish"])
         .stderr(
-            "foreword: FOREWORD_CONFIG:1:10: env COPY: unset becomes [redacted]\n\
+            "foreword: FOREWORD_CONFIG:1:10: env COPY: unset becomes \"[redacted]\"\n\
              foreword: FOREWORD_CONFIG:1:32: env API_KEY: [redacted] becomes [redacted]\n\
              foreword: FOREWORD_CONFIG:1:56: env OPEN: unset becomes \"1\"\n\
              foreword: FOREWORD_CONFIG:1:1: command line becomes \

@@ -1,5 +1,6 @@
 //! One binary for all tests of the built program, one file for each behaviour.
 
+mod clients;
 mod configuration;
 mod edits;
 mod emulator;
@@ -8,6 +9,8 @@ mod exports;
 mod hook_failures;
 mod hooks;
 mod init_error;
+mod lambda_api;
+mod lambda_python;
 mod logs;
 mod mistakes;
 mod opentelemetry;

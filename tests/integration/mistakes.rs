@@ -47,7 +47,7 @@ fn refuses_each(rows: &[(&str, &str)]) {
 fn what_is_not_json() {
     refuses_each(&[
         ("{\n  \"env\": {}}»}\n", "this is not JSON: trailing characters"),
-        ("{\n  \"env\": {},\n»}\n", "this is not JSON: key must be a string"),
+        ("{\n  \"env\": {},\n»}\n", "this is not JSON: trailing comma"),
         ("{\"ä\": nu»l", "this is not JSON: EOF while parsing a value"),
         ("»", "this is not JSON: EOF while parsing a value"),
         ("{»'env': {}}", "this is not JSON: key must be a string"),
@@ -200,7 +200,7 @@ fn nesting_that_nobody_means() {
     refuses_each(&[(&deep, "this is nested more than 32 deep")]);
     Test::new().config(&nested(32).replace(MARK, "")).args(["/bin/true"]).run();
     let endless = Test::new().config(&r#"{"rules":["#.repeat(2400));
-    refuses(endless, "FOREWORD_CONFIG:1:24000: this is not JSON: EOF while parsing a list");
+    refuses(endless, "FOREWORD_CONFIG:1:640: this is not JSON: recursion limit exceeded");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn files_that_cannot_be_read() {
     refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
     refuses(folder("foreword.d/a.json"), "unable to read <folder>/foreword.d/a.json: is a directory");
     let named = folder("named").env("FOREWORD_CONFIG", "<folder>/named");
-    refuses(named, "unable to read <folder>/named: is a directory");
+    refuses(named, "unable to read \"<folder>/named\" (FOREWORD_CONFIG): is a directory");
     let dropins = Test::new().file("file", "").env("FOREWORD_DROPIN_DIR", "<folder>/file");
     refuses(dropins, "unable to read <folder>/file: not a directory");
 }

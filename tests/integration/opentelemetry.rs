@@ -1,7 +1,7 @@
 //! OpenTelemetry's own wrappers, and foreword with the configuration from layer/examples that takes their place:
 //! from whatever environment they start, the runtime gets the same command line and the same environment.
 
-use crate::support::{DUMP, Test};
+use crate::support::{DUMP, Test, foreword};
 use std::collections::BTreeMap;
 
 /// The states of a variable that a wrapper might tell apart.
@@ -125,7 +125,7 @@ fn compare(language: &str, matrix: Matrix, command: &[&str]) {
         }
         test = test.args([&["/bin/bash", &script], command].concat());
         let wrapped = test.capture();
-        test = test.args([&[env!("CARGO_BIN_EXE_foreword")], command].concat());
+        test = test.args([&[foreword()], command].concat());
         let foreword = test.capture();
         assert_eq!((wrapped.status, foreword.status, shown(&foreword.stderr)), (0, 0, String::new()), "{described:?}");
         assert_eq!(Dump::read(&foreword.stdout), Dump::read(&wrapped.stdout), "{described:?}");

@@ -4,6 +4,7 @@
 
 mod emulator;
 mod folder;
+pub mod lambda;
 mod process;
 mod runtime_api;
 
@@ -16,6 +17,7 @@ use process::Process;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Stands for the test's folder wherever a test gives or expects text.
@@ -30,6 +32,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A path of the machine's own where programs are found.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The foreword to test: `FOREWORD_UNDER_TEST`, such as a script that starts another architecture's under an emulator,
+/// or else the one that was built with the tests.
+pub fn foreword() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        std::env::var("FOREWORD_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_foreword").to_owned())
+    });
+    &PATH
+}
 
 /// One run: what is there beforehand, and what has to come out.
 pub struct Test {
@@ -48,6 +59,13 @@ pub struct Finished {
     pub folder: Folder,
 }
 
+/// A run that goes on until it is told to end. Dropped, it ends with everything that it started.
+pub struct Running {
+    process: Process,
+    /// What will be left of it.
+    pub finished: Finished,
+}
+
 /// What came out of a run, for tests that compare two of them. Nothing in it is normalised.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Captured {
@@ -60,7 +78,7 @@ impl Test {
     pub fn new() -> Self {
         let folder = Folder::new();
         let mut test = Self {
-            program: env!("CARGO_BIN_EXE_foreword").into(),
+            program: foreword().into(),
             arguments: Vec::new(),
             environment: Vec::new(),
             stdin: Vec::new(),
@@ -128,7 +146,7 @@ impl Test {
 
     /// Runs foreword under another name (`bootstrap`, `extensions/foreword`): a link in the test's folder.
     pub fn named(mut self, name: &str) -> Self {
-        self.folder.link(name, Path::new(env!("CARGO_BIN_EXE_foreword")));
+        self.folder.link(name, Path::new(foreword()));
         self.program = self.folder.path(name).into();
         self
     }
@@ -196,6 +214,12 @@ impl Test {
         Captured { stdout: process.stdout(), stderr: process.stderr(), status }
     }
 
+    /// Starts, and leaves the end to the caller.
+    pub fn start(self) -> Running {
+        let process = Process::start(&self.folder, &self.command(), &self.environment, &self.stdin);
+        Running { process, finished: Finished { folder: self.folder } }
+    }
+
     /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
     pub fn emulate(self) -> Emulator {
         let command = self.command();
@@ -205,6 +229,31 @@ impl Test {
     fn command(&self) -> Vec<OsString> {
         let program = Some(self.program.clone()).filter(|program| !program.is_empty());
         program.into_iter().chain(self.arguments.iter().cloned()).collect()
+    }
+}
+
+impl Running {
+    /// The environment that the process has been given by its last `exec`.
+    pub fn environment(&self) -> Vec<OsString> {
+        let environment = self.process.environment();
+        let entries = environment.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+        entries.map(|entry| OsString::from_vec(entry.to_owned())).collect()
+    }
+
+    /// Gives SIGTERM to the process that was started, and waits for its end.
+    #[track_caller]
+    pub fn terminate(&self) -> Captured {
+        self.process.terminate();
+        let status = self.process.finish(LIMIT);
+        Captured { stdout: self.process.stdout(), stderr: self.process.stderr(), status }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the run's output:\n{}", text(&[self.process.stdout(), self.process.stderr()].concat()));
+        }
     }
 }
 

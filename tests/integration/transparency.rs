@@ -1,7 +1,7 @@
 //! What must reach the runtime untouched: the same start with and without foreword, under no configuration, an
 //! empty one, and one whose edit and hook have nothing to do with it, has to give the same process.
 
-use crate::support::{Captured, Test};
+use crate::support::{Captured, Test, foreword};
 use std::fs;
 
 /// `None` stands for no configuration at all.
@@ -51,7 +51,7 @@ fn compare<T: PartialEq + std::fmt::Debug>(setup: &str, runtime: &[&str], read: 
     let mut test = Test::new().env("FOREWORD_LOG", "warn").without_foreword().args([&setup, runtime].concat());
     let captured = test.capture();
     let alone = read(&test, captured);
-    test = test.args([&setup[..], &[env!("CARGO_BIN_EXE_foreword"), "--"], runtime].concat());
+    test = test.args([&setup[..], &[foreword(), "--"], runtime].concat());
     for configuration in CONFIGURATIONS {
         if let Some(json) = configuration {
             test = test.file("foreword.json", json);
@@ -131,7 +131,7 @@ fn a_signal_that_was_ignored_at_the_start_ends_no_hook() {
     Test::new()
         .without_foreword()
         .config(&format!(r#"{{"hooks": {{"initialize": [{hook}]}}}}"#))
-        .args(["env", "--ignore-signal=HUP", env!("CARGO_BIN_EXE_foreword"), "/bin/echo", "started"])
+        .args(["env", "--ignore-signal=HUP", foreword(), "/bin/echo", "started"])
         .stdout("started\n")
         .stderr("foreword: hook \"x\" (initialize) succeeded after N ms\n")
         .run();
@@ -227,7 +227,7 @@ fn a_log_without_a_reader_changes_nothing() {
             let test = Test::new().without_foreword().file("foreword.json", config).env("FOREWORD_LOG", "debug");
             test.args(command).capture()
         };
-        let (alone, with) = (start(&[]), start(&[env!("CARGO_BIN_EXE_foreword")]));
+        let (alone, with) = (start(&[]), start(&[foreword()]));
         let status = |captured: Captured| handed_on(&String::from_utf8(captured.stdout).expect("text"));
         assert_eq!((with.status, status(with)), (0, status(alone)), "{setup}");
     }

@@ -1,20 +1,19 @@
 //! The part of decoding that reads hooks.
 
-use super::Decoder;
+use super::{Decoder, Node};
 use crate::condition::When;
 use crate::config::{Command, Export, Hook, OnFailure, Phase};
-use crate::json::{Kind, Node};
-use std::borrow::Cow;
+use crate::json::{self, Value};
 use std::time::Duration;
 
 impl<'a> Decoder<'a> {
     pub(super) fn hooks(&mut self, node: Node<'a>) -> Vec<Hook<'a>> {
         let mut hooks = Vec::new();
-        for (key, _, value) in self.object(node, &Phase::ALL.map(Phase::name)) {
-            let phase =
-                Phase::ALL.into_iter().find(|phase| phase.name() == key).expect("object() passes these keys only");
-            let list = self.list(value);
-            hooks.extend(list.into_iter().filter_map(|node| self.hook(node, phase)));
+        for (key, value) in self.object(node, &Phase::ALL.map(Phase::name)) {
+            if let Some(phase) = Phase::ALL.into_iter().find(|phase| phase.name() == key.as_key()) {
+                let list = self.list(value);
+                hooks.extend(self.each(list, |decoder, node| decoder.hook(node, phase)));
+            }
         }
         hooks
     }
@@ -25,7 +24,7 @@ impl<'a> Decoder<'a> {
         let mut hook = Hook {
             place: self.place(node),
             phase,
-            name: Cow::Borrowed(""),
+            name: "",
             command: Command::Words(Vec::new()),
             env: Vec::new(),
             cwd: None,
@@ -35,8 +34,8 @@ impl<'a> Decoder<'a> {
             export: None,
         };
         let before = self.problems.len();
-        for (key, at, value) in self.object(node, &KEYS) {
-            match &*key {
+        for (at, value) in self.object(node, &KEYS) {
+            match at.as_key() {
                 "name" => name = self.filled(value),
                 "command" => command = self.command(value),
                 "env" => hook.env = self.env(value),
@@ -48,16 +47,17 @@ impl<'a> Decoder<'a> {
                         .unwrap_or_default()
                 }
                 "when" => hook.when = self.nested(value, Self::when).unwrap_or_default(),
-                _ if phase == Phase::Initialize => {
+                "export" if phase == Phase::Initialize => {
                     hook.export = self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
                 }
-                _ => self.problem(
+                "export" => self.problem(
                     at,
                     format!(
                         "a hook in {} cannot export: the runtime runs already; \"export\" goes with \"initialize\"",
                         phase.name()
                     ),
                 ),
+                _ => {}
             }
         }
         if self.problems.len() == before {
@@ -71,39 +71,28 @@ impl<'a> Decoder<'a> {
     }
 
     fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
-        match node.kind() {
-            Kind::Text => self.filled(node).map(Command::Shell),
-            Kind::List => {
-                let words = self.texts(node);
-                let first = node.items().into_iter().next();
-                match (first, words.first()) {
-                    (None, _) => self.problem(node, "the command is empty; its first text is the program".into()),
-                    (Some(first), Some(word)) if word.written().is_empty() => {
-                        self.problem(first, "the command's program is an empty text".into())
-                    }
-                    _ => return Some(Command::Words(words)),
+        match &node.value {
+            Value::Text(_) => self.filled(node).map(Command::Shell),
+            Value::List(items) => match (items.first(), self.texts(node)) {
+                (None, _) => self.refuse(node, "the command is empty; its first text is the program"),
+                (Some(first), words) if words.first().is_some_and(|word| word.written().is_empty()) => {
+                    self.refuse(first, "the command's program is an empty text")
                 }
-                None
-            }
-            other => {
-                self.problem(
-                    node,
-                    format!("expected a list of texts, or a text for /bin/sh, found {}", other.described()),
-                );
-                None
-            }
+                (_, words) => Some(Command::Words(words)),
+            },
+            _ => self.wrong(node, "a list of texts, or a text for /bin/sh"),
         }
     }
 
     fn milliseconds(&mut self, node: Node<'a>) -> Option<Duration> {
-        match (node.kind(), node.written().parse::<u32>()) {
-            (Kind::Number, Ok(1..)) => node.written().parse().ok().map(Duration::from_millis),
-            (Kind::Number, _) => {
-                self.problem(
+        match node.value {
+            Value::Number(Some(number @ 1..=0xffff_ffff)) => Some(Duration::from_millis(number)),
+            Value::Number(_) => {
+                let written = json::written(&self.source.text, node.number);
+                self.refuse(
                     node,
-                    format!("\"timeout_ms\" is {}; it takes whole milliseconds from 1 to {}", node.written(), u32::MAX),
-                );
-                None
+                    &format!("\"timeout_ms\" is {written}; it takes whole milliseconds from 1 to {}", u32::MAX),
+                )
             }
             _ => self.wrong(node, "a number of milliseconds"),
         }

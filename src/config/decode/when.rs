@@ -1,20 +1,20 @@
 //! The part of decoding that reads conditions.
 
 use super::super::near::near;
-use super::Decoder;
+use super::{Decoder, Node};
 use crate::condition::{EnvTest, Runtime, When};
 use crate::glob::Case;
-use crate::json::{Kind, Node};
+use crate::json::Value;
 use crate::text::Text;
 
 impl<'a> Decoder<'a> {
     pub(super) fn when(&mut self, node: Node<'a>) -> When<'a> {
         const KEYS: [&str; 7] = ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
         let mut when = When::default();
-        for (key, _, value) in self.object(node, &KEYS) {
-            match &*key {
+        for (key, value) in self.object(node, &KEYS) {
+            match key.as_key() {
                 "runtime" => when.runtime = Some(self.one_or_more(value, Self::runtime)),
-                "initialization" => when.initialization = Some(self.one_or_more(value, Self::text)),
+                "initialization" => when.initialization = Some(self.one_or_more(value, Self::initialization)),
                 "architecture" => {
                     when.architecture = Some(self.one_or_more(value, |decoder, node| {
                         decoder.one_of(node, &[("x86_64", "x86_64"), ("arm64", "arm64")])
@@ -22,18 +22,15 @@ impl<'a> Decoder<'a> {
                 }
                 "file" => when.file = self.one_or_more(value, Self::filled_glob),
                 "env" => {
-                    when.env = self
-                        .map(value)
-                        .into_iter()
-                        .filter_map(|(name, _, test)| Some((name, self.env_test(test)?)))
-                        .collect();
+                    let tests = self.map(value);
+                    when.env = self.each(tests, |decoder, (name, test)| Some((name.as_key(), decoder.env_test(test)?)));
                 }
                 "not" => when.not = self.nested(value, Self::when).map(Box::new),
-                _ => {
-                    when.any = Some(
-                        self.filled_list(value).into_iter().filter_map(|node| self.nested(node, Self::when)).collect(),
-                    )
+                "any" => {
+                    let list = self.filled_list(value);
+                    when.any = Some(self.each(list, |decoder, node| decoder.nested(node, Self::when)));
                 }
+                _ => {}
             }
         }
         when
@@ -58,19 +55,35 @@ impl<'a> Decoder<'a> {
         Some(glob)
     }
 
+    /// Lambda may come to know more of them than these, so only what is nearly one of them is refused.
+    fn initialization(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        const KNOWN: [&str; 3] = ["on-demand", "provisioned-concurrency", "snap-start"];
+        let text = self.filled_text(node)?;
+        let near = if KNOWN.contains(&text.written()) { None } else { near(text.written(), &KNOWN) };
+        match near {
+            None => Some(text),
+            Some(near) => {
+                self.refuse(node, &format!("\"{}\" is no initialization; did you mean \"{near}\"?", text.written()))
+            }
+        }
+    }
+
     fn env_test(&mut self, node: Node<'a>) -> Option<EnvTest<'a>> {
-        match node.kind() {
-            Kind::Boolean if node.written() == "true" => Some(EnvTest::NonEmpty),
-            Kind::Boolean => Some(EnvTest::UnsetOrEmpty),
-            Kind::Text | Kind::List => Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected)),
-            Kind::Object => {
+        match node.value {
+            Value::Boolean(true) => Some(EnvTest::NonEmpty),
+            Value::Boolean(false) => Some(EnvTest::UnsetOrEmpty),
+            Value::Text(_) | Value::List(_) => {
+                Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected))
+            }
+            Value::Object(_) => {
                 let (mut globs, mut case) = (None, Case::Respected);
-                for (key, _, value) in self.object(node, &["matches", "ignore_case"]) {
-                    match (&*key, value.kind()) {
+                for (key, value) in self.object(node, &["matches", "ignore_case"]) {
+                    match (key.as_key(), &value.value) {
                         ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
-                        (_, Kind::Boolean) if value.written() == "true" => case = Case::Ignored,
-                        (_, Kind::Boolean) => case = Case::Respected,
-                        _ => self.wrong(value, "true or false").unwrap_or_default(),
+                        ("ignore_case", Value::Boolean(true)) => case = Case::Ignored,
+                        ("ignore_case", Value::Boolean(false)) => case = Case::Respected,
+                        ("ignore_case", _) => self.wrong(value, "true or false").unwrap_or_default(),
+                        _ => {}
                     }
                 }
                 if globs.is_none() {

@@ -86,6 +86,10 @@ impl Process {
         let _ = kill(self.pid, Signal::SIGTERM);
     }
 
+    pub fn environment(&self) -> Vec<u8> {
+        fs::read(format!("/proc/{}/environ", self.pid)).expect("unable to read the environment")
+    }
+
     pub fn stdout(&self) -> Vec<u8> {
         fs::read(&self.stdout).expect("unable to read standard output")
     }

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Writes scripts/layout.ld anew: runs the wrapper without a configuration and with the one named, counts with callgrind
+# which functions that takes, and lists them. For maintainers, on x86_64: layout.sh CONFIGURATION.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[[ $# -eq 1 && -f $1 ]] || {
+    echo "usage: scripts/layout.sh CONFIGURATION" >&2
+    exit 2
+}
+configuration=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# With its symbols the binary is over the budget, which ends that script when everything needed is there.
+CARGO_TARGET_DIR=$work CARGO_PROFILE_RELEASE_STRIP=false scripts/build-layer.sh --arch x86_64 || true
+
+# Prints the patterns of the functions that one start runs; what changes from build to build is left open.
+functions() {
+    env -i FOREWORD_DROPIN_DIR=/nonexistent "$@" valgrind --tool=callgrind --demangle=no --dump-before=execve \
+        --callgrind-out-file="$work/calls" "$work/x86_64-unknown-linux-musl/release/foreword" \
+        /usr/bin/python3 bootstrap.py >"$work/log" 2>&1 || true
+    grep -ohE '^c?fn=\([0-9]+\) .*' "$work/calls.1" |
+        sed -E "s/^[^ ]+ //; s/'[0-9]+\$//; /^(0x|\()/d" |
+        sed -E 's/17h[0-9a-f]{16}E$/17h*/; s/Cs[0-9A-Za-z]+_/*/g; s/\*+/*/g; s/\$/?/g' |
+        sed -E 's/^_R/.text*_R/; t; s/^/.text./' | LC_ALL=C sort -u
+    rm -f "$work"/calls*
+}
+functions >"$work/without"
+functions "FOREWORD_CONFIG=$configuration" | LC_ALL=C comm -13 "$work/without" - >"$work/with"
+
+{
+    sed '/Without a configuration/q' scripts/layout.ld
+    sed 's/.*/    *(&)/' "$work/without"
+    echo "    *(.text.execve .text.__libc_start_main .text.*__init_tls .text.*static_init_tls .text.*fstat*)"
+    echo "    /* With one. */"
+    sed 's/.*/    *(&)/' "$work/with"
+    sed -n '/^  }/,$p' scripts/layout.ld
+} >"$work/layout.ld"
+mv "$work/layout.ld" scripts/layout.ld

@@ -1,0 +1,114 @@
+//! The part of decoding that reads rules and their edits.
+
+use super::{Decoder, Node};
+use crate::config::{EnvEdit, Rule, WordEdits};
+use crate::environ::Edit;
+use crate::json::Value;
+
+impl<'a> Decoder<'a> {
+    pub(super) fn rule(&mut self, node: Node<'a>) -> Rule<'a> {
+        const KEYS: [&str; 10] =
+            ["when", "env", "options", "arguments", "program", "prefix", "entry", "wrappers", "hooks", "rules"];
+        let mut rule = Rule::empty(self.place(node));
+        for (key, value) in self.object(node, &KEYS) {
+            match key.as_key() {
+                "when" => rule.when = self.nested(value, Self::when).unwrap_or_default(),
+                "env" => rule.env = self.env(value),
+                "options" => {
+                    rule.options = self.word_edits(value, &["remove", "replace", "values", "prepend", "append"])
+                }
+                "arguments" => rule.arguments = self.word_edits(value, &["remove", "replace", "prepend", "append"]),
+                "program" => rule.program = self.filled_text(value),
+                "prefix" => rule.prefix = self.texts(value),
+                "entry" => rule.entry = self.filled_text(value),
+                "wrappers" => self.wrappers(value),
+                "hooks" => rule.hooks = self.hooks(value),
+                "rules" => {
+                    let list = self.list(value);
+                    rule.rules = self.each(list, |decoder, node| decoder.nested(node, Self::rule));
+                }
+                _ => {}
+            }
+        }
+        rule
+    }
+
+    pub(super) fn env(&mut self, node: Node<'a>) -> Vec<EnvEdit<'a>> {
+        let members = self.map(node);
+        self.each(members, |decoder, (key, value)| {
+            let name = key.as_key();
+            if name.is_empty() || name.contains('=') {
+                let why = if name.is_empty() { "is empty" } else { "holds \"=\"" };
+                decoder.problem(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
+            }
+            Some(EnvEdit { name, edit: decoder.edit(value)?, place: decoder.place(key) })
+        })
+    }
+
+    fn edit(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
+        match node.value {
+            Value::Text(_) => self.text(node).map(Edit::Set),
+            Value::Null => Some(Edit::Unset),
+            Value::Object(_) => self.edit_object(node),
+            _ => self.wrong(node, "a text, null, or an object with \"default\", \"prepend\" or \"append\""),
+        }
+    }
+
+    fn edit_object(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
+        let (mut separator, mut edits) = (None, Vec::new());
+        for (at, value) in self.object(node, &["default", "prepend", "append", "separator"]) {
+            match at.as_key() {
+                "separator" => separator = Some((at, self.text(value))),
+                key @ ("default" | "prepend" | "append") => edits.push((key, at, self.text(value))),
+                _ => {}
+            }
+        }
+        if let Some(&(_, at, _)) = edits.get(1) {
+            self.problem(
+                at,
+                format!("\"{}\" and \"{}\" cannot stand in one edit; write one of them", edits[0].0, edits[1].0),
+            );
+        }
+        let Some((key, at, text)) = edits.into_iter().next() else {
+            return self.refuse(node, "the edit says nothing; it takes one of \"default\", \"prepend\" and \"append\"");
+        };
+        match (key, separator) {
+            ("default", None) => text.map(Edit::Default),
+            ("default", Some((at, _))) => self.refuse(at, "\"separator\" goes with \"prepend\" or \"append\" only"),
+            (_, None) => self.refuse(at, &format!("\"{key}\" needs a \"separator\" beside it, which may be \"\"")),
+            ("prepend", Some((_, separator))) => Some(Edit::Prepend { text: text?, separator: separator? }),
+            (_, Some((_, separator))) => Some(Edit::Append { text: text?, separator: separator? }),
+        }
+    }
+
+    fn word_edits(&mut self, node: Node<'a>, keys: &[&str]) -> WordEdits<'a> {
+        let mut edits = WordEdits::default();
+        for (key, value) in self.object(node, keys) {
+            match key.as_key() {
+                "remove" => {
+                    let list = self.list(value);
+                    edits.remove = self.each(list, Self::glob);
+                }
+                "replace" => {
+                    let pairs = self.map(value);
+                    edits.replace =
+                        self.each(pairs, |decoder, (from, to)| Some((decoder.text(from)?, decoder.text(to)?)));
+                }
+                "values" => {
+                    let pairs = self.map(value);
+                    edits.values = self.each(pairs, |decoder, (name, edit)| Some((name.as_key(), decoder.edit(edit)?)));
+                }
+                "prepend" => edits.prepend = self.texts(value),
+                "append" => edits.append = self.texts(value),
+                _ => {}
+            }
+        }
+        edits
+    }
+
+    fn wrappers(&mut self, node: Node<'a>) {
+        if !self.list(node).is_empty() {
+            self.problem(node, "this version of foreword runs no other wrappers yet; remove \"wrappers\"".into());
+        }
+    }
+}

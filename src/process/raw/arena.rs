@@ -1,0 +1,87 @@
+//! Memory for a short life. The wrapper allocates a little, frees next to nothing that it could use again, and is gone;
+//! a general allocator would cost it system calls and a page here and there. So memory comes off the front of one
+//! array; what that cannot hold, and what the processes that stay need, comes from the system's allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of the array. Pages that are never touched cost nothing.
+const SIZE: usize = 256 * 1024;
+
+const ALIGNMENT: usize = 64;
+
+#[repr(align(64))]
+struct Memory(UnsafeCell<[u8; SIZE]>);
+
+// SAFETY: every byte of the array belongs to at most one allocation, because `Arena::next` only goes forward past it
+// and comes back only to the start of the last one.
+unsafe impl Sync for Memory {}
+
+static MEMORY: Memory = Memory(UnsafeCell::new([0; SIZE]));
+
+pub struct Arena {
+    /// The first byte that is free.
+    next: AtomicUsize,
+}
+
+#[global_allocator]
+static ARENA: Arena = Arena { next: AtomicUsize::new(0) };
+
+impl Arena {
+    /// Where an allocation lies in the array, if it does.
+    fn offset(memory: *mut u8) -> Option<usize> {
+        (memory as usize).checked_sub(MEMORY.0.get() as usize).filter(|&offset| offset < SIZE)
+    }
+
+    /// Moves the end of the last allocation, if this is the last one and there is room.
+    fn resize_last(&self, offset: usize, old: usize, new: usize) -> bool {
+        let (end, new_end) = (offset + old, offset.saturating_add(new));
+        new_end <= SIZE && self.next.compare_exchange(end, new_end, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+// SAFETY: `alloc` hands out bytes of the array that nobody else has, aligned as asked for, or the system's own
+// memory; what lies in the array is never given to the system's allocator, and the other way round.
+unsafe impl GlobalAlloc for Arena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let fitting = |next: usize| {
+            let start = next.next_multiple_of(layout.align());
+            start.checked_add(layout.size()).filter(|&end| end <= SIZE && layout.align() <= ALIGNMENT)
+        };
+        match self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fitting) {
+            // SAFETY: `fitting` kept the allocation inside the array.
+            Ok(before) => unsafe { MEMORY.0.get().cast::<u8>().add(before.next_multiple_of(layout.align())) },
+            // SAFETY: the caller keeps the contract of `alloc`.
+            Err(_) => unsafe { System.alloc(layout) },
+        }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        match Self::offset(memory) {
+            Some(offset) => {
+                self.resize_last(offset, layout.size(), 0);
+            }
+            // SAFETY: it is not in the array, so it came from `System.alloc`.
+            None => unsafe { System.dealloc(memory, layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        match Self::offset(memory) {
+            // SAFETY: it is not in the array, so it came from the system's allocator.
+            None => unsafe { System.realloc(memory, layout, new_size) },
+            Some(offset) if self.resize_last(offset, layout.size(), new_size) || new_size <= layout.size() => memory,
+            Some(_) => {
+                // SAFETY: the size was checked by the caller, and the alignment is that of a valid layout.
+                let grown = unsafe { self.alloc(Layout::from_size_align_unchecked(new_size, layout.align())) };
+                if !grown.is_null() {
+                    // SAFETY: both are valid for the smaller of the sizes, and the new one overlaps nothing.
+                    unsafe { ptr::copy_nonoverlapping(memory, grown, layout.size().min(new_size)) };
+                }
+                grown
+            }
+        }
+    }
+}

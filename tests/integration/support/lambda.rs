@@ -1,0 +1,268 @@
+//! A Lambda on one machine: Runtime API with snapshot and restore, the part of the Extensions API that runtimes see,
+//! and the driver that takes a runtime through its life. It starts no process and knows nothing of tests but faults.
+//! The platform's rules are SNAPSTART §1; what that leaves open is as in AWS's emulator.
+
+mod extensions;
+mod http;
+mod record;
+mod server;
+mod service;
+mod states;
+
+pub use record::{Connection, Report, Request, Seen, hash};
+pub use server::{End, Fault};
+pub use states::{Call, State};
+
+use server::Server;
+use service::{Inner, Shared, epoch_ms};
+use std::ffi::OsStr;
+use std::fmt::{self, Debug, Formatter};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether the restore calls exist; without, they are unknown paths.
+    pub snap_start: bool,
+    /// How long each method of the driver waits at most for what it waits for.
+    pub limit: Duration,
+    pub function: String,
+    /// The function's timeout: what the deadlines of events are made of.
+    pub timeout: Duration,
+    /// The names of the extensions that the platform started by itself; others that register are internal.
+    pub extensions: Vec<String>,
+}
+
+pub struct Lambda {
+    shared: Arc<Shared>,
+    server: Mutex<Server>,
+    address: String,
+}
+
+/// Where the snapshot found the runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parked {
+    RestoreNext,
+    /// It takes no part in the restore and gets no signal.
+    InvocationNext,
+}
+
+/// What the caller of the function gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub outcome: Outcome,
+    pub body: Vec<u8>,
+    pub content_type: String,
+    pub is_streamed: bool,
+    pub trailers: Vec<(String, String)>,
+    /// Whether all of it came that was announced.
+    pub is_complete: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Response,
+    /// With the error type of the header, or of a stream's trailer; Python's client sends none, which is empty here.
+    Error(String),
+}
+
+/// Why what the driver waited for will not come.
+pub enum Failure {
+    Reported(Report),
+    Exited(Box<Seen>),
+    /// What was waited for, and all that was seen until then.
+    TimedOut(&'static str, Box<Seen>),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            snap_start: true,
+            limit: Duration::from_secs(30),
+            function: "function".to_owned(),
+            timeout: Duration::from_secs(3),
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    fn arn(&self) -> String {
+        format!("arn:aws:lambda:us-east-1:012345678912:function:{}", self.function)
+    }
+}
+
+impl Lambda {
+    pub fn new(settings: Settings) -> Self {
+        let shared = Arc::new(Shared::new(settings));
+        let server = Server::start(Arc::clone(&shared));
+        let address = server.address().to_string();
+        Self { shared, server: Mutex::new(server), address }
+    }
+
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Waits until the init is over: the runtime is parked in one of its two calls.
+    pub fn snapshot(&self) -> Result<Parked, Failure> {
+        self.wait_runtime("the end of the init", |inner| parked(inner))
+    }
+
+    /// Lets restore/next go; a runtime parked in invocation/next gets no signal. The restore ends with `ready`.
+    pub fn restore(&self) -> Result<Parked, Failure> {
+        self.wait_runtime("a runtime to restore", |inner| {
+            let parked = parked(inner)?;
+            if parked == Parked::RestoreNext {
+                inner.restore();
+            }
+            Some(parked)
+        })
+    }
+
+    /// Answers restore/next with an event, as the emulator does after a reset. Returns the request id; the answer is
+    /// taken although no invocation/next came before it.
+    pub fn restore_with_event(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
+        let mut event = Some(event.into());
+        self.wait_runtime("a runtime in restore/next", |inner| {
+            (parked(inner)? == Parked::RestoreNext)
+                .then(|| inner.invoke(event.take().unwrap_or_default(), &self.shared.settings))
+        })
+    }
+
+    /// Waits until the runtime is parked in invocation/next.
+    pub fn ready(&self) -> Result<(), Failure> {
+        self.wait_runtime("a runtime in invocation/next", |inner| is_ready(inner).then_some(()))
+    }
+
+    /// Hands an event out and waits for the answer.
+    pub fn invoke(&self, event: impl Into<Vec<u8>>) -> Result<Answer, Failure> {
+        let id = self.hand_out(event)?;
+        self.answer(&id)
+    }
+
+    /// Hands an event out as soon as the runtime is ready; returns the request id.
+    pub fn hand_out(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
+        let mut event = Some(event.into());
+        self.wait_runtime("a runtime in invocation/next", |inner| {
+            is_ready(inner).then(|| inner.invoke(event.take().unwrap_or_default(), &self.shared.settings))
+        })
+    }
+
+    pub fn answer(&self, id: &str) -> Result<Answer, Failure> {
+        self.wait_runtime("the answer to an event", |inner| inner.answer(id))
+    }
+
+    /// Gives SHUTDOWN to the extensions that asked for it, with so long to live.
+    pub fn shutdown(&self, reason: &str, left: Duration) {
+        let deadline_ms = epoch_ms() + left.as_millis();
+        let event = format!(r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline_ms},"shutdownReason":"{reason}"}}"#);
+        self.shared.update(|inner| inner.extensions.shut_down(&event));
+    }
+
+    /// Tells that the runtime's process has ended: nothing more is waited for.
+    pub fn runtime_exited(&self) {
+        self.shared.update(|inner| inner.seen.has_exited = true);
+    }
+
+    /// Waits until the condition gives something, whatever becomes of the runtime meanwhile.
+    pub fn wait<T>(&self, what: &'static str, mut condition: impl FnMut(&Seen) -> Option<T>) -> Result<T, Failure> {
+        let found = self.shared.wait(self.shared.settings.limit, |inner| condition(&inner.seen));
+        found.ok_or_else(|| Failure::TimedOut(what, Box::new(self.seen())))
+    }
+
+    pub fn wait_for_state(&self, state: State) -> Result<(), Failure> {
+        self.wait(state.name(), |seen| (seen.state == state).then_some(()))
+    }
+
+    /// Waits for the nth request of a call, from 1, to be answered.
+    pub fn wait_for_call(&self, call: Call, nth: usize) -> Result<Request, Failure> {
+        self.wait("the answer to a call", |seen| {
+            seen.of(call).nth(nth - 1).filter(|request| request.status.is_some()).cloned()
+        })
+    }
+
+    /// All that was seen so far.
+    pub fn seen(&self) -> Seen {
+        self.shared.update(|inner| inner.seen.clone())
+    }
+
+    /// The next request of this call that no other fault is meant for goes wrong like this.
+    pub fn fault(&self, call: Call, fault: Fault) {
+        self.shared.update(|inner| inner.faults.push((call, fault)));
+    }
+
+    /// Lets go what `Fault::Hold` holds now.
+    pub fn release(&self) {
+        self.shared.update(|inner| inner.releases += 1);
+    }
+
+    /// From now on what connects is refused; connections that are there go on.
+    pub fn refuse(&self) {
+        self.server.lock().unwrap().refuse();
+    }
+
+    /// Ends `refuse`.
+    pub fn listen(&self) {
+        self.server.lock().unwrap().listen();
+    }
+
+    /// Ends the connections that are there without an answer; what was parked stays parked for the state machine.
+    pub fn disconnect(&self) {
+        self.server.lock().unwrap().disconnect();
+    }
+
+    /// A condition on the runtime: a report of its own or its end makes it hopeless.
+    fn wait_runtime<T>(
+        &self,
+        what: &'static str,
+        mut condition: impl FnMut(&mut Inner) -> Option<T>,
+    ) -> Result<T, Failure> {
+        let found = self.shared.wait(self.shared.settings.limit, |inner| {
+            let found = condition(inner).map(Ok);
+            let reported = || inner.seen.report.clone().map(|report| Err(Failure::Reported(report)));
+            let exited = || inner.seen.has_exited.then(|| Err(Failure::Exited(Box::new(inner.seen.clone()))));
+            found.or_else(reported).or_else(exited)
+        });
+        found.unwrap_or_else(|| Err(Failure::TimedOut(what, Box::new(self.seen()))))
+    }
+}
+
+impl Drop for Lambda {
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
+impl AsRef<OsStr> for Lambda {
+    fn as_ref(&self) -> &OsStr {
+        self.address.as_ref()
+    }
+}
+
+impl Debug for Failure {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Reported(report) => {
+                let body = String::from_utf8_lossy(&report.body);
+                write!(formatter, "{:?} of type {}: {body}", report.call, report.error_type)
+            }
+            Self::Exited(seen) => write!(formatter, "the runtime has ended: {seen}"),
+            Self::TimedOut(what, seen) => write!(formatter, "waited in vain for {what}: {seen}"),
+        }
+    }
+}
+
+fn parked(inner: &Inner) -> Option<Parked> {
+    match inner.seen.state {
+        _ if inner.seen.parked == 0 => None,
+        State::RestoreReady => Some(Parked::RestoreNext),
+        State::Ready => Some(Parked::InvocationNext),
+        _ => None,
+    }
+}
+
+fn is_ready(inner: &Inner) -> bool {
+    parked(inner) == Some(Parked::InvocationNext)
+}

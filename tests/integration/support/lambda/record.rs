@@ -1,0 +1,131 @@
+//! What the Runtime API has seen, in order, and where it stands: what tests assert on and conditions wait for.
+
+use super::http::{Body, Head};
+use super::states::{Call, State};
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::{Display, Formatter, Result};
+use std::hash::Hasher;
+use std::time::Instant;
+
+/// A longer body is kept as length and hash only.
+const KEPT: usize = 64 << 10;
+
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub state: State,
+    /// How many restore/next and invocation/next wait for their answer.
+    pub parked: usize,
+    /// How many requests a `Fault::Hold` keeps.
+    pub held: usize,
+    /// In the order in which their heads were complete.
+    pub requests: Vec<Request>,
+    /// By number; in the order in which they were accepted.
+    pub connections: Vec<Connection>,
+    pub report: Option<Report>,
+    pub has_exited: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    Open,
+    /// The client has ended it, or its own half; an answer that waits is sent all the same.
+    Ended,
+}
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The number of the connection that it came over.
+    pub connection: usize,
+    /// When its head was complete.
+    pub at: Instant,
+    pub head: Head,
+    /// Nothing when the path or the method is unknown.
+    pub call: Option<Call>,
+    pub body: Summary,
+    /// The status of the answer; nothing as long as none was sent.
+    pub status: Option<u16>,
+}
+
+/// What is kept of a body. While it is being read, `length` grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub length: usize,
+    /// As `hash` has it.
+    pub hash: u64,
+    /// The whole of a body up to 64 KiB, else nothing.
+    pub bytes: Vec<u8>,
+    pub is_chunked: bool,
+    pub trailers: Vec<(String, String)>,
+    pub is_complete: bool,
+}
+
+/// An `init/error` or `restore/error` that the platform took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub call: Call,
+    /// The header `Lambda-Runtime-Function-Error-Type`, as sent.
+    pub error_type: String,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Started,
+            parked: 0,
+            held: 0,
+            requests: Vec::new(),
+            connections: Vec::new(),
+            report: None,
+            has_exited: false,
+        }
+    }
+
+    /// The requests of one call.
+    pub fn of(&self, call: Call) -> impl Iterator<Item = &Request> {
+        self.requests.iter().filter(move |request| request.call == Some(call))
+    }
+
+    pub fn count(&self, call: Call) -> usize {
+        self.of(call).count()
+    }
+}
+
+/// One line for each request, for the message of a test that fails.
+impl Display for Seen {
+    fn fmt(&self, formatter: &mut Formatter) -> Result {
+        writeln!(formatter, "{:?}, {} parked, {} held, requests:", self.state, self.parked, self.held)?;
+        for request in &self.requests {
+            let (method, path) = request.head.request_line().unwrap_or(("?", "?"));
+            let answer = request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let (connection, length) = (request.connection, request.body.length);
+            writeln!(formatter, "  connection {connection}: {method} {path}, body of {length}: {answer}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.header(name)
+    }
+}
+
+impl Summary {
+    pub(super) fn of(body: &Body) -> Self {
+        Self {
+            length: body.bytes.len(),
+            hash: hash(&body.bytes),
+            bytes: if body.bytes.len() <= KEPT { body.bytes.clone() } else { Vec::new() },
+            is_chunked: body.is_chunked,
+            trailers: body.trailers.clone(),
+            is_complete: body.is_complete,
+        }
+    }
+}
+
+pub fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}

@@ -1,0 +1,143 @@
+//! The runtime's states and what each call does in each of them: SNAPSTART §1, and the cycle of an invocation, after
+//! `core/states.go` of AWS's emulator. Pure: it parks nothing, and it answers nothing.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Started,
+    /// Parked in restore/next.
+    RestoreReady,
+    Restoring,
+    RestoreError,
+    InitError,
+    /// Parked in invocation/next.
+    Ready,
+    Running,
+    InvocationResponse,
+    InvocationErrorResponse,
+    ResponseSent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    RestoreNext,
+    InvocationNext,
+    InitError,
+    RestoreError,
+    InvocationResponse,
+    InvocationError,
+    ExtensionRegister,
+    ExtensionNext,
+    ExtensionInitError,
+    ExtensionExitError,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Parked in this state until the driver lets it go.
+    Block(State),
+    /// Taken; the state afterwards.
+    Accept(State),
+    /// The event that is being handled, once more.
+    EventAgain,
+    Forbid,
+}
+
+impl State {
+    /// What a call of the runtime's does; the extensions' calls have no part in these states.
+    pub fn verdict(self, call: Call) -> Verdict {
+        match (self, call) {
+            (Self::Started, Call::RestoreNext) => Verdict::Block(Self::RestoreReady),
+            (Self::Started | Self::Restoring | Self::Ready | Self::ResponseSent, Call::InvocationNext) => {
+                Verdict::Block(Self::Ready)
+            }
+            (Self::Running, Call::InvocationNext) => Verdict::EventAgain,
+            (Self::Started, Call::InitError) => Verdict::Accept(Self::InitError),
+            (Self::Restoring, Call::InitError | Call::RestoreError) => Verdict::Accept(Self::RestoreError),
+            (Self::Running, Call::InvocationResponse) => Verdict::Accept(Self::InvocationResponse),
+            (Self::Running, Call::InvocationError) => Verdict::Accept(Self::InvocationErrorResponse),
+            _ => Verdict::Forbid,
+        }
+    }
+
+    /// The name that the platform's messages have for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::RestoreReady => "RestoreReady",
+            Self::Restoring => "Restoring",
+            Self::RestoreError => "RuntimeRestoreErrorState",
+            Self::InitError => "InitError",
+            Self::Ready => "Ready",
+            Self::Running => "Running",
+            Self::InvocationResponse => "InvocationResponse",
+            Self::InvocationErrorResponse => "InvocationErrorResponse",
+            Self::ResponseSent => "RuntimeResponseSentState",
+        }
+    }
+}
+
+impl Call {
+    /// The state that the call asks for, as the message of a refusal names it. That restore/next asks for Ready is
+    /// the emulator's own wording.
+    pub fn asks_for(self) -> State {
+        match self {
+            Self::InitError => State::InitError,
+            Self::RestoreError => State::RestoreError,
+            Self::InvocationResponse => State::InvocationResponse,
+            Self::InvocationError => State::InvocationErrorResponse,
+            _ => State::Ready,
+        }
+    }
+}
+
+/// What a method and a path stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// With the request id, where the path has one, else with an empty text.
+    Known(Call, &'a str),
+    WrongMethod,
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    /// The two restore calls exist only where there is a snapshot.
+    pub fn of(method: &str, target: &'a str, snap_start: bool) -> Self {
+        let path = target.split('?').next().unwrap_or_default();
+        let Some((call, id)) = known(path) else { return Self::Unknown };
+        let is_restore = matches!(call, Call::RestoreNext | Call::RestoreError);
+        let expected = match call {
+            Call::RestoreNext | Call::InvocationNext | Call::ExtensionNext => "GET",
+            _ => "POST",
+        };
+        if is_restore && !snap_start {
+            Self::Unknown
+        } else if method == expected {
+            Self::Known(call, id)
+        } else {
+            Self::WrongMethod
+        }
+    }
+}
+
+fn known(path: &str) -> Option<(Call, &str)> {
+    if let Some(extension) = path.strip_prefix("/2020-01-01/extension/") {
+        let call = match extension {
+            "register" => Call::ExtensionRegister,
+            "event/next" => Call::ExtensionNext,
+            "init/error" => Call::ExtensionInitError,
+            "exit/error" => Call::ExtensionExitError,
+            _ => return None,
+        };
+        return Some((call, ""));
+    }
+    let runtime = path.strip_prefix("/2018-06-01/runtime/")?;
+    Some(match runtime.split('/').collect::<Vec<_>>()[..] {
+        ["restore", "next"] => (Call::RestoreNext, ""),
+        ["restore", "error"] => (Call::RestoreError, ""),
+        ["init", "error"] => (Call::InitError, ""),
+        ["invocation", "next"] => (Call::InvocationNext, ""),
+        ["invocation", id, "response"] => (Call::InvocationResponse, id),
+        ["invocation", id, "error"] => (Call::InvocationError, id),
+        _ => return None,
+    })
+}
