@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes scripts/layout.ld anew: runs the wrapper without a configuration and with the one named, counts with callgrind
-# which functions that takes, and lists them. For maintainers, on x86_64: layout.sh CONFIGURATION.
+# Writes scripts/layout.ld anew: runs the wrapper without a configuration, with the one named, and with a hook, counts
+# with callgrind which functions that takes, and lists them. For maintainers, on x86_64: layout.sh CONFIGURATION.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ $# -eq 1 && -f $1 ]] || {
@@ -27,6 +27,8 @@ functions() {
 }
 functions >"$work/without"
 functions "FOREWORD_CONFIG=$configuration" | LC_ALL=C comm -13 "$work/without" - >"$work/with"
+functions 'FOREWORD_CONFIG={"hooks": {"initialize": [{"name": "a", "command": ["/bin/true"]}]}}' |
+    LC_ALL=C comm -23 - <(LC_ALL=C sort "$work/without" "$work/with") >"$work/hook"
 
 {
     sed '/Without a configuration/q' scripts/layout.ld
@@ -34,6 +36,8 @@ functions "FOREWORD_CONFIG=$configuration" | LC_ALL=C comm -13 "$work/without" -
     echo "    *(.text.execve .text.__libc_start_main .text.*__init_tls .text.*static_init_tls .text.*fstat*)"
     echo "    /* With one. */"
     sed 's/.*/    *(&)/' "$work/with"
+    echo "    /* With a hook. */"
+    sed 's/.*/    *(&)/' "$work/hook"
     sed -n '/^  }/,$p' scripts/layout.ld
 } >"$work/layout.ld"
 mv "$work/layout.ld" scripts/layout.ld

@@ -1,141 +1,169 @@
-//! What foreword says, on standard error alone: one line at a time, as text or as JSON. Nothing is set up until there
-//! is something to say, because that costs time which a silent cold start need not pay.
+//! What foreword says, on standard error alone: one line at a time, as text or as JSON, each written whole.
+//! No logging framework: setting one up cost a start with a hook as much as a third of the hook itself.
 
 use crate::environ::Environ;
 use crate::process;
 use crate::report::{Failure, HookEnd};
+use serde_json::Value;
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::Once;
-use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber, subscriber};
-use tracing_subscriber::fmt::FmtContext;
-use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::registry::LookupSpan;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Level {
+    /// Lambda's `FATAL` has no level of its own here.
+    fn of(name: &str) -> Option<Self> {
+        const NAMES: [(&str, Level); 7] = [
+            ("off", Level::Off),
+            ("fatal", Level::Error),
+            ("error", Level::Error),
+            ("warn", Level::Warn),
+            ("info", Level::Info),
+            ("debug", Level::Debug),
+            ("trace", Level::Trace),
+        ];
+        NAMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| level)
+    }
+
+    /// As Lambda's own JSON logs have it.
+    fn name(self) -> &'static str {
+        match self {
+            Level::Off => "OFF",
+            Level::Error => "ERROR",
+            Level::Warn => "WARN",
+            Level::Info => "INFO",
+            Level::Debug => "DEBUG",
+            Level::Trace => "TRACE",
+        }
+    }
+}
 
 /// How much is said, and in which form.
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
-    level: LevelFilter,
+    level: Level,
     json: bool,
 }
 
 impl Log {
     /// Reads `FOREWORD_LOG`, else Lambda's `AWS_LAMBDA_LOG_LEVEL`, and `AWS_LAMBDA_LOG_FORMAT`.
     pub fn from_environ(environ: &Environ) -> Self {
-        let named = |variable| environ.lossy(variable).and_then(|name| level(&name));
-        let level = named("FOREWORD_LOG").or_else(|| named("AWS_LAMBDA_LOG_LEVEL")).unwrap_or(LevelFilter::INFO);
+        let named = |variable| environ.lossy(variable).and_then(|name| Level::of(&name));
+        let level = named("FOREWORD_LOG").or_else(|| named("AWS_LAMBDA_LOG_LEVEL")).unwrap_or(Level::Info);
         let json = environ.lossy("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
         Self { level, json }
     }
 
     /// The value of `FOREWORD_LOG`, if it is no level.
     pub fn unknown_level<'e>(environ: &'e Environ) -> Option<Cow<'e, str>> {
-        environ.lossy("FOREWORD_LOG").filter(|name| level(name).is_none())
+        environ.lossy("FOREWORD_LOG").filter(|name| Level::of(name).is_none())
     }
 
     /// Says in detail what happens; the message is made only when that is wanted.
     pub fn debug(self, message: impl FnOnce() -> String) {
-        if self.level >= LevelFilter::DEBUG {
-            self.open();
-            tracing::debug!("{}", message());
+        if self.level >= Level::Debug {
+            self.say(Level::Debug, &message(), &[]);
         }
     }
 
     pub fn warn(self, message: &str) {
-        self.open();
-        tracing::warn!("{message}");
+        self.say(Level::Warn, message, &[]);
     }
 
     /// The line of a hook that did what it should.
     pub fn success(self, hook: &HookEnd) {
-        self.open();
-        tracing::info!(
-            phase = hook.phase.name(),
-            hook = hook.name,
-            outcome = hook.outcome.name(),
-            durationMs = hook.milliseconds(),
-            "{hook} succeeded after {} ms",
-            hook.milliseconds()
-        );
+        let message = format!("{hook} succeeded after {} ms", hook.milliseconds());
+        self.say(Level::Info, &message, &fields(hook));
     }
 
     /// The one line about a failure, also of one that stops nothing.
     pub fn failure(self, failure: &Failure) {
-        self.open();
-        let hook = failure.hook.as_ref();
-        tracing::error!(
-            errorType = failure.error_type.name(),
-            phase = hook.map(|hook| hook.phase.name()),
-            hook = hook.map(|hook| hook.name.as_str()),
-            outcome = hook.map(|hook| hook.outcome.name()),
-            durationMs = hook.map(HookEnd::milliseconds),
-            "{}",
-            failure.message
-        );
+        let mut all = vec![("errorType", failure.error_type.name().into())];
+        all.extend(failure.hook.iter().flat_map(fields));
+        self.say(Level::Error, &failure.message, &all);
     }
 
-    fn open(self) {
-        static OPENED: Once = Once::new();
-        OPENED.call_once(|| {
-            // A line that cannot be written is lost; its loss must not stop the runtime.
-            let lines = tracing_subscriber::fmt().with_max_level(self.level).with_writer(process::StandardError::open);
-            let lines = lines.log_internal_errors(false);
-            // Nobody else sets a subscriber, so this one is taken.
-            let _ = match self.json {
-                true => {
-                    let objects = lines.json().flatten_event(true).with_target(false);
-                    subscriber::set_global_default(objects.with_current_span(false).with_span_list(false).finish())
+    fn say(self, level: Level, message: &str, fields: &[(&str, Value)]) {
+        if level > self.level {
+            return;
+        }
+        let mut line = String::with_capacity(128);
+        if self.json {
+            let start = [
+                ("timestamp", timestamp(SystemTime::now()).into()),
+                ("level", level.name().into()),
+                ("message", message.into()),
+            ];
+            for (name, value) in start.iter().chain(fields) {
+                line += if line.is_empty() { "{" } else { "," };
+                line += &format!("\"{name}\":{value}");
+            }
+            line.push('}');
+        } else {
+            line += "foreword: ";
+            for character in message.chars() {
+                // Whatever a message quotes, it stays one line.
+                match character.is_control() {
+                    true => line.extend(character.escape_default()),
+                    false => line.push(character),
                 }
-                false => subscriber::set_global_default(lines.event_format(Line).finish()),
-            };
-        });
-    }
-}
-
-/// Lambda's `FATAL` has no level of its own here.
-fn level(name: &str) -> Option<LevelFilter> {
-    const LEVELS: [(&str, LevelFilter); 7] = [
-        ("off", LevelFilter::OFF),
-        ("fatal", LevelFilter::ERROR),
-        ("error", LevelFilter::ERROR),
-        ("warn", LevelFilter::WARN),
-        ("info", LevelFilter::INFO),
-        ("debug", LevelFilter::DEBUG),
-        ("trace", LevelFilter::TRACE),
-    ];
-    LEVELS.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| level)
-}
-
-/// Text: `foreword: `, and the message on one line, whatever it quotes.
-struct Line;
-
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'l> LookupSpan<'l>,
-    N: for<'w> FormatFields<'w> + 'static,
-{
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        writer.write_str("foreword: ")?;
-        for character in message.0.chars() {
-            match character.is_control() {
-                true => write!(writer, "{}", character.escape_default())?,
-                false => writer.write_char(character)?,
             }
         }
-        writer.write_char('\n')
+        line.push('\n');
+        process::write_to_standard_error(line.as_bytes());
     }
 }
 
-struct Message(String);
+fn fields(hook: &HookEnd) -> [(&'static str, Value); 4] {
+    [
+        ("phase", hook.phase.name().into()),
+        ("hook", hook.name.as_str().into()),
+        ("outcome", hook.outcome.name().into()),
+        ("durationMs", hook.milliseconds().into()),
+    ]
+}
 
-impl Visit for Message {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
+/// A time as RFC 3339 has it, in UTC, to the microsecond.
+fn timestamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Years are counted from March, so that a leap day is the last of one; 400 of them have 146,097 days
+    // (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let months = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * months + 2) / 5 + 1;
+    let month = if months < 10 { months + 3 } else { months - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z", since.subsec_micros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000007Z"),
+            (951_782_399, "2000-02-28T23:59:59.000007Z"),
+            (951_782_400, "2000-02-29T00:00:00.000007Z"),
+            (1_709_251_199, "2024-02-29T23:59:59.000007Z"),
+            (1_735_689_599, "2024-12-31T23:59:59.000007Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000007Z"),
+        ] {
+            assert_eq!(timestamp(UNIX_EPOCH + Duration::new(seconds, 7_000)), expected);
         }
     }
 }

@@ -128,9 +128,10 @@ fn has_no_run_bit(path: &Path) -> bool {
 
 /// The first bytes of a file, as many as the kernel looks at for a `#!` line and as an ELF header needs.
 fn beginning(path: &Path) -> Vec<u8> {
-    let mut start = Vec::new();
+    let mut start = vec![0; 256];
     // A folder or an unreadable file has no beginning; the kernel's own word then stands.
-    let _ = File::open(path).and_then(|file| file.take(256).read_to_end(&mut start));
+    let length = File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
+    start.truncate(length);
     start
 }
 

@@ -11,33 +11,28 @@ pub use diagnosis::cause;
 pub use execute::{execute, is_in_path};
 pub use nix::sys::signal::Signal;
 
+use nix::errno::Errno;
+use nix::unistd::write;
 use raw::Disposition;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Opens a FIFO that has no other end instead of waiting for one; a regular file knows no waiting.
 pub const WITHOUT_WAITING: i32 = nix::libc::O_NONBLOCK;
 
-/// Standard error, where a reader that went away is an error like any other: no SIGPIPE ends foreword.
-pub struct StandardError {
-    _ignored: nix::Result<Disposition>,
-}
-
-impl StandardError {
-    pub fn open() -> Self {
-        Self { _ignored: Disposition::ignore(Signal::SIGPIPE) }
-    }
-}
-
-impl Write for StandardError {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        io::stderr().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+/// Writes a line to standard error. One that cannot be written is lost: neither a reader that went away nor a full disk
+/// may keep the runtime from starting.
+pub fn write_to_standard_error(line: &[u8]) {
+    let _ignored = Disposition::ignore(Signal::SIGPIPE);
+    let mut rest = line;
+    while !rest.is_empty() {
+        match write(io::stderr(), rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
     }
 }
 
