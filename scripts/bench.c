@@ -88,11 +88,25 @@ static double median(double *values, int count)
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
-// Every round runs each command once and begins with the next one, so that what disturbs the machine disturbs all
-// alike; what a command takes more than the first one is compared within a round.
+// Puts the numbers below count in another order, the same ones in every run of this program.
+static void shuffle(int *order, int count)
+{
+    static unsigned state = 1;
+    for (int left = count; left > 1; left--) {
+        state = state * 1103515245 + 12345;
+        int other = (int)(state >> 16) % left;
+        int number = order[left - 1];
+        order[left - 1] = order[other];
+        order[other] = number;
+    }
+}
+
+// Every round runs each command once, each round in another order, so that what disturbs the machine, and what a command
+// leaves in its caches, disturbs all alike; what a command takes more than the first one is compared within a round.
 static void time_commands(int rounds, char **words)
 {
     static struct command commands[MOST_COMMANDS];
+    int order[MOST_COMMANDS];
     int count = 0;
     while (*words && count < MOST_COMMANDS) {
         char **end = words;
@@ -105,14 +119,15 @@ static void time_commands(int rounds, char **words)
         commands[count].more = calloc((size_t)rounds, sizeof(double));
         if (!commands[count].took || !commands[count].more)
             fail("calloc");
-        run(&commands[count++]);
+        run(&commands[count]);
+        order[count] = count;
+        count++;
         words = next;
     }
     for (int round = 0; round < rounds; round++) {
-        for (int turn = 0; turn < count; turn++) {
-            struct command *command = &commands[(round + turn) % count];
-            command->took[round] = run(command);
-        }
+        shuffle(order, count);
+        for (int turn = 0; turn < count; turn++)
+            commands[order[turn]].took[round] = run(&commands[order[turn]]);
         for (int index = 0; index < count; index++)
             commands[index].more[round] = commands[index].took[round] - commands[0].took[round];
     }

@@ -33,7 +33,7 @@ functions 'FOREWORD_CONFIG={"hooks": {"initialize": [{"name": "a", "command": ["
 {
     sed '/Without a configuration/q' scripts/layout.ld
     sed 's/.*/    *(&)/' "$work/without"
-    echo "    *(.text.execve .text.__libc_start_main .text.*__init_tls .text.*static_init_tls .text.*fstat*)"
+    echo "    *(.text.execve .text.__libc_start_main .text.*__init_tls .text.*static_init_tls .text.*fstat* .text.*sigaction*)"
     echo "    /* With one. */"
     sed 's/.*/    *(&)/' "$work/with"
     echo "    /* With a hook. */"

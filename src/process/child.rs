@@ -17,7 +17,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, chdir, fchdir, pipe2};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::thread;
@@ -66,6 +66,10 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Blocks the signals that would end foreword, and that of children, and opens a descriptor for them to arrive at.
+    ///
+    /// # Errors
+    /// When the kernel refuses one of these; the signals are as before then.
     pub fn start() -> nix::Result<Self> {
         // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
         let child = Disposition::default_for(Signal::SIGCHLD)?;
@@ -74,8 +78,8 @@ impl Watch {
         // What is blocked or ignored already was not meant to end foreword.
         let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
         watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal) && !is_ignored(signal)));
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
         let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
         Ok(Self { signals, previous, _child: child })
     }
 
@@ -187,7 +191,8 @@ impl Child {
 
     /// Reads what is there, up to the first byte that is too much.
     fn take_output(&mut self) {
-        let mut chunk = [0; 16_384];
+        // Not on the stack, whose pages every hook would touch, also one that exports nothing.
+        let mut chunk = if self.output.is_some() { vec![0; 16_384] } else { Vec::new() };
         while let Some(output) = &mut self.output {
             match output.read(&mut chunk) {
                 Ok(0) => self.output = None,
@@ -265,8 +270,15 @@ fn state_and_group(stat: &[u8]) -> Option<(u8, i32)> {
 /// A file that holds the input and needs no writer, whatever the command reads of it.
 fn input_file(input: &[u8]) -> Result<File, ExecError> {
     let unable = |errno| ExecError::system("make a command's standard input", errno);
+    let unwritten = |error: io::Error| unable(Errno::from_raw(error.raw_os_error().unwrap_or_default()));
+    // Every pipe holds a page (pipe(7)); what fits costs less there than in a file of memory.
+    if input.len() <= 4096 {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(unable)?;
+        File::from(writer).write_all(input).map_err(unwritten)?;
+        return Ok(File::from(reader));
+    }
     let file = File::from(memfd_create(c"foreword", MFdFlags::MFD_CLOEXEC).map_err(unable)?);
-    file.write_all_at(input, 0).map_err(|error| unable(Errno::from_raw(error.raw_os_error().unwrap_or_default())))?;
+    file.write_all_at(input, 0).map_err(unwritten)?;
     Ok(file)
 }
 

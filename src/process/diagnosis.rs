@@ -25,6 +25,7 @@ pub struct ExecError {
 }
 
 impl ExecError {
+    /// None of the files that the name may mean is there.
     pub fn not_found(program: &OsStr, environ: &Environ) -> Self {
         let shown = environ.redact(program);
         let message = match program.as_bytes() {
@@ -43,6 +44,7 @@ impl ExecError {
         Self { message: format!("unable to {what}: {}", described(errno)), status: status::FAILED }
     }
 
+    /// The kernel refused to execute a file that is there; the words and the environment are those it was to have.
     pub fn refused(program: &OsStr, file: &CStr, errno: Errno, words: &[OsString], environ: &Environ) -> Self {
         let path = Path::new(OsStr::from_bytes(file.to_bytes()));
         let why = match errno {

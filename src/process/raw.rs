@@ -51,6 +51,7 @@ impl Disposition {
         Self::set(signal, SigHandler::SigDfl)
     }
 
+    /// Lets a signal pass without effect.
     pub fn ignore(signal: Signal) -> nix::Result<Self> {
         Self::set(signal, SigHandler::SigIgn)
     }
