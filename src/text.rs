@@ -67,12 +67,11 @@ struct Walk<'t, 'w> {
 impl Walk<'_, '_> {
     /// Walks to the end of the text or, when it is `depth` references deep, past the `}` that closes the innermost.
     fn walk(&mut self, depth: usize, wanted: bool) -> Result<(), String> {
-        let (stops, origin): (&[char], _) = match depth {
-            0 => (&['$'], Origin::Written),
-            _ => (&['$', '}'], Origin::Inserted),
-        };
+        let origin = if depth == 0 { Origin::Written } else { Origin::Inserted };
+        let stops = |byte: u8| byte == b'$' || byte == b'}' && depth > 0;
         loop {
-            let (literal, rest) = self.rest.split_at(self.rest.find(stops).unwrap_or(self.rest.len()));
+            let literal = self.rest.bytes().position(stops).unwrap_or(self.rest.len());
+            let (literal, rest) = self.rest.split_at(literal);
             self.put(literal.as_bytes(), origin, wanted);
             self.rest = rest;
             if let Some(reference) = rest.strip_prefix("${") {
