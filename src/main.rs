@@ -58,8 +58,9 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         return if own_name == Some(b"bootstrap") { Role::Bootstrap } else { Role::Tool };
     };
     let is_program = |first: &[u8]| {
-        let word = !first.starts_with(b"-") && !cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
-        word && (environ.non_empty(runtime_api::ADDRESS).is_some() || process::is_in_path(&arguments[1], environ))
+        let is_command = cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
+        let is_found = || !is_command && process::is_in_path(&arguments[1], environ);
+        !first.starts_with(b"-") && (environ.non_empty(runtime_api::ADDRESS).is_some() || is_found())
     };
     match first {
         b"--" => Role::Wrapper(arguments[2..].to_vec()),

@@ -47,11 +47,15 @@ pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
     Path::new(environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new(TASK_ROOT)))
 }
 
+/// The folder of layers' configurations.
+fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
+    Path::new(environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new(DROPIN_DIR)))
+}
+
 /// All sources that exist, in the order in which they apply; a file that two of them name comes once.
 pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
-    let dropins = environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new(DROPIN_DIR));
-    for path in json_files(Path::new(dropins))? {
+    for path in json_files(dropin_dir(environ))? {
         sources.add(&path).map_err(|error| unreadable(&path, &error))??;
     }
     let beside_the_code = task_root(environ).join("foreword.json");
@@ -149,4 +153,22 @@ fn unreadable_name(named: &OsStr, error: &io::Error) -> Failure {
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::configuration(format!("unable to read {}: {}", path.display(), process::cause(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    #[test]
+    fn folders_that_nothing_names_are_those_of_lambda() {
+        for (entries, expected) in [
+            (&[] as &[&CStr], ("/opt/foreword.d", "/var/task")),
+            (&[c"FOREWORD_DROPIN_DIR=", c"LAMBDA_TASK_ROOT="], ("/opt/foreword.d", "/var/task")),
+            (&[c"FOREWORD_DROPIN_DIR=/a", c"LAMBDA_TASK_ROOT=/b"], ("/a", "/b")),
+        ] {
+            let environ = Environ::from_entries(entries.iter().copied());
+            assert_eq!((dropin_dir(&environ), task_root(&environ)), (Path::new(expected.0), Path::new(expected.1)));
+        }
+    }
 }

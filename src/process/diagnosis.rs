@@ -112,9 +112,10 @@ fn interpreter_refusal(line: &[u8], errno: Errno) -> String {
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let named = String::from_utf8_lossy(line.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default())
         .into_owned();
-    if line.ends_with(b"\r") {
+    if let Some(line) = line.strip_suffix(b"\r") {
+        let line = format!("#!{}", String::from_utf8_lossy(line));
         return format!(
-            "its first line, \"#!{named}\", ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')"
+            "its first line, {line:?}, ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')"
         );
     }
     match errno {

@@ -58,6 +58,7 @@ fn foreword_config_is_a_path_or_the_json_itself() {
         (inline.clone(), "task inline"),
         (format!(" \t\r\n {inline}"), "task inline"),
         (String::new(), "task"),
+        (" \t\r\n".into(), "task"),
     ] {
         let files = test().file("foreword.json", named("task")).file("named.json", named("named"));
         files.env("FOREWORD_CONFIG", &value).stdout(format!("{expected}\n")).run();
@@ -164,6 +165,27 @@ fn conditions_see_what_lambda_handed_over_and_no_edit() {
         "hooks": {"initialize": [{"name": "x", "command": ">made"}]}
     }"#;
     test().env("GIVEN", "1").env("FOREWORD_LOG", "warn").config(config).stdout("given\n").run();
+}
+
+/// Which of the two it is depends on the foreword that is tested; what it calls this machine, `programs` tests.
+#[test]
+fn one_architecture_is_this_machines_and_the_other_is_not() {
+    let rules = ["x86_64", "arm64"].map(|name| {
+        let edit = named(name);
+        format!(r#"{{"when": {{"architecture": "{name}"}}, "rules": [{edit}]}}"#)
+    });
+    let captured = test().config(&format!(r#"{{"rules": [{}]}}"#, rules.join(", "))).capture();
+    let output = String::from_utf8(captured.stdout).expect("text");
+    assert!(["x86_64\n", "arm64\n"].contains(&output.as_str()), "{output}");
+}
+
+#[test]
+fn a_variable_may_name_the_runtime_of_a_condition() {
+    for (value, expected) in [("python", "holds"), ("python3.*", ""), ("python3.12", "holds"), ("java", ""), ("", "")] {
+        let config = r#"{"when": {"runtime": "${KIND}"}, "env": {"LOG": "holds"}}"#;
+        let test = test().config(config).env("KIND", value).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12");
+        test.stdout(format!("{expected}\n")).run();
+    }
 }
 
 #[test]

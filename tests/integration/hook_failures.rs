@@ -3,6 +3,7 @@
 
 use crate::support::{Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// A run whose hook must fail for good: neither the next hook nor the runtime may say anything.
 fn failing(hook: &Value) -> Test {
@@ -47,6 +48,18 @@ fn a_hook_that_cannot_be_started() {
              save it with Unix line ends (sed -i 's/\\r$//')",
         ),
         (
+            "./dos-env",
+            ".",
+            "unable to execute \"./dos-env\": its first line, \"#!/usr/bin/env bash\", ends in a carriage return; \
+             save it with Unix line ends (sed -i 's/\\r$//')",
+        ),
+        (
+            "./dos-option",
+            ".",
+            "unable to execute \"./dos-option\": its first line, \"#!/bin/sh -e\", ends in a carriage return; \
+             save it with Unix line ends (sed -i 's/\\r$//')",
+        ),
+        (
             "./astray",
             ".",
             "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", does not exist",
@@ -59,6 +72,8 @@ fn a_hook_that_cannot_be_started() {
             .file("plain", "#!/bin/sh\n")
             .file("bin/tool", "#!/bin/sh\n")
             .script("dos", "#!/bin/sh\r\necho started\r\n")
+            .script("dos-env", "#!/usr/bin/env bash\r\necho started\r\n")
+            .script("dos-option", "#!/bin/sh -e\r\necho started\r\n")
             .script("astray", "#!/nowhere/sh\n")
             .stderr(line(&format!("could not be started: {cause}")))
             .status(125)
@@ -81,15 +96,20 @@ fn a_hook_that_is_still_running_at_its_deadline() {
         ("kill -STOP $$", 50),
     ] {
         let hook = json!({"name": "x", "command": command, "timeout_ms": limit});
-        let expected = line("timed out after N ms (timeout_ms)");
-        assert!(failing(&hook).stderr(expected).status(124).run().is_alone(), "{command}");
+        let test = failing(&hook).stderr(line("timed out after N ms (timeout_ms)")).status(124);
+        let start = Instant::now();
+        let finished = test.run();
+        // Half a second after SIGTERM comes SIGKILL; the rest is for a machine that is busy.
+        assert!(start.elapsed() < Duration::from_millis(2500), "{command}: {:?}", start.elapsed());
+        assert!(finished.is_alone(), "{command}");
     }
 }
 
-/// A group has half a second for its own end.
+/// A group has half a second for its own end, of which this one takes some.
 #[test]
 fn a_hook_may_clean_up_at_its_deadline() {
-    let hook = json!({"name": "x", "command": "trap 'echo clean; exit 3' TERM; sleep 1000 & wait", "timeout_ms": 1000});
+    let command = "trap 'sleep 0.1; echo clean; exit 3' TERM; sleep 1000 & wait";
+    let hook = json!({"name": "x", "command": command, "timeout_ms": 1000});
     let expected = line("timed out after N ms (timeout_ms)");
     assert!(failing(&hook).stdout("clean\n").stderr(expected).status(124).run().is_alone());
 }
@@ -172,12 +192,29 @@ fn a_signal_to_foreword_ends_the_hooks_group_and_then_foreword() {
     for (hook, status) in [(hook("TERM"), 143), (lenient, 143), (hook("INT"), 130), (hook("HUP"), 129)] {
         assert!(failing(&hook).stderr("ended\n").status(status).run().is_alone(), "{hook}");
     }
+    // It leaves a core file where one is allowed, of which an emulator tells.
+    let captured = failing(&hook("QUIT")).capture();
+    assert!(captured.stderr.starts_with(b"ended\n") && captured.status == 131, "{captured:?}");
 }
 
 #[test]
 fn a_group_that_ignores_the_signal_to_foreword_is_killed() {
     let command = "trap '' TERM; sleep 1000 & kill -TERM $PPID; sleep 1000";
     assert!(failing(&json!({"name": "x", "command": command})).status(143).run().is_alone());
+}
+
+/// It is the signal that foreword then dies of, also when the hook's end comes with it or has to be forced.
+#[test]
+fn a_signal_to_foreword_counts_also_while_a_hook_is_stopped_at_its_deadline() {
+    for rest in [
+        "kill -STOP $PPID; kill -TERM $PPID; \
+         (until grep -q '^State:.Z' /proc/$$/status; do :; done; kill -CONT $PPID) & exit 0",
+        "kill -TERM $PPID; sleep 1000",
+    ] {
+        let command = format!("ended() {{ trap '' TERM; {rest}; }}; trap ended TERM; sleep 1000 & wait");
+        let hook = json!({"name": "x", "command": command, "timeout_ms": 1000});
+        assert!(failing(&hook).status(143).run().is_alone(), "{rest}");
+    }
 }
 
 /// foreword is stopped until both have happened: the signal came, and the hook ended by itself.

@@ -25,6 +25,10 @@ fn signals(status: &str, set: &str) -> u64 {
     bits & !(0b11 << 31)
 }
 
+fn epoch_milliseconds() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis()
+}
+
 #[test]
 fn hooks_run_as_registered_and_then_the_runtime() {
     let unmet = json!({"when": {"env": {"PATH": false}}, "hooks": {"initialize": [named("rule that does not apply")]}});
@@ -66,7 +70,6 @@ fn hooks_run_as_registered_and_then_the_runtime() {
 
 #[test]
 fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
-    let epoch_milliseconds = || SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();
     let hook = json!({"name": "look", "command": "cat >context", "timeout_ms": 60_000});
     let test = Test::new()
         .config(&json!({"env": {"_HANDLER": "wrapper.handler"}, "hooks": {"initialize": [hook]}}).to_string())
@@ -101,11 +104,16 @@ fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
 }
 
 #[test]
-fn what_lambda_did_not_say_is_null_in_the_context() {
+fn what_nobody_said_is_null_in_the_context_or_the_default() {
     let hook = json!({"name": "look \"twice\"\n", "command": "cat >context"});
     let test = Test::new().hooks(json!([hook])).args(["/bin/echo", "started"]);
+    let before = epoch_milliseconds();
     let mut context: Value = serde_json::from_str(&test.stdout("started\n").run().read("context")).expect("JSON");
-    context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
+    let after = epoch_milliseconds();
+    // The limit of a hook that says none is 10 s.
+    let deadline = context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
+    let deadline = deadline.as_u64().expect("a time").into();
+    assert!((before + 10_000..=after + 10_000).contains(&deadline), "{before} {deadline} {after}");
     let function = json!({"name": null, "version": null, "memory": null, "handler": null});
     let expected = json!({
         "phase": "initialize",
@@ -288,4 +296,20 @@ fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
             .stderr("from the daemon\n")
             .run();
     }
+}
+
+/// They are registered and run by nobody yet, which must not go unnoticed.
+#[test]
+fn hooks_of_other_phases_give_a_warning() {
+    let hook = |name: &str, applies: bool| json!({"name": name, "command": ["/bin/echo", "run"], "when": {"env": {"PATH": applies}}});
+    let phases = ["before_snapshot", "after_restore", "pre_stop"];
+    let hooks: Value = phases.iter().map(|phase| (*phase, json!([hook("x", true), hook("other", false)]))).collect();
+    let warning = |phase: &&str| {
+        format!("foreword: hook \"x\" ({phase}) is not run: this version of foreword runs initialize hooks only\n")
+    };
+    let test = Test::new().config(&json!({"hooks": hooks}).to_string()).args(["/bin/echo", "runtime"]);
+    let mut expected = phases.each_ref().map(warning);
+    // The order of the keys is serde_json's.
+    expected.sort();
+    test.stdout("runtime\n").stderr(expected.concat()).run();
 }

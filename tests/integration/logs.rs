@@ -181,7 +181,7 @@ fn debug_without_a_configuration_shows_the_command_line() {
     test.stderr("foreword: executing [\"/bin/true\", \"a b\"]\n").run();
 }
 
-/// In the environment that Lambda gives, and in what hooks export.
+/// In the environment that Lambda gives, and in nothing but what hooks export or a single edit sets.
 const SECRETS: [&str; 2] = ["hunter2", "swordfish"];
 
 /// A configuration with a hook that exports something.
@@ -208,8 +208,12 @@ fn show_no_secret(configurations: &[&str]) {
 #[test]
 fn edits_of_secrets_show_no_secret() {
     show_no_secret(&[
-        r#"{"env": {"DB_PASSWORD": "hunter2", "Client_Secret": "hunter2", "tokenizer": "hunter2"}}"#,
-        r#"{"env": {"MyKeyId": "hunter2", "AWS_CREDENTIALS": {"default": "hunter2"}}}"#,
+        // Nothing but the name says that these are secret.
+        r#"{"env": {"DB_PASSWORD": "swordfish"}}"#,
+        r#"{"env": {"Client_Secret": "swordfish"}}"#,
+        r#"{"env": {"tokenizer": "swordfish"}}"#,
+        r#"{"env": {"MyKeyId": "swordfish"}}"#,
+        r#"{"env": {"AWS_CREDENTIALS": {"default": "swordfish"}}}"#,
         r#"{"env": {"TOKEN": {"append": "x", "separator": "-"}}}"#,
         r#"{"env": {"TOKEN": null}}"#,
         r#"{"env": {"COPY": "${TOKEN}", "AGAIN": "a${COPY}b", "THIRD": {"default": "${NO:-${AGAIN}}"}}}"#,

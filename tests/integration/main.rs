@@ -19,3 +19,4 @@ mod readme;
 mod roles;
 mod support;
 mod transparency;
+mod unprivileged;

@@ -2,6 +2,8 @@
 //! API; nothing is started.
 
 use crate::support::{Reaction, RuntimeApi, Test};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -161,6 +163,7 @@ fn hooks() {
         (hook("{\"name\": \"n\", \"command\": »[]}"), "the command is empty; its first text is the program".into()),
         (hook("{\"name\": \"n\", \"command\": [»\"\", \"x\"]}"), "the command's program is an empty text".into()),
         (hook("{\"name\": \"n\", \"command\": »\"\"}"), "this text must not be empty".into()),
+        (with("\"cwd\": »\"\""), "this text must not be empty".into()),
         (with("\"timeout_ms\": »0"), limit("0")),
         (with("\"timeout_ms\": »-1"), limit("-1")),
         (with("\"timeout_ms\": »1.5"), limit("1.5")),
@@ -185,9 +188,25 @@ fn conditions() {
         ),
         ("{\"when\": {\"runtime\": [\"java\", »\"perl\"]}}", &format!("\"perl\" is no runtime {RUNTIMES}")),
         ("{\"when\": {\"architecture\": »\"amd64\"}}", "\"amd64\" is not one of \"x86_64\", \"arm64\""),
+        (
+            "{\"when\": {\"initialization\": »\"on_demand\"}}",
+            "\"on_demand\" is no initialization; did you mean \"on-demand\"?",
+        ),
+        (
+            "{\"when\": {\"initialization\": [\"on-demand\", »\"snapstart\"]}}",
+            "\"snapstart\" is no initialization; did you mean \"snap-start\"?",
+        ),
         ("{\"when\": {\"any\": »[]}}", "an empty list matches nothing; remove the key or name something"),
         ("{\"when\": {\"not\": {»\"files\": \"x\"}}}", "unknown key \"files\"; did you mean \"file\"?"),
     ]);
+}
+
+/// They would otherwise be taken for started.
+#[test]
+fn other_wrappers() {
+    let message = "this version of foreword runs no other wrappers yet; remove \"wrappers\"";
+    refuses_each(&[("{\"wrappers\": »[\"/opt/datadog_wrapper\"]}", message)]);
+    Test::new().config(r#"{"wrappers": []}"#).args(["/bin/true"]).run();
 }
 
 #[test]
@@ -199,6 +218,12 @@ fn nesting_that_nobody_means() {
     let deep = nested(33);
     refuses_each(&[(&deep, "this is nested more than 32 deep")]);
     Test::new().config(&nested(32).replace(MARK, "")).args(["/bin/true"]).run();
+
+    let text =
+        |depth: usize| format!("{{\"env\": {{\"A\": {MARK}\"{}x{}\"}}}}", "${A:-".repeat(depth), "}".repeat(depth));
+    refuses_each(&[(&text(17), "more than 16 \"${\" stand inside each other")]);
+    Test::new().config(&text(16).replace(MARK, "")).args(["/bin/sh", "-c", "echo $A"]).stdout("x\n").run();
+
     let endless = Test::new().config(&r#"{"rules":["#.repeat(2400));
     refuses(endless, "FOREWORD_CONFIG:1:640: this is not JSON: recursion limit exceeded");
 }
@@ -208,6 +233,10 @@ fn files_that_cannot_be_read() {
     let folder = |name: &str| Test::new().file(&format!("{name}/file"), "");
     refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
     refuses(folder("foreword.d/a.json"), "unable to read <folder>/foreword.d/a.json: is a directory");
+    // Nobody writes to it, and nobody waits for that.
+    let fifo = Test::new().file("foreword.d/other", "");
+    mkfifo(&fifo.path("foreword.d/a.json"), Mode::S_IRWXU).expect("a FIFO");
+    refuses(fifo, "unable to read <folder>/foreword.d/a.json: not a regular file");
     let named = folder("named").env("FOREWORD_CONFIG", "<folder>/named");
     refuses(named, "unable to read \"<folder>/named\" (FOREWORD_CONFIG): is a directory");
     let dropins = Test::new().file("file", "").env("FOREWORD_DROPIN_DIR", "<folder>/file");

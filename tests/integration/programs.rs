@@ -86,7 +86,9 @@ fn what_is_no_program() {
     let interpreter = |path: &str, what: &str| format!("the interpreter in its first line, {path:?}, {what}");
     for (content, cause) in [
         (&b"#!/bin/sh\r\necho started\r\n"[..], carriage_return("#!/bin/sh")),
-        (b"#! /bin/sh\r\n", carriage_return("#!/bin/sh")),
+        (b"#! /bin/sh\r\n", carriage_return("#! /bin/sh")),
+        (b"#!/usr/bin/env bash\r\necho started\r\n", carriage_return("#!/usr/bin/env bash")),
+        (b"#!/bin/sh -e\r\necho started\r\n", carriage_return("#!/bin/sh -e")),
         (b"#!/nowhere/sh\n", interpreter("/nowhere/sh", "does not exist")),
         (b"#! /nowhere/sh -e\n", interpreter("/nowhere/sh", "does not exist")),
         (b"#!plain\n", interpreter("plain", "cannot be executed: permission denied")),

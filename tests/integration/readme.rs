@@ -46,6 +46,64 @@ fn every_configuration_is_accepted() {
     }
 }
 
+/// A run of the example that holds a text, with a java that prints its command line; what it looks for in `/opt` is
+/// looked for in the test's folder.
+fn example(holding: &str) -> Test {
+    let blocks = blocks("json");
+    let mut found = blocks.iter().filter(|block| block.contains(holding));
+    let (Some(block), None) = (found.next(), found.next()) else { panic!("one example has {holding}") };
+    let this = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let test = Test::new().script("java", "#!/bin/sh\necho \"$*\"\n");
+    test.config(&block.replace("/opt/", "<folder>/opt/").replace("x86_64", this))
+}
+
+#[test]
+fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
+    example("\"remove\"")
+        .env("ORIG_HANDLER", "app.Handler")
+        .env("_HANDLER", "wrapper.Handler")
+        .args(["./java", "-XX:-TieredCompilation", "-Xshare:on", "-classpath", "a.jar", "Main", "app.Handler"])
+        .stdout(
+            "-XX:+TieredCompilation -Xshare:auto -classpath a.jar:<folder>/opt/lib/agent.jar \
+             -Djava.net.preferIPv4Stack=true Main wrapper.Handler\n",
+        )
+        .run();
+}
+
+#[test]
+fn the_example_of_conditions_applies_when_all_of_them_hold() {
+    let met = [
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_java21"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
+        ("AGENT", "On"),
+        ("STAGE", "prod-1"),
+        ("REGION", "us-east-1"),
+        ("AGENT_URL", "x"),
+        ("TEAM", "b"),
+    ];
+    let test = || {
+        let test = example("\"initialization\"").file("opt/agent-1.jar", "").args(["./java", "Main"]);
+        met.iter().fold(test, |test, (name, value)| test.env(name, value))
+    };
+    test().stdout("-javaagent:<folder>/opt/agent.jar Main\n").run();
+    for (name, value) in [
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12"),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_java8.al2"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency"),
+        ("AGENT", "off"),
+        ("STAGE", "test"),
+        ("REGION", "ap-south-1"),
+        ("AGENT_URL", ""),
+        ("AGENT_OFF", "1"),
+        ("TEAM", "c"),
+    ] {
+        test().env(name, value).stdout("Main\n").run();
+    }
+    let without_agent = test();
+    fs::remove_file(without_agent.path("opt/agent-1.jar")).expect("the agent");
+    without_agent.stdout("Main\n").run();
+}
+
 /// The keys that foreword itself says go into an object, asked for with one that does not.
 fn keys_of(marked: &str) -> Vec<String> {
     let output = Test::new().config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#)).args(["/bin/true"]).capture();

@@ -94,6 +94,13 @@ fn bootstrap_without_a_handler_finds_nothing() {
     assert_eq!(api.requests().len(), 1);
 }
 
+/// It would start itself for ever.
+#[test]
+fn bootstrap_does_not_take_itself_for_the_handler() {
+    let cause = "foreword: \"bootstrap\" (_HANDLER) is foreword itself; let Handler name the function's executable\n";
+    test().named("task/bootstrap").env("_HANDLER", "bootstrap").stderr(cause).status(126).run();
+}
+
 #[test]
 fn bootstrap_of_another_name_is_no_bootstrap() {
     for name in ["bootstrap.sh", "bootstrap/foreword"] {
@@ -120,7 +127,30 @@ fn help_comes_when_asked_for_and_when_nothing_is_said() {
         assert!(text.contains(word), "no {word} in\n{text}");
     }
     Test::new().args(["-h"]).stdout(&text).run();
+    Test::new().args(["help"]).stdout(&text).run();
     Test::new().stderr(&text).status(2).run();
+}
+
+#[test]
+fn no_program_in_path_hides_a_command_of_the_tool() {
+    let usage = "\n\nUsage: foreword [--] PROGRAM [ARGUMENT]...\n\nFor more information, try '--help'.\n";
+    for word in ["check", "plan", "schema", "simulate"] {
+        let test = || test().script(&format!("bin/{word}"), RUNTIME);
+        let error = format!("error: this version has no command \"{word}\" yet{usage}");
+        test().args([word, "x"]).stderr(error).status(2).run();
+        test().args(["--", word, "x"]).stdout(format!("<folder>/bin/{word}|x|edited\n")).run();
+    }
+    let help = Test::new().args(["--help"]).capture().stdout;
+    test().script("bin/help", RUNTIME).args(["help"]).stdout(help).run();
+}
+
+/// Nobody reads usage there; what is missing is reported.
+#[test]
+fn in_a_function_every_bare_word_is_a_program() {
+    let api = RuntimeApi::new(Reaction::Accept);
+    let cause = "foreword: unable to find \"frobnicate\" in PATH (<folder>/bin:/usr/bin:/bin)\n";
+    test().runtime_api(&api).args(["frobnicate", "x"]).stderr(cause).status(127).run();
+    assert_eq!(api.requests().len(), 1);
 }
 
 #[test]

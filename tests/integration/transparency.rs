@@ -123,6 +123,15 @@ fn signals(status: &[String], key: &str) -> u32 {
     set.expect("a set in hexadecimal") as u32 & !(1 << 31)
 }
 
+/// Nobody else gives the program its name: no script in between, and no path that it was found in.
+#[test]
+fn the_first_argument_is_the_program_as_it_was_written() {
+    for program in ["cat", "/bin/cat", "/usr//bin/./cat"] {
+        let line = compare("exec \"$@\"", &[program, "/proc/self/cmdline"], |_, captured| output(captured));
+        assert_eq!(line, format!("{program}\0/proc/self/cmdline\0"));
+    }
+}
+
 /// `nohup foreword …`: the hook ends only when foreword has taken the signal, or was never meant to.
 #[test]
 fn a_signal_that_was_ignored_at_the_start_ends_no_hook() {

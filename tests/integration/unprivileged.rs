@@ -1,0 +1,34 @@
+//! What the user under whom foreword runs has no right to: to execute the program, to read a configuration.
+
+use crate::support::{Test, foreword};
+use std::fs::{Permissions, metadata, read, set_permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+/// The modes of files, and what is said. Root may do everything, so that it becomes nobody first.
+#[track_caller]
+fn refuses(modes: &[(&str, u32)], cause: &str, status: i32) {
+    let test = Test::new().script("foreword", read(foreword()).expect("foreword"));
+    let test = modes.iter().fold(test, |test, (name, _)| test.file(name, "#!/bin/sh\n"));
+    for (name, mode) in [("", 0o755)].iter().chain(modes) {
+        set_permissions(test.path(name), Permissions::from_mode(*mode)).expect("a mode");
+    }
+    let is_root = metadata("/proc/self").expect("this process").uid() == 0;
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let first = if is_root { &nobody[..] } else { &[] };
+    let command = [first, &["<folder>/foreword", "./runtime"]].concat();
+    test.without_foreword().args(command).stderr(format!("foreword: {cause}\n")).status(status).run();
+}
+
+/// Its run bit is for a group to which neither the owner nor nobody belongs by right.
+#[test]
+fn a_program_that_others_may_execute() {
+    refuses(&[("runtime", 0o610)], "unable to execute \"./runtime\": this user may not execute it", 126);
+}
+
+#[test]
+fn a_configuration_that_may_not_be_read() {
+    for name in ["foreword.json", "foreword.d/a.json"] {
+        let cause = format!("unable to read <folder>/{name}: permission denied");
+        refuses(&[("runtime", 0o755), (name, 0)], &cause, 125);
+    }
+}
