@@ -29,9 +29,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Called once, by C's start-up, with what the kernel handed over; gives the exit status.
-fn start(arguments: Vec<&'static CStr>, environment: Vec<&'static CStr>) -> i32 {
+fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Iterator<Item = &'static CStr>) -> i32 {
     let environ = Environ::from_entries(environment);
-    let arguments: Vec<_> = arguments.into_iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()).collect();
+    let arguments: Vec<_> = arguments.map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()).collect();
     let received = match role(&arguments, &environ) {
         Role::Tool => return cli::run(&arguments, &environ),
         Role::Wrapper(received) => Ok(received),

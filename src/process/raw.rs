@@ -26,17 +26,15 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const
 ///
 /// # Safety
 /// The list and its strings must be as `execve` lays them out, and stay so for the life of the process.
-unsafe fn strings(list: *const *const c_char) -> Vec<&'static CStr> {
-    let mut strings = Vec::with_capacity(64);
-    let mut next = list;
-    // SAFETY: the list ends in a null pointer, which is where the loop stops.
-    while let Some(string) = unsafe { next.as_ref() }.filter(|string| !string.is_null()) {
-        // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this program changes it.
-        strings.push(unsafe { CStr::from_ptr(*string) });
+unsafe fn strings(mut next: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+    std::iter::from_fn(move || {
+        // SAFETY: the list ends in a null pointer, which is where this stops.
+        let string = unsafe { next.as_ref() }.filter(|string| !string.is_null())?;
         // SAFETY: the null pointer was not reached, so another element follows.
         next = unsafe { next.add(1) };
-    }
-    strings
+        // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this program changes it.
+        Some(unsafe { CStr::from_ptr(*string) })
+    })
 }
 
 /// What happens on a signal, to be put back later.
