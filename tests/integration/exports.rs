@@ -56,7 +56,7 @@ fn nothing_to_export_is_fine() {
     }
 }
 
-/// The order of DESIGN §2: edits, then hooks, whose exports overwrite, then the command line.
+/// Edits come first, then hooks, whose exports overwrite, then the command line.
 #[test]
 fn exports_overwrite_edits_and_are_seen_by_what_comes_later() {
     let config = json!({

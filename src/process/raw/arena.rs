@@ -16,7 +16,8 @@ const ALIGNMENT: usize = 64;
 struct Memory(UnsafeCell<[u8; SIZE]>);
 
 // SAFETY: every byte of the array belongs to at most one allocation, because `Arena::next` only goes forward past it
-// and comes back only to the start of the last one.
+// and comes back only to the start of the last one. Going back releases what was done with the bytes, going forward
+// acquires it, so that a thread that gets them sees no other thread still at work there.
 unsafe impl Sync for Memory {}
 
 static MEMORY: Memory = Memory(UnsafeCell::new([0; SIZE]));
@@ -38,7 +39,7 @@ impl Arena {
     /// Moves the end of the last allocation, if this is the last one and there is room.
     fn resize_last(&self, offset: usize, old: usize, new: usize) -> bool {
         let (end, new_end) = (offset + old, offset.saturating_add(new));
-        new_end <= SIZE && self.next.compare_exchange(end, new_end, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        new_end <= SIZE && self.next.compare_exchange(end, new_end, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -50,7 +51,7 @@ unsafe impl GlobalAlloc for Arena {
             let start = next.next_multiple_of(layout.align());
             start.checked_add(layout.size()).filter(|&end| end <= SIZE && layout.align() <= ALIGNMENT)
         };
-        match self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fitting) {
+        match self.next.fetch_update(Ordering::AcqRel, Ordering::Acquire, fitting) {
             // SAFETY: `fitting` kept the allocation inside the array.
             Ok(before) => unsafe { MEMORY.0.get().cast::<u8>().add(before.next_multiple_of(layout.align())) },
             // SAFETY: the caller keeps the contract of `alloc`.

@@ -1,6 +1,6 @@
 //! A Lambda on one machine: Runtime API with snapshot and restore, the part of the Extensions API that runtimes see,
 //! and the driver that takes a runtime through its life. It starts no process and knows nothing of tests but faults.
-//! The platform's rules are SNAPSTART §1; what that leaves open is as in AWS's emulator.
+//! The platform's rules are those of AWS's documentation and of its emulator's state machine.
 
 mod extensions;
 mod http;

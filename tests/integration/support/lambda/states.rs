@@ -1,4 +1,4 @@
-//! The runtime's states and what each call does in each of them: SNAPSTART §1, and the cycle of an invocation, after
+//! The runtime's states and what each call does in each of them: snapshot and restore, and the cycle of an invocation, after
 //! `core/states.go` of AWS's emulator. Pure: it parks nothing, and it answers nothing.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
