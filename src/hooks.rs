@@ -54,7 +54,7 @@ pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received, l
         match run(hook, environ, received, &watch) {
             Ok((end, exported)) => {
                 for (name, value) in exported {
-                    log.debug(|| format!("hook {:?} exports {name}", hook.name));
+                    log.debug(|| format!("{}: hook {:?} exports {name}", hook.place, hook.name));
                     environ.export(&name, &value);
                 }
                 log.success(&end);

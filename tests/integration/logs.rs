@@ -176,6 +176,20 @@ fn debug_shows_every_edit_with_its_place_and_the_final_command_line() {
 }
 
 #[test]
+fn debug_shows_what_a_hook_exports_by_name_and_place() {
+    Test::new()
+        .env("FOREWORD_LOG", "debug")
+        .config(r#"{"hooks": {"initialize": [{"name": "h", "command": "echo A=swordfish", "export": "dotenv"}]}}"#)
+        .args(["/bin/true"])
+        .stderr(
+            "foreword: FOREWORD_CONFIG:1:27: hook \"h\" exports A\n\
+             foreword: hook \"h\" (initialize) succeeded after N ms\n\
+             foreword: executing [\"/bin/true\"]\n",
+        )
+        .run();
+}
+
+#[test]
 fn debug_without_a_configuration_shows_the_command_line() {
     let test = Test::new().env("FOREWORD_LOG", "debug").args(["/bin/true", "a b"]);
     test.stderr("foreword: executing [\"/bin/true\", \"a b\"]\n").run();
