@@ -6,15 +6,12 @@ use crate::environ::Environ;
 use crate::export::{self, Variable};
 use crate::log::Log;
 use crate::plan;
-use crate::process::{End, Request, Signal, Watch};
-use crate::report::{ErrorType, Failure, HookEnd, HookOutcome, Stop, status};
+use crate::process::{self, End, Latch, Request, Signal, Watch};
+use crate::report::{Failure, HookEnd, HookOutcome, Stop, status};
 use crate::runtime_api::ADDRESS;
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// What an initialize hook may take unless it says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most bytes of standard output that a hook may export.
 const MOST_EXPORTED: usize = 1 << 20;
@@ -28,86 +25,134 @@ pub struct Received<'r> {
 
 /// A point in time, on the clock that counts and on the one that hooks are told.
 #[derive(Clone, Copy)]
-struct Deadline {
-    instant: Instant,
+pub struct Deadline {
+    pub instant: Instant,
     /// Milliseconds since the epoch.
     epoch_ms: u64,
+    /// How far away it was.
+    limit: Duration,
 }
 
 impl Deadline {
-    fn after(limit: Duration) -> Self {
+    pub fn after(limit: Duration) -> Self {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + limit;
-        Self { instant: Instant::now() + limit, epoch_ms: u64::try_from(epoch.as_millis()).unwrap_or(u64::MAX) }
+        let epoch_ms = u64::try_from(epoch.as_millis()).unwrap_or(u64::MAX);
+        Self { instant: Instant::now() + limit, epoch_ms, limit }
     }
 }
 
-/// Runs the initialize hooks one after the other; what they export goes into `environ`.
-pub fn initialize(hooks: &[&Hook], environ: &mut Environ, received: &Received, log: Log) -> Result<(), Stop> {
-    if hooks.is_empty() {
-        return Ok(());
-    }
+/// What runs hooks: everything that those of one phase have in common.
+pub struct Runner<'r> {
+    pub received: &'r Received<'r>,
+    pub watch: &'r Watch,
+    /// The end of the phase, in which all of its hooks share, if it has one.
+    pub until: Option<Deadline>,
+    /// Once set, nobody waits for hooks any more.
+    pub stop: Option<&'r Latch>,
+    pub log: Log,
+}
+
+/// Runs the hooks of a phase in the wrapper itself: nothing has been started yet that would wait for signals.
+pub fn run_in_wrapper(
+    hooks: &[&Hook],
+    environ: &mut Environ,
+    received: &Received,
+    until: Option<Deadline>,
+    log: Log,
+) -> Result<(), Stop> {
+    let Some(first) = hooks.first() else { return Ok(()) };
     let watch = Watch::start().map_err(|errno| {
         let message = format!("unable to watch hooks: {}", errno.desc());
-        Failure { error_type: ErrorType::HookFailed, status: status::FAILED, message, hook: None }
+        Failure { error_type: first.phase.failed(), status: status::FAILED, message, hook: None }
     })?;
-    for hook in hooks {
-        match run(hook, environ, received, &watch) {
-            Ok((end, exported)) => {
-                for (name, value) in exported {
-                    log.debug(|| format!("{}: hook {:?} exports {name}", hook.place, hook.name));
-                    environ.export(&name, &value);
-                }
-                log.success(&end);
-            }
-            Err(Stop::Failure(mut failure)) if hook.on_failure == OnFailure::Continue => {
-                failure.message += " (on_failure: continue)";
-                log.failure(&failure);
-            }
-            Err(stop) => return Err(stop),
-        }
-    }
-    Ok(())
+    Runner { received, watch: &watch, until, stop: None, log }.run(hooks, environ)
 }
 
-/// Runs one hook to its end; gives what it exported.
-fn run(hook: &Hook, environ: &Environ, received: &Received, watch: &Watch) -> Result<(HookEnd, Vec<Variable>), Stop> {
-    let own = environment(hook, environ, received);
-    let limit = hook.timeout.unwrap_or(DEFAULT_TIMEOUT);
-    let deadline = Deadline::after(limit);
-    let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(&own));
-    let started = Instant::now();
-    let ended = watch.run(&Request {
-        words: &words(&hook.command, &own),
-        environ: &own,
-        cwd: cwd.as_deref(),
-        input: context(hook, deadline, received).as_bytes(),
-        capture: hook.export.map(|_| MOST_EXPORTED),
-        deadline: deadline.instant,
-    });
-    let took = started.elapsed();
-    let end = |outcome| HookEnd { phase: hook.phase, name: hook.name.to_string(), outcome, took };
-    let failed = |what: &str| Stop::Failure(end(HookOutcome::Failure).failure(what));
-    let after = format!("after {} ms", took.as_millis());
-    let output = match ended {
-        Ok((End::Exited(0), output)) => output,
-        Ok((End::Exited(status), _)) => return Err(failed(&format!("exited with status {status} {after}"))),
-        Ok((End::Killed(signal), _)) => {
-            let signal = signal.map_or("a real-time signal", Signal::as_str);
-            return Err(failed(&format!("was killed by {signal} {after}")));
+impl Runner<'_> {
+    /// Runs hooks one after the other; what they export goes into `environ`. The first that fails is the last, unless
+    /// it says otherwise.
+    pub fn run(&self, hooks: &[&Hook], environ: &mut Environ) -> Result<(), Stop> {
+        for hook in hooks {
+            match self.run_one(hook, environ) {
+                Ok((end, exported)) => {
+                    for (name, value) in exported {
+                        self.log.debug(|| format!("{}: hook {:?} exports {name}", hook.place, hook.name));
+                        environ.export(&name, &value);
+                    }
+                    self.log.success(&end);
+                }
+                Err(Stop::Failure(mut failure)) if hook.on_failure == OnFailure::Continue => {
+                    failure.message += " (on_failure: continue)";
+                    self.log.failure(&failure);
+                }
+                Err(stop) => return Err(stop),
+            }
         }
-        Ok((End::TooMuchOutput, _)) => {
-            return Err(failed(&format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
-        }
-        Ok((End::TimedOut, _)) => {
-            let what = format!("timed out after {} ms (timeout_ms)", limit.as_millis());
+        Ok(())
+    }
+
+    /// Runs one hook to its end; gives what it exported.
+    fn run_one(&self, hook: &Hook, environ: &Environ) -> Result<(HookEnd, Vec<Variable>), Stop> {
+        let own = environment(hook, environ, self.received);
+        let deadline = Deadline::after(hook.timeout.unwrap_or(hook.phase.default_timeout()));
+        let (deadline, whose) = match self.until {
+            Some(until) if until.instant <= deadline.instant => (until, Whose::Phase),
+            _ => (deadline, Whose::Hook),
+        };
+        let started = Instant::now();
+        let end =
+            |outcome| HookEnd { phase: hook.phase, name: hook.name.to_string(), outcome, took: started.elapsed() };
+        if deadline.instant <= started {
+            let what = format!("was not started: the {} ms of the phase are over", deadline.limit.as_millis());
             return Err(end(HookOutcome::Timeout).failure(&what).into());
         }
-        Ok((End::Interrupted(signal), _)) => return Err(Stop::Signal(signal)),
-        Err(error) => return Err(failed(&format!("could not be started: {}", error.message))),
-    };
-    let exported = hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
-    let exported = exported.map_err(|cause| failed(&format!("exported something unreadable: {cause}")))?;
-    Ok((end(HookOutcome::Success), exported))
+        let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(&own));
+        let ended = self.watch.run(&Request {
+            words: &words(&hook.command, &own),
+            environ: &own,
+            cwd: cwd.as_deref(),
+            input: context(hook, deadline, self.received).as_bytes(),
+            capture: hook.export.map(|_| MOST_EXPORTED),
+            deadline: deadline.instant,
+            grace: process::GRACE,
+            stop: self.stop,
+        });
+        let took = started.elapsed();
+        let end = |outcome| HookEnd { took, ..end(outcome) };
+        let failed = |what: &str| Stop::Failure(end(HookOutcome::Failure).failure(what));
+        let after = format!("after {} ms", took.as_millis());
+        let output = match ended {
+            Ok((End::Exited(0), output)) => output,
+            Ok((End::Exited(status), _)) => return Err(failed(&format!("exited with status {status} {after}"))),
+            Ok((End::Killed(signal), _)) => {
+                let signal = signal.map_or("a real-time signal", Signal::as_str);
+                return Err(failed(&format!("was killed by {signal} {after}")));
+            }
+            Ok((End::TooMuchOutput, _)) => {
+                return Err(failed(&format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
+            }
+            Ok((End::TimedOut, _)) => {
+                let limit = deadline.limit.as_millis();
+                let what = match whose {
+                    Whose::Hook => format!("timed out after {limit} ms (timeout_ms)"),
+                    Whose::Phase => format!("timed out {after} (the {limit} ms of the phase are over)"),
+                };
+                return Err(end(HookOutcome::Timeout).failure(&what).into());
+            }
+            Ok((End::Interrupted(signal), _)) => return Err(Stop::Signal(signal)),
+            Ok((End::Cancelled, _)) => return Err(Stop::Cancelled),
+            Err(error) => return Err(failed(&format!("could not be started: {}", error.message))),
+        };
+        let exported = hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
+        let exported = exported.map_err(|cause| failed(&format!("exported something unreadable: {cause}")))?;
+        Ok((end(HookOutcome::Success), exported))
+    }
+}
+
+/// Whose deadline a hook meets first.
+enum Whose {
+    Hook,
+    Phase,
 }
 
 /// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave.

@@ -12,10 +12,12 @@ mod export;
 mod files;
 mod glob;
 mod hooks;
+mod http;
 mod json;
 mod log;
 mod plan;
 mod process;
+mod relay;
 mod report;
 mod runtime_api;
 mod text;
@@ -91,6 +93,7 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
 fn end(stop: Stop, environ: &Environ, log: Log) -> i32 {
     let failure = match stop {
         Stop::Signal(signal) => return process::die_of(signal),
+        Stop::Cancelled => return status::FAILED,
         Stop::Failure(failure) => failure,
     };
     log.failure(&failure);

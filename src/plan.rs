@@ -6,6 +6,8 @@ use crate::condition::Facts;
 use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits};
 use crate::environ::{Change, Effect, Environ};
 use crate::glob::{Case, Glob};
+use crate::report::Failure;
+use crate::runtime_api::ADDRESS;
 use crate::text::Text;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -27,6 +29,22 @@ pub struct Plan<'p> {
     /// Program and arguments as they were received.
     received: &'p [OsString],
 }
+
+/// Who runs the hooks around a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AroundSnapshot {
+    /// There are none, or there is no snapshot.
+    Nobody,
+    Relay,
+    /// The wrapper, the after_restore hooks alone: the environment was reset after its restore.
+    Wrapper,
+}
+
+/// There since the restore of this environment was over; `/tmp` is what an environment keeps when it is reset.
+pub const RESTORED: &str = "/tmp/.foreword/restored";
+
+/// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
+const WEB_ADAPTER: &str = "/opt/extensions/lambda-adapter";
 
 /// The command line to execute, and what stands in front of it.
 pub struct Execution {
@@ -72,17 +90,42 @@ impl<'p> Plan<'p> {
         }
     }
 
+    /// Who runs hooks around a snapshot; `is_there` tells of files.
+    ///
+    /// # Errors
+    /// When there are such hooks and something in the environment keeps the relay from running them.
+    pub fn around_snapshot(&self, facts: &Facts, is_there: impl Fn(&str) -> bool) -> Result<AroundSnapshot, Failure> {
+        let is_snap_start = facts.environ.value("AWS_LAMBDA_INITIALIZATION_TYPE") == Some(OsStr::new("snap-start"));
+        let has_hooks = self.hooks.iter().any(|hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore));
+        // An environment that takes several invocations at a time is never restored from a snapshot.
+        let is_managed = facts.environ.non_empty("AWS_LAMBDA_MAX_CONCURRENCY").is_some();
+        if !is_snap_start || !has_hooks || is_managed || self.environ.non_empty(ADDRESS).is_none() {
+            return Ok(AroundSnapshot::Nobody);
+        }
+        if is_there(WEB_ADAPTER) {
+            return Err(Failure::configuration(format!(
+                "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, past all \
+                 before_snapshot and after_restore hooks; remove the hooks or its layer"
+            )));
+        }
+        Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })
+    }
+
     /// Hooks that this version registers and does not run, in words.
     pub fn hooks_not_run(&self) -> impl Iterator<Item = String> {
-        self.hooks.iter().filter(|hook| hook.phase != Phase::Initialize).map(|hook| {
-            let phase = hook.phase.name();
-            format!("hook {:?} ({phase}) is not run: this version of foreword runs initialize hooks only", hook.name)
+        self.hooks.iter().filter(|hook| hook.phase == Phase::PreStop).map(|hook| {
+            format!("hook {:?} (pre_stop) is not run: this version of foreword runs the other phases only", hook.name)
         })
     }
 
-    /// The hooks of a phase, as registered.
-    pub fn hooks(&self, phase: Phase) -> impl Iterator<Item = &'p Hook<'p>> {
-        self.hooks.iter().copied().filter(move |hook| hook.phase == phase)
+    /// The hooks of a phase, in the order in which they run: what is registered first is the outermost.
+    pub fn hooks(&self, phase: Phase) -> Vec<&'p Hook<'p>> {
+        let mut hooks: Vec<_> = self.hooks.iter().copied().filter(|hook| hook.phase == phase).collect();
+        match phase {
+            Phase::Initialize | Phase::AfterRestore => {}
+            Phase::BeforeSnapshot | Phase::PreStop => hooks.reverse(),
+        }
+        hooks
     }
 
     /// What to execute, given the final environment; `each` sees what every rule that edits words made of it.

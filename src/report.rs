@@ -9,6 +9,8 @@ use std::time::Duration;
 /// What Lambda and the caller of the function are told went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorType {
+    AfterRestore,
+    BeforeSnapshot,
     ConfigInvalid,
     HookFailed,
     HookTimedOut,
@@ -20,6 +22,8 @@ impl ErrorType {
     /// match `(Runtime|Function)\.[A-Z][a-zA-Z]+` into `Runtime.Unknown`.
     pub fn name(self) -> &'static str {
         match self {
+            ErrorType::AfterRestore => "Runtime.AfterRestoreError",
+            ErrorType::BeforeSnapshot => "Runtime.BeforeSnapshotError",
             ErrorType::ConfigInvalid => "Runtime.ForewordConfigInvalid",
             ErrorType::HookFailed => "Runtime.ForewordHookFailed",
             ErrorType::HookTimedOut => "Runtime.ForewordHookTimedOut",
@@ -38,7 +42,7 @@ pub mod status {
 }
 
 /// Why the runtime is not started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     pub error_type: ErrorType,
     pub status: i32,
@@ -62,6 +66,8 @@ pub enum Stop {
     Failure(Failure),
     /// It was told to end while a hook ran.
     Signal(Signal),
+    /// Nobody waits any more for what it does.
+    Cancelled,
 }
 
 impl From<Failure> for Stop {
@@ -103,10 +109,11 @@ impl HookEnd {
 
     /// The failure that this end is; `what` follows the hook's name.
     pub fn failure(self, what: &str) -> Failure {
-        let (error_type, status) = match self.outcome {
-            HookOutcome::Timeout => (ErrorType::HookTimedOut, status::TIMED_OUT),
-            HookOutcome::Success | HookOutcome::Failure => (ErrorType::HookFailed, status::FAILED),
+        let error_type = match (self.outcome, self.phase.failed()) {
+            (HookOutcome::Timeout, ErrorType::HookFailed) => ErrorType::HookTimedOut,
+            (_, failed) => failed,
         };
+        let status = if error_type == ErrorType::HookTimedOut { status::TIMED_OUT } else { status::FAILED };
         Failure { error_type, status, message: format!("{self} {what}"), hook: Some(self) }
     }
 }

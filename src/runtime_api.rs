@@ -1,10 +1,11 @@
-//! The requests that foreword itself sends to the Runtime API: the report of a failed initialization.
-//! Bounded in time, so that nobody has to wait for a Runtime API that hangs.
+//! The requests that foreword itself sends to the Runtime API: reports of what failed, and what the relay asks for.
+//! Reports are bounded in time, so that nobody has to wait for a Runtime API that hangs.
 
+use crate::http::Answer;
 use crate::report::Failure;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
@@ -21,68 +22,135 @@ const REPORT_LIMIT: Duration = Duration::from_secs(1);
 const STARTING: usize = 10;
 const STARTING_STEP: Duration = Duration::from_millis(5);
 
-/// Posts a failure to `/runtime/init/error`, so that the caller of the function sees it
-/// (AWS's documentation, "Using the Lambda runtime API").
+/// What a failure is reported to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    InitError,
+    RestoreError,
+}
+
+impl Report {
+    pub fn path(self) -> &'static str {
+        match self {
+            Report::InitError => "/2018-06-01/runtime/init/error",
+            Report::RestoreError => "/2018-06-01/runtime/restore/error",
+        }
+    }
+}
+
+/// Where a Runtime API listens.
+#[derive(Debug, Clone)]
+pub struct RuntimeApi {
+    address: String,
+    targets: Vec<SocketAddr>,
+}
+
+impl RuntimeApi {
+    /// Looks an address up, which may take as long as it likes.
+    ///
+    /// # Errors
+    /// When it is no address, or the name in it has none.
+    pub fn find(address: &str) -> Result<Self> {
+        let targets: Vec<_> = address.to_socket_addrs()?.collect();
+        if targets.is_empty() {
+            bail!("its name has no address");
+        }
+        Ok(Self { address: address.to_owned(), targets })
+    }
+
+    /// Waits for a connection as long as the kernel does, which a client of its own would do as well.
+    pub fn connect(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(&self.targets[..])
+    }
+
+    /// Posts a failure, so that the caller of the function sees it
+    /// (AWS's documentation, "Using the Lambda runtime API").
+    ///
+    /// # Errors
+    /// When the Runtime API cannot be reached, does not answer in a second, or answers something else than 202.
+    pub fn report(&self, report: Report, failure: &Failure) -> Result<()> {
+        let name = failure.error_type.name();
+        let body = json!({"errorMessage": failure.message, "errorType": name, "stackTrace": []}).to_string();
+        let request = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Lambda-Runtime-Function-Error-Type: {name}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            report.path(),
+            self.address,
+            body.len()
+        );
+        let deadline = Instant::now() + REPORT_LIMIT;
+        let mut stream = self.connect_before(deadline);
+        for _ in 0..STARTING {
+            if stream.is_ok() {
+                break;
+            }
+            thread::sleep(STARTING_STEP);
+            stream = self.connect_before(deadline);
+        }
+        match exchange(&mut stream?, request.as_bytes(), Some(deadline))?.status {
+            202 => Ok(()),
+            status => bail!("it answered {status}"),
+        }
+    }
+
+    fn connect_before(&self, deadline: Instant) -> io::Result<TcpStream> {
+        let mut last = Err(io::ErrorKind::NotFound.into());
+        for target in &self.targets {
+            last = TcpStream::connect_timeout(target, left(deadline));
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Asks for something that may take for ever, over a connection of its own. `head` is that of a whole request,
+    /// without the host and the blank line.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    pub fn ask(&self, head: &[u8]) -> Result<Answer> {
+        let mut stream = self.connect()?;
+        exchange(&mut stream, head, None)
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+/// Posts the failure of an initialization to an address that has to be looked up.
 ///
 /// # Errors
-/// When the Runtime API cannot be reached, does not answer in a second, or answers something else than 202.
+/// As [`RuntimeApi::report`] has them; the look-up is part of the second.
 pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
-    let name = failure.error_type.name();
-    let body = json!({"errorMessage": failure.message, "errorType": name, "stackTrace": []}).to_string();
-    let request = format!(
-        "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-         Lambda-Runtime-Function-Error-Type: {name}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    let address = address.to_owned();
     let (sender, answer) = mpsc::channel();
+    let (address, failure) = (address.to_owned(), failure.clone());
     // A thread, because looking up a name has no time limit of its own; it ends with the process.
-    thread::Builder::new().spawn(move || sender.send(exchange(&address, &request)))?;
-    let status = answer.recv_timeout(REPORT_LIMIT).map_err(|_| anyhow!("no answer within 1 s"))??;
-    match status.as_str() {
-        "202" => Ok(()),
-        _ => bail!("it answered {status}"),
+    thread::Builder::new().spawn(move || {
+        let reported = RuntimeApi::find(&address).and_then(|api| api.report(Report::InitError, &failure));
+        sender.send(reported)
+    })?;
+    answer.recv_timeout(REPORT_LIMIT).map_err(|_| anyhow!("no answer within 1 s"))?
+}
+
+/// Sends a request that asks for the end of the connection, and gives the answer.
+fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -> Result<Answer> {
+    stream.set_write_timeout(deadline.map(left))?;
+    stream.write_all(request)?;
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        stream.set_read_timeout(deadline.map(left))?;
+        let length = stream.read(&mut piece).context("it did not answer")?;
+        bytes.extend_from_slice(&piece[..length]);
+        if let Some(answer) = Answer::take(&mut bytes, length == 0)? {
+            return Ok(answer);
+        }
     }
 }
 
-fn connect(targets: &[SocketAddr], limit: Duration) -> Result<TcpStream> {
-    let mut refused = anyhow!("its name has no address");
-    for target in targets {
-        match TcpStream::connect_timeout(target, limit) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => refused = error.into(),
-        }
-    }
-    Err(refused)
-}
-
-/// Sends a request and gives the status code of the answer.
-fn exchange(address: &str, request: &str) -> Result<String> {
-    let deadline = Instant::now() + REPORT_LIMIT;
-    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    let targets: Vec<_> = address.to_socket_addrs()?.collect();
-    let mut stream = connect(&targets, left());
-    for _ in 0..STARTING {
-        if stream.is_ok() {
-            break;
-        }
-        thread::sleep(STARTING_STEP);
-        stream = connect(&targets, left());
-    }
-    let mut stream = stream?;
-    stream.set_write_timeout(Some(left()))?;
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut chunk = [0; 512];
-    while !answer.contains(&b'\n') {
-        stream.set_read_timeout(Some(left()))?;
-        match stream.read(&mut chunk)? {
-            0 => bail!("it closed the connection without an answer"),
-            length => answer.extend_from_slice(&chunk[..length]),
-        }
-    }
-    let head = String::from_utf8_lossy(&answer);
-    let status =
-        head.lines().next().and_then(|line| line.split(' ').nth(1)).context("it answered something else than HTTP")?;
-    Ok(status.to_owned())
+/// A timeout of nothing would be none.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }

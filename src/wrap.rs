@@ -5,14 +5,17 @@ use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
-use crate::hooks::{self, Received};
+use crate::hooks::{self, Deadline, Received};
 use crate::log::Log;
-use crate::plan::Plan;
+use crate::plan::{AroundSnapshot, Plan};
 use crate::process;
+use crate::relay;
 use crate::report::{Failure, Stop, status};
+use crate::runtime_api::ADDRESS;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::path::Path;
 
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
 pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
@@ -51,14 +54,29 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     plan.skipped.iter().for_each(|place| log.debug(|| format!("{place}: this does not apply")));
     plan.hooks_not_run().for_each(|what| log.warn(&what));
 
+    let around_snapshot = plan.around_snapshot(&facts, |path| Path::new(path).exists())?;
+
     let mut last = std::mem::take(&mut plan.environ);
-    let initialize: Vec<_> = plan.hooks(Phase::Initialize).collect();
-    hooks::initialize(&initialize, &mut last, &Received { environ, runtime: &runtime.identifier }, log)?;
+    let handed_over = Received { environ, runtime: &runtime.identifier };
+    hooks::run_in_wrapper(&plan.hooks(Phase::Initialize), &mut last, &handed_over, None, log)?;
+    if around_snapshot == AroundSnapshot::Wrapper {
+        let until = Some(Deadline::after(relay::AFTER_RESTORE));
+        hooks::run_in_wrapper(&plan.hooks(Phase::AfterRestore), &mut last, &handed_over, until, log)?;
+    }
 
     let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
         log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
+    if around_snapshot == AroundSnapshot::Relay {
+        let before_snapshot = plan.hooks(Phase::BeforeSnapshot);
+        let after_restore = plan.hooks(Phase::AfterRestore);
+        let hooks = relay::Hooks { before_snapshot, after_restore, environ: &last, received: &handed_over };
+        let upstream = last.lossy(ADDRESS).unwrap_or_default();
+        let address = relay::start(&hooks, &upstream, log)?;
+        log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
+        last.set(ADDRESS, OsStr::new(&address));
+    }
     execute(&execution.words(), &last, log)
 }
 

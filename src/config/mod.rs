@@ -10,7 +10,7 @@ pub use load::{Source, sources, task_root};
 use crate::condition::When;
 use crate::environ::{Edit, Environ};
 use crate::json;
-use crate::report::Failure;
+use crate::report::{ErrorType, Failure};
 use crate::text::Text;
 use std::fmt;
 use std::time::Duration;
@@ -108,6 +108,25 @@ impl Phase {
             Phase::BeforeSnapshot => "before_snapshot",
             Phase::AfterRestore => "after_restore",
             Phase::PreStop => "pre_stop",
+        }
+    }
+
+    /// What one of its hooks may take unless it says otherwise. The last two are what Lambda leaves to all of them.
+    pub fn default_timeout(self) -> Duration {
+        match self {
+            Phase::Initialize => Duration::from_secs(10),
+            Phase::BeforeSnapshot => Duration::from_secs(30),
+            Phase::AfterRestore => Duration::from_secs(8),
+            Phase::PreStop => Duration::from_secs(2),
+        }
+    }
+
+    /// What a failure of one of its hooks is called.
+    pub fn failed(self) -> ErrorType {
+        match self {
+            Phase::Initialize | Phase::PreStop => ErrorType::HookFailed,
+            Phase::BeforeSnapshot => ErrorType::BeforeSnapshot,
+            Phase::AfterRestore => ErrorType::AfterRestore,
         }
     }
 }

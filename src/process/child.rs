@@ -3,11 +3,12 @@
 
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
+use super::latch::Latch;
 use super::raw::{Disposition, is_ignored};
+use super::wait::{PollFd, PollFlags, wait};
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
@@ -23,8 +24,8 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process group has between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long a process group has between SIGTERM and SIGKILL, unless time is shorter than that.
+pub const GRACE: Duration = Duration::from_millis(500);
 
 /// How often a group whose leader is gone is looked at: no signal tells of the others' end.
 const LOOK: Duration = Duration::from_millis(10);
@@ -38,6 +39,10 @@ pub struct Request<'r> {
     /// Most bytes of standard output to take; `None` lets the command inherit it.
     pub capture: Option<usize>,
     pub deadline: Instant,
+    /// Between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Once set, the command is of no use any more: its group is killed without a grace.
+    pub stop: Option<&'r Latch>,
 }
 
 /// How a command came to its end.
@@ -52,6 +57,8 @@ pub enum End {
     TooMuchOutput,
     /// foreword itself was told to end; the group was stopped.
     Interrupted(Signal),
+    /// The request's latch was set; the group was killed.
+    Cancelled,
 }
 
 /// What a command wrote to standard output.
@@ -92,44 +99,46 @@ impl Watch {
         let mut stopped: Option<(End, Instant)> = None;
         let end = loop {
             let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
-            self.wait(child.output.as_ref(), wake).map_err(|errno| ExecError::system("wait for a command", errno))?;
+            let stop = request.stop.filter(|_| !matches!(stopped, Some((End::Cancelled, _))));
+            let wait = self.wait(child.output.as_ref(), stop, wake);
+            wait.map_err(|errno| ExecError::system("wait for a command", errno))?;
             child.take_output();
             let signal = self.ending_signal().map(End::Interrupted);
             if let Some(status) = child.status() {
                 child.take_output();
                 break signal.or(stopped.map(|(why, _)| why)).unwrap_or(status);
             }
+            if stop.is_some_and(Latch::is_set) {
+                child.kill();
+                stopped = Some((End::Cancelled, Instant::now() + request.grace));
+                continue;
+            }
             let late = || (Instant::now() >= request.deadline).then_some(End::TimedOut);
             let reason = signal.or(child.has_too_much().then_some(End::TooMuchOutput)).or_else(late);
             match (stopped, reason) {
-                (None, _) => stopped = reason.map(|why| (why, child.terminate())),
+                (None, _) => stopped = reason.map(|why| (why, child.terminate(request.grace))),
                 (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => stopped = Some((why, kill_at)),
                 (Some((why, kill_at)), _) if Instant::now() >= kill_at => {
                     child.kill();
-                    stopped = Some((why, Instant::now() + GRACE));
+                    stopped = Some((why, Instant::now() + request.grace));
                 }
                 (Some(_), _) => {}
             }
         };
         if let Some((_, kill_at)) = stopped {
-            child.outlive_group(kill_at);
+            child.outlive_group(kill_at, request.stop);
         }
         let flooded = child.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
         let end = if flooded { End::TooMuchOutput } else { end };
         Ok((end, child.captured))
     }
 
-    /// Sleeps until a signal, output, or the time comes.
-    fn wait(&self, output: Option<&File>, until: Instant) -> nix::Result<()> {
+    /// Sleeps until a signal, output, the latch, or the time comes.
+    fn wait(&self, output: Option<&File>, stop: Option<&Latch>, until: Instant) -> nix::Result<()> {
         let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        watched.extend(output.map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
-        // Rounded up, so that it does not wake just before the time and sleep for nothing.
-        let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut watched, timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno),
-        }
+        let others = [output.map(AsFd::as_fd), stop.map(AsFd::as_fd)];
+        watched.extend(others.into_iter().flatten().map(|other| PollFd::new(other, PollFlags::POLLIN)));
+        wait(&mut watched, Some(until))
     }
 
     /// Takes the signals that came; of those that would have ended foreword, one.
@@ -222,11 +231,11 @@ impl Child {
     }
 
     /// Asks the group to end; says when it has to be gone.
-    fn terminate(&self) -> Instant {
+    fn terminate(&self, grace: Duration) -> Instant {
         let _ = killpg(self.pid, Signal::SIGTERM);
         // Stopped processes take the signal only when they go on.
         let _ = killpg(self.pid, Signal::SIGCONT);
-        Instant::now() + GRACE
+        Instant::now() + grace
     }
 
     fn kill(&self) {
@@ -247,9 +256,9 @@ impl Child {
     }
 
     /// Waits for the rest of the group when its leader is gone, until it has to be gone too.
-    fn outlive_group(&self, kill_at: Instant) {
+    fn outlive_group(&self, kill_at: Instant, stop: Option<&Latch>) {
         while self.group_lives() {
-            if Instant::now() >= kill_at {
+            if Instant::now() >= kill_at || stop.is_some_and(Latch::is_set) {
                 return self.kill();
             }
             thread::sleep(LOOK);

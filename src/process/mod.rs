@@ -2,25 +2,37 @@
 //! in plain words why that did not work. Decides nothing; the only user of nix.
 
 mod child;
+mod detach;
 mod diagnosis;
 mod execute;
+mod latch;
 mod raw;
+mod wait;
 
-pub use child::{End, Request, Watch, die_of};
+pub use child::{End, GRACE, Request, Watch, die_of};
+pub use detach::{Process, Side, split};
 pub use diagnosis::cause;
 pub use execute::{execute, is_in_path};
+pub use latch::Latch;
 pub use nix::sys::signal::Signal;
+pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, wait};
 
 use nix::errno::Errno;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::Linger;
 use nix::unistd::write;
 use raw::Disposition;
 use std::fs;
 use std::io;
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Opens a FIFO that has no other end instead of waiting for one; a regular file knows no waiting.
 pub const WITHOUT_WAITING: i32 = nix::libc::O_NONBLOCK;
+
+/// Opens no symbolic link in the place of a file.
+pub const WITHOUT_FOLLOWING: i32 = nix::libc::O_NOFOLLOW;
 
 /// Writes a line to standard error. One that cannot be written is lost: neither a reader that went away nor a full disk
 /// may keep the runtime from starting.
@@ -34,6 +46,12 @@ pub fn write_to_standard_error(line: &[u8]) {
             Err(_) => return,
         }
     }
+}
+
+/// Ends a connection with a reset, so that the other side does not take what came for all there is.
+pub fn reset(connection: TcpStream) {
+    let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+    let _ = setsockopt(&connection, Linger, &at_once);
 }
 
 /// Whether a path leads to the program that is running.

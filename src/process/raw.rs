@@ -1,4 +1,4 @@
-//! The only unsafe code: C's entry point, signal dispositions, and the allocator.
+//! The only unsafe code: C's entry point, signal dispositions, the allocator, and what nix has no call for.
 //! The entry point is C's because Rust's own start-up changes what must reach the runtime untouched: it ignores
 //! SIGPIPE, opens closed standard descriptors and sets up a signal stack.
 
@@ -6,10 +6,13 @@
 
 mod arena;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{self, ForkResult, Pid};
 use std::ffi::{CStr, c_char, c_int};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 /// Called by C's start-up; in tests, which have a `main` of their own, by nobody.
@@ -54,12 +57,60 @@ impl Disposition {
         Self::set(signal, SigHandler::SigIgn)
     }
 
+    /// Leaves it as it is now.
+    pub fn forget(self) {
+        mem::forget(self);
+    }
+
     fn set(signal: Signal, handler: SigHandler) -> nix::Result<Self> {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
         // SAFETY: neither the default nor ignoring calls a handler of ours.
         let previous = unsafe { sigaction(signal, &action) }?;
         Ok(Self { signal, previous })
     }
+}
+
+/// Makes a copy of this process; gives its number, and nothing in the copy. For a process with one thread only.
+///
+/// # Errors
+/// When the kernel refuses another process.
+pub fn fork() -> nix::Result<Option<Pid>> {
+    // SAFETY: there is one thread, so the copy finds no lock that another one held.
+    Ok(match unsafe { unistd::fork() }? {
+        ForkResult::Parent { child } => Some(child),
+        ForkResult::Child => None,
+    })
+}
+
+/// A descriptor of this process (`pidfd_open(2)`), closed by `execve`.
+///
+/// # Errors
+/// When the kernel is older than 5.3 or there is no descriptor left.
+pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
+    // SAFETY: the call takes two numbers.
+    let descriptor = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) })?;
+    let descriptor = c_int::try_from(descriptor).map_err(|_| Errno::EOVERFLOW)?;
+    // SAFETY: the kernel has just made it, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Sends SIGKILL; to a process that has ended, nothing.
+pub fn kill_by_pidfd(process: BorrowedFd) {
+    let no_details = ptr::null::<libc::siginfo_t>();
+    // SAFETY: without details about the signal the call reads no memory.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_details, 0) };
+}
+
+/// Closes all descriptors from the first to the last.
+///
+/// # Errors
+/// When the kernel is older than 5.9.
+pub fn close_range(first: c_int, last: c_int) -> nix::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: the caller owns none of them in a way that would be closed again.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
 /// Whether a signal is ignored; this only asks.

@@ -1,0 +1,181 @@
+//! Where the parts of HTTP/1 messages begin and end, and what their heads say. Only looks at bytes that are there.
+
+use anyhow::{Result, anyhow, bail};
+use httparse::{EMPTY_HEADER, Error, Header, Status};
+
+/// A message's head as far as it has come.
+pub enum Head<T> {
+    Partial,
+    Complete(T),
+    /// This is not HTTP/1.
+    Foreign,
+}
+
+/// What the head of a request says to those who only pass it on.
+pub struct RequestLine {
+    pub method: String,
+    pub target: String,
+    /// Bytes of the whole head, with the blank line.
+    pub length: usize,
+}
+
+/// Reads the head of a request at the beginning of `bytes`.
+pub fn request_line(bytes: &[u8]) -> Head<RequestLine> {
+    let parsed = with_headers(|headers| {
+        let mut request = httparse::Request::new(headers);
+        let length = match request.parse(bytes)? {
+            Status::Partial => return Ok(None),
+            Status::Complete(length) => length,
+        };
+        let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+        Ok(Some(RequestLine { method: text(request.method), target: text(request.path), length }))
+    });
+    match parsed {
+        Ok(None) => Head::Partial,
+        Ok(Some(line)) => Head::Complete(line),
+        Err(_) => Head::Foreign,
+    }
+}
+
+/// The value of the first header of this name in a request's complete head.
+pub fn request_header(head: &[u8], name: &str) -> Option<String> {
+    with_headers(|headers| {
+        let mut request = httparse::Request::new(headers);
+        request.parse(head)?;
+        Ok(header(request.headers, name).map(|value| String::from_utf8_lossy(value).into_owned()))
+    })
+    .ok()?
+}
+
+/// The same head with `Connection: close` in the place of whatever it says about the connection.
+pub fn closing(head: &[u8]) -> Vec<u8> {
+    let mut closing = Vec::with_capacity(head.len() + 32);
+    for (number, line) in head.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        if !name.eq_ignore_ascii_case(b"connection") {
+            closing.extend_from_slice(line);
+        }
+        if number == 0 {
+            closing.extend_from_slice(b"Connection: close\r\n");
+        }
+    }
+    closing
+}
+
+/// A complete answer, with its head and its body as they came.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    /// From the status line to the end of the body; what was only to be waited for (`100 Continue`) is left out.
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of the first header of this name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        with_headers(|headers| {
+            let mut response = httparse::Response::new(headers);
+            response.parse(&self.bytes)?;
+            Ok(header(response.headers, name).map(|value| String::from_utf8_lossy(value).into_owned()))
+        })
+        .ok()?
+    }
+
+    /// Takes the answer at the beginning of `bytes` once it is complete; `ended` says that nothing more will come.
+    ///
+    /// # Errors
+    /// When it is not HTTP/1 or cut off.
+    pub fn take(bytes: &mut Vec<u8>, ended: bool) -> Result<Option<Self>> {
+        loop {
+            let head = with_headers(|headers| {
+                let mut response = httparse::Response::new(headers);
+                Ok(match response.parse(bytes)? {
+                    Status::Partial => None,
+                    Status::Complete(length) => {
+                        Some((response.code.unwrap_or_default(), length, body_length(response.headers)))
+                    }
+                })
+            });
+            let (status, head_length, body) = match head {
+                Err(error) => bail!("it answered something else than HTTP ({error})"),
+                Ok(None) if ended && bytes.is_empty() => bail!("it closed the connection without an answer"),
+                Ok(None) if ended => bail!("it closed the connection in the middle of an answer"),
+                Ok(None) => return Ok(None),
+                Ok(Some(head)) => head,
+            };
+            if (100..200).contains(&status) {
+                bytes.drain(..head_length);
+                continue;
+            }
+            let rest = &bytes[head_length..];
+            let length = match body {
+                BodyLength::Known(length) => Some(length).filter(|&length| length <= rest.len()),
+                BodyLength::Chunked => chunks_length(rest)?,
+                BodyLength::UntilEnd => Some(rest.len()).filter(|_| ended),
+            };
+            return match length {
+                Some(length) => {
+                    bytes.truncate(head_length + length);
+                    Ok(Some(Self { status, bytes: std::mem::take(bytes) }))
+                }
+                None if ended => bail!("it closed the connection in the middle of an answer"),
+                None => Ok(None),
+            };
+        }
+    }
+}
+
+/// How a body's end is known.
+enum BodyLength {
+    Known(usize),
+    Chunked,
+    UntilEnd,
+}
+
+fn body_length(headers: &[Header]) -> BodyLength {
+    let number = |value: &[u8]| std::str::from_utf8(value).ok()?.trim().parse().ok();
+    match header(headers, "Transfer-Encoding") {
+        Some(_) => BodyLength::Chunked,
+        None => header(headers, "Content-Length").and_then(number).map_or(BodyLength::UntilEnd, BodyLength::Known),
+    }
+}
+
+/// How long a body in chunks is, with its trailers; nothing as long as its end is missing.
+fn chunks_length(body: &[u8]) -> Result<Option<usize>> {
+    let mut position = 0;
+    loop {
+        let rest = body.get(position..).unwrap_or_default();
+        let (line, size) = match httparse::parse_chunk_size(rest) {
+            Err(_) => bail!("it answered in chunks that cannot be read"),
+            Ok(Status::Partial) => return Ok(None),
+            Ok(Status::Complete(found)) => found,
+        };
+        position += line;
+        if size == 0 {
+            break;
+        }
+        position = position.saturating_add(usize::try_from(size)?).saturating_add(2);
+    }
+    let trailers = with_headers(|headers| {
+        Ok(match httparse::parse_headers(&body[position..], headers)? {
+            Status::Partial => None,
+            Status::Complete((length, _)) => Some(position + length),
+        })
+    });
+    trailers.map_err(|error| anyhow!("it answered with trailers that cannot be read ({error})"))
+}
+
+fn header<'h>(headers: &[Header<'h>], name: &str) -> Option<&'h [u8]> {
+    headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+/// Parses with room for as many headers as there are.
+fn with_headers<'b, T>(parse: impl Fn(&mut [Header<'b>]) -> Result<T, Error>) -> Result<T, Error> {
+    let mut room = 64;
+    loop {
+        match parse(&mut vec![EMPTY_HEADER; room]) {
+            Err(Error::TooManyHeaders) => room *= 4,
+            parsed => return parsed,
+        }
+    }
+}

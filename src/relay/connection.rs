@@ -1,0 +1,124 @@
+//! One connection of the runtime's: its first request is looked at, and held, passed on or answered as `progress` says;
+//! once the relay is open, nothing is looked at any more.
+
+use super::progress::{Action, Call, Release};
+use super::{Relay, tunnel};
+use crate::http::{self, Head};
+use crate::process::{PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// A longer head is not looked at; it goes through as it is.
+const LONGEST_HEAD: usize = 2 << 20;
+
+/// How long a client that was answered has to end its connection.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves a connection to its end.
+pub fn serve(relay: &Relay, mut client: TcpStream) {
+    let mut bytes = Vec::new();
+    let Some((call, length)) = first_request(relay, &mut client, &mut bytes) else {
+        return tunnel(relay, client, bytes);
+    };
+    match relay.receive(call, &bytes[..length]) {
+        Action::Tunnel => tunnel(relay, client, bytes),
+        Action::Pass => {
+            let closing = [http::closing(&bytes[..length]), bytes.split_off(length)].concat();
+            tunnel(relay, client, closing);
+            relay.passed(call);
+        }
+        Action::Forbid => answer(client, FORBIDDEN),
+        Action::Accept => answer(client, ACCEPTED),
+        Action::Hold => hold(relay, client, call, bytes),
+    }
+}
+
+/// Reads one head. Nothing when this connection is none to look at.
+fn first_request(relay: &Relay, client: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<(Call, usize)> {
+    let mut piece = [0; 8192];
+    loop {
+        if relay.is_open() {
+            return None;
+        }
+        match http::request_line(bytes) {
+            Head::Complete(line) if line.length <= LONGEST_HEAD => {
+                return Some((Call::of(&line.method, &line.target), line.length));
+            }
+            Head::Partial if bytes.len() <= LONGEST_HEAD => {}
+            _ => return None,
+        }
+        match client.read(&mut piece) {
+            Ok(0) => return None,
+            Ok(length) => bytes.extend_from_slice(&piece[..length]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The tunnel meets the same error, and has a way to pass it on.
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Keeps a request until the runtime may go on. A client that goes away is nobody to give anything to.
+fn hold(relay: &Relay, client: TcpStream, call: Call, bytes: Vec<u8>) {
+    loop {
+        let mut watched =
+            [PollFd::new(client.as_fd(), PEER_ENDED), PollFd::new(relay.verdict.as_fd(), PollFlags::POLLIN)];
+        let waited = wait(&mut watched, None);
+        let [is_gone, is_decided] = watched.each_ref().map(happened);
+        match (waited, is_gone, is_decided) {
+            (Ok(()), false, false) => {}
+            (Ok(()), false, true) => break,
+            _ => return,
+        }
+    }
+    match relay.release(call) {
+        Release::Forbid => answer(client, FORBIDDEN),
+        Release::Tunnel => {
+            relay.delivered();
+            tunnel(relay, client, bytes);
+        }
+        Release::Answer(kept) => match (&client).write_all(&kept) {
+            Ok(()) => {
+                relay.delivered();
+                linger(&client);
+            }
+            Err(_) if call == Call::InvocationNext => relay.keep(kept),
+            Err(_) => {}
+        },
+    }
+}
+
+const FORBIDDEN: &str = concat!(
+    "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 101\r\nConnection: close\r\n\r\n",
+    r#"{"errorMessage":"a hook around the snapshot has failed, as reported","errorType":"InvalidStateTransition"}"#
+);
+
+const ACCEPTED: &str = concat!(
+    "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n",
+    r#"{"status":"OK"}"#
+);
+
+fn answer(client: TcpStream, answer: &str) {
+    if (&client).write_all(answer.as_bytes()).is_ok() {
+        linger(&client);
+    }
+}
+
+/// Takes what the client still sends, such as a body that nobody needs: closed over it, the connection would be reset,
+/// and the answer lost.
+fn linger(mut client: &TcpStream) {
+    let until = Instant::now() + LINGER;
+    let mut piece = [0; 8192];
+    let _ = client.shutdown(Shutdown::Write);
+    let _ = client.set_read_timeout(Some(LINGER));
+    while Instant::now() < until && matches!(client.read(&mut piece), Ok(1..)) {}
+}
+
+/// Connects upstream and lets both sides speak.
+fn tunnel(relay: &Relay, client: TcpStream, first: Vec<u8>) {
+    match relay.upstream.connect() {
+        Ok(upstream) => tunnel::run(client, upstream, first),
+        Err(_) => reset(client),
+    }
+}

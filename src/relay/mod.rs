@@ -1,0 +1,213 @@
+//! The relay: a process between the runtime and the Runtime API that runs hooks around a SnapStart snapshot, whatever the
+//! runtime knows of SnapStart. Until the restore is over it looks at requests; from then on it only carries bytes.
+//! `progress` decides, `connection` and `tunnel` act on the runtime's connections, `story` goes through the phases.
+
+mod connection;
+mod progress;
+mod story;
+mod tunnel;
+
+pub use story::{AFTER_RESTORE, Hooks};
+
+use crate::log::Log;
+use crate::process::{self, Latch, Process, Side, Watch};
+use crate::report::{ErrorType, Failure, status};
+use crate::runtime_api::RuntimeApi;
+use anyhow::{Context, Result};
+use progress::{Action, Call, Progress, Release};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsFd;
+use std::process::exit;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Scope, scope, sleep};
+use std::time::{Duration, Instant};
+
+/// What is left to carry when the runtime has ended has this long.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// How long to wait for descriptors, of which a process in Lambda has 1,024, when there are none left.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
+
+/// Most memory that a connection's thread may need for its stack; what it never touches costs nothing.
+const STACK: usize = 128 << 10;
+
+struct Relay {
+    listener: TcpListener,
+    upstream: RuntimeApi,
+    runtime: Process,
+    log: Log,
+    desk: Mutex<Desk>,
+    /// Something on the desk has changed.
+    changed: Condvar,
+    /// Set when what is held may go on.
+    verdict: Latch,
+    /// Set when hooks are of no use any more.
+    stop: Latch,
+}
+
+/// What the threads share.
+struct Desk {
+    progress: Progress,
+    /// Threads that wait for a connection.
+    idle: usize,
+    /// Threads that are at work.
+    busy: usize,
+}
+
+/// Starts the relay for the process that calls this, which then becomes the runtime; gives the address at which the
+/// runtime finds it. In the relay itself, this does not come back.
+///
+/// # Errors
+/// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
+pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure> {
+    let start = || -> Result<String> {
+        let upstream = RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
+        let address = listener.local_addr()?.to_string();
+        let runtime = Process::this().context("unable to watch the runtime")?;
+        match process::split(&[listener.as_fd(), runtime.as_fd()]).context("unable to make a process")? {
+            Side::First => Ok(address),
+            Side::Second => {
+                // What went wrong here shows in the runtime, which finds nobody at its address.
+                let _ = run(Relay::new(listener, upstream, runtime, log)?, hooks);
+                exit(1)
+            }
+        }
+    };
+    start().map_err(|cause| Failure {
+        error_type: ErrorType::BeforeSnapshot,
+        status: status::FAILED,
+        message: format!("unable to start the relay: {cause:#}"),
+        hook: None,
+    })
+}
+
+/// Serves until the runtime has ended.
+fn run(relay: Relay, hooks: &Hooks) -> Result<()> {
+    // Before there are threads, which inherit it: signals arrive here and nowhere else.
+    let watch = Watch::start()?;
+    scope(|scope| {
+        let relay = &relay;
+        Builder::new().spawn_scoped(scope, || {
+            story::tell(relay, hooks, &watch);
+            relay.rest();
+        })?;
+        spawn_worker(scope, relay)?;
+        relay.runtime.ends_before(None);
+        relay.stop.set();
+        relay.wait_for_work_to_end(Instant::now() + DRAIN);
+        exit(0)
+    })
+}
+
+/// A thread serves one connection after the other; there is always one more than there are connections.
+fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> Result<()> {
+    relay.desk().idle += 1;
+    let work = move || {
+        loop {
+            let Ok((client, _)) = relay.listener.accept() else {
+                sleep(NO_DESCRIPTOR);
+                continue;
+            };
+            if relay.take_up_work() == 0 {
+                // Without another thread, the next connection waits until this one ends.
+                let _ = spawn_worker(scope, relay);
+            }
+            connection::serve(relay, client);
+            relay.rest();
+            relay.desk().idle += 1;
+        }
+    };
+    Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
+    Ok(())
+}
+
+impl Relay {
+    fn new(listener: TcpListener, upstream: RuntimeApi, runtime: Process, log: Log) -> Result<Self> {
+        // The one at work is the story.
+        let desk = Mutex::new(Desk { progress: Progress::new(), idle: 0, busy: 1 });
+        let (verdict, stop) = (Latch::new()?, Latch::new()?);
+        Ok(Self { listener, upstream, runtime, log, desk, changed: Condvar::new(), verdict, stop })
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something is so, or the time has come.
+    fn wait_until(&self, until: Option<Instant>, is_so: impl Fn(&Desk) -> bool) -> MutexGuard<'_, Desk> {
+        let mut desk = self.desk();
+        while !is_so(&desk) {
+            desk = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return desk,
+                Some(left) => self.changed.wait_timeout(desk, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+        desk
+    }
+
+    /// Gives the number of threads that are left to wait for a connection.
+    fn take_up_work(&self) -> usize {
+        let mut desk = self.desk();
+        desk.busy += 1;
+        desk.idle -= 1;
+        desk.idle
+    }
+
+    fn rest(&self) {
+        self.desk().busy -= 1;
+        self.changed.notify_all();
+    }
+
+    fn wait_for_work_to_end(&self, until: Instant) {
+        drop(self.wait_until(Some(until), |desk| desk.busy == 0));
+    }
+
+    fn is_open(&self) -> bool {
+        self.desk().progress.is_open()
+    }
+
+    fn receive(&self, call: Call, head: &[u8]) -> Action {
+        let action = self.desk().progress.receive(call, head);
+        self.changed.notify_all();
+        action
+    }
+
+    /// A request was answered by the upstream.
+    fn passed(&self, call: Call) {
+        match call {
+            Call::ExtensionRegister => {
+                self.desk().progress.registered();
+                self.changed.notify_all();
+            }
+            // Only now: what was held must not get there before the report of the runtime's own.
+            Call::InitError if self.is_open() => {
+                self.stop.set();
+                self.verdict.set();
+            }
+            _ => {}
+        }
+    }
+
+    fn release(&self, call: Call) -> Release {
+        self.desk().progress.release(call)
+    }
+
+    fn delivered(&self) {
+        let is_restored = self.desk().progress.delivered();
+        if is_restored {
+            story::mark_restored(self.log);
+        }
+    }
+
+    /// Lets everyone go on who was held.
+    fn go_on(&self, answer: Vec<u8>, event: Option<Vec<u8>>) {
+        self.desk().progress.restore(answer, event);
+        self.verdict.set();
+    }
+
+    fn keep(&self, event: Vec<u8>) {
+        self.desk().progress.keep(event);
+    }
+}

@@ -1,0 +1,279 @@
+//! How far snapshot and restore have come, and what that means for each request of the runtime. Pure: it decides,
+//! and everyone else in the relay acts on it.
+
+/// The requests that the relay knows; paths are those of AWS's documentation, "Using the Lambda runtime API".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    RestoreNext,
+    InvocationNext,
+    InitError,
+    RestoreError,
+    /// An internal extension registers, which has to be over before the snapshot.
+    ExtensionRegister,
+    Other,
+}
+
+impl Call {
+    pub fn of(method: &str, target: &str) -> Self {
+        match (method, target.split('?').next().unwrap_or_default()) {
+            ("GET", "/2018-06-01/runtime/restore/next") => Call::RestoreNext,
+            ("GET", "/2018-06-01/runtime/invocation/next") => Call::InvocationNext,
+            ("POST", "/2018-06-01/runtime/init/error") => Call::InitError,
+            ("POST", "/2018-06-01/runtime/restore/error") => Call::RestoreError,
+            ("POST", "/2020-01-01/extension/register") => Call::ExtensionRegister,
+            _ => Call::Other,
+        }
+    }
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It waits until the runtime may go on.
+    Hold,
+    /// It goes upstream over a connection of its own, and the next request of this client is looked at again.
+    Pass,
+    /// Nothing of this connection is looked at any more.
+    Tunnel,
+    /// The runtime has nothing to ask for after a failure that was reported: 403.
+    Forbid,
+    /// A report that would be the second one is taken without being passed on: 202.
+    Accept,
+}
+
+/// What becomes of a request that was held.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Release {
+    Forbid,
+    Answer(Vec<u8>),
+    /// It goes upstream at last.
+    Tunnel,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The runtime is on its way to its first request for something to do.
+    Armed,
+    /// before_snapshot hooks run.
+    Before,
+    /// The one restore/next is under way.
+    Frozen,
+    /// after_restore hooks run.
+    After,
+    /// What restore/next is answered with is there; nobody has taken it yet.
+    Restored,
+    Open,
+    Failed,
+}
+
+/// Who wanted to know of the restore.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The runtime, with this head.
+    ByRuntime(Vec<u8>),
+    /// Nobody: the runtime, with this head, wanted its first event.
+    ByRelay(Vec<u8>),
+}
+
+pub struct Progress {
+    state: State,
+    /// The head of the first request of each kind that was held.
+    restore_next: Option<Vec<u8>>,
+    invocation_next: Option<Vec<u8>>,
+    /// What restore/next is answered with.
+    answer: Option<Vec<u8>>,
+    /// An event that came in the place of the restore's answer, for the next who asks for one.
+    event: Option<Vec<u8>>,
+    /// Whether the after_restore hooks ran.
+    restored: bool,
+    /// Requests of internal extensions that are not answered yet.
+    registering: usize,
+}
+
+impl Progress {
+    pub fn new() -> Self {
+        Self {
+            state: State::Armed,
+            restore_next: None,
+            invocation_next: None,
+            answer: None,
+            event: None,
+            restored: false,
+            registering: 0,
+        }
+    }
+
+    /// Takes note of a request.
+    pub fn receive(&mut self, call: Call, head: &[u8]) -> Action {
+        match (self.state, call) {
+            (State::Open, _) => Action::Tunnel,
+            (State::Failed, Call::RestoreNext | Call::InvocationNext) => Action::Forbid,
+            (State::Failed, Call::InitError | Call::RestoreError) => Action::Accept,
+            (_, Call::RestoreNext) => self.hold(|progress| &mut progress.restore_next, head),
+            (_, Call::InvocationNext) => self.hold(|progress| &mut progress.invocation_next, head),
+            // The runtime has failed by itself: there will be no snapshot.
+            (State::Armed | State::Before, Call::InitError) => {
+                self.state = State::Open;
+                Action::Pass
+            }
+            (State::Armed, Call::ExtensionRegister) => {
+                self.registering += 1;
+                Action::Pass
+            }
+            _ => Action::Pass,
+        }
+    }
+
+    fn hold(&mut self, kind: fn(&mut Self) -> &mut Option<Vec<u8>>, head: &[u8]) -> Action {
+        kind(self).get_or_insert_with(|| head.to_owned());
+        if self.state == State::Armed {
+            self.state = State::Before;
+        }
+        Action::Hold
+    }
+
+    /// An internal extension's request is answered.
+    pub fn registered(&mut self) {
+        self.registering = self.registering.saturating_sub(1);
+    }
+
+    /// Whether the runtime has nothing left to do before the snapshot, or fails and will not get there.
+    pub fn is_asked(&self) -> bool {
+        self.state != State::Armed
+    }
+
+    pub fn is_registering(&self) -> bool {
+        self.registering > 0
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// The before_snapshot hooks have run. Nothing when there is no snapshot to wait for.
+    pub fn freeze(&mut self) -> Option<Asked> {
+        if self.state != State::Before {
+            return None;
+        }
+        self.state = State::Frozen;
+        let by_relay = || self.invocation_next.clone().map(Asked::ByRelay);
+        self.restore_next.clone().map(Asked::ByRuntime).or_else(by_relay)
+    }
+
+    /// The restore is over: the after_restore hooks run.
+    pub fn thaw(&mut self) {
+        self.state = State::After;
+    }
+
+    /// The runtime may go on: with this answer to restore/next, and this one to invocation/next, if there is one already.
+    pub fn restore(&mut self, answer: Vec<u8>, event: Option<Vec<u8>>) {
+        self.restored = self.state == State::After;
+        self.state = State::Restored;
+        (self.answer, self.event) = (Some(answer), event);
+    }
+
+    /// A hook has failed, or there is no restore.
+    pub fn fail(&mut self) {
+        self.state = State::Failed;
+    }
+
+    /// What becomes of a request that was held and whose client still lives.
+    pub fn release(&mut self, call: Call) -> Release {
+        match call {
+            _ if self.state == State::Failed => Release::Forbid,
+            Call::InvocationNext => self.event.take().map_or(Release::Tunnel, Release::Answer),
+            _ => self.answer.clone().map_or(Release::Tunnel, Release::Answer),
+        }
+    }
+
+    /// A client was given what it waited for. Says whether that was the end of a restore.
+    pub fn delivered(&mut self) -> bool {
+        let opens = self.state == State::Restored && self.event.is_none();
+        if opens {
+            self.state = State::Open;
+        }
+        opens && self.restored
+    }
+
+    /// A client was gone when it was to be given an event: that waits for the next one.
+    pub fn keep(&mut self, event: Vec<u8>) {
+        self.event = Some(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALLS: [Call; 5] =
+        [Call::RestoreNext, Call::InvocationNext, Call::InitError, Call::RestoreError, Call::Other];
+
+    /// What becomes of each call in a state that these steps lead to.
+    fn actions(steps: fn(&mut Progress)) -> [Action; 5] {
+        CALLS.map(|call| {
+            let mut progress = Progress::new();
+            steps(&mut progress);
+            progress.receive(call, b"")
+        })
+    }
+
+    fn until_restored(progress: &mut Progress) {
+        progress.receive(Call::RestoreNext, b"head");
+        assert_eq!(progress.freeze(), Some(Asked::ByRuntime(b"head".to_vec())));
+        progress.thaw();
+        progress.restore(b"answer".to_vec(), None);
+    }
+
+    #[test]
+    fn every_call_in_every_state() {
+        use Action::{Accept, Forbid, Hold, Pass, Tunnel};
+        assert_eq!(actions(|_| {}), [Hold, Hold, Pass, Pass, Pass]);
+        let before = |progress: &mut Progress| assert_eq!(progress.receive(Call::InvocationNext, b""), Hold);
+        assert_eq!(actions(before), [Hold, Hold, Pass, Pass, Pass]);
+        assert_eq!(actions(until_restored), [Hold, Hold, Pass, Pass, Pass]);
+        assert_eq!(actions(Progress::fail), [Forbid, Forbid, Accept, Accept, Pass]);
+        let open = |progress: &mut Progress| {
+            until_restored(progress);
+            assert!(progress.delivered());
+        };
+        assert_eq!(actions(open), [Tunnel; 5]);
+    }
+
+    #[test]
+    fn a_runtime_that_fails_by_itself_before_the_snapshot_is_left_alone() {
+        for first in [None, Some(Call::RestoreNext)] {
+            let mut progress = Progress::new();
+            first.map(|call| progress.receive(call, b""));
+            assert_eq!(progress.receive(Call::InitError, b""), Action::Pass);
+            assert_eq!(progress.freeze(), None);
+            assert_eq!(progress.release(Call::RestoreNext), Release::Tunnel);
+            assert_eq!(progress.receive(Call::RestoreNext, b""), Action::Tunnel);
+            assert!(!progress.delivered());
+        }
+    }
+
+    #[test]
+    fn an_event_in_the_place_of_the_restore_s_answer_goes_to_one_who_asks_for_one() {
+        let mut progress = Progress::new();
+        progress.receive(Call::InvocationNext, b"next");
+        assert_eq!(progress.freeze(), Some(Asked::ByRelay(b"next".to_vec())));
+        progress.thaw();
+        progress.restore(b"empty".to_vec(), Some(b"event".to_vec()));
+        assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"empty".to_vec()));
+        assert!(!progress.delivered(), "the event waits");
+        assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
+        progress.keep(b"event".to_vec());
+        assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
+        assert!(progress.delivered());
+        assert_eq!(progress.release(Call::InvocationNext), Release::Tunnel);
+        assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"empty".to_vec()));
+    }
+
+    #[test]
+    fn paths() {
+        assert_eq!(Call::of("GET", "/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
+        assert_eq!(Call::of("POST", "/2018-06-01/runtime/restore/next"), Call::Other);
+        assert_eq!(Call::of("GET", "/2018-06-01/runtime/invocation/nextone"), Call::Other);
+        assert_eq!(Call::of("POST", "/2018-06-01/runtime/init/error"), Call::InitError);
+    }
+}

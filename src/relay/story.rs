@@ -1,0 +1,145 @@
+//! The relay's way through the phases: it waits until the runtime is ready for the snapshot, runs the before_snapshot
+//! hooks, asks for the restore, runs the after_restore hooks, and lets the runtime go on.
+
+use super::Relay;
+use super::progress::Asked;
+use crate::config::Hook;
+use crate::environ::Environ;
+use crate::hooks::{Deadline, Received, Runner};
+use crate::http::{self, Answer};
+use crate::log::Log;
+use crate::plan::RESTORED;
+use crate::process::{self, Watch};
+use crate::report::{ErrorType, Failure, Stop, status};
+use crate::runtime_api::Report;
+use anyhow::Result;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long all before_snapshot hooks have together.
+const BEFORE_SNAPSHOT: Duration = Duration::from_secs(120);
+
+/// How long all after_restore hooks have together: Lambda gives a restore 10 s, and the runtime needs some of them.
+pub const AFTER_RESTORE: Duration = Duration::from_secs(8);
+
+/// An internal extension's registration is answered at once; one that is not does not hold up the snapshot for longer.
+const REGISTRATION: Duration = Duration::from_secs(1);
+
+/// How long a runtime that was refused its request has to end by itself.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// The hooks of both phases, and what they are run with.
+pub struct Hooks<'h> {
+    pub before_snapshot: Vec<&'h Hook<'h>>,
+    pub after_restore: Vec<&'h Hook<'h>>,
+    pub environ: &'h Environ<'h>,
+    pub received: &'h Received<'h>,
+}
+
+/// Goes through the phases. Comes back when nothing is left to do for the runtime.
+pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
+    let run = |phase: &[&Hook], limit| {
+        let (until, stop) = (Some(Deadline::after(limit)), Some(&relay.stop));
+        let runner = Runner { received: hooks.received, watch, until, stop, log: relay.log };
+        runner.run(phase, &mut hooks.environ.clone())
+    };
+    drop(relay.wait_until(None, |desk| desk.progress.is_asked()));
+    if let Err(stop) = run(&hooks.before_snapshot, BEFORE_SNAPSHOT) {
+        return give_up(relay, Report::InitError, stop);
+    }
+    let registered = Some(Instant::now() + REGISTRATION);
+    let asked = relay.wait_until(registered, |desk| !desk.progress.is_registering()).progress.freeze();
+    let answer = match &asked {
+        None => return,
+        Some(Asked::ByRuntime(head)) => relay.upstream.ask(&http::closing(head)),
+        Some(Asked::ByRelay(head)) => {
+            relay.log.warn(
+                "the runtime takes no part in SnapStart; values that must be unique have to be made anew \
+                 in after_restore hooks",
+            );
+            relay.upstream.ask(&restore_next(relay, head))
+        }
+    };
+    let answer = match (answer, &asked) {
+        (Ok(answer), _) if answer.status == 200 => answer,
+        // It hears what came, and reports by itself what it makes of that.
+        (refused, Some(Asked::ByRuntime(_))) => {
+            relay.log.warn(&format!("after_restore hooks are not run: {}", refusal(&refused)));
+            return relay.go_on(refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes), None);
+        }
+        (refused, _) => {
+            let message = format!("unable to wait for the restore: {}", refusal(&refused));
+            let error_type = ErrorType::BeforeSnapshot;
+            let failure = Failure { error_type, status: status::FAILED, message, hook: None };
+            return give_up(relay, Report::InitError, failure.into());
+        }
+    };
+    relay.desk().progress.thaw();
+    if let Err(stop) = run(&hooks.after_restore, AFTER_RESTORE) {
+        return give_up(relay, Report::RestoreError, stop);
+    }
+    // After a reset, AWS's emulator answers with an event instead.
+    match answer.header("Lambda-Runtime-Aws-Request-Id") {
+        None => relay.go_on(answer.bytes, None),
+        Some(_) => relay.go_on(EMPTY.into(), Some(answer.bytes)),
+    }
+}
+
+const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// The request that a runtime which knows nothing of SnapStart does not make. By these two headers of a first request
+/// the platform knows the runtime.
+fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
+    let mut request =
+        format!("GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nHost: {}\r\n", relay.upstream.address());
+    for name in ["User-Agent", "Lambda-Runtime-Features"] {
+        if let Some(value) = http::request_header(head, name) {
+            request += &format!("{name}: {value}\r\n");
+        }
+    }
+    request += "Connection: close\r\n\r\n";
+    request.into_bytes()
+}
+
+fn refusal(answer: &Result<Answer>) -> String {
+    match answer {
+        Ok(answer) => format!("the Runtime API answered restore/next with {}", answer.status),
+        Err(cause) => format!("the Runtime API did not answer restore/next: {cause:#}"),
+    }
+}
+
+/// Reports a failure once, refuses the runtime what it asked for, and sees to it that it ends.
+fn give_up(relay: &Relay, report: Report, stop: Stop) {
+    // A runtime that has ended, or reported a failure of its own, needs nothing more.
+    let Stop::Failure(failure) = stop else { return };
+    relay.log.failure(&failure);
+    if let Err(error) = relay.upstream.report(report, &failure) {
+        relay.log.debug(|| format!("unable to report the failure to the Runtime API: {error:#}"));
+    }
+    relay.desk().progress.fail();
+    relay.verdict.set();
+    if !relay.runtime.ends_before(Some(Instant::now() + LAST_WORDS)) {
+        relay.runtime.kill();
+    }
+}
+
+/// Leaves the marker of a restored environment.
+pub fn mark_restored(log: Log) {
+    let mark = || {
+        let folder = Path::new(RESTORED).parent().expect("it is in a folder");
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => {
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).mode(0o600).custom_flags(process::WITHOUT_FOLLOWING).open(RESTORED)
+            }
+        }
+    };
+    if let Err(error) = mark() {
+        log.warn(&format!("unable to write {RESTORED}, so no after_restore hook will run after a reset: {error}"));
+    }
+}
