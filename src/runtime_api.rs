@@ -3,9 +3,9 @@
 
 use crate::http::Answer;
 use crate::report::Failure;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use serde_json::json;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
@@ -142,7 +142,10 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
     let mut piece = [0; 4096];
     loop {
         stream.set_read_timeout(deadline.map(left))?;
-        let length = stream.read(&mut piece).context("it did not answer")?;
+        let length = match stream.read(&mut piece) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         bytes.extend_from_slice(&piece[..length]);
         if let Some(answer) = Answer::take(&mut bytes, length == 0)? {
             return Ok(answer);

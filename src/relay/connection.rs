@@ -16,11 +16,22 @@ const LONGEST_HEAD: usize = 2 << 20;
 /// How long a client that was answered has to end its connection.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// A connection, and what was read from it and not looked at yet.
+type Unread = (TcpStream, Vec<u8>);
+
 /// Serves a connection to its end.
-pub fn serve(relay: &Relay, mut client: TcpStream) {
-    let mut bytes = Vec::new();
+pub fn serve(relay: &Relay, client: TcpStream) {
+    let mut next = Some((client, Vec::new()));
+    while let Some(unread) = next {
+        next = serve_one(relay, unread);
+    }
+}
+
+/// Serves one request, or all that is left; gives back a connection that may bring another request to look at.
+fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
     let Some((call, length)) = first_request(relay, &mut client, &mut bytes) else {
-        return tunnel(relay, client, bytes);
+        tunnel(relay, client, bytes);
+        return None;
     };
     match relay.receive(call, &bytes[..length]) {
         Action::Tunnel => tunnel(relay, client, bytes),
@@ -29,10 +40,11 @@ pub fn serve(relay: &Relay, mut client: TcpStream) {
             tunnel(relay, client, closing);
             relay.passed(call);
         }
-        Action::Forbid => answer(client, FORBIDDEN),
-        Action::Accept => answer(client, ACCEPTED),
-        Action::Hold => hold(relay, client, call, bytes),
+        Action::Forbid => answer(&client, FORBIDDEN),
+        Action::Accept => answer(&client, ACCEPTED),
+        Action::Hold => return hold(relay, client, call, bytes, length),
     }
+    None
 }
 
 /// Reads one head. Nothing when this connection is none to look at.
@@ -60,7 +72,7 @@ fn first_request(relay: &Relay, client: &mut TcpStream, bytes: &mut Vec<u8>) -> 
 }
 
 /// Keeps a request until the runtime may go on. A client that goes away is nobody to give anything to.
-fn hold(relay: &Relay, client: TcpStream, call: Call, bytes: Vec<u8>) {
+fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length: usize) -> Option<Unread> {
     loop {
         let mut watched =
             [PollFd::new(client.as_fd(), PEER_ENDED), PollFd::new(relay.verdict.as_fd(), PollFlags::POLLIN)];
@@ -69,14 +81,20 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, bytes: Vec<u8>) {
         match (waited, is_gone, is_decided) {
             (Ok(()), false, false) => {}
             (Ok(()), false, true) => break,
-            _ => return,
+            _ => return None,
         }
     }
     match relay.release(call) {
-        Release::Forbid => answer(client, FORBIDDEN),
+        Release::Forbid => answer(&client, FORBIDDEN),
         Release::Tunnel => {
             relay.delivered();
             tunnel(relay, client, bytes);
+        }
+        Release::Restored => {
+            if (&client).write_all(RESTORED.as_bytes()).is_ok() {
+                relay.delivered();
+                return Some((client, bytes.split_off(length)));
+            }
         }
         Release::Answer(kept) => match (&client).write_all(&kept) {
             Ok(()) => {
@@ -87,7 +105,11 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, bytes: Vec<u8>) {
             Err(_) => {}
         },
     }
+    None
 }
+
+/// As the platform says it.
+const RESTORED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 const FORBIDDEN: &str = concat!(
     "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 101\r\nConnection: close\r\n\r\n",
@@ -99,9 +121,9 @@ const ACCEPTED: &str = concat!(
     r#"{"status":"OK"}"#
 );
 
-fn answer(client: TcpStream, answer: &str) {
-    if (&client).write_all(answer.as_bytes()).is_ok() {
-        linger(&client);
+fn answer(mut client: &TcpStream, answer: &str) {
+    if client.write_all(answer.as_bytes()).is_ok() {
+        linger(client);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::process::{self, Latch, Process, Side, Watch};
 use crate::report::{ErrorType, Failure, status};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
-use progress::{Action, Call, Progress, Release};
+use progress::{Action, Call, Progress, Release, Restore};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::process::exit;
@@ -202,8 +202,8 @@ impl Relay {
     }
 
     /// Lets everyone go on who was held.
-    fn go_on(&self, answer: Vec<u8>, event: Option<Vec<u8>>) {
-        self.desk().progress.restore(answer, event);
+    fn go_on(&self, restore: Restore, event: Option<Vec<u8>>) {
+        self.desk().progress.go_on(restore, event);
         self.verdict.set();
     }
 

@@ -45,6 +45,9 @@ pub enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Release {
     Forbid,
+    /// The restore is over, which an empty 200 says.
+    Restored,
+    /// It is given what came from upstream, and its connection ends.
     Answer(Vec<u8>),
     /// It goes upstream at last.
     Tunnel,
@@ -75,17 +78,22 @@ pub enum Asked {
     ByRelay(Vec<u8>),
 }
 
+/// How the one restore/next was answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Restore {
+    Done,
+    /// With this, which is for the runtime to make something of.
+    Refused(Vec<u8>),
+}
+
 pub struct Progress {
     state: State,
     /// The head of the first request of each kind that was held.
     restore_next: Option<Vec<u8>>,
     invocation_next: Option<Vec<u8>>,
-    /// What restore/next is answered with.
-    answer: Option<Vec<u8>>,
+    restore: Option<Restore>,
     /// An event that came in the place of the restore's answer, for the next who asks for one.
     event: Option<Vec<u8>>,
-    /// Whether the after_restore hooks ran.
-    restored: bool,
     /// Requests of internal extensions that are not answered yet.
     registering: usize,
 }
@@ -96,9 +104,8 @@ impl Progress {
             state: State::Armed,
             restore_next: None,
             invocation_next: None,
-            answer: None,
+            restore: None,
             event: None,
-            restored: false,
             registering: 0,
         }
     }
@@ -165,11 +172,10 @@ impl Progress {
         self.state = State::After;
     }
 
-    /// The runtime may go on: with this answer to restore/next, and this one to invocation/next, if there is one already.
-    pub fn restore(&mut self, answer: Vec<u8>, event: Option<Vec<u8>>) {
-        self.restored = self.state == State::After;
+    /// The runtime may go on; an event is for its invocation/next, if there is one already.
+    pub fn go_on(&mut self, restore: Restore, event: Option<Vec<u8>>) {
         self.state = State::Restored;
-        (self.answer, self.event) = (Some(answer), event);
+        (self.restore, self.event) = (Some(restore), event);
     }
 
     /// A hook has failed, or there is no restore.
@@ -182,7 +188,11 @@ impl Progress {
         match call {
             _ if self.state == State::Failed => Release::Forbid,
             Call::InvocationNext => self.event.take().map_or(Release::Tunnel, Release::Answer),
-            _ => self.answer.clone().map_or(Release::Tunnel, Release::Answer),
+            _ => match &self.restore {
+                None => Release::Tunnel,
+                Some(Restore::Done) => Release::Restored,
+                Some(Restore::Refused(answer)) => Release::Answer(answer.clone()),
+            },
         }
     }
 
@@ -192,7 +202,7 @@ impl Progress {
         if opens {
             self.state = State::Open;
         }
-        opens && self.restored
+        opens && self.restore == Some(Restore::Done)
     }
 
     /// A client was gone when it was to be given an event: that waits for the next one.
@@ -221,7 +231,7 @@ mod tests {
         progress.receive(Call::RestoreNext, b"head");
         assert_eq!(progress.freeze(), Some(Asked::ByRuntime(b"head".to_vec())));
         progress.thaw();
-        progress.restore(b"answer".to_vec(), None);
+        progress.go_on(Restore::Done, None);
     }
 
     #[test]
@@ -258,15 +268,26 @@ mod tests {
         progress.receive(Call::InvocationNext, b"next");
         assert_eq!(progress.freeze(), Some(Asked::ByRelay(b"next".to_vec())));
         progress.thaw();
-        progress.restore(b"empty".to_vec(), Some(b"event".to_vec()));
-        assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"empty".to_vec()));
+        progress.go_on(Restore::Done, Some(b"event".to_vec()));
+        assert_eq!(progress.release(Call::RestoreNext), Release::Restored);
         assert!(!progress.delivered(), "the event waits");
         assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
         progress.keep(b"event".to_vec());
         assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
         assert!(progress.delivered());
         assert_eq!(progress.release(Call::InvocationNext), Release::Tunnel);
-        assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"empty".to_vec()));
+        assert_eq!(progress.release(Call::RestoreNext), Release::Restored);
+    }
+
+    #[test]
+    fn a_refusal_is_handed_on_and_is_no_restore() {
+        let mut progress = Progress::new();
+        progress.receive(Call::RestoreNext, b"");
+        progress.freeze();
+        progress.go_on(Restore::Refused(b"403".to_vec()), None);
+        assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"403".to_vec()));
+        assert!(!progress.delivered());
+        assert!(progress.is_open());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! hooks, asks for the restore, runs the after_restore hooks, and lets the runtime go on.
 
 use super::Relay;
-use super::progress::Asked;
+use super::progress::{Asked, Restore};
 use crate::config::Hook;
 use crate::environ::Environ;
 use crate::hooks::{Deadline, Received, Runner};
@@ -68,7 +68,8 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         // It hears what came, and reports by itself what it makes of that.
         (refused, Some(Asked::ByRuntime(_))) => {
             relay.log.warn(&format!("after_restore hooks are not run: {}", refusal(&refused)));
-            return relay.go_on(refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes), None);
+            let answer = refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes);
+            return relay.go_on(Restore::Refused(answer), None);
         }
         (refused, _) => {
             let message = format!("unable to wait for the restore: {}", refusal(&refused));
@@ -82,13 +83,10 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         return give_up(relay, Report::RestoreError, stop);
     }
     // After a reset, AWS's emulator answers with an event instead.
-    match answer.header("Lambda-Runtime-Aws-Request-Id") {
-        None => relay.go_on(answer.bytes, None),
-        Some(_) => relay.go_on(EMPTY.into(), Some(answer.bytes)),
-    }
+    let event = answer.header("Lambda-Runtime-Aws-Request-Id").map(|_| answer.bytes);
+    relay.go_on(Restore::Done, event);
 }
 
-const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// The request that a runtime which knows nothing of SnapStart does not make. By these two headers of a first request
