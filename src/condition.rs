@@ -126,6 +126,47 @@ impl When<'_> {
     }
 }
 
+impl When<'_> {
+    /// Decides for a process that Lambda tells less than the wrapper, which is an extension: nothing where that may make
+    /// a difference (AWS's documentation, "Lambda Extensions API", has the variables that only runtimes are given).
+    pub fn decide(&self, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> Option<bool> {
+        let initialization = environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+        let is_initialization = |texts: &Vec<Text>| {
+            let initialization = initialization.filter(|_| texts.iter().all(Text::is_plain))?;
+            Some(texts.iter().any(|text| text.expand(environ) == initialization))
+        };
+        let every = [
+            self.runtime.as_ref().map(|_| None),
+            self.initialization.as_ref().map(is_initialization),
+            self.architecture.as_ref().map(|names| Some(names.contains(&ARCHITECTURE))),
+            self.not.as_ref().map(|when| when.decide(environ, exists).map(|holds| !holds)),
+            // One holds unless none of them does.
+            self.any.as_ref().map(|list| {
+                all(list.iter().map(|when| when.decide(environ, exists).map(|holds| !holds))).map(|none| !none)
+            }),
+        ];
+        let env = self.env.iter().map(|(name, test)| {
+            let is_known = environ.non_empty(name).is_some() && test.is_plain();
+            is_known.then(|| test.holds(name, environ))
+        });
+        let file = self.file.iter().map(|text| text.is_plain().then(|| exists(&Glob::new(text, environ))));
+        all(every.into_iter().flatten().chain(env).chain(file))
+    }
+}
+
+/// Whether all of them hold, as far as that is known.
+fn all(conditions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for condition in conditions {
+        match condition {
+            Some(true) => {}
+            Some(false) => return condition,
+            None => all = None,
+        }
+    }
+    all
+}
+
 impl RuntimeName {
     fn is(&self, wanted: &Text, environ: &Environ) -> bool {
         let family = wanted.expand(environ).to_str().and_then(Runtime::of_family);
@@ -137,6 +178,13 @@ impl RuntimeName {
 }
 
 impl EnvTest<'_> {
+    fn is_plain(&self) -> bool {
+        match self {
+            EnvTest::NonEmpty | EnvTest::UnsetOrEmpty => true,
+            EnvTest::Matches(globs, _) => globs.iter().all(Text::is_plain),
+        }
+    }
+
     fn holds(&self, name: &str, environ: &Environ) -> bool {
         match self {
             EnvTest::NonEmpty => environ.non_empty(name).is_some(),

@@ -25,7 +25,12 @@ struct Entry<'a> {
 /// The length of no name: none is as long.
 const NO_NAME: usize = usize::MAX;
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    fn new(text: &'a CStr) -> Self {
+        let name_length = text.to_bytes().iter().position(|&byte| byte == b'=').unwrap_or(NO_NAME);
+        Self { text: Cow::Borrowed(text), name_length, exported: false }
+    }
+
     fn is(&self, name: &str) -> bool {
         // Names begin alike more often than they end alike.
         self.name_length == name.len()
@@ -46,12 +51,7 @@ impl Entry<'_> {
 
 impl<'a> Environ<'a> {
     pub fn from_entries(entries: impl IntoIterator<Item = &'a CStr>) -> Self {
-        let entry = |text: &'a CStr| Entry {
-            name_length: text.to_bytes().iter().position(|&byte| byte == b'=').unwrap_or(NO_NAME),
-            text: Cow::Borrowed(text),
-            exported: false,
-        };
-        Self { entries: entries.into_iter().map(entry).collect(), past: Vec::new() }
+        Self { entries: entries.into_iter().map(Entry::new).collect(), past: Vec::new() }
     }
 
     /// What `getenv` would give: of a variable that stands twice the first counts.
@@ -157,6 +157,35 @@ impl<'a> Environ<'a> {
             }
         }
         String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    /// Writes everything down for another process of foreword's.
+    pub fn encode(&self, to: &mut Vec<u8>) {
+        for (entries, is_past) in [(&self.entries, false), (&self.past, true)] {
+            for entry in entries {
+                to.push(b'0' + u8::from(entry.exported) + 2 * u8::from(is_past));
+                to.extend_from_slice(entry.text.to_bytes_with_nul());
+            }
+        }
+        to.push(0);
+    }
+
+    /// Takes what `encode` wrote off the front of the bytes; nothing when it is something else.
+    pub fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
+        let mut environ = Self::default();
+        loop {
+            let (&mark, rest) = bytes.split_first()?;
+            *bytes = rest;
+            let bits = match mark {
+                0 => return Some(environ),
+                b'0'..=b'3' => mark - b'0',
+                _ => return None,
+            };
+            let text = CStr::from_bytes_until_nul(rest).ok()?;
+            *bytes = &rest[text.count_bytes() + 1..];
+            let entry = Entry { exported: bits & 1 != 0, ..Entry::new(text) };
+            if bits & 2 != 0 { environ.past.push(entry) } else { environ.entries.push(entry) }
+        }
     }
 
     /// The entries in the form that `execve` takes.
@@ -292,6 +321,25 @@ mod tests {
         let [prepend, append] = joining("x", ":");
         assert_eq!(after(&[c"A=1"], "A", &prepend), ["A=x:1"]);
         assert_eq!(after(&[c"A=1"], "A", &append), ["A=1:x"]);
+    }
+
+    #[test]
+    fn another_process_knows_what_this_one_knew() {
+        let mut environ = Environ::from_entries([c"A=1", c"odd", c"", c"A=2", c"DB_PASSWORD=hunter2"]);
+        environ.apply("DB_PASSWORD", &Edit::Unset);
+        environ.export("E", OsStr::new("first value"));
+        environ.export("E", OsStr::new("\n=second"));
+        let mut bytes = Vec::new();
+        environ.encode(&mut bytes);
+        bytes.extend_from_slice(b"rest");
+        let mut rest = &bytes[..];
+        let decoded = Environ::decode(&mut rest).expect("what was encoded");
+        assert_eq!(rest, b"rest");
+        assert_eq!(decoded.entries(), environ.entries());
+        assert_eq!(decoded.redact(OsStr::new("hunter2 first value \n=second")), "[redacted] [redacted] [redacted]");
+        for wrong in [&b""[..], b"0", b"0A=1", b"0A=1\0", b"x\0"] {
+            assert!(Environ::decode(&mut &*wrong).is_none(), "{wrong:?}");
+        }
     }
 
     #[test]

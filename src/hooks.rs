@@ -1,12 +1,12 @@
 //! Runs the hooks of a phase: in order, each within its limit, with its context on standard input; says how each
 //! one ended and turns what it exports into edits of the environment.
 
-use crate::config::{Command, Hook, OnFailure};
+use crate::config::{Command, Hook, OnFailure, Phase};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
 use crate::log::Log;
 use crate::plan;
-use crate::process::{self, End, Latch, Request, Signal, Watch};
+use crate::process::{End, Latch, Request, Signal, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop, status};
 use crate::runtime_api::ADDRESS;
 use serde_json::json;
@@ -49,6 +49,10 @@ pub struct Runner<'r> {
     pub until: Option<Deadline>,
     /// Once set, nobody waits for hooks any more.
     pub stop: Option<&'r Latch>,
+    /// When hooks that do not end at SIGTERM are killed at the latest.
+    pub kill_by: Option<Instant>,
+    /// Why Lambda shuts the environment down.
+    pub shutdown_reason: Option<&'r str>,
     pub log: Log,
 }
 
@@ -65,7 +69,7 @@ pub fn run_in_wrapper(
         let message = format!("unable to watch hooks: {}", errno.desc());
         Failure { error_type: first.phase.failed(), status: status::FAILED, message, hook: None }
     })?;
-    Runner { received, watch: &watch, until, stop: None, log }.run(hooks, environ)
+    Runner { received, watch: &watch, until, stop: None, kill_by: None, shutdown_reason: None, log }.run(hooks, environ)
 }
 
 impl Runner<'_> {
@@ -85,6 +89,8 @@ impl Runner<'_> {
                     failure.message += " (on_failure: continue)";
                     self.log.failure(&failure);
                 }
+                // The environment ends whatever comes of it; so the others get their turn.
+                Err(Stop::Failure(failure)) if hook.phase == Phase::PreStop => self.log.failure(&failure),
                 Err(stop) => return Err(stop),
             }
         }
@@ -111,10 +117,10 @@ impl Runner<'_> {
             words: &words(&hook.command, &own),
             environ: &own,
             cwd: cwd.as_deref(),
-            input: context(hook, deadline, self.received).as_bytes(),
+            input: self.context(hook, deadline).as_bytes(),
             capture: hook.export.map(|_| MOST_EXPORTED),
             deadline: deadline.instant,
-            grace: process::GRACE,
+            kill_by: self.kill_by,
             stop: self.stop,
         });
         let took = started.elapsed();
@@ -147,6 +153,28 @@ impl Runner<'_> {
         let exported = exported.map_err(|cause| failed(&format!("exported something unreadable: {cause}")))?;
         Ok((end(HookOutcome::Success), exported))
     }
+
+    /// The JSON object that a hook finds on its standard input, as one line.
+    fn context(&self, hook: &Hook, deadline: Deadline) -> String {
+        let text = |name| self.received.environ.lossy(name);
+        let mut context = json!({
+            "phase": hook.phase.name(),
+            "hook": hook.name,
+            "function": {
+                "name": text("AWS_LAMBDA_FUNCTION_NAME"),
+                "version": text("AWS_LAMBDA_FUNCTION_VERSION"),
+                "memory": text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok()),
+                "handler": text("_HANDLER"),
+            },
+            "runtime": self.received.runtime,
+            "initialization": text("AWS_LAMBDA_INITIALIZATION_TYPE"),
+            "deadline_ms": deadline.epoch_ms,
+        });
+        if let Some(reason) = self.shutdown_reason {
+            context["shutdown_reason"] = reason.into();
+        }
+        context.to_string() + "\n"
+    }
 }
 
 /// Whose deadline a hook meets first.
@@ -172,23 +200,4 @@ fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
         Command::Words(words) => words.iter().map(|word| word.expand(environ)).collect(),
         Command::Shell(text) => vec!["/bin/sh".into(), "-c".into(), OsStr::new(text).to_owned()],
     }
-}
-
-/// The JSON object that a hook finds on its standard input, as one line.
-fn context(hook: &Hook, deadline: Deadline, received: &Received) -> String {
-    let text = |name| received.environ.lossy(name);
-    let context = json!({
-        "phase": hook.phase.name(),
-        "hook": hook.name,
-        "function": {
-            "name": text("AWS_LAMBDA_FUNCTION_NAME"),
-            "version": text("AWS_LAMBDA_FUNCTION_VERSION"),
-            "memory": text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok()),
-            "handler": text("_HANDLER"),
-        },
-        "runtime": received.runtime,
-        "initialization": text("AWS_LAMBDA_INITIALIZATION_TYPE"),
-        "deadline_ms": deadline.epoch_ms,
-    });
-    context.to_string() + "\n"
 }

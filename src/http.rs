@@ -68,9 +68,27 @@ pub struct Answer {
     pub status: u16,
     /// From the status line to the end of the body; what was only to be waited for (`100 Continue`) is left out.
     pub bytes: Vec<u8>,
+    head_length: usize,
 }
 
 impl Answer {
+    /// The body, put together from its chunks.
+    pub fn body(&self) -> Vec<u8> {
+        let body = &self.bytes[self.head_length..];
+        if self.header("Transfer-Encoding").is_none() {
+            return body.to_vec();
+        }
+        let mut whole = Vec::new();
+        let mut rest = body;
+        while let Ok(Status::Complete((line, size @ 1..))) = httparse::parse_chunk_size(rest) {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            let (chunk, after) = rest[line..].split_at(size.min(rest.len() - line));
+            whole.extend_from_slice(chunk);
+            rest = after.strip_prefix(b"\r\n").unwrap_or_default();
+        }
+        whole
+    }
+
     /// The value of the first header of this name.
     pub fn header(&self, name: &str) -> Option<String> {
         with_headers(|headers| {
@@ -116,7 +134,7 @@ impl Answer {
             return match length {
                 Some(length) => {
                     bytes.truncate(head_length + length);
-                    Ok(Some(Self { status, bytes: std::mem::take(bytes) }))
+                    Ok(Some(Self { status, bytes: std::mem::take(bytes), head_length }))
                 }
                 None if ended => bail!("it closed the connection in the middle of an answer"),
                 None => Ok(None),

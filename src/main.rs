@@ -9,6 +9,7 @@ mod condition;
 mod config;
 mod environ;
 mod export;
+mod extension;
 mod files;
 mod glob;
 mod hooks;
@@ -37,6 +38,7 @@ fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Itera
     let received = match role(&arguments, &environ) {
         Role::Tool => return cli::run(&arguments, &environ),
         Role::Wrapper(received) => Ok(received),
+        Role::Extension(name) => return extension::run(&name, &environ, Log::from_environ(&environ)),
         Role::Bootstrap => handler(&environ).map(|program| vec![program]),
     };
     let log = Log::from_environ(&environ);
@@ -48,6 +50,8 @@ enum Role {
     Wrapper(Vec<OsString>),
     /// An OS-only runtime started `/opt/bootstrap`.
     Bootstrap,
+    /// Lambda started an extension of this name.
+    Extension(OsString),
     /// A person started foreword.
     Tool,
 }
@@ -55,9 +59,14 @@ enum Role {
 /// Lambda names the program by its path, so what a person types is told apart by having no `/`. A word that is a
 /// program in PATH is meant as one, as with `env`; in a function, where nobody reads usage, every word is.
 fn role(arguments: &[OsString], environ: &Environ) -> Role {
-    let own_name = arguments.first().and_then(|name| name.as_bytes().rsplit(|&byte| byte == b'/').next());
+    let mut own_path = arguments.first().map_or(&b""[..], |path| path.as_bytes()).rsplit(|&byte| byte == b'/');
+    let own_name = own_path.next().unwrap_or_default();
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
-        return if own_name == Some(b"bootstrap") { Role::Bootstrap } else { Role::Tool };
+        return match own_path.next() {
+            Some(b"extensions") => Role::Extension(OsStr::from_bytes(own_name).to_owned()),
+            _ if own_name == b"bootstrap" => Role::Bootstrap,
+            _ => Role::Tool,
+        };
     };
     let is_program = |first: &[u8]| {
         let is_command = cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
@@ -67,7 +76,7 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     match first {
         b"--" => Role::Wrapper(arguments[2..].to_vec()),
         _ if first.contains(&b'/') => Role::Wrapper(arguments[1..].to_vec()),
-        _ if own_name == Some(b"bootstrap") => Role::Bootstrap,
+        _ if own_name == b"bootstrap" => Role::Bootstrap,
         _ if is_program(first) => Role::Wrapper(arguments[1..].to_vec()),
         _ => Role::Tool,
     }

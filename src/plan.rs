@@ -2,7 +2,7 @@
 //! will happen. The command line itself is worked out last, because its texts see what hooks exported.
 
 use crate::command_line::CommandLine;
-use crate::condition::Facts;
+use crate::condition::{Facts, When};
 use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits};
 use crate::environ::{Change, Effect, Environ};
 use crate::glob::{Case, Glob};
@@ -111,21 +111,9 @@ impl<'p> Plan<'p> {
         Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })
     }
 
-    /// Hooks that this version registers and does not run, in words.
-    pub fn hooks_not_run(&self) -> impl Iterator<Item = String> {
-        self.hooks.iter().filter(|hook| hook.phase == Phase::PreStop).map(|hook| {
-            format!("hook {:?} (pre_stop) is not run: this version of foreword runs the other phases only", hook.name)
-        })
-    }
-
-    /// The hooks of a phase, in the order in which they run: what is registered first is the outermost.
+    /// The hooks of a phase that apply, in the order in which they run.
     pub fn hooks(&self, phase: Phase) -> Vec<&'p Hook<'p>> {
-        let mut hooks: Vec<_> = self.hooks.iter().copied().filter(|hook| hook.phase == phase).collect();
-        match phase {
-            Phase::Initialize | Phase::AfterRestore => {}
-            Phase::BeforeSnapshot | Phase::PreStop => hooks.reverse(),
-        }
-        hooks
+        in_order(self.hooks.clone(), phase)
     }
 
     /// What to execute, given the final environment; `each` sees what every rule that edits words made of it.
@@ -166,6 +154,40 @@ impl Execution {
         words.extend(self.line.clone().into_arguments());
         words
     }
+}
+
+/// Whether a hook of this phase may apply, as far as a process can tell that Lambda tells less than the wrapper.
+pub fn may_run(rules: &[Rule], phase: Phase, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> bool {
+    let may_hold = |when: &When| when.decide(environ, exists) != Some(false);
+    rules.iter().filter(|rule| may_hold(&rule.when)).any(|rule| {
+        rule.hooks.iter().any(|hook| hook.phase == phase && may_hold(&hook.when))
+            || may_run(&rule.rules, phase, environ, exists)
+    })
+}
+
+/// The hooks of a phase that another process found to apply, known by their places, in the order in which they run.
+pub fn hooks_at<'p>(rules: &'p [Rule<'p>], phase: Phase, places: &[String]) -> Vec<&'p Hook<'p>> {
+    let mut all = Vec::new();
+    add_hooks(rules, &mut all);
+    all.retain(|hook| places.contains(&hook.place.to_string()));
+    in_order(all, phase)
+}
+
+fn add_hooks<'p>(rules: &'p [Rule<'p>], to: &mut Vec<&'p Hook<'p>>) {
+    for rule in rules {
+        to.extend(&rule.hooks);
+        add_hooks(&rule.rules, to);
+    }
+}
+
+/// Of hooks as registered, those of a phase in the order in which they run: what is registered first is the outermost.
+fn in_order<'p>(mut hooks: Vec<&'p Hook<'p>>, phase: Phase) -> Vec<&'p Hook<'p>> {
+    hooks.retain(|hook| hook.phase == phase);
+    match phase {
+        Phase::Initialize | Phase::AfterRestore => {}
+        Phase::BeforeSnapshot | Phase::PreStop => hooks.reverse(),
+    }
+    hooks
 }
 
 /// Performs edits of an environment, top to bottom, each seeing the ones above it.

@@ -38,6 +38,11 @@ impl<'a> Text<'a> {
         self.written
     }
 
+    /// Whether it is the same in every environment.
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     pub fn expand(&self, environ: &Environ) -> OsString {
         if self.is_plain {
             return self.written.into();

@@ -4,6 +4,7 @@
 use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
+use crate::extension;
 use crate::files;
 use crate::hooks::{self, Deadline, Received};
 use crate::log::Log;
@@ -52,7 +53,6 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
         log.debug(|| format!("{}: env {}: {} becomes {}", edit.place, edit.name, shown(before), shown(after)));
     });
     plan.skipped.iter().for_each(|place| log.debug(|| format!("{place}: this does not apply")));
-    plan.hooks_not_run().for_each(|what| log.warn(&what));
 
     let around_snapshot = plan.around_snapshot(&facts, |path| Path::new(path).exists())?;
 
@@ -68,6 +68,16 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
         log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
+    let pre_stop = plan.hooks(Phase::PreStop);
+    if let (Some(address), false) = (environ.lossy(ADDRESS), pre_stop.is_empty()) {
+        let places = pre_stop.iter().map(|hook| hook.place.to_string());
+        if let Err(error) = extension::hand_over(places, &handed_over, &last, &address) {
+            log.warn(&format!(
+                "pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
+                 foreword-prestop has ({error})"
+            ));
+        }
+    }
     if around_snapshot == AroundSnapshot::Relay {
         let before_snapshot = plan.hooks(Phase::BeforeSnapshot);
         let after_restore = plan.hooks(Phase::AfterRestore);

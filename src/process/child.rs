@@ -24,8 +24,8 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process group has between SIGTERM and SIGKILL, unless time is shorter than that.
-pub const GRACE: Duration = Duration::from_millis(500);
+/// How long a process group has between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// How often a group whose leader is gone is looked at: no signal tells of the others' end.
 const LOOK: Duration = Duration::from_millis(10);
@@ -39,8 +39,8 @@ pub struct Request<'r> {
     /// Most bytes of standard output to take; `None` lets the command inherit it.
     pub capture: Option<usize>,
     pub deadline: Instant,
-    /// Between SIGTERM and SIGKILL.
-    pub grace: Duration,
+    /// When what is left of it after SIGTERM is killed at the latest; before that it has [`GRACE`].
+    pub kill_by: Option<Instant>,
     /// Once set, the command is of no use any more: its group is killed without a grace.
     pub stop: Option<&'r Latch>,
 }
@@ -110,17 +110,17 @@ impl Watch {
             }
             if stop.is_some_and(Latch::is_set) {
                 child.kill();
-                stopped = Some((End::Cancelled, Instant::now() + request.grace));
+                stopped = Some((End::Cancelled, Instant::now() + GRACE));
                 continue;
             }
             let late = || (Instant::now() >= request.deadline).then_some(End::TimedOut);
             let reason = signal.or(child.has_too_much().then_some(End::TooMuchOutput)).or_else(late);
             match (stopped, reason) {
-                (None, _) => stopped = reason.map(|why| (why, child.terminate(request.grace))),
+                (None, _) => stopped = reason.map(|why| (why, child.terminate(request.kill_by))),
                 (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => stopped = Some((why, kill_at)),
                 (Some((why, kill_at)), _) if Instant::now() >= kill_at => {
                     child.kill();
-                    stopped = Some((why, Instant::now() + request.grace));
+                    stopped = Some((why, Instant::now() + GRACE));
                 }
                 (Some(_), _) => {}
             }
@@ -139,6 +139,18 @@ impl Watch {
         let others = [output.map(AsFd::as_fd), stop.map(AsFd::as_fd)];
         watched.extend(others.into_iter().flatten().map(|other| PollFd::new(other, PollFlags::POLLIN)));
         wait(&mut watched, Some(until))
+    }
+
+    /// Waits until the latch is set or one of the signals that would end foreword came, and gives that.
+    pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
+        loop {
+            let watched = [self.signals.as_fd(), latch.as_fd()];
+            let waited = wait(&mut watched.map(|one| PollFd::new(one, PollFlags::POLLIN)), None);
+            let signal = self.ending_signal();
+            if signal.is_some() || waited.is_err() || latch.is_set() {
+                return signal;
+            }
+        }
     }
 
     /// Takes the signals that came; of those that would have ended foreword, one.
@@ -231,11 +243,12 @@ impl Child {
     }
 
     /// Asks the group to end; says when it has to be gone.
-    fn terminate(&self, grace: Duration) -> Instant {
+    fn terminate(&self, kill_by: Option<Instant>) -> Instant {
         let _ = killpg(self.pid, Signal::SIGTERM);
         // Stopped processes take the signal only when they go on.
         let _ = killpg(self.pid, Signal::SIGCONT);
-        Instant::now() + grace
+        let kill_at = Instant::now() + GRACE;
+        kill_by.map_or(kill_at, |by| by.min(kill_at))
     }
 
     fn kill(&self) {

@@ -9,7 +9,7 @@ mod latch;
 mod raw;
 mod wait;
 
-pub use child::{End, GRACE, Request, Watch, die_of};
+pub use child::{End, Request, Watch, die_of};
 pub use detach::{Process, Side, split};
 pub use diagnosis::cause;
 pub use execute::{execute, is_in_path};
@@ -18,14 +18,15 @@ pub use nix::sys::signal::Signal;
 pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, wait};
 
 use nix::errno::Errno;
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::Linger;
+use nix::sys::socket::sockopt::{Linger, PeerCredentials};
+use nix::sys::socket::{getsockopt, setsockopt};
 use nix::unistd::write;
 use raw::Disposition;
 use std::fs;
 use std::io;
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// Opens a FIFO that has no other end instead of waiting for one; a regular file knows no waiting.
@@ -52,6 +53,13 @@ pub fn write_to_standard_error(line: &[u8]) {
 pub fn reset(connection: TcpStream) {
     let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     let _ = setsockopt(&connection, Linger, &at_once);
+}
+
+/// Whether the process at the other end of a connection is of the same user as this one.
+pub fn is_of_this_user(connection: &UnixStream) -> bool {
+    let this = fs::metadata("/proc/self").map(|about| about.uid());
+    let other = getsockopt(connection, PeerCredentials).map(|of| of.uid());
+    this.is_ok_and(|this| other == Ok(this))
 }
 
 /// Whether a path leads to the program that is running.

@@ -43,7 +43,15 @@ pub struct Hooks<'h> {
 pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
     let run = |phase: &[&Hook], limit| {
         let (until, stop) = (Some(Deadline::after(limit)), Some(&relay.stop));
-        let runner = Runner { received: hooks.received, watch, until, stop, log: relay.log };
+        let runner = Runner {
+            received: hooks.received,
+            watch,
+            until,
+            stop,
+            kill_by: None,
+            shutdown_reason: None,
+            log: relay.log,
+        };
         runner.run(phase, &mut hooks.environ.clone())
     };
     drop(relay.wait_until(None, |desk| desk.progress.is_asked()));

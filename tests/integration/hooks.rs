@@ -1,7 +1,7 @@
 //! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the same standard
 //! output: what is expected there is the expected order.
 
-use crate::support::{DUMP, Test, foreword};
+use crate::support::{DUMP, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -298,15 +298,18 @@ fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
     }
 }
 
-/// They are registered and run by nobody yet, which must not go unnoticed.
+/// Nobody is there to run them, which must not go unnoticed; where there is no Lambda, there is no end of it either.
 #[test]
-fn pre_stop_hooks_give_a_warning() {
-    let hook = |name: &str, applies: bool| json!({"name": name, "command": ["/bin/echo", "run"], "when": {"env": {"PATH": applies}}});
-    let hooks = json!({"pre_stop": [hook("x", true), hook("other", false)]});
-    Test::new()
-        .config(&json!({"hooks": hooks}).to_string())
-        .args(["/bin/echo", "runtime"])
-        .stdout("runtime\n")
-        .stderr("foreword: hook \"x\" (pre_stop) is not run: this version of foreword runs the other phases only\n")
-        .run();
+fn pre_stop_hooks_without_an_extension_give_a_warning() {
+    let api = RuntimeApi::new(Reaction::Accept);
+    let test = |applies: bool| {
+        let hook = json!({"name": "x", "command": ["/bin/echo", "run"], "when": {"env": {"PATH": applies}}});
+        let test = Test::new().config(&json!({"hooks": {"pre_stop": [hook]}}).to_string());
+        test.args(["/bin/echo", "runtime"]).stdout("runtime\n")
+    };
+    let warning = "foreword: pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
+                   foreword-prestop has (Connection refused (os error 111))\n";
+    test(true).runtime_api(&api).stderr(warning).run();
+    test(false).runtime_api(&api).run();
+    test(true).run();
 }

@@ -1,0 +1,174 @@
+//! The extension's story: register, wait until Lambda shuts the environment down, run the pre_stop hooks in what is left
+//! of its life. Lambda takes any other end of an extension for a crash of the whole function, so there is none.
+
+mod api;
+mod handover;
+
+pub use handover::hand_over;
+
+use crate::condition::{Facts, RuntimeName};
+use crate::config::{self, Phase, Rule};
+use crate::environ::Environ;
+use crate::files;
+use crate::hooks::{Deadline, Received, Runner};
+use crate::log::Log;
+use crate::plan::{self, Plan};
+use crate::process::{Latch, Signal, Watch};
+use crate::report::{Failure, status};
+use crate::runtime_api::{ADDRESS, RuntimeApi};
+use anyhow::{Context, Result};
+use api::{Api, Shutdown};
+use handover::{Handover, Listener};
+use std::env::set_current_dir;
+use std::ffi::{OsStr, OsString};
+use std::process::exit;
+use std::sync::OnceLock;
+use std::thread::{Builder, park, scope, sleep};
+use std::time::{Duration, Instant};
+
+/// What to count on when nobody says how much time is left.
+const UNKNOWN: Duration = Duration::from_millis(1500);
+
+/// So long before its end the hooks are told to end, and so long before it they are killed.
+const TERMINATE: Duration = Duration::from_millis(150);
+const KILL: Duration = Duration::from_millis(60);
+
+/// How long to wait before something is tried again that did not get the answer that it should.
+const RETRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
+
+/// Most memory that a thread which only waits may need for its stack.
+const STACK: usize = 128 << 10;
+
+/// Lives as long as the environment; gives the exit status.
+pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
+    let upstream = || -> Result<_> {
+        let address = environ.lossy(ADDRESS).with_context(|| format!("{ADDRESS} is not set"))?;
+        RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))
+    };
+    let upstream = match upstream() {
+        Ok(upstream) => upstream,
+        Err(cause) => {
+            log.failure(&unable(&cause));
+            return status::FAILED;
+        }
+    };
+    // What only the runtime is told.
+    let mut environ = environ.clone();
+    let task_root = config::task_root(&environ).as_os_str().to_owned();
+    environ.set("LAMBDA_TASK_ROOT", &task_root);
+
+    let Err(failure) = live(&upstream, name, &environ, log) else { return 0 };
+    log.failure(&failure);
+    let refused = Api::register(&upstream, name, false).and_then(|api| api.refuse(&failure));
+    if let Err(error) = refused {
+        log.debug(|| format!("unable to report the failure to the Extensions API: {error:#}"));
+    }
+    1
+}
+
+/// Comes back at the end of the environment, or at once with what keeps the extension from its work.
+fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, log: Log) -> Result<(), Failure> {
+    let sources = if config::disabled(environ) { Vec::new() } else { config::sources(environ)? };
+    let documents = config::documents(&sources);
+    let rules = config::rules(&documents)?;
+    wait_and_stop(upstream, name, environ, &rules, log).map_err(|cause| unable(&cause))
+}
+
+fn unable(cause: &anyhow::Error) -> Failure {
+    Failure::configuration(format!("unable to start the extension: {cause:#}"))
+}
+
+fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: &[Rule], log: Log) -> Result<()> {
+    // Before there are threads, which inherit it: signals arrive here and nowhere else.
+    let watch = Watch::start()?;
+    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+    let wants_shutdown = plan::may_run(rules, Phase::PreStop, environ, &exists);
+    // The wrapper is started when all extensions have registered, and finds this one.
+    let listener = wants_shutdown.then(|| Listener::new(upstream.address())).transpose();
+    let listener = listener.unwrap_or_else(|error| {
+        log.warn(&format!("pre_stop hooks will not see what the runtime sees: unable to listen: {error}"));
+        None
+    });
+    let (shutdown, has_come) = (OnceLock::new(), Latch::new()?);
+    scope(|scope| {
+        if let Some(listener) = &listener {
+            Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen())?;
+        }
+        Builder::new().stack_size(STACK).spawn_scoped(scope, || {
+            let _ = shutdown.set(await_shutdown(upstream, name, wants_shutdown, log));
+            has_come.set();
+        })?;
+        let shutdown = match (watch.wait_for(&has_come), shutdown.get()) {
+            (None, Some(shutdown)) => shutdown,
+            (signal, _) => &Shutdown { reason: signal.map_or("", Signal::as_str).to_owned(), left: UNKNOWN },
+        };
+        let handed_over = listener.as_ref().and_then(Listener::last);
+        stop(rules, environ, handed_over.as_deref(), shutdown, log);
+        exit(0)
+    })
+}
+
+/// Comes back only when the environment is shut down.
+fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool, log: Log) -> Shutdown {
+    let api = retried(|| Api::register(upstream, name, wants_shutdown));
+    let shutdown = api.and_then(|api| {
+        loop {
+            if let Some(shutdown) = retried(|| api.next())? {
+                return Ok(shutdown);
+            }
+        }
+    });
+    shutdown.unwrap_or_else(|error| {
+        log.warn(&format!("pre_stop hooks run at SIGTERM only: the Extensions API does not answer: {error:#}"));
+        loop {
+            park();
+        }
+    })
+}
+
+fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
+    for pause in RETRIES {
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(_) => sleep(pause),
+        }
+    }
+    attempt()
+}
+
+/// Runs the pre_stop hooks, in what time is left.
+fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown, log: Log) {
+    let end = Instant::now() + shutdown.left;
+    let nobody = [OsString::new()];
+    let exists = |glob: &_| files::exist(glob, config::task_root(own));
+    let (received, runtime, hooks, mut environ);
+    match handed_over.and_then(Handover::decode) {
+        Some(handover) => {
+            hooks = plan::hooks_at(rules, Phase::PreStop, &handover.hooks);
+            (received, runtime, environ) = (handover.received, handover.runtime, handover.environ);
+        }
+        // Nobody knows better: the wrapper never came so far.
+        None => {
+            let name = RuntimeName::of(own, &nobody[0]);
+            let facts = Facts { environ: own, runtime: &name, exists: &exists };
+            let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _| {});
+            hooks = plan.hooks(Phase::PreStop);
+            (received, runtime, environ) = (own.clone(), name.identifier, plan.environ);
+        }
+    }
+    // It is where the runtime would be started; without it, hooks run where the extension was.
+    let _ = set_current_dir(config::task_root(&received));
+    // The signals that the first one holds back do not end hooks: they have been told already.
+    let Ok(watch) = Watch::start() else { return log.warn("pre_stop hooks are not run: unable to watch them") };
+    let runner = Runner {
+        received: &Received { environ: &received, runtime: &runtime },
+        watch: &watch,
+        until: Some(Deadline::after(shutdown.left.saturating_sub(TERMINATE))),
+        stop: None,
+        kill_by: end.checked_sub(KILL),
+        shutdown_reason: Some(&shutdown.reason),
+        log,
+    };
+    // Nobody is left to tell of what stops them.
+    let _ = runner.run(&hooks, &mut environ);
+}
