@@ -50,6 +50,21 @@ impl AsFd for Process {
     }
 }
 
+/// Fills the places of standard streams that are closed, so that nothing else is opened there.
+///
+/// # Errors
+/// When there is no descriptor left.
+pub fn fill_standard_streams() -> nix::Result<Vec<OwnedFd>> {
+    let mut filled = Vec::new();
+    loop {
+        let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+        if null.as_raw_fd() > 2 {
+            return Ok(filled);
+        }
+        filled.push(null);
+    }
+}
+
 /// Which of the two processes this is.
 pub enum Side {
     /// The one that was there before, with the same children as before.

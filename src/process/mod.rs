@@ -10,7 +10,7 @@ mod raw;
 mod wait;
 
 pub use child::{End, Request, Watch, die_of};
-pub use detach::{Process, Side, split};
+pub use detach::{Process, Side, fill_standard_streams, split};
 pub use diagnosis::cause;
 pub use execute::{execute, is_in_path};
 pub use latch::Latch;

@@ -15,6 +15,7 @@ use crate::report::{ErrorType, Failure, status};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
 use progress::{Action, Call, Progress, Release, Restore};
+use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::process::exit;
@@ -62,12 +63,15 @@ struct Desk {
 pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure> {
     let start = || -> Result<String> {
         let upstream = RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
+        // The relay keeps them; the runtime finds closed what it would find closed.
+        let standard = process::fill_standard_streams()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
         match process::split(&[listener.as_fd(), runtime.as_fd()]).context("unable to make a process")? {
             Side::First => Ok(address),
             Side::Second => {
+                mem::forget(standard);
                 // What went wrong here shows in the runtime, which finds nobody at its address.
                 let _ = run(Relay::new(listener, upstream, runtime, log)?, hooks);
                 exit(1)
