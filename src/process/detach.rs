@@ -93,6 +93,15 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
         Ok(Some(_)) => exit(0),
         Err(_) => exit(1),
     }
+    // To go on as if this were the first one would start a second runtime.
+    if shed(keep).is_err() {
+        exit(1);
+    }
+    Ok(Side::Second)
+}
+
+/// Leaves behind what the new process inherited.
+fn shed(keep: &[BorrowedFd]) -> nix::Result<()> {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE] {
         Disposition::ignore(signal)?.forget();
     }
@@ -104,5 +113,5 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
     for (before, end) in kept.iter().zip(ends) {
         raw::close_range(before + 1, end)?;
     }
-    Ok(Side::Second)
+    Ok(())
 }

@@ -51,7 +51,7 @@ fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
 fn first_request(relay: &Relay, client: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<(Call, usize)> {
     let mut piece = [0; 8192];
     loop {
-        if relay.is_open() {
+        if !bytes.is_empty() && relay.is_open() {
             return None;
         }
         match http::request_line(bytes) {
@@ -137,8 +137,11 @@ fn linger(mut client: &TcpStream) {
     while Instant::now() < until && matches!(client.read(&mut piece), Ok(1..)) {}
 }
 
-/// Connects upstream and lets both sides speak.
+/// Connects upstream and lets both sides speak. A client that has not begun to is not worth a connection.
 fn tunnel(relay: &Relay, client: TcpStream, first: Vec<u8>) {
+    if first.is_empty() {
+        return;
+    }
     match relay.upstream.connect() {
         Ok(upstream) => tunnel::run(client, upstream, first),
         Err(_) => reset(client),

@@ -15,6 +15,7 @@ use crate::report::{ErrorType, Failure, status};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
 use progress::{Action, Call, Progress, Release, Restore};
+use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
@@ -72,8 +73,8 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
             Side::First => Ok(address),
             Side::Second => {
                 mem::forget(standard);
-                // What went wrong here shows in the runtime, which finds nobody at its address.
-                let _ = run(Relay::new(listener, upstream, runtime, log)?, hooks);
+                // A runtime that finds nobody at its address reports that by itself.
+                let _ = serve(listener, upstream, runtime, hooks, log);
                 exit(1)
             }
         }
@@ -86,17 +87,21 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
     })
 }
 
-/// Serves until the runtime has ended.
-fn run(relay: Relay, hooks: &Hooks) -> Result<()> {
+/// Serves until the runtime has ended. Comes back when it cannot even begin.
+fn serve(listener: TcpListener, upstream: RuntimeApi, runtime: Process, hooks: &Hooks, log: Log) -> Result<()> {
+    let relay = Relay::new(listener, upstream, runtime, log)?;
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
     scope(|scope| {
-        let relay = &relay;
-        Builder::new().spawn_scoped(scope, || {
-            story::tell(relay, hooks, &watch);
+        spawn_worker(scope, &relay)?;
+        let tell = || {
+            story::tell(&relay, hooks, &watch);
             relay.rest();
-        })?;
-        spawn_worker(scope, relay)?;
+        };
+        if Builder::new().spawn_scoped(scope, tell).is_err() {
+            // The worker would be waited for.
+            exit(1);
+        }
         relay.runtime.ends_before(None);
         relay.stop.set();
         relay.wait_for_work_to_end(Instant::now() + DRAIN);
@@ -105,8 +110,7 @@ fn run(relay: Relay, hooks: &Hooks) -> Result<()> {
 }
 
 /// A thread serves one connection after the other; there is always one more than there are connections.
-fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> Result<()> {
-    relay.desk().idle += 1;
+fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()> {
     let work = move || {
         loop {
             let Ok((client, _)) = relay.listener.accept() else {
@@ -122,8 +126,12 @@ fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> Result<()> {
             relay.desk().idle += 1;
         }
     };
-    Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
-    Ok(())
+    relay.desk().idle += 1;
+    let spawned = Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+    if spawned.is_err() {
+        relay.desk().idle -= 1;
+    }
+    spawned.map(drop)
 }
 
 impl Relay {
