@@ -4,12 +4,11 @@
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::latch::Latch;
-use super::raw::{Disposition, is_ignored};
+use super::raw::{Disposition, is_ignored, spawn, take_signal};
 use super::wait::{PollFd, PollFlags, wait};
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -19,7 +18,7 @@ use nix::unistd::{Pid, chdir, fchdir, pipe2};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,16 +63,16 @@ pub enum End {
 /// What a command wrote to standard output.
 pub type Captured = Vec<u8>;
 
-/// While it lives, signals that would end foreword, and the end of children, arrive here instead.
+/// While it lives, signals that would end foreword, and the end of children, are taken here instead.
 /// Afterwards mask and disposition are what they were.
 pub struct Watch {
-    signals: SignalFd,
+    signals: SigSet,
     previous: SigSet,
     _child: Disposition,
 }
 
 impl Watch {
-    /// Blocks the signals that would end foreword, and that of children, and opens a descriptor for them to arrive at.
+    /// Blocks the signals that would end foreword, and that of children.
     ///
     /// # Errors
     /// When the kernel refuses one of these; the signals are as before then.
@@ -81,12 +80,11 @@ impl Watch {
         // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
         let child = Disposition::default_for(Signal::SIGCHLD)?;
         let previous = SigSet::thread_get_mask()?;
-        let mut watched = SigSet::from(Signal::SIGCHLD);
+        let mut signals = SigSet::from(Signal::SIGCHLD);
         // What is blocked or ignored already was not meant to end foreword.
         let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-        watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal) && !is_ignored(signal)));
-        let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
+        signals.extend(ending.into_iter().filter(|&signal| !previous.contains(signal) && !is_ignored(signal)));
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
         Ok(Self { signals, previous, _child: child })
     }
 
@@ -95,15 +93,18 @@ impl Watch {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&self, request: &Request) -> Result<(End, Captured), ExecError> {
+        // Where there is nothing else to wait for, signals cost less without a descriptor.
+        let others = request.capture.is_some() || request.stop.is_some();
+        let arrivals = others.then(|| self.arrivals()).transpose();
+        let arrivals = arrivals.map_err(|errno| ExecError::system("watch a command", errno))?;
         let mut child = Child::spawn(request)?;
         let mut stopped: Option<(End, Instant)> = None;
         let end = loop {
             let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
             let stop = request.stop.filter(|_| !matches!(stopped, Some((End::Cancelled, _))));
-            let wait = self.wait(child.output.as_ref(), stop, wake);
-            wait.map_err(|errno| ExecError::system("wait for a command", errno))?;
+            let signal = self.wait(arrivals.as_ref(), child.output.as_ref(), stop, wake);
+            let signal = signal.map_err(|errno| ExecError::system("wait for a command", errno))?.map(End::Interrupted);
             child.take_output();
-            let signal = self.ending_signal().map(End::Interrupted);
             if let Some(status) = child.status() {
                 child.take_output();
                 break signal.or(stopped.map(|(why, _)| why)).unwrap_or(status);
@@ -133,34 +134,45 @@ impl Watch {
         Ok((end, child.captured))
     }
 
-    /// Sleeps until a signal, output, the latch, or the time comes.
-    fn wait(&self, output: Option<&File>, stop: Option<&Latch>, until: Instant) -> nix::Result<()> {
-        let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+    /// Sleeps until a signal, output, the latch, or the time comes; of signals that would have ended foreword, gives one.
+    fn wait(
+        &self,
+        arrivals: Option<&SignalFd>,
+        output: Option<&File>,
+        stop: Option<&Latch>,
+        until: Instant,
+    ) -> nix::Result<Option<Signal>> {
+        let Some(arrivals) = arrivals else {
+            return self.ending_signal(until.saturating_duration_since(Instant::now()));
+        };
         let others = [output.map(AsFd::as_fd), stop.map(AsFd::as_fd)];
+        let mut watched = vec![PollFd::new(arrivals.as_fd(), PollFlags::POLLIN)];
         watched.extend(others.into_iter().flatten().map(|other| PollFd::new(other, PollFlags::POLLIN)));
-        wait(&mut watched, Some(until))
+        wait(&mut watched, Some(until))?;
+        self.ending_signal(Duration::ZERO)
     }
 
     /// Waits until the latch is set or one of the signals that would end foreword came, and gives that.
     pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
+        let arrivals = self.arrivals().ok()?;
         loop {
-            let watched = [self.signals.as_fd(), latch.as_fd()];
+            let watched = [arrivals.as_fd(), latch.as_fd()];
             let waited = wait(&mut watched.map(|one| PollFd::new(one, PollFlags::POLLIN)), None);
-            let signal = self.ending_signal();
+            let signal = self.ending_signal(Duration::ZERO).ok().flatten();
             if signal.is_some() || waited.is_err() || latch.is_set() {
                 return signal;
             }
         }
     }
 
-    /// Takes the signals that came; of those that would have ended foreword, one.
-    fn ending_signal(&self) -> Option<Signal> {
-        let mut ending = None;
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
-            ending = signal.filter(|&signal| signal != Signal::SIGCHLD).or(ending);
-        }
-        ending
+    /// A descriptor that is readable when there is a signal to take, for waiting for other descriptors too.
+    fn arrivals(&self) -> nix::Result<SignalFd> {
+        SignalFd::with_flags(&self.signals, SfdFlags::SFD_CLOEXEC)
+    }
+
+    /// Takes a signal, if one comes in time; gives it if it would have ended foreword.
+    fn ending_signal(&self, limit: Duration) -> nix::Result<Option<Signal>> {
+        Ok(take_signal(&self.signals, limit)?.filter(|&signal| signal != Signal::SIGCHLD))
     }
 }
 
@@ -189,19 +201,14 @@ struct Child {
 impl Child {
     fn spawn(request: &Request) -> Result<Self, ExecError> {
         let unable = |errno: Errno| ExecError::system("start a command", errno);
-        let mut actions = PosixSpawnFileActions::init().map_err(unable)?;
         let input = input_file(request.input)?;
-        actions.add_dup2(input.as_raw_fd(), 0).map_err(unable)?;
         let pipe = request.capture.map(|_| pipe2(OFlag::O_CLOEXEC)).transpose().map_err(unable)?;
-        if let Some((_, writer)) = &pipe {
-            actions.add_dup2(writer.as_raw_fd(), 1).map_err(unable)?;
-        }
-        let attributes = attributes().map_err(unable)?;
+        let output = pipe.as_ref().map(|(_, writer)| writer.as_fd());
         let entries = request.environ.entries();
         let home = request.cwd.map(|folder| enter(folder, request.environ)).transpose()?;
         let spawned = attempt(request.words, request.environ, |file, words| match ends_in_carriage_return(file) {
             true => Err(Errno::ENOENT),
-            false => posix_spawn(file, &actions, &attributes, words, &entries),
+            false => spawn(file, words, &entries, input.as_fd(), output),
         });
         if let Some(home) = home {
             fchdir(&home).map_err(|errno| ExecError::system("return to the working directory", errno))?;
@@ -304,21 +311,7 @@ fn input_file(input: &[u8]) -> Result<File, ExecError> {
     Ok(file)
 }
 
-/// A process group of its own, default signal dispositions and an empty mask.
-fn attributes() -> nix::Result<PosixSpawnAttr> {
-    let mut attributes = PosixSpawnAttr::init()?;
-    attributes.set_flags(
-        PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
-            | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
-            | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK,
-    )?;
-    attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigdefault(&SigSet::all())?;
-    attributes.set_sigmask(&SigSet::empty())?;
-    Ok(attributes)
-}
-
-/// Enters a folder, where posix_spawn starts the command; gives the way back.
+/// Enters a folder, where `spawn` starts the command; gives the way back.
 fn enter(folder: &OsStr, environ: &Environ) -> Result<OwnedFd, ExecError> {
     let unable = |errno| ExecError::system(&format!("enter {:?}", environ.redact(folder)), errno);
     let home = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(unable)?;

@@ -1,19 +1,24 @@
-//! The only unsafe code: C's entry point, signal dispositions, the allocator, and what nix has no call for.
+//! The only unsafe code: C's entry point, the clock, signals, the allocator, and what nix has no call for.
 //! The entry point is C's because Rust's own start-up changes what must reach the runtime untouched: it ignores
 //! SIGPIPE, opens closed standard descriptors and sets up a signal stack.
 
 #![allow(unsafe_code)]
 
 mod arena;
+mod spawn;
+
+pub use spawn::spawn;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{self, ForkResult, Pid};
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::time::Duration;
 
 /// Called by C's start-up; in tests, which have a `main` of their own, by nobody.
 #[cfg_attr(test, allow(dead_code))]
@@ -23,6 +28,16 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const
     // SAFETY: C's start-up passes the two lists that the kernel made.
     let (arguments, environment) = unsafe { (strings(argv), strings(envp)) };
     crate::start(arguments, environment)
+}
+
+/// Tells the time, also to the standard library, by a system call. The C library would look for the kernel's code that
+/// needs none, which costs as much as dozens of calls, and a start asks a few times.
+#[cfg_attr(test, allow(dead_code))]
+// SAFETY: it does what the C library's function of this name does.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
+    // SAFETY: the caller passes a place for the time, as it would to the C library.
+    unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int }
 }
 
 /// The strings of a list that ends in a null pointer.
@@ -120,6 +135,27 @@ pub fn is_ignored(signal: Signal) -> bool {
     unsafe {
         libc::sigaction(signal as c_int, ptr::null(), current.as_mut_ptr()) == 0
             && current.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Takes one of some signals, which are blocked; waits for one until the time is over, or for a shorter time.
+///
+/// # Errors
+/// When the kernel does not take the set or the time.
+pub fn take_signal(signals: &SigSet, limit: Duration) -> nix::Result<Option<Signal>> {
+    let set: *const libc::sigset_t = signals.as_ref();
+    let limit = TimeSpec::from_duration(limit);
+    let limit: *const libc::timespec = limit.as_ref();
+    let no_details = ptr::null_mut::<libc::siginfo_t>();
+    // The C library's function would wait anew for all of the time when this process goes on after a stop.
+    // SAFETY: the call reads the first word of the set, where the kernel's signals are, and the time.
+    let number = unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, set, no_details, limit, size_of::<u64>()) };
+    match Errno::result(number) {
+        Ok(number) => Ok(c_int::try_from(number).ok().and_then(|number| Signal::try_from(number).ok())),
+        Err(Errno::EAGAIN) => Ok(None),
+        // It goes on after a stop, during which one may have come.
+        Err(Errno::EINTR) => take_signal(signals, Duration::ZERO),
+        Err(errno) => Err(errno),
     }
 }
 

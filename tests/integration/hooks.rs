@@ -213,7 +213,7 @@ fn a_hook_leads_a_process_group_of_its_own_in_the_session_and_under_the_process_
 #[test]
 fn a_hook_starts_with_default_dispositions_and_an_empty_mask() {
     let hooks = json!([{"name": "look", "command": ["/bin/cp", "/proc/self/status", "status"]}]);
-    let parent = ["/usr/bin/env", "--ignore-signal=PIPE,CHLD,HUP,TERM", "--block-signal=USR1,CHLD,INT"];
+    let parent = ["/usr/bin/env", "--ignore-signal=PIPE,CHLD,HUP,TERM,RTMAX", "--block-signal=USR1,CHLD,INT"];
     let foreword = [foreword(), "/bin/echo", "started"];
     let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
     let status = test.stdout("started\n").run().read("status");
