@@ -10,6 +10,7 @@ use crate::process::{End, Latch, Request, Signal, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop, status};
 use crate::runtime_api::ADDRESS;
 use serde_json::json;
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -184,14 +185,16 @@ enum Whose {
 }
 
 /// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave.
-fn environment<'e>(hook: &Hook, environ: &Environ<'e>, received: &Received) -> Environ<'e> {
-    let mut own = environ.clone();
+fn environment<'s, 'e>(hook: &Hook, environ: &'s Environ<'e>, received: &Received) -> Cow<'s, Environ<'e>> {
+    let mut own = Cow::Borrowed(environ);
     match received.environ.value(ADDRESS) {
         given if given == environ.value(ADDRESS) => {}
-        Some(given) => own.set(ADDRESS, given),
-        None => own.unset(ADDRESS),
+        Some(given) => own.to_mut().set(ADDRESS, given),
+        None => own.to_mut().unset(ADDRESS),
     }
-    plan::edit(&mut own, &hook.env, &mut |_, _| {});
+    if !hook.env.is_empty() {
+        plan::edit(own.to_mut(), &hook.env, &mut |_, _| {});
+    }
     own
 }
 
