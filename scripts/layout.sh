@@ -17,9 +17,9 @@ CARGO_TARGET_DIR=$work CARGO_PROFILE_RELEASE_STRIP=false scripts/build-layer.sh 
 # Prints the patterns of the functions that one start runs; what changes from build to build is left open.
 functions() {
     env -i FOREWORD_DROPIN_DIR=/nonexistent "$@" valgrind --tool=callgrind --demangle=no --dump-before=execve \
-        --callgrind-out-file="$work/calls" "$work/x86_64-unknown-linux-musl/release/foreword" \
+        --callgrind-out-file="$work/calls.%p" "$work/x86_64-unknown-linux-musl/release/foreword" \
         /usr/bin/python3 bootstrap.py >"$work/log" 2>&1 || true
-    grep -ohE '^c?fn=\([0-9]+\) .*' "$work/calls.1" |
+    grep -ohE '^c?fn=\([0-9]+\) .*' "$work"/calls.*.1 |
         sed -E "s/^[^ ]+ //; s/'[0-9]+\$//; /^(0x|\()/d" |
         sed -E 's/17h[0-9a-f]{16}E$/17h*/; s/Cs[0-9A-Za-z]+_/*/g; s/\*+/*/g; s/\$/?/g' |
         sed -E 's/^_R/.text*_R/; t; s/^/.text./' | LC_ALL=C sort -u
