@@ -1,20 +1,15 @@
 //! The Runtime API that the relay is tested with, asked by plain sockets.
 
-mod client;
 mod faults;
 
+use crate::support::client::{
+    Client, EVENT_NEXT, INIT_ERROR, INVOCATION_NEXT, REGISTER, RESTORE_ERROR, RESTORE_NEXT, body_of, response_to,
+    status_of,
+};
 use crate::support::lambda::{Answer, Call, Connection, Failure, Lambda, Outcome, Parked, Seen, Settings, State, hash};
-use client::{Client, body_of, status_of};
 use serde_json::{Value, json};
 use std::net::Shutdown;
 use std::time::Duration;
-
-const RESTORE_NEXT: &str = "GET /2018-06-01/runtime/restore/next";
-const INVOCATION_NEXT: &str = "GET /2018-06-01/runtime/invocation/next";
-const INIT_ERROR: &str = "POST /2018-06-01/runtime/init/error";
-const RESTORE_ERROR: &str = "POST /2018-06-01/runtime/restore/error";
-const REGISTER: &str = "POST /2020-01-01/extension/register";
-const EVENT_NEXT: &str = "GET /2020-01-01/extension/event/next";
 
 const OK: &str =
     "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}";
@@ -116,7 +111,7 @@ fn events_go_to_the_call_that_has_waited_longest() {
     }
     let id = lambda.hand_out("first").unwrap();
     assert_eq!(body_of(&clients[0].reply()), "first");
-    assert_eq!(clients[0].ask(&response(&id), ""), OK);
+    assert_eq!(clients[0].ask(&response_to(&id), ""), OK);
     // The other one waits, but it has not said again that the runtime is ready.
     assert_eq!((lambda.seen().state, lambda.seen().parked), (State::ResponseSent, 1));
     clients[0].request(INVOCATION_NEXT, "");
@@ -150,14 +145,14 @@ fn a_life_from_init_to_shutdown() {
     let wrong_id = "POST /2018-06-01/runtime/invocation/00000000-0000-4000-8000-000000000009/response";
     assert_eq!(status_of(&client.ask(wrong_id, "late")), 400);
     let answer = "a".repeat(6 << 20);
-    assert_eq!(client.ask(&response(&id), &answer), OK);
+    assert_eq!(client.ask(&response_to(&id), &answer), OK);
     assert_eq!(lambda.answer(&id).unwrap(), buffered(Outcome::Response, &answer));
-    assert_eq!(status_of(&client.ask(&response(&id), &answer)), 400);
+    assert_eq!(status_of(&client.ask(&response_to(&id), &answer)), 400);
 
     client.request(INVOCATION_NEXT, "");
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
-    assert_eq!(client.ask(&response(&id).replace("response", "error"), "{}"), OK);
+    assert_eq!(client.ask(&response_to(&id).replace("response", "error"), "{}"), OK);
     assert_eq!(lambda.answer(&id).unwrap(), buffered(Outcome::Error("Runtime.Test".to_owned()), "{}"));
 
     let seen = lambda.seen();
@@ -179,7 +174,7 @@ fn a_streamed_answer_with_trailers() {
     client.reply();
     let head = "Transfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\
                 Trailer: Lambda-Runtime-Function-Error-Type\r\n";
-    client.send(format!("{} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n", response(&id)).as_bytes());
+    client.send(format!("{} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n", response_to(&id)).as_bytes());
     // It can be seen while it comes.
     lambda.wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(())).unwrap();
     let chunk = vec![b'x'; 1 << 20];
@@ -204,14 +199,14 @@ fn a_buffered_answer_has_a_limit_and_a_truncated_one_is_told() {
     client.request(INVOCATION_NEXT, "");
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
-    assert_eq!(status_of(&client.ask(&response(&id), &"a".repeat(7 << 20))), 413);
+    assert_eq!(status_of(&client.ask(&response_to(&id), &"a".repeat(7 << 20))), 413);
     let outcome = lambda.answer(&id).unwrap().outcome;
     assert_eq!(outcome, Outcome::Error("Function.ResponseSizeTooLarge".to_owned()));
 
     client.request(INVOCATION_NEXT, "");
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
-    client.send(format!("{} HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf", response(&id)).as_bytes());
+    client.send(format!("{} HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf", response_to(&id)).as_bytes());
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     assert_eq!(status_of(&client.reply()), 400);
     let answer = lambda.answer(&id).unwrap();
@@ -268,7 +263,7 @@ fn an_event_as_the_answer_of_restore_next() {
     client.request(RESTORE_NEXT, "");
     let id = lambda.restore_with_event("{}").unwrap();
     assert!(client.reply().contains(&format!("\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n")));
-    assert_eq!(client.ask(&response(&id), "answer"), OK);
+    assert_eq!(client.ask(&response_to(&id), "answer"), OK);
     assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
 
     let lambda = Lambda::new(Settings::default());
@@ -362,10 +357,6 @@ fn reaction(lambda: &Lambda, call: &str) -> Reaction {
             Reaction::Forbids
         }
     }
-}
-
-fn response(id: &str) -> String {
-    format!("POST /2018-06-01/runtime/invocation/{id}/response")
 }
 
 fn buffered(outcome: Outcome, body: &str) -> Answer {

@@ -2,17 +2,27 @@
 //! Each run has a folder of its own as `LAMBDA_TASK_ROOT` and working directory, and an environment that holds
 //! nothing but what is said here. Nothing is shared between tests, and no process outlives its test.
 
+pub mod client;
 mod emulator;
 mod folder;
+mod gate;
 pub mod lambda;
-mod process;
+mod mounts;
+mod played;
+pub mod process;
 mod runtime_api;
+pub mod snap_start;
 
+pub use client::Client;
 pub use emulator::{Answer, Emulator, real_part};
 pub use folder::Folder;
+pub use gate::Gate;
+pub use played::Played;
 pub use process::wait_until;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
+use mounts::Mounts;
+use nix::unistd::Pid;
 use process::Process;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -29,6 +39,9 @@ pub const DUMP: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline\necho\n/bin/cat /pr
 
 /// No test has a reason to take this long; one that does has hung.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a machine that is busy with other tests may add to a time that the platform or foreword sets a limit to.
+pub const BUSY: Duration = Duration::from_millis(500);
 
 /// A path of the machine's own where programs are found.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -48,6 +61,7 @@ pub struct Test {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<OsString>,
+    mounts: Mounts,
     stdin: Vec<u8>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -81,6 +95,7 @@ impl Test {
             program: foreword().into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            mounts: Mounts::default(),
             stdin: Vec::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
@@ -148,6 +163,13 @@ impl Test {
     pub fn named(mut self, name: &str) -> Self {
         self.folder.link(name, Path::new(foreword()));
         self.program = self.folder.path(name).into();
+        self
+    }
+
+    /// Runs a copy of foreword in the test's folder, for a run that does not see the machine's.
+    pub fn copied(mut self) -> Self {
+        self = self.script("foreword", std::fs::read(foreword()).expect("foreword"));
+        self.program = self.folder.path("foreword").into();
         self
     }
 
@@ -228,7 +250,7 @@ impl Test {
 
     fn command(&self) -> Vec<OsString> {
         let program = Some(self.program.clone()).filter(|program| !program.is_empty());
-        program.into_iter().chain(self.arguments.iter().cloned()).collect()
+        self.mounts.around(program.into_iter().chain(self.arguments.iter().cloned()))
     }
 }
 
@@ -244,8 +266,18 @@ impl Running {
     #[track_caller]
     pub fn terminate(&self) -> Captured {
         self.process.terminate();
+        self.finish()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn finish(&self) -> Captured {
         let status = self.process.finish(LIMIT);
         Captured { stdout: self.process.stdout(), stderr: self.process.stderr(), status }
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
     }
 }
 

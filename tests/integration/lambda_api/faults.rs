@@ -1,7 +1,7 @@
 //! What goes wrong on demand.
 
-use super::client::{Client, status_of};
-use super::{INIT_ERROR, INVOCATION_NEXT, OK, RESTORE_ERROR, RESTORE_NEXT, RESTORED};
+use super::{OK, RESTORED};
+use crate::support::client::{Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, End, Fault, Lambda, Settings, State};
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;

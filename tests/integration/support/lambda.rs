@@ -241,6 +241,12 @@ impl AsRef<OsStr> for Lambda {
     }
 }
 
+impl AsRef<str> for Lambda {
+    fn as_ref(&self) -> &str {
+        &self.address
+    }
+}
+
 impl Debug for Failure {
     fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
         match self {

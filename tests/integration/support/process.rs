@@ -6,6 +6,7 @@ use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_s
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -82,6 +83,10 @@ impl Process {
         })
     }
 
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     pub fn terminate(&self) {
         let _ = kill(self.pid, Signal::SIGTERM);
     }
@@ -140,6 +145,49 @@ pub fn having(entry: &[u8]) -> Vec<Pid> {
     };
     let pid = |process: fs::DirEntry| process.file_name().to_str()?.parse().ok().map(Pid::from_raw);
     processes.filter(has).filter_map(pid).collect()
+}
+
+/// Where a process belongs, as /proc/PID/stat has it; nothing when it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// `R`, `S`, `T` when stopped, `Z` for one that has ended and that its parent has not seen.
+    pub state: char,
+    pub parent: Pid,
+    pub group: Pid,
+    pub session: Pid,
+}
+
+impl Stat {
+    pub fn of(pid: Pid) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // A name can hold anything; what follows it cannot.
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let state = fields.next()?.chars().next()?;
+        let mut pid = || fields.next()?.parse().ok().map(Pid::from_raw);
+        Some(Self { state, parent: pid()?, group: pid()?, session: pid()? })
+    }
+}
+
+/// Whether a process has ended, and whoever started it has seen that. One without a parent is the machine's to bury.
+pub fn is_gone(pid: Pid) -> bool {
+    Stat::of(pid).is_none_or(|stat| stat.state == 'Z' && stat.parent == Pid::from_raw(1))
+}
+
+/// What a process has started and whose status it has not asked for.
+pub fn children(pid: Pid) -> Vec<Pid> {
+    let listed = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = listed.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    lists.flat_map(|list| list.split_whitespace().flat_map(str::parse).map(Pid::from_raw).collect::<Vec<_>>()).collect()
+}
+
+/// The descriptors of a process and what each stands for, as /proc/PID/fd shows it.
+pub fn descriptors(pid: Pid) -> BTreeMap<i32, String> {
+    let listed = fs::read_dir(format!("/proc/{pid}/fd")).expect("unable to list descriptors").flatten();
+    let target = |entry: fs::DirEntry| {
+        let target = fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
+        Some((entry.file_name().to_str()?.parse().ok()?, target))
+    };
+    listed.filter_map(target).collect()
 }
 
 fn open_descriptors() -> impl Iterator<Item = i32> {

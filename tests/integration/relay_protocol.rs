@@ -1,0 +1,239 @@
+//! What becomes of each request of the runtime's in each state of the relay: what is held, what is passed on and how.
+
+mod events;
+mod held;
+mod upstream;
+
+use crate::support::client::{
+    Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, body_of, header_of, response_to, status_of,
+};
+use crate::support::lambda::{Call, Lambda, Parked, Request, Settings, State};
+use crate::support::snap_start::{noting, waiting};
+use crate::support::{Gate, Played, Test};
+use serde_json::json;
+
+const OTHER: &str = "GET /2018-06-01/runtime/other";
+
+/// The answer that ends the wait of restore/next.
+const RESTORED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/// One hook for each phase, which are called `before` and `after` and wait until they are let go.
+fn stepwise(lambda: &Lambda) -> (Played, [Gate; 2]) {
+    let hook = |phase: &str| json!([waiting("hook", phase)]);
+    let test = Test::new().snap_start(lambda).snapshot_hooks(hook("before"), hook("after"));
+    let gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
+    (test.play(), gates)
+}
+
+/// One hook for each phase, which write down that they were run.
+fn hooked(lambda: &Lambda) -> Test {
+    Test::new().snap_start(lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
+}
+
+/// Both hooks have run.
+const BOTH: &str = "hook before\nhook after\n";
+
+/// Sends a request that has to be answered by the Runtime API; the connection ends with the answer.
+#[track_caller]
+fn passes(runtime: &Played, lambda: &Lambda, call: &str, status: u16) {
+    let known = lambda.seen().requests.len();
+    let mut client = runtime.client();
+    let reply = client.ask(call, "{}");
+    assert_eq!(status_of(&reply), status, "{call}: {reply}");
+    assert_eq!(client.rest(), b"");
+    assert_eq!(new(lambda, known).len(), 1, "{call}");
+}
+
+/// Sends a request that has to wait, and with which the Runtime API must not be troubled. What passes after it shows
+/// that the relay has seen it.
+#[track_caller]
+fn holds(runtime: &Played, lambda: &Lambda, call: &str) -> Client {
+    let known = lambda.seen().requests.len();
+    let mut client = runtime.asking(call);
+    passes(runtime, lambda, OTHER, 404);
+    assert_eq!(new(lambda, known).len(), 1, "{call}: {}", lambda.seen());
+    assert!(client.has_nothing(), "{call}");
+    client
+}
+
+/// The requests that came after so many.
+fn new(lambda: &Lambda, known: usize) -> Vec<Request> {
+    lambda.seen().requests.split_off(known)
+}
+
+/// Takes one event through a connection, to its end.
+#[track_caller]
+fn invokes(lambda: &Lambda, client: &mut Client) {
+    let id = lambda.hand_out("event").unwrap();
+    let reply = client.reply();
+    assert_eq!((header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)), (Some(&*id), "event"));
+    assert_eq!(status_of(&client.ask(&response_to(&id), "answer")), 202);
+    assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
+}
+
+#[test]
+fn every_request_in_every_state() {
+    let lambda = Lambda::new(Settings::default());
+    let (runtime, mut gates) = stepwise(&lambda);
+    passes(&runtime, &lambda, OTHER, 404);
+    passes(&runtime, &lambda, RESTORE_ERROR, 403);
+    passes(&runtime, &lambda, &RESTORE_NEXT.replace("GET", "POST"), 405);
+    passes(&runtime, &lambda, "GET /", 404);
+    assert_eq!(runtime.order(), "");
+
+    let mut restore_next = vec![holds(&runtime, &lambda, RESTORE_NEXT)];
+    let mut invocation_next = Vec::new();
+    runtime.wait_for_order("hook before\n");
+    let mut hold = |runtime: &Played, lambda: &Lambda| {
+        restore_next.push(holds(runtime, lambda, RESTORE_NEXT));
+        invocation_next.push(holds(runtime, lambda, INVOCATION_NEXT));
+        passes(runtime, lambda, OTHER, 404);
+    };
+    hold(&runtime, &lambda);
+    passes(&runtime, &lambda, RESTORE_ERROR, 403);
+    assert_eq!(lambda.seen().state, State::Started);
+
+    gates[0].open();
+    assert_eq!(lambda.snapshot().unwrap(), Parked::RestoreNext);
+    hold(&runtime, &lambda);
+    passes(&runtime, &lambda, INIT_ERROR, 403);
+    passes(&runtime, &lambda, RESTORE_ERROR, 403);
+
+    lambda.restore().unwrap();
+    runtime.wait_for_order(BOTH);
+    hold(&runtime, &lambda);
+
+    gates[1].open();
+    for client in &mut restore_next {
+        assert_eq!(client.reply(), RESTORED);
+    }
+    lambda.wait("all that was held", |seen| (seen.parked == 3).then_some(())).unwrap();
+    // What is left over waits like any other, and each event goes to one of them.
+    let mut client = runtime.client();
+    for (call, status) in [(RESTORE_NEXT, 403), (INIT_ERROR, 403), (RESTORE_ERROR, 403), (OTHER, 404)] {
+        assert_eq!(status_of(&client.ask(call, "{}")), status, "{call}");
+    }
+    assert_eq!(lambda.seen().count(Call::RestoreNext), 2);
+    invokes(&lambda, &mut invocation_next[0]);
+    runtime.end("");
+}
+
+/// Taken during a restore, the one counts as the other.
+#[test]
+fn reports_of_the_runtimes_own_pass_while_after_restore_hooks_run() {
+    for call in [INIT_ERROR, RESTORE_ERROR] {
+        let lambda = Lambda::new(Settings::default());
+        let (runtime, mut gates) = stepwise(&lambda);
+        let _client = runtime.asking(RESTORE_NEXT);
+        gates[0].open();
+        lambda.restore().unwrap();
+        runtime.wait_for_order(BOTH);
+        passes(&runtime, &lambda, call, 202);
+        let report = lambda.wait("a report", |seen| seen.report.clone()).unwrap();
+        assert_eq!((report.call, report.error_type.as_str()), (Call::RestoreError, "Runtime.Test"));
+    }
+}
+
+#[test]
+fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    passes(&runtime, &lambda, INIT_ERROR, 202);
+    let report = lambda.wait("a report", |seen| seen.report.clone()).unwrap();
+    assert_eq!(
+        (report.call, report.error_type.as_str(), report.body),
+        (Call::InitError, "Runtime.Test", b"{}".to_vec())
+    );
+    // The Runtime API itself refuses it, as without a relay.
+    let reply = runtime.client().ask(RESTORE_NEXT, "");
+    assert!(status_of(&reply) == 403 && reply.contains("InvalidStateTransition"), "{reply}");
+    assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
+    assert_eq!(runtime.order(), "");
+    assert!(!runtime.is_marked());
+    runtime.end("");
+    assert_eq!(lambda.seen().count(Call::InitError), 1);
+}
+
+/// Another thread of the runtime's has failed while hooks run already.
+#[test]
+fn an_init_error_of_the_runtimes_own_ends_the_before_hooks_without_another_report() {
+    let lambda = Lambda::new(Settings::default());
+    let before = json!([noting("before", "never"), waiting("before", "gate")]);
+    let test = Test::new().snap_start(&lambda).snapshot_hooks(before, json!([noting("after", "never")]));
+    let _gate = Gate::new(&test.path("gate"));
+    let runtime = test.play();
+    let mut client = runtime.asking(RESTORE_NEXT);
+    runtime.wait_for_order("before gate\n");
+    passes(&runtime, &lambda, INIT_ERROR, 202);
+    assert_eq!(status_of(&client.reply()), 403);
+    assert_eq!(runtime.order(), "before gate\n");
+    assert_eq!(lambda.seen().count(Call::InitError), 1);
+    assert_eq!(lambda.wait("a report", |seen| seen.report.clone()).unwrap().error_type, "Runtime.Test");
+    runtime.run.terminate();
+    assert!(runtime.run.finished.is_alone() && !runtime.is_marked());
+}
+
+/// A connection of its own for each, which ends with the answer: the next request is looked at again.
+#[test]
+fn what_passes_is_the_same_but_for_its_connection_header() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    for (sent, headers) in [
+        ("Connection: keep-alive\r\n", "keep-alive"),
+        ("", "none"),
+        ("connection: Close\r\n", "close"),
+        ("Connection: keep-alive\r\nConnection: TE\r\n", "two"),
+    ] {
+        let known = lambda.seen();
+        let own = "hOST:  odd \r\nX-Bytes: \u{e9}\r\nX-Empty:\r\nx-twice: 1\r\nX-Twice: 2\r\nUser-Agent: a (b)\r\n";
+        let mut client = runtime.client();
+        let head = format!("POST /2018-06-01/a?b=%20c#d HTTP/1.1\r\n{own}{sent}Content-Length: 4\r\n\r\n");
+        client.send(head.as_bytes());
+        client.send(b"body");
+        assert_eq!(status_of(&client.reply()), 404, "{headers}");
+        assert_eq!(client.rest(), b"");
+        let [request] = &new(&lambda, known.requests.len())[..] else { panic!("{}", lambda.seen()) };
+        assert_eq!(request.body.bytes, b"body");
+        assert_eq!(request.connection, known.connections.len(), "{headers}");
+        let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
+        let found: Vec<_> = request.head.0.lines().filter(|line| !is_connection(line)).collect();
+        // Each byte is a character of what is recorded.
+        let sent: String = head.bytes().map(char::from).collect();
+        assert_eq!(found, sent.trim_end().lines().filter(|line| !is_connection(line)).collect::<Vec<_>>());
+        let connection: Vec<_> = request.head.0.lines().filter(is_connection).collect();
+        assert_eq!(connection.len(), 1, "{connection:?}");
+        assert!(connection[0].to_ascii_lowercase().ends_with(": close"), "{connection:?}");
+    }
+    runtime.end("");
+}
+
+#[test]
+fn a_head_may_come_in_any_pieces() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut client = runtime.client();
+    for byte in format!("{RESTORE_NEXT} HTTP/1.1\r\nHost: x\r\n\r\n").bytes() {
+        client.send(&[byte]);
+    }
+    lambda.snapshot().unwrap();
+    lambda.restore().unwrap();
+    assert_eq!(client.reply(), RESTORED);
+    assert_eq!(runtime.order(), BOTH);
+    runtime.end("");
+}
+
+/// None of them keeps others waiting, and the bytes that are there are not lost.
+#[test]
+fn connections_that_have_said_nothing_or_half_of_it_become_tunnels() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let (mut silent, mut half) = (runtime.client(), runtime.client());
+    half.send(b"GET /2018-06-01/runtime/invo");
+    runtime.restored(&lambda);
+    half.send(b"cation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    lambda.ready().unwrap();
+    invokes(&lambda, &mut half);
+    assert_eq!(status_of(&silent.ask(OTHER, "")), 404);
+    assert_eq!(status_of(&silent.ask(OTHER, "")), 404);
+    runtime.end("");
+}

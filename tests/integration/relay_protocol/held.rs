@@ -1,0 +1,215 @@
+//! Whoever is held gets its answer, whatever has come and gone meanwhile.
+
+use super::{BOTH, OTHER, RESTORED, holds, hooked, invokes, passes, stepwise};
+use crate::support::client::{
+    EVENT_NEXT, INVOCATION_NEXT, REGISTER, RESTORE_NEXT, body_of, header_of, response_to, status_of,
+};
+use crate::support::lambda::{Call, Connection, Lambda, Parked, Seen, Settings};
+use crate::support::process::children;
+use crate::support::{Gate, wait_until};
+use std::time::Duration;
+
+/// What is said, once, where the runtime never asks for the restore.
+const NO_PART: &str = "takes no part in SnapStart";
+
+/// A test that waits longer has hung.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// .NET's and Rust's clients go on with the connection of restore/next.
+#[test]
+fn the_connection_of_restore_next_goes_on_as_a_tunnel() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut client = runtime.restored(&lambda);
+    for _ in 0..3 {
+        client.request(INVOCATION_NEXT, "");
+        invokes(&lambda, &mut client);
+    }
+    assert_eq!(lambda.seen().count(Call::InvocationNext), 3);
+    runtime.end("");
+}
+
+#[test]
+fn a_client_that_only_calls_invocation_next() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut client = runtime.client();
+    let own = "User-Agent: aws-lambda-go/1 (x)\r\nX-Other: x\r\nlambda-runtime-features: a b\r\n";
+    client.request_with(INVOCATION_NEXT, own, "");
+    assert_eq!(lambda.snapshot().unwrap(), Parked::RestoreNext);
+    assert_eq!(runtime.order(), "hook before\n");
+    let seen = lambda.seen();
+    let [request] = &seen.requests[..] else { panic!("{seen}") };
+    let header = |name: &str| request.head.headers().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count();
+    assert_eq!((header("User-Agent"), header("Lambda-Runtime-Features"), header("X-Other")), (1, 1, 0));
+    assert_eq!(request.header("User-Agent"), Some("aws-lambda-go/1 (x)"));
+    assert_eq!(request.header("Lambda-Runtime-Features"), Some("a b"));
+    assert_eq!(request.header("Host"), Some(lambda.address()));
+
+    lambda.restore().unwrap();
+    lambda.ready().unwrap();
+    assert_eq!(runtime.order(), BOTH);
+    runtime.wait_for_marker();
+    invokes(&lambda, &mut client);
+    client.request(INVOCATION_NEXT, "");
+    invokes(&lambda, &mut client);
+    // What was held is sent as it was.
+    let first = lambda.seen().of(Call::InvocationNext).next().expect("a call").clone();
+    assert_eq!((first.header("X-Other"), first.header("Host")), (Some("x"), Some("lambda")));
+
+    let captured = runtime.run.terminate();
+    let stderr = String::from_utf8(captured.stderr).expect("text");
+    assert!(stderr.starts_with("foreword: ") && stderr.contains(NO_PART), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(runtime.run.finished.is_alone());
+}
+
+#[test]
+fn a_runtime_that_tells_nothing_of_itself_has_nothing_told_of_it() {
+    for call in [RESTORE_NEXT, INVOCATION_NEXT] {
+        let lambda = Lambda::new(Settings::default());
+        let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+        let _client = runtime.asking(call);
+        lambda.snapshot().unwrap();
+        let request = &lambda.seen().requests[0];
+        assert_eq!((request.header("User-Agent"), request.header("Lambda-Runtime-Features")), (None, None), "{call}");
+        runtime.end("");
+    }
+}
+
+#[test]
+fn two_invocation_next_at_once() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+    let mut clients = [(); 2].map(|()| runtime.asking(INVOCATION_NEXT));
+    lambda.snapshot().unwrap();
+    lambda.restore().unwrap();
+    lambda.wait("both", |seen| (seen.parked == 2).then_some(())).unwrap();
+    assert_eq!((lambda.seen().count(Call::RestoreNext), lambda.seen().count(Call::InvocationNext)), (1, 2));
+    assert_eq!(runtime.order(), BOTH);
+    let id = lambda.hand_out("event").unwrap();
+    wait_until(LIMIT, || clients.iter_mut().any(|client| !client.has_nothing()));
+    let answered = clients.iter_mut().position(|client| !client.has_nothing()).expect("an answer");
+    assert_eq!(body_of(&clients[answered].reply()), "event");
+    assert_eq!(status_of(&clients[answered].ask(&response_to(&id), "")), 202);
+    clients[answered].request(INVOCATION_NEXT, "");
+    invokes(&lambda, &mut clients[1 - answered]);
+    runtime.end("");
+}
+
+#[test]
+fn restore_next_and_invocation_next_at_once() {
+    for calls in [[RESTORE_NEXT, INVOCATION_NEXT], [INVOCATION_NEXT, RESTORE_NEXT]] {
+        let lambda = Lambda::new(Settings::default());
+        let (runtime, mut gates) = stepwise(&lambda);
+        let mut clients = calls.map(|call| (call, holds(&runtime, &lambda, call)));
+        clients.sort_by_key(|(call, _)| *call == INVOCATION_NEXT);
+        let [(_, restore), (_, invocation)] = &mut clients;
+        gates.iter_mut().for_each(Gate::open);
+        lambda.snapshot().unwrap();
+        lambda.restore().unwrap();
+        assert_eq!(restore.reply(), RESTORED);
+        invokes(&lambda, invocation);
+        assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
+        assert_eq!(runtime.order(), BOTH);
+        runtime.run.terminate();
+        assert!(runtime.run.finished.is_alone());
+    }
+}
+
+/// Java's client asks again when it was closed without an answer; the restore would be lost.
+#[test]
+fn a_client_that_closes_its_restore_next_and_comes_back() {
+    // Before the hooks have ended, during the snapshot, while the hooks of the restore run, and after all of them.
+    for steps in 0..4 {
+        let lambda = Lambda::new(Settings::default());
+        let (runtime, mut gates) = stepwise(&lambda);
+        let client = runtime.asking(RESTORE_NEXT);
+        runtime.wait_for_order("hook before\n");
+        if steps > 0 {
+            gates[0].open();
+            lambda.snapshot().unwrap();
+        }
+        if steps > 1 {
+            lambda.restore().unwrap();
+            runtime.wait_for_order(BOTH);
+        }
+        drop(client);
+        if steps > 2 {
+            gates[1].open();
+            let relay = runtime.relay();
+            assert!(wait_until(LIMIT, || children(relay).is_empty()));
+            passes(&runtime, &lambda, OTHER, 404);
+            // Nobody has taken the answer.
+            assert!(!runtime.is_marked());
+        }
+        let mut again = runtime.asking(RESTORE_NEXT);
+        if steps < 1 {
+            gates[0].open();
+        }
+        if steps < 2 {
+            lambda.snapshot().unwrap();
+            lambda.restore().unwrap();
+        }
+        if steps < 3 {
+            gates[1].open();
+        }
+        assert_eq!(again.reply(), RESTORED, "{steps}");
+        runtime.wait_for_marker();
+        again.request(INVOCATION_NEXT, "");
+        invokes(&lambda, &mut again);
+        assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
+        assert_eq!(runtime.order(), BOTH);
+        runtime.end("");
+    }
+}
+
+/// Java's second request for the same, while the first is still there.
+#[test]
+fn a_duplicate_restore_next_is_answered_as_well() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut clients = [(); 2].map(|()| runtime.asking(RESTORE_NEXT));
+    lambda.snapshot().unwrap();
+    let mut late = holds(&runtime, &lambda, RESTORE_NEXT);
+    lambda.restore().unwrap();
+    for client in clients.iter_mut().chain([&mut late]) {
+        assert_eq!(client.reply(), RESTORED);
+    }
+    assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
+    assert_eq!(runtime.order(), BOTH);
+    runtime.end("");
+}
+
+#[test]
+fn a_keep_alive_client_that_registers_an_extension_and_then_polls() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+    let mut client = runtime.client();
+    let name = "Connection: keep-alive\r\nLambda-Extension-Name: inner\r\n";
+    let reply = client.ask_with(REGISTER, name, r#"{"events":["INVOKE"]}"#);
+    assert_eq!(status_of(&reply), 200, "{reply}");
+    // It is told, as any client understands.
+    assert_eq!(header_of(&reply, "Connection"), Some("close"));
+    assert_eq!(client.rest(), b"");
+    let identifier = header_of(&reply, "Lambda-Extension-Identifier").expect("an identifier");
+    let identifier = format!("Lambda-Extension-Identifier: {identifier}\r\n");
+
+    let (mut extension, mut client) = (runtime.client(), runtime.client());
+    extension.request_with(EVENT_NEXT, &identifier, "");
+    lambda.wait("a long poll", |seen| (seen.count(Call::ExtensionNext) == 1).then_some(())).unwrap();
+    client.request(INVOCATION_NEXT, "");
+    lambda.snapshot().unwrap();
+    // No connection crosses the snapshot but those that wait for their answer.
+    let open = |seen: &Seen| seen.connections.iter().filter(|connection| **connection == Connection::Open).count();
+    lambda.wait("two connections", |seen| (open(seen) == 2).then_some(())).unwrap();
+    lambda.restore().unwrap();
+    lambda.ready().unwrap();
+    // The long poll of the internal extension has crossed the restore.
+    assert!(extension.has_nothing());
+    invokes(&lambda, &mut client);
+    assert!(body_of(&extension.reply()).contains(r#""eventType":"INVOKE""#));
+    assert_eq!(extension.rest(), b"");
+    assert_eq!(lambda.seen().count(Call::ExtensionNext), 1);
+    runtime.end("");
+}

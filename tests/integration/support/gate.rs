@@ -1,0 +1,22 @@
+//! Holds a process up that reads a line from it, until the test lets it go.
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+pub struct Gate(File);
+
+impl Gate {
+    pub fn new(path: &Path) -> Self {
+        mkfifo(path, Mode::S_IRWXU).expect("unable to make a pipe");
+        // Open for both, a pipe needs nobody at its other end.
+        Self(OpenOptions::new().read(true).write(true).open(path).expect("unable to open a pipe"))
+    }
+
+    /// Lets one process go: who waits, or else the next that will.
+    pub fn open(&mut self) {
+        self.0.write_all(b"\n").expect("unable to open a gate");
+    }
+}
