@@ -127,11 +127,11 @@ fn the_marker_is_made_through_no_link() {
     let test = hooked().snap_start(&lambda);
     let (marker, elsewhere) = (test.marker(), test.path("elsewhere"));
     let runtime = test.play();
-    let mut client = runtime.asking(RESTORE_NEXT);
+    let client = runtime.asking(RESTORE_NEXT);
     lambda.snapshot().unwrap();
     symlink(&elsewhere, &marker).expect("unable to make a link");
     lambda.restore().unwrap();
-    assert_eq!(status_of(&client.reply()), 200);
+    let mut client = runtime.is_restored(client);
     // The relay goes on: it is the one between them that has seen to the end of the restore.
     client.request("GET /2018-06-01/runtime/invocation/next", "");
     lambda.hand_out("{}").unwrap();

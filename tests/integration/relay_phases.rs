@@ -61,7 +61,7 @@ fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore(
     assert!(client.has_nothing() && !runtime.is_marked());
 
     lambda.restore().unwrap();
-    assert_eq!(client.reply(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    runtime.is_restored(client);
     let after: String = registered.iter().map(|name| format!("after_restore {name}\n")).collect();
     assert_eq!(runtime.order(), before.clone() + &after);
     runtime.wait_for_marker();
@@ -186,17 +186,14 @@ fn hooks_have_the_environment_of_the_runtime_with_the_address_that_lambda_gave()
     let runtime = Test::new()
         .snap_start(&lambda)
         .env("FOREWORD_LOG", "warn")
-        .raw_env("A=1")
-        .raw_env("odd")
-        .raw_env("A=2")
         // A shell's own process still has the environment that it was given.
         .script("dump", "#!/bin/sh\n/bin/cat /proc/$$/environ >\"$1\"\n")
         .config(&json!({"env": {"EDITED": "by a rule"}, "hooks": hooks}).to_string())
-        .play();
+        .play_as("/bin/cat /proc/$$/environ >own; exec sleep 1000\n");
     runtime.restored(&lambda);
 
-    let own = runtime.run.environment();
-    let own: Vec<_> = own.iter().map(|entry| entry.to_str().expect("text")).collect();
+    let own = read(&runtime, "own");
+    let own: Vec<_> = own.split_terminator('\0').collect();
     for entry in ["EXPORTED=by a hook", "EDITED=by a rule"] {
         assert!(own.contains(&entry), "{own:?}");
     }
@@ -277,18 +274,20 @@ fn a_hooks_own_edits_folder_and_command() {
 #[test]
 fn a_hook_leads_a_group_of_its_own_with_default_dispositions_under_the_relay() {
     let lambda = Lambda::new(Settings::default());
-    let masks = "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status";
-    let [before, after] = both(&format!("{{ {READ_STAT}; echo $((pid == group)) $parent $session; {masks}; }}"));
+    let look = format!("{{ {READ_STAT}; echo $((pid == group)) $parent $session; cat /proc/self/status; }}");
+    let [before, after] = both(&look);
     let runtime = Test::new().snap_start(&lambda).snapshot_hooks(before, after).play();
     let (relay, session) = (runtime.relay(), Stat::of(runtime.pid()).expect("a runtime").session);
     runtime.restored(&lambda);
     for name in ["before", "after"] {
         let text = read(&runtime, name);
-        let (place, signals) = text.split_once('\n').expect("lines");
+        let (place, status) = text.split_once('\n').expect("lines");
         assert_eq!(place, format!("1 {relay} {session}"));
-        let masks = signals.lines().filter_map(|line| u64::from_str_radix(line.split_once('\t')?.1, 16).ok());
-        let masks: Vec<_> = masks.map(|mask| mask & !(0b11 << 31)).collect();
-        assert_eq!(masks, [0; 3], "{signals}");
+        for set in ["SigPnd", "SigBlk", "SigIgn", "SigCgt"] {
+            let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
+            let signals = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
+            assert_eq!(signals & !(0b11 << 31), 0, "{status}");
+        }
     }
     runtime.end("");
 }

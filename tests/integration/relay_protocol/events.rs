@@ -1,6 +1,6 @@
 //! After a reset of the environment restore/next may be answered with an event, which nobody hands out a second time.
 
-use super::{BOTH, RESTORED, hooked, invokes, stepwise};
+use super::{BOTH, hooked, invokes, stepwise};
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, response_to, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
 
@@ -33,13 +33,13 @@ fn an_event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
 
 #[test]
 fn an_event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
-    // Over the connection of restore/next, or another.
+    // Over the connection of restore/next, where that goes on, or another.
     for same in [true, false] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).play();
-        let mut client = runtime.asking(RESTORE_NEXT);
+        let client = runtime.asking(RESTORE_NEXT);
         let id = lambda.restore_with_event("event").unwrap();
-        assert_eq!(client.reply(), RESTORED);
+        let client = runtime.is_restored(client);
         assert_eq!(runtime.order(), BOTH);
         let mut next = if same { client } else { runtime.client() };
         next.request(INVOCATION_NEXT, "");
@@ -82,9 +82,9 @@ fn an_event_waits_for_a_client_that_has_gone() {
 fn an_event_is_for_invocation_next_alone() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
-    let mut client = runtime.asking(RESTORE_NEXT);
+    let client = runtime.asking(RESTORE_NEXT);
     let id = lambda.restore_with_event("event").unwrap();
-    assert_eq!(client.reply(), RESTORED);
+    let mut client = runtime.is_restored(client);
     let other = runtime.client().ask("GET /2018-06-01/runtime/other", "");
     assert_eq!((status_of(&other), header_of(&other, "Lambda-Runtime-Aws-Request-Id")), (404, None));
     client.request(INVOCATION_NEXT, "");

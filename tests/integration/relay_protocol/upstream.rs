@@ -1,6 +1,6 @@
 //! What the Runtime API makes of restore/next other than the answer that all wait for.
 
-use super::{BOTH, OTHER, RESTORED, hooked, invokes};
+use super::{BOTH, OTHER, hooked, invokes};
 use crate::support::Played;
 use crate::support::client::{Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, status_of};
 use crate::support::lambda::{Call, End, Fault, Lambda, Settings, State};
@@ -27,8 +27,8 @@ fn going_wrong(lambda: &Lambda, fault: &Fault, call: &str) -> (Played, Client) {
 fn an_answer_in_any_form_is_the_answer() {
     for fault in [Fault::Dribble, Fault::Continue, Fault::Chunked] {
         let lambda = Lambda::new(Settings::default());
-        let (runtime, mut client) = going_wrong(&lambda, &fault, RESTORE_NEXT);
-        assert_eq!(client.reply(), RESTORED, "{fault:?}");
+        let (runtime, client) = going_wrong(&lambda, &fault, RESTORE_NEXT);
+        let mut client = runtime.is_restored(client);
         assert_eq!(runtime.order(), BOTH, "{fault:?}");
         runtime.wait_for_marker();
         client.request(INVOCATION_NEXT, "");
@@ -66,7 +66,7 @@ fn a_403_404_500_or_202_is_handed_on_as_it_is_to_a_runtime_that_asked() {
         let found = client.reply();
         assert_eq!((status_of(&found), body_of(&found)), (status, body_of(&expected)));
         assert_eq!(header_of(&found, "Content-Type"), header_of(&expected, "Content-Type"));
-        goes_on_without_a_restore(&lambda, runtime);
+        goes_on_without_a_restore(&lambda, &runtime);
     }
 }
 
@@ -77,11 +77,9 @@ fn a_reset_or_a_refusal_is_a_502_to_a_runtime_that_asked() {
         let (runtime, mut client) = going_wrong(&lambda, &fault, RESTORE_NEXT);
         assert_eq!(status_of(&client.reply()), 502, "{fault:?}");
         if fault == Fault::Reset {
-            goes_on_without_a_restore(&lambda, runtime);
+            goes_on_without_a_restore(&lambda, &runtime);
         } else {
-            assert_eq!(runtime.order(), "hook before\n", "{fault:?}");
-            assert!(!runtime.is_marked(), "{fault:?}");
-            runtime.end("");
+            runs_no_hook_of_the_restore(&runtime);
         }
     }
 
@@ -93,22 +91,29 @@ fn a_reset_or_a_refusal_is_a_502_to_a_runtime_that_asked() {
     lambda.listen();
     assert_eq!(status_of(&runtime.client().ask(INIT_ERROR, "{}")), 202);
     assert_eq!(lambda.seen().count(Call::RestoreNext), 0);
-    assert_eq!(runtime.order(), "hook before\n");
-    runtime.end("");
+    runs_no_hook_of_the_restore(&runtime);
 }
 
 /// The runtime's own report arrives, through a tunnel, and the runtime lives until it ends by itself.
 #[track_caller]
-fn goes_on_without_a_restore(lambda: &Lambda, runtime: Played) {
-    let mut client = runtime.client();
-    assert_eq!(status_of(&client.ask(OTHER, "")), 404);
-    assert_eq!(status_of(&client.ask(INIT_ERROR, r#"{"own":true}"#)), 202);
+fn goes_on_without_a_restore(lambda: &Lambda, runtime: &Played) {
+    assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
+    assert_eq!(status_of(&runtime.client().ask(INIT_ERROR, r#"{"own":true}"#)), 202);
     lambda.wait_for_state(State::InitError).unwrap();
     assert_eq!(lambda.seen().report.expect("a report").body, br#"{"own":true}"#);
-    assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
+    runs_no_hook_of_the_restore(runtime);
+}
+
+/// One line tells what became of restore/next.
+#[track_caller]
+fn runs_no_hook_of_the_restore(runtime: &Played) {
+    assert_eq!(runtime.run.terminate().status, 143);
+    assert!(runtime.run.finished.is_alone());
     assert_eq!(runtime.order(), "hook before\n");
     assert!(!runtime.is_marked());
-    runtime.end("");
+    let stderr = runtime.run.finished.read(".stderr");
+    let is_line = stderr.starts_with("foreword: ") && stderr.contains("restore/next") && stderr.lines().count() == 1;
+    assert!(is_line, "{stderr}");
 }
 
 /// Nobody else would tell.
@@ -150,7 +155,7 @@ fn fails(runtime: &Played, how: &str) {
     assert!(runtime.run.finished.is_alone());
     assert_eq!(runtime.order(), "hook before\n", "{how}");
     assert!(!runtime.is_marked());
-    let stderr = std::fs::read_to_string(runtime.path(".stderr")).expect("standard error");
+    let stderr = runtime.run.finished.read(".stderr");
     let lines: Vec<_> = stderr.lines().filter(|line| !line.contains("takes no part in SnapStart")).collect();
     assert!(
         lines.len() == 1 && lines[0].starts_with("foreword: ") && lines[0].contains("restore/next"),

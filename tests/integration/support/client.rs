@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// Whether nothing has come so far, not even the end.
-    pub fn has_nothing(&mut self) -> bool {
+    pub fn has_nothing(&self) -> bool {
         let stream = self.stream.get_ref();
         stream.set_nonblocking(true).expect("unable to look");
         let peeked = stream.peek(&mut [0]);
