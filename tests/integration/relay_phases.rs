@@ -51,7 +51,7 @@ fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore(
         .play();
     assert_eq!(runtime.order(), "initialize first\n");
 
-    let mut client = runtime.asking(RESTORE_NEXT);
+    let client = runtime.asking(RESTORE_NEXT);
     assert_eq!(lambda.snapshot().unwrap(), Parked::RestoreNext);
     let rules = ["drop-in", "task", "inline", "rule"];
     let registered: Vec<_> = rules.iter().flat_map(|rule| [(*rule).to_owned(), format!("{rule} again")]).collect();

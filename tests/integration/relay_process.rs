@@ -1,1 +1,149 @@
-//! x
+//! The relay as a process: where it belongs, what it holds open, and that the runtime is as it would be without it.
+
+use crate::support::client::RESTORE_NEXT;
+use crate::support::lambda::{Lambda, Settings};
+use crate::support::process::{Stat, children, descriptors};
+use crate::support::snap_start::waiting;
+use crate::support::{Gate, Played, Test, wait_until};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A run that has inherited descriptors 7 and 9, with hooks that wait in either phase.
+fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
+    let hook = |phase: &str| json!([waiting("hook", phase)]);
+    let setup = "exec \"$@\" 7<given 9>>order";
+    let test = Test::new().snap_start(lambda).snapshot_hooks(hook("before"), hook("after")).file("given", "").within([
+        "/bin/bash",
+        "-c",
+        setup,
+        "setup",
+    ]);
+    let gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
+    (test.play(), gates)
+}
+
+/// The runtime has become what it stays.
+fn wait_for_sleep(runtime: &Played) {
+    let name = format!("/proc/{}/comm", runtime.pid());
+    assert!(wait_until(LIMIT, || fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n")));
+}
+
+fn named(list: &[(i32, &str)], runtime: &Played) -> BTreeMap<i32, String> {
+    list.iter()
+        .map(|(descriptor, name)| {
+            let name = if name.starts_with('/') { (*name).into() } else { runtime.path(name) };
+            (*descriptor, name.to_str().expect("text").to_owned())
+        })
+        .collect()
+}
+
+/// Standard streams and all that was inherited for the runtime; for the relay, standard output and error and what it
+/// opens itself; for a hook, its context and these two.
+#[test]
+fn descriptors_of_relay_hooks_and_runtime() {
+    let lambda = Lambda::new(Settings::default());
+    let (runtime, mut gates) = inheriting(&lambda);
+    wait_for_sleep(&runtime);
+    let streams = [(1, ".stdout"), (2, ".stderr")];
+    let own = named(&[&[(0, ".stdin")], &streams[..], &[(7, "given"), (9, "order")]].concat(), &runtime);
+    assert_eq!(descriptors(runtime.pid()), own);
+
+    let relay = runtime.relay();
+    let is_clean = || {
+        let mut found = descriptors(relay);
+        let others = found.split_off(&3);
+        let foreign =
+            others.into_values().filter(|what| !what.starts_with("socket:[") && !what.starts_with("anon_inode:"));
+        assert_eq!(foreign.collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(found, named(&[&[(0, "/dev/null")], &streams[..]].concat(), &runtime));
+    };
+    is_clean();
+    let client = runtime.asking(RESTORE_NEXT);
+    for (gate, order) in gates.iter_mut().zip(["hook before\n", "hook before\nhook after\n"]) {
+        runtime.wait_for_order(order);
+        is_clean();
+        let hook = children(relay);
+        let [hook] = hook[..] else { panic!("{hook:?}") };
+        // While it waits, the shell has the gate as its standard input, and its context elsewhere until then.
+        let mut found = descriptors(hook);
+        let input = found.remove(&0);
+        assert!(input.is_some());
+        found.retain(|_, what| Some(&*what) != input.as_ref());
+        let inner: Vec<_> = found.keys().copied().filter(|descriptor| *descriptor >= 10).collect();
+        assert!(inner.len() <= 1, "{found:?}");
+        found.retain(|descriptor, _| *descriptor < 10);
+        assert_eq!(found, named(&streams, &runtime));
+        gate.open();
+        if order == "hook before\n" {
+            lambda.snapshot().unwrap();
+            is_clean();
+            lambda.restore().unwrap();
+        }
+    }
+    let client = runtime.is_restored(client);
+    drop(client);
+    assert_eq!(descriptors(runtime.pid()), own);
+    is_clean();
+    runtime.end("");
+}
+
+#[test]
+fn the_runtime_has_its_process_id_and_group_and_no_child_that_it_did_not_make() {
+    let lambda = Lambda::new(Settings::default());
+    let (runtime, mut gates) = inheriting(&lambda);
+    wait_for_sleep(&runtime);
+    let this = nix::unistd::getpid();
+    let known = Stat::of(runtime.pid()).expect("a runtime");
+    assert_eq!((known.parent, known.group), (this, runtime.pid()));
+    let is_childless = || assert_eq!(children(runtime.pid()), []);
+    is_childless();
+    let relay = runtime.relay();
+    let stat = Stat::of(relay).expect("a relay");
+    assert_eq!((stat.group, stat.session), (known.group, known.session));
+    assert!(stat.parent != runtime.pid() && stat.parent != this);
+    let client = runtime.asking(RESTORE_NEXT);
+    runtime.wait_for_order("hook before\n");
+    is_childless();
+    gates[0].open();
+    lambda.snapshot().unwrap();
+    // Neither has the relay one that it did not bury.
+    assert_eq!(children(relay), []);
+    lambda.restore().unwrap();
+    runtime.wait_for_order("hook before\nhook after\n");
+    is_childless();
+    gates[1].open();
+    runtime.is_restored(client);
+    assert_eq!(children(relay), []);
+    is_childless();
+    let found = Stat::of(runtime.pid()).expect("a runtime");
+    assert_eq!((found.parent, found.group, found.session), (known.parent, known.group, known.session));
+    runtime.end("");
+}
+
+/// What is left of the runtime is what an exec leaves: the relay's own matters stay its own.
+#[test]
+fn signal_dispositions_mask_and_working_directory_are_those_without_a_relay() {
+    let lambda = Lambda::new(Settings::default());
+    let look = |name: &str| format!("cat /proc/self/status >{name}; pwd >>{name}; umask >>{name}; exec sleep 1000\n");
+    let parent = ["/usr/bin/env", "--ignore-signal=CHLD,PIPE,USR2", "--block-signal=USR1,INT"];
+    let lines = |test: Test, name: &str| {
+        let test = test.snap_start(&lambda).snapshot_hooks(json!([waiting("hook", "before")]), json!([]));
+        let runtime = test.within(parent).play_as(&look(name));
+        wait_for_sleep(&runtime);
+        let text = fs::read_to_string(runtime.path(name)).expect("a status");
+        let folder = runtime.path("").to_str().expect("text").trim_end_matches('/').to_owned();
+        let found: Vec<_> = text
+            .replace(&folder, "<folder>")
+            .lines()
+            .filter(|line| line.starts_with("Sig") || line.starts_with("Shd") || !line.contains(':'))
+            .map(str::to_owned)
+            .collect();
+        runtime.end("");
+        found
+    };
+    assert_eq!(lines(Test::new(), "with"), lines(Test::new().without_foreword(), "without"));
+}

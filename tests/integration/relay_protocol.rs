@@ -50,7 +50,7 @@ fn passes(runtime: &Played, lambda: &Lambda, call: &str, status: u16) {
 #[track_caller]
 fn holds(runtime: &Played, lambda: &Lambda, call: &str) -> Client {
     let known = lambda.seen().requests.len();
-    let mut client = runtime.asking(call);
+    let client = runtime.asking(call);
     passes(runtime, lambda, OTHER, 404);
     assert_eq!(new(lambda, known).len(), 1, "{call}: {}", lambda.seen());
     assert!(client.has_nothing(), "{call}");

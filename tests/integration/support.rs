@@ -58,6 +58,8 @@ pub fn foreword() -> &'static str {
 /// One run: what is there beforehand, and what has to come out.
 pub struct Test {
     folder: Folder,
+    /// The command that becomes the program.
+    parent: Vec<OsString>,
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<OsString>,
@@ -92,6 +94,7 @@ impl Test {
     pub fn new() -> Self {
         let folder = Folder::new();
         let mut test = Self {
+            parent: Vec::new(),
             program: foreword().into(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -173,6 +176,12 @@ impl Test {
         self
     }
 
+    /// Puts a command in front of the whole, such as a parent that sets something up.
+    pub fn within<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
+        self.parent = command.into_iter().map(|word| self.folder.resolve(word.as_ref())).collect();
+        self
+    }
+
     /// Runs the arguments themselves as the command, for comparison.
     pub fn without_foreword(mut self) -> Self {
         self.program = OsString::new();
@@ -250,7 +259,8 @@ impl Test {
 
     fn command(&self) -> Vec<OsString> {
         let program = Some(self.program.clone()).filter(|program| !program.is_empty());
-        self.mounts.around(program.into_iter().chain(self.arguments.iter().cloned()))
+        let command = program.into_iter().chain(self.arguments.iter().cloned());
+        self.mounts.around(self.parent.iter().cloned().chain(command))
     }
 }
 

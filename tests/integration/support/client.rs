@@ -1,7 +1,7 @@
 //! A client made of one socket, which shows every byte of what it is answered.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// A test that waits longer for a byte has hung.
@@ -114,11 +114,6 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
             Err(error) => panic!("no end: {error}"),
         }
-    }
-
-    /// Ends what is sent, and goes on reading.
-    pub fn half_close(&self) {
-        self.stream.get_ref().shutdown(Shutdown::Write).expect("unable to end the sending half");
     }
 }
 
