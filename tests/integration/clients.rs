@@ -4,7 +4,6 @@
 use crate::support::lambda::{Answer, Call, Lambda, Outcome, Parked, Settings};
 use crate::support::{Captured, Test, real_part};
 use serde_json::{Value, json};
-use std::ffi::OsString;
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
@@ -13,14 +12,16 @@ const EVENTS: [&str; 3] = [r#"{"key":"value"}"#, r#"{"big":true}"#, r#"{"stream"
 
 const PARTS: &str = "part 1\npart 2\npart 3\n";
 
-/// What the client's own hooks write: before the snapshot, and until the first event.
-const HOOKS: (&str, &str) = ("before b\nbefore a\n", "before b\nbefore a\nafter a\nafter b\n");
-const NO_HOOKS: (&str, &str) = ("", "");
+/// What the client's own hooks write, before the snapshot and after the restore.
+const HOOKS: [&str; 2] = ["before b\nbefore a\n", "after a\nafter b\n"];
+const NO_HOOKS: [&str; 2] = ["", ""];
 
-/// What the client does, with foreword and without.
-struct Expected {
-    parked: Parked,
-    log: (&'static str, &'static str),
+/// A client, and what it does by itself.
+pub struct RuntimeClient {
+    command: Vec<String>,
+    prepare: Box<dyn Fn(Test) -> Test>,
+    pub parked: Parked,
+    pub hooks: [&'static str; 2],
     stream: Stream,
     /// How it ends at SIGTERM.
     status: i32,
@@ -38,99 +39,144 @@ enum Stream {
 }
 
 /// What can be seen of a runtime's life.
-struct Life {
-    parked: Parked,
+pub struct Life {
+    pub parked: Parked,
     /// At the snapshot, after the restore and at the end.
-    log: [String; 3],
-    answers: [Answer; 3],
+    pub log: [String; 3],
+    pub answers: [Answer; 3],
     /// Which of the answers came in chunks.
-    chunked: Vec<bool>,
+    pub chunked: Vec<bool>,
     /// Their heads, sorted: a client that is an extension too polls for both at once.
-    requests: Vec<String>,
-    connections: usize,
-    captured: Captured,
+    pub requests: Vec<String>,
+    pub connections: usize,
+    pub captured: Captured,
+    /// The Runtime API's address, and the one that the runtime was told.
+    pub addresses: [String; 2],
 }
 
 #[test]
 fn python() {
-    let expected = Expected { parked: Parked::RestoreNext, log: HOOKS, ..Expected::default() };
-    expected.compare(&[&part("python/bin/python"), "-m", "awslambdaric", "app.handler"], |test| {
-        test.env("PYTHONPATH", format!("{SOURCES}/python")).env("PYTHONDONTWRITEBYTECODE", "1")
-    });
+    RuntimeClient::python().compare();
 }
 
 #[test]
 fn rust() {
-    let (parked, stream) = (Parked::RestoreNext, Stream::Prelude);
-    let expected = Expected { parked, log: HOOKS, stream, ..Expected::default() };
-    expected.compare(&[&part("rust/release/client")], |test| test);
+    RuntimeClient::rust().compare();
 }
 
 #[test]
 fn java() {
-    let expected = Expected { parked: Parked::RestoreNext, log: HOOKS, ..Expected::default() };
-    let native = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI";
-    let command = [
-        "java",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac",
-        &format!("-D{native}={}", part("java/jni/client.so")),
-        "-cp",
-        &format!("{}:{}/*", part("java/classes"), part("java/lib")),
-        "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
-        "client.Function::handleRequest",
-    ];
-    expected.compare(&command, |test| test);
+    RuntimeClient::java().compare();
 }
 
 #[test]
 fn node() {
-    for (handler, stream) in [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)] {
-        let expected = Expected { stream, ..Expected::default() };
-        let function = std::fs::read(format!("{SOURCES}/node/index.mjs")).expect("unable to read the function");
-        let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
-        expected.compare(&["node", bootstrap], |test| {
-            // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that folder.
-            test.file("index.mjs", &function)
-                .env("RUNTIME_CLIENT", part("node/node_modules/aws-lambda-ric/dist/index.mjs"))
-                .env("_HANDLER", handler)
-        });
-    }
+    RuntimeClient::node().iter().for_each(RuntimeClient::compare);
 }
 
 #[test]
 fn go() {
-    let expected = Expected { stream: Stream::Plain, status: 0, last_words: "sigterm\n", ..Expected::default() };
-    expected.compare(&[&part("go/client")], |test| test);
+    RuntimeClient::go().compare();
 }
 
 #[test]
 fn shell() {
-    let expected = Expected { stream: Stream::Plain, ..Expected::default() };
-    let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
-    expected.compare(&[&bootstrap], |test| test.env("TMPDIR", "<folder>"));
+    RuntimeClient::shell().compare();
 }
 
-impl Default for Expected {
+impl RuntimeClient {
     /// A client that knows nothing of snapshots, does not stream and leaves SIGTERM as it is.
-    fn default() -> Self {
-        let (parked, stream) = (Parked::InvocationNext, Stream::Buffered);
-        Self { parked, log: NO_HOOKS, stream, status: 143, last_words: "" }
+    fn new(command: &[&str], prepare: impl Fn(Test) -> Test + 'static) -> Self {
+        Self {
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            prepare: Box::new(prepare),
+            parked: Parked::InvocationNext,
+            hooks: NO_HOOKS,
+            stream: Stream::Buffered,
+            status: 143,
+            last_words: "",
+        }
     }
-}
 
-impl Expected {
+    pub fn python() -> Self {
+        let command = [&part("python/bin/python"), "-m", "awslambdaric", "app.handler"];
+        let client = Self::new(&command, |test| {
+            test.env("PYTHONPATH", format!("{SOURCES}/python")).env("PYTHONDONTWRITEBYTECODE", "1")
+        });
+        Self { parked: Parked::RestoreNext, hooks: HOOKS, ..client }
+    }
+
+    pub fn rust() -> Self {
+        let client = Self::new(&[&part("rust/release/client")], |test| test);
+        Self { parked: Parked::RestoreNext, hooks: HOOKS, stream: Stream::Prelude, ..client }
+    }
+
+    pub fn java() -> Self {
+        let native = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI";
+        let command = [
+            "java",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac",
+            &format!("-D{native}={}", part("java/jni/client.so")),
+            "-cp",
+            &format!("{}:{}/*", part("java/classes"), part("java/lib")),
+            "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
+            "client.Function::handleRequest",
+        ];
+        Self { parked: Parked::RestoreNext, hooks: HOOKS, ..Self::new(&command, |test| test) }
+    }
+
+    /// One handler of Node's answers buffered or streamed, never both.
+    pub fn node() -> [Self; 2] {
+        [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)].map(|(handler, stream)| {
+            let function = std::fs::read(format!("{SOURCES}/node/index.mjs")).expect("unable to read the function");
+            let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
+            let client = Self::new(&["node", bootstrap], move |test| {
+                // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that folder.
+                test.file("index.mjs", &function)
+                    .env("RUNTIME_CLIENT", part("node/node_modules/aws-lambda-ric/dist/index.mjs"))
+                    .env("_HANDLER", handler)
+            });
+            Self { stream, ..client }
+        })
+    }
+
+    pub fn go() -> Self {
+        let client = Self::new(&[&part("go/client")], |test| test);
+        Self { stream: Stream::Plain, status: 0, last_words: "sigterm\n", ..client }
+    }
+
+    pub fn shell() -> Self {
+        let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
+        let client = Self::new(&[&bootstrap], |test| test.env("TMPDIR", "<folder>"));
+        Self { stream: Stream::Plain, ..client }
+    }
+
+    /// A run without foreword.
+    pub fn direct(&self) -> Test {
+        (self.prepare)(Test::new()).without_foreword().args(&self.command).env("CLIENT_LOG", "<folder>/log")
+    }
+
+    /// A run through foreword, with no configuration yet.
+    pub fn through(&self) -> Test {
+        (self.prepare)(Test::new()).args(["--"].into_iter().chain(self.command.iter().map(String::as_str)))
+    }
+
     /// Lets the client live without foreword and with it.
     #[track_caller]
-    fn compare(&self, command: &[&str], with: impl Fn(Test) -> Test) {
-        let direct = with(Test::new()).without_foreword().args(command).env("CLIENT_LOG", "<folder>/log");
+    fn compare(&self) {
         // Without the export the client would have no log.
         let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"], "export": "dotenv"});
-        let through = with(Test::new()).args([&["--"], command].concat()).hooks(json!([export]));
-        let (direct, through) = (live(direct), live(through));
-        self.check(&direct);
-        self.check(&through);
+        let (direct, through) = (live(self.direct()), live(self.through().hooks(json!([export]))));
+        for life in [&direct, &through] {
+            self.check(life);
+            assert_eq!(life.parked, self.parked);
+            assert_eq!(life.log[0], self.hooks[0]);
+            assert_eq!(life.log[1], self.hooks.concat());
+            // The runtime has been told the Runtime API's own address, and takes it for the one that it speaks to.
+            assert_eq!(life.addresses[1], life.addresses[0]);
+        }
         assert!(through.answers == direct.answers, "the answers are others than without foreword");
         assert_eq!(through.chunked, direct.chunked);
         assert_eq!(through.requests, direct.requests);
@@ -138,12 +184,11 @@ impl Expected {
         assert_eq!(through.captured, direct.captured);
     }
 
+    /// What has to be so in every life: the invocations, their answers and the end.
     #[track_caller]
-    fn check(&self, life: &Life) {
-        assert_eq!(life.parked, self.parked);
-        let (before, after) = self.log;
-        let end = format!("{after}invoke 1\ninvoke 2\ninvoke 3\n{}", self.last_words);
-        assert_eq!(life.log, [before, after, &end]);
+    pub fn check(&self, life: &Life) {
+        let [_, restored, end] = &life.log;
+        assert_eq!(*end, format!("{restored}invoke 1\ninvoke 2\ninvoke 3\n{}", self.last_words));
 
         let [echo, big, stream] = &life.answers;
         for answer in &life.answers {
@@ -169,17 +214,22 @@ impl Expected {
     }
 }
 
-/// Takes a client through its life; nothing of it is left.
-#[track_caller]
-fn live(client: Test) -> Life {
-    let lambda = Lambda::new(Settings::default());
-    let test = client
-        .runtime_api(&lambda)
+/// What the platform says to every client.
+pub fn told(client: Test, lambda: &Lambda) -> Test {
+    client
+        .runtime_api(lambda)
         .env("PATH", std::env::var_os("PATH").expect("a PATH"))
         .env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
         .env("AWS_LAMBDA_FUNCTION_NAME", "function")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+}
+
+/// Takes a client through its life; nothing of it is left.
+#[track_caller]
+pub fn live(client: Test) -> Life {
+    let lambda = Lambda::new(Settings::default());
+    let test = told(client, &lambda);
     let path = test.path("log");
     let log = || std::fs::read_to_string(&path).unwrap_or_default();
     let run = test.start();
@@ -201,12 +251,16 @@ fn live(client: Test) -> Life {
     let captured = run.terminate();
     assert!(run.finished.is_alone());
     assert_eq!(lambda.seen().requests.len(), seen.requests.len(), "it asks for nothing more");
-    // The runtime has been told the Runtime API's own address, and takes it for the one that it speaks to.
-    let entry = OsString::from(format!("AWS_LAMBDA_RUNTIME_API={}", lambda.address()));
-    assert_eq!(environment.iter().filter(|known| **known == entry).count(), 1);
-    assert!(seen.requests.iter().all(|request| request.header("Host") == Some(lambda.address())), "{seen}");
-    let mut requests: Vec<_> =
-        seen.requests.iter().map(|request| request.head.0.replace(lambda.address(), "<address>")).collect();
+    let address =
+        |entry: &std::ffi::OsString| Some(entry.to_str()?.strip_prefix("AWS_LAMBDA_RUNTIME_API=")?.to_owned());
+    let [told] = &environment.iter().filter_map(address).collect::<Vec<_>>()[..] else { panic!("{environment:?}") };
+    let hosts = [lambda.address(), told];
+    assert!(
+        seen.requests.iter().all(|request| request.header("Host").is_some_and(|host| hosts.contains(&host))),
+        "{seen}"
+    );
+    let anonymous = |head: &str| hosts.iter().fold(head.to_owned(), |head, host| head.replace(host, "<address>"));
+    let mut requests: Vec<_> = seen.requests.iter().map(|request| anonymous(&request.head.0)).collect();
     requests.sort();
     Life {
         parked,
@@ -216,6 +270,7 @@ fn live(client: Test) -> Life {
         requests,
         connections: seen.connections.len(),
         captured,
+        addresses: hosts.map(str::to_owned),
     }
 }
 

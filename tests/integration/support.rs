@@ -83,7 +83,7 @@ pub struct Running {
 }
 
 /// What came out of a run, for tests that compare two of them. Nothing in it is normalised.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Captured {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
