@@ -90,6 +90,46 @@ fn an_after_hook_that_fails_is_one_restore_error() {
     assert!(!runtime.is_marked());
 }
 
+/// The relay's reports go where the runtime's would.
+#[test]
+fn the_report_goes_where_the_edits_say() {
+    let (given, edited) = (Lambda::new(Settings::default()), Lambda::new(Settings::default()));
+    let config = json!({
+        "env": {"AWS_LAMBDA_RUNTIME_API": edited.address()},
+        "hooks": {"before_snapshot": [x("exit 3")]},
+    });
+    let runtime = Test::new().snap_start(&given).config(&config.to_string()).env("FOREWORD_LOG", "warn").play();
+    is_refused(&mut runtime.asking(RESTORE_NEXT));
+    let message = r#"hook "x" (before_snapshot) exited with status 3 after N ms"#;
+    runtime.ended(137, &format!("foreword: {message}\n"));
+    check(&report(&edited), Call::InitError, message);
+    assert_eq!(given.seen().requests.len(), 0);
+}
+
+/// Whatever is logged, and how, the report is the same.
+#[test]
+fn the_log_has_its_level_and_format() {
+    let json = |level: &str, name: &str, what: &str, error_type: &str, outcome: &str| {
+        format!(
+            "{{\"timestamp\":\"T\",\"level\":\"{level}\",\
+             \"message\":\"hook \\\"{name}\\\" (before_snapshot) {what} after N ms\",{error_type}\
+             \"phase\":\"before_snapshot\",\"hook\":\"{name}\",\"outcome\":\"{outcome}\",\"durationMs\":N}}\n"
+        )
+    };
+    let error_type = r#""errorType":"Runtime.BeforeSnapshotError","#;
+    let lines = json("INFO", "y", "succeeded", "", "success")
+        + &json("ERROR", "x", "exited with status 3", error_type, "failure");
+    for (name, value, lines) in [("FOREWORD_LOG", "off", ""), ("AWS_LAMBDA_LOG_FORMAT", "JSON", &lines)] {
+        let lambda = Lambda::new(Settings::default());
+        let hooks = json!([x("exit 3"), {"name": "y", "command": ["/bin/true"]}]);
+        let test = Test::new().snap_start(&lambda).snapshot_hooks(hooks, json!([]));
+        let runtime = test.env("FOREWORD_LOG", "info").env(name, value).play();
+        is_refused(&mut runtime.asking(RESTORE_NEXT));
+        runtime.ended(137, lines);
+        check(&report(&lambda), Call::InitError, r#"hook "x" (before_snapshot) exited with status 3 after N ms"#);
+    }
+}
+
 #[test]
 fn a_hook_that_cannot_be_started() {
     for (phase, call) in [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)] {

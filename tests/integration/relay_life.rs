@@ -114,6 +114,32 @@ fn a_runtime_that_exits_is_not_held_up() {
     runtime.is_over_within(LEFT, &[relay]);
 }
 
+/// It has said nothing to anybody: it is the platform that sees it end.
+#[test]
+fn a_runtime_that_ends_before_its_first_request_has_no_hook_run() {
+    let lambda = Lambda::new(Settings::default());
+    let hooks = |phase: &str| json!([noting(phase, "never")]);
+    let test = Test::new().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after"));
+    let order = test.path("order");
+    assert!(test.args(["/bin/sh", "-c", "exit 5"]).status(5).run().is_alone());
+    assert!(!order.exists());
+    assert_eq!(lambda.seen().requests.len(), 0);
+}
+
+/// The wrapper has nobody in front of it: what it reports goes to the address that Lambda gave.
+#[test]
+fn a_runtime_that_cannot_be_executed_leaves_no_relay() {
+    let lambda = Lambda::new(Settings::default());
+    let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("before", "never")]), json!([]));
+    let order = test.path("order");
+    let line = "unable to execute \"./nowhere\": no such file";
+    let finished = test.args(["./nowhere"]).stderr(format!("foreword: {line}\n")).status(127).run();
+    assert!(finished.is_alone() && !order.exists());
+    let seen = lambda.seen();
+    assert_eq!(seen.report.expect("a report").error_type, "Runtime.InvalidEntrypoint");
+    assert_eq!((seen.requests.len(), seen.requests[0].header("Host")), (1, Some(lambda.address())));
+}
+
 /// A runtime that ends right after its answer, as some do at a shutdown.
 #[test]
 fn what_the_runtime_sent_before_its_end_still_arrives() {

@@ -7,7 +7,7 @@ mod upstream;
 use crate::support::client::{
     Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, body_of, header_of, response_to, status_of,
 };
-use crate::support::lambda::{Call, Lambda, Parked, Request, Settings, State};
+use crate::support::lambda::{Call, Fault, Lambda, Parked, Request, Settings, State};
 use crate::support::snap_start::{noting, waiting};
 use crate::support::{Gate, Played, Test, wait_until};
 use serde_json::json;
@@ -16,9 +16,9 @@ use std::time::Duration;
 const OTHER: &str = "GET /2018-06-01/runtime/other";
 
 /// One hook for each phase, which are called `before` and `after` and wait until they are let go.
-fn stepwise(lambda: &Lambda) -> (Played, [Gate; 2]) {
+fn stepwise(lambda: &Lambda, log: &str) -> (Played, [Gate; 2]) {
     let hook = |phase: &str| json!([waiting("hook", phase)]);
-    let test = Test::new().snap_start(lambda).snapshot_hooks(hook("before"), hook("after"));
+    let test = Test::new().snap_start(lambda).snapshot_hooks(hook("before"), hook("after")).env("FOREWORD_LOG", log);
     let gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
     (test.play(), gates)
 }
@@ -87,7 +87,7 @@ fn invokes_one_of(lambda: &Lambda, clients: &mut [Client]) {
 #[test]
 fn every_request_in_every_state() {
     let lambda = Lambda::new(Settings::default());
-    let (runtime, mut gates) = stepwise(&lambda);
+    let (runtime, mut gates) = stepwise(&lambda, "warn");
     passes(&runtime, &lambda, OTHER, 404);
     passes(&runtime, &lambda, RESTORE_ERROR, 403);
     passes(&runtime, &lambda, &RESTORE_NEXT.replace("GET", "POST"), 405);
@@ -135,7 +135,7 @@ fn every_request_in_every_state() {
 fn reports_of_the_runtimes_own_pass_while_after_restore_hooks_run() {
     for call in [INIT_ERROR, RESTORE_ERROR] {
         let lambda = Lambda::new(Settings::default());
-        let (runtime, mut gates) = stepwise(&lambda);
+        let (runtime, mut gates) = stepwise(&lambda, "warn");
         let _client = runtime.asking(RESTORE_NEXT);
         gates[0].open();
         lambda.restore().unwrap();
@@ -150,12 +150,15 @@ fn reports_of_the_runtimes_own_pass_while_after_restore_hooks_run() {
 fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
-    passes(&runtime, &lambda, INIT_ERROR, 202);
+    // Also while its answer is still to come.
+    lambda.fault(Call::InitError, Fault::Hold);
+    let mut client = runtime.asking(INIT_ERROR);
+    lambda.wait("the runtime's report", |seen| (seen.held == 1).then_some(())).unwrap();
+    assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
+    lambda.release();
+    assert_eq!(status_of(&client.reply()), 202);
     let report = lambda.wait("a report", |seen| seen.report.clone()).unwrap();
-    assert_eq!(
-        (report.call, report.error_type.as_str(), report.body),
-        (Call::InitError, "Runtime.Test", b"{}".to_vec())
-    );
+    assert_eq!((report.call, report.error_type.as_str(), report.body), (Call::InitError, "Runtime.Test", Vec::new()));
     // The Runtime API itself refuses it, as without a relay.
     let reply = runtime.client().ask(RESTORE_NEXT, "");
     assert!(status_of(&reply) == 403 && reply.contains("InvalidStateTransition"), "{reply}");
@@ -216,6 +219,21 @@ fn what_passes_is_the_same_but_for_its_connection_header() {
         assert_eq!(connection.len(), 1, "{connection:?}");
         assert!(connection[0].to_ascii_lowercase().ends_with(": close"), "{connection:?}");
     }
+    runtime.end("");
+}
+
+#[test]
+fn a_body_that_waits_for_100_continue_passes() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut client = runtime.client();
+    let head = "Host: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n";
+    client.send(format!("POST /other HTTP/1.1\r\n{head}\r\n").as_bytes());
+    assert_eq!(client.reply(), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send(b"body");
+    assert_eq!(status_of(&client.reply()), 404);
+    assert_eq!(client.rest(), b"");
+    assert_eq!(lambda.seen().requests[0].body.bytes, b"body");
     runtime.end("");
 }
 

@@ -120,7 +120,7 @@ fn noise(length: usize) -> Vec<u8> {
 
 /// Before the restore, too, and it hinders nothing.
 #[test]
-fn what_is_not_http_1_goes_through_untouched() {
+fn garbage_and_the_preface_of_http_2_go_through_untouched() {
     for first in [
         &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"[..],
         b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03 garbage",

@@ -62,7 +62,7 @@ fn an_event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
 #[test]
 fn an_event_waits_for_a_client_that_has_gone() {
     let lambda = Lambda::new(Settings::default());
-    let (runtime, mut gates) = stepwise(&lambda);
+    let (runtime, mut gates) = stepwise(&lambda, "warn");
     let client = runtime.asking(INVOCATION_NEXT);
     gates[0].open();
     let id = lambda.restore_with_event("event").unwrap();

@@ -4,7 +4,7 @@ use super::{BOTH, LIMIT, OTHER, holds, hooked, invokes, invokes_one_of, passes, 
 use crate::support::client::{EVENT_NEXT, INVOCATION_NEXT, REGISTER, RESTORE_NEXT, body_of, header_of, status_of};
 use crate::support::lambda::{Call, Connection, Lambda, Parked, Seen, Settings};
 use crate::support::process::children;
-use crate::support::{Gate, wait_until};
+use crate::support::{Gate, Played, wait_until};
 
 /// What is said, once, where the runtime never asks for the restore.
 const NO_PART: &str = "takes no part in SnapStart";
@@ -90,7 +90,7 @@ fn two_invocation_next_at_once() {
 fn restore_next_and_invocation_next_at_once() {
     for calls in [[RESTORE_NEXT, INVOCATION_NEXT], [INVOCATION_NEXT, RESTORE_NEXT]] {
         let lambda = Lambda::new(Settings::default());
-        let (runtime, mut gates) = stepwise(&lambda);
+        let (runtime, mut gates) = stepwise(&lambda, "warn");
         let mut clients = calls.map(|call| (call, holds(&runtime, &lambda, call)));
         clients.sort_by_key(|(call, _)| *call == INVOCATION_NEXT);
         let [(_, restore), (_, mut invocation)] = clients;
@@ -106,14 +106,14 @@ fn restore_next_and_invocation_next_at_once() {
     }
 }
 
-/// Java's client asks again when it was closed without an answer; the restore would be lost.
+/// Java's client asks again when it was closed without an answer; the restore would be lost. Before the hooks have
+/// ended, during the snapshot, while the hooks of the restore run, and after all of them.
 #[test]
-fn a_client_that_closes_its_restore_next_and_comes_back() {
-    // Before the hooks have ended, during the snapshot, while the hooks of the restore run, and after all of them.
-    for steps in 0..4 {
+fn a_client_that_closes_in_any_state_and_comes_back() {
+    for (steps, call) in (0..4).flat_map(|steps| [(steps, RESTORE_NEXT), (steps, INVOCATION_NEXT)]) {
         let lambda = Lambda::new(Settings::default());
-        let (runtime, mut gates) = stepwise(&lambda);
-        let client = runtime.asking(RESTORE_NEXT);
+        let (runtime, mut gates) = stepwise(&lambda, "error");
+        let client = runtime.asking(call);
         runtime.wait_for_order("hook before\n");
         if steps > 0 {
             gates[0].open();
@@ -132,7 +132,7 @@ fn a_client_that_closes_its_restore_next_and_comes_back() {
             // Nobody has taken the answer.
             assert!(!runtime.is_marked());
         }
-        let again = runtime.asking(RESTORE_NEXT);
+        let mut again = runtime.asking(call);
         if steps < 1 {
             gates[0].open();
         }
@@ -143,10 +143,12 @@ fn a_client_that_closes_its_restore_next_and_comes_back() {
         if steps < 3 {
             gates[1].open();
         }
-        let mut again = runtime.is_restored(again);
-        runtime.wait_for_marker();
-        again.request(INVOCATION_NEXT, "");
+        if call == RESTORE_NEXT {
+            again = runtime.is_restored(again);
+            again.request(INVOCATION_NEXT, "");
+        }
         invokes(&lambda, &mut again);
+        runtime.wait_for_marker();
         assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
         assert_eq!(runtime.order(), BOTH);
         runtime.end("");
@@ -170,31 +172,53 @@ fn a_duplicate_restore_next_is_answered_as_well() {
     runtime.end("");
 }
 
-#[test]
-fn a_keep_alive_client_that_registers_an_extension_and_then_polls() {
-    let lambda = Lambda::new(Settings::default());
-    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+/// Registers an internal extension over a connection of its own; the header by which it is known from then on.
+#[track_caller]
+fn registers(runtime: &Played) -> String {
     let mut client = runtime.client();
     let name = "Connection: keep-alive\r\nLambda-Extension-Name: inner\r\n";
     let reply = client.ask_with(REGISTER, name, r#"{"events":["INVOKE"]}"#);
     assert_eq!(status_of(&reply), 200, "{reply}");
-    // It is told, as any client understands.
+    // It is told that the connection ends, as any client understands.
     assert_eq!(header_of(&reply, "Connection"), Some("close"));
     assert_eq!(client.rest(), b"");
     let identifier = header_of(&reply, "Lambda-Extension-Identifier").expect("an identifier");
-    let identifier = format!("Lambda-Extension-Identifier: {identifier}\r\n");
+    format!("Lambda-Extension-Identifier: {identifier}\r\n")
+}
 
-    let (mut extension, mut client) = (runtime.client(), runtime.client());
+#[test]
+fn a_keep_alive_client_that_registers_an_extension_and_then_polls() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+    let identifier = registers(&runtime);
+    let mut client = runtime.asking(INVOCATION_NEXT);
+    lambda.snapshot().unwrap();
+    lambda.restore().unwrap();
+    invokes(&lambda, &mut client);
+    // From here on its connection is kept for whatever it asks.
+    let event = client.ask_with(EVENT_NEXT, &identifier, "");
+    assert!(body_of(&event).contains(r#""eventType":"INVOKE""#), "{event}");
+    client.request(INVOCATION_NEXT, "");
+    invokes(&lambda, &mut client);
+    assert_eq!(lambda.seen().count(Call::ExtensionRegister), 1);
+    runtime.end("");
+}
+
+#[test]
+fn a_long_poll_of_an_internal_extension_crosses_the_restore() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+    let identifier = registers(&runtime);
+    let mut extension = runtime.client();
     extension.request_with(EVENT_NEXT, &identifier, "");
     lambda.wait("a long poll", |seen| (seen.count(Call::ExtensionNext) == 1).then_some(())).unwrap();
-    client.request(INVOCATION_NEXT, "");
+    let mut client = runtime.asking(INVOCATION_NEXT);
     lambda.snapshot().unwrap();
     // No connection crosses the snapshot but those that wait for their answer.
     let open = |seen: &Seen| seen.connections.iter().filter(|connection| **connection == Connection::Open).count();
     lambda.wait("two connections", |seen| (open(seen) == 2).then_some(())).unwrap();
     lambda.restore().unwrap();
     lambda.ready().unwrap();
-    // The long poll of the internal extension has crossed the restore.
     assert!(extension.has_nothing());
     invokes(&lambda, &mut client);
     assert!(body_of(&extension.reply()).contains(r#""eventType":"INVOKE""#));

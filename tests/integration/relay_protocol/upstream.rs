@@ -24,7 +24,7 @@ fn going_wrong(lambda: &Lambda, fault: &Fault, call: &str) -> (Played, Client) {
 }
 
 #[test]
-fn an_answer_in_any_form_is_the_answer() {
+fn restore_next_answered_byte_by_byte_with_100_continue_or_in_chunks() {
     for fault in [Fault::Dribble, Fault::Continue, Fault::Chunked] {
         let lambda = Lambda::new(Settings::default());
         let (runtime, client) = going_wrong(&lambda, &fault, RESTORE_NEXT);
@@ -38,7 +38,7 @@ fn an_answer_in_any_form_is_the_answer() {
 }
 
 #[test]
-fn an_event_in_any_form_is_the_event() {
+fn an_event_handed_out_byte_by_byte_with_100_continue_or_in_chunks() {
     for fault in [Fault::Dribble, Fault::Continue, Fault::Chunked] {
         let lambda = Lambda::new(Settings::default());
         lambda.fault(Call::RestoreNext, fault.clone());

@@ -2,6 +2,7 @@
 
 use super::{Between, LIMIT, carries, noise};
 use crate::support::{Client, wait_until};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -166,6 +167,18 @@ fn a_reset_passes_also_after_a_half_close() {
         reset(other);
         assert_eq!(end_of(&one).0, Err(ErrorKind::ConnectionReset));
     });
+}
+
+/// Nobody reads what is left, and nobody waits for that.
+#[test]
+fn what_nobody_reads_does_not_outlive_the_runtime() {
+    let between = Between::open();
+    let (client, _upstream) = between.pair();
+    fill(&client, &noise(1 << 20));
+    let relay = between.runtime.relay();
+    between.runtime.signal(Signal::SIGKILL);
+    between.runtime.is_over_within(Duration::from_millis(300), &[relay]);
+    assert_eq!(between.runtime.run.finish().status, 137);
 }
 
 /// With an error, as where nobody listens: an end would be an empty answer.

@@ -71,18 +71,24 @@ impl Client {
         while status_of(&reply) == 100 {
             reply = self.reply();
         }
-        let is_chunked = header_of(&reply, "Transfer-Encoding").is_some();
-        while is_chunked {
+        if header_of(&reply, "Transfer-Encoding").is_some() {
+            reply += &self.chunks();
+        }
+        reply
+    }
+
+    fn chunks(&mut self) -> String {
+        let mut body = String::new();
+        loop {
             let mut size = String::new();
             self.stream.read_line(&mut size).expect("unable to read a chunk");
             let size = usize::from_str_radix(size.trim_end(), 16).expect("the size of a chunk");
-            let chunk = self.exactly(size + 2);
-            reply += std::str::from_utf8(&chunk[..size]).expect("an answer is text");
+            let chunk = self.exactly(size + "\r\n".len());
+            body += std::str::from_utf8(&chunk[..size]).expect("an answer is text");
             if size == 0 {
-                break;
+                return body;
             }
         }
-        reply
     }
 
     pub fn exactly(&mut self, length: usize) -> Vec<u8> {

@@ -163,7 +163,7 @@ impl Played {
         assert_eq!(status, expected);
         let [stdout, found] = [self.run.process.stdout(), self.run.process.stderr()]
             .map(|output| text(&normalise(&output, &self.run.finished.folder)));
-        assert_eq!((stdout.as_str(), found.as_str()), ("", stderr));
+        assert_eq!((stdout, found), (String::new(), text(stderr.as_bytes())));
         self
     }
 
