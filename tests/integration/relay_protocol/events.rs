@@ -33,7 +33,7 @@ fn an_event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
 
 #[test]
 fn an_event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
-    // Over the connection of restore/next, where that goes on, or another.
+    // Over the connection of restore/next, or another.
     for same in [true, false] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).play();

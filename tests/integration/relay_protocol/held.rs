@@ -9,9 +9,9 @@ use crate::support::{Gate, Played, wait_until};
 /// What is said, once, where the runtime never asks for the restore.
 const NO_PART: &str = "takes no part in SnapStart";
 
-/// .NET's client goes on with the connection of restore/next, unless it is told that it ends.
+/// .NET's client, for one, asks for its events there.
 #[test]
-fn the_connection_of_restore_next_goes_on_or_ends_with_its_answer() {
+fn the_connection_of_restore_next_goes_on_as_a_tunnel() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.restored(&lambda);

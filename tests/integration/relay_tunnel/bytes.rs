@@ -1,7 +1,7 @@
 //! Bytes, ends and errors after the restore, in both directions.
 
 use super::{Between, LIMIT, carries, noise};
-use crate::support::{Client, wait_until};
+use crate::support::wait_until;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::fs;
@@ -187,7 +187,7 @@ fn a_runtime_api_that_refuses_after_the_restore_is_a_reset() {
     let between = Between::open();
     let Between { runtime, upstream } = between;
     drop(upstream);
-    let mut client: Client = runtime.client();
+    let mut client = runtime.asking("GET /");
     assert!(!client.ends_in_order());
     runtime.end("");
 }

@@ -1,7 +1,7 @@
 //! A runtime that the test itself plays: the process says where its Runtime API is, and waits to be ended. What the
 //! test sends there comes, for the relay, from the runtime.
 
-use super::client::{RESTORE_NEXT, body_of, header_of, status_of};
+use super::client::RESTORE_NEXT;
 use super::lambda::Lambda;
 use super::process::{self, Stat, is_gone};
 use super::{BUSY, Client, LIMIT, Running, Test, normalise, task_root, text, wait_until};
@@ -92,7 +92,7 @@ impl Played {
         assert!(wait_until(LIMIT, || self.is_marked()), "no {}", self.marker.display());
     }
 
-    /// From the runtime's restore/next to the answer of it. What comes back is the connection that the client goes on with.
+    /// From the runtime's restore/next to the answer of it.
     #[track_caller]
     pub fn restored(&self, lambda: &Lambda) -> Client {
         let client = self.asking(RESTORE_NEXT);
@@ -103,20 +103,10 @@ impl Played {
         client
     }
 
-    /// Reads the platform's answer to restore/next: that it is one, and nothing else. What comes back is the connection
-    /// that the client goes on with: another, if the answer says so.
+    /// Reads the platform's answer to restore/next, after which the client goes on with the same connection.
     #[track_caller]
     pub fn is_restored(&self, mut client: Client) -> Client {
-        let reply = client.message();
-        assert_eq!((status_of(&reply), body_of(&reply)), (200, ""), "{reply}");
-        let headers = reply.lines().skip(1).filter_map(|line| line.split_once(": "));
-        let framing = ["connection", "content-length", "transfer-encoding"];
-        let mut others = headers.filter(|(name, _)| !framing.contains(&name.to_ascii_lowercase().as_str()));
-        assert_eq!(others.next(), None);
-        if header_of(&reply, "Connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
-            assert_eq!(client.rest(), b"");
-            return self.client();
-        }
+        assert_eq!(client.reply(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         client
     }
 
