@@ -150,9 +150,14 @@ fn what_the_runtime_sent_before_its_end_still_arrives() {
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
     let answer = "a".repeat(1 << 20);
+    // Whatever the relay has to do, all of it is there when it comes to it.
+    let relay = runtime.relay();
+    kill(relay, Signal::SIGSTOP).expect("unable to stop the relay");
     client.request(&response_to(&id), &answer);
     drop(client);
     runtime.signal(Signal::SIGKILL);
+    assert!(wait_until(LIMIT, || Stat::of(runtime.pid()).is_none_or(|stat| stat.state == 'Z')));
+    kill(relay, Signal::SIGCONT).expect("unable to let the relay go on");
     let found = lambda.answer(&id).unwrap();
     assert!(found.is_complete && found.body == answer.as_bytes());
     assert_eq!(runtime.run.finish().status, 137);

@@ -1,6 +1,6 @@
 //! The relay as a process: where it belongs, what it holds open, and that the runtime is as it would be without it.
 
-use crate::support::client::RESTORE_NEXT;
+use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Lambda, Settings};
 use crate::support::process::{Stat, children, descriptors};
 use crate::support::snap_start::waiting;
@@ -88,6 +88,40 @@ fn descriptors_of_relay_hooks_and_runtime() {
     drop(client);
     assert_eq!(descriptors(runtime.pid()), own);
     is_clean();
+    runtime.end("");
+}
+
+/// What the relay opens must not become what the runtime or a hook takes for its standard output.
+#[test]
+fn standard_streams_that_are_closed_stay_closed() {
+    let lambda = Lambda::new(Settings::default());
+    let speak = |phase: &str| {
+        let command = format!("echo said; echo cried >&2; echo hook {phase} >>order; read -r go <{phase}");
+        json!([{"name": phase, "command": command}])
+    };
+    let test = Test::new().snap_start(&lambda).snapshot_hooks(speak("before"), speak("after")).within([
+        "/bin/bash",
+        "-c",
+        "exec \"$@\" <&- >&- 2>&-",
+        "setup",
+    ]);
+    let mut gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
+    let runtime = test.play();
+    wait_for_sleep(&runtime);
+    assert_eq!(descriptors(runtime.pid()), BTreeMap::new());
+    let relay = runtime.relay();
+    let client = runtime.asking(RESTORE_NEXT);
+    for (gate, order) in gates.iter_mut().zip(["hook before\n", "hook before\nhook after\n"]) {
+        runtime.wait_for_order(order);
+        let foreign = |what: &String| what.starts_with("socket:") || what.starts_with("anon_inode:");
+        assert!(!descriptors(relay).range(..3).any(|(_, what)| foreign(what)), "{:?}", descriptors(relay));
+        gate.open();
+        if order == "hook before\n" {
+            lambda.restore().unwrap();
+        }
+    }
+    let mut client = runtime.is_restored(client);
+    assert_eq!(status_of(&client.ask("GET /other", "")), 404);
     runtime.end("");
 }
 

@@ -225,6 +225,23 @@ fn what_passes_is_the_same_but_for_its_connection_header() {
     runtime.end("");
 }
 
+/// As RFC 9112 wants of a server, and the Runtime API is none the wiser.
+#[test]
+fn an_empty_line_in_front_of_a_request_changes_nothing() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut client = runtime.client();
+    client.send(b"\r\nGET /other HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(status_of(&client.reply()), 404);
+    assert_eq!(lambda.seen().requests[0].head.request_line(), Some(("GET", "/other")));
+    let mut client = runtime.client();
+    client.send(format!("\r\n{RESTORE_NEXT} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+    lambda.snapshot().unwrap();
+    lambda.restore().unwrap();
+    runtime.is_restored(client);
+    runtime.end("");
+}
+
 #[test]
 fn a_body_that_waits_for_100_continue_passes() {
     let lambda = Lambda::new(Settings::default());
