@@ -1,6 +1,6 @@
 //! After a reset of the environment restore/next may be answered with an event, which nobody hands out a second time.
 
-use super::{BOTH, LIMIT, hooked, invokes, stepwise};
+use super::{BOTH, LIMIT, OTHER, hooked, invokes, stepwise};
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, response_to, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
 use crate::support::wait_until;
@@ -78,22 +78,26 @@ fn an_event_waits_for_a_client_that_has_gone() {
     assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
 }
 
-/// A client that was cut off in the middle of it has not got it.
+/// A client that was cut off in the middle of it has not got it, whether the next one came before that or after.
 #[test]
 fn an_event_that_was_not_taken_whole_goes_to_the_next_who_asks() {
-    let lambda = Lambda::new(Settings::default());
-    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
-    let client = runtime.asking(INVOCATION_NEXT);
-    // More than the kernel keeps for one who does not read.
-    let event = "e".repeat(64 << 20);
-    let id = lambda.restore_with_event(event.clone()).unwrap();
-    assert!(wait_until(LIMIT, || !client.has_nothing()));
-    drop(client);
-    let reply = runtime.asking(INVOCATION_NEXT).reply();
-    assert_eq!(header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), Some(&*id));
-    assert!(body_of(&reply) == event);
-    assert_eq!(lambda.seen().count(Call::InvocationNext), 0);
-    runtime.end("");
+    for is_early in [true, false] {
+        let lambda = Lambda::new(Settings::default());
+        let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+        let client = runtime.asking(INVOCATION_NEXT);
+        // More than the kernel keeps for one who does not read.
+        let event = "e".repeat(64 << 20);
+        let id = lambda.restore_with_event(event.clone()).unwrap();
+        assert!(wait_until(LIMIT, || !client.has_nothing()));
+        let early = is_early.then(|| runtime.asking(INVOCATION_NEXT));
+        assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
+        drop(client);
+        let reply = early.unwrap_or_else(|| runtime.asking(INVOCATION_NEXT)).reply();
+        assert_eq!(header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), Some(&*id));
+        assert!(body_of(&reply) == event);
+        assert_eq!(lambda.seen().count(Call::InvocationNext), 0);
+        runtime.end("");
+    }
 }
 
 /// Other calls between the two are not what the event waits for.
@@ -104,7 +108,7 @@ fn an_event_is_for_invocation_next_alone() {
     let client = runtime.asking(RESTORE_NEXT);
     let id = lambda.restore_with_event("event").unwrap();
     let mut client = runtime.is_restored(client);
-    let other = runtime.client().ask("GET /2018-06-01/runtime/other", "");
+    let other = runtime.client().ask(OTHER, "");
     assert_eq!((status_of(&other), header_of(&other, "Lambda-Runtime-Aws-Request-Id")), (404, None));
     client.request(INVOCATION_NEXT, "");
     let reply = client.reply();
