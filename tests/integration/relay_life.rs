@@ -150,14 +150,9 @@ fn what_the_runtime_sent_before_its_end_still_arrives() {
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
     let answer = "a".repeat(1 << 20);
-    // Whatever the relay has to do, all of it is there when it comes to it.
-    let relay = runtime.relay();
-    kill(relay, Signal::SIGSTOP).expect("unable to stop the relay");
     client.request(&response_to(&id), &answer);
     drop(client);
     runtime.signal(Signal::SIGKILL);
-    assert!(wait_until(LIMIT, || Stat::of(runtime.pid()).is_none_or(|stat| stat.state == 'Z')));
-    kill(relay, Signal::SIGCONT).expect("unable to let the relay go on");
     let found = lambda.answer(&id).unwrap();
     assert!(found.is_complete && found.body == answer.as_bytes());
     assert_eq!(runtime.run.finish().status, 137);
@@ -213,6 +208,7 @@ fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
             killpg(runtime.pid(), signal).expect("unable to send a signal");
             assert_eq!(status_of(&runtime.client().ask("GET /other", "")), 404);
         };
+        assert_eq!(status_of(&runtime.client().ask("GET /other", "")), 404);
         ask();
         let client = runtime.asking(RESTORE_NEXT);
         runtime.wait_for_order("hook before\n");
@@ -232,6 +228,19 @@ fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
         runtime.signal(Signal::SIGKILL);
         runtime.is_over_within(LEFT, &[relay]);
         assert_eq!(runtime.run.finish().status, 137);
+    }
+}
+
+/// The relay is deaf from its first moment on: nobody would notice that it is gone before the runtime needs it.
+#[test]
+fn sigterm_to_the_process_group_right_at_the_start() {
+    for _ in 0..20 {
+        let lambda = Lambda::new(Settings::default());
+        let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([]));
+        let runtime = test.play_as("trap '' TERM; kill -TERM 0; echo >sent; exec sleep 1000\n");
+        let sent = runtime.path("sent");
+        assert!(wait_until(LIMIT, || sent.exists()));
+        runtime.restored(&lambda);
     }
 }
 

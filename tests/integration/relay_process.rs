@@ -26,10 +26,11 @@ fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
     (test.play(), gates)
 }
 
-/// The runtime has become what it stays.
+/// The runtime has become what it stays, and has loaded what it needs for that.
 fn wait_for_sleep(runtime: &Played) {
-    let name = format!("/proc/{}/comm", runtime.pid());
-    assert!(wait_until(LIMIT, || fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n")));
+    let (pid, name) = (runtime.pid(), format!("/proc/{}/comm", runtime.pid()));
+    let is_asleep = || fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n");
+    assert!(wait_until(LIMIT, || is_asleep() && Stat::of(pid).is_some_and(|stat| stat.state == 'S')));
 }
 
 fn named(list: &[(i32, &str)], runtime: &Played) -> BTreeMap<i32, String> {
