@@ -188,6 +188,19 @@ impl<'a> Environ<'a> {
         }
     }
 
+    /// What must never be shown, also past entries, but for what another environment has as well.
+    pub fn secrets_beyond(&self, known: &Environ) -> Environ<'_> {
+        let is_known = |entry: &Entry| known.entries.iter().any(|known| known.text == entry.text);
+        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret() && !is_known(entry));
+        let entries = secrets.map(|entry| Entry { exported: true, ..Entry::new(&entry.text) }).collect();
+        Environ { entries, past: Vec::new() }
+    }
+
+    /// Keeps from being shown what another environment keeps from it.
+    pub fn hide(&mut self, others: &Environ<'a>) {
+        self.past.extend(others.entries.iter().filter(|entry| entry.is_secret()).cloned());
+    }
+
     /// The entries in the form that `execve` takes.
     pub fn entries(&self) -> Vec<&CStr> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()

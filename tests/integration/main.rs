@@ -1,5 +1,10 @@
 //! One binary for all tests of the built program, one file for each behaviour.
 
+mod bootstrap;
+mod chain;
+mod chain_conflicts;
+mod chain_order;
+mod chain_wrappers;
 mod clients;
 mod configuration;
 mod edits;
@@ -17,6 +22,7 @@ mod opentelemetry;
 mod programs;
 mod readme;
 mod roles;
+mod stand_in;
 mod support;
 mod transparency;
 mod unprivileged;
