@@ -54,7 +54,7 @@ pub fn begin(
         .map_err(|cause| Failure::wrapper(status::CANNOT_EXECUTE, cause))?;
     let mut environs = Vec::with_capacity(4096);
     received.encode(&mut environs);
-    last.secrets_beyond(received).encode(&mut environs);
+    last.own_secrets().encode(&mut environs);
     let mut stage = Stage {
         stand_in,
         program: program.clone(),
@@ -127,10 +127,10 @@ fn hand_over(stage: &Stage, next: &Next, mut environ: Environ, arguments: &[OsSt
         environ.set(&name, &value);
     }
     let words = [&[next.path.clone(), stage.stand_in.path.clone()], arguments].concat();
-    let name = environ.redact(&next.name);
-    log.debug(|| format!("wrapper {name:?} is handed the process: {}", shown(&words, &environ)));
+    let name = || environ.redact(&next.name);
+    log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(&words, &environ)));
     let error = process::execute(&words, &environ);
-    Failure::wrapper(error.status, format!("wrapper {name:?}: {}", error.message))
+    Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
 }
 
 fn foreword_itself(place: Place, path: &str) -> Failure {

@@ -188,17 +188,17 @@ impl<'a> Environ<'a> {
         }
     }
 
-    /// What must never be shown, also past entries, but for what another environment has as well.
-    pub fn secrets_beyond(&self, known: &Environ) -> Environ<'_> {
-        let is_known = |entry: &Entry| known.entries.iter().any(|known| known.text == entry.text);
-        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret() && !is_known(entry));
-        let entries = secrets.map(|entry| Entry { exported: true, ..Entry::new(&entry.text) }).collect();
+    /// What must never be shown, also past entries, and did not come from the kernel.
+    pub fn own_secrets(&self) -> Environ<'_> {
+        let is_own = |entry: &&Entry| matches!(entry.text, Cow::Owned(_)) && entry.is_secret();
+        let own = self.entries.iter().chain(&self.past).filter(is_own);
+        let entries = own.map(|entry| Entry { exported: true, ..Entry::new(&entry.text) }).collect();
         Environ { entries, past: Vec::new() }
     }
 
     /// Keeps from being shown what another environment keeps from it.
     pub fn hide(&mut self, others: &Environ<'a>) {
-        self.past.extend(others.entries.iter().filter(|entry| entry.is_secret()).cloned());
+        self.past.extend_from_slice(&others.entries);
     }
 
     /// The entries in the form that `execve` takes.

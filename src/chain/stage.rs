@@ -141,14 +141,16 @@ struct Writer(Vec<u8>);
 impl Writer {
     #[inline(never)]
     fn put(&mut self, item: &[u8]) {
-        for &byte in item {
-            match byte {
-                b'-' | b'_' | b'.' | b'/' | b':' | b'=' => self.0.push(byte),
-                _ if byte.is_ascii_alphanumeric() => self.0.push(byte),
+        let mut rest = item;
+        while let Some(plain) = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]) {
+            self.0.extend_from_slice(&rest[..plain]);
+            match rest[plain] {
                 b' ' => self.0.push(b'+'),
-                _ => self.0.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+                byte => self.0.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
             }
+            rest = &rest[plain + 1..];
         }
+        self.0.extend_from_slice(rest);
         self.0.push(b',');
     }
 
@@ -168,20 +170,29 @@ struct Reader<'t>(&'t [u8]);
 impl Reader<'_> {
     #[inline(never)]
     fn take(&mut self) -> Option<OsString> {
-        let end = self.0.iter().position(|&byte| byte == b',')?;
-        let (item, rest) = self.0.split_at(end);
-        self.0 = &rest[1..];
-        let digit = |byte: Option<&u8>| HEX.iter().position(|digit| Some(digit) == byte).map(|digit| digit as u8);
-        let mut taken = Vec::with_capacity(item.len());
-        let mut bytes = item.iter();
-        while let Some(&byte) = bytes.next() {
-            taken.push(match byte {
-                b'%' => digit(bytes.next())? << 4 | digit(bytes.next())?,
-                b'+' => b' ',
-                _ => byte,
-            });
+        let digit = |byte: u8| HEX.iter().position(|&digit| digit == byte).map(|digit| digit as u8);
+        let mut taken = Vec::new();
+        loop {
+            // What is written for others comes before what stands for itself.
+            let plain = self.0.iter().position(|&byte| byte < b'-')?;
+            taken.extend_from_slice(&self.0[..plain]);
+            let rest = &self.0[plain + 1..];
+            self.0 = match (self.0[plain], rest) {
+                (b'+', _) => {
+                    taken.push(b' ');
+                    rest
+                }
+                (b'%', [high, low, rest @ ..]) => {
+                    taken.push(digit(*high)? << 4 | digit(*low)?);
+                    rest
+                }
+                (b',', _) => {
+                    self.0 = rest;
+                    return Some(OsString::from_vec(taken));
+                }
+                _ => return None,
+            };
         }
-        Some(OsString::from_vec(taken))
     }
 
     fn take_text(&mut self) -> Option<String> {
@@ -203,6 +214,18 @@ impl Reader<'_> {
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Bytes that stand for themselves; none of them comes before `-`.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] =
+            matches!(byte as u8, b'-' | b'_' | b'.' | b'/' | b':' | b'=') || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {

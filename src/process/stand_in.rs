@@ -52,7 +52,8 @@ impl StandIn {
     /// Removes the link, if this process made it: one that a wrapper started may not be the last to need it.
     pub fn remove(&self) {
         let path = Path::new(&self.path);
-        if let Some(folder) = path.parent().filter(|_| self.maker == Some(process::id())) {
+        let is_ours = || self.maker.is_some_and(|maker| maker == process::id());
+        if let Some(folder) = path.parent().filter(|_| is_ours()) {
             // What cannot be removed does no harm.
             let _ = fs::remove_file(path);
             let _ = fs::remove_dir(folder);
