@@ -17,6 +17,7 @@ use stage::Next;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Names the wrapper that Lambda starts; each wrapper of the chain finds its own path there.
 const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
@@ -61,7 +62,7 @@ pub fn begin(
         named: last.value(EXEC_WRAPPER).map(OsStr::to_owned),
         past: Vec::new(),
         next,
-        environs,
+        environs: Rc::new(environs),
         outcomes: plan.outcomes.clone(),
         around_snapshot,
         sources: if plan.goes_on(around_snapshot) { sources.to_vec() } else { Vec::new() },

@@ -33,6 +33,7 @@ use report::{Failure, Stop, status};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Called once, by C's start-up, with what the kernel handed over; gives the exit status.
 fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Iterator<Item = &'static CStr>) -> i32 {
@@ -60,7 +61,7 @@ fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Itera
 #[cold]
 fn resume(returned: Returned, mut environ: Environ) -> i32 {
     let stage = Stage::take(&mut environ);
-    let environs = stage.as_ref().map(|stage| stage.environs.clone()).unwrap_or_default();
+    let environs = stage.as_ref().map(|stage| Rc::clone(&stage.environs)).unwrap_or_default();
     let mut rest = &environs[..];
     let mut next = || Environ::decode(&mut rest);
     let (Some(mut stage), Some(received), Some(secrets)) = (stage, next(), next()) else {

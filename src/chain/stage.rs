@@ -1,5 +1,5 @@
 //! What the stand-in has to know and cannot find out again, and which wrapper comes next. It travels in variables, the one
-//! thing that every wrapper hands on, as plain ASCII: no shell, and no language whose texts are Unicode, can spoil it.
+//! thing that every wrapper hands on, as printable ASCII: no language whose texts are Unicode can spoil it.
 
 use crate::command_line::base_name;
 use crate::config::Source;
@@ -9,6 +9,7 @@ use crate::process::StandIn;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::rc::Rc;
 
 /// The first of the variables; the others have a number behind it.
 pub const STAGE: &str = "FOREWORD_STAGE";
@@ -38,7 +39,7 @@ pub struct Stage {
     pub past: Vec<OsString>,
     pub next: Vec<Next>,
     /// The environment that Lambda handed over, and one of the other entries that must never be shown; encoded.
-    pub environs: Vec<u8>,
+    pub environs: Rc<Vec<u8>>,
     /// How the conditions were decided, in the order in which they are asked.
     pub outcomes: Vec<bool>,
     pub around_snapshot: AroundSnapshot,
@@ -89,8 +90,12 @@ impl Stage {
             text.put(source.text.as_bytes());
         });
         text.0.push(END);
-        let parts = text.0.chunks(LONGEST_PART).map(|part| OsString::from_vec(part.to_vec()));
-        parts.enumerate().map(|(number, part)| (variable(number), part)).collect()
+        let mut parts = vec![text.0];
+        while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
+            let rest = last.split_off(LONGEST_PART);
+            parts.push(rest);
+        }
+        parts.into_iter().map(OsString::from_vec).enumerate().map(|(number, part)| (variable(number), part)).collect()
     }
 
     /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
@@ -111,7 +116,7 @@ impl Stage {
             named: text.take_list(Reader::take)?.pop(),
             past: text.take_list(Reader::take)?,
             next: text.take_list(|text| Some(Next { name: text.take()?, path: text.take()? }))?,
-            environs: text.take()?.into_vec(),
+            environs: Rc::new(text.take()?.into_vec()),
             outcomes: text.take_list(|text| Some(text.take_number()? == 1))?,
             around_snapshot: match text.take_number()? {
                 0 => AroundSnapshot::Nobody,
@@ -135,23 +140,32 @@ fn variable(number: usize) -> Cow<'static, str> {
     }
 }
 
-/// Writes items that end in `,`; how many a list has comes first.
+/// Writes items one after the other, each behind its length; how many a list has comes first.
 struct Writer(Vec<u8>);
 
 impl Writer {
     #[inline(never)]
     fn put(&mut self, item: &[u8]) {
-        let mut rest = item;
-        while let Some(plain) = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]) {
-            self.0.extend_from_slice(&rest[..plain]);
-            match rest[plain] {
-                b' ' => self.0.push(b'+'),
-                byte => self.0.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
-            }
-            rest = &rest[plain + 1..];
+        // Without a way out of the loop, and copied as a whole, many bytes take one step.
+        if item.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
+            self.put_length(item.len());
+            self.0.extend(item.iter().map(|&byte| swapped(byte)));
+            return;
         }
-        self.0.extend_from_slice(rest);
-        self.0.push(b',');
+        let mut written = Vec::with_capacity(2 * item.len());
+        for &byte in item {
+            match byte {
+                _ if is_plain(byte) => written.push(swapped(byte)),
+                _ => written.extend([ESCAPE, HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+            }
+        }
+        self.put_length(written.len());
+        self.0.extend_from_slice(&written);
+    }
+
+    fn put_length(&mut self, length: usize) {
+        self.0.extend_from_slice(length.to_string().as_bytes());
+        self.0.push(b':');
     }
 
     fn put_number(&mut self, number: u32) {
@@ -170,29 +184,23 @@ struct Reader<'t>(&'t [u8]);
 impl Reader<'_> {
     #[inline(never)]
     fn take(&mut self) -> Option<OsString> {
-        let digit = |byte: u8| HEX.iter().position(|&digit| digit == byte).map(|digit| digit as u8);
-        let mut taken = Vec::new();
-        loop {
-            // What is written for others comes before what stands for itself.
-            let plain = self.0.iter().position(|&byte| byte < b'-')?;
-            taken.extend_from_slice(&self.0[..plain]);
-            let rest = &self.0[plain + 1..];
-            self.0 = match (self.0[plain], rest) {
-                (b'+', _) => {
-                    taken.push(b' ');
-                    rest
-                }
-                (b'%', [high, low, rest @ ..]) => {
-                    taken.push(digit(*high)? << 4 | digit(*low)?);
-                    rest
-                }
-                (b',', _) => {
-                    self.0 = rest;
-                    return Some(OsString::from_vec(taken));
-                }
-                _ => return None,
-            };
+        let digits = self.0.iter().position(|&byte| byte == b':')?;
+        let length: usize = std::str::from_utf8(&self.0[..digits]).ok()?.parse().ok()?;
+        let (item, rest) = self.0[digits + 1..].split_at_checked(length)?;
+        self.0 = rest;
+        if !item.contains(&ESCAPE) {
+            return Some(OsString::from_vec(item.iter().map(|&byte| swapped(byte)).collect()));
         }
+        let digit = |byte: &u8| HEX.iter().position(|digit| digit == byte).map(|digit| digit as u8);
+        let mut taken = Vec::with_capacity(item.len());
+        let mut written = item.iter();
+        while let Some(&next) = written.next() {
+            taken.push(match next {
+                ESCAPE => digit(written.next()?)? << 4 | digit(written.next()?)?,
+                _ => swapped(next),
+            });
+        }
+        Some(OsString::from_vec(taken))
     }
 
     fn take_text(&mut self) -> Option<String> {
@@ -215,17 +223,29 @@ impl Reader<'_> {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Bytes that stand for themselves; none of them comes before `-`.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        plain[byte] =
-            matches!(byte as u8, b'-' | b'_' | b'.' | b'/' | b':' | b'=') || (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
+/// Stands before the two digits of a byte that is not written as it is.
+const ESCAPE: u8 = b'%';
+
+/// Stand for the bytes that are not printed and yet are frequent: NUL, which no variable can hold, and the end of a line.
+const NUL: u8 = b'~';
+const LINE_END: u8 = b'`';
+
+/// Whether a byte is written as one byte.
+fn is_plain(byte: u8) -> bool {
+    let is_printable = (b' '..=b'~').contains(&byte) & (byte != ESCAPE) & (byte != NUL) & (byte != LINE_END);
+    is_printable | (byte == 0) | (byte == b'\n')
+}
+
+/// What stands for a plain byte, and what such a byte stands for.
+fn swapped(byte: u8) -> u8 {
+    match byte {
+        0 => NUL,
+        b'\n' => LINE_END,
+        NUL => 0,
+        LINE_END => b'\n',
+        _ => byte,
     }
-    plain
-};
+}
 
 #[cfg(test)]
 mod tests {
@@ -239,7 +259,7 @@ mod tests {
             named: None,
             past: Vec::new(),
             next: vec![next("a"), next("")],
-            environs: [every, b"\0%+,.\xff".to_vec()].concat(),
+            environs: Rc::new([every, b"\0%~.\xff".to_vec()].concat()),
             outcomes: vec![true, false],
             around_snapshot: AroundSnapshot::Nobody,
             sources: vec![Source { name: "a;b,c".into(), text: "{\"é\": 1}\n".into() }],
@@ -253,7 +273,10 @@ mod tests {
     fn through_variables(stage: &Stage) -> Option<Stage> {
         let mut environ = Environ::from_entries([c"A=1"]);
         for (name, value) in stage.variables() {
-            assert!(value.len() <= LONGEST_PART && value.as_bytes().iter().all(u8::is_ascii_graphic), "{value:?}");
+            assert!(
+                value.len() <= LONGEST_PART && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')),
+                "{value:?}"
+            );
             environ.set(&name, &value);
         }
         let taken = Stage::take(&mut environ);
@@ -267,7 +290,7 @@ mod tests {
         assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
-        stage.environs.clear();
+        stage.environs = Rc::default();
         stage.outcomes.clear();
         stage.around_snapshot = AroundSnapshot::Relay;
         assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
@@ -276,7 +299,7 @@ mod tests {
     #[test]
     fn what_is_long_travels_in_parts() {
         let mut stage = stage();
-        stage.sources[0].text = "%".repeat(LONGEST_PART);
+        stage.sources[0].text = "~".repeat(LONGEST_PART);
         assert_eq!(stage.variables().len(), 4);
         assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
     }
@@ -289,7 +312,7 @@ mod tests {
             environ.set(STAGE, OsStr::from_bytes(&written.as_bytes()[..length]));
             assert_eq!(Stage::take(&mut environ), None, "{length}");
         }
-        for text in ["", ".", "1", "a,0,b,0,0,0,0,0,0,0,0.", "a,0,b,9,.", "%,.", "%4,.", "%zz,.", "a,a,."] {
+        for text in ["", ".", "1", ":.", "1:.", "9:a.", "-1:a.", "1:%.", "2:%4.", "3:%zz.", "1:a1:a.", "1:a1:~."] {
             let mut environ = Environ::default();
             environ.set(STAGE, OsStr::new(text));
             assert_eq!(Stage::take(&mut environ), None, "{text}");
