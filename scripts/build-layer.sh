@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-binary_budget=1100000
+binary_budget=1048576
 zip_budget=512000
 # As which the programs that Lambda's runtimes start are known to other wrappers; for a program of another name, foreword
 # makes such a link when it is needed, and then has to find a folder that can be written.

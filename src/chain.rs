@@ -53,9 +53,10 @@ pub fn begin(
     let program = &plan.received[0];
     let stand_in = StandIn::named(OsStr::from_bytes(base_name(program)), last.non_empty("TMPDIR"))
         .map_err(|cause| Failure::wrapper(status::CANNOT_EXECUTE, cause))?;
-    let mut environs = Vec::with_capacity(4096);
+    let secrets = last.own_secrets();
+    let mut environs = Vec::new();
     received.encode(&mut environs);
-    last.own_secrets().encode(&mut environs);
+    secrets.encode(&mut environs);
     let mut stage = Stage {
         stand_in,
         program: program.clone(),

@@ -72,7 +72,7 @@ impl Stage {
 
     /// The variables that carry it, with their values.
     pub fn variables(&self) -> Vec<(Cow<'static, str>, OsString)> {
-        let mut text = Writer(Vec::with_capacity(4096));
+        let mut text = Writer(Vec::new());
         text.put(self.stand_in.path.as_bytes());
         text.put_number(self.stand_in.maker.unwrap_or(0));
         text.put(self.program.as_bytes());
