@@ -4,6 +4,7 @@ mod bootstrap;
 mod chain;
 mod chain_conflicts;
 mod chain_order;
+mod chain_relay;
 mod chain_wrappers;
 mod clients;
 mod configuration;
