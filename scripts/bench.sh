@@ -14,8 +14,8 @@ instructions_with_configuration=96000
 # looked for from the front of an environment that they made longer.
 times_the_instructions_of_ten_times_the_edits=12
 # From the start to the runtime, with a wrapper that only calls execve; its own calls and instructions are among them.
-calls_with_one_wrapper=23
-instructions_with_one_wrapper=75000
+calls_with_one_wrapper=21
+instructions_with_one_wrapper=70000
 
 fail() {
     echo "bench: $*" >&2

@@ -6,7 +6,7 @@ mod stage;
 pub use stage::{STAGE, Stage, is_staged};
 
 use crate::command_line::base_name;
-use crate::config::{Place, Source};
+use crate::config::Source;
 use crate::environ::Environ;
 use crate::log::Log;
 use crate::plan::{AroundSnapshot, Plan};
@@ -24,6 +24,8 @@ const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// What foreword was started with by a wrapper of the chain.
 pub struct Returned {
+    /// By which name, as the kernel has it.
+    pub name: OsString,
     /// The program, unless it is the stand-in.
     pub program: Option<OsString>,
     pub arguments: Vec<OsString>,
@@ -44,9 +46,6 @@ pub fn begin(
     let mut next = Vec::new();
     for wrapper in &plan.wrappers {
         let path = wrapper.path.expand(last);
-        if process::is_this_program(Path::new(&path)) {
-            return Err(foreword_itself(wrapper.place, &last.redact(&path)));
-        }
         let name = wrapper.name.map_or(OsStr::from_bytes(base_name(&path)), OsStr::new).to_owned();
         next.push(Next { name, path });
     }
@@ -79,6 +78,12 @@ pub fn take_back(
     environ: &mut Environ,
     log: Log,
 ) -> Result<Vec<OsString>, Failure> {
+    if stage.past.last() == Some(&returned.name) {
+        stage.stand_in.remove();
+        let path = environ.redact(&returned.name);
+        let message = format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\"");
+        return Err(Failure::configuration(message));
+    }
     if let Some(program) = returned.program.filter(|program| *program != stage.stand_in.path) {
         stage.program = program;
     }
@@ -133,8 +138,4 @@ fn hand_over(stage: &Stage, next: &Next, mut environ: Environ, arguments: &[OsSt
     log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(&words, &environ)));
     let error = process::execute(&words, &environ);
     Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
-}
-
-fn foreword_itself(place: Place, path: &str) -> Failure {
-    Failure::configuration(format!("{place}: the wrapper {path:?} is foreword itself; take it out of \"wrappers\""))
 }

@@ -103,9 +103,11 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         return role;
     }
     let wrapper = |words: &[OsString]| match words.split_first() {
-        Some((program, arguments)) if is_staged && !config::disabled(environ) => {
-            Role::StandIn(Returned { program: Some(program.clone()), arguments: arguments.to_vec() })
-        }
+        Some((program, rest)) if is_staged && !config::disabled(environ) => Role::StandIn(Returned {
+            name: arguments[0].clone(),
+            program: Some(program.clone()),
+            arguments: rest.to_vec(),
+        }),
         _ => Role::Wrapper(words.to_vec()),
     };
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
@@ -133,7 +135,7 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
 fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
     let (name, arguments) = arguments.split_first()?;
     match is_staged {
-        true => Some(Role::StandIn(Returned { program: None, arguments: arguments.to_vec() })),
+        true => Some(Role::StandIn(Returned { name: name.clone(), program: None, arguments: arguments.to_vec() })),
         false => Interpreter::of_program(name).map(|_| Role::LostStandIn(name.clone())),
     }
 }

@@ -24,11 +24,8 @@ fn ran(test: Test, expected: &[&str]) {
 
 #[test]
 fn foreword_in_its_own_chain_is_refused() {
-    let cause = |path: &str| {
-        format!(
-            "foreword: FOREWORD_CONFIG:1:24: the wrapper {path:?} is foreword itself; take it out of \"wrappers\"\n"
-        )
-    };
+    let cause =
+        |path: &str| format!("foreword: the wrapper {path:?} is foreword itself; take it out of \"wrappers\"\n");
     let named = |path: &str| test(&[]).config(&format!(r#"{{"wrappers": ["./one", {path:?}]}}"#));
     named(foreword()).stderr(cause(foreword())).status(125).run();
     named("${AWS_LAMBDA_EXEC_WRAPPER}").stderr(cause(foreword())).status(125).run();
