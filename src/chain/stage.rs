@@ -101,13 +101,10 @@ impl Stage {
     /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
     pub fn take(environ: &mut Environ) -> Option<Stage> {
         let mut text = Vec::new();
-        for number in 0.. {
-            let name = variable(number);
-            text.extend_from_slice(environ.value(&name)?.as_bytes());
+        for name in (0..).map(variable) {
+            let Some(part) = environ.value(&name) else { break };
+            text.extend_from_slice(part.as_bytes());
             environ.unset(&name);
-            if text.last() == Some(&END) {
-                break;
-            }
         }
         let mut text = Reader(&text);
         let stage = Stage {
@@ -299,9 +296,11 @@ mod tests {
     #[test]
     fn what_is_long_travels_in_parts() {
         let mut stage = stage();
-        stage.sources[0].text = "~".repeat(LONGEST_PART);
-        assert_eq!(stage.variables().len(), 4);
-        assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        for (text, parts) in [("~", 4), (".", 2), ("\n", 2)] {
+            stage.sources[0].text = text.repeat(LONGEST_PART);
+            assert_eq!(stage.variables().len(), parts);
+            assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Wrappers as they are in the wild: what cannot be executed, what ends by itself, what starts the runtime as a child or
 //! asks it for its version first.
 
-use crate::support::{FOLDER, Reaction, RuntimeApi, Test};
+use crate::support::{FOLDER, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 
 /// This machine, as Lambda calls it, and one that it is not (`e_machine` of the ELF header).
@@ -143,4 +143,22 @@ fn a_wrapper_may_ask_the_interpreter_for_its_version_first() {
 fn a_missing_runtime_behind_wrappers_is_named_as_ever() {
     let missing = test(&["./one", "./two"]).args(["/nowhere/python3.12", "x"]);
     fails(missing, "Runtime.InvalidEntrypoint", "unable to execute \"/nowhere/python3.12\": no such file", 127);
+}
+
+/// It is carried along a second time; what the kernel does not take any more is named.
+#[test]
+fn an_environment_of_more_than_half_of_what_the_kernel_takes_is_refused() {
+    // A quarter of the stack's limit (execve(2)).
+    let setup =
+        ["/bin/bash", "-c", "ulimit -Ss 8192; exec \"$@\"", "setup", foreword(), "bin/python3.12", "bootstrap.py"];
+    let large = |count: usize| {
+        let test = test(&["./one"]).without_foreword().args(setup);
+        let names = (0..count).map(|number| format!("LARGE_{number}"));
+        names.fold(test, |test, name| test.env(name, "x".repeat(100_000)))
+    };
+    large(5).stdout("bootstrap.py\n").run();
+    let captured = large(14).capture();
+    let log = String::from_utf8(captured.stderr).expect("UTF-8");
+    let cause = "foreword: wrapper \"one\": unable to execute \"./one\": command line and environment together have ";
+    assert!(log.starts_with(cause) && captured.status == 126, "{} {log}", captured.status);
 }
