@@ -1,6 +1,6 @@
 // Measures commands for bench.sh; each is a list of words, the first ones NAME=VALUE for its environment, as env(1) has it.
 //   bench time ROUNDS COMMAND [-- COMMAND]...   a line a command: microseconds, microseconds more than the first, page faults more
-//   bench count COMMAND                         system calls and instructions between its own execve and the next
+//   bench count EXECUTIONS COMMAND              system calls and instructions between its own execve and the last of so many more
 // What the commands say on standard error is lost.
 
 #define _GNU_SOURCE
@@ -136,8 +136,8 @@ static void time_commands(int rounds, char **words)
                commands[index].faults - commands[0].faults);
 }
 
-// Lets a command run from its own execve to the next one; gives how often it stopped under a ptrace request.
-static long stops(struct command *command, int request)
+// Lets a command run from its own execve until as many more; gives how often it stopped under a ptrace request.
+static long stops(struct command *command, int more, int request)
 {
     int status;
     long count = 0;
@@ -157,7 +157,7 @@ static long stops(struct command *command, int request)
         fail("ptrace");
     int executions = 0;
     int signal = 0;
-    while (executions < 2) {
+    while (executions < 1 + more) {
         if (ptrace(executions ? request : PTRACE_CONT, pid, NULL, (long)signal) < 0 || waitpid(pid, &status, 0) < 0)
             fail("ptrace");
         signal = 0;
@@ -185,13 +185,14 @@ int main(int count, char **words)
         return 1;
     if (count > 3 && strcmp(words[1], "time") == 0 && atoi(words[2]) > 0) {
         time_commands(atoi(words[2]), words + 3);
-    } else if (count > 2 && strcmp(words[1], "count") == 0) {
-        struct command command = read_command(words + 2);
+    } else if (count > 3 && strcmp(words[1], "count") == 0 && atoi(words[2]) > 0) {
+        int more = atoi(words[2]);
+        struct command command = read_command(words + 3);
         // The first stop is the end of its own execve, the last one the start of the next; every call between them stops twice.
-        long calls = (stops(&command, PTRACE_SYSCALL) - 2) / 2;
-        printf("%ld %ld\n", calls, stops(&command, PTRACE_SINGLESTEP));
+        long calls = (stops(&command, more, PTRACE_SYSCALL) - 2) / 2;
+        printf("%ld %ld\n", calls, stops(&command, more, PTRACE_SINGLESTEP));
     } else {
-        fputs("usage: bench time ROUNDS COMMAND [-- COMMAND]... | bench count COMMAND\n", errors);
+        fputs("usage: bench time ROUNDS COMMAND [-- COMMAND]... | bench count EXECUTIONS COMMAND\n", errors);
         return 2;
     }
 }

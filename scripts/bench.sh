@@ -13,6 +13,9 @@ instructions_with_configuration=96000
 # Ten times the edits cost less than ten times the time. They take more instructions than that, because a variable is
 # looked for from the front of an environment that they made longer.
 times_the_instructions_of_ten_times_the_edits=12
+# From the start to the runtime, with a wrapper that only calls execve; its own calls and instructions are among them.
+calls_with_one_wrapper=21
+instructions_with_one_wrapper=70000
 
 fail() {
     echo "bench: $*" >&2
@@ -119,6 +122,11 @@ environment=(
 runtime=("$work/python3.12" /var/runtime/bootstrap.py)
 
 echo '{}' >"$work/empty.json"
+# As the layer has it beside foreword.
+mkdir "$work/stand-in"
+ln -s ../foreword "$work/stand-in/python3.12"
+printf '{"wrappers": ["%s"]}\n' "$work/floor" >"$work/wrapper.json"
+printf '{"wrappers": ["%s", "%s"]}\n' "$work/floor" "$work/floor" >"$work/wrappers.json"
 printf '{"hooks": {"initialize": [{"name": "trivial", "command": ["%s"]}]}}\n' "$work/hook" >"$work/hook.json"
 
 # edits.json: about 2 KB with twelve edits of the environment, four of the options, and two rules. tenfold.json: all of
@@ -178,6 +186,8 @@ def write(name, suffixes):
 
 write("edits", [""])
 write("tenfold", [f"_{number}" for number in range(10)])
+with open(f"{sys.argv[1]}/edits.json") as edits, open(f"{sys.argv[1]}/edits-and-wrapper.json", "w") as file:
+    file.write(edits.read().replace("{", '{"wrappers": ["%s/floor"],' % sys.argv[1], 1))
 PYTHON
 
 # What does the same as edits.json in sh and in bash.
@@ -241,11 +251,12 @@ same_outcome() {
 mkdir "$work/show"
 same_outcome
 
-# Sets `calls` and `instructions` to what foreword needs with a configuration, or with none.
+# Sets `calls` and `instructions` to what foreword needs with a configuration, or with none, until it has called execve as
+# often as is said: once.
 count() {
     local config=()
     [[ -z $1 ]] || config=("FOREWORD_CONFIG=$work/$1.json")
-    read -r calls instructions < <(in_lambda "$work/bench" count ${config[@]+"${config[@]}"} "$work/foreword" "${runtime[@]}")
+    read -r calls instructions < <(in_lambda "$work/bench" count "${2:-1}" ${config[@]+"${config[@]}"} "$work/foreword" "${runtime[@]}")
     printf '%-24s %5d system calls %9d instructions\n' "${1:-no configuration}" "$calls" "$instructions"
 }
 
@@ -262,6 +273,9 @@ if [[ $check ]]; then
     edits=$instructions
     count tenfold
     ((instructions - empty <= times_the_instructions_of_ten_times_the_edits * (edits - empty))) || over+=("instructions with ten times the edits")
+    count wrapper 3
+    ((calls <= calls_with_one_wrapper)) || over+=("system calls with one wrapper")
+    ((instructions <= instructions_with_one_wrapper)) || over+=("instructions with one wrapper")
     ((${#over[@]} == 0)) || fail "over the budget: $(printf '%s; ' "${over[@]}")"
     exit
 fi
@@ -285,6 +299,9 @@ row 'foreword, 2 KB configuration' FOREWORD_CONFIG="$work/edits.json" "$work/for
 row 'sh, the same edits' "$work/edits.sh" "${runtime[@]}"
 row 'bash, the same edits' "$work/edits.bash" "${runtime[@]}"
 row 'foreword, ten times the edits' FOREWORD_CONFIG="$work/tenfold.json" "$work/foreword" "${runtime[@]}"
+row 'foreword, one wrapper' FOREWORD_CONFIG="$work/wrapper.json" "$work/foreword" "${runtime[@]}"
+row 'foreword, two wrappers' FOREWORD_CONFIG="$work/wrappers.json" "$work/foreword" "${runtime[@]}"
+row 'foreword, 2 KB and one wrapper' FOREWORD_CONFIG="$work/edits-and-wrapper.json" "$work/foreword" "${runtime[@]}"
 row 'C, posix_spawn and wait first' "$work/floor-hook" "$work/hook" "${runtime[@]}"
 row 'foreword, one hook' FOREWORD_CONFIG="$work/hook.json" "$work/foreword" "${runtime[@]}"
 row 'sh, one command' "$work/hook.sh" "${runtime[@]}"
@@ -302,13 +319,25 @@ paste <(printf '%s\n' "${names[@]}") "$work/times" | awk -F'[\t ]+' -v OFS=' | '
     END {
         print "| " sprintf("%-32s", "wrapper"), "in all", "adds", "× C", "page faults |"
         print "|---|---|---|---|---|"
-        for (row = 1; row <= NR; row++)
+        for (row = 1; row <= NR; row++) {
             print "| " sprintf("%-32s", names[row]), took[row] " µs", more[row] " µs", sprintf("%.2f", more[row] / more[2]), faults[row] " |"
+            adds[names[row]] = more[row]
+        }
+        # The wrapper is the C program itself.
+        floor = adds["C, only execve"]
+        print ""
+        print "A chained wrapper costs its own run and, times C, beside an empty configuration " \
+            sprintf("%.2f", (adds["foreword, one wrapper"] - adds["foreword, empty configuration"] - floor) / floor) \
+            ", beside the 2 KB " \
+            sprintf("%.2f", (adds["foreword, 2 KB and one wrapper"] - adds["foreword, 2 KB configuration"] - floor) / floor) \
+            ", as a second one " \
+            sprintf("%.2f", (adds["foreword, two wrappers"] - adds["foreword, one wrapper"] - floor) / floor)
     }'
 echo
 for config in '' empty edits tenfold; do
     count "$config"
 done
+count wrapper 3
 for config in '' edits; do
     echo
     echo "System calls before execve, ${config:-no configuration}:"

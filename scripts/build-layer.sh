@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Builds the layer for Lambda's two architectures into target/layer: foreword-x86_64.zip and foreword-arm64.zip, each with
-# a static bin/foreword, and SHA256SUMS. The same source gives the same bytes, whenever and wherever one toolchain builds it.
+# Builds the layers for Lambda's two architectures into target/layer: foreword-x86_64.zip and foreword-arm64.zip, each with
+# a static bin/foreword, the same with a bootstrap for OS-only runtimes, and SHA256SUMS. The same source gives the same
+# bytes, whenever and wherever one toolchain builds it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 binary_budget=1048576
 zip_budget=512000
+# As which the programs that Lambda's runtimes start are known to other wrappers; for a program of another name, foreword
+# makes such a link when it is needed, and then has to find a folder that can be written.
+stand_ins=(python python3 python3.{8..14} node java ruby dotnet bootstrap)
 ziglang=0.17.0
 cargo_zigbuild=0.24.0
 
@@ -104,17 +108,30 @@ examine() {
     done
 }
 
+# Writes a layer: its name, and the LINK=TARGET pairs that it has besides the binary and the stand-ins.
 pack() {
-    python3 - "$1" "$2" <<'PYTHON'
+    local layer=$target_folder/layer/$1-$architecture.zip size
+    shift
+    python3 - "$binary" "$layer" "${stand_ins[@]/#/bin/stand-in/}" "$@" <<'PYTHON'
 import sys, zipfile
 
-binary, layer = sys.argv[1:]
-entry = zipfile.ZipInfo("bin/foreword", date_time=(1980, 1, 1, 0, 0, 0))
-entry.create_system = 3  # Unix, so that the mode counts
-entry.external_attr = 0o100755 << 16
+binary, layer, *links = sys.argv[1:]
+
+def write(name, mode, content):
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.create_system = 3  # Unix, so that the mode counts
+    entry.external_attr = mode << 16
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED, 9)
+
 with zipfile.ZipFile(layer, "w") as archive, open(binary, "rb") as file:
-    archive.writestr(entry, file.read(), zipfile.ZIP_DEFLATED, 9)
+    write("bin/foreword", 0o100755, file.read())
+    for link in links:
+        name, _, target = link.partition("=")
+        write(name, 0o120777, target or "../foreword")
 PYTHON
+    size=$(stat --format %s "$layer")
+    ((size <= zip_budget)) || fail "$layer has $size bytes, more than $zip_budget"
+    echo "$layer: $size bytes, unpacked $(stat --format %s "$binary")"
 }
 
 for command in readelf python3; do
@@ -124,17 +141,14 @@ mkdir -p "$target_folder/layer"
 for architecture in "${architectures[@]}"; do
     target=${architecture/arm64/aarch64}-unknown-linux-musl
     binary=$target_folder/$target/release/foreword
-    layer=$target_folder/layer/foreword-$architecture.zip
     if has_std "$target"; then
         build "$target"
     else
         build_with_zig "$target"
     fi
     examine "$binary"
-    pack "$binary" "$layer"
-    size=$(stat --format %s "$layer")
-    ((size <= zip_budget)) || fail "$layer has $size bytes, more than $zip_budget"
-    echo "$layer: $size bytes, unpacked $(stat --format %s "$binary")"
+    pack foreword
+    pack foreword-bootstrap bootstrap=bin/foreword
 done
 cd "$target_folder/layer"
 sha256sum foreword-*.zip >SHA256SUMS

@@ -24,13 +24,28 @@ reproducible_layer() {
     cp -R Cargo.toml Cargo.lock src layer scripts "$copy"
     scripts/build-layer.sh
     CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch x86_64
-    cmp target/layer/foreword-x86_64.zip target/again/layer/foreword-x86_64.zip
+    for layer in target/layer/foreword-*x86_64.zip; do
+        cmp "$layer" "target/again/layer/${layer##*/}"
+    done
     python3 - target/layer/foreword-*.zip <<'END'
-import sys, zipfile
+import posixpath, sys, zipfile
 
-for layer in sys.argv[1:]:
-    entries = [(entry.filename, oct(entry.external_attr >> 16)) for entry in zipfile.ZipFile(layer).infolist()]
-    assert entries == [("bin/foreword", "0o100755")], (layer, entries)
+LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}}
+layers = {f"{name}-{architecture}" for name in LINKS for architecture in ["x86_64", "arm64"]}
+assert {posixpath.basename(path) for path in sys.argv[1:]} == {f"{layer}.zip" for layer in layers}, sys.argv
+
+for path in sys.argv[1:]:
+    layer = zipfile.ZipFile(path)
+    binary, *links = layer.infolist()
+    assert (binary.filename, oct(binary.external_attr >> 16)) == ("bin/foreword", "0o100755"), path
+    for link in links:
+        target = layer.read(link).decode()
+        assert oct(link.external_attr >> 16) == "0o120777", (path, link)
+        found = posixpath.normpath(posixpath.join(posixpath.dirname(link.filename), target))
+        assert found == binary.filename, (path, link.filename, target)
+    others = {link.filename for link in links if not link.filename.startswith("bin/stand-in/")}
+    assert others == LINKS[posixpath.basename(path).rpartition("-")[0]], (path, others)
+    assert {"bin/stand-in/python3.12", "bin/stand-in/node", "bin/stand-in/bootstrap"} <= {link.filename for link in links}, path
 END
 }
 
@@ -67,10 +82,11 @@ int main(int count, char **words, char **environment)
 }
 END
     # The emulator itself drops and reorders odd entries of the environment, and ignores a signal of its C library's;
-    # what is not for this machine is for that one; and the program that runs is the emulator.
+    # what is not for this machine is for that one; the program that runs is the emulator; and a wrapper cannot execute the
+    # stand-in, which leads past it.
     tests=(every_byte a_hook_without_edits_has signal_dispositions a_log_without_a_reader a_program_of_a_machine
         a_program_of_this_machine what_is_no_program
-        bootstrap_does_not_take_itself lambda_ clients readme opentelemetry)
+        bootstrap_does_not_take_itself chain stand_in wrapper lambda_ clients readme opentelemetry)
     FOREWORD_UNDER_TEST=$emulated/foreword cargo test --locked --test integration -- "${tests[@]/#/--skip=}"
 }
 

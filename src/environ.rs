@@ -188,6 +188,19 @@ impl<'a> Environ<'a> {
         }
     }
 
+    /// What must never be shown, also past entries, and did not come from the kernel.
+    pub fn own_secrets(&self) -> Environ<'_> {
+        let is_own = |entry: &&Entry| matches!(entry.text, Cow::Owned(_)) && entry.is_secret();
+        let own = self.entries.iter().chain(&self.past).filter(is_own);
+        let entries = own.map(|entry| Entry { exported: true, ..Entry::new(&entry.text) }).collect();
+        Environ { entries, past: Vec::new() }
+    }
+
+    /// Keeps from being shown what another environment keeps from it.
+    pub fn hide(&mut self, others: &Environ<'a>) {
+        self.past.extend_from_slice(&others.entries);
+    }
+
     /// The entries in the form that `execve` takes.
     pub fn entries(&self) -> Vec<&CStr> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()
@@ -199,7 +212,9 @@ const REDACTED: &str = "[redacted]";
 
 fn says_secret(name: &[u8]) -> bool {
     const WORDS: [&[u8]; 5] = [b"secret", b"token", b"password", b"key", b"credential"];
-    WORDS.iter().any(|word| name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
+    // Most parts do not even begin like one of the words.
+    let is = |part: &[u8], word: &[u8]| part[0].eq_ignore_ascii_case(&word[0]) && part.eq_ignore_ascii_case(word);
+    WORDS.iter().any(|word| name.windows(word.len()).any(|part| is(part, word)))
 }
 
 /// What an edit did to a variable; `None` stands for unset.

@@ -3,6 +3,7 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod chain;
 mod cli;
 mod command_line;
 mod condition;
@@ -24,28 +25,62 @@ mod runtime_api;
 mod text;
 mod wrap;
 
+use chain::{Returned, Stage};
+use command_line::Interpreter;
 use environ::Environ;
 use log::Log;
 use report::{Failure, Stop, status};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Called once, by C's start-up, with what the kernel handed over; gives the exit status.
 fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Iterator<Item = &'static CStr>) -> i32 {
     let environ = Environ::from_entries(environment);
     let arguments: Vec<_> = arguments.map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()).collect();
     let received = match role(&arguments, &environ) {
+        Role::StandIn(returned) => return resume(returned, environ),
         Role::Tool => return cli::run(&arguments, &environ),
         Role::Wrapper(received) => Ok(received),
         Role::Extension(name) => return extension::run(&name, &environ, Log::from_environ(&environ)),
         Role::Bootstrap => handler(&environ).map(|program| vec![program]),
+        Role::LostStandIn(name) => Err(Failure::wrapper(
+            status::CANNOT_EXECUTE,
+            format!(
+                "foreword was started as {name:?} without {}: let wrappers hand on their environment",
+                chain::STAGE
+            ),
+        )),
     };
     let log = Log::from_environ(&environ);
     end(received.map_or_else(Stop::Failure, |received| wrap::run(&received, &environ, log)), &environ, log)
 }
 
+/// Goes on with a wrapper chain. The environment is a stranger's: what failures and the log are about is what Lambda gave.
+#[cold]
+fn resume(returned: Returned, mut environ: Environ) -> i32 {
+    let stage = Stage::take(&mut environ);
+    let environs = stage.as_ref().map(|stage| Rc::clone(&stage.environs)).unwrap_or_default();
+    let mut rest = &environs[..];
+    let mut next = || Environ::decode(&mut rest);
+    let (Some(mut stage), Some(received), Some(secrets)) = (stage, next(), next()) else {
+        let message =
+            format!("{} is not as foreword left it; it is foreword's own variable, let nothing set it", chain::STAGE);
+        return end(Failure::configuration(message).into(), &environ, Log::from_environ(&environ));
+    };
+    let mut environ = environ;
+    environ.hide(&received);
+    environ.hide(&secrets);
+    let log = Log::from_environ(&received);
+    end(wrap::resume(&mut stage, returned, environ, &received, log), &received, log)
+}
+
 enum Role {
+    /// A wrapper of the chain started foreword, most often in the belief that it is the interpreter.
+    StandIn(Returned),
+    /// The same, but nothing is known of the chain.
+    LostStandIn(OsString),
     /// Lambda, or an `ENTRYPOINT`, started foreword with the runtime's command line.
     Wrapper(Vec<OsString>),
     /// An OS-only runtime started `/opt/bootstrap`.
@@ -61,6 +96,20 @@ enum Role {
 fn role(arguments: &[OsString], environ: &Environ) -> Role {
     let mut own_path = arguments.first().map_or(&b""[..], |path| path.as_bytes()).rsplit(|&byte| byte == b'/');
     let own_name = own_path.next().unwrap_or_default();
+    let is_staged = chain::is_staged(environ);
+    if own_name != b"foreword"
+        && let Some(role) = role_of_stand_in(arguments, is_staged)
+    {
+        return role;
+    }
+    let wrapper = |words: &[OsString]| match words.split_first() {
+        Some((program, rest)) if is_staged && !config::disabled(environ) => Role::StandIn(Returned {
+            name: arguments[0].clone(),
+            program: Some(program.clone()),
+            arguments: rest.to_vec(),
+        }),
+        _ => Role::Wrapper(words.to_vec()),
+    };
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
         return match own_path.next() {
             Some(b"extensions") => Role::Extension(OsStr::from_bytes(own_name).to_owned()),
@@ -74,11 +123,20 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         !first.starts_with(b"-") && (environ.non_empty(runtime_api::ADDRESS).is_some() || is_found())
     };
     match first {
-        b"--" => Role::Wrapper(arguments[2..].to_vec()),
-        _ if first.contains(&b'/') => Role::Wrapper(arguments[1..].to_vec()),
+        b"--" => wrapper(&arguments[2..]),
+        _ if first.contains(&b'/') => wrapper(&arguments[1..]),
         _ if own_name == b"bootstrap" => Role::Bootstrap,
-        _ if is_program(first) => Role::Wrapper(arguments[1..].to_vec()),
+        _ if is_program(first) => wrapper(&arguments[1..]),
         _ => Role::Tool,
+    }
+}
+
+/// The role under a name that is not foreword's own.
+fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
+    let (name, arguments) = arguments.split_first()?;
+    match is_staged {
+        true => Some(Role::StandIn(Returned { name: name.clone(), program: None, arguments: arguments.to_vec() })),
+        false => Interpreter::of_program(name).map(|_| Role::LostStandIn(name.clone())),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::command_line::CommandLine;
 use crate::condition::{Facts, When};
-use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits};
+use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits, Wrapper};
 use crate::environ::{Change, Effect, Environ};
 use crate::glob::{Case, Glob};
 use crate::report::Failure;
@@ -22,12 +22,16 @@ pub struct Plan<'p> {
     pub environ: Environ<'p>,
     /// The rules and hooks whose condition does not hold; what such a rule holds is not looked at.
     pub skipped: Vec<Place<'p>>,
+    /// How each condition was decided, in the order in which they were asked.
+    pub outcomes: Vec<bool>,
+    /// The other wrappers that run before the runtime, in order.
+    pub wrappers: Vec<&'p Wrapper<'p>>,
     /// The rules that apply, in order.
     rules: Vec<&'p Rule<'p>>,
     /// The hooks that apply, of all phases, as registered.
     hooks: Vec<&'p Hook<'p>>,
     /// Program and arguments as they were received.
-    received: &'p [OsString],
+    pub received: &'p [OsString],
 }
 
 /// Who runs the hooks around a snapshot.
@@ -63,30 +67,54 @@ impl<'p> Plan<'p> {
         facts: &Facts,
         mut each: impl FnMut(&EnvEdit, &Change),
     ) -> Self {
-        let mut plan = Self { environ, skipped: Vec::new(), rules: Vec::new(), hooks: Vec::new(), received };
-        for rule in rules {
-            plan.register(rule, facts);
-        }
+        let mut plan = Self::selected(received, rules, &mut |when| when.holds(facts));
+        plan.environ = environ;
         for rule in &plan.rules {
             edit(&mut plan.environ, &rule.env, &mut each);
         }
         plan
     }
 
-    /// A rule's own edits and hooks come first, then those of the rules in it.
-    fn register(&mut self, rule: &'p Rule<'p>, facts: &Facts) {
-        if !rule.when.holds(facts) {
-            return self.skipped.push(rule.place);
+    /// What is left of a plan behind the wrapper chain: conditions were decided and the environment edited before it.
+    pub fn resumed(received: &'p [OsString], rules: &'p [Rule<'p>], outcomes: &[bool]) -> Self {
+        let mut outcomes = outcomes.iter();
+        Self::selected(received, rules, &mut |_| outcomes.next() == Some(&true))
+    }
+
+    fn selected(received: &'p [OsString], rules: &'p [Rule<'p>], holds: &mut dyn FnMut(&When) -> bool) -> Self {
+        let mut plan = Self {
+            environ: Environ::default(),
+            skipped: Vec::new(),
+            outcomes: Vec::new(),
+            wrappers: Vec::new(),
+            rules: Vec::new(),
+            hooks: Vec::new(),
+            received,
+        };
+        for rule in rules {
+            plan.register(rule, holds);
+        }
+        plan
+    }
+
+    /// A rule's own edits, wrappers and hooks come first, then those of the rules in it.
+    fn register(&mut self, rule: &'p Rule<'p>, holds: &mut dyn FnMut(&When) -> bool) {
+        let mut decide = |when: &When, place| {
+            let outcome = holds(when);
+            self.outcomes.push(outcome);
+            if !outcome {
+                self.skipped.push(place);
+            }
+            outcome
+        };
+        if !decide(&rule.when, rule.place) {
+            return;
         }
         self.rules.push(rule);
-        for hook in &rule.hooks {
-            match hook.when.holds(facts) {
-                true => self.hooks.push(hook),
-                false => self.skipped.push(hook.place),
-            }
-        }
+        self.wrappers.extend(rule.wrappers.iter().filter(|wrapper| decide(&wrapper.when, wrapper.place)));
+        self.hooks.extend(rule.hooks.iter().filter(|hook| decide(&hook.when, hook.place)));
         for nested in &rule.rules {
-            self.register(nested, facts);
+            self.register(nested, holds);
         }
     }
 
@@ -109,6 +137,13 @@ impl<'p> Plan<'p> {
             )));
         }
         Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })
+    }
+
+    /// Whether behind the wrapper chain anything is left to do.
+    pub fn goes_on(&self, around_snapshot: AroundSnapshot) -> bool {
+        around_snapshot == AroundSnapshot::Relay
+            || self.hooks.iter().any(|hook| hook.phase == Phase::PreStop)
+            || self.rules.iter().any(|rule| rule.edits_words())
     }
 
     /// The hooks of a phase that apply, in the order in which they run.

@@ -15,6 +15,7 @@ pub enum ErrorType {
     HookFailed,
     HookTimedOut,
     InvalidEntrypoint,
+    WrapperFailed,
 }
 
 impl ErrorType {
@@ -28,6 +29,7 @@ impl ErrorType {
             ErrorType::HookFailed => "Runtime.ForewordHookFailed",
             ErrorType::HookTimedOut => "Runtime.ForewordHookTimedOut",
             ErrorType::InvalidEntrypoint => "Runtime.InvalidEntrypoint",
+            ErrorType::WrapperFailed => "Runtime.ForewordWrapperFailed",
         }
     }
 }
@@ -58,6 +60,10 @@ impl Failure {
 
     pub fn entrypoint(status: i32, message: String) -> Self {
         Self { error_type: ErrorType::InvalidEntrypoint, status, message, hook: None }
+    }
+
+    pub fn wrapper(status: i32, message: String) -> Self {
+        Self { error_type: ErrorType::WrapperFailed, status, message, hook: None }
     }
 }
 

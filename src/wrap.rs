@@ -1,6 +1,7 @@
-//! The wrapper's story: read the configuration, plan, run the initialize hooks, become the runtime.
-//! It only puts the others in order: `plan` decides, `hooks` and `process` act.
+//! The wrapper's story: read the configuration, plan, run the initialize hooks, hand the process to other wrappers and
+//! take it back, become the runtime. It only puts the others in order: `plan` decides, `hooks`, `chain` and `process` act.
 
+use crate::chain::{self, Returned, Stage};
 use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
@@ -21,6 +22,14 @@ use std::path::Path;
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
 pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
     match become_runtime(received, environ, log) {
+        Err(stop) => stop,
+        Ok(never) => match never {},
+    }
+}
+
+/// The same, from where a wrapper of the chain executed the stand-in; `received` is what Lambda once handed over.
+pub fn resume(stage: &mut Stage, returned: Returned, environ: Environ, received: &Environ, log: Log) -> Stop {
+    match take_back(stage, returned, environ, received, log) {
         Err(stop) => stop,
         Ok(never) => match never {},
     }
@@ -64,14 +73,42 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
         hooks::run_in_wrapper(&plan.hooks(Phase::AfterRestore), &mut last, &handed_over, until, log)?;
     }
 
+    chain::begin(&plan, around_snapshot, &sources, &last, environ, log)?;
+    finish(&plan, around_snapshot, last, &handed_over, log)
+}
+
+fn take_back(
+    stage: &mut Stage,
+    returned: Returned,
+    mut last: Environ,
+    received: &Environ,
+    log: Log,
+) -> Result<Infallible, Stop> {
+    let words = chain::take_back(stage, returned, &mut last, log)?;
+    let documents = config::documents(&stage.sources);
+    let rules = config::rules(&documents)?;
+    let plan = Plan::resumed(&words, &rules, &stage.outcomes);
+    let runtime = RuntimeName::of(received, &words[0]);
+    let handed_over = Received { environ: received, runtime: &runtime.identifier };
+    finish(&plan, stage.around_snapshot, last, &handed_over, log)
+}
+
+/// What comes behind hooks and wrappers, whose work the environment and the plan's command line show.
+fn finish(
+    plan: &Plan,
+    around_snapshot: AroundSnapshot,
+    mut last: Environ,
+    handed_over: &Received,
+    log: Log,
+) -> Result<Infallible, Stop> {
     let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
         log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
     let pre_stop = plan.hooks(Phase::PreStop);
-    if let (Some(address), false) = (environ.lossy(ADDRESS), pre_stop.is_empty()) {
+    if let (Some(address), false) = (handed_over.environ.lossy(ADDRESS), pre_stop.is_empty()) {
         let places = pre_stop.iter().map(|hook| hook.place.to_string());
-        if let Err(error) = extension::hand_over(places, &handed_over, &last, &address) {
+        if let Err(error) = extension::hand_over(places, handed_over, &last, &address) {
             log.warn(&format!(
                 "pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
                  foreword-prestop has ({error})"
@@ -81,7 +118,7 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     if around_snapshot == AroundSnapshot::Relay {
         let before_snapshot = plan.hooks(Phase::BeforeSnapshot);
         let after_restore = plan.hooks(Phase::AfterRestore);
-        let hooks = relay::Hooks { before_snapshot, after_restore, environ: &last, received: &handed_over };
+        let hooks = relay::Hooks { before_snapshot, after_restore, environ: &last, received: handed_over };
         let upstream = last.lossy(ADDRESS).unwrap_or_default();
         let address = relay::start(&hooks, &upstream, log)?;
         log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
@@ -97,7 +134,7 @@ fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible
 }
 
 /// A command line as a list of quoted words, without secrets.
-fn shown(words: &[OsString], environ: &Environ) -> String {
+pub fn shown(words: &[OsString], environ: &Environ) -> String {
     let words: Vec<_> = words.iter().map(|word| environ.redact(word)).collect();
     format!("{words:?}")
 }

@@ -22,6 +22,7 @@ const DROPIN_DIR: &str = "/opt/foreword.d";
 const TASK_ROOT: &str = "/var/task";
 
 /// One configuration file, or the JSON in `FOREWORD_CONFIG`.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     /// Its path, for messages.
     pub name: String,

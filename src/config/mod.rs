@@ -39,6 +39,7 @@ pub struct Rule<'a> {
     pub entry: Option<Text<'a>>,
     pub program: Option<Text<'a>>,
     pub prefix: Vec<Text<'a>>,
+    pub wrappers: Vec<Wrapper<'a>>,
     pub hooks: Vec<Hook<'a>>,
     pub rules: Vec<Rule<'a>>,
 }
@@ -55,6 +56,7 @@ impl<'a> Rule<'a> {
             entry: None,
             program: None,
             prefix: Vec::new(),
+            wrappers: Vec::new(),
             hooks: Vec::new(),
             rules: Vec::new(),
         }
@@ -66,6 +68,15 @@ pub struct EnvEdit<'a> {
     pub name: &'a str,
     pub edit: Edit<'a>,
     pub place: Place<'a>,
+}
+
+/// Another exec wrapper, which runs before the runtime.
+pub struct Wrapper<'a> {
+    pub place: Place<'a>,
+    pub path: Text<'a>,
+    /// `None`: the last part of its path.
+    pub name: Option<&'a str>,
+    pub when: When<'a>,
 }
 
 /// Changes to the options or to the arguments, in the order in which they are made.

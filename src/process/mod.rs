@@ -7,6 +7,7 @@ mod diagnosis;
 mod execute;
 mod latch;
 mod raw;
+mod stand_in;
 mod wait;
 
 pub use child::{End, Request, Watch, die_of};
@@ -15,6 +16,7 @@ pub use diagnosis::cause;
 pub use execute::{execute, is_in_path};
 pub use latch::Latch;
 pub use nix::sys::signal::Signal;
+pub use stand_in::StandIn;
 pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, wait};
 
 use nix::errno::Errno;

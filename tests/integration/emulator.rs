@@ -56,6 +56,30 @@ fn a_program_may_be_a_word_that_is_looked_up_in_path() {
     assert!(emulator.log().contains("import time: self [us] | cumulative | imported package"));
 }
 
+/// What stands in the layer's example, with what the image would hold in the places that the machine has it in.
+#[test]
+fn the_example_of_an_own_image_runs_a_function() {
+    let dockerfile = include_str!("../../layer/examples/Dockerfile");
+    let words = |instruction: &str| -> Vec<String> {
+        let line = dockerfile.lines().find_map(|line| line.strip_prefix(instruction)).expect("an instruction");
+        serde_json::from_str(line).expect("a list")
+    };
+    let client = node_client("bin/index.mjs");
+    let command = [words("ENTRYPOINT "), words("CMD ")].concat();
+    let command: Vec<_> = command
+        .iter()
+        .map(|word| match word.as_str() {
+            "/opt/bin/foreword" => foreword(),
+            "node_modules/aws-lambda-ric/bin/index.mjs" => &client,
+            other => other,
+        })
+        .collect();
+    assert_eq!(command, [foreword(), "--", "node", &client, "index.handler"], "the program is looked up in PATH");
+    let test = function(Node, Start::Image, foreword()).args(command);
+    let emulator = test.config(r#"{"options": {"append": ["--no-warnings"]}}"#).emulate();
+    assert_eq!(emulator.invoke("{}").body["options"], json!(["--no-warnings"]));
+}
+
 #[test]
 fn options_are_added_before_node_s_entry() {
     for start in [Start::Managed, Start::Image] {
@@ -66,6 +90,44 @@ fn options_are_added_before_node_s_entry() {
         let entry = command_line.iter().position(|argument| argument.ends_with(".mjs")).expect("an entry");
         let expected = [&own(&command_line)[1..entry], &["--stack-trace-limit=7", "--no-warnings"]].concat();
         assert_eq!(answer.body["options"], json!(expected), "{start:?}: {answer:?}");
+    }
+}
+
+/// Each inserts an option directly behind what it takes for the interpreter.
+#[test]
+fn two_wrappers_run_before_the_runtime() {
+    for (client, start) in EVERY_START {
+        let (one, two, third) = match client {
+            Python => ("-Ximporttime", "-Xutf8", "-Xdev"),
+            Node => ("--stack-trace-limit=7", "--no-warnings", "--no-deprecation"),
+        };
+        let wrapper =
+            |option: &str| format!("#!/bin/bash\nexport \"FROM_${{0##*/}}=1\"\nexec \"$1\" {option} \"${{@:2}}\"\n");
+        let config = json!({"wrappers": ["./one", "./two"], "options": {"append": [third]}}).to_string();
+        let test = function(client, start, foreword()).script("one", wrapper(one)).script("two", wrapper(two));
+        let emulator = test.config(&config).env("TMPDIR", "<folder>").emulate();
+        let answer = emulator.invoke(r#"{"key":"value"}"#);
+        assert_eq!(answer.body["event"], json!({"key": "value"}), "{client:?} {start:?}: {answer:?}");
+        let received = command_line(client, start);
+        let is_option = |word: &&str| word.starts_with("--") || word.parse::<u32>().is_ok();
+        let options: Vec<_> = own(&received)[1..].iter().copied().take_while(is_option).collect();
+        let expected = [&[two, one], &options[..], &[third], &own(&received)[1 + options.len()..]].concat();
+        assert_eq!(answer.body["command_line"], json!(expected), "{client:?} {start:?}");
+        let environment = answer.body["environment"].as_object().expect("an environment");
+        assert_eq!([&environment["FROM_one"], &environment["FROM_two"]], [&json!("1"); 2]);
+        let wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER").map(|path| path.as_str().expect("text"));
+        assert_eq!(wrapper, matches!(start, Start::Managed).then_some(foreword()), "{client:?} {start:?}");
+        assert!(!environment.keys().any(|name| name.starts_with("FOREWORD_STAGE")), "{client:?} {start:?}");
+    }
+}
+
+#[test]
+fn the_caller_sees_which_wrapper_cannot_be_executed() {
+    for (client, start) in EVERY_START {
+        let test = function(client, start, foreword()).script("one", "#!/bin/sh\nexec \"$@\"\n").file("two", "");
+        let test = test.config(r#"{"wrappers": ["./one", "./two"]}"#).env("TMPDIR", "<folder>");
+        let message = "wrapper \"two\": unable to execute \"./two\": it has no run bit (chmod +x)";
+        fails(&test.emulate(), "Runtime.ForewordWrapperFailed", message, 126);
     }
 }
 

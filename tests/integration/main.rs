@@ -1,5 +1,11 @@
 //! One binary for all tests of the built program, one file for each behaviour.
 
+mod bootstrap;
+mod chain;
+mod chain_conflicts;
+mod chain_order;
+mod chain_relay;
+mod chain_wrappers;
 mod clients;
 mod configuration;
 mod edits;
@@ -25,6 +31,7 @@ mod relay_process;
 mod relay_protocol;
 mod relay_tunnel;
 mod roles;
+mod stand_in;
 mod support;
 mod transparency;
 mod unprivileged;

@@ -204,8 +204,23 @@ fn conditions() {
 /// They would otherwise be taken for started.
 #[test]
 fn other_wrappers() {
-    let message = "this version of foreword runs no other wrappers yet; remove \"wrappers\"";
-    refuses_each(&[("{\"wrappers\": »[\"/opt/datadog_wrapper\"]}", message)]);
+    const WRAPPER: &str = "here go path, name, when";
+    refuses_each(&[
+        (r#"{"wrappers": »"/opt/w"}"#, "expected a list, found a text"),
+        (r#"{"wrappers": [»1]}"#, "expected the path of a wrapper, or an object with \"path\", found a number"),
+        (r#"{"wrappers": [»""]}"#, "this text must not be empty"),
+        (r#"{"wrappers": [»{"name": "x"}]}"#, "the wrapper has no \"path\""),
+        (r#"{"wrappers": [{"path": "/w", "name": »""}]}"#, "this text must not be empty"),
+        (r#"{"wrappers": [{"path": "/w", »"nmae": "x"}]}"#, "unknown key \"nmae\"; did you mean \"name\"?"),
+        (r#"{"wrappers": [{"path": "/w", »"zzzzzzz": "x"}]}"#, &format!("unknown key \"zzzzzzz\"; {WRAPPER}")),
+        (
+            r#"{"wrappers": [{"path": "/w", "when": {»"runtme": "x"}}]}"#,
+            "unknown key \"runtme\"; did you mean \"runtime\"?",
+        ),
+        (r#"{"wrappers": [»"w"]}"#, "\"w\" is no path; name the wrapper's file, such as \"/opt/w\""),
+        (r#"{"wrappers": [{"path": »"w"}]}"#, "\"w\" is no path; name the wrapper's file, such as \"/opt/w\""),
+        (r#"{"wrappers": [»"/${"]}"#, "a \"${\" is not closed (a literal \"${\" is written \"$${\")"),
+    ]);
     Test::new().config(r#"{"wrappers": []}"#).args(["/bin/true"]).run();
 }
 

@@ -121,6 +121,7 @@ fn every_key_stands_in_it() {
         r#"{"arguments": {@}}"#,
         r#"{"hooks": {@}}"#,
         r#"{"hooks": {"initialize": [{@}]}}"#,
+        r#"{"wrappers": [{@}]}"#,
         r#"{"when": {@}}"#,
         r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
     ] {

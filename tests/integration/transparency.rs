@@ -47,12 +47,22 @@ const HANDED_ON: [&str; 20] = [
 /// configuration; `read` takes out what has to be equal. Gives what there is without foreword.
 #[track_caller]
 fn compare<T: PartialEq + std::fmt::Debug>(setup: &str, runtime: &[&str], read: impl Fn(&Test, Captured) -> T) -> T {
+    compare_under(&CONFIGURATIONS, setup, runtime, read)
+}
+
+#[track_caller]
+fn compare_under<T: PartialEq + std::fmt::Debug>(
+    configurations: &[Option<&str>],
+    setup: &str,
+    runtime: &[&str],
+    read: impl Fn(&Test, Captured) -> T,
+) -> T {
     let setup = ["/bin/bash", "-c", setup, "setup"];
     let mut test = Test::new().env("FOREWORD_LOG", "warn").without_foreword().args([&setup, runtime].concat());
     let captured = test.capture();
     let alone = read(&test, captured);
     test = test.args([&setup[..], &[foreword(), "--"], runtime].concat());
-    for configuration in CONFIGURATIONS {
+    for configuration in configurations {
         if let Some(json) = configuration {
             test = test.file("foreword.json", json);
         }
@@ -208,6 +218,25 @@ fn a_descriptor_keeps_its_place_and_its_flags() {
         output.lines().filter(|line| !line.starts_with("ino:")).map(str::to_owned).collect::<Vec<_>>()
     });
     assert_eq!(info[0], "pos:\t4");
+}
+
+/// What these hand on untouched reaches the runtime as if they alone had been there.
+#[test]
+fn behind_other_wrappers_all_of_it_is_the_same() {
+    let wrappers = [Some(r#"{"wrappers": ["/usr/bin/env", "/usr/bin/env"]}"#)];
+    let setup = "umask 027; ulimit -n 77; exec 62>>log; \
+                 exec env --ignore-signal=PIPE,CHLD --block-signal=USR1 nice -n 5 \"$@\"";
+    for file in ["limits", "oom_score_adj", "personality", "coredump_filter", "cgroup", "timerslack_ns", "cmdline"] {
+        let runtime = ["/bin/cat", &format!("/proc/self/{file}")];
+        compare_under(&wrappers, setup, &runtime, |_, captured| output(captured));
+    }
+    compare_under(&wrappers, setup, &["cat", "/proc/self/status"], |_, captured| handed_on(&output(captured)));
+    compare_under(&wrappers, setup, &["/bin/ls", "/proc/self/fd"], |_, captured| output(captured));
+    compare_under(&wrappers, "echo $$; exec \"$@\"", &["/bin/cat", "/proc/self/stat"], |_, captured| {
+        let output = output(captured);
+        let (pid, stat) = output.split_once('\n').expect("two lines");
+        assert!(stat.starts_with(&format!("{pid} (cat) ")), "{output}");
+    });
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The part of decoding that reads rules and their edits.
 
 use super::{Decoder, Node};
-use crate::config::{EnvEdit, Rule, WordEdits};
+use crate::condition::When;
+use crate::config::{EnvEdit, Rule, WordEdits, Wrapper};
 use crate::environ::Edit;
 use crate::json::Value;
+use crate::text::Text;
 
 impl<'a> Decoder<'a> {
     pub(super) fn rule(&mut self, node: Node<'a>) -> Rule<'a> {
@@ -21,7 +23,10 @@ impl<'a> Decoder<'a> {
                 "program" => rule.program = self.filled_text(value),
                 "prefix" => rule.prefix = self.texts(value),
                 "entry" => rule.entry = self.filled_text(value),
-                "wrappers" => self.wrappers(value),
+                "wrappers" => {
+                    let list = self.list(value);
+                    rule.wrappers = self.each(list, Self::wrapper);
+                }
                 "hooks" => rule.hooks = self.hooks(value),
                 "rules" => {
                     let list = self.list(value);
@@ -106,9 +111,36 @@ impl<'a> Decoder<'a> {
         edits
     }
 
-    fn wrappers(&mut self, node: Node<'a>) {
-        if !self.list(node).is_empty() {
-            self.problem(node, "this version of foreword runs no other wrappers yet; remove \"wrappers\"".into());
+    fn wrapper(&mut self, node: Node<'a>) -> Option<Wrapper<'a>> {
+        let (mut path, mut name, mut when) = (None, None, When::default());
+        match node.value {
+            Value::Text(_) => path = self.path(node),
+            Value::Object(_) => {
+                let before = self.problems.len();
+                for (key, value) in self.object(node, &["path", "name", "when"]) {
+                    match key.as_key() {
+                        "path" => path = self.path(value),
+                        "name" => name = self.filled(value),
+                        "when" => when = self.nested(value, Self::when).unwrap_or_default(),
+                        _ => {}
+                    }
+                }
+                if path.is_none() && self.problems.len() == before {
+                    self.problem(node, "the wrapper has no \"path\"".into());
+                }
+            }
+            _ => return self.wrong(node, "the path of a wrapper, or an object with \"path\""),
         }
+        Some(Wrapper { place: self.place(node), path: path?, name, when })
+    }
+
+    /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not know its own.
+    fn path(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+        let path = self.filled_text(node)?;
+        if path.written().contains(['/', '$']) {
+            return Some(path);
+        }
+        let written = path.written();
+        self.refuse(node, &format!("\"{written}\" is no path; name the wrapper's file, such as \"/opt/{written}\""))
     }
 }

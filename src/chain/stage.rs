@@ -1,0 +1,355 @@
+//! What the stand-in has to know and cannot find out again, and which wrapper comes next. It travels in variables, the one
+//! thing that every wrapper hands on, as printable ASCII: no language whose texts are Unicode can spoil it.
+
+use crate::command_line::base_name;
+use crate::config::Source;
+use crate::environ::Environ;
+use crate::plan::AroundSnapshot;
+use crate::process::StandIn;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::rc::Rc;
+
+/// The first of the variables; the others have a number behind it.
+pub const STAGE: &str = "FOREWORD_STAGE";
+
+/// The kernel takes no variable of 128 KiB (`MAX_ARG_STRLEN`, `execve(2)`).
+const LONGEST_PART: usize = 100_000;
+
+/// Behind the last byte, so that what was cut off is noticed.
+const END: u8 = b'.';
+
+/// A wrapper that will be handed the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    pub name: OsString,
+    pub path: OsString,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// What the wrappers take for the interpreter.
+    pub stand_in: StandIn,
+    /// The program as foreword received it.
+    pub program: OsString,
+    /// What `AWS_LAMBDA_EXEC_WRAPPER` was before the chain.
+    pub named: Option<OsString>,
+    /// The paths of the wrappers that were handed the process; the last one has it.
+    pub past: Vec<OsString>,
+    pub next: Vec<Next>,
+    /// The environment that Lambda handed over, and one of the other entries that must never be shown; encoded.
+    pub environs: Rc<Vec<u8>>,
+    /// How the conditions were decided, in the order in which they are asked.
+    pub outcomes: Vec<bool>,
+    pub around_snapshot: AroundSnapshot,
+    /// The configuration, where it has something left to say.
+    pub sources: Vec<Source>,
+}
+
+impl Stage {
+    /// Takes the wrapper that comes next, if one does; `named` is the one that the last wrapper named by itself.
+    ///
+    /// # Errors
+    /// With the path of the last wrapper when the one that it named ran before: the two would take turns for ever.
+    pub fn advance(&mut self, named: Option<&OsStr>) -> Result<Option<Next>, OsString> {
+        let last = self.past.last();
+        if let Some(path) = named.filter(|&path| Some(path) != last.map(OsString::as_os_str)) {
+            if self.past.iter().any(|past| past == path) {
+                return Err(last.cloned().unwrap_or_default());
+            }
+            let listed = self.next.iter().position(|next| next.path == path).map(|place| self.next.remove(place));
+            let new = || Next { name: OsStr::from_bytes(base_name(path)).to_owned(), path: path.to_owned() };
+            self.next.insert(0, listed.unwrap_or_else(new));
+        }
+        if self.next.is_empty() {
+            return Ok(None);
+        }
+        let next = self.next.remove(0);
+        self.past.push(next.path.clone());
+        Ok(Some(next))
+    }
+
+    /// The variables that carry it, with their values.
+    pub fn variables(&self) -> Vec<(Cow<'static, str>, OsString)> {
+        let mut text = Writer(Vec::new());
+        text.put(self.stand_in.path.as_bytes());
+        text.put_number(self.stand_in.maker.unwrap_or(0));
+        text.put(self.program.as_bytes());
+        text.put_list(self.named.as_slice(), |text, path| text.put(path.as_bytes()));
+        text.put_list(&self.past, |text, path| text.put(path.as_bytes()));
+        text.put_list(&self.next, |text, next| {
+            text.put(next.name.as_bytes());
+            text.put(next.path.as_bytes());
+        });
+        text.put(&self.environs);
+        text.put_list(&self.outcomes, |text, &holds| text.put_number(holds.into()));
+        text.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
+        text.put_list(&self.sources, |text, source| {
+            text.put(source.name.as_bytes());
+            text.put(source.text.as_bytes());
+        });
+        text.0.push(END);
+        let mut parts = vec![text.0];
+        while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
+            let rest = last.split_off(LONGEST_PART);
+            parts.push(rest);
+        }
+        parts.into_iter().map(OsString::from_vec).enumerate().map(|(number, part)| (variable(number), part)).collect()
+    }
+
+    /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
+    pub fn take(environ: &mut Environ) -> Option<Stage> {
+        let mut text = Vec::new();
+        for name in (0..).map(variable) {
+            let Some(part) = environ.value(&name) else { break };
+            text.extend_from_slice(part.as_bytes());
+            environ.unset(&name);
+        }
+        let mut text = Reader(&text);
+        let stage = Stage {
+            stand_in: StandIn { path: text.take()?, maker: Some(text.take_number()?).filter(|&pid| pid != 0) },
+            program: text.take()?,
+            named: text.take_list(Reader::take)?.pop(),
+            past: text.take_list(Reader::take)?,
+            next: text.take_list(|text| Some(Next { name: text.take()?, path: text.take()? }))?,
+            environs: Rc::new(text.take()?.into_vec()),
+            outcomes: text.take_list(|text| Some(text.take_number()? == 1))?,
+            around_snapshot: match text.take_number()? {
+                0 => AroundSnapshot::Nobody,
+                _ => AroundSnapshot::Relay,
+            },
+            sources: text.take_list(|text| Some(Source { name: text.take_text()?, text: text.take_text()? }))?,
+        };
+        (text.0 == [END]).then_some(stage)
+    }
+}
+
+/// Whether an environment comes from a wrapper of the chain.
+pub fn is_staged(environ: &Environ) -> bool {
+    environ.value(STAGE).is_some()
+}
+
+fn variable(number: usize) -> Cow<'static, str> {
+    match number {
+        0 => STAGE.into(),
+        _ => format!("{STAGE}_{number}").into(),
+    }
+}
+
+/// Writes items one after the other, each behind its length; how many a list has comes first.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    #[inline(never)]
+    fn put(&mut self, item: &[u8]) {
+        // Without a way out of the loop, and copied as a whole, many bytes take one step.
+        if item.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
+            self.put_length(item.len());
+            self.0.extend(item.iter().map(|&byte| swapped(byte)));
+            return;
+        }
+        let mut written = Vec::with_capacity(2 * item.len());
+        for &byte in item {
+            match byte {
+                _ if is_plain(byte) => written.push(swapped(byte)),
+                _ => written.extend([ESCAPE, HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+            }
+        }
+        self.put_length(written.len());
+        self.0.extend_from_slice(&written);
+    }
+
+    fn put_length(&mut self, length: usize) {
+        self.0.extend_from_slice(length.to_string().as_bytes());
+        self.0.push(b':');
+    }
+
+    fn put_number(&mut self, number: u32) {
+        self.put(number.to_string().as_bytes());
+    }
+
+    fn put_list<T>(&mut self, list: &[T], put: impl Fn(&mut Self, &T)) {
+        self.put_number(list.len() as u32);
+        list.iter().for_each(|item| put(self, item));
+    }
+}
+
+/// What is left to read.
+struct Reader<'t>(&'t [u8]);
+
+impl Reader<'_> {
+    #[inline(never)]
+    fn take(&mut self) -> Option<OsString> {
+        let digits = self.0.iter().position(|&byte| byte == b':')?;
+        let length: usize = std::str::from_utf8(&self.0[..digits]).ok()?.parse().ok()?;
+        let (item, rest) = self.0[digits + 1..].split_at_checked(length)?;
+        self.0 = rest;
+        if !item.contains(&ESCAPE) {
+            return Some(OsString::from_vec(item.iter().map(|&byte| swapped(byte)).collect()));
+        }
+        let digit = |byte: &u8| HEX.iter().position(|digit| digit == byte).map(|digit| digit as u8);
+        let mut taken = Vec::with_capacity(item.len());
+        let mut written = item.iter();
+        while let Some(&next) = written.next() {
+            taken.push(match next {
+                ESCAPE => digit(written.next()?)? << 4 | digit(written.next()?)?,
+                _ => swapped(next),
+            });
+        }
+        Some(OsString::from_vec(taken))
+    }
+
+    fn take_text(&mut self) -> Option<String> {
+        self.take()?.into_string().ok()
+    }
+
+    fn take_number(&mut self) -> Option<u32> {
+        self.take_text()?.parse().ok()
+    }
+
+    fn take_list<T>(&mut self, take: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.take_number()?;
+        let mut list = Vec::new();
+        for _ in 0..length {
+            list.push(take(self)?);
+        }
+        Some(list)
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Stands before the two digits of a byte that is not written as it is.
+const ESCAPE: u8 = b'%';
+
+/// Stand for the bytes that are not printed and yet are frequent: NUL, which no variable can hold, and the end of a line.
+const NUL: u8 = b'~';
+const LINE_END: u8 = b'`';
+
+/// Whether a byte is written as one byte.
+fn is_plain(byte: u8) -> bool {
+    let is_printable = (b' '..=b'~').contains(&byte) & (byte != ESCAPE) & (byte != NUL) & (byte != LINE_END);
+    is_printable | (byte == 0) | (byte == b'\n')
+}
+
+/// What stands for a plain byte, and what such a byte stands for.
+fn swapped(byte: u8) -> u8 {
+    match byte {
+        0 => NUL,
+        b'\n' => LINE_END,
+        NUL => 0,
+        LINE_END => b'\n',
+        _ => byte,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage() -> Stage {
+        let every: Vec<u8> = (1..=255).collect();
+        Stage {
+            stand_in: StandIn { path: "/opt/bin/stand-in/python3.12".into(), maker: None },
+            program: OsString::from_vec(every.clone()),
+            named: None,
+            past: Vec::new(),
+            next: vec![next("a"), next("")],
+            environs: Rc::new([every, b"\0%~.\xff".to_vec()].concat()),
+            outcomes: vec![true, false],
+            around_snapshot: AroundSnapshot::Nobody,
+            sources: vec![Source { name: "a;b,c".into(), text: "{\"é\": 1}\n".into() }],
+        }
+    }
+
+    fn next(name: &str) -> Next {
+        Next { name: name.into(), path: format!("/opt/{name}").into() }
+    }
+
+    fn through_variables(stage: &Stage) -> Option<Stage> {
+        let mut environ = Environ::from_entries([c"A=1"]);
+        for (name, value) in stage.variables() {
+            assert!(
+                value.len() <= LONGEST_PART && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')),
+                "{value:?}"
+            );
+            environ.set(&name, &value);
+        }
+        let taken = Stage::take(&mut environ);
+        assert_eq!(environ.entries(), [c"A=1"], "nothing stays behind");
+        taken
+    }
+
+    #[test]
+    fn travels_unharmed() {
+        let mut stage = stage();
+        assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        stage.named = Some(OsString::new());
+        stage.stand_in.maker = Some(17);
+        stage.environs = Rc::default();
+        stage.outcomes.clear();
+        stage.around_snapshot = AroundSnapshot::Relay;
+        assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+    }
+
+    #[test]
+    fn what_is_long_travels_in_parts() {
+        let mut stage = stage();
+        for (text, parts) in [("~", 4), (".", 2), ("\n", 2)] {
+            stage.sources[0].text = text.repeat(LONGEST_PART);
+            assert_eq!(stage.variables().len(), parts);
+            assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        }
+    }
+
+    #[test]
+    fn what_foreword_did_not_write_is_not_taken() {
+        let [(_, written)] = &stage().variables()[..] else { panic!("one variable") };
+        for length in 0..written.len() {
+            let mut environ = Environ::default();
+            environ.set(STAGE, OsStr::from_bytes(&written.as_bytes()[..length]));
+            assert_eq!(Stage::take(&mut environ), None, "{length}");
+        }
+        for text in ["", ".", "1", ":.", "1:.", "9:a.", "-1:a.", "1:%.", "2:%4.", "3:%zz.", "1:a1:a.", "1:a1:~."] {
+            let mut environ = Environ::default();
+            environ.set(STAGE, OsStr::new(text));
+            assert_eq!(Stage::take(&mut environ), None, "{text}");
+        }
+    }
+
+    /// Runs a chain of `listed`; each wrapper may name another one. Gives those that ran.
+    fn run(listed: &[&str], names: impl Fn(&str) -> Option<&'static str>) -> Result<Vec<String>, OsString> {
+        let mut stage = Stage { next: listed.iter().map(|name| next(name)).collect(), ..stage() };
+        let mut ran: Vec<String> = Vec::new();
+        loop {
+            let named = ran.last().and_then(|name| names(name)).map(|name| format!("/opt/{name}"));
+            match stage.advance(named.as_deref().map(OsStr::new))? {
+                Some(next) => ran.push(next.name.into_string().expect("UTF-8")),
+                None => return Ok(ran),
+            }
+        }
+    }
+
+    #[test]
+    fn each_wrapper_runs_once_for_each_time_that_it_is_listed() {
+        assert_eq!(run(&["a", "b", "a"], |_| None), Ok(vec!["a".into(), "b".into(), "a".into()]));
+        assert_eq!(run(&["a"], |_| Some("a")), Ok(vec!["a".into()]), "it names itself");
+        assert_eq!(run(&[], |_| None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_wrapper_that_is_named_comes_next() {
+        let names = |wanted: &'static str| move |name: &str| (name == "a").then_some(wanted);
+        assert_eq!(run(&["a", "b"], names("x")), Ok(vec!["a".into(), "x".into(), "b".into()]));
+        assert_eq!(run(&["a", "b"], names("b")), Ok(vec!["a".into(), "b".into()]), "it comes anyway");
+        assert_eq!(run(&["a", "b", "c"], names("c")), Ok(vec!["a".into(), "c".into(), "b".into()]));
+    }
+
+    #[test]
+    fn wrappers_that_name_each_other_are_stopped() {
+        let each_other = |name: &str| Some(if name == "a" { "b" } else { "a" });
+        assert_eq!(run(&["a"], each_other), Err("/opt/b".into()));
+        assert_eq!(run(&["a", "b"], each_other), Err("/opt/b".into()));
+    }
+}

@@ -1,0 +1,73 @@
+//! The stand-in: a path that ends in the name of another program and leads to foreword.
+
+use super::diagnosis::cause;
+use nix::unistd::{AccessFlags, access, mkdtemp};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process;
+
+/// The folder beside foreword that has a link for each program that Lambda's runtimes start, for where nothing can be written.
+const FOLDER: &str = "stand-in";
+
+/// Where a link of another name is made: in the first of these that can be written, after the folder that `TMPDIR` names.
+const PLACES: [&str; 3] = ["/tmp", "/dev/shm", "/var/tmp"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    pub path: OsString,
+    /// The process that made the link, in a folder of its own, and is to remove both.
+    pub maker: Option<u32>,
+}
+
+impl StandIn {
+    /// Finds or makes a link of that name; `tmpdir` is where to make it, if that can be.
+    ///
+    /// # Errors
+    /// When there is no link of that name and none can be made; says what helps.
+    pub fn named(name: &OsStr, tmpdir: Option<&OsStr>) -> Result<Self, String> {
+        let foreword = fs::read_link("/proc/self/exe")
+            .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))?;
+        let shipped = foreword.with_file_name(FOLDER).join(name);
+        if access(&shipped, AccessFlags::X_OK).is_ok() {
+            return Ok(Self { path: shipped.into(), maker: None });
+        }
+        let mut refusals = Vec::new();
+        // A wrapper may change the working directory.
+        let tmpdir = tmpdir.map(Path::new).filter(|folder| folder.is_absolute());
+        for place in tmpdir.into_iter().chain(PLACES.map(Path::new)) {
+            match make(place, name, &foreword) {
+                Ok(path) => return Ok(Self { path: path.into(), maker: Some(process::id()) }),
+                Err(error) => refusals.push(format!("{} ({})", place.display(), cause(&error))),
+            }
+        }
+        Err(format!(
+            "unable to make a link {name:?} for wrappers to execute in {}; make {shipped:?} a link to foreword beforehand",
+            refusals.join(", ")
+        ))
+    }
+
+    /// Removes the link, if this process made it: one that a wrapper started may not be the last to need it.
+    pub fn remove(&self) {
+        let path = Path::new(&self.path);
+        let is_ours = || self.maker.is_some_and(|maker| maker == process::id());
+        if let Some(folder) = path.parent().filter(|_| is_ours()) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(path);
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Makes a link in a new folder that nobody else can write to.
+fn make(place: &Path, name: &OsStr, foreword: &Path) -> io::Result<PathBuf> {
+    let folder = mkdtemp(&place.join("foreword-stand-in-XXXXXX"))?;
+    let path = folder.join(name);
+    let made = symlink(foreword, &path).and_then(|()| Ok(access(&path, AccessFlags::X_OK)?));
+    made.map(|()| path.clone()).inspect_err(|_| {
+        let _ = fs::remove_file(&path);
+        let _ = fs::remove_dir(&folder);
+    })
+}

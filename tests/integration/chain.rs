@@ -1,0 +1,199 @@
+//! The wrapper chain: whatever wrappers run, in whatever order, the runtime gets the command line and the environment
+//! that each of them alone would have made of what the one before it left.
+
+use crate::support::{FOLDER, PATH, Test};
+use serde_json::json;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+/// What other wrappers do, each as a fixture.
+const WRAPPERS: [&str; 9] = [
+    "after_program.sh",
+    "before_last.sh",
+    "prefix.sh",
+    "address.sh",
+    "by_variable.sh",
+    "instrument.py",
+    "plain.sh",
+    "looks_at_name.sh",
+    "child.sh",
+];
+
+/// Those that put options directly behind the program, so that in front of another wrapper they break its command line.
+const INSERTING: [&str; 3] = ["after_program.sh", "instrument.py", "plain.sh"];
+
+/// An interpreter that runs nothing and writes down what it received.
+const RUNTIME: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline >words\n/bin/cat /proc/$$/environ >environ\n";
+
+const JAVA: [&[u8]; 6] =
+    [b"-XX:-TieredCompilation", b"-cp", b"a.jar", b"-XX:-TieredCompilation", b"lambdainternal.AWSLambda", b"pkg.H"];
+
+/// What no shell and no language should make anything else of.
+const ODD: [&[u8]; 9] = [
+    b"",
+    b" a  b ",
+    b"it's \"quoted\" \\",
+    b"line\nline\n",
+    b"\xff\xfe=\x80",
+    b"$HOME `id` * ~",
+    b"\n",
+    b"%41+,.",
+    b"-",
+];
+
+type Words = Vec<Vec<u8>>;
+
+/// Arguments behind the program, and the environment; the test's folder is `<folder>`.
+#[derive(Clone, Debug, PartialEq)]
+struct Start {
+    arguments: Words,
+    environ: Words,
+}
+
+impl Start {
+    fn new(arguments: &[&[u8]], environ: &[&[u8]]) -> Self {
+        let lambda: [&[u8]; 7] = [
+            &[b"PATH=", PATH.as_bytes()].concat(),
+            b"LAMBDA_TASK_ROOT=<folder>",
+            b"FOREWORD_DROPIN_DIR=<folder>/foreword.d",
+            b"TMPDIR=<folder>",
+            b"AWS_LAMBDA_EXEC_WRAPPER=/opt/bin/foreword",
+            b"_HANDLER=app.handler",
+            b"NODE_OPTIONS=--max-old-space-size=64",
+        ];
+        let words = |list: &[&[u8]]| list.iter().map(|word| word.to_vec()).collect::<Words>();
+        Self { arguments: words(arguments), environ: words(&[&lambda, environ].concat()) }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        let entry = format!("{name}={value}").into_bytes();
+        let known = self.environ.iter_mut().find(|known| known.starts_with(format!("{name}=").as_bytes()));
+        *known.expect("a known variable") = entry;
+    }
+
+    /// What the runtime gets when this is started behind a command.
+    #[track_caller]
+    fn behind(&self, command: Test, first: &[&str]) -> Self {
+        let folder = command.path("").into_os_string().into_vec();
+        let folder = folder.strip_suffix(b"/").unwrap_or(&folder).to_vec();
+        let resolved = |word: &Vec<u8>| OsString::from_vec(replace(word, FOLDER.as_bytes(), &folder));
+        let defaults = ["PATH", "LAMBDA_TASK_ROOT", "FOREWORD_DROPIN_DIR"];
+        let test = defaults.iter().fold(command, |test, name| test.env_remove(name));
+        let test = self.environ.iter().fold(test, |test, entry| test.raw_env(resolved(entry)));
+        let first = first.iter().map(|word| OsString::from(*word));
+        let test = test.args(first.chain(["<folder>/python3.12".into()]).chain(self.arguments.iter().map(resolved)));
+        let test =
+            WRAPPERS.iter().fold(test.script("python3.12", RUNTIME), |test, name| test.script(name, wrapper(name)));
+        let finished = test.run();
+        let list = |name: &str| -> Words {
+            let file = std::fs::read(finished.folder.path(name)).expect("the runtime ran");
+            let words = file.strip_suffix(b"\0").expect("an end").split(|byte| *byte == 0);
+            words.map(|word| replace(word, &folder, FOLDER.as_bytes())).collect()
+        };
+        let words = list("words");
+        assert_eq!(words[..2], [b"/bin/sh".to_vec(), b"<folder>/python3.12".to_vec()]);
+        let mut environ = list("environ");
+        environ.sort();
+        Self { arguments: words[2..].to_vec(), environ }
+    }
+
+    /// What each of these wrappers alone makes of what the one before it left.
+    #[track_caller]
+    fn composed(&self, wrappers: &[&str]) -> Self {
+        let mut start = self.clone();
+        for name in wrappers {
+            start.set("AWS_LAMBDA_EXEC_WRAPPER", &format!("<folder>/{name}"));
+            start = start.behind(Test::new().without_foreword(), &[&format!("<folder>/{name}")]);
+        }
+        start.set("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword");
+        start.environ.sort();
+        start
+    }
+
+    /// What they make of it one after the other through foreword.
+    #[track_caller]
+    fn chained(&self, wrappers: &[&str]) -> Self {
+        let paths: Vec<_> = wrappers.iter().map(|name| format!("${{LAMBDA_TASK_ROOT}}/{name}")).collect();
+        let config = json!({"wrappers": paths}).to_string();
+        self.behind(Test::new().file("foreword.json", config), &[])
+    }
+
+    #[track_caller]
+    fn check(&self, wrappers: &[&str]) {
+        let (composed, chained) = (self.composed(wrappers), self.chained(wrappers));
+        assert_eq!(shown(&chained), shown(&composed), "{wrappers:?}");
+    }
+}
+
+fn wrapper(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/wrappers/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("a fixture")
+}
+
+fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut rest = text;
+    let mut replaced = Vec::new();
+    while let Some(start) = rest.windows(from.len()).position(|window| window == from) {
+        replaced.extend_from_slice(&rest[..start]);
+        replaced.extend_from_slice(to);
+        rest = &rest[start + from.len()..];
+    }
+    [replaced, rest.to_vec()].concat()
+}
+
+fn shown(start: &Start) -> String {
+    let words = start.arguments.iter().chain(&start.environ);
+    words.map(|word| format!("{}\n", word.escape_ascii())).collect()
+}
+
+#[test]
+fn every_wrapper_in_every_pair_and_order() {
+    let start = Start::new(&JAVA, &[]);
+    for first in WRAPPERS {
+        for second in WRAPPERS {
+            start.check(&[first, second]);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_wrappers() {
+    let start = Start::new(&JAVA, &[]);
+    start.check(&[]);
+    for name in WRAPPERS {
+        start.check(&[name]);
+    }
+    start.check(&WRAPPERS);
+    let mut reversed = WRAPPERS;
+    reversed.reverse();
+    start.check(&reversed);
+    start.check(&[INSERTING, INSERTING, INSERTING].concat());
+}
+
+#[test]
+fn every_byte_survives_every_chain() {
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
+    let entries: Words = names.iter().zip(ODD).map(|(name, value)| [name.as_bytes(), b"=", value].concat()).collect();
+    let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+    let start = Start::new(&ODD, &entries);
+    for name in WRAPPERS {
+        start.check(&[name, name]);
+    }
+    start.check(&WRAPPERS);
+    let every: Vec<u8> = (1..=255).collect();
+    Start::new(&[&every, b"last"], &[&[b"EVERY=", &every[..]].concat()]).check(&["after_program.sh", "instrument.py"]);
+}
+
+/// Each takes the next one for the interpreter and gives it options of the interpreter's.
+#[test]
+fn nested_by_hand_the_same_wrappers_fail() {
+    for first in INSERTING {
+        for second in INSERTING {
+            let test = [first, second].iter().fold(Test::new(), |test, name| test.script(name, wrapper(name)));
+            let test = test.script("python3.12", RUNTIME).without_foreword();
+            let captured =
+                test.args([&format!("./{first}"), &format!("./{second}"), "./python3.12", "app.py"]).capture();
+            assert_ne!(captured.status, 0, "{first} {second}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Wrappers that get in each other's way, or in foreword's: nothing runs for ever, and what is wrong is said.
+
+use crate::support::{Reaction, RuntimeApi, Test, foreword};
+use serde_json::json;
+
+/// Says who it is and goes on.
+const WRAPPER: &str = "#!/bin/sh\necho \"${0##*/}\" >>log\nexec \"$@\"\n";
+
+const RUNTIME: &str = "#!/bin/sh\necho \"runtime $* $AWS_LAMBDA_RUNTIME_API\" >>log\n";
+
+fn test(wrappers: &[&str]) -> Test {
+    let config = json!({"wrappers": wrappers, "options": {"append": ["-X"]}}).to_string();
+    let test = Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
+    let test = test.config(&config).env("AWS_LAMBDA_EXEC_WRAPPER", foreword()).env("TMPDIR", "<folder>");
+    test.args(["bin/python3.12", "app.py"])
+}
+
+/// Who ran, in order.
+#[track_caller]
+fn ran(test: Test, expected: &[&str]) {
+    let log = test.run().read("log");
+    assert_eq!(log.lines().map(str::trim_end).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn foreword_in_its_own_chain_is_refused() {
+    let cause =
+        |path: &str| format!("foreword: the wrapper {path:?} is foreword itself; take it out of \"wrappers\"\n");
+    let named = |path: &str| test(&[]).config(&format!(r#"{{"wrappers": ["./one", {path:?}]}}"#));
+    named(foreword()).stderr(cause(foreword())).status(125).run();
+    named("${AWS_LAMBDA_EXEC_WRAPPER}").stderr(cause(foreword())).status(125).run();
+    named("./link").named("link").stderr(cause("./link")).status(125).run();
+}
+
+/// As a hook that stands twice is run twice.
+#[test]
+fn a_wrapper_that_stands_twice_runs_twice() {
+    ran(test(&["./one", "./one", "./two", "./one"]), &["one", "one", "two", "one", "runtime -X app.py"]);
+}
+
+#[test]
+fn a_wrapper_that_executes_what_the_variable_names_meets_itself() {
+    let wrapper = "#!/bin/bash\necho by-variable >>log\n\
+                   [[ $AWS_LAMBDA_EXEC_WRAPPER == \"$0\" ]] || exec \"$AWS_LAMBDA_EXEC_WRAPPER\" \"$@\"\nexec \"$@\"\n";
+    let test = |wrappers| test(wrappers).script("w", wrapper);
+    ran(test(&["./w", "./w"]), &["by-variable", "by-variable", "runtime -X app.py"]);
+    ran(test(&["./one", "./w", "./two"]), &["one", "by-variable", "two", "runtime -X app.py"]);
+}
+
+#[test]
+fn a_wrapper_may_name_the_next_one() {
+    let naming = |path: &str| format!("#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER={path} exec \"$@\"\n");
+    let test = |wrappers, path| test(wrappers).script("w", naming(path)).script("three", WRAPPER);
+    ran(test(&["./w", "./one"], "./three"), &["naming", "three", "one", "runtime -X app.py"]);
+    ran(test(&["./w", "./one", "./two"], "./two"), &["naming", "two", "one", "runtime -X app.py"]);
+    // The chain goes on anyway.
+    for path in [foreword(), "", "./w", "\"$0\""] {
+        ran(test(&["./w", "./one"], path), &["naming", "one", "runtime -X app.py"]);
+    }
+    let missing = "foreword: wrapper \"missing\": unable to execute \"./missing\": no such file\n";
+    test(&["./w", "./one"], "./missing").stderr(missing).status(127).run();
+}
+
+#[test]
+fn wrappers_that_name_each_other_are_stopped() {
+    let naming = |path: &str| format!("#!/bin/sh\nexport AWS_LAMBDA_EXEC_WRAPPER={path}\nexec \"$@\"\n");
+    let cause = "foreword: wrapper \"./b\" names \"./a\" in AWS_LAMBDA_EXEC_WRAPPER, which ran before it: they would take turns for ever\n";
+    let test = test(&["./a"]).script("a", naming("./b")).script("b", naming("./a"));
+    test.stderr(cause).status(126).run();
+}
+
+/// What Lambda's variable named before the chain, or what the wrapper has been told is the wrapper to use.
+#[test]
+fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
+    let hook = json!({"name": "h", "command": "echo hook >>log"});
+    for command in ["\"$FOREWORD\" \"$@\"", "\"$FOREWORD\" -- \"$@\"", "\"$FOREWORD\" \"$1\" -v \"${@:2}\""] {
+        let wrapper = format!("#!/bin/bash\necho nesting >>log\nexec {command}\n");
+        let config = json!({"wrappers": ["./one", "./w", "./two"], "options": {"append": ["-X"]}, "hooks": {"initialize": [hook]}});
+        let test = test(&[]).config(&config.to_string()).script("w", &wrapper).named("opt/foreword");
+        let runtime = if command.contains("-v") { "runtime -v -X app.py" } else { "runtime -X app.py" };
+        let test = test.env("FOREWORD", "<folder>/opt/foreword").env("FOREWORD_LOG", "warn");
+        ran(test, &["hook", "one", "nesting", "two", runtime]);
+    }
+}
+
+/// It is still the chain: another program, and what follows in it.
+#[test]
+fn a_wrapper_may_start_another_program_through_foreword() {
+    let wrapper = "#!/bin/bash\nexec \"$FOREWORD\" bin/python3.13 \"${@:2}\" 13\n";
+    let test = test(&["./w", "./two"]).script("w", wrapper).named("opt/foreword").script("bin/python3.13", RUNTIME);
+    ran(test.env("FOREWORD", "<folder>/opt/foreword"), &["two", "runtime -X app.py 13"]);
+}
+
+#[test]
+fn a_wrapper_may_use_the_command_line_tool() {
+    let wrapper = "#!/bin/sh\n\"$FOREWORD\" --version >>log\nexec \"$@\"\n";
+    let test = test(&["./w"]).script("w", wrapper).named("opt/foreword").env("FOREWORD", "<folder>/opt/foreword");
+    ran(test, &[concat!("foreword ", env!("CARGO_PKG_VERSION")), "runtime -X app.py"]);
+}
+
+/// The runtime speaks to the address that the chain leaves there; failures go to the one that Lambda gave.
+#[test]
+fn a_wrapper_sets_the_runtime_s_address_and_not_foreword_s() {
+    let setting = "#!/bin/sh\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$@\"\n";
+    let api = RuntimeApi::new(Reaction::Accept);
+    let given = test(&["./w", "./one"]).script("w", setting).runtime_api(&api);
+    ran(given, &["one", "runtime -X app.py 127.0.0.1:1"]);
+    assert_eq!(api.requests().len(), 0);
+    let missing = test(&["./w", "./one", "./missing"]).script("w", setting).runtime_api(&api);
+    let cause = "foreword: wrapper \"missing\": unable to execute \"./missing\": no such file\n";
+    missing.stderr(cause).status(127).run();
+    assert_eq!(api.requests().len(), 1);
+}
+
+#[test]
+fn what_foreword_did_not_put_into_its_variable_is_refused() {
+    let cause =
+        "foreword: FOREWORD_STAGE is not as foreword left it; it is foreword's own variable, let nothing set it\n";
+    for value in ["1", "", "%"] {
+        test(&["./one"]).env("FOREWORD_STAGE", value).named("foreword").stderr(cause).status(125).run();
+    }
+    let spoiling = "#!/bin/sh\nexport FOREWORD_STAGE=\"$FOREWORD_STAGE,\"\nexec \"$@\"\n";
+    test(&["./w"]).script("w", spoiling).stderr(cause).status(125).run();
+    let disabled = test(&["./one"]).env("FOREWORD_STAGE", "1").env("FOREWORD_DISABLED", "1").named("foreword");
+    assert_eq!(disabled.run().read("log"), "runtime app.py \n");
+}
+
+#[test]
+fn a_wrapper_that_drops_the_environment_is_told_so() {
+    let cause = "foreword: foreword was started as \"STAND-IN\" without FOREWORD_STAGE: let wrappers hand on their environment\n";
+    let wrapper = "#!/bin/sh\necho \"$1\" >stand-in\nexec env -i PATH=\"$PATH\" \"$@\"\n";
+    let test = test(&["./one", "./w"]).script("w", wrapper);
+    let captured = test.capture();
+    let stand_in = std::fs::read_to_string(test.path("stand-in")).expect("a path");
+    let log = String::from_utf8(captured.stderr).expect("UTF-8").replace(stand_in.trim_end(), "STAND-IN");
+    assert_eq!((log.as_str(), captured.status), (cause, 126));
+}
