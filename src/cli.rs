@@ -20,6 +20,9 @@ use std::io::Write;
 /// The tool's own commands, which no program in PATH hides; those that are not there yet are kept free.
 pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
+#[cfg(feature = "tool")]
+const TO_COME: [&str; 2] = ["plan", "simulate"];
+
 /// The exit status after wrong use.
 const WRONG_USE: i32 = 2;
 
@@ -36,6 +39,9 @@ pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
 
 #[cfg(feature = "tool")]
 fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
+    if let Some(word) = arguments.get(1).filter(|word| TO_COME.iter().any(|command| command == word)) {
+        return wrong_use(&format!("this version has no command {word:?} yet"));
+    }
     let matches = match arguments::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(answer) if answer.use_stderr() => {

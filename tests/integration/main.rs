@@ -25,5 +25,11 @@ mod readme;
 mod roles;
 mod stand_in;
 mod support;
+#[cfg(feature = "tool")]
+mod tool_check;
+#[cfg(feature = "tool")]
+mod tool_layers;
+#[cfg(feature = "tool")]
+mod tool_schema;
 mod transparency;
 mod unprivileged;

@@ -17,6 +17,14 @@ fn blocks(language: &str) -> Vec<String> {
     blocks
 }
 
+/// The configurations among them.
+pub fn configurations() -> Vec<String> {
+    let is_configuration = |block: &String| !block.contains("errorType");
+    let configurations: Vec<_> = blocks("json").into_iter().filter(is_configuration).collect();
+    assert!(configurations.len() >= 4, "the README shows configurations");
+    configurations
+}
+
 #[test]
 fn every_console_session_prints_what_it_shows() {
     let mut script = String::from("PATH=<folder>/bin:$PATH\nunset LAMBDA_TASK_ROOT\nexec 2>&1\n");
@@ -37,9 +45,7 @@ fn every_console_session_prints_what_it_shows() {
 
 #[test]
 fn every_configuration_is_accepted() {
-    let configurations: Vec<_> = blocks("json").into_iter().filter(|block| !block.contains("errorType")).collect();
-    assert!(configurations.len() >= 4, "the README shows configurations");
-    for configuration in configurations {
+    for configuration in configurations() {
         // Decoded whole, and applied never: a README's agents and secrets are not here.
         let never = format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
         Test::new().config(&never).args(["/bin/true"]).run();

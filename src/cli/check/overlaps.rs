@@ -54,6 +54,7 @@ fn edits<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                 Edit::Default(_) | Edit::Prepend { .. } | Edit::Append { .. } => false,
             };
             let lost = others.iter().rev().find(|(other, _)| overwrites && is_lost(other, reached));
+            let is_copy = matches!(&edit.edit, Edit::Set(text) if is_reference(text.written()));
             let is_saved = before.iter().any(|(_, other)| reads(&other.edit, edit.name));
             let is_guarded = reached.conditions.iter().any(|when| asks_for(when, edit.name));
             if let Some((_, other)) = lost {
@@ -66,6 +67,7 @@ fn edits<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
             } else if overwrites
                 && matches!(edit.edit, Edit::Set(_))
                 && others.is_empty()
+                && !is_copy
                 && !is_saved
                 && !is_guarded
                 && !RESERVED.contains(&edit.name)
@@ -144,6 +146,12 @@ fn reads(edit: &Edit, name: &str) -> bool {
         }
         Edit::Unset => false,
     }
+}
+
+/// Whether a text is another variable's value and nothing else: a place to keep it.
+fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
+    name.is_some_and(|name| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
 }
 
 fn mentions(text: &str, name: &str) -> bool {
