@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Most links that lead from one to the next; the kernel follows as many.
 const MOST_LINKS: usize = 40;
 
+/// Folders that layers have at their root (AWS's documentation, "Packaging your layer content").
+const FOLDERS: [&str; 8] = ["bin", "extensions", "java", "lib", "nodejs", "python", "ruby", "dotnet"];
+
 pub struct Layer {
     /// As the user named it.
     name: String,
@@ -178,10 +181,13 @@ impl Opt {
         hidden
     }
 
-    /// Paths, relative to /opt, that end like this one: what a zip with a folder too many has.
-    pub fn ending(&self, path: &str) -> Option<String> {
-        let end = format!("/{}", path.strip_prefix("/opt/")?);
-        self.files().iter().find(|file| file.path.ends_with(&end)).map(File::name)
+    /// The file that would be at a path if a layer had not a folder too many around everything.
+    pub fn one_deeper(&self, path: &str) -> Option<File<'_>> {
+        let inside = path.strip_prefix("/opt/")?;
+        let is_one_deeper = |file: &File| {
+            file.path.split_once('/').is_some_and(|(folder, rest)| rest == inside && !FOLDERS.contains(&folder))
+        };
+        self.files().into_iter().find(is_one_deeper)
     }
 }
 

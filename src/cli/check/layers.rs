@@ -30,10 +30,11 @@ pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>
     for named in named(rules) {
         let is_guarded = named.conditions.iter().any(|when| !when.file.is_empty());
         if opt.find(named.path).is_none() && !is_guarded {
-            let message = match opt.ending(named.path) {
+            let message = match opt.one_deeper(named.path) {
                 Some(other) => format!(
-                    "{:?} is in none of the layers, but {other} is; a layer's own root comes to lie at /opt",
-                    named.path
+                    "{:?} is in none of the layers, but {} is; a layer's own root comes to lie at /opt",
+                    named.path,
+                    other.name()
                 ),
                 None => format!("{:?} is in none of the layers; add it, or the layer that has it", named.path),
             };
@@ -72,11 +73,14 @@ pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>
 pub fn findings(rules: &[Reached], opt: &Opt) -> Vec<Finding> {
     let mut findings = Vec::new();
     let named = named(rules);
+    let foreword = opt.find("/opt/bin/foreword").and_then(|file| program::machine(&file.content().ok()?));
     for file in opt.files() {
         let user = named.iter().find(|named| is_at(opt, named.path, &file));
         let is_candidate = match file.path.split_once('/') {
             None => true,
-            Some((folder, name)) => matches!(folder, "bin" | "extensions") && !name.contains('/'),
+            Some((folder, name)) => {
+                matches!(folder, "bin" | "extensions") && !name.contains('/') && !name.starts_with('.')
+            }
         };
         let conditions = user.map_or(&[][..], |named| &named.conditions);
         let user = match user {
@@ -85,7 +89,7 @@ pub fn findings(rules: &[Reached], opt: &Opt) -> Vec<Finding> {
             None => User::Unknown,
         };
         if !file.is_link() && (user != User::Unknown || is_candidate && program::is_program(&file)) {
-            findings.extend(program::findings(&file, opt, &user, &expected(opt, conditions)));
+            findings.extend(program::findings(&file, opt, &user, &expected(foreword, conditions)));
         }
     }
     for (hidden, above) in opt.hidden() {
@@ -122,7 +126,7 @@ fn is_at(opt: &Opt, path: &str, file: &File) -> bool {
 }
 
 /// The architecture that a program has to be for: what its conditions say, or else the foreword beside it, or this machine.
-fn expected(opt: &Opt, conditions: &[&When]) -> Expected {
+fn expected(foreword: Option<&'static str>, conditions: &[&When]) -> Expected {
     let only = |when: &&When| match when.architecture.as_deref() {
         Some([name]) => Some(*name),
         _ => None,
@@ -130,7 +134,6 @@ fn expected(opt: &Opt, conditions: &[&When]) -> Expected {
     if let Some(name) = conditions.iter().find_map(only) {
         return Expected { name, because: because(name, Basis::Condition), severity: Severity::Error };
     }
-    let foreword = opt.find("/opt/bin/foreword").and_then(|file| program::machine(&file.content().ok()?));
     match foreword {
         Some(name) => Expected { name, because: because(name, Basis::Foreword), severity: Severity::Error },
         None => {
