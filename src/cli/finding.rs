@@ -6,8 +6,8 @@ mod secrets;
 use crate::config::Source;
 use std::fmt::Write;
 
-/// Most characters of a line that are shown on either side of the place.
-const MOST_SHOWN: usize = 60;
+/// Most characters of a line that are shown; of a longer one half as many on either side of the place.
+const MOST_SHOWN: usize = 120;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -82,14 +82,16 @@ impl Spot {
         let before = secrets::hidden(text, start..offset);
         let after = secrets::hidden(text, offset..end);
         let (before, after) = (printable(&before), printable(after.trim_end()));
-        let cut = before.chars().count().saturating_sub(MOST_SHOWN);
+        let is_long = before.chars().count() + after.chars().count() > MOST_SHOWN;
+        let side = if is_long { MOST_SHOWN / 2 } else { MOST_SHOWN };
+        let cut = before.chars().count().saturating_sub(side);
         let mut shown_before: String = before.chars().skip(cut).collect();
         if cut > 0 {
             shown_before.insert(0, '…');
         }
         let mut shown = shown_before.clone();
-        shown.extend(after.chars().take(MOST_SHOWN));
-        if after.chars().count() > MOST_SHOWN {
+        shown.extend(after.chars().take(side));
+        if after.chars().count() > side {
             shown.push('…');
         }
         Self {

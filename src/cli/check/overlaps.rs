@@ -9,30 +9,11 @@ use crate::environ::Edit;
 
 /// Variables of which Lambda lets a function set none, so that a set of them hides nothing (AWS's documentation, "Defined
 /// runtime environment variables").
-const RESERVED: [&str; 22] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_FORMAT",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_LEVEL",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_MAX_CONCURRENCY",
-    "AWS_LAMBDA_METADATA_API",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-];
+const RESERVED: &str = "_HANDLER _X_AMZN_TRACE_ID AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_EXECUTION_ENV \
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE \
+    AWS_LAMBDA_LOG_FORMAT AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_LEVEL AWS_LAMBDA_LOG_STREAM_NAME \
+    AWS_LAMBDA_MAX_CONCURRENCY AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API AWS_REGION AWS_SECRET_ACCESS_KEY \
+    AWS_SESSION_TOKEN LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT";
 
 pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     edits(rules, advice);
@@ -70,7 +51,7 @@ fn edits<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                 && !is_copy
                 && !is_saved
                 && !is_guarded
-                && !RESERVED.contains(&edit.name)
+                && RESERVED.split(' ').all(|name| name != edit.name)
             {
                 let message = format!(
                     "this hides whatever value of {:?} the function's own variables have; {{\"default\": …}} lets it \
