@@ -133,7 +133,7 @@ fn hooks_and_rules_that_nothing_meets() {
     let never = |hook: &str, why: &str| {
         format!("no phase will run the hook \"{hook}\": {why}; correct the condition or remove the hook")
     };
-    let phase = never("a", "there is a before_snapshot phase only where \"initialization\" is snap-start");
+    let phase = never("a", "the phase before_snapshot is there only where \"initialization\" is snap-start");
     let conditions = never("a", "its condition and those around it never hold together");
     let rule = |hooks: &str| {
         format!(
@@ -201,11 +201,13 @@ fn rules_that_overlap() {
 fn hooks_that_stand_twice() {
     let hook = r#"{"name": "a", "command": "x", "timeout_ms": 1}"#;
     let twice = hook.replace(r#""a""#, r#"»"a""#);
+    let under = |runtime: &str| hook.replace("1}", &format!(r#"1, "when": {{"runtime": "{runtime}"}}}}"#));
     let message = "initialize has a hook \"a\" at foreword.json:1:27 already, and both run; remove one, or give this one a \
                    name of its own";
     warns(&[
         (&initialize(&format!("{hook}, {twice}")), &[message]),
         (&format!(r#"{{"hooks": {{"after_restore": [{hook}], "before_snapshot": [{hook}]}}}}"#), &[]),
+        (&initialize(&format!("{}, {}", under("java"), under("python"))), &[]),
     ]);
 }
 

@@ -1,7 +1,7 @@
 //! Edits and hooks that get in each other's way, or in the way of what the function's own variables say.
 
 use super::Advice;
-use super::rules::{Reached, possible};
+use super::rules::{Reached, possible, runs};
 use crate::condition::When;
 use crate::config::inspect::Step;
 use crate::config::{EnvEdit, Hook, Place};
@@ -86,7 +86,7 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
         for (hook, conditions) in reached.hooks() {
             let is_same = |(other, others): &&(&Hook, Vec<&When>)| {
                 let both: Vec<&When> = others.iter().chain(&conditions).copied().collect();
-                other.phase == hook.phase && other.name == hook.name && possible(&both) == Some(true)
+                other.phase == hook.phase && other.name == hook.name && runs(hook.phase, &both) == Some(true)
             };
             if let Some((other, _)) = before.iter().rev().find(is_same) {
                 let place: Place = reached.document.inside(hook.place, &[Step::Member("name")]);

@@ -64,19 +64,24 @@ fn add<'r>(
 }
 
 fn never_runs<'r>(document: &'r Document<'r>, hook: &'r Hook<'r>, conditions: &[&'r When<'r>]) -> Option<Advice<'r>> {
-    let runs = |facts: &Facts| has_phase(facts, hook.phase) && conditions.iter().all(|when| when.holds(facts));
-    if Worlds::of(conditions.iter().copied())?.any(runs) != Some(false) {
+    if runs(hook.phase, conditions) != Some(false) {
         return None;
     }
     let why = match possible(conditions) {
         Some(false) => "its condition and those around it never hold together".into(),
-        _ => format!("there is a {} phase only where \"initialization\" is snap-start", hook.phase.name()),
+        _ => format!("the phase {} is there only where \"initialization\" is snap-start", hook.phase.name()),
     };
     let place = document.inside(hook.place, &[Step::Member("when")]);
     Some(Advice::warning(
         place,
         format!("no phase will run the hook {:?}: {why}; correct the condition or remove the hook", hook.name),
     ))
+}
+
+/// Whether an environment goes through a phase under all of these conditions, as far as that can be told.
+pub fn runs<'r>(phase: Phase, conditions: &[&'r When<'r>]) -> Option<bool> {
+    let worlds = Worlds::of(conditions.iter().copied())?;
+    worlds.any(|facts| has_phase(facts, phase) && conditions.iter().all(|when| when.holds(facts)))
 }
 
 /// Whether an environment goes through a phase.
