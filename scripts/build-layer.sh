@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the layers for Lambda's two architectures into target/layer: foreword-x86_64.zip and foreword-arm64.zip, each with
 # a static bin/foreword, the same with a bootstrap for OS-only runtimes, and SHA256SUMS. The same source gives the same
-# bytes, whenever and wherever one toolchain builds it.
+# bytes, whenever and wherever one toolchain builds it. Without arguments it also builds the command line tool, which is
+# not in the layers, for this machine, with shell completions and man pages, into target/tool.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -77,7 +78,7 @@ encode() {
 build() {
     encode "${common_flags[@]}" -C linker=rust-lld -C link-arg=--no-rosegment "${linker_options[@]/#/-Clink-arg=}"
     echo "build-layer: $1 with $(rustc --version) and its standard library"
-    cargo build --locked --release --target "$1"
+    cargo build --locked --release --no-default-features --target "$1"
 }
 
 # Builds with Debian's Rust, which has no musl target: the standard library from its source; musl and the linker are zig's.
@@ -90,7 +91,7 @@ build_with_zig() {
     encode "${common_flags[@]}" -C link-self-contained=no -C link-arg="-Wl,$(IFS=, && echo "${linker_options[*]}")"
     echo "build-layer: $1 with Debian's $(/usr/bin/rustc --version), the standard library built for it, and zig $ziglang"
     PATH=$zig/bin:/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo zigbuild --locked --release \
-        -Z build-std=std,panic_abort -Z build-std-features= --target "$1"
+        --no-default-features -Z build-std=std,panic_abort -Z build-std-features= --target "$1"
 }
 
 # Refuses a binary that needs anything at run time, tells where it was built, or is too large.
@@ -134,6 +135,21 @@ PYTHON
     echo "$layer: $size bytes, unpacked $(stat --format %s "$binary")"
 }
 
+# Builds what is for people, and would make the layer's binary larger.
+tool() {
+    local folder=$target_folder/tool
+    echo "build-layer: the tool with $(rustc --version)"
+    cargo build --locked --release
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$target_folder/release/foreword" "$folder"
+    cargo run --locked --quiet --example manual -- "$folder"
+    echo "$folder: foreword, completions for bash, fish and zsh, man pages"
+}
+
+if (($# == 0)); then
+    tool
+fi
 for command in readelf python3; do
     type -P "$command" >/dev/null || need binutils python3
 done

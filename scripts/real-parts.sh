@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 awslambdaric=4.2.2
+jsonschema=4.26.0
 aws_sam_cli=1.170.0
 aws_lambda_ric=3.3.0
 
@@ -87,12 +88,13 @@ END
 }
 
 install_python() {
-    present python "$awslambdaric" && return
+    local version="$awslambdaric $jsonschema"
+    present python "$version" && return
     need python3=python3
-    echo "real-parts: installing Python's runtime client"
+    echo "real-parts: installing Python's runtime client and a validator of JSON Schema"
     quietly python3 -m venv "$parts/python"
-    quietly "$parts/python/bin/pip" install "awslambdaric==$awslambdaric"
-    echo "$awslambdaric" >"$parts/python/version"
+    quietly "$parts/python/bin/pip" install "awslambdaric==$awslambdaric" "jsonschema==$jsonschema"
+    echo "$version" >"$parts/python/version"
 }
 
 install_node() {

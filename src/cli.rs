@@ -1,4 +1,17 @@
-//! What a person gets who starts foreword. The wrapper path never comes here.
+//! What a person gets who starts foreword. The wrapper path never comes here. The tool itself is not in the layer's
+//! binary, which only says where it is.
+
+#[cfg(feature = "tool")]
+mod arguments;
+#[cfg(feature = "tool")]
+mod check;
+#[cfg(feature = "tool")]
+mod finding;
+mod help;
+#[cfg(feature = "tool")]
+mod layer;
+#[cfg(feature = "tool")]
+mod schema;
 
 use crate::environ::Environ;
 use std::ffi::OsString;
@@ -7,50 +20,82 @@ use std::io::Write;
 /// The tool's own commands, which no program in PATH hides; those that are not there yet are kept free.
 pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
-const VERSION: &str = concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n");
+#[cfg(feature = "tool")]
+const TO_COME: [&str; 2] = ["plan", "simulate"];
 
-const HELP: &str = "\
-The exec wrapper for AWS Lambda: it injects options, arguments and environment from a declarative configuration, runs \
-hook commands, and becomes the runtime.
-
-Usage: foreword [--] PROGRAM [ARGUMENT]...
-
-Options:
-  -h, --help     Print help
-  -V, --version  Print version
-
-Configuration, in this order, all that exist:
-  /opt/foreword.d/*.json            drop-ins of layers (FOREWORD_DROPIN_DIR names another folder)
-  $LAMBDA_TASK_ROOT/foreword.json   beside the function's code
-  $FOREWORD_CONFIG                  a path, or the JSON itself
-
-Environment:
-  FOREWORD_LOG        off, error, warn, info (default), debug or trace
-  FOREWORD_DISABLED   1 executes the program untouched
-
-In a function, set AWS_LAMBDA_EXEC_WRAPPER=/opt/bin/foreword. To try a command line here:
-  FOREWORD_CONFIG='{\"options\": {\"append\": [\"-X\", \"importtime\"]}}' foreword -- python3 -c pass
-";
+/// The exit status after wrong use.
+const WRONG_USE: i32 = 2;
 
 /// Answers a person; gives the exit status.
 pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
-    let problem = match arguments.get(1).map(|word| word.to_string_lossy()).as_deref() {
-        None => return print(std::io::stderr(), HELP, 2),
-        Some("help" | "-h" | "--help") => return print(std::io::stdout(), HELP, 0),
-        Some("-V" | "--version") => return print(std::io::stdout(), VERSION, 0),
-        Some(word) if COMMANDS.contains(&word) => format!("this version has no command {word:?} yet"),
-        Some(word) if word.starts_with('-') => format!("unexpected argument '{word}' found"),
-        Some(word) => {
+    match arguments.get(1).map(|word| word.to_string_lossy()) {
+        Some(word) if !word.starts_with('-') && !COMMANDS.contains(&&*word) => {
             let path = environ.lossy("PATH").unwrap_or("unset or empty".into());
-            format!("there is no program {word:?} in PATH ({path})")
+            wrong_use(&format!("there is no program {word:?} in PATH ({path})"))
         }
+        _ => answer(arguments, environ),
+    }
+}
+
+#[cfg(feature = "tool")]
+fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
+    if let Some(word) = arguments.get(1).filter(|word| TO_COME.iter().any(|command| command == word)) {
+        return wrong_use(&format!("this version has no command {word:?} yet"));
+    }
+    let matches = match arguments::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(answer) if answer.use_stderr() => {
+            return print(std::io::stderr(), &answer.render().to_string(), WRONG_USE);
+        }
+        Err(answer) => return print(std::io::stdout(), &answer.render().to_string(), 0),
     };
-    let usage = "Usage: foreword [--] PROGRAM [ARGUMENT]...\n\nFor more information, try '--help'.";
-    print(std::io::stderr(), &format!("error: {problem}\n\n{usage}\n"), 2)
+    match matches.subcommand() {
+        Some(("check", matches)) => {
+            let paths = |name| matches.get_many(name).into_iter().flatten().cloned().collect();
+            check::run(paths("files"), paths("layers"), environ)
+        }
+        Some(("schema", _)) => print(std::io::stdout(), schema::SCHEMA, 0),
+        _ => unreachable!("clap knows no other command"),
+    }
+}
+
+#[cfg(not(feature = "tool"))]
+fn answer(arguments: &[OsString], _: &Environ) -> i32 {
+    let help = || {
+        let options = "  -h, --help     Print help\n  -V, --version  Print version";
+        format!("{}\n\nUsage: {}\n\nOptions:\n{options}\n\n{}", help::ABOUT, help::USAGE, help::SURROUNDINGS)
+    };
+    match arguments.get(1).map(|word| word.to_string_lossy()).as_deref() {
+        None => print(std::io::stderr(), &help(), WRONG_USE),
+        Some("help" | "-h" | "--help") => print(std::io::stdout(), &help(), 0),
+        Some("-V" | "--version") => print(std::io::stdout(), concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n"), 0),
+        Some(word) if COMMANDS.contains(&word) => {
+            let elsewhere = "in its source, \"cargo install --path .\" installs the tool, which has it";
+            let message = format!("foreword: the layer's foreword has no command {word:?}; {elsewhere}\n");
+            print(std::io::stderr(), &message, WRONG_USE)
+        }
+        Some(word) => wrong_use(&format!("unexpected argument '{word}' found")),
+    }
+}
+
+#[cfg(feature = "tool")]
+fn wrong_use(problem: &str) -> i32 {
+    let usage = arguments::command().render_usage();
+    print(
+        std::io::stderr(),
+        &format!("error: {problem}\n\n{usage}\n\nFor more information, try '--help'.\n"),
+        WRONG_USE,
+    )
+}
+
+#[cfg(not(feature = "tool"))]
+fn wrong_use(problem: &str) -> i32 {
+    let usage = format!("Usage: {}\n\nFor more information, try '--help'.", help::USAGE);
+    print(std::io::stderr(), &format!("error: {problem}\n\n{usage}\n"), WRONG_USE)
 }
 
 fn print(mut to: impl Write, text: &str, status: i32) -> i32 {
     // Nobody is left to tell when standard output or error is closed.
-    let _ = to.write_all(text.as_bytes());
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     status
 }

@@ -33,6 +33,8 @@ pub enum EnvTest<'a> {
 pub struct Facts<'e> {
     pub environ: &'e Environ<'e>,
     pub runtime: &'e RuntimeName,
+    /// The machine in Lambda's words.
+    pub architecture: &'e str,
     /// Whether a file exists that a glob names.
     pub exists: &'e dyn Fn(&Glob) -> bool,
 }
@@ -110,6 +112,14 @@ impl RuntimeName {
 pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 impl When<'_> {
+    /// Whether it asks for nothing.
+    #[cfg(feature = "tool")]
+    pub fn is_empty(&self) -> bool {
+        let Self { runtime, initialization, architecture, file, env, not, any } = self;
+        let is_given = runtime.is_some() || initialization.is_some() || architecture.is_some() || any.is_some();
+        !is_given && not.is_none() && file.is_empty() && env.is_empty()
+    }
+
     pub fn holds(&self, facts: &Facts) -> bool {
         let environ = facts.environ;
         let equals = |text: &Text, value: &OsStr| text.expand(environ) == value;
@@ -118,7 +128,7 @@ impl When<'_> {
                 let value = environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
                 value.is_some_and(|value| texts.iter().any(|text| equals(text, value)))
             })
-            && self.architecture.as_ref().is_none_or(|names| names.contains(&ARCHITECTURE))
+            && self.architecture.as_ref().is_none_or(|names| names.contains(&facts.architecture))
             && self.env.iter().all(|(name, test)| test.holds(name, environ))
             && self.not.as_ref().is_none_or(|when| !when.holds(facts))
             && self.any.as_ref().is_none_or(|list| list.iter().any(|when| when.holds(facts)))

@@ -208,9 +208,9 @@ impl<'a> Environ<'a> {
 }
 
 /// Stands for a value that is not shown.
-const REDACTED: &str = "[redacted]";
+pub const REDACTED: &str = "[redacted]";
 
-fn says_secret(name: &[u8]) -> bool {
+pub fn says_secret(name: &[u8]) -> bool {
     const WORDS: [&[u8]; 5] = [b"secret", b"token", b"password", b"key", b"credential"];
     // Most parts do not even begin like one of the words.
     let is = |part: &[u8], word: &[u8]| part[0].eq_ignore_ascii_case(&word[0]) && part.eq_ignore_ascii_case(word);

@@ -6,7 +6,7 @@ mod handover;
 
 pub use handover::hand_over;
 
-use crate::condition::{Facts, RuntimeName};
+use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Phase, Rule};
 use crate::environ::Environ;
 use crate::files;
@@ -150,7 +150,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         // Nobody knows better: the wrapper never came so far.
         None => {
             let name = RuntimeName::of(own, &nobody[0]);
-            let facts = Facts { environ: own, runtime: &name, exists: &exists };
+            let facts = Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
             let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _| {});
             hooks = plan.hooks(Phase::PreStop);
             (received, runtime, environ) = (own.clone(), name.identifier, plan.environ);

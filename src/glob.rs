@@ -98,6 +98,27 @@ impl Glob {
         self.0.iter().map(|token| if let Token::Byte(byte) = token { Some(*byte) } else { None }).collect()
     }
 
+    /// Texts that it matches; one, if it has no wildcard.
+    #[cfg(feature = "tool")]
+    pub fn samples(&self) -> Vec<String> {
+        let sample = |many: &[u8]| {
+            let mut sample = Vec::new();
+            for token in &self.0 {
+                match token {
+                    Token::Byte(byte) => sample.push(*byte),
+                    Token::AnyByte => sample.push(b'0'),
+                    Token::AnyBytes => sample.extend_from_slice(many),
+                    set => sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Respected))),
+                }
+            }
+            String::from_utf8_lossy(&sample).into_owned()
+        };
+        match self.literal() {
+            Some(_) => vec![sample(b"")],
+            None => vec![sample(b""), sample(b"0")],
+        }
+    }
+
     /// The globs between the `/` of a path.
     pub fn segments(&self) -> Vec<Glob> {
         self.0.split(|token| *token == Token::Byte(b'/')).map(|tokens| Glob(tokens.to_vec())).collect()

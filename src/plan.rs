@@ -307,6 +307,7 @@ mod tests {
         let facts = Facts {
             environ: &environ,
             runtime: &runtime,
+            architecture: "x86_64",
             exists: &|glob| *glob == Glob::new(&literal("/there"), &environ),
         };
         let plan = Plan::new(&received, environ.clone(), &rules, &facts, |_, _| {});

@@ -2,7 +2,7 @@
 //! take it back, become the runtime. It only puts the others in order: `plan` decides, `hooks`, `chain` and `process` act.
 
 use crate::chain::{self, Returned, Stage};
-use crate::condition::{Facts, RuntimeName};
+use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::extension;
@@ -54,7 +54,7 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     let rules = config::rules(&documents)?;
     let runtime = RuntimeName::of(environ, &received[0]);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
-    let facts = Facts { environ, runtime: &runtime, exists: &exists };
+    let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
     let mut plan = Plan::new(received, environ.clone(), &rules, &facts, |edit, change| {
         let shown =
             |value: Option<&OsStr>| value.map_or("unset".into(), |value| change.environ.shown(edit.name, value));

@@ -49,40 +49,83 @@ pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
 }
 
 /// The folder of layers' configurations.
-fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
+pub fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
     Path::new(environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new(DROPIN_DIR)))
 }
 
 /// All sources that exist, in the order in which they apply; a file that two of them name comes once.
 pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
-    for path in json_files(dropin_dir(environ))? {
-        sources.add(&path).map_err(|error| unreadable(&path, &error))??;
-    }
-    let beside_the_code = task_root(environ).join("foreword.json");
-    match sources.add(&beside_the_code) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        added => added.map_err(|error| unreadable(&beside_the_code, &error))??,
-    }
-    let named = environ.value(INLINE).unwrap_or_default();
-    match named.as_bytes().trim_ascii_start() {
-        b"" => {}
-        json if json.starts_with(b"{") => sources.list.push(source(INLINE.into(), named.as_bytes().to_vec())?),
-        _ => sources.add(Path::new(named)).map_err(|error| unreadable_name(named, &error))??,
-    }
-    Ok(sources.list)
+    sources.add_folder(dropin_dir(environ));
+    sources.add_function(environ);
+    sources.list.into_iter().map(|found| found.map_err(|unreadable| unreadable.failure())).collect()
 }
 
+/// A source, or why what was to be one is none.
+pub type Found = Result<Source, Unreadable>;
+
+#[derive(Debug)]
+pub enum Unreadable {
+    NoFile(String),
+    /// The source has something in the place of what is no text.
+    NoText(Source, Problem),
+}
+
+impl Unreadable {
+    fn failure(&self) -> Failure {
+        match self {
+            Unreadable::NoFile(message) => Failure::configuration(message.clone()),
+            Unreadable::NoText(source, problem) => source.failure(problem),
+        }
+    }
+}
+
+/// Sources in the order in which they apply, with all that cannot be read in its place.
 #[derive(Default)]
-struct Sources {
-    list: Vec<Source>,
+pub struct Sources {
+    pub list: Vec<Found>,
     /// Device and inode of the files read.
     read: Vec<(u64, u64)>,
 }
 
 impl Sources {
-    /// Adds a file, unless it was read already. The outer error is that it cannot be read, the inner that it is no text.
-    fn add(&mut self, path: &Path) -> io::Result<Result<(), Failure>> {
+    /// Adds what the shell's `*.json` would give in a folder, which need not exist.
+    pub fn add_folder(&mut self, folder: &Path) {
+        match json_files(folder) {
+            Ok(paths) => paths.iter().for_each(|path| self.add_file(path)),
+            Err(message) => self.list.push(Err(Unreadable::NoFile(message))),
+        }
+    }
+
+    /// Adds what the function itself brings: the file beside its code, and what its variable has or names.
+    pub fn add_function(&mut self, environ: &Environ) {
+        let beside_the_code = task_root(environ).join("foreword.json");
+        self.add(&beside_the_code, |error| match error.kind() {
+            io::ErrorKind::NotFound => None,
+            _ => Some(unreadable(&beside_the_code, error)),
+        });
+        let named = environ.value(INLINE).unwrap_or_default();
+        match named.as_bytes().trim_ascii_start() {
+            b"" => {}
+            json if json.starts_with(b"{") => self.list.push(source(INLINE.into(), named.as_bytes().to_vec())),
+            _ => self.add(Path::new(named), |error| Some(unreadable_name(named, error))),
+        }
+    }
+
+    pub fn add_file(&mut self, path: &Path) {
+        self.add(path, |error| Some(unreadable(path, error)));
+    }
+
+    /// Adds a file, unless it was read already; `otherwise` says what it means that it cannot be read.
+    fn add(&mut self, path: &Path, otherwise: impl Fn(&io::Error) -> Option<String>) {
+        match self.read(path) {
+            Ok(text) => self.list.extend(text.map(|text| source(path.display().to_string(), text))),
+            Err(error) => self.list.extend(otherwise(&error).map(|message| Err(Unreadable::NoFile(message)))),
+        }
+    }
+
+    /// Reads a file, unless it was read already.
+    fn read(&mut self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         // A FIFO that nobody writes to must not hold up the start.
         let mut file = File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
         let about = file.metadata()?;
@@ -94,7 +137,7 @@ impl Sources {
         }
         let identity = (about.dev(), about.ino());
         if self.read.contains(&identity) {
-            return Ok(Ok(()));
+            return Ok(None);
         }
         self.read.push(identity);
         // One byte more than there is, so that one read sees the end, too.
@@ -110,11 +153,12 @@ impl Sources {
             text.resize(2 * text.len(), 0);
         }
         text.truncate(length);
-        Ok(source(path.display().to_string(), text).map(|source| self.list.push(source)))
+        Ok(Some(text))
     }
 }
 
-fn source(name: String, text: Vec<u8>) -> Result<Source, Failure> {
+/// The text of a source.
+pub fn source(name: String, text: Vec<u8>) -> Found {
     let text = match text.strip_prefix(b"\xef\xbb\xbf") {
         Some(behind_mark) => behind_mark.to_vec(),
         None => text,
@@ -122,12 +166,11 @@ fn source(name: String, text: Vec<u8>) -> Result<Source, Failure> {
     String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        Source { name, text }.failure(&Problem { offset, message: "this is not UTF-8".into() })
+        Unreadable::NoText(Source { name, text }, Problem { offset, message: "this is not UTF-8".into() })
     })
 }
 
-/// What the shell's `*.json` would give in a folder, which need not exist.
-fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn json_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => Err(error),
@@ -141,19 +184,19 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// What `FOREWORD_CONFIG` names is quoted only when it looks like a path: it may be a whole configuration, wrongly quoted.
-fn unreadable_name(named: &OsStr, error: &io::Error) -> Failure {
+fn unreadable_name(named: &OsStr, error: &io::Error) -> String {
     let is_path = named.len() < 256 && !named.as_bytes().iter().any(|byte| b"{}[]\"\n".contains(byte));
-    Failure::configuration(match (is_path, error.kind()) {
+    match (is_path, error.kind()) {
         (false, _) => format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{"),
         (true, io::ErrorKind::NotFound) => {
             format!("{INLINE} names {:?}, and there is no such file", named.to_string_lossy())
         }
         (true, _) => format!("unable to read {:?} ({INLINE}): {}", named.to_string_lossy(), process::cause(error)),
-    })
+    }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::configuration(format!("unable to read {}: {}", path.display(), process::cause(error)))
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("unable to read {}: {}", path.display(), process::cause(error))
 }
 
 #[cfg(test)]

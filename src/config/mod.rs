@@ -2,9 +2,13 @@
 //! `json` reads them, `decode` turns them into the types below and finds every mistake.
 
 mod decode;
+#[cfg(feature = "tool")]
+pub mod inspect;
 mod load;
 mod near;
 
+#[cfg(feature = "tool")]
+pub use load::{Found, Sources, Unreadable, dropin_dir, source};
 pub use load::{Source, sources, task_root};
 
 use crate::condition::When;

@@ -33,5 +33,11 @@ mod relay_tunnel;
 mod roles;
 mod stand_in;
 mod support;
+#[cfg(feature = "tool")]
+mod tool_check;
+#[cfg(feature = "tool")]
+mod tool_layers;
+#[cfg(feature = "tool")]
+mod tool_schema;
 mod transparency;
 mod unprivileged;

@@ -42,7 +42,22 @@ fn refuses_each(rows: &[(&str, &str)]) {
         if json.starts_with('{') {
             refuses(Test::new().config(&json), &place("FOREWORD_CONFIG"));
         }
+        #[cfg(feature = "tool")]
+        is_found_by_check(&json, &format!("<folder>/foreword.json:{line}:{column}: error: {message}"));
     }
+}
+
+/// The tool finds what the wrapper refuses, before anything else, and points at it.
+#[cfg(feature = "tool")]
+#[track_caller]
+fn is_found_by_check(json: &str, expected: &str) {
+    let test = Test::new().file("foreword.json", json).args(["check"]);
+    let captured = test.capture();
+    let folder = test.path("").display().to_string();
+    let output = String::from_utf8(captured.stdout).expect("UTF-8").replace(folder.trim_end_matches('/'), "<folder>");
+    let mut lines = output.lines();
+    assert_eq!((lines.next(), captured.stderr, captured.status), (Some(expected), Vec::new(), 1));
+    assert!(lines.nth(1).is_some_and(|line| line.ends_with('^')), "{output}");
 }
 
 #[test]

@@ -6,15 +6,25 @@ use std::path::Path;
 
 const README: &str = include_str!("../../README.md");
 
-/// The blocks of the README in one language, without their indentation.
+/// The blocks of the README in one language, without the indentation of their fences.
 fn blocks(language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
-    let mut lines = README.lines().map(str::trim_start);
-    while lines.by_ref().any(|line| line == format!("```{language}")) {
-        let block: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-        blocks.push(block.join("\n"));
+    let mut lines = README.lines();
+    while let Some(fence) = lines.find(|line| line.trim_start() == format!("```{language}")) {
+        let indentation = fence.len() - fence.trim_start().len();
+        let block: Vec<_> = lines.by_ref().take_while(|line| line.trim_start() != "```").collect();
+        let unindented = block.iter().map(|line| line.get(indentation..).unwrap_or_default());
+        blocks.push(unindented.collect::<Vec<_>>().join("\n"));
     }
     blocks
+}
+
+/// The configurations among them.
+pub fn configurations() -> Vec<String> {
+    let is_configuration = |block: &String| !block.contains("errorType");
+    let configurations: Vec<_> = blocks("json").into_iter().filter(is_configuration).collect();
+    assert!(configurations.len() >= 4, "the README shows configurations");
+    configurations
 }
 
 #[test]
@@ -37,12 +47,19 @@ fn every_console_session_prints_what_it_shows() {
 
 #[test]
 fn every_configuration_is_accepted() {
-    let configurations: Vec<_> = blocks("json").into_iter().filter(|block| !block.contains("errorType")).collect();
-    assert!(configurations.len() >= 4, "the README shows configurations");
-    for configuration in configurations {
+    for configuration in configurations() {
         // Decoded whole, and applied never: a README's agents and secrets are not here.
         let never = format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
         Test::new().config(&never).args(["/bin/true"]).run();
+    }
+}
+
+#[cfg(feature = "tool")]
+#[test]
+fn every_configuration_passes_check() {
+    for configuration in configurations() {
+        let captured = Test::new().file("a.json", &configuration).args(["check", "a.json"]).capture();
+        assert_eq!((captured.status, captured.stderr), (0, Vec::new()), "{configuration}");
     }
 }
 
@@ -162,4 +179,26 @@ fn source(folder: &Path) -> String {
             .to_owned(),
     };
     entries.map(text).collect()
+}
+
+/// The commands of the tool, and what each takes.
+#[cfg(feature = "tool")]
+#[test]
+fn every_command_and_flag_stands_in_it() {
+    let help = |arguments: &[&str]| {
+        let captured = Test::new().args(arguments).capture();
+        assert_eq!(captured.status, 0);
+        String::from_utf8(captured.stdout).expect("UTF-8")
+    };
+    let whole = help(&["--help"]);
+    let commands = whole.split_once("\nCommands:\n").expect("the commands").1.split_once("\n\n").expect("their end").0;
+    let commands: Vec<_> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 2, "{whole}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        assert!(README.contains(&format!("`foreword {command}")), "the command {command}");
+        let own = help(&[command, "--help"]);
+        for flag in own.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help") {
+            assert!(README.contains(flag), "{flag} of {command}");
+        }
+    }
 }

@@ -1,0 +1,140 @@
+//! Edits and hooks that get in each other's way, or in the way of what the function's own variables say.
+
+use super::Advice;
+use super::rules::{Reached, possible, runs};
+use crate::condition::When;
+use crate::config::inspect::Step;
+use crate::config::{EnvEdit, Hook, Place};
+use crate::environ::Edit;
+
+/// Variables of which Lambda lets a function set none, so that a set of them hides nothing (AWS's documentation, "Defined
+/// runtime environment variables").
+const RESERVED: &str = "_HANDLER _X_AMZN_TRACE_ID AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_EXECUTION_ENV \
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE \
+    AWS_LAMBDA_LOG_FORMAT AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_LEVEL AWS_LAMBDA_LOG_STREAM_NAME \
+    AWS_LAMBDA_MAX_CONCURRENCY AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API AWS_REGION AWS_SECRET_ACCESS_KEY \
+    AWS_SESSION_TOKEN LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT";
+
+pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    edits(rules, advice);
+    single(rules, "program", |reached| reached.rule.program.is_some(), advice);
+    single(rules, "entry", |reached| reached.rule.entry.is_some(), advice);
+    hooks(rules, advice);
+}
+
+/// Sets of variables: of what an earlier rule made, and of what the function says.
+fn edits<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    let mut before: Vec<(&Reached<'r>, &EnvEdit)> = Vec::new();
+    for reached in rules {
+        for edit in &reached.rule.env {
+            let is_overwritten = |(_, other): &&(&Reached, &EnvEdit)| other.name == edit.name;
+            let others: Vec<_> = before.iter().filter(is_overwritten).collect();
+            let overwrites = match &edit.edit {
+                Edit::Set(text) => !mentions(text.written(), edit.name),
+                Edit::Unset => true,
+                Edit::Default(_) | Edit::Prepend { .. } | Edit::Append { .. } => false,
+            };
+            let lost = others.iter().rev().find(|(other, _)| overwrites && is_lost(other, reached));
+            let is_copy = matches!(&edit.edit, Edit::Set(text) if is_reference(text.written()));
+            let is_saved = before.iter().any(|(_, other)| reads(&other.edit, edit.name));
+            let is_guarded = reached.conditions.iter().any(|when| asks_for(when, edit.name));
+            if let Some((_, other)) = lost {
+                let message = format!(
+                    "where both rules apply, this edit of {:?} undoes the one at {}; let their conditions exclude each \
+                     other, or write one edit",
+                    edit.name, other.place
+                );
+                advice.push(Advice::warning(edit.place, message));
+            } else if overwrites
+                && matches!(edit.edit, Edit::Set(_))
+                && others.is_empty()
+                && !is_copy
+                && !is_saved
+                && !is_guarded
+                && RESERVED.split(' ').all(|name| name != edit.name)
+            {
+                let message = format!(
+                    "this hides whatever value of {:?} the function's own variables have; {{\"default\": …}} lets it \
+                     stand, \"prepend\" and \"append\" add to it",
+                    edit.name
+                );
+                advice.push(Advice::warning(edit.place, message));
+            }
+            before.push((reached, edit));
+        }
+    }
+}
+
+/// What only one rule can say.
+fn single<'r>(rules: &[Reached<'r>], key: &str, says: impl Fn(&Reached<'r>) -> bool, advice: &mut Vec<Advice<'r>>) {
+    let saying: Vec<_> = rules.iter().filter(|reached| says(reached)).collect();
+    for (index, later) in saying.iter().enumerate() {
+        if let Some(earlier) = saying[..index].iter().rev().find(|earlier| is_lost(earlier, later)) {
+            let message = format!(
+                "where both rules apply, this takes the place of the {key} at {}; let their conditions exclude each other",
+                earlier.place(key)
+            );
+            advice.push(Advice::warning(later.place(key), message));
+        }
+    }
+}
+
+/// A hook that stands twice is run twice.
+fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    let mut before: Vec<(&Hook, Vec<&When>)> = Vec::new();
+    for reached in rules {
+        for (hook, conditions) in reached.hooks() {
+            let is_same = |(other, others): &&(&Hook, Vec<&When>)| {
+                let both: Vec<&When> = others.iter().chain(&conditions).copied().collect();
+                other.phase == hook.phase && other.name == hook.name && runs(hook.phase, &both) == Some(true)
+            };
+            if let Some((other, _)) = before.iter().rev().find(is_same) {
+                let place: Place = reached.document.inside(hook.place, &[Step::Member("name")]);
+                let message = format!(
+                    "{} has a hook {:?} at {} already, and both run; remove one, or give this one a name of its own",
+                    hook.phase.name(),
+                    hook.name,
+                    other.place
+                );
+                advice.push(Advice::warning(place, message));
+            }
+            before.push((hook, conditions));
+        }
+    }
+}
+
+/// Whether what the earlier rule says is lost in the later one without being meant to: that a condition makes an exception
+/// from what is said under fewer of them is.
+fn is_lost(earlier: &Reached, later: &Reached) -> bool {
+    let is_among = |when: &&When| later.conditions.iter().any(|other| std::ptr::eq(*when, *other));
+    let is_exception = earlier.conditions.iter().all(is_among) && later.conditions.len() > earlier.conditions.len();
+    let both: Vec<&When> = earlier.conditions.iter().chain(&later.conditions).copied().collect();
+    !is_exception && possible(&both) == Some(true)
+}
+
+/// Whether a condition asks for a variable.
+fn asks_for(when: &When, name: &str) -> bool {
+    when.env.iter().any(|(asked, _)| *asked == name)
+        || when.not.iter().any(|when| asks_for(when, name))
+        || when.any.iter().flatten().any(|when| asks_for(when, name))
+}
+
+/// Whether an edit puts a variable's value somewhere.
+fn reads(edit: &Edit, name: &str) -> bool {
+    match edit {
+        Edit::Set(text) | Edit::Default(text) | Edit::Prepend { text, .. } | Edit::Append { text, .. } => {
+            mentions(text.written(), name)
+        }
+        Edit::Unset => false,
+    }
+}
+
+/// Whether a text is another variable's value and nothing else: a place to keep it.
+fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
+    name.is_some_and(|name| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
+}
+
+fn mentions(text: &str, name: &str) -> bool {
+    text.contains(&format!("${{{name}}}")) || text.contains(&format!("${{{name}:-"))
+}

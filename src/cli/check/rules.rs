@@ -1,0 +1,104 @@
+//! All rules of a configuration in the order in which they apply, each with the conditions that it is under. Says which
+//! of them, and which hooks, no function will ever meet.
+
+use super::Advice;
+use super::worlds::{INITIALIZATION, Worlds};
+use crate::condition::{Facts, When};
+use crate::config::inspect::Step;
+use crate::config::{Document, Hook, Phase, Place, Rule};
+use std::ffi::OsStr;
+
+/// A rule among all.
+pub struct Reached<'r> {
+    pub document: &'r Document<'r>,
+    pub rule: &'r Rule<'r>,
+    /// Those of the rules around it and its own, as far as they ask for something.
+    pub conditions: Vec<&'r When<'r>>,
+}
+
+impl<'r> Reached<'r> {
+    /// A rule and all rules in it; of those that can never apply only the outermost.
+    pub fn all(document: &'r Document<'r>, rule: &'r Rule<'r>, advice: &mut Vec<Advice<'r>>) -> Vec<Self> {
+        let mut all = Vec::new();
+        add(document, rule, &[], &mut all, advice);
+        all
+    }
+
+    /// The hooks of the rule, with the conditions that they are under.
+    pub fn hooks(&self) -> impl Iterator<Item = (&'r Hook<'r>, Vec<&'r When<'r>>)> {
+        self.rule.hooks.iter().map(|hook| (hook, with(&self.conditions, &hook.when)))
+    }
+
+    /// Where a value of the rule stands.
+    pub fn place(&self, name: &str) -> Place<'r> {
+        self.document.inside(self.rule.place, &[Step::Member(name), Step::First])
+    }
+}
+
+fn add<'r>(
+    document: &'r Document<'r>,
+    rule: &'r Rule<'r>,
+    around: &[&'r When<'r>],
+    all: &mut Vec<Reached<'r>>,
+    advice: &mut Vec<Advice<'r>>,
+) {
+    let conditions = with(around, &rule.when);
+    if possible(&conditions) == Some(false) {
+        let place = document.inside(rule.place, &[Step::Member("when")]);
+        let hooks = if has_hooks(rule) { ", and no phase will run its hooks" } else { "" };
+        let message = format!(
+            "this condition and those around it never hold together: the rule never applies{hooks}; correct one of \
+             them or remove the rule"
+        );
+        return advice.push(Advice::warning(place, message));
+    }
+    let reached = Reached { document, rule, conditions };
+    for (hook, conditions) in reached.hooks() {
+        advice.extend(never_runs(document, hook, &conditions));
+    }
+    let conditions = reached.conditions.clone();
+    all.push(reached);
+    for nested in &rule.rules {
+        add(document, nested, &conditions, all, advice);
+    }
+}
+
+fn never_runs<'r>(document: &'r Document<'r>, hook: &'r Hook<'r>, conditions: &[&'r When<'r>]) -> Option<Advice<'r>> {
+    if runs(hook.phase, conditions) != Some(false) {
+        return None;
+    }
+    let why = match possible(conditions) {
+        Some(false) => "its condition and those around it never hold together".into(),
+        _ => format!("the phase {} is there only where \"initialization\" is snap-start", hook.phase.name()),
+    };
+    let place = document.inside(hook.place, &[Step::Member("when")]);
+    Some(Advice::warning(
+        place,
+        format!("no phase will run the hook {:?}: {why}; correct the condition or remove the hook", hook.name),
+    ))
+}
+
+/// Whether an environment goes through a phase under all of these conditions, as far as that can be told.
+pub fn runs<'r>(phase: Phase, conditions: &[&'r When<'r>]) -> Option<bool> {
+    let worlds = Worlds::of(conditions.iter().copied())?;
+    worlds.any(|facts| has_phase(facts, phase) && conditions.iter().all(|when| when.holds(facts)))
+}
+
+/// Whether an environment goes through a phase.
+pub fn has_phase(facts: &Facts, phase: Phase) -> bool {
+    let is_snap_start = facts.environ.value(INITIALIZATION) == Some(OsStr::new("snap-start"));
+    is_snap_start || matches!(phase, Phase::Initialize | Phase::PreStop)
+}
+
+/// Whether all conditions can hold at once, as far as that can be told.
+pub fn possible<'r>(conditions: &[&'r When<'r>]) -> Option<bool> {
+    Worlds::of(conditions.iter().copied())?.any(|facts| conditions.iter().all(|when| when.holds(facts)))
+}
+
+fn with<'r>(conditions: &[&'r When<'r>], when: &'r When<'r>) -> Vec<&'r When<'r>> {
+    conditions.iter().copied().chain(Some(when).filter(|when| !when.is_empty())).collect()
+}
+
+fn has_hooks(rule: &Rule) -> bool {
+    !rule.hooks.is_empty() || rule.rules.iter().any(has_hooks)
+}

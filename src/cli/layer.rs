@@ -1,0 +1,229 @@
+//! Layers as Lambda lays them over each other under /opt, read from folders or zips. Only looks; `program` says what is
+//! wrong with a file in one.
+
+pub mod program;
+mod zip;
+
+use crate::process;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Most links that lead from one to the next; the kernel follows as many.
+const MOST_LINKS: usize = 40;
+
+/// Folders that layers have at their root (AWS's documentation, "Packaging your layer content").
+const FOLDERS: [&str; 8] = ["bin", "extensions", "java", "lib", "nodejs", "python", "ruby", "dotnet"];
+
+pub struct Layer {
+    /// As the user named it.
+    name: String,
+    /// By their paths, relative to /opt.
+    entries: BTreeMap<String, Entry>,
+    /// The whole zip, if it is one.
+    packed: Vec<u8>,
+}
+
+struct Entry {
+    /// The permission bits; of a zip that has none, none.
+    mode: u32,
+    kind: Kind,
+}
+
+enum Kind {
+    /// A file of a folder.
+    File(PathBuf),
+    /// A file of a zip.
+    Packed(zip::Content),
+    /// To what it leads.
+    Link(String),
+}
+
+/// A file of a layer.
+#[derive(Clone, Copy)]
+pub struct File<'l> {
+    layer: &'l Layer,
+    pub path: &'l str,
+    entry: &'l Entry,
+}
+
+impl Layer {
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let unable = |cause: &str| format!("unable to read the layer {name}: {cause}");
+        let is_folder = fs::metadata(path).map_err(|error| unable(&process::cause(&error)))?.is_dir();
+        let mut layer =
+            Self { name: name.trim_end_matches('/').to_owned(), entries: BTreeMap::new(), packed: Vec::new() };
+        if is_folder {
+            layer.add_folder(path, "").map_err(|error| unable(&process::cause(&error)))?;
+        } else {
+            layer.packed = fs::read(path).map_err(|error| unable(&process::cause(&error)))?;
+            layer.add_packed().map_err(|cause| unable(&format!("{cause}; files come before --layer")))?;
+        }
+        Ok(layer)
+    }
+
+    fn add_folder(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let about = entry.metadata()?;
+            let kind = if about.is_dir() {
+                self.add_folder(&entry.path(), &format!("{path}/"))?;
+                continue;
+            } else if about.is_symlink() {
+                Kind::Link(fs::read_link(entry.path())?.to_string_lossy().into_owned())
+            } else {
+                Kind::File(entry.path())
+            };
+            self.entries.insert(path, Entry { mode: about.permissions().mode(), kind });
+        }
+        Ok(())
+    }
+
+    fn add_packed(&mut self) -> Result<(), String> {
+        for member in zip::members(&self.packed)? {
+            let Some(path) = normal(&member.name) else { continue };
+            let is_link = member.mode & 0o170_000 == 0o120_000;
+            let kind = match is_link {
+                true => Kind::Link(String::from_utf8_lossy(&member.content.read(&self.packed)?).into_owned()),
+                false => Kind::Packed(member.content),
+            };
+            self.entries.insert(path, Entry { mode: member.mode, kind });
+        }
+        Ok(())
+    }
+}
+
+impl<'l> File<'l> {
+    /// As messages name it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.layer.name, self.path)
+    }
+
+    pub fn layer(&self) -> &'l str {
+        &self.layer.name
+    }
+
+    pub fn has_run_bit(&self) -> bool {
+        self.entry.mode & 0o111 != 0
+    }
+
+    /// What is in it; a link has its target.
+    pub fn content(&self) -> Result<Cow<'l, [u8]>, String> {
+        match &self.entry.kind {
+            Kind::File(path) => fs::read(path).map(Cow::Owned).map_err(|error| process::cause(&error)),
+            Kind::Packed(content) => content.read(&self.layer.packed),
+            Kind::Link(target) => Ok(Cow::Borrowed(target.as_bytes())),
+        }
+    }
+
+    pub fn is_link(&self) -> bool {
+        matches!(self.entry.kind, Kind::Link(_))
+    }
+}
+
+/// All layers of a function.
+pub struct Opt {
+    layers: Vec<Layer>,
+}
+
+impl Opt {
+    pub fn new(layers: Vec<Layer>) -> Self {
+        Self { layers }
+    }
+
+    /// The files as the function sees them: of those with one path, that of the last layer.
+    pub fn files(&self) -> Vec<File<'_>> {
+        let mut files = BTreeMap::new();
+        for layer in &self.layers {
+            files.extend(layer.entries.iter().map(|(path, entry)| (path.as_str(), File { layer, path, entry })));
+        }
+        files.into_values().collect()
+    }
+
+    /// The file at a path as the function knows it, at the end of all links.
+    pub fn find(&self, path: &str) -> Option<File<'_>> {
+        let mut inside = normal(path.strip_prefix("/opt/")?)?;
+        for _ in 0..MOST_LINKS {
+            let file = self.at(&inside)?;
+            let Kind::Link(target) = &file.entry.kind else { return Some(file) };
+            inside = match target.strip_prefix("/opt/") {
+                Some(inside) => normal(inside)?,
+                None => normal(&format!("{}/../{target}", file.path))?,
+            };
+        }
+        None
+    }
+
+    /// The file at a path relative to /opt; of a path that goes through a link, none.
+    fn at(&self, path: &str) -> Option<File<'_>> {
+        let of = |layer: &'_ Layer| layer.entries.get_key_value(path).map(|_| ());
+        let layer = self.layers.iter().rev().find(|layer| of(layer).is_some())?;
+        let (path, entry) = layer.entries.get_key_value(path)?;
+        Some(File { layer, path, entry })
+    }
+
+    /// The files that another layer's of the same path hides, each with that one.
+    pub fn hidden(&self) -> Vec<(File<'_>, File<'_>)> {
+        let mut hidden = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            for (path, entry) in &layer.entries {
+                let above = self.layers[index + 1..].iter().find_map(|layer| {
+                    layer.entries.get_key_value(path).map(|(path, entry)| File { layer, path, entry })
+                });
+                hidden.extend(above.map(|above| (File { layer, path, entry }, above)));
+            }
+        }
+        hidden
+    }
+
+    /// The file that would be at a path if a layer had not a folder too many around everything.
+    pub fn one_deeper(&self, path: &str) -> Option<File<'_>> {
+        let inside = path.strip_prefix("/opt/")?;
+        let is_one_deeper = |file: &File| {
+            file.path.split_once('/').is_some_and(|(folder, rest)| rest == inside && !FOLDERS.contains(&folder))
+        };
+        self.files().into_iter().find(is_one_deeper)
+    }
+}
+
+/// A path without `.`, `..` and empty parts; none for a folder or what leads out of /opt.
+fn normal(path: &str) -> Option<String> {
+    if path.ends_with('/') {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_by_their_parts() {
+        for (path, expected) in [
+            ("bin/x", Some("bin/x")),
+            ("./bin//x", Some("bin/x")),
+            ("bin/stand-in/node/../../foreword", Some("bin/foreword")),
+            ("bin/", None),
+            ("../x", None),
+            ("", None),
+        ] {
+            assert_eq!(normal(path).as_deref(), expected, "{path}");
+        }
+    }
+}

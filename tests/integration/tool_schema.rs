@@ -1,0 +1,266 @@
+//! The schema accepts what `check` accepts and refuses what it refuses, told by a real validator: on configurations of
+//! every kind, and on each of them with every one of its keys and values changed.
+
+use crate::readme::configurations;
+use crate::support::{Test, real_part};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Command;
+
+/// Configurations that use every key, small enough to change each of their values in turn.
+const VALID: [&str; 27] = [
+    r#"{}"#,
+    r#"{"$schema": "x", "description": "x", "rules": []}"#,
+    r#"{"env": {"A": "text", "B": null, "$schema": "data", "description": "data"}}"#,
+    r#"{"env": {"A": {"default": "", "description": "x"}}}"#,
+    r#"{"env": {"A": {"prepend": "x", "separator": ""}}}"#,
+    r#"{"env": {"A": {"append": "x", "separator": ":", "$schema": "x"}}}"#,
+    r#"{"env": {"A": "$ $$ $A ${A} ${B:-x} ${C:-${D:-y}$$} }{ $${ ${E:-${F:-${G:-z}}}"}}"#,
+    r#"{"options": {"remove": ["-X*", "[a"], "replace": {"${A}": "b"}, "prepend": ["-a"], "append": [""], "description": "x"}}"#,
+    r#"{"options": {"values": {"-cp": {"append": "x", "separator": ":"}, "": null, "-D": "x"}}}"#,
+    r#"{"arguments": {"remove": ["a*"], "replace": {"": "b"}, "prepend": [], "append": ["${A}"]}}"#,
+    r#"{"program": "p", "entry": "${E}"}"#,
+    r#"{"prefix": ["q", ""]}"#,
+    r#"{"wrappers": ["/opt/a", "${W}", {"path": "b/c", "name": "n", "when": {"file": "x"}, "description": "x"}]}"#,
+    r#"{"hooks": {"initialize": [{"name": "n", "command": ["x", ""], "cwd": "/", "timeout_ms": 1, "export": "json"}]}}"#,
+    r#"{"hooks": {"initialize": [{"name": "n", "command": "x ${ y", "on_failure": "continue", "export": "dotenv"}]}}"#,
+    r#"{"hooks": {"before_snapshot": [{"name": "n", "command": "x", "env": {"A": "1"}, "when": {}, "description": "x"}]}}"#,
+    r#"{"hooks": {"after_restore": [{"name": "n", "command": ["x"], "timeout_ms": 4294967295, "on_failure": "fail"}]}}"#,
+    r#"{"hooks": {"pre_stop": [], "description": "x", "$schema": "x"}}"#,
+    r#"{"when": {"runtime": "python", "description": "x"}}"#,
+    r#"{"when": {"runtime": ["nodejs2[24].x", "java*", "provided", "${R}"]}}"#,
+    r#"{"when": {"initialization": ["on-demand", "provisioned-concurrency", "snap-start", "something-new"]}}"#,
+    r#"{"when": {"architecture": ["x86_64", "arm64"], "file": ["/opt/*.jar", "${F}"]}}"#,
+    r#"{"when": {"env": {"A": true, "B": false, "C": "x*", "": ["", "y"], "description": true}}}"#,
+    r#"{"when": {"env": {"A": {"matches": ["x"], "ignore_case": true}, "B": {"matches": "", "$schema": "x"}}}}"#,
+    r#"{"when": {"not": {"env": {}}, "any": [{"file": "x"}, {}]}}"#,
+    r#"{"rules": [{"when": {"runtime": "java"}, "rules": [{"env": {}}]}]}"#,
+    r#"{"when": {"architecture": "arm64", "initialization": "snap-start"}, "hooks": {}}"#,
+];
+
+/// What only `check` can tell, each with what it says. A schema sees every key once, does not count how deep things nest,
+/// compares no bounds inside a text, measures no distance between words, and takes 1.0 for a whole number.
+const BEYOND: [(&str, &str); 8] = [
+    (r#"{"env": {"A": "1", "A": "2"}}"#, "is given twice"),
+    (r#"{"when": {"file": "[z-a]"}}"#, "runs backwards"),
+    (r#"{"options": {"remove": ["[ä]"]}}"#, "holds a character that is not ASCII"),
+    (r#"{"when": {"initialization": "snapstart"}}"#, "is no initialization; did you mean"),
+    (r#"{"env": {"A": "${A:-${B:-${C:-${D}}"}}"#, "is not closed"),
+    (r#"{"env": {"A": "${A:-${B:-${C:-${1}}}}"}}"#, "begins neither ${NAME} nor"),
+    (
+        r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "timeout_ms": 1.0}]}}"#,
+        "\"timeout_ms\" is 1.0; it takes whole milliseconds",
+    ),
+    (r#"@{}#"#, "is nested more than 32 deep"),
+];
+
+/// Those of them that changed documents have.
+const BEYOND_CHANGED: [&str; 2] = ["runs backwards", "is no initialization; did you mean"];
+
+/// What values are replaced by, so that each kind of mistake is made everywhere.
+fn others() -> Vec<Value> {
+    let texts =
+        ["", "x", "/x", "${", "${A", "a${}", "${A:-${B}", "${A:-${B:-}", "${1}", "[z-a]", "\0", "a\0", "on_demand"];
+    let mut others: Vec<Value> = texts.into_iter().map(Value::from).collect();
+    others.extend([json!(null), json!(true), json!(0), json!(-1), json!(1.5), json!(4_294_967_296_u64)]);
+    others.extend([json!([]), json!({}), json!([""]), json!([null]), json!({"x": 1}), json!([[]]), json!({"": ""})]);
+    others
+}
+
+/// What keys are renamed to, and what is added under.
+const KEYS: [&str; 16] = [
+    "",
+    "x",
+    "A=B",
+    "a\0",
+    "${",
+    "when",
+    "env",
+    "name",
+    "path",
+    "command",
+    "export",
+    "default",
+    "append",
+    "separator",
+    "matches",
+    "rules",
+];
+
+/// A document in all its changed forms.
+fn changed(document: &Value, all: &mut Vec<Value>) {
+    let mut pointers = Vec::new();
+    add_pointers(document, String::new(), &mut pointers);
+    let mut put = |pointer: &str, value: Value| {
+        let mut copy = document.clone();
+        *copy.pointer_mut(pointer).expect("a pointer of the document") = value;
+        all.push(copy);
+    };
+    for pointer in &pointers {
+        others().into_iter().for_each(|other| put(pointer, other));
+        let Some(Value::Object(members)) = document.pointer(pointer) else { continue };
+        for key in KEYS {
+            let mut more = members.clone();
+            more.insert(key.into(), json!("x"));
+            put(pointer, more.into());
+        }
+        for key in members.keys() {
+            let mut fewer = members.clone();
+            let value = fewer.remove(key).expect("a member");
+            put(pointer, fewer.clone().into());
+            for other in KEYS.iter().map(|key| key.to_string()).chain([format!("{key}s"), key.to_uppercase()]) {
+                let mut renamed = fewer.clone();
+                renamed.insert(other, value.clone());
+                put(pointer, renamed.into());
+            }
+        }
+    }
+}
+
+fn add_pointers(value: &Value, pointer: String, to: &mut Vec<String>) {
+    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(key, value)| add_pointers(value, format!("{pointer}/{}", escaped(key)), to));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| add_pointers(value, format!("{pointer}/{index}"), to));
+        }
+        _ => {}
+    }
+    to.push(pointer);
+}
+
+/// The schema, as the tool prints it.
+fn schema() -> Vec<u8> {
+    let captured = Test::new().args(["schema"]).capture();
+    assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
+    captured.stdout
+}
+
+/// Which documents the validator accepts.
+fn accepted_by_schema(documents: &[String]) -> Vec<bool> {
+    const VALIDATE: &str = "
+import json, sys
+from jsonschema import Draft202012Validator
+with open(sys.argv[1]) as schema, open(sys.argv[2]) as documents:
+    schema, documents = json.load(schema), json.load(documents)
+Draft202012Validator.check_schema(schema)
+validator = Draft202012Validator(schema)
+json.dump([validator.is_valid(json.loads(document)) for document in documents], sys.stdout)
+";
+    let test = Test::new().file("schema", schema()).file("documents", serde_json::to_vec(documents).expect("JSON"));
+    let mut command = Command::new(real_part("python/bin/python"));
+    let output =
+        command.args(["-c", VALIDATE]).args([test.path("schema"), test.path("documents")]).output().expect("python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a list of verdicts")
+}
+
+/// The errors that `check` finds in each document.
+fn errors(documents: &[String]) -> Vec<Vec<String>> {
+    let mut errors = vec![Vec::new(); documents.len()];
+    for (batch, documents) in documents.chunks(40).enumerate() {
+        let name = |index: usize| format!("{index}.json");
+        let test = documents.iter().enumerate().fold(Test::new(), |test, (index, text)| test.file(&name(index), text));
+        let files = (0..documents.len()).map(name);
+        let captured = test.args(["check".to_owned()].into_iter().chain(files)).capture();
+        let output = String::from_utf8(captured.stdout).expect("UTF-8");
+        let mut count = 0;
+        for line in output.lines() {
+            let Some((place, message)) = line.split_once(": error: ") else { continue };
+            let index: usize = place.split('.').next().and_then(|index| index.parse().ok()).expect("a file");
+            errors[batch * 40 + index].push(message.to_owned());
+            count += 1;
+        }
+        assert_eq!((captured.stderr, captured.status), (Vec::new(), i32::from(count > 0)), "{output}");
+    }
+    errors
+}
+
+#[test]
+fn accepts_and_refuses_what_check_does() {
+    let mut documents: Vec<String> = VALID.map(str::to_owned).into();
+    documents.extend(configurations());
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/layer/examples")).expect("the examples");
+    let examples = folder.map(|entry| entry.expect("an entry").path());
+    let is_json = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    documents.extend(examples.filter(is_json).map(|path| fs::read_to_string(path).expect("an example")));
+    let valid = documents.len();
+    let mut mutants = Vec::new();
+    for document in VALID {
+        changed(&serde_json::from_str(document).expect("JSON"), &mut mutants);
+    }
+    documents.extend(mutants.iter().map(Value::to_string));
+
+    let accepted = accepted_by_schema(&documents);
+    let errors = errors(&documents);
+    let mut refused = 0;
+    for (index, document) in documents.iter().enumerate() {
+        let (accepted, errors) = (accepted[index], &errors[index]);
+        let is_beyond = |error: &String| BEYOND_CHANGED.iter().any(|message| error.contains(message));
+        if index < valid {
+            assert!(accepted && errors.is_empty(), "valid, but schema {accepted}, check {errors:?}: {document}");
+        }
+        let agree = if accepted { errors.iter().all(is_beyond) } else { !errors.is_empty() };
+        assert!(agree, "accepted by the schema: {accepted}; check finds {errors:?}: {document}");
+        refused += usize::from(!accepted);
+    }
+    // Neither says the same of everything.
+    assert!(refused > 1000 && documents.len() - refused > 500, "{refused} of {} refused", documents.len());
+}
+
+#[test]
+fn what_only_check_can_tell_is_listed() {
+    let deep = |text: &str| text.replace('@', &r#"{"rules": ["#.repeat(33)).replace('#', &"]}".repeat(33));
+    let documents = BEYOND.map(|(document, _)| deep(document));
+    assert_eq!(accepted_by_schema(&documents), [true; BEYOND.len()]);
+    for (errors, (document, message)) in errors(&documents).into_iter().zip(BEYOND) {
+        let [error] = &errors[..] else { panic!("{document}: {errors:?}") };
+        assert!(error.contains(message), "{document}: {error}");
+    }
+}
+
+/// Editors show it.
+#[test]
+fn every_key_is_described() {
+    fn look(schema: &Value, node: &Value, undescribed: &mut Vec<String>) {
+        for (key, property) in node["properties"].as_object().into_iter().flatten().filter(|(_, p)| p.is_object()) {
+            let target = property["$ref"].as_str().and_then(|path| schema.pointer(path.trim_start_matches('#')));
+            if property["description"].is_null() && target.is_none_or(|target| target["description"].is_null()) {
+                undescribed.push(key.clone());
+            }
+        }
+        match node {
+            Value::Object(members) => members.values().for_each(|node| look(schema, node, undescribed)),
+            Value::Array(items) => items.iter().for_each(|node| look(schema, node, undescribed)),
+            _ => {}
+        }
+    }
+    let schema: Value = serde_json::from_slice(&schema()).expect("JSON");
+    let mut undescribed = Vec::new();
+    look(&schema, &schema, &mut undescribed);
+    assert!(undescribed.is_empty(), "{undescribed:?}");
+}
+
+/// Some editors let what stands beside a reference take the place of what it leads to.
+#[test]
+fn nothing_beside_a_reference_is_said_by_its_target_too() {
+    fn look(schema: &Value, node: &Value, twice: &mut Vec<String>) {
+        let target = node["$ref"].as_str().map(|path| schema.pointer(path.trim_start_matches('#')).expect("a target"));
+        if let (Some(Value::Object(target)), Some(members)) = (target, node.as_object()) {
+            let is_twice =
+                |key: &&String| !["description", "$ref"].contains(&key.as_str()) && target.contains_key(*key);
+            twice.extend(members.keys().filter(is_twice).map(|key| format!("{key} of {node}")));
+        }
+        match node {
+            Value::Object(members) => members.values().for_each(|node| look(schema, node, twice)),
+            Value::Array(items) => items.iter().for_each(|node| look(schema, node, twice)),
+            _ => {}
+        }
+    }
+    let schema: Value = serde_json::from_slice(&schema()).expect("JSON");
+    let mut twice = Vec::new();
+    look(&schema, &schema, &mut twice);
+    assert!(twice.is_empty(), "{twice:#?}");
+}
