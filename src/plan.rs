@@ -165,6 +165,11 @@ pub fn may_run(rules: &[Rule], phase: Phase, environ: &Environ, exists: &dyn Fn(
     })
 }
 
+/// Whether there is a hook of this phase, be it one that does not apply.
+pub fn has_hook(rules: &[Rule], phase: Phase) -> bool {
+    rules.iter().any(|rule| rule.hooks.iter().any(|hook| hook.phase == phase) || has_hook(&rule.rules, phase))
+}
+
 /// The hooks of a phase that another process found to apply, known by their places, in the order in which they run.
 pub fn hooks_at<'p>(rules: &'p [Rule<'p>], phase: Phase, places: &[String]) -> Vec<&'p Hook<'p>> {
     let mut all = Vec::new();

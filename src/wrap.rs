@@ -8,7 +8,7 @@ use crate::extension;
 use crate::files;
 use crate::hooks::{self, Deadline, Received};
 use crate::log::Log;
-use crate::plan::{AroundSnapshot, Plan};
+use crate::plan::{self, AroundSnapshot, Plan};
 use crate::process;
 use crate::relay;
 use crate::report::{Failure, Stop, status};
@@ -69,9 +69,11 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
     let pre_stop = plan.hooks(Phase::PreStop);
-    if let (Some(address), false) = (environ.lossy(ADDRESS), pre_stop.is_empty()) {
+    // Also that none of them applies, which an extension cannot always tell.
+    if let (Some(address), true) = (environ.lossy(ADDRESS), plan::has_hook(&rules, Phase::PreStop)) {
         let places = pre_stop.iter().map(|hook| hook.place.to_string());
-        if let Err(error) = extension::hand_over(places, &handed_over, &last, &address) {
+        let told = extension::hand_over(places, &handed_over, &last, &address);
+        if let (Err(error), false) = (told, pre_stop.is_empty()) {
             log.warn(&format!(
                 "pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
                  foreword-prestop has ({error})"

@@ -9,10 +9,14 @@ use std::io::{self, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
 use std::time::Duration;
 
-/// How long the wrapper waits for an extension that does not listen to it.
+/// How long the wrapper waits for an extension that does not listen to it, and the extension for one who says nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long to wait after something that went wrong.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Two environments of the largest size that a process can be given, and a little more.
 const LONGEST: u64 = 16 << 20;
@@ -87,10 +91,14 @@ impl Listener {
 
     /// Takes whatever comes: a runtime that is started anew is told of anew.
     pub fn listen(&self) {
-        for wrapper in self.socket.incoming().flatten().filter(process::is_of_this_user) {
-            let mut bytes = Vec::new();
-            if wrapper.take(LONGEST).read_to_end(&mut bytes).is_ok() && Handover::decode(&bytes).is_some() {
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
+        loop {
+            match self.socket.accept().and_then(|(wrapper, _)| read(wrapper)) {
+                Ok(bytes) if Handover::decode(&bytes).is_some() => {
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
+                }
+                Ok(_) => {}
+                // Most errors come at once, and may come again at once.
+                Err(_) => sleep(PAUSE),
             }
         }
     }
@@ -99,6 +107,16 @@ impl Listener {
     pub fn last(&self) -> Option<Arc<[u8]>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// All that one of the same user says, until it ends the connection.
+fn read(wrapper: UnixStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if process::is_of_this_user(&wrapper) {
+        wrapper.set_read_timeout(Some(PATIENCE))?;
+        wrapper.take(LONGEST).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// A name in no folder, and another one for each environment: where one machine has several of them, their
