@@ -13,7 +13,7 @@ use crate::files;
 use crate::hooks::{Deadline, Received, Runner};
 use crate::log::Log;
 use crate::plan::{self, Plan};
-use crate::process::{Latch, Signal, Watch};
+use crate::process::{self, Latch, Signal, Watch};
 use crate::report::{Failure, status};
 use crate::runtime_api::{ADDRESS, RuntimeApi};
 use anyhow::{Context, Result};
@@ -39,11 +39,14 @@ const EXIT: Duration = Duration::from_millis(30);
 /// How long to wait before something is tried again that did not get the answer that it should.
 const RETRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
 
-/// Most memory that a thread which only waits may need for its stack.
-const STACK: usize = 128 << 10;
+/// Most memory that a thread may need for its stack, also to read JSON as deep as it may be; what is never touched
+/// costs nothing.
+const STACK: usize = 512 << 10;
 
 /// Lives as long as the environment; gives the exit status.
 pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
+    // A connection in the place of a closed standard error would be logged to.
+    let _standard = process::fill_standard_streams();
     let upstream = || -> Result<_> {
         let address = environ.lossy(ADDRESS).with_context(|| format!("{ADDRESS} is not set"))?;
         RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))

@@ -6,6 +6,7 @@ use crate::hooks::Received;
 use crate::process;
 use std::ffi::CStr;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +55,11 @@ pub fn hand_over(
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     extension.set_write_timeout(Some(PATIENCE))?;
-    extension.write_all(&bytes)
+    extension.set_read_timeout(Some(PATIENCE))?;
+    extension.write_all(&bytes)?;
+    extension.shutdown(Shutdown::Write)?;
+    // An environment can end as soon as its runtime has begun.
+    extension.read_exact(&mut [0])
 }
 
 impl<'h> Handover<'h> {
@@ -92,31 +97,32 @@ impl Listener {
     /// Takes whatever comes: a runtime that is started anew is told of anew.
     pub fn listen(&self) {
         loop {
-            match self.socket.accept().and_then(|(wrapper, _)| read(wrapper)) {
-                Ok(bytes) if Handover::decode(&bytes).is_some() => {
-                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
-                }
-                Ok(_) => {}
-                // Most errors come at once, and may come again at once.
-                Err(_) => sleep(PAUSE),
+            if self.socket.accept().and_then(|(wrapper, _)| self.take(wrapper)).is_err() {
+                // Some errors come at once, and again at once.
+                sleep(PAUSE);
             }
         }
+    }
+
+    /// Takes all that one of the same user says, and says that it was understood.
+    fn take(&self, mut wrapper: UnixStream) -> io::Result<()> {
+        if !process::is_of_this_user(&wrapper) {
+            return Ok(());
+        }
+        wrapper.set_read_timeout(Some(PATIENCE))?;
+        let mut bytes = Vec::new();
+        (&wrapper).take(LONGEST).read_to_end(&mut bytes)?;
+        if Handover::decode(&bytes).is_none() {
+            return Ok(());
+        }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
+        wrapper.write_all(&[0])
     }
 
     /// What came last.
     pub fn last(&self) -> Option<Arc<[u8]>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// All that one of the same user says, until it ends the connection.
-fn read(wrapper: UnixStream) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if process::is_of_this_user(&wrapper) {
-        wrapper.set_read_timeout(Some(PATIENCE))?;
-        wrapper.take(LONGEST).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }
 
 /// A name in no folder, and another one for each environment: where one machine has several of them, their
