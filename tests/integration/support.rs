@@ -3,8 +3,10 @@
 //! nothing but what is said here. Nothing is shared between tests, and no process outlives its test.
 
 mod emulator;
+pub mod extension;
 mod folder;
 pub mod lambda;
+mod mounts;
 mod process;
 mod runtime_api;
 
@@ -13,6 +15,8 @@ pub use folder::Folder;
 pub use process::wait_until;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
+use mounts::Mounts;
+use nix::unistd::Pid;
 use process::Process;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -48,6 +52,7 @@ pub struct Test {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<OsString>,
+    mounts: Mounts,
     stdin: Vec<u8>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -81,6 +86,7 @@ impl Test {
             program: foreword().into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            mounts: Mounts::default(),
             stdin: Vec::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
@@ -222,13 +228,17 @@ impl Test {
 
     /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
     pub fn emulate(self) -> Emulator {
-        let command = self.command();
-        Emulator::start(self.folder, &command, self.environment)
+        let words: Vec<_> = self.words().collect();
+        Emulator::start(self.folder, &words, self.environment, &self.mounts)
     }
 
     fn command(&self) -> Vec<OsString> {
+        self.mounts.around(self.words())
+    }
+
+    fn words(&self) -> impl Iterator<Item = OsString> {
         let program = Some(self.program.clone()).filter(|program| !program.is_empty());
-        program.into_iter().chain(self.arguments.iter().cloned()).collect()
+        program.into_iter().chain(self.arguments.iter().cloned())
     }
 }
 
@@ -244,8 +254,23 @@ impl Running {
     #[track_caller]
     pub fn terminate(&self) -> Captured {
         self.process.terminate();
+        self.finish()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn finish(&self) -> Captured {
         let status = self.process.finish(LIMIT);
         Captured { stdout: self.process.stdout(), stderr: self.process.stderr(), status }
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn stderr(&self) -> Vec<u8> {
+        self.process.stderr()
     }
 }
 

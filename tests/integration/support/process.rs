@@ -82,6 +82,10 @@ impl Process {
         })
     }
 
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     pub fn terminate(&self) {
         let _ = kill(self.pid, Signal::SIGTERM);
     }
