@@ -90,6 +90,7 @@ fn unable(cause: &anyhow::Error) -> Failure {
 fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: &[Rule], log: Log) -> Result<()> {
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
+    let arrivals = watch.arrivals()?;
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let wants_shutdown = plan::may_run(rules, Phase::PreStop, environ, &exists);
     // The wrapper is started when all extensions have registered, and finds this one.
@@ -109,7 +110,7 @@ fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: 
             let thread = Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen());
             thread.inspect_err(deaf).ok().map(|_| listener)
         });
-        let signal = watch.wait_for(&has_come);
+        let signal = watch.wait_for(&has_come, &arrivals);
         let told = Shutdown { reason: signal.map_or("", Signal::as_str).to_owned(), left: UNKNOWN };
         // Who sends both a signal and an event says more in the event.
         let shutdown = shutdown.get().unwrap_or(&told);
