@@ -34,6 +34,37 @@ for layer in sys.argv[1:]:
 END
 }
 
+# The layers for pre_stop hooks: the one binary and a link to it, which starts as an extension when it is unpacked.
+prestop_layers() {
+    local architecture folder said emulator=()
+    for architecture in x86_64 arm64; do
+        folder=$(mktemp -d)
+        python3 - "target/layer/foreword-prestop-$architecture.zip" "$folder" <<'END'
+import os, stat, sys, zipfile
+
+layer, folder = sys.argv[1:]
+with zipfile.ZipFile(layer) as archive:
+    modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+    assert sorted(modes) == ["bin/foreword", "extensions/foreword"], modes
+    assert modes["bin/foreword"] == 0o100755 and stat.S_ISLNK(modes["extensions/foreword"]), modes
+    link = archive.read("extensions/foreword").decode()
+    archive.extract("bin/foreword", folder)
+    os.chmod(f"{folder}/bin/foreword", 0o755)
+    os.mkdir(f"{folder}/extensions")
+    os.symlink(link, f"{folder}/extensions/foreword")
+    assert os.path.samefile(f"{folder}/bin/foreword", f"{folder}/extensions/foreword"), link
+END
+        emulator=()
+        [[ $(uname -m) == "${architecture/arm64/aarch64}" ]] ||
+            emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$folder/extensions/foreword")
+        # Lambda would say where its Extensions API is; without that, only an extension complains.
+        said=$(env -u AWS_LAMBDA_RUNTIME_API "${emulator[@]}" "$folder/extensions/foreword" 2>&1) || :
+        [[ $said == 'foreword: unable to start the extension: AWS_LAMBDA_RUNTIME_API is not set' ]] ||
+            { echo "$architecture: $said" >&2 && return 1; }
+        rm -rf "$folder"
+    done
+}
+
 dependencies() {
     local count
     count=$(cargo tree --locked --edges normal --prefix none --no-dedupe --format '{p}' | sort -u | grep -vc '^foreword ')
@@ -82,5 +113,6 @@ check shellcheck .ci/run "${scripts[@]}"
 check dependencies
 check reproducible_layer
 check scripts/bench.sh --check
+check scripts/bench-extension.sh --check
 check layer_tests
 check cargo test --locked
