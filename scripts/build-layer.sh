@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the layers for Lambda's two architectures into target/layer: foreword-x86_64.zip and foreword-arm64.zip, each with
-# a static bin/foreword, the same with a bootstrap for OS-only runtimes, and SHA256SUMS. The same source gives the same
-# bytes, whenever and wherever one toolchain builds it. Without arguments it also builds the command line tool, which is
-# not in the layers, for this machine, with shell completions and man pages, into target/tool.
+# Builds the layers for Lambda's two architectures into target/layer: foreword-x86_64.zip and foreword-arm64.zip, each with a
+# static bin/foreword, the same with a bootstrap for OS-only runtimes and with an extension, and SHA256SUMS. The same source
+# gives the same bytes, whenever and wherever one toolchain builds it. Without arguments it also builds the command line tool,
+# which is not in the layers, for this machine, with shell completions and man pages, into target/tool.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -165,6 +165,7 @@ for architecture in "${architectures[@]}"; do
     examine "$binary"
     pack foreword
     pack foreword-bootstrap bootstrap=bin/foreword
+    pack foreword-prestop extensions/foreword=../bin/foreword
 done
 cd "$target_folder/layer"
 sha256sum foreword-*.zip >SHA256SUMS

@@ -32,7 +32,7 @@ reproducible_layer() {
     python3 - target/layer/foreword-*.zip <<'END'
 import posixpath, sys, zipfile
 
-LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}}
+LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}, "foreword-prestop": {"extensions/foreword"}}
 layers = {f"{name}-{architecture}" for name in LINKS for architecture in ["x86_64", "arm64"]}
 assert {posixpath.basename(path) for path in sys.argv[1:]} == {f"{layer}.zip" for layer in layers}, sys.argv
 
@@ -49,6 +49,34 @@ for path in sys.argv[1:]:
     assert others == LINKS[posixpath.basename(path).rpartition("-")[0]], (path, others)
     assert {"bin/stand-in/python3.12", "bin/stand-in/node", "bin/stand-in/bootstrap"} <= {link.filename for link in links}, path
 END
+}
+
+# The layers for pre_stop hooks: the one binary and a link to it, which starts as an extension when it is unpacked.
+prestop_layers() {
+    local architecture folder said emulator=()
+    for architecture in x86_64 arm64; do
+        folder=$(mktemp -d)
+        python3 - "target/layer/foreword-prestop-$architecture.zip" "$folder" <<'END'
+import os, sys, zipfile
+
+layer, folder = sys.argv[1:]
+with zipfile.ZipFile(layer) as archive:
+    link = archive.read("extensions/foreword").decode()
+    archive.extract("bin/foreword", folder)
+    os.chmod(f"{folder}/bin/foreword", 0o755)
+    os.mkdir(f"{folder}/extensions")
+    os.symlink(link, f"{folder}/extensions/foreword")
+    assert os.path.samefile(f"{folder}/bin/foreword", f"{folder}/extensions/foreword"), link
+END
+        emulator=()
+        [[ $(uname -m) == "${architecture/arm64/aarch64}" ]] ||
+            emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$folder/extensions/foreword")
+        # Lambda would say where its Extensions API is; without that, only an extension complains.
+        said=$(env -u AWS_LAMBDA_RUNTIME_API "${emulator[@]}" "$folder/extensions/foreword" 2>&1) || :
+        [[ $said == 'foreword: unable to start the extension: AWS_LAMBDA_RUNTIME_API is not set' ]] ||
+            { echo "$architecture: $said" >&2 && return 1; }
+        rm -rf "$folder"
+    done
 }
 
 # Takes arguments for cargo.
@@ -107,6 +135,8 @@ mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run "${scripts[@]}"
 check dependencies
 check reproducible_layer
+check prestop_layers
 check scripts/bench.sh --check
+check scripts/bench-extension.sh --check
 check layer_tests
 check cargo test --locked

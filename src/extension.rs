@@ -13,7 +13,7 @@ use crate::files;
 use crate::hooks::{Deadline, Received, Runner};
 use crate::log::Log;
 use crate::plan::{self, Plan};
-use crate::process::{Latch, Signal, Watch};
+use crate::process::{self, Latch, Signal, Watch};
 use crate::report::{Failure, status};
 use crate::runtime_api::{ADDRESS, RuntimeApi};
 use anyhow::{Context, Result};
@@ -21,6 +21,7 @@ use api::{Api, Shutdown};
 use handover::{Handover, Listener};
 use std::env::set_current_dir;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::process::exit;
 use std::sync::OnceLock;
 use std::thread::{Builder, park, scope, sleep};
@@ -29,18 +30,23 @@ use std::time::{Duration, Instant};
 /// What to count on when nobody says how much time is left.
 const UNKNOWN: Duration = Duration::from_millis(1500);
 
-/// So long before its end the hooks are told to end, and so long before it they are killed.
+/// So long before its end the hooks are told to end, so long before it they are killed, and so long before it the
+/// extension ends, whatever still holds it up.
 const TERMINATE: Duration = Duration::from_millis(150);
 const KILL: Duration = Duration::from_millis(60);
+const EXIT: Duration = Duration::from_millis(30);
 
 /// How long to wait before something is tried again that did not get the answer that it should.
 const RETRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
 
-/// Most memory that a thread which only waits may need for its stack.
-const STACK: usize = 128 << 10;
+/// Most memory that a thread may need for its stack, also to read JSON as deep as it may be; what is never touched
+/// costs nothing.
+const STACK: usize = 512 << 10;
 
 /// Lives as long as the environment; gives the exit status.
 pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
+    // A connection in the place of a closed standard error would be logged to.
+    let _standard = process::fill_standard_streams();
     let upstream = || -> Result<_> {
         let address = environ.lossy(ADDRESS).with_context(|| format!("{ADDRESS} is not set"))?;
         RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))
@@ -56,10 +62,13 @@ pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
     let mut environ = environ.clone();
     let task_root = config::task_root(&environ).as_os_str().to_owned();
     environ.set("LAMBDA_TASK_ROOT", &task_root);
+    // Where the wrapper looks for a file that is named without its folder.
+    let _ = set_current_dir(&task_root);
 
     let Err(failure) = live(&upstream, name, &environ, log) else { return 0 };
     log.failure(&failure);
-    let refused = Api::register(&upstream, name, false).and_then(|api| api.refuse(&failure));
+    let registered = retried(|| Api::register(&upstream, name, false));
+    let refused = registered.and_then(|api| retried(|| api.refuse(&failure)));
     if let Err(error) = refused {
         log.debug(|| format!("unable to report the failure to the Extensions API: {error:#}"));
     }
@@ -81,28 +90,31 @@ fn unable(cause: &anyhow::Error) -> Failure {
 fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: &[Rule], log: Log) -> Result<()> {
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
+    let arrivals = watch.arrivals()?;
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let wants_shutdown = plan::may_run(rules, Phase::PreStop, environ, &exists);
     // The wrapper is started when all extensions have registered, and finds this one.
     let listener = wants_shutdown.then(|| Listener::new(upstream.address())).transpose();
-    let listener = listener.unwrap_or_else(|error| {
+    let deaf = |error: &io::Error| {
         log.warn(&format!("pre_stop hooks will not see what the runtime sees: unable to listen: {error}"));
-        None
-    });
+    };
+    let listener = listener.inspect_err(deaf).ok().flatten();
     let (shutdown, has_come) = (OnceLock::new(), Latch::new()?);
     scope(|scope| {
-        if let Some(listener) = &listener {
-            Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen())?;
-        }
         Builder::new().stack_size(STACK).spawn_scoped(scope, || {
             let _ = shutdown.set(await_shutdown(upstream, name, wants_shutdown, log));
             has_come.set();
         })?;
-        let shutdown = match (watch.wait_for(&has_come), shutdown.get()) {
-            (None, Some(shutdown)) => shutdown,
-            (signal, _) => &Shutdown { reason: signal.map_or("", Signal::as_str).to_owned(), left: UNKNOWN },
-        };
-        let handed_over = listener.as_ref().and_then(Listener::last);
+        // From here on there is a thread that the end of the scope would wait for, so no failure leaves it.
+        let listener = listener.as_ref().and_then(|listener| {
+            let thread = Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen());
+            thread.inspect_err(deaf).ok().map(|_| listener)
+        });
+        let signal = watch.wait_for(&has_come, &arrivals);
+        let told = Shutdown { reason: signal.map_or("", Signal::as_str).to_owned(), left: UNKNOWN };
+        // Who sends both a signal and an event says more in the event.
+        let shutdown = shutdown.get().unwrap_or(&told);
+        let handed_over = listener.and_then(Listener::last);
         stop(rules, environ, handed_over.as_deref(), shutdown, log);
         exit(0)
     })
@@ -119,7 +131,7 @@ fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool, log
         }
     });
     shutdown.unwrap_or_else(|error| {
-        log.warn(&format!("pre_stop hooks run at SIGTERM only: the Extensions API does not answer: {error:#}"));
+        log.warn(&format!("pre_stop hooks run at SIGTERM only: unable to use the Extensions API: {error:#}"));
         loop {
             park();
         }
@@ -139,6 +151,14 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 /// Runs the pre_stop hooks, in what time is left.
 fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown, log: Log) {
     let end = Instant::now() + shutdown.left;
+    let until = Deadline::after(shutdown.left.saturating_sub(TERMINATE));
+    if let Some(most) = shutdown.left.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
+        // A process that cannot be killed and a log that takes no line would hold up the end of the function.
+        let _ = Builder::new().stack_size(STACK).spawn(move || {
+            sleep(most);
+            exit(0)
+        });
+    }
     let nobody = [OsString::new()];
     let exists = |glob: &_| files::exist(glob, config::task_root(own));
     let (received, runtime, hooks, mut environ);
@@ -163,7 +183,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
     let runner = Runner {
         received: &Received { environ: &received, runtime: &runtime },
         watch: &watch,
-        until: Some(Deadline::after(shutdown.left.saturating_sub(TERMINATE))),
+        until: Some(until),
         stop: None,
         kill_by: end.checked_sub(KILL),
         shutdown_reason: Some(&shutdown.reason),

@@ -26,6 +26,8 @@ pub struct Plan<'p> {
     pub outcomes: Vec<bool>,
     /// The other wrappers that run before the runtime, in order.
     pub wrappers: Vec<&'p Wrapper<'p>>,
+    /// Whether there is a pre_stop hook, be it one that does not apply.
+    pub has_pre_stop: bool,
     /// The rules that apply, in order.
     rules: Vec<&'p Rule<'p>>,
     /// The hooks that apply, of all phases, as registered.
@@ -87,6 +89,7 @@ impl<'p> Plan<'p> {
             skipped: Vec::new(),
             outcomes: Vec::new(),
             wrappers: Vec::new(),
+            has_pre_stop: has_hook(rules, Phase::PreStop),
             rules: Vec::new(),
             hooks: Vec::new(),
             received,
@@ -142,7 +145,7 @@ impl<'p> Plan<'p> {
     /// Whether behind the wrapper chain anything is left to do.
     pub fn goes_on(&self, around_snapshot: AroundSnapshot) -> bool {
         around_snapshot == AroundSnapshot::Relay
-            || self.hooks.iter().any(|hook| hook.phase == Phase::PreStop)
+            || self.has_pre_stop
             || self.rules.iter().any(|rule| rule.edits_words())
     }
 
@@ -198,6 +201,11 @@ pub fn may_run(rules: &[Rule], phase: Phase, environ: &Environ, exists: &dyn Fn(
         rule.hooks.iter().any(|hook| hook.phase == phase && may_hold(&hook.when))
             || may_run(&rule.rules, phase, environ, exists)
     })
+}
+
+/// Whether there is a hook of this phase, be it one that does not apply.
+fn has_hook(rules: &[Rule], phase: Phase) -> bool {
+    rules.iter().any(|rule| rule.hooks.iter().any(|hook| hook.phase == phase) || has_hook(&rule.rules, phase))
 }
 
 /// The hooks of a phase that another process found to apply, known by their places, in the order in which they run.

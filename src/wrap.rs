@@ -106,9 +106,11 @@ fn finish(
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
     let pre_stop = plan.hooks(Phase::PreStop);
-    if let (Some(address), false) = (handed_over.environ.lossy(ADDRESS), pre_stop.is_empty()) {
+    // Also that none of them applies, which an extension cannot always tell.
+    if let (Some(address), true) = (handed_over.environ.lossy(ADDRESS), plan.has_pre_stop) {
         let places = pre_stop.iter().map(|hook| hook.place.to_string());
-        if let Err(error) = extension::hand_over(places, handed_over, &last, &address) {
+        let told = extension::hand_over(places, handed_over, &last, &address);
+        if let (Err(error), false) = (told, pre_stop.is_empty()) {
             log.warn(&format!(
                 "pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
                  foreword-prestop has ({error})"

@@ -6,13 +6,18 @@ use crate::hooks::Received;
 use crate::process;
 use std::ffi::CStr;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
 use std::time::Duration;
 
-/// How long the wrapper waits for an extension that does not listen to it.
+/// How long the wrapper waits for an extension that does not listen to it, and the extension for one who says nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long to wait after something that went wrong.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Two environments of the largest size that a process can be given, and a little more.
 const LONGEST: u64 = 16 << 20;
@@ -50,7 +55,11 @@ pub fn hand_over(
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     extension.set_write_timeout(Some(PATIENCE))?;
-    extension.write_all(&bytes)
+    extension.set_read_timeout(Some(PATIENCE))?;
+    extension.write_all(&bytes)?;
+    extension.shutdown(Shutdown::Write)?;
+    // An environment can end as soon as its runtime has begun.
+    extension.read_exact(&mut [0])
 }
 
 impl<'h> Handover<'h> {
@@ -87,12 +96,27 @@ impl Listener {
 
     /// Takes whatever comes: a runtime that is started anew is told of anew.
     pub fn listen(&self) {
-        for wrapper in self.socket.incoming().flatten().filter(process::is_of_this_user) {
-            let mut bytes = Vec::new();
-            if wrapper.take(LONGEST).read_to_end(&mut bytes).is_ok() && Handover::decode(&bytes).is_some() {
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
+        loop {
+            if self.socket.accept().and_then(|(wrapper, _)| self.take(wrapper)).is_err() {
+                // Some errors come at once, and again at once.
+                sleep(PAUSE);
             }
         }
+    }
+
+    /// Takes all that one of the same user says, and says that it was understood.
+    fn take(&self, mut wrapper: UnixStream) -> io::Result<()> {
+        if !process::is_of_this_user(&wrapper) {
+            return Ok(());
+        }
+        wrapper.set_read_timeout(Some(PATIENCE))?;
+        let mut bytes = Vec::new();
+        (&wrapper).take(LONGEST).read_to_end(&mut bytes)?;
+        if Handover::decode(&bytes).is_none() {
+            return Ok(());
+        }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
+        wrapper.write_all(&[0])
     }
 
     /// What came last.

@@ -153,8 +153,7 @@ impl Watch {
     }
 
     /// Waits until the latch is set or one of the signals that would end foreword came, and gives that.
-    pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
-        let arrivals = self.arrivals().ok()?;
+    pub fn wait_for(&self, latch: &Latch, arrivals: &SignalFd) -> Option<Signal> {
         loop {
             let watched = [arrivals.as_fd(), latch.as_fd()];
             let waited = wait(&mut watched.map(|one| PollFd::new(one, PollFlags::POLLIN)), None);
@@ -166,7 +165,10 @@ impl Watch {
     }
 
     /// A descriptor that is readable when there is a signal to take, for waiting for other descriptors too.
-    fn arrivals(&self) -> nix::Result<SignalFd> {
+    ///
+    /// # Errors
+    /// When there is no descriptor left for it.
+    pub fn arrivals(&self) -> nix::Result<SignalFd> {
         SignalFd::with_flags(&self.signals, SfdFlags::SFD_CLOEXEC)
     }
 

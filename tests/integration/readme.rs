@@ -1,8 +1,9 @@
 //! What the README shows is run, and whatever a user can write or meet stands in it.
 
-use crate::support::Test;
+use crate::support::{PATH, Test, extension};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 const README: &str = include_str!("../../README.md");
 
@@ -121,6 +122,18 @@ fn the_example_of_conditions_applies_when_all_of_them_hold() {
     without_agent.stdout("Main\n").run();
 }
 
+#[test]
+fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
+    let say = |name: &str| format!("#!/bin/sh\necho {name} \"$*\"\n");
+    let test =
+        example("\"deregister\"").script("opt/bin/deregister", say("deregister")).script("bin/curl", say("curl"));
+    let lambda = extension::lambda();
+    let run = test.env("PATH", format!("<folder>/bin:{PATH}")).env("SERVICE_ID", "7").waits(&lambda);
+    lambda.shutdown("spindown", Duration::from_millis(1900));
+    let log = extension::succeeded("flush") + &extension::succeeded("deregister");
+    run.ends("curl -s -X POST localhost:4318/flush\nderegister 7\n", &log);
+}
+
 /// The keys that foreword itself says go into an object, asked for with one that does not.
 fn keys_of(marked: &str) -> Vec<String> {
     let output = Test::new().config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#)).args(["/bin/true"]).capture();
@@ -154,7 +167,8 @@ fn every_variable_error_type_and_exit_status_stands_in_it() {
     let quoted = |prefix: &str| -> Vec<&str> {
         source.split('"').filter(|text| text.starts_with(prefix) && !text.contains([' ', '\n', '\\'])).collect()
     };
-    let names = [quoted("FOREWORD_"), quoted("AWS_"), quoted("LAMBDA_"), quoted("Runtime.")].concat();
+    let names =
+        [quoted("FOREWORD_"), quoted("AWS_"), quoted("LAMBDA_"), quoted("Runtime."), quoted("Extension.")].concat();
     assert!(names.len() > 10, "the source names its variables and error types");
     for name in names.into_iter().filter(|name| !name.contains('=') && *name != "AWS_Lambda_") {
         assert!(README.contains(&format!("`{name}`")), "{name}");

@@ -4,6 +4,7 @@
 
 pub mod client;
 mod emulator;
+pub mod extension;
 mod folder;
 mod gate;
 pub mod lambda;
@@ -253,14 +254,18 @@ impl Test {
 
     /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
     pub fn emulate(self) -> Emulator {
-        let command = self.command();
-        Emulator::start(self.folder, &command, self.environment)
+        let words: Vec<_> = self.words().collect();
+        Emulator::start(self.folder, &words, self.environment, &self.mounts)
     }
 
     fn command(&self) -> Vec<OsString> {
+        self.mounts.around(self.words())
+    }
+
+    fn words(&self) -> impl Iterator<Item = OsString> {
         let program = Some(self.program.clone()).filter(|program| !program.is_empty());
         let command = program.into_iter().chain(self.arguments.iter().cloned());
-        self.mounts.around(self.parent.iter().cloned().chain(command))
+        self.parent.iter().cloned().chain(command)
     }
 }
 
@@ -288,6 +293,11 @@ impl Running {
 
     pub fn pid(&self) -> Pid {
         self.process.pid()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn stderr(&self) -> Vec<u8> {
+        self.process.stderr()
     }
 }
 

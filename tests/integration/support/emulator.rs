@@ -1,10 +1,13 @@
 //! AWS's Runtime Interface Emulator around one command: started on ports of its own, asked once ready, ended with
 //! everything it started when it is dropped.
 
+use super::mounts::Mounts;
 use super::process::{Process, wait_until};
 use super::{Folder, normalise};
 use serde_json::Value;
+use std::cell::Cell;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Emulator {
     process: Process,
+    has_ended: Cell<bool>,
     address: String,
     folder: Folder,
 }
@@ -28,7 +32,7 @@ pub struct Answer {
 }
 
 impl Emulator {
-    pub(super) fn start(folder: Folder, command: &[OsString], environment: Vec<OsString>) -> Self {
+    pub(super) fn start(folder: Folder, command: &[OsString], environment: Vec<OsString>, mounts: &Mounts) -> Self {
         let (address, runtime_api) = (free_address(), free_address());
         let mut whole = vec![real_part("emulator/aws-lambda-rie").into()];
         for (option, value) in
@@ -37,8 +41,8 @@ impl Emulator {
             whole.extend([option.into(), value.into()]);
         }
         whole.extend_from_slice(command);
-        let process = Process::start(&folder, &whole, &environment, b"");
-        let emulator = Self { process, address, folder };
+        let process = Process::start(&folder, &mounts.around(whole.into_iter()), &environment, b"");
+        let emulator = Self { process, has_ended: Cell::new(false), address, folder };
         // The emulator starts to listen on the two in no order, and a runtime can be faster than its Runtime API.
         for address in [&emulator.address, &runtime_api] {
             let ready = wait_until(LIMIT, || TcpStream::connect(address).is_ok());
@@ -52,10 +56,23 @@ impl Emulator {
         self.request(event).unwrap_or_else(|error| panic!("unable to invoke: {error}\n{}", self.log()))
     }
 
+    /// Lets it shut the environment down, and waits for its end.
+    pub fn shut_down(&self) {
+        self.process.terminate();
+        self.process.finish(LIMIT);
+        self.has_ended.set(true);
+    }
+
     /// What emulator and runtime have written so far, normalised; the emulator itself merges the streams of both.
     pub fn log(&self) -> String {
         let log = [self.process.stdout(), self.process.stderr()].concat();
         String::from_utf8_lossy(&normalise(&log, &self.folder)).into_owned()
+    }
+
+    /// The text of a file that function or hooks have left in the test's folder, normalised; nothing as long as there is none.
+    pub fn read(&self, name: &str) -> String {
+        let content = fs::read(self.folder.path(name)).unwrap_or_default();
+        String::from_utf8_lossy(&normalise(&content, &self.folder)).into_owned()
     }
 
     fn request(&self, event: &str) -> std::io::Result<Answer> {
@@ -81,11 +98,11 @@ impl Emulator {
 impl Drop for Emulator {
     /// The emulator puts the runtime in a group of its own and kills it at SIGTERM; the folder's end takes the rest.
     fn drop(&mut self) {
-        self.process.terminate();
         if std::thread::panicking() {
+            self.process.terminate();
             eprintln!("the emulator's log:\n{}", self.log());
-        } else {
-            self.process.finish(LIMIT);
+        } else if !self.has_ended.get() {
+            self.shut_down();
         }
     }
 }

@@ -157,8 +157,12 @@ impl Lambda {
     /// Gives SHUTDOWN to the extensions that asked for it, with so long to live.
     pub fn shutdown(&self, reason: &str, left: Duration) {
         let deadline_ms = epoch_ms() + left.as_millis();
-        let event = format!(r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline_ms},"shutdownReason":"{reason}"}}"#);
-        self.shared.update(|inner| inner.extensions.shut_down(&event));
+        self.tell(&format!(r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline_ms},"shutdownReason":"{reason}"}}"#));
+    }
+
+    /// Gives this event to the extensions that asked for SHUTDOWN, whatever it is.
+    pub fn tell(&self, event: &str) {
+        self.shared.update(|inner| inner.extensions.shut_down(event));
     }
 
     /// Tells that the runtime's process has ended: nothing more is waited for.

@@ -20,6 +20,8 @@ pub enum Fault {
     Reset,
     /// Answered with this status whatever the state is; not shown to the state machine.
     Status(u16),
+    /// These bytes, and the end; not shown to the state machine.
+    Say(&'static [u8]),
     /// So many bytes of the right answer, then this end. With `End::Reset` a body is not read.
     Cut(usize, End),
     /// The right answer, each byte on its own.
@@ -175,6 +177,10 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         shared.update(|inner| inner.seen.requests[number].body = Summary::of(&body));
         body
     };
+    if let Some(Fault::Say(bytes)) = &fault {
+        (&mut &*stream).write_all(bytes)?;
+        return Ok(Next::Close);
+    }
     let reply = match (&fault, route) {
         (Some(Fault::Status(status)), _) => {
             read();

@@ -1,0 +1,161 @@
+//! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the extension in `/opt/extensions`,
+//! which is a folder of the test's own there, and the machine's `/opt` stays as it is.
+
+use crate::support::{Emulator, Test, foreword, wait_until};
+use serde_json::{Value, json};
+use std::fs::read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What Lambda leaves to runtime and extensions when an environment ends.
+const MOST: Duration = Duration::from_millis(2000);
+
+/// Answers each event with itself, but for one: that it never answers. What it does at SIGTERM is in the script before it.
+const RUNTIME: &str = r#"
+api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while :; do
+    curl -sS --noproxy '*' -D head -o event "$api/next" & curl=$!
+    wait $curl
+    id=$(tr -d '\r' <head | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: *//p')
+    while grep -q hang event; do sleep 100 & curl=$!; wait $curl; done
+    curl -sS --noproxy '*' -o answered --data-binary @event "$api/$id/response"
+done
+"#;
+
+const ENDS: &str = "trap 'echo runtime >>order; kill $curl; exit 0' TERM";
+const IGNORES: &str = "trap 'echo ignored >>order' TERM";
+
+/// The layer and a function, with a runtime that begins like this.
+fn function(runtime: &str, config: &Value) -> Test {
+    let test = Test::new().over("opt", "/opt").script("opt/bin/foreword", read(foreword()).expect("foreword"));
+    let test = test.linked("opt/extensions/foreword", Path::new("../bin/foreword"));
+    let test = test.script("runtime", format!("#!/bin/sh\n{runtime}\n{RUNTIME}")).env_remove("FOREWORD_DROPIN_DIR");
+    let test = test.without_foreword().args(["/opt/bin/foreword", "--", "./runtime", "app.handler"]);
+    test.config(&config.to_string())
+}
+
+/// A hook that notes its name, and then goes on like this.
+fn notes(name: &str, then: &str) -> Value {
+    json!({"name": name, "command": format!("echo {name} >>order; {then}")})
+}
+
+#[track_caller]
+fn answers(emulator: &Emulator) {
+    assert_eq!(emulator.invoke(r#"{"key":"value"}"#).body, json!({"key": "value"}), "{}", emulator.log());
+}
+
+/// Ends the environment; says how long that took.
+fn shut_down(emulator: &Emulator) -> Duration {
+    let begin = Instant::now();
+    emulator.shut_down();
+    begin.elapsed()
+}
+
+#[track_caller]
+fn says(emulator: &Emulator, line: &str) {
+    assert!(emulator.log().contains(line), "{}", emulator.log());
+}
+
+#[test]
+fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
+    let exports = json!({"name": "exports", "command": "echo EXPORTED=of-the-hook SECRET=hunter2 | tr ' ' '\\n'", "export": "dotenv"});
+    let sees = r#"printf '%s %s %s\n' "$EXPORTED" "$_HANDLER" "$(pwd)" >>order; test "$SECRET" = hunter2"#;
+    let reason = r#"sed 's/.*"shutdown_reason":"[A-Za-z]\{1,\}".*/with a reason/' >>order"#;
+    let hooks = json!({"initialize": [exports], "pre_stop": [notes("first", ""), notes("second", reason), notes("last", sees)]});
+    let emulator = function(ENDS, &json!({"hooks": hooks})).emulate();
+    answers(&emulator);
+    answers(&emulator);
+    let took = shut_down(&emulator);
+    assert_eq!(
+        emulator.read("order"),
+        "runtime\nlast\nof-the-hook app.handler <folder>\nsecond\nwith a reason\nfirst\n"
+    );
+    assert!(took < MOST, "{took:?}");
+    for name in ["first", "second", "last"] {
+        says(&emulator, &format!("foreword: hook \"{name}\" (pre_stop) succeeded after N ms\n"));
+    }
+    assert!(!emulator.log().contains("hunter2") && !emulator.log().contains("of-the-hook"), "{}", emulator.log());
+}
+
+#[test]
+fn a_runtime_that_ignores_sigterm_takes_no_turn_from_the_hooks() {
+    let emulator =
+        function(IGNORES, &json!({"hooks": {"pre_stop": [notes("first", ""), notes("last", "")]}})).emulate();
+    answers(&emulator);
+    let took = shut_down(&emulator);
+    assert_eq!(emulator.read("order"), "ignored\nlast\nfirst\n");
+    assert!(took < MOST, "{took:?}");
+}
+
+#[test]
+fn an_overrunning_hook_is_stopped_before_the_environment_is() {
+    let mut deaf = notes("deaf", "trap '' TERM; while :; do sleep 100; done");
+    deaf["timeout_ms"] = json!(100);
+    let hooks = json!([notes("never", ""), notes("over", "exec sleep 100"), deaf, notes("last", "")]);
+    let emulator = function(ENDS, &json!({"hooks": {"pre_stop": hooks}})).emulate();
+    answers(&emulator);
+    let took = shut_down(&emulator);
+    assert_eq!(emulator.read("order"), "runtime\nlast\ndeaf\nover\n");
+    says(&emulator, "foreword: hook \"deaf\" (pre_stop) timed out after N ms (timeout_ms)\n");
+    says(&emulator, "foreword: hook \"over\" (pre_stop) timed out after N ms (the ");
+    says(&emulator, "foreword: hook \"never\" (pre_stop) was not started: the ");
+    assert!(took < MOST, "{took:?}");
+}
+
+/// A program in the extension's place that starts it and notes how it ended.
+#[test]
+fn the_extension_exits_0() {
+    for (hooks, noted) in [(json!([notes("fails", "exit 3")]), "runtime\nfails\nstatus 0\n"), (json!([]), "runtime\n")]
+    {
+        let test = function(ENDS, &json!({"hooks": {"pre_stop": hooks}}));
+        std::fs::remove_file(test.path("opt/extensions/foreword")).expect("the link");
+        let test = test.linked("opt/lib/extensions/foreword", Path::new("../../bin/foreword"));
+        let observer = "#!/bin/sh\n/opt/lib/extensions/foreword\necho \"status $?\" >>order\n";
+        let emulator = test.script("opt/extensions/foreword", observer).emulate();
+        answers(&emulator);
+        shut_down(&emulator);
+        // Whoever has not asked for the event is killed.
+        assert_eq!(emulator.read("order"), noted);
+    }
+}
+
+#[test]
+fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
+    let reason = r#"sed 's/.*"shutdown_reason":"\([A-Za-z]*\)".*/\1/' >>order; echo "$ONLY" >>order"#;
+    let hooks = json!({
+        "initialize": [{"name": "exports", "command": "echo >>starts; echo ONLY=$(wc -l <starts)", "export": "dotenv"}],
+        "pre_stop": [notes("a", reason)],
+    });
+    let test = function(ENDS, &json!({"hooks": hooks})).env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1");
+    let emulator = test.emulate();
+    answers(&emulator);
+    let body = emulator.invoke(r#"{"hang": true}"#).body;
+    assert!(body.to_string().contains("timed out"), "{body}");
+    assert!(wait_until(LIMIT, || emulator.read("order").ends_with("1\n")), "{}", emulator.read("order"));
+    answers(&emulator);
+    shut_down(&emulator);
+    let order = emulator.read("order").to_lowercase();
+    let runtime = |order: &str| order.strip_prefix("runtime\n").map_or(order.to_owned(), str::to_owned);
+    assert!(runtime(&order).starts_with("a\ntimeout\n1\n"), "{order}");
+    assert!(order.ends_with("\n2\n"), "{order}");
+}
+
+/// The extension reports it, and only then ends, so that its end counts as no crash.
+#[test]
+fn what_is_wrong_with_the_configuration_ends_the_init() {
+    let emulator = function(ENDS, &json!({"hoks": {}})).args(["./runtime", "app.handler"]).emulate();
+    assert_ne!(emulator.invoke(r#"{"key":"value"}"#).status, 200);
+    says(&emulator, "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n");
+    says(&emulator, "First fatal error stored in appctx: Extension.InitError");
+}
+
+#[test]
+fn switched_off_it_changes_nothing() {
+    let test = function(ENDS, &json!({"hoks": {}})).env("FOREWORD_DISABLED", "1");
+    let emulator = test.emulate();
+    answers(&emulator);
+    shut_down(&emulator);
+    assert_eq!(emulator.read("order"), "runtime\n");
+}
