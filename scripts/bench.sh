@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures what foreword adds to the start of a runtime, beside a C program that only calls execve, sh and bash: bench.sh [ROUNDS].
-# With --check it only counts what repeats exactly, and fails when that is over the budget.
+# With --check it only counts what repeats exactly, and fails when that is over the budget. bench-relay.sh does both for the relay.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -263,6 +263,7 @@ if [[ $check ]]; then
     count tenfold
     ((instructions - empty <= times_the_instructions_of_ten_times_the_edits * (edits - empty))) || over+=("instructions with ten times the edits")
     ((${#over[@]} == 0)) || fail "over the budget: $(printf '%s; ' "${over[@]}")"
+    scripts/bench-relay.sh "$work/foreword" --check
     exit
 fi
 
@@ -315,3 +316,5 @@ for config in '' edits; do
     in_lambda ${config:+FOREWORD_CONFIG="$work/$config.json"} strace -o "$work/calls" "$work/foreword" "${runtime[@]}"
     awk 'NR > 1 && /^execve/ { exit } NR > 1' "$work/calls"
 done
+echo
+scripts/bench-relay.sh "$work/foreword" "$rounds"
