@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures what foreword adds to the start of a runtime, beside a C program that only calls execve, sh and bash: bench.sh [ROUNDS].
-# With --check it only counts what repeats exactly, and fails when that is over the budget.
+# With --check it only counts what repeats exactly, and fails when that is over the budget. bench-relay.sh does both for the relay.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -277,6 +277,7 @@ if [[ $check ]]; then
     ((calls <= calls_with_one_wrapper)) || over+=("system calls with one wrapper")
     ((instructions <= instructions_with_one_wrapper)) || over+=("instructions with one wrapper")
     ((${#over[@]} == 0)) || fail "over the budget: $(printf '%s; ' "${over[@]}")"
+    scripts/bench-relay.sh "$work/foreword" --check
     exit
 fi
 
@@ -344,3 +345,5 @@ for config in '' edits; do
     in_lambda ${config:+FOREWORD_CONFIG="$work/$config.json"} strace -o "$work/calls" "$work/foreword" "${runtime[@]}"
     awk 'NR > 1 && /^execve/ { exit } NR > 1' "$work/calls"
 done
+echo
+scripts/bench-relay.sh "$work/foreword" "$rounds"

@@ -102,6 +102,7 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
 
 /// Leaves behind what the new process inherited.
 fn shed(keep: &[BorrowedFd]) -> nix::Result<()> {
+    raw::arena::retire();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE] {
         Disposition::ignore(signal)?.forget();
     }

@@ -4,7 +4,7 @@
 
 #![allow(unsafe_code)]
 
-mod arena;
+pub mod arena;
 mod spawn;
 
 pub use spawn::spawn;

@@ -2,20 +2,20 @@
 //! reset, so that what was truncated stays truncated. There is no time after which it gives up.
 
 use crate::process::{PollFd, PollFlags, reset, wait};
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-/// What is read at a time: a page to begin with, because most connections never carry more; as long as it is filled,
-/// more and more.
-const PIECE: usize = 4 << 10;
-const LARGEST_PIECE: usize = 64 << 10;
+/// Most that is read at a time: less means more calls, and more would leave the processor's cache before it is written.
+/// Most connections never carry more than a page, and what is never filled costs nothing.
+const ROOM: usize = 256 << 10;
 
 /// One of the two directions.
 #[derive(Default)]
 struct Flow {
     /// What was read and could not be written yet.
-    pending: Vec<u8>,
+    pending: VecDeque<u8>,
     /// Nothing more will come.
     is_over: bool,
     /// The other side has been told so.
@@ -24,27 +24,24 @@ struct Flow {
 
 impl Flow {
     /// Moves what can be moved at once.
-    fn advance(&mut self, from: &TcpStream, to: &TcpStream, piece: &mut Vec<u8>) -> Result<()> {
+    fn advance(&mut self, from: &TcpStream, to: &TcpStream, room: &mut [u8]) -> Result<()> {
         if self.pending.is_empty() && !self.is_over {
-            match retried(|| (&mut &*from).read(piece)) {
+            match retried(|| (&mut &*from).read(room)) {
                 Ok(0) => self.is_over = true,
                 Ok(length) => {
-                    let written = write_some(to, &piece[..length])?;
-                    self.pending.extend_from_slice(&piece[written..length]);
-                    if length == piece.len() && length < LARGEST_PIECE {
-                        piece.resize(length * 2, 0);
-                    }
+                    let written = write_some(to, &room[..length])?;
+                    self.pending.extend(&room[written..length]);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         } else if !self.pending.is_empty() {
-            let written = write_some(to, &self.pending)?;
+            let written = write_some(to, self.pending.as_slices().0)?;
             self.pending.drain(..written);
         }
         if self.pending.is_empty() {
             // Given back: a connection that waits for its next event holds no more than it has to.
-            self.pending = Vec::new();
+            self.pending = VecDeque::new();
             if self.is_over && !self.is_ended {
                 self.is_ended = true;
                 to.shutdown(Shutdown::Write)?;
@@ -71,10 +68,10 @@ fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>) -> Result<()>
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
     }
-    let mut up = Flow { pending: first, ..Flow::default() };
+    let mut up = Flow { pending: first.into(), ..Flow::default() };
     let mut down = Flow::default();
-    let mut piece = vec![0; PIECE];
-    up.advance(client, upstream, &mut piece)?;
+    let mut room = vec![0; ROOM];
+    up.advance(client, upstream, &mut room)?;
     while !(up.is_ended && down.is_ended) {
         let mut watched =
             [PollFd::new(client.as_fd(), interest(&up, &down)), PollFd::new(upstream.as_fd(), interest(&down, &up))];
@@ -89,10 +86,10 @@ fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>) -> Result<()>
         }
         let input = PollFlags::POLLIN | PollFlags::POLLHUP;
         if of_client.intersects(input) || of_upstream.contains(PollFlags::POLLOUT) {
-            up.advance(client, upstream, &mut piece)?;
+            up.advance(client, upstream, &mut room)?;
         }
         if of_upstream.intersects(input) || of_client.contains(PollFlags::POLLOUT) {
-            down.advance(upstream, client, &mut piece)?;
+            down.advance(upstream, client, &mut room)?;
         }
     }
     Ok(())

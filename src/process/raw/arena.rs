@@ -30,10 +30,26 @@ pub struct Arena {
 #[global_allocator]
 static ARENA: Arena = Arena { next: AtomicUsize::new(0) };
 
+/// From now on memory comes from the system's allocator, which uses again what is freed. For a process that stays.
+pub fn retire() {
+    ARENA.next.store(SIZE, Ordering::Release);
+}
+
 impl Arena {
     /// Where an allocation lies in the array, if it does.
     fn offset(memory: *mut u8) -> Option<usize> {
         (memory as usize).checked_sub(MEMORY.0.get() as usize).filter(|&offset| offset < SIZE)
+    }
+
+    /// Takes memory off the array, if there is room.
+    fn take(&self, layout: Layout) -> Option<*mut u8> {
+        let fitting = |next: usize| {
+            let start = next.next_multiple_of(layout.align());
+            start.checked_add(layout.size()).filter(|&end| end <= SIZE && layout.align() <= ALIGNMENT)
+        };
+        let before = self.next.fetch_update(Ordering::AcqRel, Ordering::Acquire, fitting).ok()?;
+        // SAFETY: `fitting` kept the allocation inside the array.
+        Some(unsafe { MEMORY.0.get().cast::<u8>().add(before.next_multiple_of(layout.align())) })
     }
 
     /// Moves the end of the last allocation, if this is the last one and there is room.
@@ -47,15 +63,19 @@ impl Arena {
 // memory; what lies in the array is never given to the system's allocator, and the other way round.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let fitting = |next: usize| {
-            let start = next.next_multiple_of(layout.align());
-            start.checked_add(layout.size()).filter(|&end| end <= SIZE && layout.align() <= ALIGNMENT)
-        };
-        match self.next.fetch_update(Ordering::AcqRel, Ordering::Acquire, fitting) {
-            // SAFETY: `fitting` kept the allocation inside the array.
-            Ok(before) => unsafe { MEMORY.0.get().cast::<u8>().add(before.next_multiple_of(layout.align())) },
-            // SAFETY: the caller keeps the contract of `alloc`.
-            Err(_) => unsafe { System.alloc(layout) },
+        // SAFETY: the caller keeps the contract of `alloc`.
+        self.take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match self.take(layout) {
+            // SAFETY: that many bytes were taken just now.
+            Some(memory) => unsafe {
+                memory.write_bytes(0, layout.size());
+                memory
+            },
+            // SAFETY: the caller keeps the contract of `alloc_zeroed`.
+            None => unsafe { System.alloc_zeroed(layout) },
         }
     }
 
