@@ -58,13 +58,12 @@ pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
     sources.add_folder(dropin_dir(environ));
     sources.add_function(environ);
-    sources.list.into_iter().map(|found| found.map_err(|unreadable| unreadable.failure())).collect()
+    sources.list.into_iter().collect::<Result<_, _>>().map_err(|unreadable: Unreadable| unreadable.failure())
 }
 
 /// A source, or why what was to be one is none.
 pub type Found = Result<Source, Unreadable>;
 
-#[derive(Debug)]
 pub enum Unreadable {
     NoFile(String),
     /// The source has something in the place of what is no text.
@@ -72,10 +71,10 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
-    fn failure(&self) -> Failure {
+    fn failure(self) -> Failure {
         match self {
-            Unreadable::NoFile(message) => Failure::configuration(message.clone()),
-            Unreadable::NoText(source, problem) => source.failure(problem),
+            Unreadable::NoFile(message) => Failure::configuration(message),
+            Unreadable::NoText(source, problem) => source.failure(&problem),
         }
     }
 }
@@ -93,39 +92,42 @@ impl Sources {
     pub fn add_folder(&mut self, folder: &Path) {
         match json_files(folder) {
             Ok(paths) => paths.iter().for_each(|path| self.add_file(path)),
-            Err(message) => self.list.push(Err(Unreadable::NoFile(message))),
+            Err(message) => self.refuse(message),
         }
     }
 
     /// Adds what the function itself brings: the file beside its code, and what its variable has or names.
     pub fn add_function(&mut self, environ: &Environ) {
         let beside_the_code = task_root(environ).join("foreword.json");
-        self.add(&beside_the_code, |error| match error.kind() {
-            io::ErrorKind::NotFound => None,
-            _ => Some(unreadable(&beside_the_code, error)),
-        });
+        if let Err(error) = self.read(&beside_the_code)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            self.refuse(unreadable(&beside_the_code, &error));
+        }
         let named = environ.value(INLINE).unwrap_or_default();
         match named.as_bytes().trim_ascii_start() {
             b"" => {}
             json if json.starts_with(b"{") => self.list.push(source(INLINE.into(), named.as_bytes().to_vec())),
-            _ => self.add(Path::new(named), |error| Some(unreadable_name(named, error))),
+            _ => {
+                if let Err(error) = self.read(Path::new(named)) {
+                    self.refuse(unreadable_name(named, &error));
+                }
+            }
         }
     }
 
     pub fn add_file(&mut self, path: &Path) {
-        self.add(path, |error| Some(unreadable(path, error)));
-    }
-
-    /// Adds a file, unless it was read already; `otherwise` says what it means that it cannot be read.
-    fn add(&mut self, path: &Path, otherwise: impl Fn(&io::Error) -> Option<String>) {
-        match self.read(path) {
-            Ok(text) => self.list.extend(text.map(|text| source(path.display().to_string(), text))),
-            Err(error) => self.list.extend(otherwise(&error).map(|message| Err(Unreadable::NoFile(message)))),
+        if let Err(error) = self.read(path) {
+            self.refuse(unreadable(path, &error));
         }
     }
 
+    fn refuse(&mut self, message: String) {
+        self.list.push(Err(Unreadable::NoFile(message)));
+    }
+
     /// Reads a file, unless it was read already.
-    fn read(&mut self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    fn read(&mut self, path: &Path) -> io::Result<()> {
         // A FIFO that nobody writes to must not hold up the start.
         let mut file = File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
         let about = file.metadata()?;
@@ -137,7 +139,7 @@ impl Sources {
         }
         let identity = (about.dev(), about.ino());
         if self.read.contains(&identity) {
-            return Ok(None);
+            return Ok(());
         }
         self.read.push(identity);
         // One byte more than there is, so that one read sees the end, too.
@@ -153,7 +155,8 @@ impl Sources {
             text.resize(2 * text.len(), 0);
         }
         text.truncate(length);
-        Ok(Some(text))
+        self.list.push(source(path.display().to_string(), text));
+        Ok(())
     }
 }
 
