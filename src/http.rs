@@ -50,7 +50,9 @@ pub fn request_header(head: &[u8], name: &str) -> Option<String> {
 /// The same head with `Connection: close` in the place of whatever it says about the connection.
 pub fn closing(head: &[u8]) -> Vec<u8> {
     let mut closing = Vec::with_capacity(head.len() + 32);
-    for (number, line) in head.split_inclusive(|&byte| byte == b'\n').enumerate() {
+    // Line ends in front of a request are none of it (RFC 9112, section 2.2).
+    let start = head.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(0);
+    for (number, line) in head[start..].split_inclusive(|&byte| byte == b'\n').enumerate() {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
         if !name.eq_ignore_ascii_case(b"connection") {
             closing.extend_from_slice(line);

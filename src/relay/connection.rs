@@ -4,7 +4,7 @@
 use super::progress::{Action, Call, Release};
 use super::{Relay, tunnel};
 use crate::http::{self, Head};
-use crate::process::{PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
+use crate::process::{Latch, PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -73,32 +73,28 @@ fn first_request(relay: &Relay, client: &mut TcpStream, bytes: &mut Vec<u8>) -> 
 
 /// Keeps a request until the runtime may go on. A client that goes away is nobody to give anything to.
 fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length: usize) -> Option<Unread> {
-    loop {
-        let mut watched =
-            [PollFd::new(client.as_fd(), PEER_ENDED), PollFd::new(relay.verdict.as_fd(), PollFlags::POLLIN)];
-        let waited = wait(&mut watched, None);
-        let [is_gone, is_decided] = watched.each_ref().map(happened);
-        match (waited, is_gone, is_decided) {
-            (Ok(()), false, false) => {}
-            (Ok(()), false, true) => break,
-            _ => return None,
-        }
+    if !lives_until(&client, &relay.verdict) {
+        return None;
     }
-    match relay.release(call) {
+    let release = relay.release(call);
+    let lives = lives_until(&client, &relay.verdict);
+    match release {
+        Release::Answer(event) if !lives && call == Call::InvocationNext => relay.keep(event),
+        _ if !lives => {}
         Release::Forbid => answer(&client, FORBIDDEN),
         Release::Tunnel => {
-            relay.delivered();
+            relay.delivered(call);
             tunnel(relay, client, bytes);
         }
         Release::Restored => {
             if (&client).write_all(RESTORED.as_bytes()).is_ok() {
-                relay.delivered();
+                relay.delivered(call);
                 return Some((client, bytes.split_off(length)));
             }
         }
         Release::Answer(kept) => match (&client).write_all(&kept) {
             Ok(()) => {
-                relay.delivered();
+                relay.delivered(call);
                 linger(&client);
             }
             Err(_) if call == Call::InvocationNext => relay.keep(kept),
@@ -106,6 +102,18 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
         },
     }
     None
+}
+
+/// Waits until the latch is set; says whether the client is there then.
+fn lives_until(client: &TcpStream, latch: &Latch) -> bool {
+    loop {
+        let mut watched = [PollFd::new(client.as_fd(), PEER_ENDED), PollFd::new(latch.as_fd(), PollFlags::POLLIN)];
+        let waited = wait(&mut watched, None);
+        match watched.each_ref().map(happened) {
+            [false, false] if waited.is_ok() => {}
+            [is_gone, is_set] => return waited.is_ok() && is_set && !is_gone,
+        }
+    }
 }
 
 /// As the platform says it.

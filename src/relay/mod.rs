@@ -202,12 +202,15 @@ impl Relay {
         }
     }
 
+    /// Waits, where one event may be for several who asked, until it is known whether this one gets it.
     fn release(&self, call: Call) -> Release {
-        self.desk().progress.release(call)
+        let is_known = |desk: &Desk| call != Call::InvocationNext || !desk.progress.delivers();
+        self.wait_until(None, is_known).progress.release(call)
     }
 
-    fn delivered(&self) {
-        let is_restored = self.desk().progress.delivered();
+    fn delivered(&self, call: Call) {
+        let is_restored = self.desk().progress.delivered(call);
+        self.changed.notify_all();
         if is_restored {
             story::mark_restored(self.log);
         }
@@ -221,5 +224,6 @@ impl Relay {
 
     fn keep(&self, event: Vec<u8>) {
         self.desk().progress.keep(event);
+        self.changed.notify_all();
     }
 }

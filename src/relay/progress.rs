@@ -94,6 +94,8 @@ pub struct Progress {
     restore: Option<Restore>,
     /// An event that came in the place of the restore's answer, for the next who asks for one.
     event: Option<Vec<u8>>,
+    /// Somebody is being given it, who may not live to take all of it.
+    delivers: bool,
     /// Requests of internal extensions that are not answered yet.
     registering: usize,
 }
@@ -106,6 +108,7 @@ impl Progress {
             invocation_next: None,
             restore: None,
             event: None,
+            delivers: false,
             registering: 0,
         }
     }
@@ -149,6 +152,11 @@ impl Progress {
         self.state != State::Armed
     }
 
+    /// Whether it is still open what becomes of others who ask for an event.
+    pub fn delivers(&self) -> bool {
+        self.delivers
+    }
+
     pub fn is_registering(&self) -> bool {
         self.registering > 0
     }
@@ -187,7 +195,13 @@ impl Progress {
     pub fn release(&mut self, call: Call) -> Release {
         match call {
             _ if self.state == State::Failed => Release::Forbid,
-            Call::InvocationNext => self.event.take().map_or(Release::Tunnel, Release::Answer),
+            Call::InvocationNext => match self.event.take() {
+                None => Release::Tunnel,
+                Some(event) => {
+                    self.delivers = true;
+                    Release::Answer(event)
+                }
+            },
             _ => match &self.restore {
                 None => Release::Tunnel,
                 Some(Restore::Done) => Release::Restored,
@@ -197,16 +211,18 @@ impl Progress {
     }
 
     /// A client was given what it waited for. Says whether that was the end of a restore.
-    pub fn delivered(&mut self) -> bool {
-        let opens = self.state == State::Restored && self.event.is_none();
+    pub fn delivered(&mut self, call: Call) -> bool {
+        self.delivers &= call != Call::InvocationNext;
+        let opens = self.state == State::Restored && self.event.is_none() && !self.delivers;
         if opens {
             self.state = State::Open;
         }
         opens && self.restore == Some(Restore::Done)
     }
 
-    /// A client was gone when it was to be given an event: that waits for the next one.
+    /// A client did not take all of an event: that waits for the next one.
     pub fn keep(&mut self, event: Vec<u8>) {
+        self.delivers = false;
         self.event = Some(event);
     }
 }
@@ -244,7 +260,7 @@ mod tests {
         assert_eq!(actions(Progress::fail), [Forbid, Forbid, Accept, Accept, Pass]);
         let open = |progress: &mut Progress| {
             until_restored(progress);
-            assert!(progress.delivered());
+            assert!(progress.delivered(Call::RestoreNext));
         };
         assert_eq!(actions(open), [Tunnel; 5]);
     }
@@ -258,7 +274,7 @@ mod tests {
             assert_eq!(progress.freeze(), None);
             assert_eq!(progress.release(Call::RestoreNext), Release::Tunnel);
             assert_eq!(progress.receive(Call::RestoreNext, b""), Action::Tunnel);
-            assert!(!progress.delivered());
+            assert!(!progress.delivered(Call::RestoreNext));
         }
     }
 
@@ -270,11 +286,14 @@ mod tests {
         progress.thaw();
         progress.go_on(Restore::Done, Some(b"event".to_vec()));
         assert_eq!(progress.release(Call::RestoreNext), Release::Restored);
-        assert!(!progress.delivered(), "the event waits");
+        assert!(!progress.delivered(Call::RestoreNext), "the event waits");
         assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
         progress.keep(b"event".to_vec());
         assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
-        assert!(progress.delivered());
+        assert!(!progress.delivered(Call::RestoreNext), "it is under way");
+        assert!(progress.delivers());
+        assert!(progress.delivered(Call::InvocationNext));
+        assert!(!progress.delivers());
         assert_eq!(progress.release(Call::InvocationNext), Release::Tunnel);
         assert_eq!(progress.release(Call::RestoreNext), Release::Restored);
     }
@@ -286,7 +305,7 @@ mod tests {
         progress.freeze();
         progress.go_on(Restore::Refused(b"403".to_vec()), None);
         assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"403".to_vec()));
-        assert!(!progress.delivered());
+        assert!(!progress.delivered(Call::RestoreNext));
         assert!(progress.is_open());
     }
 

@@ -54,7 +54,10 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         };
         runner.run(phase, &mut hooks.environ.clone())
     };
-    drop(relay.wait_until(None, |desk| desk.progress.is_asked()));
+    if relay.wait_until(None, |desk| desk.progress.is_asked()).progress.is_open() {
+        // The runtime has failed by itself.
+        return;
+    }
     if let Err(stop) = run(&hooks.before_snapshot, BEFORE_SNAPSHOT) {
         return give_up(relay, Report::InitError, stop);
     }
