@@ -162,7 +162,7 @@ fn the_runtime_has_its_process_id_and_group_and_no_child_that_it_did_not_make() 
 
 /// The relay's own matters stay its own. The runtime is no shell, which would tidy up.
 #[test]
-fn signals_mask_and_limits_are_those_without_a_relay() {
+fn signal_dispositions_mask_and_limits_are_those_without_a_relay() {
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD,PIPE,USR2", "--block-signal=USR1,INT,TERM"];
     let lines = |test: Test| {
         let lambda = Lambda::new(Settings::default());
