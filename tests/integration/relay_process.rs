@@ -4,13 +4,10 @@ use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Lambda, Settings};
 use crate::support::process::{Stat, children, descriptors};
 use crate::support::snap_start::waiting;
-use crate::support::{Gate, Played, Test, wait_until};
+use crate::support::{Gate, LIMIT, Played, Test, wait_until};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// A run that has inherited descriptors 7 and 9, with hooks that wait in either phase.
 fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {

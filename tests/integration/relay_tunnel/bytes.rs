@@ -1,7 +1,7 @@
 //! Bytes, ends and errors after the restore, in both directions.
 
-use super::{Between, LIMIT, carries, noise};
-use crate::support::wait_until;
+use super::{Between, carries, noise};
+use crate::support::{LIMIT, wait_until};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
