@@ -1,9 +1,8 @@
 //! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the same standard
 //! output: what is expected there is the expected order.
 
-use crate::support::{DUMP, Reaction, RuntimeApi, Test, foreword};
+use crate::support::{DUMP, Reaction, RuntimeApi, Test, epoch_milliseconds, foreword};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Prints its name.
 fn named(name: &str) -> Value {
@@ -23,10 +22,6 @@ fn signals(status: &str, set: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
     let bits = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
     bits & !(0b11 << 31)
-}
-
-fn epoch_milliseconds() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis()
 }
 
 #[test]
@@ -90,7 +85,7 @@ fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
 
     let context: Value = serde_json::from_str(&line).expect("JSON");
     let deadline = context["deadline_ms"].as_u64().expect("a time");
-    assert!((before + 60_000..=after + 60_000).contains(&deadline.into()), "{before} {deadline} {after}");
+    assert!((before + 60_000..=after + 60_000).contains(&deadline), "{before} {deadline} {after}");
     let function = json!({"name": "hello", "version": "$LATEST", "memory": 512, "handler": "app.handler"});
     let expected = json!({
         "phase": "initialize",
@@ -112,7 +107,7 @@ fn what_nobody_said_is_null_in_the_context_or_the_default() {
     let after = epoch_milliseconds();
     // The limit of a hook that says none is 10 s.
     let deadline = context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
-    let deadline = deadline.as_u64().expect("a time").into();
+    let deadline = deadline.as_u64().expect("a time");
     assert!((before + 10_000..=after + 10_000).contains(&deadline), "{before} {deadline} {after}");
     let function = json!({"name": null, "version": null, "memory": null, "handler": null});
     let expected = json!({

@@ -4,11 +4,11 @@
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
 use crate::support::snap_start::noting;
-use crate::support::{BUSY, Reaction, RuntimeApi, Test, wait_until};
+use crate::support::{BUSY, Reaction, RuntimeApi, Test, epoch_milliseconds, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Says where its Runtime API is.
 const TELL: [&str; 3] = ["/bin/sh", "-c", "echo ${AWS_LAMBDA_RUNTIME_API-unset}"];
@@ -192,11 +192,6 @@ fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_
     assert_eq!((&context["phase"], &context["hook"]), (&json!("after_restore"), &json!("look")));
     let deadline = context["deadline_ms"].as_u64().expect("a time");
     assert!((start + 8000..=end + 8000).contains(&deadline), "{start} {deadline} {end}");
-}
-
-fn epoch_milliseconds() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
-    now.as_millis().try_into().expect("a time of these days")
 }
 
 #[test]

@@ -4,15 +4,13 @@ use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, response_to, status_
 use crate::support::lambda::{Call, Lambda, Settings};
 use crate::support::process::{Stat, is_gone};
 use crate::support::snap_start::{noting, waiting};
-use crate::support::{BUSY, Client, Gate, Played, Test, wait_until};
+use crate::support::{BUSY, Client, Gate, LIMIT, Played, Test, epoch_milliseconds, wait_until};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpStream;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use std::time::{Duration, Instant};
 
 /// How long what belongs to a runtime has when that has ended.
 const LEFT: Duration = Duration::from_millis(300);
@@ -273,11 +271,6 @@ fn sigstop_of_the_group_during_the_snapshot_takes_no_time_from_the_hooks() {
     let deadline = context["deadline_ms"].as_u64().expect("a time");
     assert!((start + 8000..=end + 8000).contains(&deadline), "{start} {deadline} {end}");
     runtime.end("");
-}
-
-fn epoch_milliseconds() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
-    now.as_millis().try_into().expect("a time of these days")
 }
 
 /// A daemon that a hook has left behind is no hook any more.

@@ -5,10 +5,9 @@ use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Parked, Settings};
 use crate::support::process::Stat;
 use crate::support::snap_start::{noting, waiting};
-use crate::support::{Gate, Played, Test};
+use crate::support::{Gate, Played, Test, epoch_milliseconds};
 use serde_json::{Value, json};
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The fields of proc(5) that tell where a process belongs; the shell reads them of itself.
 const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
@@ -21,11 +20,6 @@ fn saying(name: &str, command: &str) -> Value {
 /// Both phases with one hook, which is called `before` in the one and `after` in the other.
 fn both(command: &str) -> [Value; 2] {
     ["before", "after"].map(|name| json!([saying(name, command)]))
-}
-
-fn epoch_milliseconds() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
-    now.as_millis().try_into().expect("a time of these days")
 }
 
 fn read(runtime: &Played, name: &str) -> String {

@@ -4,13 +4,10 @@ use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Lambda, Settings};
 use crate::support::process::{Stat, children, descriptors};
 use crate::support::snap_start::waiting;
-use crate::support::{Gate, Played, Test, wait_until};
+use crate::support::{Gate, LIMIT, Played, Test, wait_until};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// A run that has inherited descriptors 7 and 9, with hooks that wait in either phase.
 fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
@@ -162,7 +159,7 @@ fn the_runtime_has_its_process_id_and_group_and_no_child_that_it_did_not_make() 
 
 /// The relay's own matters stay its own. The runtime is no shell, which would tidy up.
 #[test]
-fn signals_mask_and_limits_are_those_without_a_relay() {
+fn signal_dispositions_mask_and_limits_are_those_without_a_relay() {
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD,PIPE,USR2", "--block-signal=USR1,INT,TERM"];
     let lines = |test: Test| {
         let lambda = Lambda::new(Settings::default());

@@ -9,9 +9,8 @@ use crate::support::client::{
 };
 use crate::support::lambda::{Call, Fault, Lambda, Parked, Request, Settings, State};
 use crate::support::snap_start::{noting, waiting};
-use crate::support::{Gate, Played, Test, wait_until};
+use crate::support::{Gate, LIMIT, Played, Test, wait_until};
 use serde_json::json;
-use std::time::Duration;
 
 const OTHER: &str = "GET /2018-06-01/runtime/other";
 
@@ -27,9 +26,6 @@ fn stepwise(lambda: &Lambda, log: &str) -> (Played, [Gate; 2]) {
 fn hooked(lambda: &Lambda) -> Test {
     Test::new().snap_start(lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
 }
-
-/// A test that waits longer has hung.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Both hooks have run.
 const BOTH: &str = "hook before\nhook after\n";

@@ -7,15 +7,12 @@ use crate::support::client::{RESTORE_NEXT, header_of, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
 use crate::support::process::descriptors;
 use crate::support::snap_start::noting;
-use crate::support::{Played, Test, wait_until};
+use crate::support::{LIMIT, Played, Test, wait_until};
 use nix::sys::signal::{Signal, kill};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
-
-/// A test that waits longer for a byte has hung.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long libcurl's clients wait for a connection.
 const CONNECT: Duration = Duration::from_secs(1);

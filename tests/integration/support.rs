@@ -9,6 +9,7 @@ mod folder;
 mod gate;
 pub mod lambda;
 mod mounts;
+mod output;
 mod played;
 pub mod process;
 mod runtime_api;
@@ -24,12 +25,13 @@ pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
 use mounts::Mounts;
 use nix::unistd::Pid;
+use output::{difference, normalise, replace, text};
 use process::Process;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Stands for the test's folder wherever a test gives or expects text.
 pub const FOLDER: &str = "<folder>";
@@ -39,7 +41,7 @@ pub const FOLDER: &str = "<folder>";
 pub const DUMP: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline\necho\n/bin/cat /proc/$$/environ\n";
 
 /// No test has a reason to take this long; one that does has hung.
-const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a machine that is busy with other tests may add to a time that the platform or foreword sets a limit to.
 pub const BUSY: Duration = Duration::from_millis(500);
@@ -323,6 +325,12 @@ impl Finished {
     }
 }
 
+/// The time in the platform's unit.
+pub fn epoch_milliseconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
+    now.as_millis().try_into().expect("a time of these days")
+}
+
 /// The entry of the environment by which the processes of a test are known.
 fn task_root(folder: &Folder) -> Vec<u8> {
     [b"LAMBDA_TASK_ROOT=", folder.as_bytes()].concat()
@@ -330,75 +338,4 @@ fn task_root(folder: &Folder) -> Vec<u8> {
 
 fn is_named(entry: &OsStr, name: &[u8]) -> bool {
     entry.as_bytes().strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="))
-}
-
-/// Replaces what no test can know: the folder by `<folder>`, in `after 12 ms` and `"durationMs":12` the number by
-/// `N`, and in `"timestamp":"…"` the time by `T`.
-fn normalise(output: &[u8], folder: &Folder) -> Vec<u8> {
-    let mut output = replace(output, folder.as_bytes(), FOLDER.as_bytes());
-    for (before, is_variable, placeholder) in [
-        (&b"after "[..], u8::is_ascii_digit as fn(&u8) -> bool, b'N'),
-        (b"\"durationMs\":", u8::is_ascii_digit, b'N'),
-        (b"\"timestamp\":\"", |byte: &u8| *byte != b'"', b'T'),
-    ] {
-        output = blank(&output, before, is_variable, placeholder);
-    }
-    output
-}
-
-/// Puts the placeholder in the place of the run of variable bytes behind each `before`.
-fn blank(output: &[u8], before: &[u8], is_variable: fn(&u8) -> bool, placeholder: u8) -> Vec<u8> {
-    let mut blanked = Vec::with_capacity(output.len());
-    let mut rest = output;
-    while let Some(start) = find(rest, before) {
-        let (head, tail) = rest.split_at(start + before.len());
-        let length = tail.iter().take_while(|byte| is_variable(byte)).count();
-        blanked.extend_from_slice(head);
-        if length > 0 {
-            blanked.push(placeholder);
-        }
-        rest = &tail[length..];
-    }
-    blanked.extend_from_slice(rest);
-    blanked
-}
-
-fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut replaced = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = find(rest, from) {
-        replaced.extend_from_slice(&rest[..start]);
-        replaced.extend_from_slice(to);
-        rest = &rest[start + from.len()..];
-    }
-    replaced.extend_from_slice(rest);
-    replaced
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
-}
-
-/// Shows bytes as text that a test can hold: a NUL or what is not UTF-8 is escaped, a line stays a line.
-fn text(bytes: &[u8]) -> String {
-    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
-    lines
-        .map(|line| line.escape_ascii().to_string().replace("\\n", "\n").replace("\\\"", "\"").replace("\\'", "'"))
-        .collect()
-}
-
-fn difference(expected: &(String, String, i32), found: &(String, String, i32)) -> String {
-    let mut report = String::new();
-    for (what, expected, found) in [
-        ("standard output", &expected.0, &found.0),
-        ("standard error", &expected.1, &found.1),
-        ("exit status", &expected.2.to_string(), &found.2.to_string()),
-    ] {
-        if expected == found {
-            report += &format!("{what} as expected:\n{found}\n");
-        } else {
-            report += &format!("{what} expected:\n{expected}\n{what} found:\n{found}\n");
-        }
-    }
-    report
 }

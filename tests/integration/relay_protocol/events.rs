@@ -1,9 +1,9 @@
 //! After a reset of the environment restore/next may be answered with an event, which nobody hands out a second time.
 
-use super::{BOTH, LIMIT, OTHER, hooked, invokes, stepwise};
+use super::{BOTH, OTHER, hooked, invokes, stepwise};
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, response_to, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
-use crate::support::wait_until;
+use crate::support::{LIMIT, wait_until};
 
 #[test]
 fn an_event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {

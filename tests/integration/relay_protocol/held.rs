@@ -1,10 +1,10 @@
 //! Whoever is held gets its answer, whatever has come and gone meanwhile.
 
-use super::{BOTH, LIMIT, OTHER, holds, hooked, invokes, invokes_one_of, passes, stepwise};
+use super::{BOTH, OTHER, holds, hooked, invokes, invokes_one_of, passes, stepwise};
 use crate::support::client::{EVENT_NEXT, INVOCATION_NEXT, REGISTER, RESTORE_NEXT, body_of, header_of, status_of};
 use crate::support::lambda::{Call, Connection, Lambda, Parked, Seen, Settings};
 use crate::support::process::children;
-use crate::support::{Gate, Played, wait_until};
+use crate::support::{Gate, LIMIT, Played, wait_until};
 
 /// What is said, once, where the runtime never asks for the restore.
 const NO_PART: &str = "takes no part in SnapStart";
