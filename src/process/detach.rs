@@ -88,19 +88,20 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
             Err(errno) => Err(errno),
         };
     }
+    // Here, where the first one hears of a failure, and before there is a process that a signal must not end.
+    if shed(keep).is_err() {
+        exit(1);
+    }
     match raw::fork() {
         Ok(None) => {}
         Ok(Some(_)) => exit(0),
+        // To go on as if this were the first one would start a second runtime.
         Err(_) => exit(1),
-    }
-    // To go on as if this were the first one would start a second runtime.
-    if shed(keep).is_err() {
-        exit(1);
     }
     Ok(Side::Second)
 }
 
-/// Leaves behind what the new process inherited.
+/// Leaves behind what a new process inherited, and what would end it.
 fn shed(keep: &[BorrowedFd]) -> nix::Result<()> {
     raw::arena::retire();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE] {

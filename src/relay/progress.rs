@@ -310,6 +310,19 @@ mod tests {
     }
 
     #[test]
+    fn a_registration_before_the_snapshot_is_waited_for() {
+        let mut progress = Progress::new();
+        assert_eq!(progress.receive(Call::ExtensionRegister, b""), Action::Pass);
+        progress.receive(Call::InvocationNext, b"");
+        assert!(progress.is_registering());
+        progress.registered();
+        assert!(!progress.is_registering());
+        assert_eq!(progress.receive(Call::ExtensionRegister, b""), Action::Pass);
+        assert!(!progress.is_registering(), "it comes too late anyway");
+        progress.registered();
+    }
+
+    #[test]
     fn paths() {
         assert_eq!(Call::of("GET", "/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
         assert_eq!(Call::of("POST", "/2018-06-01/runtime/restore/next"), Call::Other);
