@@ -82,6 +82,10 @@ start() {
         --runtime-interface-emulator-address "127.0.0.1:$port" --runtime-api-address "127.0.0.1:$((port + 1))" \
         /opt/bin/foreword "$work/runtime" app.handler >"$work/log" 2>&1 &
     running=$!
+    # It starts to listen on the two in no order, and a runtime can be faster than its Runtime API.
+    until (exec 3<>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; do
+        kill -0 "$running" 2>/dev/null || fail "the emulator has ended: $(cat "$work/log")"
+    done
     until curl --silent --noproxy '*' --output "$work/answer" --data '{}' \
         "http://127.0.0.1:$port/2015-03-31/functions/function/invocations"; do
         kill -0 "$running" 2>/dev/null || fail "the emulator has ended: $(cat "$work/log")"

@@ -115,7 +115,7 @@ fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: 
         // Who sends both a signal and an event says more in the event.
         let shutdown = shutdown.get().unwrap_or(&told);
         let handed_over = listener.and_then(Listener::last);
-        stop(rules, environ, handed_over.as_deref(), shutdown, log);
+        stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log);
         exit(0)
     })
 }

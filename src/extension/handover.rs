@@ -86,7 +86,7 @@ impl<'h> Handover<'h> {
 /// Listens to the wrapper.
 pub struct Listener {
     socket: UnixListener,
-    last: Mutex<Option<Arc<[u8]>>>,
+    last: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl Listener {
@@ -115,12 +115,12 @@ impl Listener {
         if Handover::decode(&bytes).is_none() {
             return Ok(());
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.into());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(bytes));
         wrapper.write_all(&[0])
     }
 
     /// What came last.
-    pub fn last(&self) -> Option<Arc<[u8]>> {
+    pub fn last(&self) -> Option<Arc<Vec<u8>>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
