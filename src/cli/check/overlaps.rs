@@ -15,11 +15,15 @@ const RESERVED: &str = "_HANDLER _X_AMZN_TRACE_ID AWS_ACCESS_KEY AWS_ACCESS_KEY_
     AWS_LAMBDA_MAX_CONCURRENCY AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API AWS_REGION AWS_SECRET_ACCESS_KEY \
     AWS_SESSION_TOKEN LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT";
 
+/// Where the layer has foreword.
+const FOREWORD: &str = "/opt/bin/foreword";
+
 pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     edits(rules, advice);
     single(rules, "program", |reached| reached.rule.program.is_some(), advice);
     single(rules, "entry", |reached| reached.rule.entry.is_some(), advice);
     hooks(rules, advice);
+    itself(rules, advice);
 }
 
 /// Sets of variables: of what an earlier rule made, and of what the function says.
@@ -99,6 +103,17 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                 advice.push(Advice::warning(place, message));
             }
             before.push((hook, conditions));
+        }
+    }
+}
+
+/// Of all wrappers, foreword is the one that cannot be chained.
+fn itself<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    for reached in rules {
+        for wrapper in reached.rule.wrappers.iter().filter(|wrapper| wrapper.path.written() == FOREWORD) {
+            let place = reached.document.inside(wrapper.place, &[Step::Member("path")]);
+            let message = format!("the wrapper {FOREWORD:?} is foreword itself; take it out of \"wrappers\"");
+            advice.push(Advice::error(place, message));
         }
     }
 }
