@@ -79,6 +79,16 @@ END
     done
 }
 
+# What the layer script leaves beside the layers: the tool, completions that complete, and a man page for each command.
+tool_beside_layers() {
+    # shellcheck disable=SC2016 # for the other shell
+    bash -euc 'source target/tool/completions/bash; COMP_WORDS=(foreword ch) COMP_CWORD=1; _foreword foreword ch foreword; [[ ${COMPREPLY[*]} == check ]]'
+    target/tool/foreword check layer/examples/*.json
+    target/tool/foreword --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\).*/\1/p' | grep -vx help | while read -r command; do
+        grep --quiet --fixed-strings ".SH SYNOPSIS" "target/tool/man/foreword-$command.1"
+    done
+}
+
 # Takes arguments for cargo.
 count_dependencies() {
     cargo tree --locked --edges normal --prefix none --no-dedupe --format '{p}' "$@" | sort -u | grep -vc '^foreword '
@@ -136,6 +146,7 @@ check shellcheck .ci/run "${scripts[@]}"
 check dependencies
 check reproducible_layer
 check prestop_layers
+check tool_beside_layers
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests

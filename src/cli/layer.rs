@@ -66,6 +66,11 @@ impl Layer {
         Ok(layer)
     }
 
+    fn file(&self, path: &str) -> Option<File<'_>> {
+        let (path, entry) = self.entries.get_key_value(path)?;
+        Some(File { layer: self, path, entry })
+    }
+
     fn add_folder(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -149,22 +154,25 @@ impl Opt {
     pub fn find(&self, path: &str) -> Option<File<'_>> {
         let mut inside = normal(path.strip_prefix("/opt/")?)?;
         for _ in 0..MOST_LINKS {
-            let file = self.at(&inside)?;
-            let Kind::Link(target) = &file.entry.kind else { return Some(file) };
+            // A folder on the way may be a link, too.
+            let ends = inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]);
+            let link = ends.filter_map(|end| self.at(&inside[..end])).find_map(|file| match &file.entry.kind {
+                Kind::Link(target) => Some((file, target)),
+                Kind::File(_) | Kind::Packed(_) => None,
+            });
+            let Some((link, target)) = link else { return self.at(&inside) };
+            let rest = &inside[link.path.len()..];
             inside = match target.strip_prefix("/opt/") {
-                Some(inside) => normal(inside)?,
-                None => normal(&format!("{}/../{target}", file.path))?,
+                Some(target) => normal(&format!("{target}{rest}"))?,
+                None => normal(&format!("{}/../{target}{rest}", link.path))?,
             };
         }
         None
     }
 
-    /// The file at a path relative to /opt; of a path that goes through a link, none.
+    /// The file or link at a path relative to /opt.
     fn at(&self, path: &str) -> Option<File<'_>> {
-        let of = |layer: &'_ Layer| layer.entries.get_key_value(path).map(|_| ());
-        let layer = self.layers.iter().rev().find(|layer| of(layer).is_some())?;
-        let (path, entry) = layer.entries.get_key_value(path)?;
-        Some(File { layer, path, entry })
+        self.layers.iter().rev().find_map(|layer| layer.file(path))
     }
 
     /// The files that another layer's of the same path hides, each with that one.
@@ -172,9 +180,7 @@ impl Opt {
         let mut hidden = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             for (path, entry) in &layer.entries {
-                let above = self.layers[index + 1..].iter().find_map(|layer| {
-                    layer.entries.get_key_value(path).map(|(path, entry)| File { layer, path, entry })
-                });
+                let above = self.layers[index + 1..].iter().find_map(|layer| layer.file(path));
                 hidden.extend(above.map(|above| (File { layer, path, entry }, above)));
             }
         }

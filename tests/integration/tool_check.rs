@@ -212,6 +212,15 @@ fn hooks_that_stand_twice() {
 }
 
 #[test]
+fn foreword_among_the_wrappers() {
+    let config = r#"{"wrappers": ["/opt/a", {"path": "/opt/bin/foreword"}]}"#;
+    let message = "the wrapper \"/opt/bin/foreword\" is foreword itself; take it out of \"wrappers\"";
+    let caret = format!(" 1 | {config}\n   | {}^\n", " ".repeat(33));
+    let test = Test::new().file("a.json", config).args(["check", "a.json"]);
+    test.stdout(format!("a.json:1:34: error: {message}\n{caret}")).status(1).run();
+}
+
+#[test]
 fn all_problems_come_at_once_and_warnings_fail_nothing() {
     let broken = "{\n  \"optons\": {},\n  \"env\": {\"A\": 1}\n}\n";
     let expected = "\

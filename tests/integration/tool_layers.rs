@@ -14,8 +14,9 @@ const ZIP: &str = "
 import os, sys, zipfile
 for layer in sys.argv[1:]:
     with zipfile.ZipFile(layer + '.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
-        for folder, _, names in sorted(os.walk(layer)):
-            for path in (os.path.join(folder, name) for name in sorted(names)):
+        for folder, folders, names in sorted(os.walk(layer)):
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for path in (os.path.join(folder, name) for name in sorted(names + links)):
                 if os.path.islink(path):
                     entry = zipfile.ZipInfo(os.path.relpath(path, layer))
                     entry.create_system, entry.external_attr = 3, 0o120777 << 16
@@ -120,7 +121,8 @@ fn layers_that_are_right() {
         .script("a/bin/real", "#!/var/lang/bin/python3.12\n")
         .link("a/bin/link", "../bin/./real")
         .link("a/bin/other", "/opt/bin/link")
-        .script("a/tools/x", "#! /opt/bin/other -x\n")
+        .script("a/tools-1.2/x", "#! /opt/bin/other -x\n")
+        .link("a/tools", "./tools-1.2")
         .script("a/extensions/foreword-prestop", SCRIPT)
         .file("a/bin/notes.txt", "no program")
         .file("a/lib/library.so", program(None))

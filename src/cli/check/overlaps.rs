@@ -15,44 +15,35 @@ const RESERVED: &str = "_HANDLER _X_AMZN_TRACE_ID AWS_ACCESS_KEY AWS_ACCESS_KEY_
     AWS_LAMBDA_MAX_CONCURRENCY AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API AWS_REGION AWS_SECRET_ACCESS_KEY \
     AWS_SESSION_TOKEN LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT";
 
-pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+/// Where the layer has foreword.
+const FOREWORD: &str = "/opt/bin/foreword";
+
+pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     edits(rules, advice);
     single(rules, "program", |reached| reached.rule.program.is_some(), advice);
     single(rules, "entry", |reached| reached.rule.entry.is_some(), advice);
     hooks(rules, advice);
+    itself(rules, advice);
 }
 
+/// An edit, and the rule that has it.
+type Edited<'r> = (&'r Reached<'r>, &'r EnvEdit<'r>);
+
 /// Sets of variables: of what an earlier rule made, and of what the function says.
-fn edits<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
-    let mut before: Vec<(&Reached<'r>, &EnvEdit)> = Vec::new();
+fn edits<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    let mut before: Vec<Edited> = Vec::new();
     for reached in rules {
         for edit in &reached.rule.env {
-            let is_overwritten = |(_, other): &&(&Reached, &EnvEdit)| other.name == edit.name;
-            let others: Vec<_> = before.iter().filter(is_overwritten).collect();
-            let overwrites = match &edit.edit {
-                Edit::Set(text) => !mentions(text.written(), edit.name),
-                Edit::Unset => true,
-                Edit::Default(_) | Edit::Prepend { .. } | Edit::Append { .. } => false,
-            };
-            let lost = others.iter().rev().find(|(other, _)| overwrites && is_lost(other, reached));
-            let is_copy = matches!(&edit.edit, Edit::Set(text) if is_reference(text.written()));
-            let is_saved = before.iter().any(|(_, other)| reads(&other.edit, edit.name));
-            let is_guarded = reached.conditions.iter().any(|when| asks_for(when, edit.name));
-            if let Some((_, other)) = lost {
+            let is_lost = |(other, earlier): &&Edited| earlier.name == edit.name && is_lost(other, reached);
+            let lost = if overwrites(edit) { before.iter().rev().find(is_lost) } else { None };
+            if let Some((_, earlier)) = lost {
                 let message = format!(
                     "where both rules apply, this edit of {:?} undoes the one at {}; let their conditions exclude each \
                      other, or write one edit",
-                    edit.name, other.place
+                    edit.name, earlier.place
                 );
                 advice.push(Advice::warning(edit.place, message));
-            } else if overwrites
-                && matches!(edit.edit, Edit::Set(_))
-                && others.is_empty()
-                && !is_copy
-                && !is_saved
-                && !is_guarded
-                && RESERVED.split(' ').all(|name| name != edit.name)
-            {
+            } else if hides(reached, edit, &before) {
                 let message = format!(
                     "this hides whatever value of {:?} the function's own variables have; {{\"default\": …}} lets it \
                      stand, \"prepend\" and \"append\" add to it",
@@ -63,6 +54,26 @@ fn edits<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
             before.push((reached, edit));
         }
     }
+}
+
+/// Whether nothing of the value that an edit meets is in the one that it makes.
+fn overwrites(edit: &EnvEdit) -> bool {
+    match &edit.edit {
+        Edit::Set(text) => !mentions(text.written(), edit.name),
+        Edit::Unset => true,
+        Edit::Default(_) | Edit::Prepend { .. } | Edit::Append { .. } => false,
+    }
+}
+
+/// Whether an edit takes a value of the function's from it unawares: none that was kept or asked for before.
+fn hides(reached: &Reached, edit: &EnvEdit, before: &[Edited]) -> bool {
+    let Edit::Set(text) = &edit.edit else { return false };
+    let is_known = |(_, earlier): &Edited| earlier.name == edit.name || reads(&earlier.edit, edit.name);
+    overwrites(edit)
+        && !is_reference(text.written())
+        && !before.iter().any(is_known)
+        && !reached.conditions.iter().any(|when| asks_for(when, edit.name))
+        && RESERVED.split(' ').all(|name| name != edit.name)
 }
 
 /// What only one rule can say.
@@ -99,6 +110,17 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                 advice.push(Advice::warning(place, message));
             }
             before.push((hook, conditions));
+        }
+    }
+}
+
+/// Of all wrappers, foreword is the one that cannot be chained.
+fn itself<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    for reached in rules {
+        for wrapper in reached.rule.wrappers.iter().filter(|wrapper| wrapper.path.written() == FOREWORD) {
+            let place = reached.document.inside(wrapper.place, &[Step::Member("path")]);
+            let message = format!("the wrapper {FOREWORD:?} is foreword itself; take it out of \"wrappers\"");
+            advice.push(Advice::error(place, message));
         }
     }
 }
