@@ -131,7 +131,7 @@ END
     # The emulator itself drops and reorders odd entries of the environment, and ignores a signal of its C library's;
     # what is not for this machine is for that one; the program that runs is the emulator; and a wrapper cannot execute the
     # stand-in, which leads past it.
-    tests=(every_byte a_hook_without_edits_has signal_dispositions a_log_without_a_reader a_program_of_a_machine
+    tests=(every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader a_program_of_a_machine
         a_program_of_this_machine what_is_no_program
         bootstrap_does_not_take_itself chain stand_in wrapper lambda_ clients readme opentelemetry)
     FOREWORD_UNDER_TEST=$emulated/foreword cargo test --locked --no-default-features --test integration -- "${tests[@]/#/--skip=}"
