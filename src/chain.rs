@@ -78,7 +78,8 @@ pub fn take_back(
     environ: &mut Environ,
     log: Log,
 ) -> Result<Vec<OsString>, Failure> {
-    if stage.past.last() == Some(&returned.name) {
+    // A wrapper may also go on under its own name (`exec -a`).
+    if stage.past.last() == Some(&returned.name) && process::is_this_program(Path::new(&returned.name)) {
         stage.stand_in.remove();
         let path = environ.redact(&returned.name);
         let message = format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\"");

@@ -29,6 +29,7 @@ use chain::{Returned, Stage};
 use command_line::Interpreter;
 use environ::Environ;
 use log::Log;
+use process::StandIn;
 use report::{Failure, Stop, status};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -108,6 +109,8 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
             program: Some(program.clone()),
             arguments: rest.to_vec(),
         }),
+        // To begin anew would be to begin for ever.
+        Some((program, _)) if !is_staged && StandIn::is_at(program) => Role::LostStandIn(program.clone()),
         _ => Role::Wrapper(words.to_vec()),
     };
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
@@ -136,7 +139,10 @@ fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
     let (name, arguments) = arguments.split_first()?;
     match is_staged {
         true => Some(Role::StandIn(Returned { name: name.clone(), program: None, arguments: arguments.to_vec() })),
-        false => Interpreter::of_program(name).map(|_| Role::LostStandIn(name.clone())),
+        false => {
+            let is_lost = StandIn::is_at(name) || Interpreter::of_program(name).is_some();
+            is_lost.then(|| Role::LostStandIn(name.clone()))
+        }
     }
 }
 

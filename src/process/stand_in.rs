@@ -5,6 +5,7 @@ use nix::unistd::{AccessFlags, access, mkdtemp};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -14,6 +15,9 @@ const FOLDER: &str = "stand-in";
 
 /// Where a link of another name is made: in the first of these that can be written, after the folder that `TMPDIR` names.
 const PLACES: [&str; 3] = ["/tmp", "/dev/shm", "/var/tmp"];
+
+/// What the folder that is made there is called, with six letters behind it.
+const MADE: &str = "foreword-stand-in-";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandIn {
@@ -49,6 +53,12 @@ impl StandIn {
         ))
     }
 
+    /// Whether a path is that of a stand-in, as far as its words tell.
+    pub fn is_at(path: &OsStr) -> bool {
+        let folder = path.as_bytes().rsplit(|&byte| byte == b'/').nth(1).unwrap_or_default();
+        folder == FOLDER.as_bytes() || folder.starts_with(MADE.as_bytes())
+    }
+
     /// Removes the link, if this process made it: one that a wrapper started may not be the last to need it.
     pub fn remove(&self) {
         let path = Path::new(&self.path);
@@ -63,7 +73,7 @@ impl StandIn {
 
 /// Makes a link in a new folder that nobody else can write to.
 fn make(place: &Path, name: &OsStr, foreword: &Path) -> io::Result<PathBuf> {
-    let folder = mkdtemp(&place.join("foreword-stand-in-XXXXXX"))?;
+    let folder = mkdtemp(&place.join([MADE, "XXXXXX"].concat()))?;
     let path = folder.join(name);
     let made = symlink(foreword, &path).and_then(|()| Ok(access(&path, AccessFlags::X_OK)?));
     made.map(|()| path.clone()).inspect_err(|_| {

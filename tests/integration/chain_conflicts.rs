@@ -32,6 +32,12 @@ fn foreword_in_its_own_chain_is_refused() {
     named("./link").named("link").stderr(cause("./link")).status(125).run();
 }
 
+#[test]
+fn a_wrapper_may_go_on_under_its_own_name() {
+    let own = "#!/bin/bash\necho own >>log\nexec -a \"$0\" \"$@\"\n";
+    ran(test(&["./w", "./one"]).script("w", own), &["own", "one", "runtime -X app.py"]);
+}
+
 /// As a hook that stands twice is run twice.
 #[test]
 fn a_wrapper_that_stands_twice_runs_twice() {
@@ -125,13 +131,29 @@ fn what_foreword_did_not_put_into_its_variable_is_refused() {
     assert_eq!(disabled.run().read("log"), "runtime app.py \n");
 }
 
+/// Whatever the program is called: as `bootstrap`, or as foreword's own program, foreword would begin the chain anew.
 #[test]
 fn a_wrapper_that_drops_the_environment_is_told_so() {
-    let cause = "foreword: foreword was started as \"STAND-IN\" without FOREWORD_STAGE: let wrappers hand on their environment\n";
-    let wrapper = "#!/bin/sh\necho \"$1\" >stand-in\nexec env -i PATH=\"$PATH\" \"$@\"\n";
-    let test = test(&["./one", "./w"]).script("w", wrapper);
-    let captured = test.capture();
-    let stand_in = std::fs::read_to_string(test.path("stand-in")).expect("a path");
-    let log = String::from_utf8(captured.stderr).expect("UTF-8").replace(stand_in.trim_end(), "STAND-IN");
-    assert_eq!((log.as_str(), captured.status), (cause, 126));
+    const ENDS_A_LOOP: &str = "echo w >>log; [ \"$(wc -l <log)\" -lt 5 ] || exit 99";
+    let dropping = |command: &str| format!("#!/bin/sh\necho \"$1\" >stand-in\n{ENDS_A_LOOP}\n{command}\n");
+    let handler =
+        |name: &str| test(&[]).named("opt/bootstrap").args([""; 0]).env("_HANDLER", name).script(name, RUNTIME);
+    let foreword = || test(&[]).named("opt/foreword").env("FOREWORD", "<folder>/opt/foreword");
+    for (test, command) in [
+        (test(&[]), "exec env -i PATH=\"$PATH\" \"$@\""),
+        (handler("bin/bootstrap"), "unset FOREWORD_STAGE; exec \"$@\""),
+        (handler("bin/handler"), "unset FOREWORD_STAGE; exec \"$@\""),
+        (foreword(), "unset FOREWORD_STAGE; exec \"$FOREWORD\" \"$@\""),
+        (foreword(), "unset FOREWORD_STAGE; exec \"$FOREWORD\" -- \"$@\""),
+    ] {
+        let test = test.config(r#"{"wrappers": ["./w"]}"#).script("w", dropping(command));
+        let captured = test.capture();
+        let read = |name: &str| std::fs::read_to_string(test.path(name)).expect("what the wrapper wrote");
+        let cause = format!(
+            "foreword: foreword was started as {:?} without FOREWORD_STAGE: let wrappers hand on their environment\n",
+            read("stand-in").trim_end()
+        );
+        let log = String::from_utf8(captured.stderr).expect("UTF-8");
+        assert_eq!((log, captured.status, &*read("log")), (cause, 126, "w\n"), "{command}");
+    }
 }
