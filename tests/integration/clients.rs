@@ -163,6 +163,13 @@ impl RuntimeClient {
         (self.prepare)(Test::new()).args(["--"].into_iter().chain(self.command.iter().map(String::as_str)))
     }
 
+    /// A run on an OS-only runtime: the layer's bootstrap finds the executable, and nothing else, by `_HANDLER`.
+    pub fn through_bootstrap(&self) -> Test {
+        let [program] = &self.command[..] else { panic!("more than an executable: {:?}", self.command) };
+        let test = (self.prepare)(Test::new()).script("function", std::fs::read(program).expect("a function"));
+        test.named("opt/bootstrap").env("_HANDLER", "function")
+    }
+
     /// Lets the client live without foreword and with it.
     #[track_caller]
     fn compare(&self) {

@@ -13,12 +13,12 @@ const NO_PART: &str = "takes no part in SnapStart";
 const OURS: [&str; 2] = ["before_snapshot two\nbefore_snapshot one\n", "after_restore one\nafter_restore two\n"];
 
 /// Hooks of both phases that write into the client's log, whose name is exported by an initialize hook.
-fn hooked(client: &RuntimeClient) -> Test {
+fn hooked(through: Test) -> Test {
     let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"], "export": "dotenv"});
     let hook = |phase: &str, name: &str| json!({"name": name, "command": format!("echo {phase} {name} >>$CLIENT_LOG")});
     let hooks = |phase: &str| json!([hook(phase, "one"), hook(phase, "two")]);
     configured(
-        client,
+        through,
         json!({
             "initialize": [export],
             "before_snapshot": hooks("before_snapshot"),
@@ -27,9 +27,9 @@ fn hooked(client: &RuntimeClient) -> Test {
     )
 }
 
-fn configured(client: &RuntimeClient, hooks: Value) -> Test {
+fn configured(through: Test, hooks: Value) -> Test {
     // The life to come sets the real address.
-    let test = client.through().snap_start("127.0.0.1:1").env("FOREWORD_LOG", "warn");
+    let test = through.snap_start("127.0.0.1:1").env("FOREWORD_LOG", "warn");
     test.config(&json!({"hooks": hooks}).to_string())
 }
 
@@ -43,7 +43,12 @@ fn heads(life: &Life, with_restore_next: bool) -> Vec<String> {
 
 #[track_caller]
 fn lives_within_hooks(client: &RuntimeClient) {
-    let (direct, through) = (live(client.direct()), live(hooked(client)));
+    lives_within_hooks_of(client, client.through());
+}
+
+#[track_caller]
+fn lives_within_hooks_of(client: &RuntimeClient, through: Test) {
+    let (direct, through) = (live(client.direct()), live(hooked(through)));
     client.check(&direct);
     client.check(&through);
     assert_ne!(through.addresses[1], through.addresses[0]);
@@ -101,6 +106,13 @@ fn a_shell_that_only_calls_invocation_next() {
     lives_within_hooks(&RuntimeClient::shell());
 }
 
+#[test]
+fn both_hook_kinds_around_an_os_only_runtime() {
+    for client in [RuntimeClient::rust(), RuntimeClient::go()] {
+        lives_within_hooks_of(&client, client.through_bootstrap());
+    }
+}
+
 /// What the client makes of the refusal is its own matter; its report, if it sends one, is not the first.
 #[test]
 fn a_hook_that_fails_is_the_one_report_whatever_the_client_says() {
@@ -120,7 +132,7 @@ fn a_hook_that_fails_is_the_one_report_whatever_the_client_says() {
             let lambda = Lambda::new(Settings::default());
             let mut hooks = json!({"before_snapshot": [], "after_restore": []});
             hooks[phase] = json!([{"name": "x", "command": "exit 3"}]);
-            let run = told(configured(&client, hooks), &lambda).env("CLIENT_LOG", "<folder>/log").start();
+            let run = told(configured(client.through(), hooks), &lambda).env("CLIENT_LOG", "<folder>/log").start();
             if call == Call::RestoreError {
                 lambda.restore().unwrap();
             }
