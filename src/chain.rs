@@ -1,6 +1,7 @@
 //! The wrapper chain: other exec wrappers get the process one after the other, each with the stand-in as its program, and
 //! whoever executes the stand-in gives command line and environment back. `stage` decides who is next; this acts.
 
+mod printable;
 mod stage;
 
 pub use stage::{STAGE, Stage, is_staged};

@@ -1,6 +1,7 @@
 //! What the stand-in has to know and cannot find out again, and which wrapper comes next. It travels in variables, the one
-//! thing that every wrapper hands on, as printable ASCII: no language whose texts are Unicode can spoil it.
+//! thing that every wrapper hands on.
 
+use super::printable;
 use crate::command_line::base_name;
 use crate::config::Source;
 use crate::environ::Environ;
@@ -16,9 +17,6 @@ pub const STAGE: &str = "FOREWORD_STAGE";
 
 /// The kernel takes no variable of 128 KiB (`MAX_ARG_STRLEN`, `execve(2)`).
 const LONGEST_PART: usize = 100_000;
-
-/// Behind the last byte, so that what was cut off is noticed.
-const END: u8 = b'.';
 
 /// A wrapper that will be handed the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,15 +80,14 @@ impl Stage {
             text.put(next.name.as_bytes());
             text.put(next.path.as_bytes());
         });
-        text.put(&self.environs);
         text.put_list(&self.outcomes, |text, &holds| text.put_number(holds.into()));
         text.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
         text.put_list(&self.sources, |text, source| {
             text.put(source.name.as_bytes());
             text.put(source.text.as_bytes());
         });
-        text.0.push(END);
-        let mut parts = vec![text.0];
+        text.0.extend_from_slice(&self.environs);
+        let mut parts = vec![printable::written(&text.0)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
             let rest = last.split_off(LONGEST_PART);
             parts.push(rest);
@@ -106,22 +103,22 @@ impl Stage {
             text.extend_from_slice(part.as_bytes());
             environ.unset(&name);
         }
-        let mut text = Reader(&text);
-        let stage = Stage {
+        let bytes = printable::read(&text)?;
+        let mut text = Reader(&bytes);
+        Some(Stage {
             stand_in: StandIn { path: text.take()?, maker: Some(text.take_number()?).filter(|&pid| pid != 0) },
             program: text.take()?,
             named: text.take_list(Reader::take)?.pop(),
             past: text.take_list(Reader::take)?,
             next: text.take_list(|text| Some(Next { name: text.take()?, path: text.take()? }))?,
-            environs: Rc::new(text.take()?.into_vec()),
             outcomes: text.take_list(|text| Some(text.take_number()? == 1))?,
             around_snapshot: match text.take_number()? {
                 0 => AroundSnapshot::Nobody,
                 _ => AroundSnapshot::Relay,
             },
             sources: text.take_list(|text| Some(Source { name: text.take_text()?, text: text.take_text()? }))?,
-        };
-        (text.0 == [END]).then_some(stage)
+            environs: Rc::new(text.0.to_vec()),
+        })
     }
 }
 
@@ -137,32 +134,13 @@ fn variable(number: usize) -> Cow<'static, str> {
     }
 }
 
-/// Writes items one after the other, each behind its length; how many a list has comes first.
+/// Writes items one after the other, each with a NUL behind it; how many a list has comes first.
 struct Writer(Vec<u8>);
 
 impl Writer {
-    #[inline(never)]
     fn put(&mut self, item: &[u8]) {
-        // Without a way out of the loop, and copied as a whole, many bytes take one step.
-        if item.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
-            self.put_length(item.len());
-            self.0.extend(item.iter().map(|&byte| swapped(byte)));
-            return;
-        }
-        let mut written = Vec::with_capacity(2 * item.len());
-        for &byte in item {
-            match byte {
-                _ if is_plain(byte) => written.push(swapped(byte)),
-                _ => written.extend([ESCAPE, HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
-            }
-        }
-        self.put_length(written.len());
-        self.0.extend_from_slice(&written);
-    }
-
-    fn put_length(&mut self, length: usize) {
-        self.0.extend_from_slice(length.to_string().as_bytes());
-        self.0.push(b':');
+        self.0.extend_from_slice(item);
+        self.0.push(0);
     }
 
     fn put_number(&mut self, number: u32) {
@@ -179,25 +157,11 @@ impl Writer {
 struct Reader<'t>(&'t [u8]);
 
 impl Reader<'_> {
-    #[inline(never)]
     fn take(&mut self) -> Option<OsString> {
-        let digits = self.0.iter().position(|&byte| byte == b':')?;
-        let length: usize = std::str::from_utf8(&self.0[..digits]).ok()?.parse().ok()?;
-        let (item, rest) = self.0[digits + 1..].split_at_checked(length)?;
-        self.0 = rest;
-        if !item.contains(&ESCAPE) {
-            return Some(OsString::from_vec(item.iter().map(|&byte| swapped(byte)).collect()));
-        }
-        let digit = |byte: &u8| HEX.iter().position(|digit| digit == byte).map(|digit| digit as u8);
-        let mut taken = Vec::with_capacity(item.len());
-        let mut written = item.iter();
-        while let Some(&next) = written.next() {
-            taken.push(match next {
-                ESCAPE => digit(written.next()?)? << 4 | digit(written.next()?)?,
-                _ => swapped(next),
-            });
-        }
-        Some(OsString::from_vec(taken))
+        let end = self.0.iter().position(|&byte| byte == 0)?;
+        let (item, rest) = self.0.split_at(end);
+        self.0 = &rest[1..];
+        Some(OsStr::from_bytes(item).to_owned())
     }
 
     fn take_text(&mut self) -> Option<String> {
@@ -209,38 +173,7 @@ impl Reader<'_> {
     }
 
     fn take_list<T>(&mut self, take: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let length = self.take_number()?;
-        let mut list = Vec::new();
-        for _ in 0..length {
-            list.push(take(self)?);
-        }
-        Some(list)
-    }
-}
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// Stands before the two digits of a byte that is not written as it is.
-const ESCAPE: u8 = b'%';
-
-/// Stand for the bytes that are not printed and yet are frequent: NUL, which no variable can hold, and the end of a line.
-const NUL: u8 = b'~';
-const LINE_END: u8 = b'`';
-
-/// Whether a byte is written as one byte.
-fn is_plain(byte: u8) -> bool {
-    let is_printable = (b' '..=b'~').contains(&byte) & (byte != ESCAPE) & (byte != NUL) & (byte != LINE_END);
-    is_printable | (byte == 0) | (byte == b'\n')
-}
-
-/// What stands for a plain byte, and what such a byte stands for.
-fn swapped(byte: u8) -> u8 {
-    match byte {
-        0 => NUL,
-        b'\n' => LINE_END,
-        NUL => 0,
-        LINE_END => b'\n',
-        _ => byte,
+        (0..self.take_number()?).map(|_| take(self)).collect()
     }
 }
 
@@ -311,10 +244,10 @@ mod tests {
             environ.set(STAGE, OsStr::from_bytes(&written.as_bytes()[..length]));
             assert_eq!(Stage::take(&mut environ), None, "{length}");
         }
-        for text in ["", ".", "1", ":.", "1:.", "9:a.", "-1:a.", "1:%.", "2:%4.", "3:%zz.", "1:a1:a.", "1:a1:~."] {
+        for items in ["", "a", "a\0", "a\0b\0", "a\0-1\0", "a\x001\0p\x009\0x\0"] {
             let mut environ = Environ::default();
-            environ.set(STAGE, OsStr::new(text));
-            assert_eq!(Stage::take(&mut environ), None, "{text}");
+            environ.set(STAGE, OsStr::from_bytes(&printable::written(items.as_bytes())));
+            assert_eq!(Stage::take(&mut environ), None, "{items:?}");
         }
     }
 
