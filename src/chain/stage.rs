@@ -33,7 +33,7 @@ pub struct Stage {
     pub program: OsString,
     /// What `AWS_LAMBDA_EXEC_WRAPPER` was before the chain.
     pub named: Option<OsString>,
-    /// The paths of the wrappers that were handed the process; the last one has it.
+    /// The paths of the wrappers that were handed the process since one came by its place in the list; the last one has it.
     pub past: Vec<OsString>,
     pub next: Vec<Next>,
     /// The environment that Lambda handed over, and one of the other entries that must never be shown; encoded.
@@ -59,6 +59,9 @@ impl Stage {
             let listed = self.next.iter().position(|next| next.path == path).map(|place| self.next.remove(place));
             let new = || Next { name: OsStr::from_bytes(base_name(path)).to_owned(), path: path.to_owned() };
             self.next.insert(0, listed.unwrap_or_else(new));
+        } else {
+            // The list has an end, so that whoever is named may be named again behind its next entry.
+            self.past.clear();
         }
         if self.next.is_empty() {
             return Ok(None);
@@ -277,6 +280,7 @@ mod tests {
         assert_eq!(run(&["a", "b"], names("x")), Ok(vec!["a".into(), "x".into(), "b".into()]));
         assert_eq!(run(&["a", "b"], names("b")), Ok(vec!["a".into(), "b".into()]), "it comes anyway");
         assert_eq!(run(&["a", "b", "c"], names("c")), Ok(vec!["a".into(), "c".into(), "b".into()]));
+        assert_eq!(run(&["a", "a"], names("x")), Ok(["a", "x", "a", "x"].map(String::from).to_vec()));
     }
 
     #[test]

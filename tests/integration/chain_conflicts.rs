@@ -59,6 +59,7 @@ fn a_wrapper_may_name_the_next_one() {
     let test = |wrappers, path| test(wrappers).script("w", naming(path)).script("three", WRAPPER);
     ran(test(&["./w", "./one"], "./three"), &["naming", "three", "one", "runtime -X app.py"]);
     ran(test(&["./w", "./one", "./two"], "./two"), &["naming", "two", "one", "runtime -X app.py"]);
+    ran(test(&["./w", "./w"], "./three"), &["naming", "three", "naming", "three", "runtime -X app.py"]);
     // The chain goes on anyway.
     for path in [foreword(), "", "./w", "\"$0\""] {
         ran(test(&["./w", "./one"], path), &["naming", "one", "runtime -X app.py"]);
