@@ -110,7 +110,9 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
             arguments: rest.to_vec(),
         }),
         // To begin anew would be to begin for ever.
-        Some((program, _)) if !is_staged && StandIn::is_at(program) => Role::LostStandIn(program.clone()),
+        Some((program, _)) if !is_staged && StandIn::is_at(program) && process::is_this_program(Path::new(program)) => {
+            Role::LostStandIn(program.clone())
+        }
         _ => Role::Wrapper(words.to_vec()),
     };
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {

@@ -90,6 +90,13 @@ fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     }
 }
 
+/// What tells a stand-in is that it leads to foreword, not what its folder is called.
+#[test]
+fn a_program_may_lie_in_a_folder_of_a_stand_in_s_name() {
+    let test = test(&["./one"]).script("stand-in/python3.12", RUNTIME).args(["stand-in/python3.12", "app.py"]);
+    ran(test, &["one", "runtime -X app.py"]);
+}
+
 /// It is still the chain: another program, and what follows in it.
 #[test]
 fn a_wrapper_may_start_another_program_through_foreword() {
