@@ -191,9 +191,26 @@ fn nested_by_hand_the_same_wrappers_fail() {
         for second in INSERTING {
             let test = [first, second].iter().fold(Test::new(), |test, name| test.script(name, wrapper(name)));
             let test = test.script("python3.12", RUNTIME).without_foreword();
-            let captured =
-                test.args([&format!("./{first}"), &format!("./{second}"), "./python3.12", "app.py"]).capture();
-            assert_ne!(captured.status, 0, "{first} {second}");
+            let test = test.args([&format!("./{first}"), &format!("./{second}"), "./python3.12", "app.py"]);
+            assert_ne!(test.capture().status, 0, "{first} {second}");
+            assert!(!test.path("words").exists(), "{first} {second}: the runtime ran");
+        }
+    }
+}
+
+/// Whatever runs before it, and nothing runs behind it.
+#[test]
+fn one_that_never_comes_back_in_every_pair() {
+    let handler = "#!/bin/sh\necho handler $#\n";
+    for name in WRAPPERS {
+        for pair in [[name, "drop.sh"], ["drop.sh", name]] {
+            let test = pair.iter().fold(Test::new(), |test, name| test.script(name, wrapper(name)));
+            let test = test.script("python3.12", RUNTIME).script("app.handler", handler);
+            let test = test.script("instrument.py.handler", handler).env("_HANDLER", "app.handler");
+            let config = json!({"wrappers": pair.map(|name| format!("./{name}"))}).to_string();
+            let test = test.config(&config).env("TMPDIR", "<folder>").args(["./python3.12", "app.py"]);
+            let finished = test.stdout("handler 0\n").run();
+            assert!(!finished.folder.path("words").exists(), "{pair:?}: the runtime ran");
         }
     }
 }
