@@ -141,6 +141,7 @@ fn variable(number: usize) -> Cow<'static, str> {
 struct Writer(Vec<u8>);
 
 impl Writer {
+    #[inline(never)]
     fn put(&mut self, item: &[u8]) {
         self.0.extend_from_slice(item);
         self.0.push(0);
@@ -160,6 +161,7 @@ impl Writer {
 struct Reader<'t>(&'t [u8]);
 
 impl Reader<'_> {
+    #[inline(never)]
     fn take(&mut self) -> Option<OsString> {
         let end = self.0.iter().position(|&byte| byte == 0)?;
         let (item, rest) = self.0.split_at(end);
