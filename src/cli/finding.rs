@@ -3,6 +3,9 @@
 
 mod secrets;
 
+pub use secrets::hidden;
+
+use super::colors::Colors;
 use crate::config::Source;
 use std::fmt::Write;
 
@@ -79,8 +82,8 @@ impl Spot {
         let offset = text.floor_char_boundary(offset);
         let start = text[..offset].rfind('\n').map_or(0, |end| end + 1);
         let end = text[offset..].find('\n').map_or(text.len(), |end| offset + end);
-        let before = secrets::hidden(text, start..offset);
-        let after = secrets::hidden(text, offset..end);
+        let before = hidden(text, start..offset);
+        let after = hidden(text, offset..end);
         let (before, after) = (printable(&before), printable(after.trim_end()));
         let is_long = before.chars().count() + after.chars().count() > MOST_SHOWN;
         let side = if is_long { MOST_SHOWN / 2 } else { MOST_SHOWN };
@@ -106,22 +109,6 @@ impl Spot {
 /// A text that does nothing to a terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-/// Whether what is printed has colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colors {
-    On,
-    Off,
-}
-
-impl Colors {
-    fn paint(self, color: &str, text: &str) -> String {
-        match self {
-            Colors::On => format!("\x1b[{color}m{text}\x1b[0m"),
-            Colors::Off => text.into(),
-        }
-    }
 }
 
 #[cfg(test)]
