@@ -3,8 +3,6 @@
 
 mod secrets;
 
-pub use secrets::hidden;
-
 use super::colors::Colors;
 use crate::config::Source;
 use std::fmt::Write;
@@ -82,8 +80,8 @@ impl Spot {
         let offset = text.floor_char_boundary(offset);
         let start = text[..offset].rfind('\n').map_or(0, |end| end + 1);
         let end = text[offset..].find('\n').map_or(text.len(), |end| offset + end);
-        let before = hidden(text, start..offset);
-        let after = hidden(text, offset..end);
+        let before = secrets::hidden(text, start..offset);
+        let after = secrets::hidden(text, offset..end);
         let (before, after) = (printable(&before), printable(after.trim_end()));
         let is_long = before.chars().count() + after.chars().count() > MOST_SHOWN;
         let side = if is_long { MOST_SHOWN / 2 } else { MOST_SHOWN };

@@ -85,7 +85,7 @@ pub fn environ<'e>(name: &str, own: &Environ<'e>) -> Result<Environ<'e>, String>
         environ.set(name, OsStr::new(&value));
     }
     if runtime != Runtime::Provided {
-        environ.set("AWS_EXECUTION_ENV", OsStr::new(&format!("AWS_Lambda_{name}")));
+        environ.set("AWS_EXECUTION_ENV", OsStr::new(&["AWS_Lambda_", name].concat()));
     }
     for entry in own.entries() {
         let bytes = entry.to_bytes();

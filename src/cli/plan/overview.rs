@@ -2,7 +2,6 @@
 //! same command line, environment and sources. Nothing in it is secret any more.
 
 use super::unset::Unset;
-use crate::cli::finding::hidden;
 use crate::cli::function::Function;
 use crate::command_line::{Parts, base_name};
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
@@ -166,9 +165,7 @@ impl Overview {
         let mut warnings: Vec<String> =
             Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
         warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
-        let exporting = |hook: &&Hook| hook.export.is_some();
-        let initialize = plan.hooks(Phase::Initialize);
-        let exports = initialize.iter().copied().any(|hook| exporting(&hook));
+        let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
         let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| Unset::in_wrapper(wrapper, last));
         warnings.extend(of_rules.chain(of_wrappers).map(|unset| about_unset(&unset, exports)));
@@ -266,20 +263,26 @@ impl Shown {
     }
 
     fn value(name: &str, value: &OsStr, environ: &Environ) -> Self {
-        match value.to_str() {
-            _ if says_secret(name.as_bytes()) => Self(REDACTED.into()),
-            Some(json) if name == INLINE => Self(hidden(json, 0..json.len()).into_bytes()),
-            _ => Self(environ.redacted(value)),
+        match says_secret(name.as_bytes()) || is_inline(name.as_bytes(), value.as_bytes()) {
+            true => Self(REDACTED.into()),
+            false => Self(environ.redacted(value)),
         }
     }
 }
 
-/// All entries; a configuration among them may hold secrets that no variable has.
+/// Whether it is a whole configuration, which may hold secrets that no variable has.
+fn is_inline(name: &[u8], value: &[u8]) -> bool {
+    name == INLINE.as_bytes() && value.trim_ascii_start().starts_with(b"{")
+}
+
+/// All entries.
 fn environment(environ: &Environ) -> Vec<Shown> {
-    let start = [INLINE.as_bytes(), b"="].concat();
-    let hide = |entry: Vec<u8>| match entry.strip_prefix(&start[..]).map(str::from_utf8) {
-        Some(Ok(json)) => [&start, hidden(json, 0..json.len()).as_bytes()].concat(),
-        _ => entry,
+    let hide = |entry: Vec<u8>| {
+        let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
+        match entry.get(length + 1..) {
+            Some(value) if is_inline(&entry[..length], value) => [&entry[..=length], REDACTED.as_bytes()].concat(),
+            _ => entry,
+        }
     };
     environ.redacted_entries().into_iter().map(hide).map(Shown).collect()
 }
@@ -391,20 +394,18 @@ fn notes(plan: &Plan, around_snapshot: AroundSnapshot) -> Vec<String> {
     let mut notes = Vec::new();
     for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
         notes.push(format!(
-            "what hook {:?} exports is not known here: it overwrites variables, and hooks behind it, other wrappers, the \
-             command line and the runtime see it",
+            "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the command line and the \
+             runtime see it",
             hook.name
         ));
     }
     if !plan.wrappers.is_empty() {
-        notes.push(
-            "what the wrappers change is not known here: edits of the command line come behind them, and this shows them on \
-             the one received"
-                .into(),
-        );
+        let what =
+            "what the wrappers change: edits of the command line come behind them, and stand here on the one received";
+        notes.push(what.into());
     }
     if around_snapshot == AroundSnapshot::Relay {
-        notes.push("the runtime finds the relay's own address in AWS_LAMBDA_RUNTIME_API".into());
+        notes.push("the relay's address, which the runtime finds in AWS_LAMBDA_RUNTIME_API".into());
     }
     notes
 }

@@ -166,14 +166,18 @@ impl Page {
             self.line(&format!("{} ({about})", phase.phase.name()));
             let widths = phase.hooks.iter().map(|hook| hook.name.chars().count());
             let column = widths.filter(|&width| width <= WIDEST_NAME).max().unwrap_or(0);
+            let details: Vec<_> = phase.hooks.iter().map(details).collect();
+            let details_column = details.iter().map(|details| details.chars().count()).max().unwrap_or(0);
             let mut lines = Vec::new();
             for (index, hook) in phase.hooks.iter().enumerate() {
                 let name = printable(&hook.name);
                 let text = format!("  {}. {name:<column$}  {}", index + 1, command(hook));
-                lines.push(Line { width: text.chars().count(), text, aside: details(hook) });
+                let aside = format!("{:<details_column$}  {}", details[index], hook.place);
+                lines.push(Line { width: text.chars().count(), text, aside });
                 for edit in self.edits(&hook.env) {
                     let text = format!("       {}", edit.text);
-                    lines.push(Line { width: 7 + edit.width, text, ..edit });
+                    let aside = format!("{:<details_column$}  {}", "", edit.aside);
+                    lines.push(Line { width: 7 + edit.width, text, aside });
                 }
             }
             self.lines(lines);
@@ -226,7 +230,7 @@ fn details(hook: &HookOverview) -> String {
     if hook.on_failure == OnFailure::Continue {
         details.push("may fail".into());
     }
-    format!("{}  {}", details.join(", "), hook.place)
+    details.join(", ")
 }
 
 fn seconds(time: Duration) -> String {
