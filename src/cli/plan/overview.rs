@@ -1,27 +1,32 @@
 //! Everything that there is to say about a plan, as one value that the formats print: the plan that the wrapper makes of the
 //! same command line, environment and sources. Nothing in it is secret any more.
 
+mod edits;
+mod phases;
+mod shown;
+mod why;
+
+pub use edits::VariableEdit;
+pub use phases::{HookOverview, PhaseOverview, RunBy};
+pub use shown::Shown;
+pub use why::Answer;
+
 use super::unset::Unset;
 use crate::cli::function::Function;
 use crate::command_line::{Parts, base_name};
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
-use crate::config::{self, Command, EnvEdit, Export, Hook, INLINE, OnFailure, Phase, Rule, Source};
-use crate::environ::{Change, Environ, REDACTED, says_secret};
+use crate::config::{self, Phase, Source};
+use crate::environ::Environ;
 use crate::glob::Glob;
-use crate::hooks::{self, Received};
+use crate::hooks::Received;
 use crate::log::Log;
-use crate::plan::{AroundSnapshot, NoSnapshot, Plan, Skipped};
-use crate::relay;
+use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
+use edits::Edits;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
-
-/// Bytes that may be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Shown(pub Vec<u8>);
 
 pub struct Overview {
     /// Lambda's identifier.
@@ -63,19 +68,6 @@ pub struct WordEdit {
     pub words: Vec<Shown>,
 }
 
-pub struct VariableEdit {
-    pub name: String,
-    /// `None` stands for unset.
-    pub before: Option<Shown>,
-    pub after: Option<Shown>,
-    /// Of secrets, both look alike.
-    pub is_changed: bool,
-    /// Where the edit stands.
-    pub place: String,
-    /// Where the rule or the hook begins that it belongs to.
-    pub owner: String,
-}
-
 pub struct SkippedPart {
     /// `rule`, `wrapper` or `hook`.
     pub kind: &'static str,
@@ -84,57 +76,10 @@ pub struct SkippedPart {
     pub why: Vec<String>,
 }
 
-pub struct PhaseOverview {
-    pub phase: Phase,
-    pub run_by: RunBy,
-    /// What all of its hooks have together.
-    pub limit: Option<Duration>,
-    /// In the order in which they run.
-    pub hooks: Vec<HookOverview>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunBy {
-    Wrapper,
-    Relay,
-    Extension,
-    Nobody,
-}
-
-pub struct HookOverview {
-    pub name: String,
-    pub words: Vec<Shown>,
-    /// Whether the words are `/bin/sh -c` and a text of the configuration's.
-    pub is_shell: bool,
-    pub cwd: Option<Shown>,
-    pub env: Vec<VariableEdit>,
-    pub limit: Duration,
-    /// Whether the limit is the hook's; otherwise it is what the phase leaves it.
-    pub has_own_limit: bool,
-    pub on_failure: OnFailure,
-    pub export: Option<Export>,
-    pub place: String,
-}
-
 pub struct WrapperOverview {
     pub name: Shown,
     pub path: Shown,
     pub place: String,
-}
-
-/// Whether something takes part, and why or why not.
-pub struct Answer {
-    pub is_yes: bool,
-    pub why: String,
-}
-
-/// An edit as the plan met it, with secrets.
-struct Met {
-    name: String,
-    before: Option<OsString>,
-    after: Option<OsString>,
-    place: String,
-    owner: String,
 }
 
 impl Overview {
@@ -154,137 +99,64 @@ impl Overview {
         let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
 
         let last = &plan.environ;
-        let mut word_edits = Vec::new();
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
-        let execution = plan.execution(last, &read, |rule: &Rule, execution| {
-            word_edits.push((rule.place.to_string(), execution.words()));
+        let mut made = vec![(String::new(), received.clone())];
+        let execution = plan.execution(last, &read, |rule, execution| {
+            let words = execution.words();
+            if made.last().is_some_and(|(_, before)| *before != words) {
+                made.push((rule.place.to_string(), words));
+            }
         });
-        let mut is_known = received.clone();
-        word_edits.retain(|(_, words)| std::mem::replace(&mut is_known, words.clone()) != *words);
 
-        let mut warnings: Vec<String> =
-            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
-        warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
+        let mut warnings: Vec<_> =
+            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+        warnings.extend(edits.unset.iter().map(|unset| why::about_unset(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
         let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| Unset::in_wrapper(wrapper, last));
-        warnings.extend(of_rules.chain(of_wrappers).map(|unset| about_unset(&unset, exports)));
+        warnings.extend(of_rules.chain(of_wrappers).map(|unset| why::about_unset(&unset, exports)));
         let handed_over = Received { environ, runtime: &runtime.identifier };
-        let mut phases = Vec::new();
-        for phase in Phase::ALL {
-            let mut is_behind_export = phase != Phase::Initialize && exports;
-            let mut hooks = Vec::new();
-            for hook in plan.hooks(phase) {
-                let (overview, unset) = HookOverview::new(hook, last, &handed_over);
-                warnings.extend(unset.iter().map(|unset| about_unset(unset, is_behind_export)));
-                is_behind_export |= hook.export.is_some();
-                hooks.push(overview);
-            }
-            phases.push(PhaseOverview { phase, run_by: run_by(phase, around_snapshot), limit: limit(phase), hooks });
-        }
+        let phase = |phase| PhaseOverview::new(phase, &plan, around_snapshot, &handed_over, &mut warnings);
+        let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
 
-        let words = |words: &[OsString]| words.iter().map(|word| Shown::word(word, last)).collect::<Vec<_>>();
-        let Parts { options, entry, arguments } = execution.line.parts();
         Ok(Self {
             runtime: runtime.identifier.clone(),
             is_disabled: false,
             sources: sources.iter().map(|source| source.name.clone()).collect(),
             task_root: function.task_root().display().to_string(),
-            received: words(received),
-            command_line: CommandLine {
-                words: words(&execution.words()),
-                prefix: words(&execution.prefix),
-                program: Shown::word(&execution.line.program, last),
-                options: words(&options),
-                entry: words(&entry),
-                arguments: words(&arguments),
-            },
-            word_edits: word_edits.into_iter().map(|(rule, made)| WordEdit { rule, words: words(&made) }).collect(),
-            environment: environment(last),
+            received: words(received, last),
+            command_line: CommandLine::new(&execution, last),
+            word_edits: made.drain(1..).map(|(rule, left)| WordEdit { rule, words: words(&left, last) }).collect(),
+            environment: shown::environment(last),
             env_edits: edits.shown(last),
             skipped: plan.skipped.iter().map(|skipped| SkippedPart::new(*skipped, &facts)).collect(),
-            wrappers: plan.wrappers.iter().map(|wrapper| WrapperOverview::new(wrapper, last)).collect(),
-            relay: about_relay(&plan, &facts, around_snapshot),
-            extension: about_extension(&plan),
-            notes: notes(&plan, around_snapshot),
             phases,
+            wrappers: plan.wrappers.iter().map(|wrapper| WrapperOverview::new(wrapper, last)).collect(),
+            relay: why::about_relay(&plan, &facts, around_snapshot),
+            extension: why::about_extension(&plan),
+            notes: why::notes(&plan, around_snapshot),
             warnings,
         })
     }
 }
 
-/// The edits of one environment, as they come.
-struct Edits<'e> {
-    /// The environment at the place of the next one.
-    here: Environ<'e>,
-    met: Vec<Met>,
-    unset: Vec<Unset>,
-}
-
-impl<'e> Edits<'e> {
-    fn new(environ: &Environ<'e>) -> Self {
-        Self { here: environ.clone(), met: Vec::new(), unset: Vec::new() }
-    }
-
-    fn add(&mut self, owner: String, edit: &EnvEdit, change: Option<&Change>) {
-        let place = edit.place.to_string();
-        self.unset.extend(Unset::in_edit(&edit.edit, &place, &self.here, change.is_none()));
-        let before = self.here.value(edit.name).map(OsStr::to_owned);
-        let after = change.map_or_else(|| before.clone(), |change| change.after.map(OsStr::to_owned));
-        match &after {
-            _ if change.is_none() => {}
-            Some(value) => self.here.set(edit.name, value),
-            None => self.here.unset(edit.name),
-        }
-        self.met.push(Met { name: edit.name.into(), before, after, place, owner });
-    }
-
-    /// All of them; what is secret is known at the end.
-    fn shown(self, last: &Environ) -> Vec<VariableEdit> {
-        let shown = |met: Met| {
-            let value = |value: Option<OsString>| value.map(|value| Shown::value(&met.name, &value, last));
-            VariableEdit {
-                is_changed: met.before != met.after,
-                before: value(met.before),
-                after: value(met.after),
-                name: met.name.clone(),
-                place: met.place,
-                owner: met.owner,
-            }
-        };
-        self.met.into_iter().map(shown).collect()
-    }
-}
-
-impl Shown {
-    fn word(word: &OsStr, environ: &Environ) -> Self {
-        Self(environ.redacted(word))
-    }
-
-    fn value(name: &str, value: &OsStr, environ: &Environ) -> Self {
-        match says_secret(name.as_bytes()) || is_inline(name.as_bytes(), value.as_bytes()) {
-            true => Self(REDACTED.into()),
-            false => Self(environ.redacted(value)),
+impl CommandLine {
+    fn new(execution: &Execution, last: &Environ) -> Self {
+        let Parts { options, entry, arguments } = execution.line.parts();
+        Self {
+            words: words(&execution.words(), last),
+            prefix: words(&execution.prefix, last),
+            program: Shown::word(&execution.line.program, last),
+            options: words(&options, last),
+            entry: words(&entry, last),
+            arguments: words(&arguments, last),
         }
     }
 }
 
-/// Whether it is a whole configuration, which may hold secrets that no variable has.
-fn is_inline(name: &[u8], value: &[u8]) -> bool {
-    name == INLINE.as_bytes() && value.trim_ascii_start().starts_with(b"{")
-}
-
-/// All entries.
-fn environment(environ: &Environ) -> Vec<Shown> {
-    let hide = |entry: Vec<u8>| {
-        let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
-        match entry.get(length + 1..) {
-            Some(value) if is_inline(&entry[..length], value) => [&entry[..=length], REDACTED.as_bytes()].concat(),
-            _ => entry,
-        }
-    };
-    environ.redacted_entries().into_iter().map(hide).map(Shown).collect()
+fn words(words: &[OsString], environ: &Environ) -> Vec<Shown> {
+    words.iter().map(|word| Shown::word(word, environ)).collect()
 }
 
 impl SkippedPart {
@@ -300,112 +172,10 @@ impl SkippedPart {
     }
 }
 
-impl HookOverview {
-    /// What is known of a hook before it runs, and what its texts take for empty.
-    fn new(hook: &Hook, last: &Environ, received: &Received) -> (Self, Vec<Unset>) {
-        let place = hook.place.to_string();
-        let mut edits = Edits::new(last);
-        let own = hooks::environment(hook, last, received, |edit, change| edits.add(place.clone(), edit, change));
-        let mut unset = std::mem::take(&mut edits.unset);
-        unset.extend(Unset::in_hook(hook, &own));
-        let phase = limit(hook.phase).unwrap_or(Duration::MAX);
-        let words = hooks::words(&hook.command, &own);
-        let overview = Self {
-            name: hook.name.into(),
-            words: words.iter().map(|word| Shown::word(word, &own)).collect(),
-            is_shell: matches!(hook.command, Command::Shell(_)),
-            cwd: hook.cwd.as_ref().map(|cwd| Shown::word(&cwd.expand(&own), &own)),
-            env: edits.shown(&own),
-            limit: hook.timeout.unwrap_or(hook.phase.default_timeout()).min(phase),
-            has_own_limit: hook.timeout.unwrap_or(hook.phase.default_timeout()) < phase,
-            on_failure: hook.on_failure,
-            export: hook.export,
-            place,
-        };
-        (overview, unset)
-    }
-}
-
 impl WrapperOverview {
     fn new(wrapper: &config::Wrapper, last: &Environ) -> Self {
         let path = wrapper.path.expand(last);
         let name = wrapper.name.map_or(OsStr::from_bytes(base_name(&path)), OsStr::new);
         Self { name: Shown::word(name, last), path: Shown::word(&path, last), place: wrapper.place.to_string() }
     }
-}
-
-fn run_by(phase: Phase, around_snapshot: AroundSnapshot) -> RunBy {
-    match (phase, around_snapshot) {
-        (Phase::Initialize, _) | (Phase::AfterRestore, AroundSnapshot::Wrapper) => RunBy::Wrapper,
-        (Phase::BeforeSnapshot | Phase::AfterRestore, AroundSnapshot::Relay) => RunBy::Relay,
-        (Phase::BeforeSnapshot | Phase::AfterRestore, _) => RunBy::Nobody,
-        (Phase::PreStop, _) => RunBy::Extension,
-    }
-}
-
-/// What all hooks of a phase have together.
-fn limit(phase: Phase) -> Option<Duration> {
-    match phase {
-        Phase::Initialize => None,
-        Phase::BeforeSnapshot => Some(relay::BEFORE_SNAPSHOT),
-        Phase::AfterRestore => Some(relay::AFTER_RESTORE),
-        // What Lambda leaves of this is known when it comes to that.
-        Phase::PreStop => Some(phase.default_timeout()),
-    }
-}
-
-fn about_relay(plan: &Plan, facts: &Facts, around_snapshot: AroundSnapshot) -> Answer {
-    let why = match (plan.no_snapshot(facts), around_snapshot) {
-        (None, AroundSnapshot::Wrapper) => {
-            "this environment was restored before; the wrapper itself runs the after_restore hooks".into()
-        }
-        (None, _) => "it runs the hooks around the snapshot".into(),
-        (Some(NoSnapshot::NoHooks), _) => "there are no hooks around a snapshot".into(),
-        (Some(NoSnapshot::NoSnapStart), _) => {
-            let found = facts.environ.lossy("AWS_LAMBDA_INITIALIZATION_TYPE").unwrap_or("unset".into());
-            format!("AWS_LAMBDA_INITIALIZATION_TYPE is {found}, not snap-start")
-        }
-        (Some(NoSnapshot::Concurrent), _) => {
-            "AWS_LAMBDA_MAX_CONCURRENCY is set: such an environment is never restored".into()
-        }
-        (Some(NoSnapshot::NoRuntimeApi), _) => "AWS_LAMBDA_RUNTIME_API is not set".into(),
-    };
-    Answer { is_yes: around_snapshot == AroundSnapshot::Relay, why }
-}
-
-fn about_extension(plan: &Plan) -> Answer {
-    let count = plan.hooks(Phase::PreStop).len();
-    let why = match (count, plan.has_pre_stop) {
-        (0, false) => "there are no pre_stop hooks",
-        (0, true) => "no pre_stop hook applies",
-        _ => "it runs the pre_stop hooks; the layer foreword-prestop has it",
-    };
-    Answer { is_yes: count > 0, why: why.into() }
-}
-
-fn about_unset(unset: &Unset, may_be_exported: bool) -> String {
-    let Unset { place, key, name } = unset;
-    let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
-    let unless = if may_be_exported { ", unless a hook exports it" } else { "" };
-    format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}")
-}
-
-fn notes(plan: &Plan, around_snapshot: AroundSnapshot) -> Vec<String> {
-    let mut notes = Vec::new();
-    for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
-        notes.push(format!(
-            "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the command line and the \
-             runtime see it",
-            hook.name
-        ));
-    }
-    if !plan.wrappers.is_empty() {
-        let what =
-            "what the wrappers change: edits of the command line come behind them, and stand here on the one received";
-        notes.push(what.into());
-    }
-    if around_snapshot == AroundSnapshot::Relay {
-        notes.push("the relay's address, which the runtime finds in AWS_LAMBDA_RUNTIME_API".into());
-    }
-    notes
 }

@@ -85,6 +85,8 @@ impl Page {
 
     fn command_line(&mut self, overview: &Overview) {
         self.section("Command line");
+        let runtime = self.colors.paint(DIM, &format!("{:<10} {}", "runtime", printable(&overview.runtime)));
+        self.line(&runtime);
         let line = &overview.command_line;
         for (name, words) in [
             ("prefix", &line.prefix[..]),
@@ -99,12 +101,10 @@ impl Page {
         }
         let rules: Vec<_> = overview.word_edits.iter().map(|edit| edit.rule.as_str()).collect();
         if !rules.is_empty() {
-            let note = format!("{:<10} {}", "edited by", rules.join(", "));
-            let note = self.colors.paint(DIM, &note);
-            self.line(&note);
-            let note = format!("{:<10} {}", "received", joined(&overview.received));
-            let note = self.colors.paint(DIM, &note);
-            self.line(&note);
+            for (name, what) in [("received", joined(&overview.received)), ("edited by", rules.join(", "))] {
+                let note = self.colors.paint(DIM, &format!("{name:<10} {what}"));
+                self.line(&note);
+            }
         }
     }
 
