@@ -48,6 +48,8 @@ mod tool_plan_generated;
 #[cfg(feature = "tool")]
 mod tool_plan_readme;
 #[cfg(feature = "tool")]
+mod tool_plan_snapshot;
+#[cfg(feature = "tool")]
 mod tool_schema;
 mod transparency;
 mod unprivileged;
