@@ -1,6 +1,6 @@
 //! The plan for people.
 
-use super::overview::{HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit};
+use super::overview::{HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit};
 use crate::cli::colors::Colors;
 use crate::config::{OnFailure, Phase};
 use crate::environ::REDACTED;
@@ -58,13 +58,19 @@ impl Page {
         let _ = writeln!(self.text, "  {text}");
     }
 
+    /// A line in a colour, with whatever text.
+    fn painted(&mut self, color: &str, text: &str) {
+        let painted = self.colors.paint(color, &printable(text));
+        self.line(&painted);
+    }
+
     /// Lines with what stands at their ends in one column.
     fn lines(&mut self, lines: Vec<Line>) {
         let widths = lines.iter().map(|line| line.width).filter(|&width| width <= WIDEST_LINE);
         let column = widths.max().unwrap_or(0);
         for line in lines {
             let gap = " ".repeat(column.saturating_sub(line.width));
-            let aside = self.colors.paint(DIM, &line.aside);
+            let aside = self.colors.paint(DIM, &printable(&line.aside));
             self.line(&format!("{}{gap}  {aside}", line.text));
         }
     }
@@ -76,17 +82,15 @@ impl Page {
         } else if overview.sources.is_empty() {
             self.line("none is found, and the runtime is executed untouched");
         }
-        overview.sources.iter().for_each(|source| self.line(source));
+        overview.sources.iter().for_each(|source| self.line(&printable(source)));
         if overview.task_root == "." {
-            let note = self.colors.paint(DIM, "this folder stands for /var/task");
-            self.line(&note);
+            self.painted(DIM, "this folder stands for /var/task");
         }
     }
 
     fn command_line(&mut self, overview: &Overview) {
         self.section("Command line");
-        let runtime = self.colors.paint(DIM, &format!("{:<10} {}", "runtime", printable(&overview.runtime)));
-        self.line(&runtime);
+        self.painted(DIM, &format!("{:<10} {}", "runtime", overview.runtime));
         let line = &overview.command_line;
         for (name, words) in [
             ("prefix", &line.prefix[..]),
@@ -102,8 +106,7 @@ impl Page {
         let rules: Vec<_> = overview.word_edits.iter().map(|edit| edit.rule.as_str()).collect();
         if !rules.is_empty() {
             for (name, what) in [("received", joined(&overview.received)), ("edited by", rules.join(", "))] {
-                let note = self.colors.paint(DIM, &format!("{name:<10} {what}"));
-                self.line(&note);
+                self.painted(DIM, &format!("{name:<10} {what}"));
             }
         }
     }
@@ -128,7 +131,7 @@ impl Page {
                 (None, Some(after)) => ('+', GREEN, quoted(after)),
                 (Some(before), None) => ('-', RED, quoted(before)),
             };
-            let rest = format!("{:<column$}  {values}", edit.name);
+            let rest = format!("{:<column$}  {values}", printable(&edit.name));
             let width = 2 + rest.chars().count();
             let text = format!("{} {rest}", self.colors.paint(color, &sign.to_string()));
             Line { width, text, aside: edit.place.clone() }
@@ -141,7 +144,7 @@ impl Page {
             return;
         }
         self.section("Does not apply");
-        let line = |skipped: &super::overview::SkippedPart| {
+        let line = |skipped: &SkippedPart| {
             let name = skipped.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
             let text = printable(&format!("{}{name}: {}", skipped.kind, skipped.why.join("; ")));
             Line { width: text.chars().count(), text, aside: skipped.place.clone() }
@@ -157,7 +160,7 @@ impl Page {
         for phase in phases.iter().filter(|phase| !phase.hooks.is_empty()) {
             let together = phase.limit.map(|limit| format!(", {} together", seconds(limit))).unwrap_or_default();
             let about = match (phase.phase, phase.run_by) {
-                (_, RunBy::Nobody) => format!("not run: {why_nobody}"),
+                (_, RunBy::Nobody) => format!("not run: {}", printable(why_nobody)),
                 (Phase::Initialize, _) => "before the runtime is started".into(),
                 (_, RunBy::Wrapper) => format!("before the runtime is started{together}"),
                 (_, RunBy::Relay) => format!("by the relay{together}"),
@@ -196,7 +199,8 @@ impl Page {
             self.line("wrappers   none");
         }
         for (name, answer) in [("relay", &overview.relay), ("extension", &overview.extension)] {
-            self.line(&format!("{name:<9}  {}: {}", if answer.is_yes { "yes" } else { "no" }, answer.why));
+            let why = printable(&answer.why);
+            self.line(&format!("{name:<9}  {}: {why}", if answer.is_yes { "yes" } else { "no" }));
         }
     }
 
@@ -206,8 +210,7 @@ impl Page {
         }
         self.section(title);
         for message in messages {
-            let message = self.colors.paint(color, &printable(message));
-            self.line(&message);
+            self.painted(color, message);
         }
     }
 }
