@@ -6,10 +6,16 @@ mod arguments;
 #[cfg(feature = "tool")]
 mod check;
 #[cfg(feature = "tool")]
+mod colors;
+#[cfg(feature = "tool")]
 mod finding;
+#[cfg(feature = "tool")]
+mod function;
 mod help;
 #[cfg(feature = "tool")]
 mod layer;
+#[cfg(feature = "tool")]
+mod plan;
 #[cfg(feature = "tool")]
 mod schema;
 
@@ -21,7 +27,7 @@ use std::io::Write;
 pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
 #[cfg(feature = "tool")]
-const TO_COME: [&str; 2] = ["plan", "simulate"];
+const TO_COME: [&str; 1] = ["simulate"];
 
 /// The exit status after wrong use.
 const WRONG_USE: i32 = 2;
@@ -50,13 +56,30 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
         Err(answer) => return print(std::io::stdout(), &answer.render().to_string(), 0),
     };
     match matches.subcommand() {
-        Some(("check", matches)) => {
-            let paths = |name| matches.get_many(name).into_iter().flatten().cloned().collect();
-            check::run(paths("files"), paths("layers"), environ)
+        Some(("check", matches)) => check::run(all(matches, "files"), all(matches, "layers"), environ),
+        Some(("plan", matches)) => {
+            let asked = function::Asked {
+                configs: all(matches, "config"),
+                env_files: all(matches, "env-file"),
+                env: all(matches, "env"),
+                runtime: matches.get_one::<String>("runtime").cloned(),
+                command: all(matches, "command"),
+            };
+            let format = match matches.get_one::<String>("format").map(String::as_str) {
+                Some("json") => plan::Format::Json,
+                _ => plan::Format::Text,
+            };
+            plan::run(&asked, format, environ)
         }
         Some(("schema", _)) => print(std::io::stdout(), schema::SCHEMA, 0),
         _ => unreachable!("clap knows no other command"),
     }
+}
+
+/// Everything that was given under a name.
+#[cfg(feature = "tool")]
+fn all<T: Clone + Send + Sync + 'static>(matches: &clap::ArgMatches, name: &str) -> Vec<T> {
+    matches.get_many(name).into_iter().flatten().cloned().collect()
 }
 
 #[cfg(not(feature = "tool"))]

@@ -1,6 +1,9 @@
 //! Conditions (`when`): decided once, against the environment and the command line that Lambda handed over.
 //! The file system is asked only for `file`, through `Facts`.
 
+#[cfg(feature = "tool")]
+mod why;
+
 use crate::command_line::{Interpreter, base_name};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
@@ -71,7 +74,7 @@ impl Runtime {
     }
 
     /// The family of Lambda's identifier, such as `nodejs22.x`.
-    fn of_identifier(identifier: &[u8]) -> Self {
+    pub fn of_identifier(identifier: &[u8]) -> Self {
         let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
         Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
     }

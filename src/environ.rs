@@ -134,10 +134,15 @@ impl<'a> Environ<'a> {
     /// A text for a log or an error message: the values of secrets are replaced, also inside words unless they are so
     /// short (under four bytes) that they stand there by chance.
     pub fn redact(&self, text: &OsStr) -> String {
+        String::from_utf8_lossy(&self.redacted(text)).into_owned()
+    }
+
+    /// The same, with bytes that are not UTF-8 as they are.
+    pub fn redacted(&self, text: &OsStr) -> Vec<u8> {
         let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
         let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
         if values.contains(&text.as_bytes()) && !text.is_empty() {
-            return REDACTED.into();
+            return REDACTED.as_bytes().to_vec();
         }
         values.retain(|value| value.len() >= 4);
         // The longest first, where one begins like another.
@@ -156,7 +161,18 @@ impl<'a> Environ<'a> {
                 }
             }
         }
-        String::from_utf8_lossy(&shown).into_owned()
+        shown
+    }
+
+    /// All entries as they may be shown.
+    #[cfg(feature = "tool")]
+    pub fn redacted_entries(&self) -> Vec<Vec<u8>> {
+        let redacted = |entry: &Entry| {
+            let name = &entry.text.to_bytes()[..entry.text.count_bytes() - entry.value().len()];
+            let value = if entry.is_secret() { REDACTED.into() } else { self.redacted(entry.value()) };
+            [name, &value].concat()
+        };
+        self.entries.iter().map(redacted).collect()
     }
 
     /// Writes everything down for another process of foreword's.
@@ -250,7 +266,17 @@ pub enum Effect {
     Unset,
 }
 
-impl Edit<'_> {
+impl<'a> Edit<'a> {
+    /// The texts in it.
+    #[cfg(feature = "tool")]
+    pub fn texts(&self) -> Vec<&Text<'a>> {
+        match self {
+            Edit::Unset => Vec::new(),
+            Edit::Set(text) | Edit::Default(text) => vec![text],
+            Edit::Prepend { text, separator } | Edit::Append { text, separator } => vec![text, separator],
+        }
+    }
+
     /// Works out the edit of a value; its texts see `environ`.
     pub fn effect(&self, current: Option<&OsStr>, environ: &Environ) -> Effect {
         let current = current.filter(|value| !value.is_empty());

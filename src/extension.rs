@@ -171,7 +171,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         None => {
             let name = RuntimeName::of(own, &nobody[0]);
             let facts = Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
-            let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _| {});
+            let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _, _| {});
             hooks = plan.hooks(Phase::PreStop);
             (received, runtime, environ) = (own.clone(), name.identifier, plan.environ);
         }

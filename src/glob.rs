@@ -119,6 +119,14 @@ impl Glob {
         }
     }
 
+    /// What it looks for in a folder, if it looks there.
+    #[cfg(feature = "tool")]
+    pub fn inside(&self, folder: &str) -> Option<Glob> {
+        let mut rest = self.0.iter();
+        let leads_there = folder.bytes().chain([b'/']).all(|byte| rest.next() == Some(&Token::Byte(byte)));
+        leads_there.then(|| Glob(rest.as_slice().to_vec()))
+    }
+
     /// The globs between the `/` of a path.
     pub fn segments(&self) -> Vec<Glob> {
         self.0.split(|token| *token == Token::Byte(b'/')).map(|tokens| Glob(tokens.to_vec())).collect()

@@ -1,8 +1,8 @@
 //! Runs the hooks of a phase: in order, each within its limit, with its context on standard input; says how each
 //! one ended and turns what it exports into edits of the environment.
 
-use crate::config::{Command, Hook, OnFailure, Phase};
-use crate::environ::Environ;
+use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase};
+use crate::environ::{Change, Environ};
 use crate::export::{self, Variable};
 use crate::log::Log;
 use crate::plan;
@@ -100,7 +100,7 @@ impl Runner<'_> {
 
     /// Runs one hook to its end; gives what it exported.
     fn run_one(&self, hook: &Hook, environ: &Environ) -> Result<(HookEnd, Vec<Variable>), Stop> {
-        let own = environment(hook, environ, self.received);
+        let own = environment(hook, environ, self.received, |_, _| {});
         let deadline = Deadline::after(hook.timeout.unwrap_or(hook.phase.default_timeout()));
         let (deadline, whose) = match self.until {
             Some(until) if until.instant <= deadline.instant => (until, Whose::Phase),
@@ -184,8 +184,14 @@ enum Whose {
     Phase,
 }
 
-/// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave.
-fn environment<'s, 'e>(hook: &Hook, environ: &'s Environ<'e>, received: &Received) -> Cow<'s, Environ<'e>> {
+/// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave;
+/// `each` sees every edit.
+pub fn environment<'s, 'e>(
+    hook: &Hook,
+    environ: &'s Environ<'e>,
+    received: &Received,
+    mut each: impl FnMut(&EnvEdit, Option<&Change>),
+) -> Cow<'s, Environ<'e>> {
     let mut own = Cow::Borrowed(environ);
     match received.environ.value(ADDRESS) {
         given if given == environ.value(ADDRESS) => {}
@@ -193,12 +199,13 @@ fn environment<'s, 'e>(hook: &Hook, environ: &'s Environ<'e>, received: &Receive
         None => own.to_mut().unset(ADDRESS),
     }
     if !hook.env.is_empty() {
-        plan::edit(own.to_mut(), &hook.env, &mut |_, _| {});
+        plan::edit(own.to_mut(), &hook.env, &mut each);
     }
     own
 }
 
-fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
+/// What is executed.
+pub fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
     match command {
         Command::Words(words) => words.iter().map(|word| word.expand(environ)).collect(),
         Command::Shell(text) => vec!["/bin/sh".into(), "-c".into(), OsStr::new(text).to_owned()],

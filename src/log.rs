@@ -67,6 +67,11 @@ impl Log {
         environ.lossy("FOREWORD_LOG").filter(|name| Level::of(name).is_none())
     }
 
+    /// What is said about such a value.
+    pub fn about_level(word: &str) -> String {
+        format!("FOREWORD_LOG is {word:?}, none of off, error, warn, info, debug and trace")
+    }
+
     /// Says in detail what happens; the message is made only when that is wanted.
     pub fn debug(self, message: impl FnOnce() -> String) {
         if self.level >= Level::Debug {

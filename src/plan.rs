@@ -20,8 +20,8 @@ pub type ReadFile<'r> = &'r dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 pub struct Plan<'p> {
     /// The environment after all edits, before any hook exports something.
     pub environ: Environ<'p>,
-    /// The rules and hooks whose condition does not hold; what such a rule holds is not looked at.
-    pub skipped: Vec<Place<'p>>,
+    /// What has a condition that does not hold; what such a rule holds is not looked at.
+    pub skipped: Vec<Skipped<'p>>,
     /// How each condition was decided, in the order in which they were asked.
     pub outcomes: Vec<bool>,
     /// The other wrappers that run before the runtime, in order.
@@ -29,11 +29,29 @@ pub struct Plan<'p> {
     /// Whether there is a pre_stop hook, be it one that does not apply.
     pub has_pre_stop: bool,
     /// The rules that apply, in order.
-    rules: Vec<&'p Rule<'p>>,
+    pub rules: Vec<&'p Rule<'p>>,
     /// The hooks that apply, of all phases, as registered.
     hooks: Vec<&'p Hook<'p>>,
     /// Program and arguments as they were received.
     pub received: &'p [OsString],
+}
+
+/// Something with a condition.
+#[derive(Clone, Copy)]
+pub enum Skipped<'p> {
+    Rule(&'p Rule<'p>),
+    Wrapper(&'p Wrapper<'p>),
+    Hook(&'p Hook<'p>),
+}
+
+impl<'p> Skipped<'p> {
+    pub fn place(self) -> Place<'p> {
+        match self {
+            Skipped::Rule(rule) => rule.place,
+            Skipped::Wrapper(wrapper) => wrapper.place,
+            Skipped::Hook(hook) => hook.place,
+        }
+    }
 }
 
 /// Who runs the hooks around a snapshot.
@@ -46,6 +64,19 @@ pub enum AroundSnapshot {
     Wrapper,
 }
 
+/// Why nobody runs hooks around a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSnapshot {
+    /// There are no such hooks.
+    NoHooks,
+    /// The function is not initialized for a snapshot.
+    NoSnapStart,
+    /// An environment that takes several invocations at a time is never restored from a snapshot.
+    Concurrent,
+    /// There is no Runtime API to stand in front of.
+    NoRuntimeApi,
+}
+
 /// There since the restore of this environment was over; `/tmp` is what an environment keeps when it is reset.
 pub const RESTORED: &str = "/tmp/.foreword/restored";
 
@@ -54,25 +85,26 @@ const WEB_ADAPTER: &str = "/opt/extensions/lambda-adapter";
 
 /// The command line to execute, and what stands in front of it.
 pub struct Execution {
-    prefix: Vec<OsString>,
-    line: CommandLine,
+    pub prefix: Vec<OsString>,
+    pub line: CommandLine,
     /// What was asked for and cannot be had; harmless.
     pub warnings: Vec<String>,
 }
 
 impl<'p> Plan<'p> {
-    /// `received` is the program and what follows it, and is never empty; `each` sees every edit that changed something.
+    /// `received` is the program and what follows it, and is never empty; `each` sees every edit, with what it changed if it
+    /// changed something.
     pub fn new(
         received: &'p [OsString],
         environ: Environ<'p>,
         rules: &'p [Rule<'p>],
         facts: &Facts,
-        mut each: impl FnMut(&EnvEdit, &Change),
+        mut each: impl FnMut(&Rule, &EnvEdit, Option<&Change>),
     ) -> Self {
         let mut plan = Self::selected(received, rules, &mut |when| when.holds(facts));
         plan.environ = environ;
         for rule in &plan.rules {
-            edit(&mut plan.environ, &rule.env, &mut each);
+            edit(&mut plan.environ, &rule.env, &mut |edit, change| each(rule, edit, change));
         }
         plan
     }
@@ -102,20 +134,20 @@ impl<'p> Plan<'p> {
 
     /// A rule's own edits, wrappers and hooks come first, then those of the rules in it.
     fn register(&mut self, rule: &'p Rule<'p>, holds: &mut dyn FnMut(&When) -> bool) {
-        let mut decide = |when: &When, place| {
+        let mut decide = |when: &When, what| {
             let outcome = holds(when);
             self.outcomes.push(outcome);
             if !outcome {
-                self.skipped.push(place);
+                self.skipped.push(what);
             }
             outcome
         };
-        if !decide(&rule.when, rule.place) {
+        if !decide(&rule.when, Skipped::Rule(rule)) {
             return;
         }
         self.rules.push(rule);
-        self.wrappers.extend(rule.wrappers.iter().filter(|wrapper| decide(&wrapper.when, wrapper.place)));
-        self.hooks.extend(rule.hooks.iter().filter(|hook| decide(&hook.when, hook.place)));
+        self.wrappers.extend(rule.wrappers.iter().filter(|wrapper| decide(&wrapper.when, Skipped::Wrapper(wrapper))));
+        self.hooks.extend(rule.hooks.iter().filter(|hook| decide(&hook.when, Skipped::Hook(hook))));
         for nested in &rule.rules {
             self.register(nested, holds);
         }
@@ -126,11 +158,7 @@ impl<'p> Plan<'p> {
     /// # Errors
     /// When there are such hooks and something in the environment keeps the relay from running them.
     pub fn around_snapshot(&self, facts: &Facts, is_there: impl Fn(&str) -> bool) -> Result<AroundSnapshot, Failure> {
-        let is_snap_start = facts.environ.value("AWS_LAMBDA_INITIALIZATION_TYPE") == Some(OsStr::new("snap-start"));
-        let has_hooks = self.hooks.iter().any(|hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore));
-        // An environment that takes several invocations at a time is never restored from a snapshot.
-        let is_managed = facts.environ.non_empty("AWS_LAMBDA_MAX_CONCURRENCY").is_some();
-        if !is_snap_start || !has_hooks || is_managed || self.environ.non_empty(ADDRESS).is_none() {
+        if self.no_snapshot(facts).is_some() {
             return Ok(AroundSnapshot::Nobody);
         }
         if is_there(WEB_ADAPTER) {
@@ -140,6 +168,23 @@ impl<'p> Plan<'p> {
             )));
         }
         Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })
+    }
+
+    /// Why nobody runs hooks around a snapshot, if nobody does.
+    pub fn no_snapshot(&self, facts: &Facts) -> Option<NoSnapshot> {
+        let is_around = |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
+        let initialization = facts.environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+        if !self.hooks.iter().any(is_around) {
+            Some(NoSnapshot::NoHooks)
+        } else if initialization != Some(OsStr::new("snap-start")) {
+            Some(NoSnapshot::NoSnapStart)
+        } else if facts.environ.non_empty("AWS_LAMBDA_MAX_CONCURRENCY").is_some() {
+            Some(NoSnapshot::Concurrent)
+        } else if self.environ.non_empty(ADDRESS).is_none() {
+            Some(NoSnapshot::NoRuntimeApi)
+        } else {
+            None
+        }
     }
 
     /// Whether behind the wrapper chain anything is left to do.
@@ -234,11 +279,9 @@ fn in_order<'p>(mut hooks: Vec<&'p Hook<'p>>, phase: Phase) -> Vec<&'p Hook<'p>>
 }
 
 /// Performs edits of an environment, top to bottom, each seeing the ones above it.
-pub fn edit(environ: &mut Environ, edits: &[EnvEdit], each: &mut impl FnMut(&EnvEdit, &Change)) {
+pub fn edit(environ: &mut Environ, edits: &[EnvEdit], each: &mut impl FnMut(&EnvEdit, Option<&Change>)) {
     for edit in edits {
-        if let Some(change) = environ.apply(edit.name, &edit.edit) {
-            each(edit, &change);
-        }
+        each(edit, environ.apply(edit.name, &edit.edit).as_ref());
     }
 }
 
@@ -318,7 +361,7 @@ mod tests {
             architecture: "x86_64",
             exists: &|glob| *glob == Glob::new(&literal("/there"), &environ),
         };
-        let plan = Plan::new(&received, environ.clone(), &rules, &facts, |_, _| {});
+        let plan = Plan::new(&received, environ.clone(), &rules, &facts, |_, _, _| {});
         let read = |_: &OsStr| unreachable!("no argument file");
         let words = plan.execution(&plan.environ, &read, |_, _| {}).words();
         let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();

@@ -28,7 +28,7 @@ impl<'a> Text<'a> {
     pub fn new(text: &'a str) -> Result<Self, String> {
         let is_plain = !text.bytes().any(|byte| byte == b'$');
         if !is_plain {
-            Walk { rest: text, environ: None, each: &mut |_, _| {} }.walk(0, true)?;
+            Walk::new(text, None, &mut |_, _| {}).walk(0, true)?;
         }
         Ok(Self { written: text, is_plain })
     }
@@ -52,12 +52,22 @@ impl<'a> Text<'a> {
         OsString::from_vec(expanded)
     }
 
+    /// The variables that it takes for empty because they are unset, but for those that it has another text for.
+    #[cfg(feature = "tool")]
+    pub fn unset(&self, environ: &Environ) -> Vec<&'a str> {
+        let each = &mut |_: &[u8], _| {};
+        let mut walk = Walk::new(self.written, Some(environ), each);
+        let walked = walk.walk(0, true);
+        debug_assert!(walked.is_ok(), "texts are checked when they are made");
+        walk.unset
+    }
+
     /// Gives the expanded text piece by piece.
     pub fn pieces(&self, environ: &Environ, each: &mut dyn FnMut(&[u8], Origin)) {
         if self.is_plain {
             return each(self.written.as_bytes(), Origin::Written);
         }
-        let walked = Walk { rest: self.written, environ: Some(environ), each }.walk(0, true);
+        let walked = Walk::new(self.written, Some(environ), each).walk(0, true);
         debug_assert!(walked.is_ok(), "texts are checked when they are made");
     }
 }
@@ -67,9 +77,22 @@ struct Walk<'t, 'w> {
     rest: &'t str,
     environ: Option<&'w Environ<'w>>,
     each: &'w mut dyn FnMut(&[u8], Origin),
+    /// The variables that were wanted and are unset.
+    #[cfg(feature = "tool")]
+    unset: Vec<&'t str>,
 }
 
-impl Walk<'_, '_> {
+impl<'t, 'w> Walk<'t, 'w> {
+    fn new(rest: &'t str, environ: Option<&'w Environ<'w>>, each: &'w mut dyn FnMut(&[u8], Origin)) -> Self {
+        Self {
+            rest,
+            environ,
+            each,
+            #[cfg(feature = "tool")]
+            unset: Vec::new(),
+        }
+    }
+
     /// Walks to the end of the text or, when it is `depth` references deep, past the `}` that closes the innermost.
     fn walk(&mut self, depth: usize, wanted: bool) -> Result<(), String> {
         let origin = if depth == 0 { Origin::Written } else { Origin::Inserted };
@@ -104,6 +127,10 @@ impl Walk<'_, '_> {
             return Err(
                 "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \"$${\")".into()
             );
+        }
+        #[cfg(feature = "tool")]
+        if wanted && after.starts_with('}') && self.environ.is_some_and(|environ| environ.value(name).is_none()) {
+            self.unset.push(name);
         }
         self.put(value, Origin::Inserted, wanted);
         match after.strip_prefix(":-") {

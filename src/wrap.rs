@@ -44,7 +44,7 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
         return execute(received, environ, log);
     }
     if let Some(word) = Log::unknown_level(environ) {
-        log.warn(&format!("FOREWORD_LOG is {word:?}, none of off, error, warn, info, debug and trace"));
+        log.warn(&Log::about_level(&word));
     }
     let sources = config::sources(environ)?;
     if sources.is_empty() {
@@ -55,13 +55,14 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     let runtime = RuntimeName::of(environ, &received[0]);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-    let mut plan = Plan::new(received, environ.clone(), &rules, &facts, |edit, change| {
+    let mut plan = Plan::new(received, environ.clone(), &rules, &facts, |_, edit, change| {
+        let Some(change) = change else { return };
         let shown =
             |value: Option<&OsStr>| value.map_or("unset".into(), |value| change.environ.shown(edit.name, value));
         let (before, after) = (change.before, change.after);
         log.debug(|| format!("{}: env {}: {} becomes {}", edit.place, edit.name, shown(before), shown(after)));
     });
-    plan.skipped.iter().for_each(|place| log.debug(|| format!("{place}: this does not apply")));
+    plan.skipped.iter().for_each(|skipped| log.debug(|| format!("{}: this does not apply", skipped.place())));
 
     let around_snapshot = plan.around_snapshot(&facts, |path| Path::new(path).exists())?;
 

@@ -3,6 +3,7 @@
 
 use super::help;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub fn command() -> Command {
@@ -15,6 +16,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(check())
+        .subcommand(plan())
         .subcommand(schema())
 }
 
@@ -40,6 +42,59 @@ fn check() -> Command {
                 .value_hint(ValueHint::AnyPath),
         )
         .after_help("Exits with 1 when there are errors; warnings change nothing.")
+}
+
+fn plan() -> Command {
+    Command::new("plan")
+        .about("Shows what foreword would do: command line, environment, hooks, and why")
+        .override_usage("foreword plan [OPTIONS] [-- PROGRAM [ARGUMENT]...]")
+        .args(function())
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .help("For people or for programs")
+                .value_parser(["text", "json"])
+                .default_value("text"),
+        )
+        .after_help("Nothing is started or changed. Exits with 1 when the configuration has errors.")
+}
+
+/// What says how a function is started.
+fn function() -> [Arg; 5] {
+    [
+        Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .help("A configuration in the place of those that a function here would load; may be given several times")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::FilePath),
+        Arg::new("env")
+            .long("env")
+            .value_name("NAME=VALUE")
+            .help("A variable; a name alone takes the value from this shell")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(OsString)),
+        Arg::new("env-file")
+            .long("env-file")
+            .value_name("FILE")
+            .help("Variables, one a line, as docker run --env-file has them")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::FilePath),
+        Arg::new("runtime")
+            .long("runtime")
+            .value_name("NAME")
+            .help("The environment and the command line that Lambda gives this runtime, such as python3.12"),
+        Arg::new("command")
+            .value_name("PROGRAM")
+            .help("What foreword is started with; --runtime knows it")
+            .last(true)
+            .num_args(0..)
+            .value_parser(value_parser!(OsString))
+            .value_hint(ValueHint::CommandWithArguments),
+    ]
 }
 
 fn schema() -> Command {

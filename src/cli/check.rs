@@ -7,13 +7,14 @@ mod overlaps;
 mod rules;
 mod worlds;
 
-use super::finding::{Colors, Finding, Severity};
+use super::colors::Colors;
+use super::finding::{Finding, Severity};
 use super::layer::{Layer, Opt};
 use crate::config::{self, Document, Found, Place, Source, Sources, Unreadable};
 use crate::environ::Environ;
 use rules::Reached;
 use std::ffi::OsStr;
-use std::io::{IsTerminal, stdout};
+use std::io::stdout;
 use std::path::{Path, PathBuf};
 
 /// The exit status when there are errors.
@@ -59,7 +60,7 @@ pub fn run(files: Vec<PathBuf>, layers: Vec<PathBuf>, environ: &Environ) -> i32 
     let documents = config::documents(&sources);
     check(&documents, opt.as_ref(), &mut findings);
 
-    let colors = colors(environ);
+    let colors = Colors::of(stdout(), environ);
     let text: String = findings.iter().map(|finding| finding.shown(colors)).collect();
     let has_errors = findings.iter().any(|finding| finding.severity == Severity::Error);
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
@@ -141,10 +142,4 @@ fn check(documents: &[Document], opt: Option<&Opt>, findings: &mut Vec<Finding>)
         );
     }
     findings.extend(opt.into_iter().flat_map(|opt| layers::findings(&rules, opt)));
-}
-
-/// Colours are for people, who may have asked for none (https://no-color.org).
-fn colors(environ: &Environ) -> Colors {
-    let is_plain = environ.non_empty("NO_COLOR").is_some() || environ.lossy("TERM").is_none_or(|term| term == "dumb");
-    if stdout().is_terminal() && !is_plain { Colors::On } else { Colors::Off }
 }

@@ -3,6 +3,7 @@
 
 mod secrets;
 
+use super::colors::Colors;
 use crate::config::Source;
 use std::fmt::Write;
 
@@ -106,22 +107,6 @@ impl Spot {
 /// A text that does nothing to a terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-/// Whether what is printed has colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colors {
-    On,
-    Off,
-}
-
-impl Colors {
-    fn paint(self, color: &str, text: &str) -> String {
-        match self {
-            Colors::On => format!("\x1b[{color}m{text}\x1b[0m"),
-            Colors::Off => text.into(),
-        }
-    }
 }
 
 #[cfg(test)]

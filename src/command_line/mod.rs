@@ -9,12 +9,16 @@ mod interpreter;
 mod java;
 mod node;
 mod options;
+#[cfg(feature = "tool")]
+mod parts;
 mod python;
 #[cfg(test)]
 mod real_interpreters;
 mod ruby;
 
 pub use interpreter::{Interpreter, base_name};
+#[cfg(feature = "tool")]
+pub use parts::Parts;
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The variable that names a file or holds JSON; inline JSON is called so in messages.
-const INLINE: &str = "FOREWORD_CONFIG";
+pub const INLINE: &str = "FOREWORD_CONFIG";
 
 /// Where layers put their configurations.
 const DROPIN_DIR: &str = "/opt/foreword.d";
@@ -58,7 +58,7 @@ pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
     sources.add_folder(dropin_dir(environ));
     sources.add_function(environ);
-    sources.list.into_iter().collect::<Result<_, _>>().map_err(|unreadable: Unreadable| unreadable.failure())
+    sources.readable()
 }
 
 /// A source, or why what was to be one is none.
@@ -114,6 +114,11 @@ impl Sources {
                 }
             }
         }
+    }
+
+    /// All of them, or why the first that cannot be read cannot.
+    pub fn readable(self) -> Result<Vec<Source>, Failure> {
+        self.list.into_iter().collect::<Result<_, _>>().map_err(Unreadable::failure)
     }
 
     pub fn add_file(&mut self, path: &Path) {

@@ -8,7 +8,7 @@ mod load;
 mod near;
 
 #[cfg(feature = "tool")]
-pub use load::{Found, Sources, Unreadable, dropin_dir, source};
+pub use load::{Found, INLINE, Sources, Unreadable, dropin_dir, source};
 pub use load::{Source, sources, task_root};
 
 use crate::condition::When;
@@ -181,6 +181,16 @@ pub enum OnFailure {
 pub enum Export {
     Json,
     Dotenv,
+}
+
+#[cfg(feature = "tool")]
+impl Export {
+    pub fn name(self) -> &'static str {
+        match self {
+            Export::Json => "json",
+            Export::Dotenv => "dotenv",
+        }
+    }
 }
 
 /// A source, and the JSON in it or why it holds none.

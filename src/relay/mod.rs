@@ -7,6 +7,8 @@ mod progress;
 mod story;
 mod tunnel;
 
+#[cfg(feature = "tool")]
+pub use story::BEFORE_SNAPSHOT;
 pub use story::{AFTER_RESTORE, Hooks};
 
 use crate::log::Log;

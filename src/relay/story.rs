@@ -20,7 +20,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long all before_snapshot hooks have together.
-const BEFORE_SNAPSHOT: Duration = Duration::from_secs(120);
+pub const BEFORE_SNAPSHOT: Duration = Duration::from_secs(120);
 
 /// How long all after_restore hooks have together: Lambda gives a restore 10 s, and the runtime needs some of them.
 pub const AFTER_RESTORE: Duration = Duration::from_secs(8);

@@ -42,6 +42,14 @@ mod tool_check;
 #[cfg(feature = "tool")]
 mod tool_layers;
 #[cfg(feature = "tool")]
+mod tool_plan;
+#[cfg(feature = "tool")]
+mod tool_plan_generated;
+#[cfg(feature = "tool")]
+mod tool_plan_readme;
+#[cfg(feature = "tool")]
+mod tool_plan_snapshot;
+#[cfg(feature = "tool")]
 mod tool_schema;
 mod transparency;
 mod unprivileged;

@@ -1,0 +1,48 @@
+//! `foreword plan`: shows what the wrapper would do, and why. The story: find out what foreword would be handed, make the
+//! plan that the wrapper makes, look at all of it, print that. Nothing is started or changed.
+
+mod json;
+mod overview;
+mod text;
+mod unset;
+
+use super::colors::Colors;
+use super::function::{Asked, Function};
+use crate::config;
+use crate::environ::Environ;
+use crate::report::Failure;
+use overview::Overview;
+use std::io::{stderr, stdout};
+
+/// The exit status when the wrapper would refuse the configuration.
+const ERRORS: i32 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// Prints the plan of a start; gives the exit status.
+pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
+    let function = match Function::new(asked, own) {
+        Ok(function) => function,
+        Err(problem) => return super::wrong_use(&problem),
+    };
+    match planned(asked, &function) {
+        Ok(overview) => {
+            let shown = match format {
+                Format::Text => text::shown(&overview, Colors::of(stdout(), own)),
+                Format::Json => json::shown(&overview),
+            };
+            super::print(stdout(), &shown, 0)
+        }
+        Err(failure) => super::print(stderr(), &format!("foreword: {}\n", failure.message), ERRORS),
+    }
+}
+
+fn planned(asked: &Asked, function: &Function) -> Result<Overview, Failure> {
+    let is_disabled = config::disabled(&function.environ);
+    let sources = if is_disabled { Vec::new() } else { function.sources(&asked.configs)? };
+    Ok(Overview { is_disabled, ..Overview::new(function, &sources)? })
+}

@@ -1,0 +1,108 @@
+//! The plan for programs. Keys and their meaning are documented in the README and stay; new ones may come.
+
+use super::overview::{Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit};
+use crate::config::{Export, OnFailure};
+use serde_json::{Value, json};
+
+pub fn shown(overview: &Overview) -> String {
+    let line = &overview.command_line;
+    let edits = overview.word_edits.iter().map(|edit| json!({"rule": edit.rule, "words": texts(&edit.words)}));
+    let skipped = overview
+        .skipped
+        .iter()
+        .map(|skipped| json!({"kind": skipped.kind, "name": skipped.name, "place": skipped.place, "why": skipped.why}));
+    let wrappers = overview
+        .wrappers
+        .iter()
+        .map(|wrapper| json!({"name": text(&wrapper.name), "path": text(&wrapper.path), "place": wrapper.place}));
+    let shown = json!({
+        "runtime": overview.runtime,
+        "disabled": overview.is_disabled,
+        "sources": overview.sources,
+        "task_root": overview.task_root,
+        "received": texts(&overview.received),
+        "command_line": {
+            "words": texts(&line.words),
+            "prefix": texts(&line.prefix),
+            "program": text(&line.program),
+            "options": texts(&line.options),
+            "entry": texts(&line.entry),
+            "arguments": texts(&line.arguments),
+            "edits": edits.collect::<Value>(),
+        },
+        "environment": {
+            "entries": texts(&overview.environment),
+            "edits": overview.env_edits.iter().map(edit).collect::<Value>(),
+        },
+        "skipped": skipped.collect::<Value>(),
+        "phases": overview.phases.iter().map(phase).collect::<Value>(),
+        "wrappers": wrappers.collect::<Value>(),
+        "relay": answer(&overview.relay),
+        "extension": answer(&overview.extension),
+        "notes": overview.notes,
+        "warnings": overview.warnings,
+    });
+    format!("{shown:#}\n")
+}
+
+/// A text; where it is none, its bytes as well.
+fn text(shown: &Shown) -> Value {
+    match str::from_utf8(&shown.0) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            let bytes: String = shown.0.iter().map(|byte| format!("{byte:02x}")).collect();
+            json!({"text": String::from_utf8_lossy(&shown.0), "bytes": bytes})
+        }
+    }
+}
+
+fn texts(all: &[Shown]) -> Value {
+    all.iter().map(text).collect()
+}
+
+fn edit(edit: &VariableEdit) -> Value {
+    let value = |value: &Option<Shown>| value.as_ref().map(text);
+    json!({
+        "name": edit.name,
+        "before": value(&edit.before),
+        "after": value(&edit.after),
+        "changed": edit.is_changed,
+        "place": edit.place,
+        "rule": edit.owner,
+    })
+}
+
+fn phase(phase: &PhaseOverview) -> Value {
+    let run_by = match phase.run_by {
+        RunBy::Wrapper => "wrapper",
+        RunBy::Relay => "relay",
+        RunBy::Extension => "extension",
+        RunBy::Nobody => "nobody",
+    };
+    json!({
+        "phase": phase.phase.name(),
+        "run_by": run_by,
+        "limit_ms": phase.limit.map(|limit| limit.as_millis() as u64),
+        "hooks": phase.hooks.iter().map(hook).collect::<Value>(),
+    })
+}
+
+fn hook(hook: &HookOverview) -> Value {
+    json!({
+        "name": hook.name,
+        "command": texts(&hook.words),
+        "cwd": hook.cwd.as_ref().map(text),
+        "env": hook.env.iter().map(edit).collect::<Value>(),
+        "limit_ms": hook.limit.as_millis() as u64,
+        "on_failure": match hook.on_failure {
+            OnFailure::Fail => "fail",
+            OnFailure::Continue => "continue",
+        },
+        "export": hook.export.map(Export::name),
+        "place": hook.place,
+    })
+}
+
+fn answer(answer: &Answer) -> Value {
+    json!({"needed": answer.is_yes, "why": answer.why})
+}

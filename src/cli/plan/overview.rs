@@ -1,0 +1,181 @@
+//! Everything that there is to say about a plan, as one value that the formats print: the plan that the wrapper makes of the
+//! same command line, environment and sources. Nothing in it is secret any more.
+
+mod edits;
+mod phases;
+mod shown;
+mod why;
+
+pub use edits::VariableEdit;
+pub use phases::{HookOverview, PhaseOverview, RunBy};
+pub use shown::Shown;
+pub use why::Answer;
+
+use super::unset::Unset;
+use crate::cli::function::Function;
+use crate::command_line::{Parts, base_name};
+use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::config::{self, Phase, Source};
+use crate::environ::Environ;
+use crate::glob::Glob;
+use crate::hooks::Received;
+use crate::log::Log;
+use crate::plan::{Execution, Plan, Skipped};
+use crate::report::Failure;
+use edits::Edits;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+pub struct Overview {
+    /// Lambda's identifier.
+    pub runtime: String,
+    /// `FOREWORD_DISABLED` is set: nothing is read and nothing changed.
+    pub is_disabled: bool,
+    pub sources: Vec<String>,
+    /// The folder on this machine that the code is taken to lie in.
+    pub task_root: String,
+    pub received: Vec<Shown>,
+    pub command_line: CommandLine,
+    pub word_edits: Vec<WordEdit>,
+    /// All entries that the runtime receives, as far as they are known.
+    pub environment: Vec<Shown>,
+    pub env_edits: Vec<VariableEdit>,
+    pub skipped: Vec<SkippedPart>,
+    pub phases: Vec<PhaseOverview>,
+    pub wrappers: Vec<WrapperOverview>,
+    pub relay: Answer,
+    pub extension: Answer,
+    /// What only hooks and other wrappers can tell.
+    pub notes: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// The final command line: as it is executed, and in its parts.
+pub struct CommandLine {
+    pub words: Vec<Shown>,
+    pub prefix: Vec<Shown>,
+    pub program: Shown,
+    pub options: Vec<Shown>,
+    pub entry: Vec<Shown>,
+    pub arguments: Vec<Shown>,
+}
+
+/// What a rule made of the command line.
+pub struct WordEdit {
+    pub rule: String,
+    pub words: Vec<Shown>,
+}
+
+pub struct SkippedPart {
+    /// `rule`, `wrapper` or `hook`.
+    pub kind: &'static str,
+    pub name: Option<String>,
+    pub place: String,
+    pub why: Vec<String>,
+}
+
+pub struct WrapperOverview {
+    pub name: Shown,
+    pub path: Shown,
+    pub place: String,
+}
+
+impl Overview {
+    /// # Errors
+    /// What the wrapper would fail with.
+    pub fn new(function: &Function, sources: &[Source]) -> Result<Self, Failure> {
+        let (received, environ) = (&function.received, &function.environ);
+        let documents = config::documents(sources);
+        let rules = config::rules(&documents)?;
+        let runtime = RuntimeName::of(environ, &received[0]);
+        let exists = |glob: &Glob| function.has(glob);
+        let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
+        let mut edits = Edits::new(environ);
+        let plan = Plan::new(received, environ.clone(), &rules, &facts, |rule, edit, change| {
+            edits.add(rule.place.to_string(), edit, change);
+        });
+        let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
+
+        let last = &plan.environ;
+        let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
+        let mut made = vec![(String::new(), received.clone())];
+        let execution = plan.execution(last, &read, |rule, execution| {
+            let words = execution.words();
+            if made.last().is_some_and(|(_, before)| *before != words) {
+                made.push((rule.place.to_string(), words));
+            }
+        });
+
+        let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
+        let mut warnings: Vec<_> =
+            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+        warnings.extend(edits.unset.iter().map(|unset| why::about_unset(unset, false)));
+        let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
+        let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| Unset::in_wrapper(wrapper, last));
+        warnings.extend(of_rules.chain(of_wrappers).map(|unset| why::about_unset(&unset, exports)));
+        let handed_over = Received { environ, runtime: &runtime.identifier };
+        let phase = |phase| PhaseOverview::new(phase, &plan, around_snapshot, &handed_over, &mut warnings);
+        let phases = Phase::ALL.map(phase).into();
+        warnings.extend(execution.warnings.iter().cloned());
+
+        Ok(Self {
+            runtime: runtime.identifier.clone(),
+            is_disabled: false,
+            sources: sources.iter().map(|source| source.name.clone()).collect(),
+            task_root: function.task_root().display().to_string(),
+            received: words(received, last),
+            command_line: CommandLine::new(&execution, last),
+            word_edits: made.drain(1..).map(|(rule, left)| WordEdit { rule, words: words(&left, last) }).collect(),
+            environment: shown::environment(last),
+            env_edits: edits.shown(last),
+            skipped: plan.skipped.iter().map(|skipped| SkippedPart::new(*skipped, &facts)).collect(),
+            phases,
+            wrappers: plan.wrappers.iter().map(|wrapper| WrapperOverview::new(wrapper, last)).collect(),
+            relay: why::about_relay(&plan, &facts, around_snapshot),
+            extension: why::about_extension(&plan),
+            notes: why::notes(&plan, around_snapshot),
+            warnings,
+        })
+    }
+}
+
+impl CommandLine {
+    fn new(execution: &Execution, last: &Environ) -> Self {
+        let Parts { options, entry, arguments } = execution.line.parts();
+        Self {
+            words: words(&execution.words(), last),
+            prefix: words(&execution.prefix, last),
+            program: Shown::word(&execution.line.program, last),
+            options: words(&options, last),
+            entry: words(&entry, last),
+            arguments: words(&arguments, last),
+        }
+    }
+}
+
+fn words(words: &[OsString], environ: &Environ) -> Vec<Shown> {
+    words.iter().map(|word| Shown::word(word, environ)).collect()
+}
+
+impl SkippedPart {
+    fn new(skipped: Skipped, facts: &Facts) -> Self {
+        let (kind, name, when) = match skipped {
+            Skipped::Rule(rule) => ("rule", None, &rule.when),
+            Skipped::Wrapper(wrapper) => {
+                ("wrapper", Some(wrapper.name.unwrap_or(wrapper.path.written())), &wrapper.when)
+            }
+            Skipped::Hook(hook) => ("hook", Some(hook.name), &hook.when),
+        };
+        Self { kind, name: name.map(str::to_owned), place: skipped.place().to_string(), why: when.why_not(facts) }
+    }
+}
+
+impl WrapperOverview {
+    fn new(wrapper: &config::Wrapper, last: &Environ) -> Self {
+        let path = wrapper.path.expand(last);
+        let name = wrapper.name.map_or(OsStr::from_bytes(base_name(&path)), OsStr::new);
+        Self { name: Shown::word(name, last), path: Shown::word(&path, last), place: wrapper.place.to_string() }
+    }
+}

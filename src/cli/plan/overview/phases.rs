@@ -1,0 +1,112 @@
+//! The hooks of a plan: who runs them, in which order, within which limits.
+
+use super::edits::{Edits, VariableEdit};
+use super::shown::Shown;
+use super::why;
+use crate::cli::plan::unset::Unset;
+use crate::config::{Command, Export, Hook, OnFailure, Phase};
+use crate::environ::Environ;
+use crate::hooks::{self, Received};
+use crate::plan::{AroundSnapshot, Plan};
+use crate::relay;
+use std::time::Duration;
+
+pub struct PhaseOverview {
+    pub phase: Phase,
+    pub run_by: RunBy,
+    /// What all of its hooks have together.
+    pub limit: Option<Duration>,
+    /// In the order in which they run.
+    pub hooks: Vec<HookOverview>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunBy {
+    Wrapper,
+    Relay,
+    Extension,
+    Nobody,
+}
+
+pub struct HookOverview {
+    pub name: String,
+    pub words: Vec<Shown>,
+    /// Whether the words are `/bin/sh -c` and a text of the configuration's.
+    pub is_shell: bool,
+    pub cwd: Option<Shown>,
+    pub env: Vec<VariableEdit>,
+    pub limit: Duration,
+    /// Whether the limit is the hook's; otherwise it is what the phase leaves it.
+    pub has_own_limit: bool,
+    pub on_failure: OnFailure,
+    pub export: Option<Export>,
+    pub place: String,
+}
+
+impl PhaseOverview {
+    pub fn new(
+        phase: Phase,
+        plan: &Plan,
+        around_snapshot: AroundSnapshot,
+        received: &Received,
+        warnings: &mut Vec<String>,
+    ) -> Self {
+        let exports = |hook: &&Hook| hook.export.is_some();
+        let mut is_behind_export = phase != Phase::Initialize && plan.hooks(Phase::Initialize).iter().any(exports);
+        let mut hooks = Vec::new();
+        for hook in plan.hooks(phase) {
+            let (overview, unset) = HookOverview::new(hook, &plan.environ, received);
+            warnings.extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export)));
+            is_behind_export |= exports(&hook);
+            hooks.push(overview);
+        }
+        Self { phase, run_by: run_by(phase, around_snapshot), limit: limit_of(phase), hooks }
+    }
+}
+
+impl HookOverview {
+    /// What is known of a hook before it runs, and what its texts take for empty.
+    fn new(hook: &Hook, last: &Environ, received: &Received) -> (Self, Vec<Unset>) {
+        let place = hook.place.to_string();
+        let mut edits = Edits::new(last);
+        let own = hooks::environment(hook, last, received, |edit, change| edits.add(place.clone(), edit, change));
+        let mut unset = std::mem::take(&mut edits.unset);
+        unset.extend(Unset::in_hook(hook, &own));
+        let limit = hook.timeout.unwrap_or(hook.phase.default_timeout());
+        let of_phase = limit_of(hook.phase).unwrap_or(Duration::MAX);
+        let words = hooks::words(&hook.command, &own);
+        let overview = Self {
+            name: hook.name.into(),
+            words: words.iter().map(|word| Shown::word(word, &own)).collect(),
+            is_shell: matches!(hook.command, Command::Shell(_)),
+            cwd: hook.cwd.as_ref().map(|cwd| Shown::word(&cwd.expand(&own), &own)),
+            env: edits.shown(&own),
+            limit: limit.min(of_phase),
+            has_own_limit: limit < of_phase,
+            on_failure: hook.on_failure,
+            export: hook.export,
+            place,
+        };
+        (overview, unset)
+    }
+}
+
+fn run_by(phase: Phase, around_snapshot: AroundSnapshot) -> RunBy {
+    match (phase, around_snapshot) {
+        (Phase::Initialize, _) | (Phase::AfterRestore, AroundSnapshot::Wrapper) => RunBy::Wrapper,
+        (Phase::BeforeSnapshot | Phase::AfterRestore, AroundSnapshot::Relay) => RunBy::Relay,
+        (Phase::BeforeSnapshot | Phase::AfterRestore, _) => RunBy::Nobody,
+        (Phase::PreStop, _) => RunBy::Extension,
+    }
+}
+
+/// What all hooks of a phase have together.
+fn limit_of(phase: Phase) -> Option<Duration> {
+    match phase {
+        Phase::Initialize => None,
+        Phase::BeforeSnapshot => Some(relay::BEFORE_SNAPSHOT),
+        Phase::AfterRestore => Some(relay::AFTER_RESTORE),
+        // What Lambda leaves of this is known when it comes to that.
+        Phase::PreStop => Some(phase.default_timeout()),
+    }
+}

@@ -1,0 +1,69 @@
+//! What there is to say about a plan in words: who takes part and why, what only a run can tell, what is hardly meant.
+
+use crate::cli::plan::unset::Unset;
+use crate::condition::Facts;
+use crate::config::Phase;
+use crate::plan::{AroundSnapshot, NoSnapshot, Plan};
+
+/// Whether something takes part, and why or why not.
+pub struct Answer {
+    pub is_yes: bool,
+    pub why: String,
+}
+
+pub fn about_relay(plan: &Plan, facts: &Facts, around_snapshot: AroundSnapshot) -> Answer {
+    let why = match (plan.no_snapshot(facts), around_snapshot) {
+        (None, AroundSnapshot::Wrapper) => {
+            "this environment was restored before; the wrapper itself runs the after_restore hooks".into()
+        }
+        (None, _) => "it runs the hooks around the snapshot".into(),
+        (Some(NoSnapshot::NoHooks), _) => "there are no hooks around a snapshot".into(),
+        (Some(NoSnapshot::NoSnapStart), _) => {
+            let found = facts.environ.lossy("AWS_LAMBDA_INITIALIZATION_TYPE").unwrap_or("unset".into());
+            format!("AWS_LAMBDA_INITIALIZATION_TYPE is {found}, not snap-start")
+        }
+        (Some(NoSnapshot::Concurrent), _) => {
+            "AWS_LAMBDA_MAX_CONCURRENCY is set: such an environment is never restored".into()
+        }
+        (Some(NoSnapshot::NoRuntimeApi), _) => "AWS_LAMBDA_RUNTIME_API is not set".into(),
+    };
+    Answer { is_yes: around_snapshot == AroundSnapshot::Relay, why }
+}
+
+pub fn about_extension(plan: &Plan) -> Answer {
+    let count = plan.hooks(Phase::PreStop).len();
+    let why = match (count, plan.has_pre_stop) {
+        (0, false) => "there are no pre_stop hooks",
+        (0, true) => "no pre_stop hook applies",
+        _ => "it runs the pre_stop hooks; the layer foreword-prestop has it",
+    };
+    Answer { is_yes: count > 0, why: why.into() }
+}
+
+pub fn about_unset(unset: &Unset, may_be_exported: bool) -> String {
+    let Unset { place, key, name } = unset;
+    let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
+    let unless = if may_be_exported { ", unless a hook exports it" } else { "" };
+    format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}")
+}
+
+/// What only hooks and other wrappers can tell.
+pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot) -> Vec<String> {
+    let mut notes = Vec::new();
+    for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
+        notes.push(format!(
+            "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the command line and the \
+             runtime see it",
+            hook.name
+        ));
+    }
+    if !plan.wrappers.is_empty() {
+        let what =
+            "what the wrappers change: edits of the command line come behind them, and stand here on the one received";
+        notes.push(what.into());
+    }
+    if around_snapshot == AroundSnapshot::Relay {
+        notes.push("the relay's address, which the runtime finds in AWS_LAMBDA_RUNTIME_API".into());
+    }
+    notes
+}

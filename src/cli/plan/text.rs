@@ -1,0 +1,273 @@
+//! The plan for people.
+
+use super::overview::{HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit};
+use crate::cli::colors::Colors;
+use crate::config::{OnFailure, Phase};
+use crate::environ::REDACTED;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Names in a list are no further than this from what belongs to them.
+const WIDEST_NAME: usize = 32;
+
+/// What stands at the end of lines stands in one column, unless a line is longer than this.
+const WIDEST_LINE: usize = 72;
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+pub fn shown(overview: &Overview, colors: Colors) -> String {
+    let mut page = Page { text: String::new(), colors };
+    page.sources(overview);
+    page.command_line(overview);
+    page.environment(&overview.env_edits);
+    page.skipped(overview);
+    page.hooks(&overview.phases, &overview.relay.why);
+    page.others(overview);
+    page.messages("Only a run can tell", &overview.notes, DIM);
+    page.messages("Warnings", &overview.warnings, YELLOW);
+    page.text
+}
+
+struct Page {
+    text: String,
+    colors: Colors,
+}
+
+/// A line of a list, and what is said at its end.
+struct Line {
+    /// How wide it is without colours.
+    width: usize,
+    text: String,
+    aside: String,
+}
+
+impl Page {
+    fn section(&mut self, title: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let title = self.colors.paint(BOLD, title);
+        let _ = writeln!(self.text, "{title}");
+    }
+
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.text, "  {text}");
+    }
+
+    /// A line in a colour, with whatever text.
+    fn painted(&mut self, color: &str, text: &str) {
+        let painted = self.colors.paint(color, &printable(text));
+        self.line(&painted);
+    }
+
+    /// Lines with what stands at their ends in one column.
+    fn lines(&mut self, lines: Vec<Line>) {
+        let widths = lines.iter().map(|line| line.width).filter(|&width| width <= WIDEST_LINE);
+        let column = widths.max().unwrap_or(0);
+        for line in lines {
+            let gap = " ".repeat(column.saturating_sub(line.width));
+            let aside = self.colors.paint(DIM, &printable(&line.aside));
+            self.line(&format!("{}{gap}  {aside}", line.text));
+        }
+    }
+
+    fn sources(&mut self, overview: &Overview) {
+        self.section("Configuration");
+        if overview.is_disabled {
+            self.line("not read: FOREWORD_DISABLED is set, and the runtime is executed untouched");
+        } else if overview.sources.is_empty() {
+            self.line("none is found, and the runtime is executed untouched");
+        }
+        overview.sources.iter().for_each(|source| self.line(&printable(source)));
+        if overview.task_root == "." {
+            self.painted(DIM, "this folder stands for /var/task");
+        }
+    }
+
+    fn command_line(&mut self, overview: &Overview) {
+        self.section("Command line");
+        self.painted(DIM, &format!("{:<10} {}", "runtime", overview.runtime));
+        let line = &overview.command_line;
+        for (name, words) in [
+            ("prefix", &line.prefix[..]),
+            ("program", std::slice::from_ref(&line.program)),
+            ("options", &line.options),
+            ("entry", &line.entry),
+            ("arguments", &line.arguments),
+        ] {
+            if !words.is_empty() {
+                self.line(&format!("{name:<10} {}", joined(words)));
+            }
+        }
+        let rules: Vec<_> = overview.word_edits.iter().map(|edit| edit.rule.as_str()).collect();
+        if !rules.is_empty() {
+            for (name, what) in [("received", joined(&overview.received)), ("edited by", rules.join(", "))] {
+                self.painted(DIM, &format!("{name:<10} {what}"));
+            }
+        }
+    }
+
+    fn environment(&mut self, edits: &[VariableEdit]) {
+        self.section("Environment");
+        if edits.is_empty() {
+            self.line("as received");
+        }
+        let lines = self.edits(edits);
+        self.lines(lines);
+    }
+
+    fn edits(&self, edits: &[VariableEdit]) -> Vec<Line> {
+        let widths = edits.iter().map(|edit| edit.name.chars().count()).filter(|&width| width <= WIDEST_NAME);
+        let column = widths.max().unwrap_or(0);
+        let line = |edit: &VariableEdit| {
+            let (sign, color, values) = match (&edit.before, &edit.after) {
+                (Some(_), Some(after)) if !edit.is_changed => (' ', DIM, format!("stays {}", quoted(after))),
+                (None, None) => (' ', DIM, "stays unset".into()),
+                (Some(before), Some(after)) => ('~', YELLOW, format!("{} → {}", quoted(before), quoted(after))),
+                (None, Some(after)) => ('+', GREEN, quoted(after)),
+                (Some(before), None) => ('-', RED, quoted(before)),
+            };
+            let rest = format!("{:<column$}  {values}", printable(&edit.name));
+            let width = 2 + rest.chars().count();
+            let text = format!("{} {rest}", self.colors.paint(color, &sign.to_string()));
+            Line { width, text, aside: edit.place.clone() }
+        };
+        edits.iter().map(line).collect()
+    }
+
+    fn skipped(&mut self, overview: &Overview) {
+        if overview.skipped.is_empty() {
+            return;
+        }
+        self.section("Does not apply");
+        let line = |skipped: &SkippedPart| {
+            let name = skipped.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+            let text = printable(&format!("{}{name}: {}", skipped.kind, skipped.why.join("; ")));
+            Line { width: text.chars().count(), text, aside: skipped.place.clone() }
+        };
+        self.lines(overview.skipped.iter().map(line).collect());
+    }
+
+    fn hooks(&mut self, phases: &[PhaseOverview], why_nobody: &str) {
+        self.section("Hooks");
+        if phases.iter().all(|phase| phase.hooks.is_empty()) {
+            self.line("none");
+        }
+        for phase in phases.iter().filter(|phase| !phase.hooks.is_empty()) {
+            let together = phase.limit.map(|limit| format!(", {} together", seconds(limit))).unwrap_or_default();
+            let about = match (phase.phase, phase.run_by) {
+                (_, RunBy::Nobody) => format!("not run: {}", printable(why_nobody)),
+                (Phase::Initialize, _) => "before the runtime is started".into(),
+                (_, RunBy::Wrapper) => format!("before the runtime is started{together}"),
+                (_, RunBy::Relay) => format!("by the relay{together}"),
+                (_, RunBy::Extension) => format!("by the extension{together}"),
+            };
+            self.line(&format!("{} ({about})", phase.phase.name()));
+            let widths = phase.hooks.iter().map(|hook| hook.name.chars().count());
+            let column = widths.filter(|&width| width <= WIDEST_NAME).max().unwrap_or(0);
+            let details: Vec<_> = phase.hooks.iter().map(details).collect();
+            let details_column = details.iter().map(|details| details.chars().count()).max().unwrap_or(0);
+            let mut lines = Vec::new();
+            for (index, hook) in phase.hooks.iter().enumerate() {
+                let name = printable(&hook.name);
+                let text = format!("  {}. {name:<column$}  {}", index + 1, command(hook));
+                let aside = format!("{:<details_column$}  {}", details[index], hook.place);
+                lines.push(Line { width: text.chars().count(), text, aside });
+                for edit in self.edits(&hook.env) {
+                    let text = format!("       {}", edit.text);
+                    let aside = format!("{:<details_column$}  {}", "", edit.aside);
+                    lines.push(Line { width: 7 + edit.width, text, aside });
+                }
+            }
+            self.lines(lines);
+        }
+    }
+
+    fn others(&mut self, overview: &Overview) {
+        self.section("Wrappers, relay, extension");
+        let mut lines = Vec::new();
+        for (index, wrapper) in overview.wrappers.iter().enumerate() {
+            let text = format!("wrapper {}  {}", index + 1, joined(std::slice::from_ref(&wrapper.path)));
+            lines.push(Line { width: text.chars().count(), text, aside: wrapper.place.clone() });
+        }
+        self.lines(lines);
+        if overview.wrappers.is_empty() {
+            self.line("wrappers   none");
+        }
+        for (name, answer) in [("relay", &overview.relay), ("extension", &overview.extension)] {
+            let why = printable(&answer.why);
+            self.line(&format!("{name:<9}  {}: {why}", if answer.is_yes { "yes" } else { "no" }));
+        }
+    }
+
+    fn messages(&mut self, title: &str, messages: &[String], color: &str) {
+        if messages.is_empty() {
+            return;
+        }
+        self.section(title);
+        for message in messages {
+            self.painted(color, message);
+        }
+    }
+}
+
+/// Shell hooks are shown as they are written.
+fn command(hook: &HookOverview) -> String {
+    match &hook.words[..] {
+        [_, _, text] if hook.is_shell => printable(&String::from_utf8_lossy(&text.0)),
+        words => joined(words),
+    }
+}
+
+fn details(hook: &HookOverview) -> String {
+    let mut details = vec![match hook.has_own_limit {
+        true => seconds(hook.limit),
+        false => "what is left".into(),
+    }];
+    details.extend(hook.cwd.as_ref().map(|cwd| format!("in {}", joined(std::slice::from_ref(cwd)))));
+    details.extend(hook.export.map(|export| format!("exports {}", export.name())));
+    if hook.on_failure == OnFailure::Continue {
+        details.push("may fail".into());
+    }
+    details.join(", ")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+/// Words as a shell would take them, as far as they are text.
+fn joined(words: &[Shown]) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-[]".contains(c);
+    let word = |word: &Shown| match str::from_utf8(&word.0) {
+        Ok(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Ok(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "'\\''")),
+        _ => quoted(word),
+    };
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A value in quotes; what is no text in escapes.
+fn quoted(shown: &Shown) -> String {
+    match str::from_utf8(&shown.0) {
+        Ok(REDACTED) => REDACTED.into(),
+        Ok(text) => format!("{text:?}"),
+        Err(_) => format!("\"{}\"", shown.0.escape_ascii()),
+    }
+}
+
+/// A text that stays on its line.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => printable.extend(character.escape_default()),
+            false => printable.push(character),
+        }
+    }
+    printable
+}

@@ -1,0 +1,80 @@
+//! A command line for one who reads it: what will be passed on, by what the interpreter takes each word for. Only the
+//! tool asks.
+
+use super::{CommandLine, Interpreter, Kind, Word, words};
+use std::ffi::OsString;
+
+/// The words behind the program; in each part in their order.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parts {
+    pub options: Vec<OsString>,
+    /// With what introduces it, such as `-m` or `-jar`.
+    pub entry: Vec<OsString>,
+    pub arguments: Vec<OsString>,
+}
+
+impl CommandLine {
+    pub fn parts(&self) -> Parts {
+        let mut line = self.clone();
+        line.close_options();
+        let all: Vec<Word> = line.before.into_iter().chain(line.after).collect();
+        // What is passed on as it was received still has its argument files.
+        let all = match &self.expansion {
+            Some(expansion) if all.iter().map(|word| &word.text).eq(&expansion.expanded) => {
+                words(Some(Interpreter::Java), expansion.received.clone())
+            }
+            _ => all,
+        };
+        let mut parts = Parts { options: Vec::new(), entry: Vec::new(), arguments: Vec::new() };
+        for word in all {
+            let part = match word.kind {
+                Kind::Subcommand | Kind::Option | Kind::Value => &mut parts.options,
+                Kind::Introduction | Kind::EndOfOptions | Kind::Entry { .. } => &mut parts.entry,
+                Kind::Argument => &mut parts.arguments,
+            };
+            part.push(word.text);
+        }
+        parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::CommandLine;
+    use crate::command_line::tests::{parse, split};
+    use std::ffi::OsStr;
+
+    #[test]
+    fn every_word_is_in_one_part() {
+        for (line, options, entry, arguments) in [
+            ("python3 -X dev -m app -x y", "-X dev", "-m app", "-x y"),
+            ("python3 -Im app app", "", "-Im app", "app"),
+            ("node --expose-gc -r ./a.js app.mjs -x", "--expose-gc -r ./a.js", "app.mjs", "-x"),
+            ("ruby -e a -W0 -- x", "-W0", "-e a --", "x"),
+            ("java -jar -Xmx64m a.jar x", "-Xmx64m", "-jar a.jar", "x"),
+            ("dotnet exec --depsfile a a.dll A::T::M", "exec --depsfile a", "a.dll", "A::T::M"),
+            ("app -x", "", "", "-x"),
+        ] {
+            let parts = parse(line).parts();
+            assert_eq!((parts.options, parts.entry, parts.arguments), (split(options), split(entry), split(arguments)));
+        }
+    }
+
+    #[test]
+    fn what_foreword_adds_is_in_them_too() {
+        let mut line = parse("node -e a b");
+        line.prepend_arguments(split("-x"));
+        assert_eq!(line.parts().entry, split("-e a --"));
+    }
+
+    #[test]
+    fn an_argument_file_has_its_words_only_where_they_are_passed_on() {
+        let read = |_: &OsStr| Ok(b"-cp a Main x".to_vec());
+        let mut line = CommandLine::parse("java".into(), split("@file y"), read);
+        let parts = line.parts();
+        assert_eq!((parts.options, parts.entry), (split("@file"), split("y")));
+        line.append_options(split("-Da"));
+        let parts = line.parts();
+        assert_eq!((parts.options, parts.entry, parts.arguments), (split("-cp a -Da"), split("Main"), split("x y")));
+    }
+}

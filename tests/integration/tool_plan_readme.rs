@@ -1,0 +1,194 @@
+//! `foreword plan` on every configuration that the README shows: it prints what the README says about it.
+
+use crate::readme::configurations;
+use crate::support::Test;
+use serde_json::{Value, json};
+
+/// The plan of a configuration.
+#[track_caller]
+fn plan(configuration: &str, arguments: &[&str]) -> Value {
+    let test = Test::new().env_remove("LAMBDA_TASK_ROOT").file("a.json", configuration);
+    let all = [&["plan", "--format", "json", "--config", "a.json"], arguments].concat();
+    let captured = test.args(all).capture();
+    assert_eq!((captured.status, String::from_utf8_lossy(&captured.stderr)), (0, "".into()), "{configuration}");
+    serde_json::from_slice(&captured.stdout).expect("JSON")
+}
+
+/// What the README says about an example: the runtime or the command line that it is for, more of the function, what the
+/// plan has at which place.
+type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
+
+/// By something that only this example has.
+const EXAMPLES: [(&str, &[Said]); 7] = [
+    (
+        "fetch-secrets",
+        &[
+            (
+                &["--runtime", "python3.12"],
+                &[
+                    (
+                        "/command_line/words",
+                        r#"["/var/lang/bin/python3.12", "-X", "importtime", "/var/runtime/bootstrap.py"]"#,
+                    ),
+                    ("/environment/edits/0/after", r#""/opt/python:/var/runtime""#),
+                    ("/environment/edits/1/after", r#""my-function""#),
+                    ("/phases/0/hooks/0/limit_ms", "3000"),
+                    ("/phases/0/hooks/0/export", r#""json""#),
+                ],
+            ),
+            (
+                &["--", "python3", "-m", "awslambdaric", "app.handler"],
+                &[
+                    ("/command_line/words", r#"["python3", "-X", "importtime", "-m", "awslambdaric", "app.handler"]"#),
+                    ("/environment/edits/0/after", r#""/opt/python""#),
+                ],
+            ),
+        ],
+    ),
+    (
+        "\"UNSET\": null",
+        &[(
+            &["--runtime", "java21", "--env", "DEFAULT=mine", "--env", "PATH=/bin", "--env", "UNSET=x"],
+            &[
+                ("/environment/edits/1/after", "null"),
+                ("/environment/edits/2/after", r#""mine""#),
+                ("/environment/edits/3/after", r#""/bin:/opt/tools""#),
+                // No separator where there was nothing.
+                ("/environment/edits/4/after", r#""-javaagent:/opt/agent.jar""#),
+                ("/environment/edits/5/after", r#""app.Handler::handleRequest""#),
+                ("/environment/edits/6/after", r#""wrapper.handler""#),
+            ],
+        )],
+    ),
+    (
+        "\"remove\"",
+        &[(
+            &[
+                "--env",
+                "ORIG_HANDLER=a.H",
+                "--env",
+                "_HANDLER=w.H",
+                "--",
+                "java",
+                "-XX:-TieredCompilation",
+                "-Xshare:on",
+                "-classpath",
+                "a.jar",
+                "Main",
+                "a.H",
+            ],
+            &[
+                (
+                    "/command_line/options",
+                    r#"["-XX:+TieredCompilation", "-Xshare:auto", "-classpath", "a.jar:/opt/lib/agent.jar",
+                        "-Djava.net.preferIPv4Stack=true"]"#,
+                ),
+                ("/command_line/arguments", r#"["w.H"]"#),
+            ],
+        )],
+    ),
+    (
+        "\"architecture\"",
+        &[(
+            &["--runtime", "python3.12"],
+            &[
+                ("/command_line/edits", "[]"),
+                ("/skipped/0/why/0", r#""the runtime is python3.12, wanted java or provided""#),
+            ],
+        )],
+    ),
+    (
+        "\"wrappers\"",
+        &[
+            (
+                &["--runtime", "python3.12"],
+                &[
+                    ("/wrappers/0/path", r#""/opt/datadog_wrapper""#),
+                    ("/wrappers/0/name", r#""datadog_wrapper""#),
+                    ("/wrappers/1/name", r#""otel""#),
+                ],
+            ),
+            (
+                &["--runtime", "python3.12", "--env", "OTEL_OFF=1"],
+                &[("/wrappers/1", "null"), ("/skipped/0/name", r#""otel""#)],
+            ),
+        ],
+    ),
+    (
+        "\"before_snapshot\"",
+        &[
+            (
+                &["--runtime", "nodejs22.x", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"],
+                &[
+                    ("/relay/needed", "true"),
+                    ("/phases/1/run_by", r#""relay""#),
+                    ("/phases/1/limit_ms", "120000"),
+                    ("/phases/2/limit_ms", "8000"),
+                    ("/phases/2/hooks/0/limit_ms", "2000"),
+                ],
+            ),
+            (&["--runtime", "nodejs22.x"], &[("/relay/needed", "false"), ("/phases/2/run_by", r#""nobody""#)]),
+        ],
+    ),
+    (
+        "\"deregister\"",
+        &[(
+            &["--runtime", "ruby3.4", "--env", "SERVICE_ID=7"],
+            &[
+                ("/extension/needed", "true"),
+                ("/phases/3/hooks/0/name", r#""flush""#),
+                ("/phases/3/hooks/1/command", r#"["/opt/bin/deregister", "7"]"#),
+            ],
+        )],
+    ),
+];
+
+#[test]
+fn every_example_is_planned_as_the_readme_says() {
+    for configuration in configurations() {
+        let known: Vec<_> = EXAMPLES.iter().filter(|(holding, _)| configuration.contains(holding)).collect();
+        let [(_, said)] = known[..] else { panic!("{} rows are about this example: {configuration}", known.len()) };
+        for (arguments, expected) in *said {
+            let plan = plan(&configuration, arguments);
+            for (place, value) in *expected {
+                let value: Value = serde_json::from_str(value).expect("JSON");
+                assert_eq!(plan.pointer(place).unwrap_or(&json!(null)), &value, "{place} of {configuration}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_layer_s_examples_have_a_plan() {
+    for (example, runtime, expected) in [
+        (include_str!("../../layer/examples/opentelemetry-java.json"), "java21", "JAVA_TOOL_OPTIONS"),
+        (include_str!("../../layer/examples/opentelemetry-node.json"), "nodejs22.x", "NODE_OPTIONS"),
+        (include_str!("../../layer/examples/opentelemetry-python.json"), "python3.12", "_HANDLER"),
+    ] {
+        let plan = plan(example, &["--runtime", runtime]);
+        let edits = plan["environment"]["edits"].as_array().expect("a list");
+        assert!(edits.iter().any(|edit| edit["name"] == expected && edit["changed"] == true), "{plan:#}");
+    }
+}
+
+/// Every key of the plan for programs stands in the README.
+#[test]
+fn every_key_of_the_plan_for_programs_stands_in_the_readme() {
+    fn keys(value: &Value, all: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| keys(item, all)),
+            Value::Object(members) => members.iter().for_each(|(key, value)| {
+                all.push(key.clone());
+                keys(value, all);
+            }),
+            _ => {}
+        }
+    }
+    let everything: Value = serde_json::from_str(include_str!("tool_plan/everything.json")).expect("JSON");
+    let mut all = Vec::new();
+    keys(&everything, &mut all);
+    assert!(all.len() > 100);
+    for key in all.iter().filter(|key| !["text", "bytes"].contains(&key.as_str())) {
+        assert!(include_str!("../../README.md").contains(&format!("`{key}`")), "{key}");
+    }
+}
