@@ -15,7 +15,9 @@ pub enum Call {
 
 impl Call {
     pub fn of(method: &str, target: &str) -> Self {
-        match (method, target.split('?').next().unwrap_or_default()) {
+        // A target may name the host in front of the path (RFC 9112, section 3.2.2).
+        let start = if target.starts_with('/') { 0 } else { target.match_indices('/').nth(2).map_or(0, |(at, _)| at) };
+        match (method, target[start..].split('?').next().unwrap_or_default()) {
             ("GET", "/2018-06-01/runtime/restore/next") => Call::RestoreNext,
             ("GET", "/2018-06-01/runtime/invocation/next") => Call::InvocationNext,
             ("POST", "/2018-06-01/runtime/init/error") => Call::InitError,
@@ -325,6 +327,9 @@ mod tests {
     #[test]
     fn paths() {
         assert_eq!(Call::of("GET", "/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
+        assert_eq!(Call::of("GET", "http://host:1/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
+        assert_eq!(Call::of("GET", "/x://y/2018-06-01/runtime/restore/next"), Call::Other);
+        assert_eq!(Call::of("GET", "*"), Call::Other);
         assert_eq!(Call::of("POST", "/2018-06-01/runtime/restore/next"), Call::Other);
         assert_eq!(Call::of("GET", "/2018-06-01/runtime/invocation/nextone"), Call::Other);
         assert_eq!(Call::of("POST", "/2018-06-01/runtime/init/error"), Call::InitError);

@@ -238,6 +238,21 @@ fn an_empty_line_in_front_of_a_request_changes_nothing() {
     runtime.end("");
 }
 
+/// RFC 9112 wants that of every server, section 3.2.2.
+#[test]
+fn a_request_that_names_the_host_with_its_target_is_known() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).play();
+    let mut client = runtime.client();
+    let target = RESTORE_NEXT.replace("GET ", &format!("GET HTTP://{}", runtime.address));
+    client.send(format!("{target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+    runtime.wait_for_order("hook before\n");
+    lambda.snapshot().unwrap();
+    lambda.restore().unwrap();
+    runtime.is_restored(client);
+    runtime.end("");
+}
+
 #[test]
 fn a_body_that_waits_for_100_continue_passes() {
     let lambda = Lambda::new(Settings::default());
