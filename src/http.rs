@@ -47,6 +47,20 @@ pub fn request_header(head: &[u8], name: &str) -> Option<String> {
     .ok()?
 }
 
+/// Whether the client of a request's complete head waits for the end of the connection behind the answer
+/// (RFC 9112, section 9.3).
+pub fn is_last(head: &[u8]) -> bool {
+    let parsed = with_headers(|headers| {
+        let mut request = httparse::Request::new(headers);
+        request.parse(head)?;
+        let connection = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Connection"));
+        let mut options = connection.flat_map(|header| header.value.split(|&byte| byte == b','));
+        let closes = options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
+        Ok(closes || request.version == Some(0))
+    });
+    parsed.unwrap_or(true)
+}
+
 /// The same head with `Connection: close` in the place of whatever it says about the connection.
 pub fn closing(head: &[u8]) -> Vec<u8> {
     let mut closing = Vec::with_capacity(head.len() + 32);

@@ -89,7 +89,10 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
         Release::Restored => {
             if (&client).write_all(RESTORED.as_bytes()).is_ok() {
                 relay.delivered(call);
-                return Some((client, bytes.split_off(length)));
+                if !http::is_last(&bytes[..length]) {
+                    return Some((client, bytes.split_off(length)));
+                }
+                linger(&client);
             }
         }
         Release::Answer(kept) => match (&client).write_all(&kept) {

@@ -23,6 +23,25 @@ fn the_connection_of_restore_next_goes_on_as_a_tunnel() {
     runtime.end("");
 }
 
+/// Such a client takes the end of the connection for that of the answer.
+#[test]
+fn the_connection_of_restore_next_ends_with_the_answer_for_a_client_that_wants_that() {
+    for (version, headers) in [("1.0", ""), ("1.1", "Connection: close\r\n"), ("1.1", "connection: TE, Close\r\n")] {
+        let lambda = Lambda::new(Settings::default());
+        let runtime = hooked(&lambda).play();
+        let mut client = runtime.client();
+        client.send(format!("{RESTORE_NEXT} HTTP/{version}\r\nHost: x\r\n{headers}\r\n").as_bytes());
+        lambda.snapshot().unwrap();
+        lambda.restore().unwrap();
+        assert_eq!(status_of(&client.reply()), 200, "{version} {headers}");
+        assert_eq!(client.rest(), b"");
+        runtime.wait_for_marker();
+        let mut client = runtime.asking(INVOCATION_NEXT);
+        invokes(&lambda, &mut client);
+        runtime.end("");
+    }
+}
+
 #[test]
 fn a_client_that_only_calls_invocation_next() {
     let lambda = Lambda::new(Settings::default());
