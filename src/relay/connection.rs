@@ -1,4 +1,4 @@
-//! One connection of the runtime's: its first request is looked at, and held, passed on or answered as `progress` says;
+//! One connection of the runtime's: its first request is looked at, and held or passed on as `progress` says;
 //! once the relay is open, nothing is looked at any more.
 
 use super::progress::{Action, Call, Release};
@@ -40,8 +40,6 @@ fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
             tunnel(relay, client, closing);
             relay.passed(call);
         }
-        Action::Forbid => answer(&client, FORBIDDEN),
-        Action::Accept => answer(&client, ACCEPTED),
         Action::Hold => return hold(relay, client, call, bytes, length),
     }
     None
@@ -82,6 +80,7 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
         Release::Answer(event) if !lives && call == Call::InvocationNext => relay.keep(event),
         _ if !lives => {}
         Release::Forbid => answer(&client, FORBIDDEN),
+        Release::Accept => answer(&client, ACCEPTED),
         Release::Tunnel => {
             relay.delivered(call);
             tunnel(relay, client, bytes);

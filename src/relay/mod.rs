@@ -185,6 +185,9 @@ impl Relay {
     fn receive(&self, call: Call, head: &[u8]) -> Action {
         let action = self.desk().progress.receive(call, head);
         self.changed.notify_all();
+        if call == Call::InitError && self.is_open() {
+            self.stop.set();
+        }
         action
     }
 
@@ -196,10 +199,7 @@ impl Relay {
                 self.changed.notify_all();
             }
             // Only now: what was held must not get there before the report of the runtime's own.
-            Call::InitError if self.is_open() => {
-                self.stop.set();
-                self.verdict.set();
-            }
+            Call::InitError if self.is_open() => self.verdict.set(),
             _ => {}
         }
     }

@@ -37,16 +37,15 @@ pub enum Action {
     Pass,
     /// Nothing of this connection is looked at any more.
     Tunnel,
-    /// The runtime has nothing to ask for after a failure that was reported: 403.
-    Forbid,
-    /// A report that would be the second one is taken without being passed on: 202.
-    Accept,
 }
 
 /// What becomes of a request that was held.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Release {
+    /// The runtime has nothing to ask for after a failure that was reported: 403.
     Forbid,
+    /// A report that would be the second one is taken without being passed on: 202.
+    Accept,
     /// The restore is over, which an empty 200 says.
     Restored,
     /// It is given what came from upstream, and its connection ends.
@@ -119,8 +118,7 @@ impl Progress {
     pub fn receive(&mut self, call: Call, head: &[u8]) -> Action {
         match (self.state, call) {
             (State::Open, _) => Action::Tunnel,
-            (State::Failed, Call::RestoreNext | Call::InvocationNext) => Action::Forbid,
-            (State::Failed, Call::InitError | Call::RestoreError) => Action::Accept,
+            (State::Failed, Call::InitError | Call::RestoreError) => Action::Hold,
             (_, Call::RestoreNext) => self.hold(|progress| &mut progress.restore_next, head),
             (_, Call::InvocationNext) => self.hold(|progress| &mut progress.invocation_next, head),
             // The runtime has failed by itself: there will be no snapshot.
@@ -188,14 +186,19 @@ impl Progress {
         (self.restore, self.event) = (Some(restore), event);
     }
 
-    /// A hook has failed, or there is no restore.
-    pub fn fail(&mut self) {
-        self.state = State::Failed;
+    /// A hook has failed, or there is no restore. Says whether that is to be reported, which the runtime itself may have
+    /// done before.
+    pub fn fail(&mut self) -> bool {
+        if self.state != State::Open {
+            self.state = State::Failed;
+        }
+        self.state == State::Failed
     }
 
     /// What becomes of a request that was held and whose client still lives.
     pub fn release(&mut self, call: Call) -> Release {
         match call {
+            Call::InitError | Call::RestoreError => Release::Accept,
             _ if self.state == State::Failed => Release::Forbid,
             Call::InvocationNext => match self.event.take() {
                 None => Release::Tunnel,
@@ -254,12 +257,12 @@ mod tests {
 
     #[test]
     fn every_call_in_every_state() {
-        use Action::{Accept, Forbid, Hold, Pass, Tunnel};
+        use Action::{Hold, Pass, Tunnel};
         assert_eq!(actions(|_| {}), [Hold, Hold, Pass, Pass, Pass]);
         let before = |progress: &mut Progress| assert_eq!(progress.receive(Call::InvocationNext, b""), Hold);
         assert_eq!(actions(before), [Hold, Hold, Pass, Pass, Pass]);
         assert_eq!(actions(until_restored), [Hold, Hold, Pass, Pass, Pass]);
-        assert_eq!(actions(Progress::fail), [Forbid, Forbid, Accept, Accept, Pass]);
+        assert_eq!(actions(|progress| assert!(progress.fail())), [Hold, Hold, Hold, Hold, Pass]);
         let open = |progress: &mut Progress| {
             until_restored(progress);
             assert!(progress.delivered(Call::RestoreNext));
@@ -308,6 +311,20 @@ mod tests {
         progress.go_on(Restore::Refused(b"403".to_vec()), None);
         assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"403".to_vec()));
         assert!(!progress.delivered(Call::RestoreNext));
+        assert!(progress.is_open());
+    }
+
+    #[test]
+    fn a_failure_is_reported_once() {
+        let mut progress = Progress::new();
+        assert!(progress.fail());
+        assert_eq!(progress.receive(Call::InitError, b""), Action::Hold);
+        assert_eq!(progress.release(Call::InitError), Release::Accept);
+        assert_eq!(progress.release(Call::InvocationNext), Release::Forbid);
+
+        let mut progress = Progress::new();
+        assert_eq!(progress.receive(Call::InitError, b""), Action::Pass);
+        assert!(!progress.fail());
         assert!(progress.is_open());
     }
 

@@ -125,11 +125,14 @@ fn refusal(answer: &Result<Answer>) -> String {
 fn give_up(relay: &Relay, report: Report, stop: Stop) {
     // A runtime that has ended, or reported a failure of its own, needs nothing more.
     let Stop::Failure(failure) = stop else { return };
+    // Before the report: from here on, one of the runtime's own does not pass.
+    if !relay.desk().progress.fail() {
+        return;
+    }
     relay.log.failure(&failure);
     if let Err(error) = relay.upstream.report(report, &failure) {
         relay.log.debug(|| format!("unable to report the failure to the Runtime API: {error:#}"));
     }
-    relay.desk().progress.fail();
     relay.verdict.set();
     if !relay.runtime.ends_before(Some(Instant::now() + LAST_WORDS)) {
         relay.runtime.kill();

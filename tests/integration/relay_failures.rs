@@ -270,6 +270,21 @@ fn a_hook_that_ignores_sigterm_is_killed_with_its_group_half_a_second_after_its_
     }
 }
 
+/// One of the two reports is enough, whichever came first.
+#[test]
+fn a_report_of_the_runtimes_own_ends_here_also_while_the_hooks_one_is_under_way() {
+    let lambda = Lambda::new(Settings::default());
+    lambda.fault(Call::InitError, Fault::Hold);
+    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([])).play();
+    let mut held = runtime.asking(RESTORE_NEXT);
+    lambda.wait("the hook's report", |seen| (seen.held == 1).then_some(())).unwrap();
+    let mut client = runtime.asking(INIT_ERROR);
+    assert_eq!(status_of(&client.reply()), 202);
+    is_refused(&mut held);
+    assert_eq!(lambda.seen().count(Call::InitError), 1, "{}", lambda.seen());
+    runtime.ended(137, "foreword: hook \"x\" (before_snapshot) exited with status 3 after N ms\n");
+}
+
 /// Lambda gives ten seconds for a restore; what is left of them after these is for the runtime.
 #[test]
 fn after_restore_hooks_share_eight_seconds() {

@@ -8,6 +8,7 @@ use crate::support::client::{
     Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, body_of, header_of, response_to, status_of,
 };
 use crate::support::lambda::{Call, Fault, Lambda, Parked, Request, Settings, State};
+use crate::support::process::children;
 use crate::support::snap_start::{noting, waiting};
 use crate::support::{Gate, LIMIT, Played, Test, wait_until};
 use serde_json::json;
@@ -185,6 +186,34 @@ fn an_init_error_of_the_runtimes_own_ends_the_before_hooks_without_another_repor
     assert_eq!(lambda.wait("a report", |seen| seen.report.clone()).unwrap().error_type, "Runtime.Test");
     runtime.run.terminate();
     assert!(runtime.run.finished.is_alone() && !runtime.is_marked());
+}
+
+/// Whether the Runtime API has answered it yet makes no difference.
+#[test]
+fn a_hook_that_fails_beside_an_init_error_of_the_runtimes_own_is_no_second_report() {
+    let lambda = Lambda::new(Settings::default());
+    let failing = json!({"name": "x", "command": "echo x >>order; read -r go <gate; exit 3"});
+    let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([failing]), json!([]));
+    let mut gate = Gate::new(&test.path("gate"));
+    let runtime = test.play();
+    let mut held = runtime.asking(RESTORE_NEXT);
+    runtime.wait_for_order("x\n");
+    lambda.fault(Call::InitError, Fault::Hold);
+    let mut client = runtime.asking(INIT_ERROR);
+    lambda.wait("the runtime's report", |seen| (seen.held == 1).then_some(())).unwrap();
+    gate.open();
+    let relay = runtime.relay();
+    assert!(wait_until(LIMIT, || children(relay).is_empty()));
+    // As long as it takes to report something.
+    for _ in 0..20 {
+        assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
+    }
+    lambda.release();
+    assert_eq!(status_of(&client.reply()), 202);
+    drop(client);
+    assert_eq!(status_of(&held.reply()), 403);
+    assert_eq!(lambda.seen().count(Call::InitError), 1, "{}", lambda.seen());
+    runtime.end("");
 }
 
 /// A connection of its own for each, which ends with the answer: the next request is looked at again.
