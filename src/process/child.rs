@@ -126,7 +126,9 @@ impl Watch {
                 (Some(_), _) => {}
             }
         };
-        if let Some((_, kill_at)) = stopped {
+        // One that was killed had no chance to end what it has started.
+        let killed = || matches!(end, End::Killed(_)).then(Instant::now);
+        if let Some(kill_at) = stopped.map(|(_, kill_at)| kill_at).or_else(killed) {
             child.outlive_group(kill_at, request.stop);
         }
         let flooded = child.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));

@@ -270,6 +270,27 @@ fn a_hook_that_ignores_sigterm_is_killed_with_its_group_half_a_second_after_its_
     }
 }
 
+/// Unlike one that ends by itself, it had no chance to end what it has started.
+#[test]
+fn a_hook_that_is_killed_leaves_nothing_of_its_group() {
+    for phase in ["before_snapshot", "after_restore"] {
+        let lambda = Lambda::new(Settings::default());
+        let mut hooks = json!({"before_snapshot": [], "after_restore": []});
+        hooks[phase] = json!([x("trap '' TERM; sleep 1000 & echo $! >child; kill -KILL $$")]);
+        let test = Test::new().snap_start(&lambda).env("FOREWORD_LOG", "warn");
+        let runtime = test.config(&json!({"hooks": hooks}).to_string()).play();
+        let mut client = runtime.asking(RESTORE_NEXT);
+        if phase == "after_restore" {
+            lambda.restore().unwrap();
+        }
+        is_refused(&mut client);
+        let child = fs::read_to_string(runtime.path("child")).expect("a child");
+        let child = Pid::from_raw(child.trim_end().parse().expect("a process id"));
+        assert!(wait_until(BUSY, || is_gone(child)), "{phase}");
+        runtime.ended(137, &format!("foreword: hook \"x\" ({phase}) was killed by SIGKILL after N ms\n"));
+    }
+}
+
 /// One of the two reports is enough, whichever came first.
 #[test]
 fn a_report_of_the_runtimes_own_ends_here_also_while_the_hooks_one_is_under_way() {
