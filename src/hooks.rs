@@ -78,6 +78,9 @@ impl Runner<'_> {
     /// it says otherwise.
     pub fn run(&self, hooks: &[&Hook], environ: &mut Environ) -> Result<(), Stop> {
         for hook in hooks {
+            if self.stop.is_some_and(Latch::is_set) {
+                return Err(Stop::Cancelled);
+            }
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {

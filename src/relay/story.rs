@@ -89,6 +89,10 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             return give_up(relay, Report::InitError, failure.into());
         }
     };
+    if relay.runtime.ends_before(Some(Instant::now())) {
+        // Nobody is left to be restored.
+        return;
+    }
     relay.desk().progress.thaw();
     if let Err(stop) = run(&hooks.after_restore, AFTER_RESTORE) {
         return give_up(relay, Report::RestoreError, stop);

@@ -99,6 +99,24 @@ fn sigkill_of_the_runtime_ends_the_relay_also_when_its_connections_stay_open() {
     }
 }
 
+/// A restore that comes when nobody is left to be restored.
+#[test]
+fn no_hook_starts_when_the_runtime_has_ended() {
+    for _ in 0..5 {
+        let lambda = Lambda::new(Settings::default());
+        let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([]), json!([noting("after", "x")])).play();
+        let _client = runtime.asking(RESTORE_NEXT);
+        lambda.snapshot().unwrap();
+        let relay = runtime.relay();
+        runtime.signal(Signal::SIGKILL);
+        assert!(wait_until(LIMIT, || Stat::of(runtime.pid()).is_none_or(|stat| stat.state == 'Z')));
+        lambda.restore().unwrap();
+        runtime.is_over_within(LEFT, &[relay]);
+        assert_eq!(runtime.order(), "");
+        assert_eq!(runtime.run.finish().status, 137);
+    }
+}
+
 #[test]
 fn a_runtime_that_exits_is_not_held_up() {
     let lambda = Lambda::new(Settings::default());
