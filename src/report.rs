@@ -3,6 +3,7 @@
 
 use crate::config::Phase;
 use crate::process::Signal;
+use serde_json::json;
 use std::fmt;
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub mod status {
     pub const NOT_FOUND: i32 = 127;
 }
 
+/// Most characters of a message that are reported. Lambda takes 64 KiB at most, in which a character may need six bytes.
+const LONGEST_MESSAGE: usize = 10_000;
+
 /// Why the runtime is not started.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -64,6 +68,12 @@ impl Failure {
 
     pub fn wrapper(status: i32, message: String) -> Self {
         Self { error_type: ErrorType::WrapperFailed, status, message, hook: None }
+    }
+
+    /// The JSON object that Lambda's APIs are told.
+    pub fn body(&self, error_type: &str) -> String {
+        let message: String = self.message.chars().take(LONGEST_MESSAGE).collect();
+        json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}).to_string()
     }
 }
 
@@ -127,5 +137,20 @@ impl HookEnd {
 impl fmt::Display for HookEnd {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, "hook {:?} ({})", self.name, self.phase.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_reported_has_less_than_64_kib_whatever_it_quotes() {
+        for character in ["a", "\u{1}", "\"", "\u{1f980}"] {
+            let failure = Failure::configuration(format!("start {}", character.repeat(1 << 17)));
+            let body = failure.body(failure.error_type.name());
+            assert!(body.len() < 64 << 10, "{character:?}: {}", body.len());
+            assert!(body.starts_with("{\"errorMessage\":\"start "), "{character:?}");
+        }
     }
 }

@@ -4,7 +4,6 @@
 use crate::http::Answer;
 use crate::report::Failure;
 use anyhow::{Result, anyhow, bail};
-use serde_json::json;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
@@ -70,7 +69,7 @@ impl RuntimeApi {
     /// When the Runtime API cannot be reached, does not answer in a second, or answers something else than 202.
     pub fn report(&self, report: Report, failure: &Failure) -> Result<()> {
         let name = failure.error_type.name();
-        let body = json!({"errorMessage": failure.message, "errorType": name, "stackTrace": []}).to_string();
+        let body = failure.body(name);
         let request = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Lambda-Runtime-Function-Error-Type: {name}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

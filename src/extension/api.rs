@@ -61,9 +61,8 @@ impl<'a> Api<'a> {
     /// When the Extensions API does not take it.
     pub fn refuse(&self, failure: &Failure) -> Result<()> {
         const ERROR_TYPE: &str = "Extension.ConfigInvalid";
-        let body = json!({"errorMessage": failure.message, "errorType": ERROR_TYPE, "stackTrace": []}).to_string();
         let header = ("Lambda-Extension-Function-Error-Type", ERROR_TYPE);
-        match self.upstream.ask(&self.request("POST", "init/error", &[header], &body))?.status {
+        match self.upstream.ask(&self.request("POST", "init/error", &[header], &failure.body(ERROR_TYPE)))?.status {
             202 => Ok(()),
             status => bail!("it answered {status} to the report"),
         }
