@@ -103,14 +103,14 @@ impl RuntimeApi {
         last
     }
 
-    /// Asks for something that may take for ever, over a connection of its own. `head` is that of a whole request,
-    /// without the host and the blank line.
+    /// Asks for something that may take for ever, over a connection of its own. The request is a whole one, and asks
+    /// for the end of the connection.
     ///
     /// # Errors
     /// When there is no complete answer.
-    pub fn ask(&self, head: &[u8]) -> Result<Answer> {
+    pub fn ask(&self, request: &[u8]) -> Result<Answer> {
         let mut stream = self.connect()?;
-        exchange(&mut stream, head, None)
+        exchange(&mut stream, request, None)
     }
 
     pub fn address(&self) -> &str {
