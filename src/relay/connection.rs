@@ -30,15 +30,14 @@ pub fn serve(relay: &Relay, client: TcpStream) {
 /// Serves one request, or all that is left; gives back a connection that may bring another request to look at.
 fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
     let Some((call, length)) = first_request(relay, &mut client, &mut bytes) else {
-        tunnel(relay, client, bytes);
+        tunnel(relay, client, bytes, || {});
         return None;
     };
     match relay.receive(call, &bytes[..length]) {
-        Action::Tunnel => tunnel(relay, client, bytes),
+        Action::Tunnel => tunnel(relay, client, bytes, || {}),
         Action::Pass => {
             let closing = [http::closing(&bytes[..length]), bytes.split_off(length)].concat();
-            tunnel(relay, client, closing);
-            relay.passed(call);
+            tunnel(relay, client, closing, || relay.passed(call));
         }
         Action::Hold => return hold(relay, client, call, bytes, length),
     }
@@ -83,7 +82,7 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
         Release::Accept => answer(&client, ACCEPTED),
         Release::Tunnel => {
             relay.delivered(call);
-            tunnel(relay, client, bytes);
+            tunnel(relay, client, bytes, || {});
         }
         Release::Restored => {
             if (&client).write_all(RESTORED.as_bytes()).is_ok() {
@@ -148,12 +147,15 @@ fn linger(mut client: &TcpStream) {
 }
 
 /// Connects upstream and lets both sides speak. A client that has not begun to is not worth a connection.
-fn tunnel(relay: &Relay, client: TcpStream, first: Vec<u8>) {
+fn tunnel(relay: &Relay, client: TcpStream, first: Vec<u8>, answered: impl FnOnce()) {
     if first.is_empty() {
         return;
     }
     match relay.upstream.connect() {
-        Ok(upstream) => tunnel::run(client, upstream, first),
-        Err(_) => reset(client),
+        Ok(upstream) => tunnel::run(client, upstream, first, answered),
+        Err(_) => {
+            reset(client);
+            answered();
+        }
     }
 }

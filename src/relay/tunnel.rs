@@ -55,15 +55,19 @@ impl Flow {
     }
 }
 
-/// Carries bytes until both sides have ended; `first` is what the client has sent already.
-pub fn run(client: TcpStream, upstream: TcpStream, first: Vec<u8>) {
-    if carry(&client, &upstream, first).is_err() {
+/// Carries bytes until both sides have ended; `first` is what the client has sent already. `answered` is called when
+/// nothing more comes from upstream: some clients end their side late, or never.
+pub fn run(client: TcpStream, upstream: TcpStream, first: Vec<u8>, answered: impl FnOnce()) {
+    let mut answered = Some(answered);
+    let mut tell = || answered.take().map_or((), |answered| answered());
+    if carry(&client, &upstream, first, &mut tell).is_err() {
         reset(client);
         reset(upstream);
     }
+    tell();
 }
 
-fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>) -> Result<()> {
+fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>, answered: &mut dyn FnMut()) -> Result<()> {
     for stream in [client, upstream] {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
@@ -90,6 +94,9 @@ fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>) -> Result<()>
         }
         if of_upstream.intersects(input) || of_client.contains(PollFlags::POLLOUT) {
             down.advance(upstream, client, &mut room)?;
+            if down.is_ended {
+                answered();
+            }
         }
     }
     Ok(())

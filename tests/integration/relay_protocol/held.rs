@@ -1,10 +1,13 @@
 //! Whoever is held gets its answer, whatever has come and gone meanwhile.
 
 use super::{BOTH, OTHER, holds, hooked, invokes, invokes_one_of, passes, stepwise};
-use crate::support::client::{EVENT_NEXT, INVOCATION_NEXT, REGISTER, RESTORE_NEXT, body_of, header_of, status_of};
+use crate::support::client::{
+    EVENT_NEXT, INIT_ERROR, INVOCATION_NEXT, REGISTER, RESTORE_NEXT, body_of, header_of, status_of,
+};
 use crate::support::lambda::{Call, Connection, Lambda, Parked, Seen, Settings};
 use crate::support::process::children;
-use crate::support::{Gate, LIMIT, Played, wait_until};
+use crate::support::{BUSY, Gate, LIMIT, Played, wait_until};
+use std::time::Instant;
 
 /// What is said, once, where the runtime never asks for the restore.
 const NO_PART: &str = "takes no part in SnapStart";
@@ -244,4 +247,30 @@ fn a_long_poll_of_an_internal_extension_crosses_the_restore() {
     assert_eq!(extension.rest(), b"");
     assert_eq!(lambda.seen().count(Call::ExtensionNext), 1);
     runtime.end("");
+}
+
+/// Some clients leave their side of a connection open for as long as they live.
+#[test]
+fn what_was_answered_is_over_whether_its_client_closes_or_not() {
+    let lambda = Lambda::new(Settings::default());
+    let (runtime, mut gates) = stepwise(&lambda, "warn");
+    let mut kept = runtime.client();
+    kept.request_with(REGISTER, "Lambda-Extension-Name: x\r\n", r#"{"events":["INVOKE"]}"#);
+    assert_eq!(status_of(&kept.reply()), 200);
+    let held = runtime.asking(RESTORE_NEXT);
+    runtime.wait_for_order("hook before\n");
+    let start = Instant::now();
+    gates[0].open();
+    lambda.snapshot().unwrap();
+    assert!(start.elapsed() < BUSY, "{:?}", start.elapsed());
+    drop((kept, held));
+
+    let lambda = Lambda::new(Settings::default());
+    let (runtime, _gates) = stepwise(&lambda, "warn");
+    let mut held = runtime.asking(RESTORE_NEXT);
+    runtime.wait_for_order("hook before\n");
+    let mut kept = runtime.client();
+    assert_eq!(status_of(&kept.ask(INIT_ERROR, "")), 202);
+    assert_eq!(status_of(&held.reply()), 403);
+    drop(kept);
 }
