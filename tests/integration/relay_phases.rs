@@ -263,6 +263,27 @@ fn a_hooks_own_edits_folder_and_command() {
     runtime.end("");
 }
 
+#[test]
+fn a_hook_that_stands_twice_runs_twice_and_its_arguments_are_as_written() {
+    let words = ["a  b", "", "'$(id)' \"\\", "*", "$A", "-n\n", "\u{e9}"];
+    let twice = |phase: &str| {
+        let command = [&["./tool", phase], &words[..]].concat();
+        let hook = json!({"name": "x", "command": command});
+        json!([hook, hook])
+    };
+    let lambda = Lambda::new(Settings::default());
+    let runtime = Test::new()
+        .snap_start(&lambda)
+        .script("tool", "#!/bin/sh\nprintf '<%s>' \"$@\" >>order\n")
+        .snapshot_hooks(twice("before"), twice("after"))
+        .play();
+    runtime.restored(&lambda);
+    let line = |phase: &str| format!("<{phase}>{}", words.map(|word| format!("<{word}>")).concat());
+    let expected: String = ["before", "before", "after", "after"].map(line).concat();
+    assert_eq!(runtime.order(), expected);
+    runtime.end("");
+}
+
 /// The relay ignores what ends the runtime; its hooks do not inherit that. Signals 32 and 33 are the C library's own:
 /// glibc's posix_spawn, which starts the test too, leaves them ignored.
 #[test]
