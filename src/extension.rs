@@ -47,6 +47,7 @@ const STACK: usize = 512 << 10;
 pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
     // A connection in the place of a closed standard error would be logged to.
     let _standard = process::fill_standard_streams();
+    process::ignore_broken_pipes();
     let upstream = || -> Result<_> {
         let address = environ.lossy(ADDRESS).with_context(|| format!("{ADDRESS} is not set"))?;
         RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))

@@ -37,6 +37,13 @@ pub const WITHOUT_WAITING: i32 = nix::libc::O_NONBLOCK;
 /// Opens no symbolic link in the place of a file.
 pub const WITHOUT_FOLLOWING: i32 = nix::libc::O_NOFOLLOW;
 
+/// Lets what is written for nobody be lost, in a process that stays and has several threads that write.
+pub fn ignore_broken_pipes() {
+    if let Ok(disposition) = Disposition::ignore(Signal::SIGPIPE) {
+        disposition.forget();
+    }
+}
+
 /// Writes a line to standard error. One that cannot be written is lost: neither a reader that went away nor a full disk
 /// may keep the runtime from starting.
 pub fn write_to_standard_error(line: &[u8]) {

@@ -1,8 +1,10 @@
 //! Initialize hooks that do not end well: each gives one line that names it and the right status, leaves nothing
 //! running, and keeps the runtime from starting unless it says `continue`.
 
-use crate::support::{Reaction, RuntimeApi, Test};
+use crate::support::{Reaction, RuntimeApi, Test, wait_until};
+use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
+use std::fs;
 use std::time::{Duration, Instant};
 
 /// A run whose hook must fail for good: neither the next hook nor the runtime may say anything.
@@ -244,4 +246,16 @@ fn nothing_is_started_when_a_later_source_has_a_mistake() {
             .status(125)
             .run();
     }
+}
+
+/// Killed like this, foreword can stop nothing by itself.
+#[test]
+fn a_hook_ends_with_a_foreword_that_is_killed() {
+    let hook = json!({"name": "x", "command": "echo $$ >started; exec sleep 600"});
+    let run = Test::new().hooks(json!([hook])).args(["/bin/true"]).start();
+    let started = run.finished.folder.path("started");
+    assert!(wait_until(Duration::from_secs(10), || fs::read(&started).is_ok_and(|pid| pid.ends_with(b"\n"))));
+    kill(run.pid(), Signal::SIGKILL).expect("it runs");
+    assert_eq!(run.finish().status, 137);
+    assert!(run.finished.is_alone());
 }

@@ -111,6 +111,9 @@ extern "C" fn begin(start: *mut c_void) -> c_int {
 
 fn prepare(start: &Start) -> nix::Result<()> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    // When who started it is killed, nobody else is left to end the command in time.
+    // SAFETY: the call takes two numbers.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
     // To ask which ones are ignored would cost as much.
     for signal in 1..=LAST_SIGNAL {
         restore_default(signal);
