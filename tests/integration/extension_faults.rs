@@ -117,7 +117,7 @@ fn a_registration_that_is_never_answered() {
     let lambda = lambda();
     lambda.fault(Call::ExtensionRegister, Fault::Hold);
     let run = Test::new().pre_stop(json!([echo("a")])).extension(&lambda).start();
-    lambda.wait("a held request", |seen| (seen.held == 1).then_some(())).unwrap();
+    lambda.wait_for_held(1).unwrap();
     run.signal(Signal::SIGTERM);
     run.ends("a\n", &succeeded("a"));
 }

@@ -252,7 +252,8 @@ fn a_report_ends_every_wait_for_the_runtime() {
     lambda.runtime_exited();
     assert!(matches!(lambda.invoke("{}"), Err(Failure::Exited(_))));
 
-    let lambda = Lambda::new(Settings { limit: Duration::from_millis(1), ..Settings::default() });
+    let lambda = Lambda::new(Settings::default());
+    lambda.limit(Duration::from_millis(1));
     assert!(matches!(lambda.invoke("{}"), Err(Failure::TimedOut("a runtime in invocation/next", _))));
 }
 

@@ -298,7 +298,7 @@ fn a_report_of_the_runtimes_own_ends_here_also_while_the_hooks_one_is_under_way(
     lambda.fault(Call::InitError, Fault::Hold);
     let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([])).play();
     let mut held = runtime.asking(RESTORE_NEXT);
-    lambda.wait("the hook's report", |seen| (seen.held == 1).then_some(())).unwrap();
+    lambda.wait_for_held(1).unwrap();
     let mut client = runtime.asking(INIT_ERROR);
     assert_eq!(status_of(&client.reply()), 202);
     is_refused(&mut held);

@@ -150,7 +150,7 @@ fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
     // Also while its answer is still to come.
     lambda.fault(Call::InitError, Fault::Hold);
     let mut client = runtime.asking(INIT_ERROR);
-    lambda.wait("the runtime's report", |seen| (seen.held == 1).then_some(())).unwrap();
+    lambda.wait_for_held(1).unwrap();
     // As long as it takes to start something.
     for _ in 0..20 {
         assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
@@ -200,7 +200,7 @@ fn a_hook_that_fails_beside_an_init_error_of_the_runtimes_own_is_no_second_repor
     runtime.wait_for_order("x\n");
     lambda.fault(Call::InitError, Fault::Hold);
     let mut client = runtime.asking(INIT_ERROR);
-    lambda.wait("the runtime's report", |seen| (seen.held == 1).then_some(())).unwrap();
+    lambda.wait_for_held(1).unwrap();
     gate.open();
     let relay = runtime.relay();
     assert!(wait_until(LIMIT, || children(relay).is_empty()));

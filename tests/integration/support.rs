@@ -7,7 +7,6 @@ mod emulator;
 pub mod extension;
 mod folder;
 mod gate;
-#[path = "../../src/cli/simulate/lambda/mod.rs"]
 pub mod lambda;
 mod mounts;
 mod output;

@@ -75,7 +75,7 @@ fn a_held_request_is_not_seen_before_its_release() {
     lambda.fault(Call::InitError, Fault::Hold);
     let mut client = Client::new(&lambda);
     client.request(INIT_ERROR, "{}");
-    lambda.wait("a held request", |seen| (seen.held == 1).then_some(())).unwrap();
+    lambda.wait_for_held(1).unwrap();
     assert_eq!(lambda.seen().state, State::Started);
     lambda.release();
     assert_eq!(client.reply(), OK);
@@ -85,7 +85,7 @@ fn a_held_request_is_not_seen_before_its_release() {
     // One that is never released keeps neither the driver nor the end of the test waiting.
     lambda.fault(Call::RestoreError, Fault::Hold);
     Client::new(&lambda).request(RESTORE_ERROR, "{}");
-    lambda.wait("a held request", |seen| (seen.held == 1).then_some(())).unwrap();
+    lambda.wait_for_held(1).unwrap();
 }
 
 #[test]

@@ -180,7 +180,8 @@ fn the_relay_asks_once_in_its_life() {
 /// Its own requests keep no connection that a snapshot would break.
 #[test]
 fn connections_end_with_their_answer_before_the_snapshot() {
-    let lambda = Lambda::new(Settings { limit: Duration::from_secs(10), ..Settings::default() });
+    let lambda = Lambda::new(Settings::default());
+    lambda.limit(Duration::from_secs(10));
     let runtime = hooked(&lambda).play();
     for _ in 0..3 {
         assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);

@@ -32,12 +32,6 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    Length,
-    Chunked,
-}
-
 impl Head {
     /// `None` when the connection ends first. The line feed that ends the head stays unread.
     pub fn read(stream: &TcpStream) -> io::Result<Option<Self>> {
@@ -132,7 +126,7 @@ impl Reply {
         Self::json(status, format!(r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#))
     }
 
-    pub fn encode(&self, framing: Framing, is_last: bool) -> Vec<u8> {
+    pub fn encode(&self, is_last: bool) -> Vec<u8> {
         let mut encoded = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             encoded += &format!("{name}: {value}\r\n");
@@ -140,23 +134,8 @@ impl Reply {
         if is_last {
             encoded += "Connection: close\r\n";
         }
-        encoded += &match framing {
-            Framing::Length => format!("Content-Length: {}\r\n\r\n", self.body.len()),
-            Framing::Chunked => "Transfer-Encoding: chunked\r\n\r\n".to_owned(),
-        };
-        let mut encoded = encoded.into_bytes();
-        match framing {
-            Framing::Length => encoded.extend_from_slice(&self.body),
-            Framing::Chunked => {
-                for piece in self.body.chunks(PIECE) {
-                    encoded.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-                    encoded.extend_from_slice(piece);
-                    encoded.extend_from_slice(b"\r\n");
-                }
-                encoded.extend_from_slice(b"0\r\n\r\n");
-            }
-        }
-        encoded
+        encoded += &format!("Content-Length: {}\r\n\r\n", self.body.len());
+        [encoded.into_bytes(), self.body.clone()].concat()
     }
 }
 

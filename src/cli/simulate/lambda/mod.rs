@@ -1,21 +1,19 @@
 //! A Lambda on one machine: Runtime API with snapshot and restore, the part of the Extensions API that runtimes see,
-//! and the driver that takes a runtime through its life. It starts no process and knows nothing of tests but faults.
-//! The platform's rules are those of AWS's documentation and of its emulator's state machine.
+//! and the driver that takes a runtime through its life. It starts no process; tests use it as well, and use nothing else
+//! of foreword's. The platform's rules are those of AWS's documentation and of its emulator's state machine.
 
 mod extensions;
-mod http;
-mod record;
-mod server;
-mod service;
-mod states;
+pub mod http;
+pub mod record;
+pub mod server;
+pub mod service;
+pub mod states;
 
-pub use record::{Connection, Report, Request, Seen, hash};
-pub use server::{End, Fault};
-pub use states::{Call, State};
+pub use record::{Report, Seen};
+pub use states::State;
 
-use server::Server;
+use server::{Faults, Server};
 use service::{Inner, Shared, epoch_ms};
-use std::ffi::OsStr;
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,8 +22,6 @@ use std::time::Duration;
 pub struct Settings {
     /// Whether the restore calls exist; without, they are unknown paths.
     pub snap_start: bool,
-    /// How long each method of the driver waits at most for what it waits for.
-    pub limit: Duration,
     pub function: String,
     /// The function's timeout: what the deadlines of events are made of.
     pub timeout: Duration,
@@ -34,8 +30,8 @@ pub struct Settings {
 }
 
 pub struct Lambda {
-    shared: Arc<Shared>,
-    server: Mutex<Server>,
+    pub shared: Arc<Shared>,
+    pub server: Mutex<Server>,
     address: String,
 }
 
@@ -78,7 +74,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             snap_start: true,
-            limit: Duration::from_secs(30),
             function: "function".to_owned(),
             timeout: Duration::from_secs(3),
             extensions: Vec::new(),
@@ -93,8 +88,8 @@ impl Settings {
 }
 
 impl Lambda {
-    pub fn new(settings: Settings) -> Self {
-        let shared = Arc::new(Shared::new(settings));
+    pub fn new(settings: Settings, faults: impl Faults + 'static) -> Self {
+        let shared = Arc::new(Shared::new(settings, Box::new(faults)));
         let server = Server::start(Arc::clone(&shared));
         let address = server.address().to_string();
         Self { shared, server: Mutex::new(server), address }
@@ -121,25 +116,9 @@ impl Lambda {
         })
     }
 
-    /// Answers restore/next with an event, as the emulator does after a reset. Returns the request id; the answer is
-    /// taken although no invocation/next came before it.
-    pub fn restore_with_event(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
-        let mut event = Some(event.into());
-        self.wait_runtime("a runtime in restore/next", |inner| {
-            (parked(inner)? == Parked::RestoreNext)
-                .then(|| inner.invoke(event.take().unwrap_or_default(), &self.shared.settings))
-        })
-    }
-
     /// Waits until the runtime is parked in invocation/next.
     pub fn ready(&self) -> Result<(), Failure> {
         self.wait_runtime("a runtime in invocation/next", |inner| is_ready(inner).then_some(()))
-    }
-
-    /// Hands an event out and waits for the answer.
-    pub fn invoke(&self, event: impl Into<Vec<u8>>) -> Result<Answer, Failure> {
-        let id = self.hand_out(event)?;
-        self.answer(&id)
     }
 
     /// Hands an event out as soon as the runtime is ready; returns the request id.
@@ -170,21 +149,9 @@ impl Lambda {
         self.shared.update(|inner| inner.seen.has_exited = true);
     }
 
-    /// Waits until the condition gives something, whatever becomes of the runtime meanwhile.
-    pub fn wait<T>(&self, what: &'static str, mut condition: impl FnMut(&Seen) -> Option<T>) -> Result<T, Failure> {
-        let found = self.shared.wait(self.shared.settings.limit, |inner| condition(&inner.seen));
-        found.ok_or_else(|| Failure::TimedOut(what, Box::new(self.seen())))
-    }
-
-    pub fn wait_for_state(&self, state: State) -> Result<(), Failure> {
-        self.wait(state.name(), |seen| (seen.state == state).then_some(()))
-    }
-
-    /// Waits for the nth request of a call, from 1, to be answered.
-    pub fn wait_for_call(&self, call: Call, nth: usize) -> Result<Request, Failure> {
-        self.wait("the answer to a call", |seen| {
-            seen.of(call).nth(nth - 1).filter(|request| request.status.is_some()).cloned()
-        })
+    /// From now on, each method of the driver waits so long at most for what it waits for.
+    pub fn limit(&self, limit: Duration) {
+        self.shared.update(|inner| inner.limit = limit);
     }
 
     /// All that was seen so far.
@@ -192,38 +159,13 @@ impl Lambda {
         self.shared.update(|inner| inner.seen.clone())
     }
 
-    /// The next request of this call that no other fault is meant for goes wrong like this.
-    pub fn fault(&self, call: Call, fault: Fault) {
-        self.shared.update(|inner| inner.faults.push((call, fault)));
-    }
-
-    /// Lets go what `Fault::Hold` holds now.
-    pub fn release(&self) {
-        self.shared.update(|inner| inner.releases += 1);
-    }
-
-    /// From now on what connects is refused; connections that are there go on.
-    pub fn refuse(&self) {
-        self.server.lock().unwrap().refuse();
-    }
-
-    /// Ends `refuse`.
-    pub fn listen(&self) {
-        self.server.lock().unwrap().listen();
-    }
-
-    /// Ends the connections that are there without an answer; what was parked stays parked for the state machine.
-    pub fn disconnect(&self) {
-        self.server.lock().unwrap().disconnect();
-    }
-
     /// A condition on the runtime: a report of its own or its end makes it hopeless.
-    fn wait_runtime<T>(
+    pub fn wait_runtime<T>(
         &self,
         what: &'static str,
         mut condition: impl FnMut(&mut Inner) -> Option<T>,
     ) -> Result<T, Failure> {
-        let found = self.shared.wait(self.shared.settings.limit, |inner| {
+        let found = self.shared.wait(|inner| {
             let found = condition(inner).map(Ok);
             let reported = || inner.seen.report.clone().map(|report| Err(Failure::Reported(report)));
             let exited = || inner.seen.has_exited.then(|| Err(Failure::Exited(Box::new(inner.seen.clone()))));
@@ -236,18 +178,6 @@ impl Lambda {
 impl Drop for Lambda {
     fn drop(&mut self) {
         self.shared.end();
-    }
-}
-
-impl AsRef<OsStr> for Lambda {
-    fn as_ref(&self) -> &OsStr {
-        self.address.as_ref()
-    }
-}
-
-impl AsRef<str> for Lambda {
-    fn as_ref(&self) -> &str {
-        &self.address
     }
 }
 
@@ -264,7 +194,7 @@ impl Debug for Failure {
     }
 }
 
-fn parked(inner: &Inner) -> Option<Parked> {
+pub fn parked(inner: &Inner) -> Option<Parked> {
     match inner.seen.state {
         _ if inner.seen.parked == 0 => None,
         State::RestoreReady => Some(Parked::RestoreNext),

@@ -15,8 +15,6 @@ pub struct Seen {
     pub state: State,
     /// How many restore/next and invocation/next wait for their answer.
     pub parked: usize,
-    /// How many requests a `Fault::Hold` keeps.
-    pub held: usize,
     /// In the order in which their heads were complete.
     pub requests: Vec<Request>,
     /// By number; in the order in which they were accepted.
@@ -73,7 +71,6 @@ impl Seen {
         Self {
             state: State::Started,
             parked: 0,
-            held: 0,
             requests: Vec::new(),
             connections: Vec::new(),
             report: None,
@@ -85,16 +82,12 @@ impl Seen {
     pub fn of(&self, call: Call) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(move |request| request.call == Some(call))
     }
-
-    pub fn count(&self, call: Call) -> usize {
-        self.of(call).count()
-    }
 }
 
-/// One line for each request, for the message of a test that fails.
+/// One line for each request, for whoever asks why something did not come.
 impl Display for Seen {
     fn fmt(&self, formatter: &mut Formatter) -> Result {
-        writeln!(formatter, "{:?}, {} parked, {} held, requests:", self.state, self.parked, self.held)?;
+        writeln!(formatter, "{:?}, {} parked, requests:", self.state, self.parked)?;
         for request in &self.requests {
             let (method, path) = request.head.request_line().unwrap_or(("?", "?"));
             let answer = request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());

@@ -1,47 +1,42 @@
-//! The sockets: one thread that accepts, one for each connection, and the faults that a test asked for.
+//! The sockets: one thread that accepts, one for each connection, and the place where things may go wrong on purpose.
 
 use super::Shared;
-use super::http::{Body, Framing, Head, Reply, go_on};
+use super::http::{Body, Head, Reply, go_on};
 use super::record::{Connection, Request, Summary};
 use super::states::{Call, Route};
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{JoinHandle, spawn};
 use std::time::Instant;
 
-/// What goes wrong with one request. The state machine sees the request unless it says otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Neither read further nor shown to the state machine until `release`: never, if that is not called.
-    Hold,
-    /// A reset as soon as the head is there, whatever is left of the body; not shown to the state machine.
-    Reset,
-    /// Answered with this status whatever the state is; not shown to the state machine.
-    Status(u16),
-    /// These bytes, and the end; not shown to the state machine.
-    Say(&'static [u8]),
-    /// So many bytes of the right answer, then this end. With `End::Reset` a body is not read.
-    Cut(usize, End),
-    /// The right answer, each byte on its own.
-    Dribble,
-    /// `100 Continue` in front of the right answer.
-    Continue,
-    /// The right answer in chunks, without a length.
-    Chunked,
+/// What goes wrong on purpose: nothing, where nobody says what.
+pub trait Faults: Send + Sync {
+    /// The fault of one request, whose head is there and behind which nothing has been read; it may be waited for here.
+    fn strike(&self, _shared: &Shared, _call: Call, _number: usize) -> Option<Box<dyn Fault>> {
+        None
+    }
+}
+
+impl Faults for () {}
+
+/// What goes wrong with one request. An error of kind `ConnectionReset` makes a reset of what is left unread, and any other
+/// one the end of the connection.
+pub trait Fault {
+    /// Whether what is behind the head stays unread.
+    fn leaves_body(&self) -> bool;
+
+    /// The answer in the place of the state machine's, which then does not see the request.
+    fn answer(&self, stream: &TcpStream, read: &dyn Fn() -> Body) -> Option<io::Result<Reply>>;
+
+    fn write(&self, stream: &TcpStream, reply: &Reply, is_last: bool) -> io::Result<Next>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    Close,
-    Reset,
-}
-
-enum Next {
+pub enum Next {
     Request,
     Close,
-    Reset,
 }
 
 /// With the thread that serves each; the stream is gone when that has ended.
@@ -57,10 +52,9 @@ pub struct Server {
 
 impl Server {
     pub fn start(shared: Arc<Shared>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("unable to listen");
-        let address = listener.local_addr().expect("a listener has an address");
-        let mut server = Self { address, shared, accepting: None, connections: Arc::default() };
-        server.accept(listener);
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut server = Self { address: anywhere, shared, accepting: None, connections: Arc::default() };
+        server.listen();
         server
     }
 
@@ -78,10 +72,11 @@ impl Server {
         }
     }
 
-    /// Listens again, at the same address.
+    /// Listens, and always at the same address.
     pub fn listen(&mut self) {
         self.refuse();
-        let listener = TcpListener::bind(self.address).expect("unable to listen again");
+        let listener = TcpListener::bind(self.address).expect("unable to listen");
+        self.address = listener.local_addr().expect("a listener has an address");
         self.accept(listener);
     }
 
@@ -126,17 +121,14 @@ impl Drop for Server {
 /// Takes one request after the other, until one side ends the connection.
 fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
     let _ = stream.set_nodelay(true);
-    let end = loop {
-        match exchange(shared, &stream, connection) {
-            Ok(Next::Request) => {}
-            Ok(Next::Close) | Err(_) => break End::Close,
-            Ok(Next::Reset) => break End::Reset,
-        }
-    };
+    let mut end = exchange(shared, &stream, connection);
+    while matches!(end, Ok(Next::Request)) {
+        end = exchange(shared, &stream, connection);
+    }
     shared.update(|inner| inner.seen.connections[connection] = Connection::Ended);
     // With something unread, the kernel makes a reset of the end of the last descriptor. A shutdown would send an
     // orderly end before it.
-    if end == End::Close {
+    if end.err().is_none_or(|error| error.kind() != ErrorKind::ConnectionReset) {
         let _ = stream.shutdown(Shutdown::Both);
     }
 }
@@ -148,23 +140,15 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         let number = record(shared, connection, &head, None);
         shared.update(|inner| inner.seen.requests[number].status = Some(400));
         let reply = Reply { status: 400, ..Reply::default() };
-        write(stream, &reply, None, true)?;
+        (&mut &*stream).write_all(&reply.encode(true))?;
         return Ok(Next::Close);
     };
     let route = Route::of(method, target, shared.settings.snap_start);
     let call = if let Route::Known(call, _) = route { Some(call) } else { None };
     let number = record(shared, connection, &head, call);
 
-    let fault = call.and_then(|call| shared.take_fault(call));
-    let unread = match &fault {
-        Some(Fault::Reset) => return Ok(Next::Reset),
-        Some(Fault::Cut(_, End::Reset)) => true,
-        Some(Fault::Hold) => {
-            shared.hold(number);
-            false
-        }
-        _ => false,
-    };
+    let fault = call.and_then(|call| shared.faults.strike(shared, call, number));
+    let unread = fault.as_ref().is_some_and(|fault| fault.leaves_body());
     if !unread {
         Head::finish(stream)?;
         if head.says("Expect", "100-continue") {
@@ -177,15 +161,8 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         shared.update(|inner| inner.seen.requests[number].body = Summary::of(&body));
         body
     };
-    if let Some(Fault::Say(bytes)) = &fault {
-        (&mut &*stream).write_all(bytes)?;
-        return Ok(Next::Close);
-    }
-    let reply = match (&fault, route) {
-        (Some(Fault::Status(status)), _) => {
-            read();
-            wrong(*status)
-        }
+    let reply = match (fault.as_ref().and_then(|fault| fault.answer(stream, &read)), route) {
+        (Some(reply), _) => reply?,
         (_, Route::Known(call, id)) => match shared.answer(call, id, &head, number, read, &|| has_ended(stream)) {
             Some(reply) => reply,
             None => return Ok(Next::Close),
@@ -196,13 +173,16 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         }
         (_, Route::Unknown) => {
             read();
-            wrong(404)
+            not_found()
         }
     };
     let is_last = head.says("Connection", "close");
     shared.update(|inner| inner.seen.requests[number].status = Some(reply.status));
-    let next = write(stream, &reply, fault.as_ref(), is_last)?;
-    Ok(if is_last && matches!(next, Next::Request) { Next::Close } else { next })
+    let next = match fault {
+        Some(fault) => fault.write(stream, &reply, is_last)?,
+        None => (&mut &*stream).write_all(&reply.encode(is_last)).map(|()| Next::Request)?,
+    };
+    Ok(if is_last { Next::Close } else { next })
 }
 
 fn record(shared: &Shared, connection: usize, head: &Head, call: Option<Call>) -> usize {
@@ -225,37 +205,7 @@ fn has_ended(stream: &TcpStream) -> bool {
     }
 }
 
-fn write(mut stream: &TcpStream, reply: &Reply, fault: Option<&Fault>, is_last: bool) -> io::Result<Next> {
-    let framing = if fault == Some(&Fault::Chunked) { Framing::Chunked } else { Framing::Length };
-    let encoded = reply.encode(framing, is_last);
-    match fault {
-        Some(Fault::Cut(length, end)) => {
-            stream.write_all(&encoded[..encoded.len().min(*length)])?;
-            return Ok(if *end == End::Reset { Next::Reset } else { Next::Close });
-        }
-        Some(Fault::Dribble) => {
-            for byte in encoded {
-                stream.write_all(&[byte])?;
-            }
-        }
-        Some(Fault::Continue) => {
-            go_on(stream)?;
-            stream.write_all(&encoded)?;
-        }
-        _ => stream.write_all(&encoded)?,
-    }
-    Ok(Next::Request)
-}
-
-/// What the platform says with a status out of place.
-fn wrong(status: u16) -> Reply {
-    match status {
-        403 => Reply::error(403, "InvalidStateTransition", "State transition is not allowed"),
-        404 => {
-            let headers = vec![("Content-Type", "text/plain; charset=utf-8".to_owned())];
-            Reply { status, headers, body: b"404 page not found\n".to_vec() }
-        }
-        500 => Reply::error(500, "InternalServerError", "Internal Server Error"),
-        _ => Reply { status, ..Reply::default() },
-    }
+fn not_found() -> Reply {
+    let headers = vec![("Content-Type", "text/plain; charset=utf-8".to_owned())];
+    Reply { status: 404, headers, body: b"404 page not found\n".to_vec() }
 }

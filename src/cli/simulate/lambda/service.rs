@@ -3,7 +3,7 @@
 use super::extensions::Extensions;
 use super::http::{Body, Head, Reply};
 use super::record::{Connection, Report, Seen};
-use super::server::Fault;
+use super::server::Faults;
 use super::states::{Call, State, Verdict};
 use super::{Answer, Outcome, Settings};
 use std::collections::{HashMap, VecDeque};
@@ -13,6 +13,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The platform's limit for a buffered answer: 6 MiB and 100 bytes.
 const LARGEST_ANSWER: usize = (6 << 20) + 100;
 
+/// How long the driver waits unless it is told otherwise.
+const LIMIT: Duration = Duration::from_secs(30);
+
 const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 
 /// How often a request that waits looks whether its client is still there.
@@ -20,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Shared {
     pub settings: Settings,
+    pub faults: Box<dyn Faults>,
     inner: Mutex<Inner>,
     changed: Condvar,
 }
@@ -27,9 +31,8 @@ pub struct Shared {
 pub struct Inner {
     pub seen: Seen,
     pub extensions: Extensions,
-    pub faults: Vec<(Call, Fault)>,
-    /// Counts the calls of `release`; what is held waits for the next one.
-    pub releases: usize,
+    /// How long the driver waits.
+    pub limit: Duration,
     /// The parked requests by number, the longest first.
     parked: VecDeque<usize>,
     released: HashMap<usize, Release>,
@@ -54,12 +57,11 @@ struct Event {
 }
 
 impl Shared {
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, faults: Box<dyn Faults>) -> Self {
         let inner = Inner {
             seen: Seen::new(),
             extensions: Extensions::new(settings.extensions.clone()),
-            faults: Vec::new(),
-            releases: 0,
+            limit: LIMIT,
             parked: VecDeque::new(),
             released: HashMap::new(),
             current: None,
@@ -67,7 +69,7 @@ impl Shared {
             events: 0,
             is_ending: false,
         };
-        Self { settings, inner: Mutex::new(inner), changed: Condvar::new() }
+        Self { settings, faults, inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
     /// Changes something; everyone who waits looks again.
@@ -77,9 +79,9 @@ impl Shared {
         result
     }
 
-    /// Waits until the condition gives something; `None` when the limit has passed.
-    pub fn wait<T>(&self, limit: Duration, mut condition: impl FnMut(&mut Inner) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + limit;
+    /// Waits until the condition gives something; `None` when the driver's limit has passed.
+    pub fn wait<T>(&self, mut condition: impl FnMut(&mut Inner) -> Option<T>) -> Option<T> {
+        let start = Instant::now();
         let mut inner = self.lock();
         loop {
             if let Some(result) = condition(&mut inner) {
@@ -87,13 +89,13 @@ impl Shared {
                 self.changed.notify_all();
                 return Some(result);
             }
-            let left = deadline.checked_duration_since(Instant::now())?;
+            let left = inner.limit.checked_sub(start.elapsed())?;
             inner = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// The same without a limit but the end of this Lambda. Notes when the client of a request goes away meanwhile.
-    fn park<T>(
+    pub fn park<T>(
         &self,
         number: usize,
         has_ended: &dyn Fn() -> bool,
@@ -122,22 +124,6 @@ impl Shared {
 
     pub fn end(&self) {
         self.update(|inner| inner.is_ending = true);
-    }
-
-    pub fn take_fault(&self, call: Call) -> Option<Fault> {
-        let mut inner = self.lock();
-        let position = inner.faults.iter().position(|(known, _)| *known == call)?;
-        Some(inner.faults.remove(position).1)
-    }
-
-    /// Waits for the next `release`.
-    pub fn hold(&self, number: usize) {
-        let before = self.update(|inner| {
-            inner.seen.held += 1;
-            inner.releases
-        });
-        self.park(number, &|| false, |inner| (inner.releases > before).then_some(()));
-        self.update(|inner| inner.seen.held -= 1);
     }
 
     /// Answers one call; its body is read when the state machine has had its say. `None` at the end of this Lambda.
