@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows foreword at work: around a dummy interpreter that prints what it received, then around a Python function
-# under AWS's Runtime Interface Emulator, which is invoked once. Needs a Rust toolchain and python3.
+# under AWS's Runtime Interface Emulator, which is invoked once, and at last through a snapshot and a restore, which no
+# emulator has. Needs a Rust toolchain and python3.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset CARGO_TARGET_DIR
@@ -104,3 +105,23 @@ END
 fi
 echo "foreword's line in the log:"
 grep '^foreword: ' log
+
+printf '\n== A Python function through a snapshot and a restore\n'
+cat >app.py <<'END'
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+register_before_snapshot(print, "the handler's own hook, before the snapshot")
+register_after_restore(print, "the handler's own hook, after the restore")
+
+def handler(event, context):
+    return event
+END
+export FOREWORD_CONFIG='{
+  "hooks": {
+    "before_snapshot": [{"name": "drain", "command": "sleep 0.2"}],
+    "after_restore": [{"name": "reseed", "command": "sleep 0.5"}]
+  }
+}'
+echo "FOREWORD_CONFIG='$FOREWORD_CONFIG'"
+echo "\$ foreword simulate --snap-start --event '{\"order\": 17}' -- python3 -m awslambdaric app.handler"
+PATH=$parts/python/bin:$PATH "$foreword" simulate --snap-start --event '{"order": 17}' -- python3 -m awslambdaric app.handler

@@ -18,16 +18,21 @@ mod layer;
 mod plan;
 #[cfg(feature = "tool")]
 mod schema;
+#[cfg(feature = "tool")]
+mod simulate;
 
 use crate::environ::Environ;
+#[cfg(feature = "tool")]
+use clap::ArgMatches;
+#[cfg(feature = "tool")]
+use colors::Colors;
 use std::ffi::OsString;
 use std::io::Write;
-
-/// The tool's own commands, which no program in PATH hides; those that are not there yet are kept free.
-pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
-
 #[cfg(feature = "tool")]
-const TO_COME: [&str; 1] = ["simulate"];
+use std::time::Duration;
+
+/// The tool's own commands, which no program in PATH hides.
+pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
 /// The exit status after wrong use.
 const WRONG_USE: i32 = 2;
@@ -45,9 +50,6 @@ pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
 
 #[cfg(feature = "tool")]
 fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
-    if let Some(word) = arguments.get(1).filter(|word| TO_COME.iter().any(|command| command == word)) {
-        return wrong_use(&format!("this version has no command {word:?} yet"));
-    }
     let matches = match arguments::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(answer) if answer.use_stderr() => {
@@ -71,6 +73,7 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
             };
             plan::run(&asked, format, environ)
         }
+        Some(("simulate", matches)) => simulate::run(&simulation(matches, environ), environ),
         Some(("schema", _)) => print(std::io::stdout(), schema::SCHEMA, 0),
         _ => unreachable!("clap knows no other command"),
     }
@@ -78,8 +81,27 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
 
 /// Everything that was given under a name.
 #[cfg(feature = "tool")]
-fn all<T: Clone + Send + Sync + 'static>(matches: &clap::ArgMatches, name: &str) -> Vec<T> {
+fn all<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<T> {
     matches.get_many(name).into_iter().flatten().cloned().collect()
+}
+
+#[cfg(feature = "tool")]
+fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
+    let number = |name| *matches.get_one::<u64>(name).expect("it has a default");
+    simulate::Options {
+        snap_start: matches.get_flag("snap-start"),
+        restores: number("restores"),
+        events: all(matches, "events"),
+        timeout: Duration::from_secs(number("timeout")),
+        memory: number("memory"),
+        runtime: matches.get_one::<String>("runtime").cloned(),
+        layers: all(matches, "layers"),
+        format: match matches.get_one::<String>("format").map(String::as_str) {
+            Some("json") => simulate::Format::Json,
+            _ => simulate::Format::Text(Colors::of(std::io::stdout(), environ)),
+        },
+        command: all(matches, "command"),
+    }
 }
 
 #[cfg(not(feature = "tool"))]

@@ -18,6 +18,7 @@ pub fn command() -> Command {
         .subcommand(check())
         .subcommand(plan())
         .subcommand(schema())
+        .subcommand(simulate())
 }
 
 fn check() -> Command {
@@ -101,4 +102,83 @@ fn schema() -> Command {
     Command::new("schema")
         .about("Prints the JSON Schema of the configuration, for editors")
         .after_help("An editor that knows \"$schema\" completes from it: foreword schema >foreword.schema.json")
+}
+
+fn simulate() -> Command {
+    let numbers = |from, to| value_parser!(u64).range(from..=to);
+    Command::new("simulate")
+        .about("Runs a function here as Lambda would, from its init through snapshot and restore to its shutdown")
+        .override_usage("foreword simulate [OPTIONS] -- PROGRAM [ARGUMENT]...")
+        .arg(
+            Arg::new("snap-start")
+                .long("snap-start")
+                .help("Takes the function through a snapshot and a restore")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
+            Arg::new("restores")
+                .long("restores")
+                .value_name("N")
+                .help("So many environments of the same function, one after the other")
+                .requires("snap-start")
+                .default_value("1")
+                .value_parser(numbers(1, 1000)),
+        )
+        .arg(
+            Arg::new("events")
+                .long("event")
+                .value_name("JSON|@FILE")
+                .help("Invokes the function with this; may be given several times [default: {}]")
+                .action(ArgAction::Append),
+        )
+        .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("S")
+                .help("The function's timeout in seconds")
+                .default_value("3")
+                .value_parser(numbers(1, 900)),
+        )
+        .arg(
+            Arg::new("memory")
+                .long("memory")
+                .value_name("MB")
+                .help("The function's memory, which it is told; nothing limits it here")
+                .default_value("128")
+                .value_parser(numbers(128, 10240)),
+        )
+        .arg(
+            Arg::new("runtime")
+                .long("runtime")
+                .value_name("NAME")
+                .help("Lambda's identifier of the runtime, such as python3.12, which AWS_EXECUTION_ENV then names"),
+        )
+        .arg(
+            Arg::new("layers")
+                .long("layer")
+                .value_name("DIR|ZIP")
+                .help("A layer to lay under /opt, with its extensions; several in the order in which the function has them")
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(ValueHint::AnyPath),
+        )
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .help("A timeline for people, or one JSON object a line")
+                .default_value("text")
+                .value_parser(["text", "json"]),
+        )
+        .arg(
+            Arg::new("command")
+                .value_name("PROGRAM")
+                .help("The runtime's command line, as the wrapper receives it")
+                .required(true)
+                .last(true)
+                .num_args(1..)
+                .value_parser(value_parser!(OsString))
+                .value_hint(ValueHint::CommandWithArguments),
+        )
+        .after_help("Exits with 1 when something did not go well, and with 128 and the signal's number when interrupted.")
 }

@@ -4,6 +4,8 @@
 mod given;
 mod lambda;
 
+pub use lambda::known;
+
 use crate::config::{self, Source, Sources};
 use crate::environ::Environ;
 use crate::files;

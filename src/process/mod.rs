@@ -6,6 +6,10 @@ mod detach;
 mod diagnosis;
 mod execute;
 mod latch;
+#[cfg(feature = "tool")]
+mod offspring;
+#[cfg(feature = "tool")]
+mod own_mounts;
 mod raw;
 mod stand_in;
 mod wait;
@@ -16,6 +20,10 @@ pub use diagnosis::cause;
 pub use execute::{execute, is_in_path};
 pub use latch::Latch;
 pub use nix::sys::signal::Signal;
+#[cfg(feature = "tool")]
+pub use offspring::{Descendants, Started, adopt_descendants};
+#[cfg(feature = "tool")]
+pub use own_mounts::{cover, own_mounts, seal};
 pub use stand_in::StandIn;
 pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, wait};
 

@@ -51,5 +51,13 @@ mod tool_plan_readme;
 mod tool_plan_snapshot;
 #[cfg(feature = "tool")]
 mod tool_schema;
+#[cfg(feature = "tool")]
+mod tool_simulate;
+#[cfg(feature = "tool")]
+mod tool_simulate_failures;
+#[cfg(feature = "tool")]
+mod tool_simulate_json;
+#[cfg(feature = "tool")]
+mod tool_simulate_places;
 mod transparency;
 mod unprivileged;

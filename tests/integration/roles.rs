@@ -133,7 +133,7 @@ fn help_comes_when_asked_for_and_when_nothing_is_said() {
 
 #[test]
 fn no_program_in_path_hides_a_command_of_the_tool() {
-    for word in ["check", "help", "plan", "schema"] {
+    for word in ["check", "help", "plan", "schema", "simulate"] {
         let captured = test().script(&format!("bin/{word}"), RUNTIME).args([word, "--help"]).capture();
         assert!(!String::from_utf8_lossy(&captured.stdout).contains("|edited"), "{word} is a program");
         test()
@@ -142,14 +142,6 @@ fn no_program_in_path_hides_a_command_of_the_tool() {
             .stdout(format!("<folder>/bin/{word}|x|edited\n"))
             .run();
     }
-}
-
-/// One that is not there yet is kept free.
-#[cfg(feature = "tool")]
-#[test]
-fn a_command_of_the_tool_to_come() {
-    let message = wrong_use("this version has no command \"simulate\" yet");
-    test().script("bin/simulate", RUNTIME).args(["simulate"]).stderr(message).status(2).run();
 }
 
 #[cfg(not(feature = "tool"))]

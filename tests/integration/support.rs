@@ -14,6 +14,8 @@ mod played;
 pub mod process;
 mod runtime_api;
 pub mod snap_start;
+#[cfg(feature = "tool")]
+pub mod timeline;
 
 pub use client::Client;
 pub use emulator::{Answer, Emulator, real_part};

@@ -10,7 +10,7 @@ use std::process::Command;
 const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 
 /// Zips the folders of layers beside them as people do, with modes and links.
-const ZIP: &str = "
+pub const ZIP: &str = "
 import os, sys, zipfile
 for layer in sys.argv[1:]:
     with zipfile.ZipFile(layer + '.zip', 'w', zipfile.ZIP_DEFLATED) as archive:

@@ -45,19 +45,26 @@ const COMMON: [&CStr; 19] = [
     c"_AWS_XRAY_DAEMON_ADDRESS=169.254.79.129",
 ];
 
+/// # Errors
+/// When Lambda has no such runtime.
+pub fn known(name: &str) -> Result<(), String> {
+    let is_like = |glob: &str| {
+        let text = Text::new(glob).expect("a text without variables");
+        Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Respected)
+    };
+    if IDENTIFIERS.iter().any(|glob| is_like(glob)) {
+        return Ok(());
+    }
+    let examples = "python3.12, nodejs22.x, java21, ruby3.4, dotnet8 or provided.al2023";
+    Err(format!("Lambda has no runtime {name:?}; name one as Lambda does, such as {examples}"))
+}
+
 /// What Lambda's bootstrap gives the process of a runtime, and what of foreword's own variables this shell has.
 ///
 /// # Errors
 /// When Lambda has no such runtime.
 pub fn environ<'e>(name: &str, own: &Environ<'e>) -> Result<Environ<'e>, String> {
-    let is_known = |glob: &str| {
-        let text = Text::new(glob).expect("a text without variables");
-        Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Respected)
-    };
-    if !IDENTIFIERS.iter().any(|glob| is_known(glob)) {
-        let examples = "python3.12, nodejs22.x, java21, ruby3.4, dotnet8 or provided.al2023";
-        return Err(format!("Lambda has no runtime {name:?}; name one as Lambda does, such as {examples}"));
-    }
+    known(name)?;
     let runtime = Runtime::of_identifier(name.as_bytes());
     let mut environ = Environ::from_entries(COMMON);
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();

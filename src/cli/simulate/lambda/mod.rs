@@ -15,7 +15,7 @@ pub use states::State;
 use server::{Faults, Server};
 use service::{Inner, Shared, epoch_ms};
 use std::fmt::{self, Debug, Formatter};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub function: String,
     /// The function's timeout: what the deadlines of events are made of.
     pub timeout: Duration,
+    /// How many events there were before, in other environments.
+    pub events_before: usize,
     /// The names of the extensions that the platform started by itself; others that register are internal.
     pub extensions: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl Default for Settings {
             snap_start: true,
             function: "function".to_owned(),
             timeout: Duration::from_secs(3),
+            events_before: 0,
             extensions: Vec::new(),
         }
     }
@@ -178,6 +181,7 @@ impl Lambda {
 impl Drop for Lambda {
     fn drop(&mut self) {
         self.shared.end();
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).end();
     }
 }
 

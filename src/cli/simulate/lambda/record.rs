@@ -5,7 +5,6 @@ use super::states::{Call, State};
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::{Display, Formatter, Result};
 use std::hash::Hasher;
-use std::time::Instant;
 
 /// A longer body is kept as length and hash only.
 const KEPT: usize = 64 << 10;
@@ -34,8 +33,6 @@ pub enum Connection {
 pub struct Request {
     /// The number of the connection that it came over.
     pub connection: usize,
-    /// When its head was complete.
-    pub at: Instant,
     pub head: Head,
     /// Nothing when the path or the method is unknown.
     pub call: Option<Call>,

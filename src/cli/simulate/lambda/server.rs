@@ -9,7 +9,6 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{JoinHandle, spawn};
-use std::time::Instant;
 
 /// What goes wrong on purpose: nothing, where nobody says what.
 pub trait Faults: Send + Sync {
@@ -89,6 +88,15 @@ impl Server {
         }
     }
 
+    /// Comes back when nobody serves any more. Who calls this has ended all waits.
+    pub fn end(&mut self) {
+        self.refuse();
+        self.disconnect();
+        for (_, thread) in self.connections.lock().unwrap().drain(..) {
+            let _ = thread.join();
+        }
+    }
+
     fn accept(&mut self, listener: TcpListener) {
         let handle = listener.try_clone().expect("unable to keep a listener");
         let (shared, connections) = (Arc::clone(&self.shared), Arc::clone(&self.connections));
@@ -104,17 +112,6 @@ impl Server {
             }
         });
         self.accepting = Some((TcpStream::from(OwnedFd::from(handle)), thread));
-    }
-}
-
-impl Drop for Server {
-    /// The one who drops this has ended all waits.
-    fn drop(&mut self) {
-        self.refuse();
-        self.disconnect();
-        for (_, thread) in self.connections.lock().unwrap().drain(..) {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -187,7 +184,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
 
 fn record(shared: &Shared, connection: usize, head: &Head, call: Option<Call>) -> usize {
     let (head, body) = (head.clone(), Summary::default());
-    let request = Request { connection, at: Instant::now(), head, call, body, status: None };
+    let request = Request { connection, head, call, body, status: None };
     shared.update(|inner| {
         inner.seen.requests.push(request);
         inner.seen.requests.len() - 1

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The platform's limit for a buffered answer: 6 MiB and 100 bytes.
-const LARGEST_ANSWER: usize = (6 << 20) + 100;
+pub const LARGEST_ANSWER: usize = (6 << 20) + 100;
 
 /// How long the driver waits unless it is told otherwise.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ impl Shared {
             released: HashMap::new(),
             current: None,
             answers: HashMap::new(),
-            events: 0,
+            events: settings.events_before,
             is_ending: false,
         };
         Self { settings, faults, inner: Mutex::new(inner), changed: Condvar::new() }
@@ -267,7 +267,7 @@ impl Inner {
     /// Gives an event to the call that is parked longest, whichever it is; returns the request id.
     pub fn invoke(&mut self, body: Vec<u8>, settings: &Settings) -> String {
         self.events += 1;
-        let id = format!("00000000-0000-4000-8000-{:012x}", self.events);
+        let id = request_id(self.events);
         let deadline_ms = epoch_ms() + settings.timeout.as_millis();
         let event = Arc::new(Event { id: id.clone(), deadline_ms, body });
         self.current = Some(Arc::clone(&event));
@@ -291,6 +291,11 @@ impl Inner {
         self.seen.parked = self.parked.len();
         self.released.insert(number, release);
     }
+}
+
+/// The id of the nth event, from 1.
+pub fn request_id(nth: usize) -> String {
+    format!("00000000-0000-4000-8000-{nth:012x}")
 }
 
 pub fn epoch_ms() -> u128 {

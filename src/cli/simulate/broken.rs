@@ -1,0 +1,117 @@
+//! Why an environment does not go on, and what whoever called the function sees of it, in Lambda's words as AWS's emulator
+//! has them.
+
+use super::environment::SPINDOWN;
+use super::lambda::service::LARGEST_ANSWER;
+use super::lambda::states::Call;
+use super::lambda::{Answer, Outcome, Report};
+use crate::process::{End, Signal};
+use serde_json::{Value, json};
+use std::io;
+use std::time::Duration;
+
+pub enum Broken {
+    /// The runtime, or foreword in its place, told the Runtime API.
+    Reported(Report),
+    /// The runtime ended and said nothing.
+    Exited(End),
+    /// An extension ended before its time; with the type of an error that it reported.
+    Extension {
+        name: String,
+        error_type: Option<String>,
+        end: End,
+    },
+    /// Something could not even be started.
+    Unable(String),
+    TimedOut,
+    /// The simulation was told to end.
+    Interrupted,
+}
+
+impl Broken {
+    pub fn unable(what: &str, cause: &io::Error) -> Self {
+        Broken::Unable(format!("unable to start {what}: {}", crate::process::cause(cause)))
+    }
+
+    /// Lambda's reason for the shutdown that follows.
+    pub fn shutdown_reason(&self) -> &'static str {
+        match self {
+            Broken::TimedOut => "timeout",
+            Broken::Interrupted => SPINDOWN,
+            _ => "failure",
+        }
+    }
+
+    /// What happened, for whoever watches.
+    pub fn what(&self, limit: Duration) -> String {
+        match self {
+            Broken::Reported(report) => {
+                let when = if report.call == Call::RestoreError { "restore" } else { "init" };
+                format!("the runtime reported an error of the {when}: {}", report.error_type)
+            }
+            Broken::Exited(end) => format!("the runtime ended: {}", ended(*end)),
+            Broken::Extension { name, end, .. } => format!("the extension {name} ended: {}", ended(*end)),
+            Broken::Unable(message) => message.clone(),
+            Broken::TimedOut => format!("it took longer than {} s", limit.as_secs_f64()),
+            Broken::Interrupted => "interrupted".into(),
+        }
+    }
+
+    /// The JSON that a caller gets in the place of an answer; nothing when nobody sees what happened.
+    pub fn seen(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
+        let prefix = request.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
+        let error = |error_type: &str, message: String| json!({"errorType": error_type, "errorMessage": message});
+        let seen = match self {
+            Broken::Reported(report) => match serde_json::from_slice::<Value>(&report.body) {
+                Ok(body) => body,
+                Err(_) => error(&report.error_type, String::from_utf8_lossy(&report.body).into_owned()),
+            },
+            Broken::Exited(end) => {
+                let cause = match end {
+                    End::Exited(0) => "Runtime exited without providing a reason".into(),
+                    end => format!("Runtime exited with error: {}", ended(*end)),
+                };
+                error("Runtime.ExitError", format!("{prefix}Error: {cause}"))
+            }
+            Broken::Extension { error_type, end, .. } => {
+                let error_type = error_type.as_deref().unwrap_or("Extension.Crash");
+                error(error_type, format!("{prefix}Error: {}", ended(*end)))
+            }
+            Broken::TimedOut => {
+                let seconds = timeout.as_secs_f64();
+                error("Sandbox.Timedout", format!("{prefix}Error: Task timed out after {seconds:.2} seconds"))
+            }
+            Broken::Unable(_) | Broken::Interrupted => return None,
+        };
+        Some(seen.to_string())
+    }
+}
+
+/// As Go's `os.ProcessState` words it, which Lambda hands on.
+pub fn ended(end: End) -> String {
+    match end {
+        End::Exited(status) => format!("exit status {status}"),
+        End::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
+        End::Killed(Some(Signal::SIGKILL)) => "signal: killed".into(),
+        End::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
+        End::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
+        End::Killed(signal) => format!("signal: {}", signal.map_or("real-time", Signal::as_str)),
+        End::TimedOut | End::TooMuchOutput | End::Interrupted(_) | End::Cancelled => "stopped".into(),
+    }
+}
+
+/// What the caller gets of an answer that is none.
+pub fn error_of(answer: &Answer) -> String {
+    let error = |error_type: &str, message: &str| json!({"errorType": error_type, "errorMessage": message}).to_string();
+    match &answer.outcome {
+        Outcome::Error(error_type) if error_type == "Function.ResponseSizeTooLarge" => {
+            let most = LARGEST_ANSWER;
+            error(error_type, &format!("Response payload size exceeded maximum allowed payload size ({most} bytes)."))
+        }
+        Outcome::Error(error_type) => match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(body) => body.to_string(),
+            Err(_) => error(error_type, &String::from_utf8_lossy(&answer.body)),
+        },
+        Outcome::Response => error("Runtime.TruncatedResponse", "Response is truncated"),
+    }
+}

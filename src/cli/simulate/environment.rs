@@ -1,0 +1,246 @@
+//! One execution environment: its Runtime API, its extensions and its runtime, from their start to their end. Lambda's
+//! rules are those of AWS's documentation, "Understanding the Lambda execution environment lifecycle".
+
+use super::broken::{Broken, ended};
+use super::lambda::{self, Answer, Failure, Lambda, Parked, Settings};
+use super::moment::{Moment, Stage};
+use super::{Simulation, given};
+use crate::environ::Environ;
+use crate::process::{End, Signal, Started};
+use crate::runtime_api::ADDRESS;
+use lambda::states::Call;
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the shutdown has with extensions, and with internal ones alone, in which case only the runtime is told.
+const SHUTDOWN: Duration = Duration::from_millis(2000);
+const INTERNAL: Duration = Duration::from_millis(500);
+
+/// How long the runtime has after SIGTERM when extensions are to be told as well.
+const RUNTIME: Duration = Duration::from_millis(300);
+
+/// How long processes may take to be gone after SIGKILL.
+const GONE: Duration = Duration::from_secs(5);
+
+/// Why environments end in which nothing broke.
+pub const SPINDOWN: &str = "spindown";
+
+/// Where Lambda finds them.
+const EXTENSIONS: &str = "/opt/extensions";
+
+/// What the runtime does by itself, also on behalf of the handler.
+const LOADS: &str = "loads";
+const LOADS_AND_HOOKS: &str = "loads, its own hooks";
+const HOOKS: &str = "its own hooks";
+
+/// The program that this is.
+const THIS: &str = "/proc/self/exe";
+
+pub struct Environment<'s> {
+    simulation: &'s Simulation<'s>,
+    lambda: Arc<Lambda>,
+    extensions: Vec<(String, Started)>,
+    runtime: Option<Started>,
+}
+
+impl<'s> Environment<'s> {
+    pub fn new(simulation: &'s Simulation<'s>) -> Self {
+        let given = &simulation.given;
+        let settings = Settings {
+            snap_start: simulation.options.snap_start,
+            function: given.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().into_owned(),
+            timeout: simulation.options.timeout,
+            events_before: simulation.events_before(),
+            extensions: simulation.extensions.iter().map(|(name, _)| name.clone()).collect(),
+        };
+        let lambda = Arc::new(Lambda::new(settings, ()));
+        simulation.interruption.concerns(&lambda);
+        Self { simulation, lambda, extensions: Vec::new(), runtime: None }
+    }
+
+    /// Starts extensions and runtime; comes back when all of them wait for what comes.
+    pub fn initialize(&mut self, until: Instant) -> Result<Parked, Broken> {
+        let mut environ = self.simulation.given.clone();
+        environ.set(ADDRESS, self.lambda.address().as_ref());
+        let own = given::without_what_is_for_the_runtime(&environ);
+        for (name, program) in &self.simulation.extensions {
+            let started = self.start(program, &[format!("{EXTENSIONS}/{name}").into()], &own);
+            let started = started.map_err(|cause| Broken::unable(&format!("the extension {name}"), &cause))?;
+            self.extensions.push((name.clone(), started));
+        }
+        if let [(first, _), others @ ..] = &self.extensions[..] {
+            let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();
+            self.simulation.recorder.tell(&Moment::Note(&format!("extensions: {first}{others}")));
+        }
+        let names: Vec<_> = self.extensions.iter().map(|(name, _)| name.as_str()).collect();
+        self.wait(until, |lambda| {
+            lambda.wait_runtime("extensions that have registered", |inner| {
+                let registered: Vec<_> =
+                    inner.seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).collect();
+                let is_there = |name: &&str| {
+                    registered.iter().any(|request| request.header("Lambda-Extension-Name") == Some(*name))
+                };
+                names.iter().all(is_there).then_some(())
+            })
+        })?;
+
+        self.simulation.recorder.runtime_runs(if self.simulation.options.snap_start { LOADS_AND_HOOKS } else { LOADS });
+        let program = if self.simulation.wrapper_of_layer { given::WRAPPER } else { THIS };
+        let words = [[OsString::from("foreword"), "--".into()].as_slice(), &self.simulation.options.command].concat();
+        let started = self.start(&program.into(), &words, &environ);
+        let started = started.map_err(|cause| Broken::unable("the wrapper", &cause))?;
+        self.runtime = Some(started);
+        let parked = self.wait(until, Lambda::snapshot)?;
+        // An extension has its turn until it asks for an event.
+        self.wait(until, |lambda| {
+            lambda.wait_runtime("extensions that ask for an event", |inner| {
+                let asks = inner.seen.of(Call::ExtensionNext).filter(|request| request.status.is_none());
+                (asks.count() >= names.len()).then_some(())
+            })
+        })?;
+        Ok(parked)
+    }
+
+    /// Lets the runtime go on behind the snapshot; comes back when it is ready for events.
+    pub fn restore(&self, until: Instant) -> Result<(), Broken> {
+        self.wait(until, Lambda::restore)?;
+        self.simulation.recorder.runtime_runs(HOOKS);
+        self.wait(until, Lambda::ready)
+    }
+
+    /// Gives the runtime an event.
+    pub fn hand_out(&self, event: &str, until: Instant) -> Result<String, Broken> {
+        let request = self.wait(until, |lambda| lambda.hand_out(event))?;
+        self.simulation.count_event();
+        Ok(request)
+    }
+
+    pub fn answer(&self, request: &str, until: Instant) -> Result<Answer, Broken> {
+        self.wait(until, |lambda| lambda.answer(request))
+    }
+
+    /// Waits until the runtime wants the next event.
+    pub fn ready(&self, until: Instant) -> Result<(), Broken> {
+        self.wait(until, Lambda::ready)
+    }
+
+    /// Ends everything, in Lambda's order and within its limits. Afterwards nothing is left.
+    pub fn shut_down(self, reason: &str) {
+        let recorder = &self.simulation.recorder;
+        let seen = self.lambda.seen();
+        let registered = seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).count();
+        let limit = match (self.extensions.is_empty(), registered) {
+            (true, 0) => None,
+            (true, _) => Some(INTERNAL),
+            (false, _) => Some(SHUTDOWN),
+        };
+        recorder.begin(Stage::Shutdown, limit);
+        let begin = Instant::now();
+        let runtime = self.runtime.iter();
+        if let Some(limit) = limit {
+            let patience = if self.extensions.is_empty() { limit } else { RUNTIME };
+            for runtime in runtime.clone().filter(|runtime| runtime.end().is_none()) {
+                runtime.signal(Signal::SIGTERM);
+                if !runtime.ends_before(begin + patience) {
+                    let patience = patience.as_millis();
+                    recorder.tell(&Moment::Note(&format!("the runtime goes on {patience} ms after SIGTERM: SIGKILL")));
+                }
+            }
+        }
+        runtime.for_each(|runtime| runtime.signal(Signal::SIGKILL));
+
+        // Of one that ended before, and broke something, was told already.
+        let crashed = self.extensions.iter().filter(|(_, extension)| reason == SPINDOWN && extension.end().is_some());
+        crashed.for_each(|(name, _)| recorder.problem(&format!("the extension {name} ended before the shutdown")));
+        self.lambda.shutdown(reason, SHUTDOWN.saturating_sub(begin.elapsed()));
+        for (name, extension) in &self.extensions {
+            let wants = |request: &&lambda::record::Request| {
+                let body = String::from_utf8_lossy(&request.body.bytes);
+                request.header("Lambda-Extension-Name") == Some(name) && body.contains("\"SHUTDOWN\"")
+            };
+            let is_told = seen.of(Call::ExtensionRegister).any(|request| wants(&request)) && extension.end().is_none();
+            if is_told && !extension.ends_before(begin + SHUTDOWN) {
+                let limit = SHUTDOWN.as_millis();
+                recorder.problem(&format!("the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"));
+            }
+            if let Some(end) = extension.end().filter(|end| is_told && *end != End::Exited(0)) {
+                recorder.problem(&format!("the extension {name} ended: {}", ended(end)));
+            }
+            extension.signal(Signal::SIGKILL);
+        }
+        let left = self.simulation.descendants.kill(Instant::now() + GONE);
+        // The last words of those that have ended.
+        recorder.flush();
+        if left > 0 {
+            recorder.problem(&format!("{left} processes of the environment cannot be ended"));
+        }
+        if let Err(message) = self.simulation.place.forget() {
+            recorder.problem(&message);
+        }
+        recorder.end();
+    }
+
+    /// Waits for something of the runtime's; says what broke when it will not come.
+    fn wait<T>(&self, until: Instant, what: impl FnOnce(&Lambda) -> Result<T, Failure>) -> Result<T, Broken> {
+        self.lambda.limit(until.saturating_duration_since(Instant::now()));
+        let failure = match what(&self.lambda) {
+            Ok(found) => return Ok(found),
+            Err(failure) => failure,
+        };
+        if self.simulation.interruption.signal().is_some() {
+            return Err(Broken::Interrupted);
+        }
+        let of_extension = self.extensions.iter().find_map(|(name, extension)| Some((name.clone(), extension.end()?)));
+        if let Some((name, end)) = of_extension {
+            return Err(Broken::Extension { name, error_type: self.report_of_extension(), end });
+        }
+        let report = match failure {
+            Failure::TimedOut(..) => return Err(Broken::TimedOut),
+            Failure::Reported(report) => Some(report),
+            Failure::Exited(seen) => seen.report,
+        };
+        // The report alone does not end anything: Lambda waits for the runtime's own end.
+        let end = self.runtime.as_ref().and_then(|runtime| {
+            runtime.ends_before(until);
+            runtime.end()
+        });
+        Err(match (report, end) {
+            (Some(report), _) => Broken::Reported(report),
+            (None, Some(end)) => Broken::Exited(end),
+            (None, None) => Broken::TimedOut,
+        })
+    }
+
+    /// What the extension calls its failure, if it said that before it ended.
+    fn report_of_extension(&self) -> Option<String> {
+        let seen = self.lambda.seen();
+        let report = seen.of(Call::ExtensionInitError).chain(seen.of(Call::ExtensionExitError)).next()?;
+        report.header("Lambda-Extension-Function-Error-Type").map(str::to_owned)
+    }
+
+    fn start(&self, program: &OsString, words: &[OsString], environ: &Environ) -> io::Result<Started> {
+        let lambda = Arc::downgrade(&self.lambda);
+        Started::new(program, words, environ, &self.simulation.said, move || {
+            if let Some(lambda) = lambda.upgrade() {
+                lambda.runtime_exited();
+            }
+        })
+    }
+}
+
+/// The extensions that there are: those of the layers, or foreword's own.
+pub fn extensions(has_layers: bool, wants_own: bool) -> Vec<(String, OsString)> {
+    let mut found = Vec::new();
+    if has_layers {
+        let listed = std::fs::read_dir(EXTENSIONS).into_iter().flatten().flatten();
+        let files = listed.filter(|entry| entry.path().is_file());
+        found.extend(files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path().into())));
+        found.sort();
+    }
+    if wants_own && !found.iter().any(|(name, _)| name == "foreword") {
+        found.push(("foreword".to_owned(), THIS.into()));
+    }
+    found
+}

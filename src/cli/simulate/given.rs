@@ -1,0 +1,80 @@
+//! The environment that Lambda gives, on top of the user's own: without that, neither the interpreter would be found nor
+//! what the function's configuration sets. Facts: AWS's documentation, "Defined runtime environment variables".
+
+use super::Options;
+use crate::chain;
+use crate::environ::Environ;
+use std::env::current_dir;
+use std::ffi::OsStr;
+use std::io;
+
+/// What only the runtime is told (AWS's documentation, "Lambda Extensions API"). `LAMBDA_TASK_ROOT` is one of these, too,
+/// but the code is not in /var/task here.
+const FOR_THE_RUNTIME: [&str; 5] =
+    ["AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR", "_HANDLER"];
+
+/// Where layers' programs and libraries are looked for.
+const OF_LAYERS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
+
+/// Where the wrapper is on Lambda.
+pub const WRAPPER: &str = "/opt/bin/foreword";
+
+/// What the wrapper is given, but for the Runtime API's address.
+///
+/// # Errors
+/// When there is no current folder.
+pub fn environ<'e>(options: &Options, user: &Environ<'e>) -> io::Result<Environ<'e>> {
+    let folder = current_dir()?;
+    let mut environ = user.clone();
+    environ.unset(chain::STAGE);
+    // Left over from elsewhere, it would make the wrapper take this for a managed instance.
+    environ.unset("AWS_LAMBDA_MAX_CONCURRENCY");
+    let function = folder.file_name().unwrap_or(OsStr::new("function")).to_owned();
+    let mut set = |name: &str, value: &OsStr| environ.set(name, value);
+    set("AWS_LAMBDA_FUNCTION_NAME", &function);
+    let version = if options.snap_start { "1" } else { "$LATEST" };
+    set("AWS_LAMBDA_FUNCTION_VERSION", version.as_ref());
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", options.memory.to_string().as_ref());
+    let initialization = if options.snap_start { "snap-start" } else { "on-demand" };
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", initialization.as_ref());
+    let group = [OsStr::new("/aws/lambda/"), &function].join(OsStr::new(""));
+    set("AWS_LAMBDA_LOG_GROUP_NAME", &group);
+    set("AWS_LAMBDA_LOG_STREAM_NAME", "simulation".as_ref());
+    set("LAMBDA_TASK_ROOT", folder.as_os_str());
+    set("LAMBDA_RUNTIME_DIR", "/var/runtime".as_ref());
+    set("TZ", ":UTC".as_ref());
+    if environ.non_empty("AWS_LAMBDA_EXEC_WRAPPER").is_none() {
+        environ.set("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.as_ref());
+    }
+    if let Some(runtime) = &options.runtime {
+        match runtime.starts_with("provided") {
+            true => environ.unset("AWS_EXECUTION_ENV"),
+            false => environ.set("AWS_EXECUTION_ENV", ["AWS_Lambda_", runtime].concat().as_ref()),
+        }
+    }
+    for (name, folder) in OF_LAYERS.into_iter().filter(|_| !options.layers.is_empty()) {
+        let folders = [environ.non_empty(name), Some(OsStr::new(folder))].into_iter().flatten();
+        let folders = folders.collect::<Vec<_>>().join(OsStr::new(":"));
+        environ.set(name, &folders);
+    }
+    let region = environ.non_empty("AWS_REGION").or(environ.non_empty("AWS_DEFAULT_REGION"));
+    let region = region.unwrap_or(OsStr::new("us-east-1")).to_owned();
+    environ.set("AWS_REGION", &region);
+    environ.set("AWS_DEFAULT_REGION", &region);
+    if let (None, [_, .., handler]) = (environ.non_empty("_HANDLER"), &options.command[..]) {
+        environ.set("_HANDLER", handler);
+    }
+    // Hooks are told from the log.
+    let is_verbose = |level: &str| ["debug", "trace", "info"].iter().any(|known| level.eq_ignore_ascii_case(known));
+    if !environ.lossy("FOREWORD_LOG").is_some_and(|level| is_verbose(&level)) {
+        environ.set("FOREWORD_LOG", "info".as_ref());
+    }
+    Ok(environ)
+}
+
+/// What an extension is given of it.
+pub fn without_what_is_for_the_runtime<'e>(environ: &Environ<'e>) -> Environ<'e> {
+    let mut environ = environ.clone();
+    FOR_THE_RUNTIME.iter().for_each(|name| environ.unset(name));
+    environ
+}

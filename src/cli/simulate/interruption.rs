@@ -1,0 +1,32 @@
+//! A signal that would have ended this process, and whom it concerns: the environment is shut down first.
+
+use super::lambda::Lambda;
+use crate::process::Signal;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+#[derive(Default)]
+pub struct Interruption {
+    signal: OnceLock<Signal>,
+    current: Mutex<Weak<Lambda>>,
+}
+
+impl Interruption {
+    pub fn signal(&self) -> Option<Signal> {
+        self.signal.get().copied()
+    }
+
+    /// Whoever waits for this one waits no more when a signal comes.
+    pub fn concerns(&self, lambda: &Arc<Lambda>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(lambda);
+        if self.signal().is_some() {
+            lambda.runtime_exited();
+        }
+    }
+
+    pub fn arrives(&self, signal: Signal) {
+        let _ = self.signal.set(signal);
+        if let Some(lambda) = self.current.lock().unwrap_or_else(PoisonError::into_inner).upgrade() {
+            lambda.runtime_exited();
+        }
+    }
+}

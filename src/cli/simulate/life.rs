@@ -1,0 +1,170 @@
+//! The life of an environment as Lambda leads it: init, snapshot and restore, invocations, and what becomes of them when
+//! something breaks. Limits are those of AWS's documentation, "Understanding the Lambda execution environment lifecycle".
+
+use super::Simulation;
+use super::broken::{Broken, error_of};
+use super::environment::{Environment, SPINDOWN};
+use super::lambda::service::request_id;
+use super::lambda::{Outcome, Parked};
+use super::moment::{Caller, Moment, Stage};
+use std::time::{Duration, Instant};
+
+/// The init of an on-demand function.
+const INIT: Duration = Duration::from_secs(10);
+
+/// What the init before a snapshot has at least; it has the function's timeout, if that is more.
+const INIT_BEFORE_SNAPSHOT: Duration = Duration::from_secs(130);
+
+/// From the restore until the runtime is ready.
+const RESTORE: Duration = Duration::from_secs(10);
+
+/// What the caller of a function gets whose restore takes too long (AWS's documentation, "Troubleshooting SnapStart errors").
+const TOO_LATE: &str = r#"{"errorType":"Lambda.SnapStartTimeoutException","errorMessage":"Lambda couldn't restore the snapshot within the timeout limit."}"#;
+
+impl Simulation<'_> {
+    /// One environment from its beginning, until all events have been answered.
+    pub fn live(&self) {
+        let mut environment = match self.prepare(None) {
+            Ok(environment) => Some(environment),
+            // Nobody can invoke a version that is not there, or an environment that is not restored.
+            Err(_) if self.options.snap_start => return,
+            Err(Broken::Interrupted) => return,
+            Err(_) => {
+                self.recorder.tell(&Moment::Note("Lambda tries again, inside the first invocation"));
+                None
+            }
+        };
+        for (index, event) in self.events.iter().enumerate() {
+            environment = self.invoke(environment, index + 1, event);
+            if self.interruption.signal().is_some() {
+                break;
+            }
+        }
+        if let Some(environment) = environment {
+            environment.shut_down(SPINDOWN);
+        }
+    }
+
+    /// Brings an environment up to its first event; inside an invocation, within its limit. Tells what breaks.
+    fn prepare(&self, inside: Option<Instant>) -> Result<Environment<'_>, Broken> {
+        let mut environment = Environment::new(self);
+        let limit = match inside {
+            Some(_) => self.options.timeout,
+            None if self.options.snap_start => INIT_BEFORE_SNAPSHOT.max(self.options.timeout),
+            None => INIT,
+        };
+        self.recorder.begin(Stage::Init, Some(limit));
+        let parked = match environment.initialize(inside.unwrap_or(Instant::now() + limit)) {
+            Ok(parked) => parked,
+            Err(broken) => {
+                let error = broken.seen(None, limit).filter(|_| self.options.snap_start);
+                let what = match broken {
+                    Broken::TimedOut if inside.is_none() => format!("Init phase exceeded {} s", limit.as_secs()),
+                    _ => broken.what(limit),
+                };
+                self.give_up(environment, &broken, &what, Caller::Publisher, error);
+                return Err(broken);
+            }
+        };
+        self.recorder.end();
+        if self.options.snap_start { self.restore(environment, parked) } else { Ok(environment) }
+    }
+
+    fn restore<'s>(&self, environment: Environment<'s>, parked: Parked) -> Result<Environment<'s>, Broken> {
+        self.recorder.begin(Stage::Snapshot, None);
+        if parked == Parked::InvocationNext {
+            let note = "the runtime takes no part in it: it waits for events, and not to be restored";
+            self.recorder.tell(&Moment::Note(note));
+        }
+        self.recorder.end();
+        self.recorder.begin(Stage::Restore, Some(RESTORE));
+        if let Err(broken) = environment.restore(Instant::now() + RESTORE) {
+            let error = match broken {
+                Broken::TimedOut => Some(TOO_LATE.to_owned()),
+                _ => broken.seen(None, RESTORE),
+            };
+            let what = broken.what(RESTORE);
+            self.give_up(environment, &broken, &what, Caller::Invoker(1), error);
+            return Err(broken);
+        }
+        self.recorder.end();
+        Ok(environment)
+    }
+
+    /// Gives an event to the environment, or to a new one when there is none; gives it back if it can take another one.
+    fn invoke<'s>(
+        &'s self,
+        environment: Option<Environment<'s>>,
+        number: usize,
+        event: &str,
+    ) -> Option<Environment<'s>> {
+        let (timeout, caller) = (self.options.timeout, Caller::Invoker(number));
+        // A new environment of a function with snapshots is restored before, and any other is initialized inside.
+        let restored = match environment {
+            None if self.options.snap_start => Some(self.prepare(None).ok()?),
+            environment => environment,
+        };
+        let until = Instant::now() + timeout;
+        let environment = match restored {
+            Some(environment) => environment,
+            None => match self.prepare(Some(until)) {
+                Ok(environment) => environment,
+                Err(broken) => {
+                    self.refuse(&broken, number, event);
+                    return None;
+                }
+            },
+        };
+        self.recorder.begin(Stage::Invocation(number), Some(timeout));
+        let request = match environment.hand_out(event, until) {
+            Ok(request) => request,
+            Err(broken) => {
+                let error = broken.seen(None, timeout);
+                self.give_up(environment, &broken, &broken.what(timeout), caller, error);
+                return None;
+            }
+        };
+        self.recorder.tell(&Moment::Event { invocation: number, request: &request, body: event });
+        match environment.answer(&request, until) {
+            Ok(answer) if answer.outcome == Outcome::Response && answer.is_complete => {
+                self.recorder.tell(&Moment::Answer { invocation: number, request: &request, body: &answer.body });
+            }
+            Ok(answer) => self.recorder.error(&Moment::Error { caller, body: &error_of(&answer) }),
+            Err(broken) => {
+                let error = broken.seen(Some(&request), timeout);
+                self.give_up(environment, &broken, &broken.what(timeout), caller, error);
+                return None;
+            }
+        }
+        if let Err(broken) = environment.ready(until) {
+            let what = format!("after its answer, {}", broken.what(timeout));
+            self.give_up(environment, &broken, &what, caller, None);
+            return None;
+        }
+        self.recorder.end();
+        Some(environment)
+    }
+
+    /// An invocation for which no environment could be initialized.
+    fn refuse(&self, broken: &Broken, number: usize, event: &str) {
+        self.recorder.begin(Stage::Invocation(number), None);
+        let request = request_id(self.count_event());
+        self.recorder.tell(&Moment::Event { invocation: number, request: &request, body: event });
+        if let Some(body) = broken.seen(Some(&request), self.options.timeout) {
+            self.recorder.error(&Moment::Error { caller: Caller::Invoker(number), body: &body });
+        }
+        self.recorder.end();
+    }
+
+    /// Tells what broke, and ends the environment.
+    fn give_up(&self, environment: Environment, broken: &Broken, what: &str, caller: Caller, error: Option<String>) {
+        if !matches!(broken, Broken::Interrupted) {
+            self.recorder.problem(what);
+        }
+        if let Some(body) = error {
+            self.recorder.error(&Moment::Error { caller, body: &body });
+        }
+        self.recorder.end();
+        environment.shut_down(broken.shutdown_reason());
+    }
+}

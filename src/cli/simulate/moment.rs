@@ -1,0 +1,88 @@
+//! What happens in a simulation, as it is told: the stages that the platform takes a function through, and what is seen
+//! in them.
+
+use super::line::HookLine;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Init,
+    Snapshot,
+    Restore,
+    Invocation(usize),
+    Shutdown,
+}
+
+impl Stage {
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Init => "init",
+            Stage::Snapshot => "snapshot",
+            Stage::Restore => "restore",
+            Stage::Invocation(_) => "invocation",
+            Stage::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Who gets an error in the place of what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Who invoked the function, and which of the invocations that was.
+    Invoker(usize),
+    /// Who publishes the version that the snapshot is of.
+    Publisher,
+}
+
+pub enum Moment<'m> {
+    /// Another environment begins; there will be so many.
+    Environment {
+        number: u64,
+        of: u64,
+    },
+    Stage {
+        stage: Stage,
+        limit: Option<Duration>,
+    },
+    Hook {
+        hook: &'m HookLine,
+        limit: Duration,
+    },
+    /// What the runtime did by itself, between the hooks of foreword's.
+    Runtime {
+        what: &'m str,
+        took: Duration,
+        limit: Duration,
+    },
+    /// Another line of foreword's own.
+    Foreword(&'m str),
+    /// A line of anybody else's.
+    Log(&'m str),
+    Event {
+        invocation: usize,
+        request: &'m str,
+        body: &'m str,
+    },
+    Answer {
+        invocation: usize,
+        request: &'m str,
+        body: &'m [u8],
+    },
+    /// What the caller gets in the place of an answer: a JSON object.
+    Error {
+        caller: Caller,
+        body: &'m str,
+    },
+    /// Something that is as it is.
+    Note(&'m str),
+    /// Something that went wrong.
+    Problem(&'m str),
+    End {
+        stage: Stage,
+        took: Duration,
+        limit: Option<Duration>,
+    },
+    Result {
+        is_well: bool,
+    },
+}

@@ -1,0 +1,28 @@
+//! The timeline of `foreword simulate`, without what no test can know: how long something took, and the bar for it.
+
+use super::{Test, real_part};
+use std::env;
+
+/// Replaces in each row `▏   12 ms of 10 s` by `N ms of 10 s`, and in foreword's words the milliseconds.
+pub fn timeless(output: &[u8]) -> String {
+    let output = String::from_utf8_lossy(output);
+    output.lines().map(|line| timeless_line(line) + "\n").collect()
+}
+
+fn timeless_line(line: &str) -> String {
+    let is_bar = |character: char| ('\u{2588}'..='\u{258f}').contains(&character);
+    let row = line.find(is_bar).zip(line.find(" ms of "));
+    let line = match row {
+        Some((start, end)) => format!("{}N{}", &line[..start], &line[end..]),
+        None => line.to_owned(),
+    };
+    let Some((before, after)) = line.split_once(" after ") else { return line };
+    let rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    if rest.len() < after.len() { format!("{before} after N{rest}") } else { line }
+}
+
+/// With the machine's programs, and before them the Python that has AWS's runtime client.
+pub fn with_python(test: Test) -> Test {
+    let machine = env::var("PATH").expect("a PATH");
+    test.env("PATH", format!("{}:{machine}", real_part("python/bin").display()))
+}

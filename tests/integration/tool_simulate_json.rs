@@ -1,0 +1,138 @@
+//! What `foreword simulate` tells programs, and with it what a function finds in its environment.
+
+use crate::support::Test;
+use crate::support::timeline::timeless;
+use crate::tool_simulate::{HANDLER, all_hooks, objects, python};
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[test]
+fn in_json() {
+    let test = python(&["--snap-start", "--format", "json", "--event", r#"{"n": 1}"#]).file("app.py", HANDLER);
+    let mut told = objects(test.config(&all_hooks().to_string()), 0);
+    for object in &mut told {
+        if let Some(duration) = object.get_mut("durationMs") {
+            assert!(duration.take().is_u64());
+        }
+        if let Some(message) = object.get_mut("message") {
+            *message = timeless(message.as_str().expect("a text").as_bytes()).trim_end().into();
+        }
+    }
+    let hook = |phase: &str, name: &str, limit: u64| {
+        let command = json!({"type": "log", "line": format!("the command of {name}")});
+        let hook = json!({
+            "type": "hook", "phase": phase, "hook": name, "outcome": "success", "durationMs": null, "limitMs": limit,
+            "message": "succeeded after N ms",
+        });
+        [command, hook]
+    };
+    let log = |line: &str| [json!({"type": "log", "line": line})];
+    let begin = |stage: &str, limit: Value| [json!({"type": "begin", "stage": stage, "limitMs": limit})];
+    let end =
+        |stage: &str, limit: Value| [json!({"type": "end", "stage": stage, "durationMs": null, "limitMs": limit})];
+    let runtime =
+        |what: &str, limit: u64| [json!({"type": "runtime", "what": what, "durationMs": null, "limitMs": limit})];
+    let request = "00000000-0000-4000-8000-000000000001";
+    let numbered = |[mut object]: [Value; 1]| {
+        object["invocation"] = json!(1);
+        [object]
+    };
+    let expected: Vec<Value> = [
+        &begin("init", json!(130_000))[..],
+        &hook("initialize", "one", 130_000),
+        &hook("initialize", "two", 130_000),
+        &log("the handler loads"),
+        &log("the handler's before_snapshot b"),
+        &log("the handler's before_snapshot a"),
+        &hook("before_snapshot", "four", 120_000),
+        &hook("before_snapshot", "three", 120_000),
+        &runtime("loads, its own hooks", 130_000),
+        &end("init", json!(130_000)),
+        &begin("snapshot", Value::Null),
+        &end("snapshot", Value::Null),
+        &begin("restore", json!(10_000)),
+        &hook("after_restore", "five", 8_000),
+        &hook("after_restore", "six", 8_000),
+        &log("the handler's after_restore a"),
+        &log("the handler's after_restore b"),
+        &runtime("its own hooks", 10_000),
+        &end("restore", json!(10_000)),
+        &numbered(begin("invocation", json!(3_000))),
+        &[json!({"type": "event", "invocation": 1, "requestId": request, "event": {"n": 1}})],
+        &log("the handler handles {'n': 1}"),
+        &[json!({"type": "answer", "invocation": 1, "requestId": request, "answer": {"event": {"n": 1}}})],
+        &numbered(end("invocation", json!(3_000))),
+        &begin("shutdown", Value::Null),
+        &end("shutdown", Value::Null),
+        &[json!({"type": "result", "outcome": "success"})],
+    ]
+    .concat();
+    assert_eq!(told, expected);
+}
+
+/// Whatever foreword leaves in an environment that was restored, the next one does not find it.
+#[test]
+fn several_environments() {
+    let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>order"}]}});
+    let test = python(&["--snap-start", "--restores", "3", "--format", "json"]).file("app.py", HANDLER);
+    let path = test.path("order");
+    let run = test.config(&hooks.to_string()).start();
+    let captured = run.finish();
+    assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stdout));
+    assert_eq!(std::fs::read_to_string(path).expect("the order"), "restored\n".repeat(3));
+    let told: Vec<Value> = captured.stdout.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
+    let of = |kind: &str| told.iter().filter(|object| object["type"] == kind).cloned().collect::<Vec<_>>();
+    assert_eq!(of("environment").len(), 3);
+    assert_eq!(of("answer").len(), 3);
+    let [first, second, third] = &of("event")[..] else { panic!("{told:?}") };
+    assert!(first["requestId"] != second["requestId"] && second["requestId"] != third["requestId"]);
+}
+
+/// As Lambda gives it; what else there is comes from the user.
+#[test]
+fn the_environment_that_a_function_finds() {
+    let handler =
+        "import os\ndef handler(event, context):\n    return [dict(os.environ), context.memory_limit_in_mb]\n";
+    let answer = |test: Test| {
+        let told = objects(test.file("app.py", handler).env("MINE", "kept").env("AWS_LAMBDA_MAX_CONCURRENCY", "2"), 0);
+        told.into_iter().find(|object| object["type"] == "answer").expect("an answer")["answer"].clone()
+    };
+    let options = ["--format", "json", "--memory", "512", "--runtime", "python3.11"];
+    let test = python(&options).env("FOREWORD_LOG", "off").env("AWS_DEFAULT_REGION", "eu-central-1");
+    let folder = test.path("").display().to_string();
+    let folder = folder.trim_end_matches('/').to_owned();
+    let name = Path::new(&folder).file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let answer_on_demand = answer(test);
+    let environ = &answer_on_demand[0];
+    for (variable, value) in [
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11"),
+        ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+        ("AWS_LAMBDA_FUNCTION_NAME", &name),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{name}")),
+        ("AWS_REGION", "eu-central-1"),
+        ("FOREWORD_LOG", "info"),
+        ("LAMBDA_TASK_ROOT", &folder),
+        ("MINE", "kept"),
+        ("_HANDLER", "app.handler"),
+    ] {
+        assert_eq!(environ[variable], value, "{variable}");
+    }
+    assert!(environ.get("AWS_LAMBDA_MAX_CONCURRENCY").is_none());
+    assert_eq!(answer_on_demand[1], "512");
+
+    let test = python(&["--snap-start", "--format", "json", "--runtime", "provided.al2023"]);
+    let environ =
+        answer(test.env("AWS_EXECUTION_ENV", "x").env("FOREWORD_LOG", "debug").env("AWS_REGION", "eu-west-1"));
+    for (variable, value) in [
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
+        ("AWS_REGION", "eu-west-1"),
+        ("FOREWORD_LOG", "debug"),
+    ] {
+        assert_eq!(environ[0][variable], value, "{variable}");
+    }
+    assert!(environ[0].get("AWS_EXECUTION_ENV").is_none());
+}
