@@ -143,10 +143,18 @@ fn an_extension_that_fails() {
     ] {
         assert!(output.contains(line), "{output}");
     }
-    let wrong = python(&["--layer", "layer"]).file("app.py", HANDLER).config("{\"hoks\": {}}");
-    let wrong = wrong.linked("layer/extensions/foreword", Path::new(foreword()));
-    let output = timeless(simulated(wrong, 1).as_bytes());
-    assert!(output.contains("  the caller gets {\"errorType\":\"Extension.ConfigInvalid\","), "{output}");
+    let says = r#"#!/bin/sh
+api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
+id=$(curl -sS --noproxy '*' -o /dev/null -D - -H "Lambda-Extension-Name: says" -d '{"events":[]}' "$api/register" |
+    tr -d '\r' | sed -n 's/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: *//p')
+curl -sS --noproxy '*' -o /dev/null -H "Lambda-Extension-Identifier: $id" \
+    -H 'Lambda-Extension-Function-Error-Type: Extension.Mine' -d '{}' "$api/init/error"
+exit 1
+"#;
+    // A runtime that never comes to its first event cannot be faster.
+    let test = python(&["--layer", "layer"]).file("app.py", "import time\ntime.sleep(1000)\n");
+    let output = timeless(simulated(test.script("layer/extensions/says", says), 1).as_bytes());
+    assert!(output.contains("  the caller gets {\"errorType\":\"Extension.Mine\","), "{output}");
 }
 
 #[test]

@@ -65,14 +65,14 @@ impl<'s> Environment<'s> {
         let mut environ = self.simulation.given.clone();
         environ.set(ADDRESS, self.lambda.address().as_ref());
         let own = given::without_what_is_for_the_runtime(&environ);
+        if let [(first, _), others @ ..] = &self.simulation.extensions[..] {
+            let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();
+            self.simulation.recorder.tell(&Moment::Note(&format!("extensions: {first}{others}")));
+        }
         for (name, program) in &self.simulation.extensions {
             let started = self.start(program, &[format!("{EXTENSIONS}/{name}").into()], &own);
             let started = started.map_err(|cause| Broken::unable(&format!("the extension {name}"), &cause))?;
             self.extensions.push((name.clone(), started));
-        }
-        if let [(first, _), others @ ..] = &self.extensions[..] {
-            let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();
-            self.simulation.recorder.tell(&Moment::Note(&format!("extensions: {first}{others}")));
         }
         let names: Vec<_> = self.extensions.iter().map(|(name, _)| name.as_str()).collect();
         self.wait(until, |lambda| {
@@ -105,20 +105,16 @@ impl<'s> Environment<'s> {
 
     /// Lets the runtime go on behind the snapshot; comes back when it is ready for events.
     pub fn restore(&self, until: Instant) -> Result<(), Broken> {
-        self.wait(until, Lambda::restore)?;
         self.simulation.recorder.runtime_runs(HOOKS);
+        self.wait(until, Lambda::restore)?;
         self.wait(until, Lambda::ready)
     }
 
-    /// Gives the runtime an event.
-    pub fn hand_out(&self, event: &str, until: Instant) -> Result<String, Broken> {
+    /// Gives the runtime an event; comes back with the answer.
+    pub fn invoke(&self, event: &str, until: Instant) -> Result<Answer, Broken> {
         let request = self.wait(until, |lambda| lambda.hand_out(event))?;
         self.simulation.count_event();
-        Ok(request)
-    }
-
-    pub fn answer(&self, request: &str, until: Instant) -> Result<Answer, Broken> {
-        self.wait(until, |lambda| lambda.answer(request))
+        self.wait(until, |lambda| lambda.answer(&request))
     }
 
     /// Waits until the runtime wants the next event.

@@ -116,16 +116,10 @@ impl Simulation<'_> {
             },
         };
         self.recorder.begin(Stage::Invocation(number), Some(timeout));
-        let request = match environment.hand_out(event, until) {
-            Ok(request) => request,
-            Err(broken) => {
-                let error = broken.seen(None, timeout);
-                self.give_up(environment, &broken, &broken.what(timeout), caller, error);
-                return None;
-            }
-        };
+        // Whatever the function says about it comes behind it.
+        let request = request_id(self.events_before() + 1);
         self.recorder.tell(&Moment::Event { invocation: number, request: &request, body: event });
-        match environment.answer(&request, until) {
+        match environment.invoke(event, until) {
             Ok(answer) if answer.outcome == Outcome::Response && answer.is_complete => {
                 self.recorder.tell(&Moment::Answer { invocation: number, request: &request, body: &answer.body });
             }
