@@ -145,7 +145,7 @@ fn a_client_that_closes_in_any_state_and_comes_back() {
             lambda.restore().unwrap();
             runtime.wait_for_order(BOTH);
         }
-        drop(client);
+        client.end();
         if steps > 2 {
             gates[1].open();
             let relay = runtime.relay();

@@ -1,7 +1,7 @@
 //! A client made of one socket, which shows every byte of what it is answered.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// A test that waits longer for a byte has hung.
@@ -102,6 +102,11 @@ impl Client {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).expect("unable to read to the end");
         rest
+    }
+
+    /// Ends the connection at once: what is only dropped lives on while a process that is just being started holds it too.
+    pub fn end(self) {
+        let _ = self.stream.get_ref().shutdown(Shutdown::Both);
     }
 
     /// Whether nothing has come so far, not even the end.
