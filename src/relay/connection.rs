@@ -120,17 +120,18 @@ fn lives_until(client: &TcpStream, latch: &Latch) -> bool {
 /// As the platform says it.
 const RESTORED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-const FORBIDDEN: &str = concat!(
-    "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 101\r\nConnection: close\r\n\r\n",
-    r#"{"errorMessage":"a hook around the snapshot has failed, as reported","errorType":"InvalidStateTransition"}"#
+/// The status, and the JSON that comes with it.
+const FORBIDDEN: (&str, &str) = (
+    "403 Forbidden",
+    r#"{"errorMessage":"a hook around the snapshot has failed, as reported","errorType":"InvalidStateTransition"}"#,
 );
+const ACCEPTED: (&str, &str) = ("202 Accepted", r#"{"status":"OK"}"#);
 
-const ACCEPTED: &str = concat!(
-    "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n",
-    r#"{"status":"OK"}"#
-);
-
-fn answer(mut client: &TcpStream, answer: &str) {
+fn answer(mut client: &TcpStream, (status, body): (&str, &str)) {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     if client.write_all(answer.as_bytes()).is_ok() {
         linger(client);
     }
