@@ -69,14 +69,8 @@ impl RuntimeApi {
     /// When the Runtime API cannot be reached, does not answer in a second, or answers something else than 202.
     pub fn report(&self, report: Report, failure: &Failure) -> Result<()> {
         let name = failure.error_type.name();
-        let body = failure.body(name);
-        let request = format!(
-            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-             Lambda-Runtime-Function-Error-Type: {name}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            report.path(),
-            self.address,
-            body.len()
-        );
+        let headers = [("Lambda-Runtime-Function-Error-Type", name)];
+        let request = self.request("POST", report.path(), &headers, &failure.body(name));
         let deadline = Instant::now() + REPORT_LIMIT;
         let mut stream = self.connect_before(deadline);
         for _ in 0..STARTING {
@@ -86,7 +80,7 @@ impl RuntimeApi {
             thread::sleep(STARTING_STEP);
             stream = self.connect_before(deadline);
         }
-        match exchange(&mut stream?, request.as_bytes(), Some(deadline))?.status {
+        match exchange(&mut stream?, &request, Some(deadline))?.status {
             202 => Ok(()),
             status => bail!("it answered {status}"),
         }
@@ -101,6 +95,18 @@ impl RuntimeApi {
             }
         }
         last
+    }
+
+    /// A request that asks for the end of the connection; a body is JSON.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        }
+        (request + "Connection: close\r\n\r\n" + body).into_bytes()
     }
 
     /// Asks for something that may take for ever, over a connection of its own. The request is a whole one, and asks

@@ -35,7 +35,7 @@ impl<'a> Api<'a> {
         let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
         let header = ("Lambda-Extension-Name", &*name.to_string_lossy());
         let body = json!({"events": events}).to_string();
-        let answer = upstream.ask(&request(upstream, "POST", "register", &[header], &body))?;
+        let answer = upstream.ask(&upstream.request("POST", &path("register"), &[header], &body))?;
         match (answer.status, answer.header("Lambda-Extension-Identifier")) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
             (status, _) => bail!("it answered {status} to the registration"),
@@ -70,19 +70,12 @@ impl<'a> Api<'a> {
 
     fn request(&self, method: &str, call: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
         let identifier = ("Lambda-Extension-Identifier", &*self.identifier);
-        request(self.upstream, method, call, &[headers, &[identifier]].concat(), body)
+        self.upstream.request(method, &path(call), &[headers, &[identifier]].concat(), body)
     }
 }
 
-fn request(upstream: &RuntimeApi, method: &str, call: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let mut request = format!("{method} /2020-01-01/extension/{call} HTTP/1.1\r\nHost: {}\r\n", upstream.address());
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    if !body.is_empty() {
-        request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-    }
-    (request + "Connection: close\r\n\r\n" + body).into_bytes()
+fn path(call: &str) -> String {
+    format!("/2020-01-01/extension/{call}")
 }
 
 /// What is left is in the body; a deadline that is far away is nobody's promise.

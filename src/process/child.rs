@@ -5,6 +5,7 @@ use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::latch::Latch;
 use super::raw::{Disposition, is_ignored, spawn, take_signal};
+use super::stat::Stat;
 use super::wait::{PollFd, PollFlags, wait};
 use crate::environ::Environ;
 use nix::errno::Errno;
@@ -274,9 +275,8 @@ impl Child {
         }
         let Ok(processes) = fs::read_dir("/proc") else { return true };
         let stats = processes.flatten().filter_map(|process| fs::read(process.path().join("stat")).ok());
-        let mut members =
-            stats.filter_map(|stat| state_and_group(&stat)).filter(|&(_, group)| group == self.pid.as_raw());
-        members.any(|(state, _)| !matches!(state, b'Z' | b'X'))
+        let mut members = stats.filter_map(|stat| Stat::of(&stat)).filter(|stat| stat.group == self.pid.as_raw());
+        members.any(|stat| stat.lives)
     }
 
     /// Waits for the rest of the group when its leader is gone, until it has to be gone too.
@@ -288,16 +288,6 @@ impl Child {
             thread::sleep(LOOK);
         }
     }
-}
-
-/// State and process group in a line of `/proc/PID/stat`: behind the name in brackets come state, parent and group
-/// (proc_pid_stat(5)).
-fn state_and_group(stat: &[u8]) -> Option<(u8, i32)> {
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let mut fields = stat[name_end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-    let state = *fields.next()?.first()?;
-    let group = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
-    Some((state, group))
 }
 
 /// A file that holds the input and needs no writer, whatever the command reads of it.

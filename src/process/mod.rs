@@ -12,6 +12,7 @@ mod offspring;
 mod own_mounts;
 mod raw;
 mod stand_in;
+mod stat;
 mod wait;
 
 pub use child::{End, Request, Watch, die_of};

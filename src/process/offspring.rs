@@ -3,6 +3,7 @@
 
 use super::child::End;
 use super::raw::Disposition;
+use super::stat::Stat;
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -140,10 +141,13 @@ impl Descendants {
     }
 }
 
-/// Those that have ended do nothing any more, whoever still has to ask for their status.
 fn descendants(but: &[Pid]) -> Vec<Pid> {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = listed.filter_map(|process| living(&process.path().join("stat")));
+    let processes = listed.filter_map(|process| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let stat = Stat::of(&fs::read(process.path().join("stat")).ok()?).filter(|stat| stat.lives)?;
+        Some((Pid::from_raw(pid), Pid::from_raw(stat.parent)))
+    });
     let mut others: Vec<_> = processes.filter(|(pid, _)| !but.contains(pid)).collect();
     let (mut found, mut parents) = (Vec::new(), vec![Pid::this()]);
     while let Some(of) = parents.pop() {
@@ -153,18 +157,6 @@ fn descendants(but: &[Pid]) -> Vec<Pid> {
         others = rest;
     }
     found
-}
-
-/// A process and its parent: number, name in brackets, state and parent come first in `/proc/PID/stat`
-/// (proc_pid_stat(5)).
-fn living(stat: &Path) -> Option<(Pid, Pid)> {
-    let stat = String::from_utf8_lossy(&fs::read(stat).ok()?).into_owned();
-    let pid = stat.split(' ').next()?.parse().ok()?;
-    // A name can hold anything; what follows it cannot.
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    let is_living = !matches!(fields.next()?, "Z" | "X");
-    let parent = fields.next()?.parse().ok()?;
-    is_living.then_some((Pid::from_raw(pid), Pid::from_raw(parent)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -107,15 +107,10 @@ const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConn
 /// The request that a runtime which knows nothing of SnapStart does not make. By these two headers of a first request
 /// the platform knows the runtime.
 fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
-    let mut request =
-        format!("GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nHost: {}\r\n", relay.upstream.address());
-    for name in ["User-Agent", "Lambda-Runtime-Features"] {
-        if let Some(value) = http::request_header(head, name) {
-            request += &format!("{name}: {value}\r\n");
-        }
-    }
-    request += "Connection: close\r\n\r\n";
-    request.into_bytes()
+    let value = |name| http::request_header(head, name).map(|value| (name, value));
+    let headers: Vec<_> = ["User-Agent", "Lambda-Runtime-Features"].into_iter().filter_map(value).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
+    relay.upstream.request("GET", "/2018-06-01/runtime/restore/next", &headers, "")
 }
 
 fn refusal(answer: &Result<Answer>) -> String {
