@@ -23,7 +23,7 @@ functions() {
     grep -ohE '^c?fn=\([0-9]+\) .*' "$work"/calls.*.1 |
         sed -E "s/^[^ ]+ //; s/'[0-9]+\$//; /^(0x|\()/d" |
         sed -E 's/17h[0-9a-f]{16}E$/17h*/; s/Cs[0-9A-Za-z]+_/*/g; s/\*+/*/g; s/\$/?/g' |
-        sed -E 's/^_R/.text*_R/; t; s/^/.text./' | LC_ALL=C sort -u
+        sed -E 's/^_R/.text*_R/; t; s/^_Z/.text*._Z/; t; s/^/.text./' | LC_ALL=C sort -u
     rm -f "$work"/calls*
 }
 release=$work/x86_64-unknown-linux-musl/release

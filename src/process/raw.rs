@@ -14,9 +14,11 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{self, ForkResult, Pid};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
@@ -53,6 +55,13 @@ unsafe fn strings(mut next: *const *const c_char) -> impl Iterator<Item = &'stat
         // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this program changes it.
         Some(unsafe { CStr::from_ptr(*string) })
     })
+}
+
+/// The path by which this program was executed, which may be relative or that of a link (`AT_EXECFN`, `getauxval(3)`).
+pub fn executed_path() -> Option<&'static Path> {
+    // SAFETY: the kernel put either nothing there or a string, which stays for the life of the process.
+    let path = unsafe { (libc::getauxval(libc::AT_EXECFN) as *const c_char).as_ref().map(|path| CStr::from_ptr(path)) };
+    path.map(|path| Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
 /// What happens on a signal, to be put back later.

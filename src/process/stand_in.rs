@@ -1,6 +1,7 @@
 //! The stand-in: a path that ends in the name of another program and leads to foreword.
 
 use super::diagnosis::cause;
+use super::raw;
 use nix::unistd::{AccessFlags, access, mkdtemp};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -32,10 +33,14 @@ impl StandIn {
     /// # Errors
     /// When there is no link of that name and none can be made; says what helps.
     pub fn named(name: &OsStr, tmpdir: Option<&OsStr>) -> Result<Self, String> {
+        // Lambda starts foreword by the path in the layer. To ask /proc instead costs more than all the rest here.
+        let executed = raw::executed_path().filter(|path| path.is_absolute());
+        if let Some(shipped) = executed.and_then(|path| shipped(path, name)) {
+            return Ok(Self { path: shipped.into(), maker: None });
+        }
         let foreword = fs::read_link("/proc/self/exe")
             .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))?;
-        let shipped = foreword.with_file_name(FOLDER).join(name);
-        if access(&shipped, AccessFlags::X_OK).is_ok() {
+        if let Some(shipped) = shipped(&foreword, name) {
             return Ok(Self { path: shipped.into(), maker: None });
         }
         let mut refusals = Vec::new();
@@ -48,8 +53,9 @@ impl StandIn {
             }
         }
         Err(format!(
-            "unable to make a link {name:?} for wrappers to execute in {}; make {shipped:?} a link to foreword beforehand",
-            refusals.join(", ")
+            "unable to make a link {name:?} for wrappers to execute in {}; make {:?} a link to foreword beforehand",
+            refusals.join(", "),
+            beside(&foreword, name)
         ))
     }
 
@@ -69,6 +75,16 @@ impl StandIn {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Where a link of that name is shipped with foreword's file.
+fn beside(foreword: &Path, name: &OsStr) -> PathBuf {
+    foreword.with_file_name(FOLDER).join(name)
+}
+
+/// The link, if there is one.
+fn shipped(foreword: &Path, name: &OsStr) -> Option<PathBuf> {
+    Some(beside(foreword, name)).filter(|link| access(link, AccessFlags::X_OK).is_ok())
 }
 
 /// Makes a link in a new folder that nobody else can write to.
