@@ -1,13 +1,15 @@
 //! The wrapper chain: other exec wrappers get the process one after the other, each with the stand-in as its program, and
 //! whoever executes the stand-in gives command line and environment back. `stage` decides who is next; this acts.
 
+mod items;
 mod printable;
+mod rest;
 mod stage;
 
+pub use rest::Rest;
 pub use stage::{STAGE, Stage, is_staged};
 
 use crate::command_line::base_name;
-use crate::config::Source;
 use crate::environ::Environ;
 use crate::log::Log;
 use crate::plan::{AroundSnapshot, Plan};
@@ -36,8 +38,7 @@ pub struct Returned {
 pub fn begin(
     plan: &Plan,
     around_snapshot: AroundSnapshot,
-    sources: &[Source],
-    last: &Environ,
+    last: &mut Environ,
     received: &Environ,
     log: Log,
 ) -> Result<(), Failure> {
@@ -53,20 +54,14 @@ pub fn begin(
     let program = &plan.received[0];
     let stand_in = StandIn::named(OsStr::from_bytes(base_name(program)), last.non_empty("TMPDIR"))
         .map_err(|cause| Failure::wrapper(status::CANNOT_EXECUTE, cause))?;
-    let secrets = last.own_secrets();
-    let mut environs = Vec::new();
-    received.encode(&mut environs);
-    secrets.encode(&mut environs);
     let mut stage = Stage {
         stand_in,
         program: program.clone(),
         named: last.value(EXEC_WRAPPER).map(OsStr::to_owned),
         past: Vec::new(),
         next,
-        environs: Rc::new(environs),
-        outcomes: plan.outcomes.clone(),
         around_snapshot,
-        sources: if plan.goes_on(around_snapshot) { sources.to_vec() } else { Vec::new() },
+        rest: Rc::new(rest::encoded(plan, around_snapshot, last, received, log.is_detailed())),
     };
     go_on(&mut stage, None, last, &plan.received[1..], log)
 }
@@ -110,13 +105,13 @@ pub fn take_back(
 fn go_on(
     stage: &mut Stage,
     named: Option<&OsStr>,
-    environ: &Environ,
+    environ: &mut Environ,
     arguments: &[OsString],
     log: Log,
 ) -> Result<(), Failure> {
     let failure = match stage.advance(named) {
         Ok(None) => return Ok(()),
-        Ok(Some(next)) => hand_over(stage, &next, environ.clone(), arguments, log),
+        Ok(Some(next)) => hand_over(stage, &next, environ, arguments, log),
         Err(last) => {
             let named = named.map(|path| environ.redact(path)).unwrap_or_default();
             let message = format!(
@@ -130,14 +125,14 @@ fn go_on(
     Err(failure)
 }
 
-fn hand_over(stage: &Stage, next: &Next, mut environ: Environ, arguments: &[OsString], log: Log) -> Failure {
+fn hand_over(stage: &Stage, next: &Next, environ: &mut Environ, arguments: &[OsString], log: Log) -> Failure {
     environ.set(EXEC_WRAPPER, &next.path);
     for (name, value) in stage.variables() {
         environ.set(&name, &value);
     }
     let words = [&[next.path.clone(), stage.stand_in.path.clone()], arguments].concat();
     let name = || environ.redact(&next.name);
-    log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(&words, &environ)));
-    let error = process::execute(&words, &environ);
+    log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(&words, environ)));
+    let error = process::execute(&words, environ);
     Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
 }

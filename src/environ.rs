@@ -7,51 +7,64 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Environ<'a> {
     entries: Vec<Entry<'a>>,
     /// Entries that gave way to others; their values may still have to be kept from being shown.
     past: Vec<Entry<'a>>,
+    /// Others whose entries have to be kept from being shown as well.
+    hidden: Vec<&'a Environ<'a>>,
 }
 
 #[derive(Clone)]
 struct Entry<'a> {
     text: Cow<'a, CStr>,
     /// Bytes before the `=`; `NO_NAME` for an entry without one.
-    name_length: usize,
+    name_length: u32,
     exported: bool,
 }
 
-/// The length of no name: none is as long.
-const NO_NAME: usize = usize::MAX;
+/// The length of no name: none is as long, nor is any variable (`MAX_ARG_STRLEN`, `execve(2)`).
+const NO_NAME: u32 = u32::MAX;
+
+/// How many more entries a copy has room for: it is made to be edited, and to grow would mean to copy it once more.
+const ROOM: usize = 16;
+
+impl Clone for Environ<'_> {
+    fn clone(&self) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len() + ROOM);
+        entries.extend_from_slice(&self.entries);
+        Self { entries, past: self.past.clone(), hidden: self.hidden.clone() }
+    }
+}
 
 impl<'a> Entry<'a> {
     fn new(text: &'a CStr) -> Self {
-        let name_length = text.to_bytes().iter().position(|&byte| byte == b'=').unwrap_or(NO_NAME);
+        let name_length = text.to_bytes().iter().position(|&byte| byte == b'=').map_or(NO_NAME, |length| length as u32);
         Self { text: Cow::Borrowed(text), name_length, exported: false }
     }
 
     fn is(&self, name: &str) -> bool {
         // Names begin alike more often than they end alike.
-        self.name_length == name.len()
+        self.name_length as usize == name.len()
             && self.text.to_bytes()[..name.len()].last() == name.as_bytes().last()
             && self.text.to_bytes().starts_with(name.as_bytes())
     }
 
     /// Whether its name says that it is a secret, or a hook exported it.
     fn is_secret(&self) -> bool {
-        self.exported || self.name_length != NO_NAME && says_secret(&self.text.to_bytes()[..self.name_length])
+        self.exported || self.name_length != NO_NAME && says_secret(&self.text.to_bytes()[..self.name_length as usize])
     }
 
     fn value(&self) -> &OsStr {
-        let start = if self.name_length == NO_NAME { 0 } else { self.name_length + 1 };
+        let start = if self.name_length == NO_NAME { 0 } else { self.name_length as usize + 1 };
         OsStr::from_bytes(&self.text.to_bytes()[start..])
     }
 }
 
 impl<'a> Environ<'a> {
     pub fn from_entries(entries: impl IntoIterator<Item = &'a CStr>) -> Self {
-        Self { entries: entries.into_iter().map(Entry::new).collect(), past: Vec::new() }
+        Self { entries: entries.into_iter().map(Entry::new).collect(), ..Self::default() }
     }
 
     /// What `getenv` would give: of a variable that stands twice the first counts.
@@ -115,7 +128,7 @@ impl<'a> Environ<'a> {
         bytes.push(b'=');
         bytes.extend_from_slice(value.as_bytes());
         let text = CString::new(bytes).expect("names and values are checked for NUL when they are read");
-        let entry = Entry { text: Cow::Owned(text), name_length: name.len(), exported };
+        let entry = Entry { text: Cow::Owned(text), name_length: name.len() as u32, exported };
         match place {
             None => self.entries.push(entry),
             Some(first) => {
@@ -139,7 +152,8 @@ impl<'a> Environ<'a> {
 
     /// The same, with bytes that are not UTF-8 as they are.
     pub fn redacted(&self, text: &OsStr) -> Vec<u8> {
-        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
+        let hidden = self.hidden.iter().flat_map(|other| &other.entries);
+        let secrets = self.entries.iter().chain(&self.past).chain(hidden).filter(|entry| entry.is_secret());
         let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
         if values.contains(&text.as_bytes()) && !text.is_empty() {
             return REDACTED.as_bytes().to_vec();
@@ -177,11 +191,10 @@ impl<'a> Environ<'a> {
 
     /// Writes everything down for another process of foreword's.
     pub fn encode(&self, to: &mut Vec<u8>) {
-        for (entries, is_past) in [(&self.entries, false), (&self.past, true)] {
-            for entry in entries {
-                to.push(b'0' + u8::from(entry.exported) + 2 * u8::from(is_past));
-                to.extend_from_slice(entry.text.to_bytes_with_nul());
-            }
+        let past = self.past.iter().chain(self.hidden.iter().flat_map(|other| &other.entries));
+        for (entry, mark) in self.entries.iter().map(|entry| (entry, b'0')).chain(past.map(|entry| (entry, b'2'))) {
+            to.push(mark + u8::from(entry.exported));
+            to.extend_from_slice(entry.text.to_bytes_with_nul());
         }
         to.push(0);
     }
@@ -209,12 +222,12 @@ impl<'a> Environ<'a> {
         let is_own = |entry: &&Entry| matches!(entry.text, Cow::Owned(_)) && entry.is_secret();
         let own = self.entries.iter().chain(&self.past).filter(is_own);
         let entries = own.map(|entry| Entry { exported: true, ..Entry::new(&entry.text) }).collect();
-        Environ { entries, past: Vec::new() }
+        Environ { entries, ..Environ::default() }
     }
 
-    /// Keeps from being shown what another environment keeps from it.
-    pub fn hide(&mut self, others: &Environ<'a>) {
-        self.past.extend_from_slice(&others.entries);
+    /// Keeps from being shown what another environment has to keep from it.
+    pub fn hide(&mut self, other: &'a Environ<'a>) {
+        self.hidden.push(other);
     }
 
     /// The entries in the form that `execve` takes.

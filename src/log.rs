@@ -72,9 +72,14 @@ impl Log {
         format!("FOREWORD_LOG is {word:?}, none of off, error, warn, info, debug and trace")
     }
 
+    /// Whether it is wanted to be said in detail what happens.
+    pub fn is_detailed(self) -> bool {
+        self.level >= Level::Debug
+    }
+
     /// Says in detail what happens; the message is made only when that is wanted.
     pub fn debug(self, message: impl FnOnce() -> String) {
-        if self.level >= Level::Debug {
+        if self.is_detailed() {
             self.say(Level::Debug, &message(), &[]);
         }
     }

@@ -25,7 +25,7 @@ mod runtime_api;
 mod text;
 mod wrap;
 
-use chain::{Returned, Stage};
+use chain::{Rest, Returned, Stage};
 use command_line::Interpreter;
 use environ::Environ;
 use log::Log;
@@ -62,19 +62,17 @@ fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Itera
 #[cold]
 fn resume(returned: Returned, mut environ: Environ) -> i32 {
     let stage = Stage::take(&mut environ);
-    let environs = stage.as_ref().map(|stage| Rc::clone(&stage.environs)).unwrap_or_default();
-    let mut rest = &environs[..];
-    let mut next = || Environ::decode(&mut rest);
-    let (Some(mut stage), Some(received), Some(secrets)) = (stage, next(), next()) else {
+    let rest = stage.as_ref().map(|stage| Rc::clone(&stage.rest)).unwrap_or_default();
+    let (Some(mut stage), Some(rest)) = (stage, Rest::decode(&rest)) else {
         let message =
             format!("{} is not as foreword left it; it is foreword's own variable, let nothing set it", chain::STAGE);
         return end(Failure::configuration(message).into(), &environ, Log::from_environ(&environ));
     };
     let mut environ = environ;
-    environ.hide(&received);
-    environ.hide(&secrets);
-    let log = Log::from_environ(&received);
-    end(wrap::resume(&mut stage, returned, environ, &received, log), &received, log)
+    environ.hide(&rest.received);
+    environ.hide(&rest.secrets);
+    let log = Log::from_environ(&rest.received);
+    end(wrap::resume(&mut stage, &rest, returned, environ, log), &rest.received, log)
 }
 
 enum Role {

@@ -1,6 +1,7 @@
 //! Decides everything and does nothing: from the received command line, the environment and the rules to what
 //! will happen. The command line itself is worked out last, because its texts see what hooks exported.
 
+use crate::chain::Rest;
 use crate::command_line::CommandLine;
 use crate::condition::{Facts, When};
 use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits, Wrapper};
@@ -22,8 +23,6 @@ pub struct Plan<'p> {
     pub environ: Environ<'p>,
     /// What has a condition that does not hold; what such a rule holds is not looked at.
     pub skipped: Vec<Skipped<'p>>,
-    /// How each condition was decided, in the order in which they were asked.
-    pub outcomes: Vec<bool>,
     /// The other wrappers that run before the runtime, in order.
     pub wrappers: Vec<&'p Wrapper<'p>>,
     /// Whether there is a pre_stop hook, be it one that does not apply.
@@ -101,7 +100,11 @@ impl<'p> Plan<'p> {
         facts: &Facts,
         mut each: impl FnMut(&Rule, &EnvEdit, Option<&Change>),
     ) -> Self {
-        let mut plan = Self::selected(received, rules, &mut |when| when.holds(facts));
+        let mut plan = Self::of(received);
+        plan.has_pre_stop = has_hook(rules, Phase::PreStop);
+        for rule in rules {
+            plan.register(rule, facts);
+        }
         plan.environ = environ;
         for rule in &plan.rules {
             edit(&mut plan.environ, &rule.env, &mut |edit, change| each(rule, edit, change));
@@ -110,46 +113,45 @@ impl<'p> Plan<'p> {
     }
 
     /// What is left of a plan behind the wrapper chain: conditions were decided and the environment edited before it.
-    pub fn resumed(received: &'p [OsString], rules: &'p [Rule<'p>], outcomes: &[bool]) -> Self {
-        let mut outcomes = outcomes.iter();
-        Self::selected(received, rules, &mut |_| outcomes.next() == Some(&true))
+    pub fn resumed(received: &'p [OsString], rest: &'p Rest<'p>) -> Self {
+        Self {
+            has_pre_stop: rest.has_pre_stop,
+            rules: rest.rules.iter().collect(),
+            hooks: rest.hooks.iter().collect(),
+            ..Self::of(received)
+        }
     }
 
-    fn selected(received: &'p [OsString], rules: &'p [Rule<'p>], holds: &mut dyn FnMut(&When) -> bool) -> Self {
-        let mut plan = Self {
+    /// A plan that only passes on what it received.
+    fn of(received: &'p [OsString]) -> Self {
+        Self {
             environ: Environ::default(),
             skipped: Vec::new(),
-            outcomes: Vec::new(),
             wrappers: Vec::new(),
-            has_pre_stop: has_hook(rules, Phase::PreStop),
+            has_pre_stop: false,
             rules: Vec::new(),
             hooks: Vec::new(),
             received,
-        };
-        for rule in rules {
-            plan.register(rule, holds);
         }
-        plan
     }
 
     /// A rule's own edits, wrappers and hooks come first, then those of the rules in it.
-    fn register(&mut self, rule: &'p Rule<'p>, holds: &mut dyn FnMut(&When) -> bool) {
-        let mut decide = |when: &When, what| {
-            let outcome = holds(when);
-            self.outcomes.push(outcome);
-            if !outcome {
+    fn register(&mut self, rule: &'p Rule<'p>, facts: &Facts) {
+        let mut holds = |when: &When, what| {
+            let holds = when.holds(facts);
+            if !holds {
                 self.skipped.push(what);
             }
-            outcome
+            holds
         };
-        if !decide(&rule.when, Skipped::Rule(rule)) {
+        if !holds(&rule.when, Skipped::Rule(rule)) {
             return;
         }
         self.rules.push(rule);
-        self.wrappers.extend(rule.wrappers.iter().filter(|wrapper| decide(&wrapper.when, Skipped::Wrapper(wrapper))));
-        self.hooks.extend(rule.hooks.iter().filter(|hook| decide(&hook.when, Skipped::Hook(hook))));
+        self.wrappers.extend(rule.wrappers.iter().filter(|wrapper| holds(&wrapper.when, Skipped::Wrapper(wrapper))));
+        self.hooks.extend(rule.hooks.iter().filter(|hook| holds(&hook.when, Skipped::Hook(hook))));
         for nested in &rule.rules {
-            self.register(nested, holds);
+            self.register(nested, facts);
         }
     }
 
@@ -187,16 +189,19 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Whether behind the wrapper chain anything is left to do.
-    pub fn goes_on(&self, around_snapshot: AroundSnapshot) -> bool {
-        around_snapshot == AroundSnapshot::Relay
-            || self.has_pre_stop
-            || self.rules.iter().any(|rule| rule.edits_words())
-    }
-
     /// The hooks of a phase that apply, in the order in which they run.
     pub fn hooks(&self, phase: Phase) -> Vec<&'p Hook<'p>> {
         in_order(self.hooks.clone(), phase)
+    }
+
+    /// The hooks that are run when all wrappers have had the process, as registered.
+    pub fn hooks_behind_wrappers(&self, around_snapshot: AroundSnapshot) -> Vec<&'p Hook<'p>> {
+        let is_behind = |hook: &&&Hook| match hook.phase {
+            Phase::Initialize => false,
+            Phase::BeforeSnapshot | Phase::AfterRestore => around_snapshot == AroundSnapshot::Relay,
+            Phase::PreStop => true,
+        };
+        self.hooks.iter().filter(is_behind).copied().collect()
     }
 
     /// What to execute, given the final environment; `each` sees what every rule that edits words made of it.
@@ -286,7 +291,7 @@ pub fn edit(environ: &mut Environ, edits: &[EnvEdit], each: &mut impl FnMut(&Env
 }
 
 impl Rule<'_> {
-    fn edits_words(&self) -> bool {
+    pub fn edits_words(&self) -> bool {
         let words = !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
         words || self.entry.is_some() || self.program.is_some()
     }

@@ -1,7 +1,7 @@
 //! The wrapper's story: read the configuration, plan, run the initialize hooks, hand the process to other wrappers and
 //! take it back, become the runtime. It only puts the others in order: `plan` decides, `hooks`, `chain` and `process` act.
 
-use crate::chain::{self, Returned, Stage};
+use crate::chain::{self, Rest, Returned, Stage};
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
@@ -27,9 +27,9 @@ pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
     }
 }
 
-/// The same, from where a wrapper of the chain executed the stand-in; `received` is what Lambda once handed over.
-pub fn resume(stage: &mut Stage, returned: Returned, environ: Environ, received: &Environ, log: Log) -> Stop {
-    match take_back(stage, returned, environ, received, log) {
+/// The same, from where a wrapper of the chain executed the stand-in.
+pub fn resume(stage: &mut Stage, rest: &Rest, returned: Returned, environ: Environ, log: Log) -> Stop {
+    match take_back(stage, rest, returned, environ, log) {
         Err(stop) => stop,
         Ok(never) => match never {},
     }
@@ -74,23 +74,21 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
         hooks::run_in_wrapper(&plan.hooks(Phase::AfterRestore), &mut last, &handed_over, until, log)?;
     }
 
-    chain::begin(&plan, around_snapshot, &sources, &last, environ, log)?;
+    chain::begin(&plan, around_snapshot, &mut last, environ, log)?;
     finish(&plan, around_snapshot, last, &handed_over, log)
 }
 
 fn take_back(
     stage: &mut Stage,
+    rest: &Rest,
     returned: Returned,
     mut last: Environ,
-    received: &Environ,
     log: Log,
 ) -> Result<Infallible, Stop> {
     let words = chain::take_back(stage, returned, &mut last, log)?;
-    let documents = config::documents(&stage.sources);
-    let rules = config::rules(&documents)?;
-    let plan = Plan::resumed(&words, &rules, &stage.outcomes);
-    let runtime = RuntimeName::of(received, &words[0]);
-    let handed_over = Received { environ: received, runtime: &runtime.identifier };
+    let plan = Plan::resumed(&words, rest);
+    let runtime = RuntimeName::of(&rest.received, &words[0]);
+    let handed_over = Received { environ: &rest.received, runtime: &runtime.identifier };
     finish(&plan, stage.around_snapshot, last, &handed_over, log)
 }
 

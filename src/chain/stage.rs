@@ -1,9 +1,9 @@
 //! What the stand-in has to know and cannot find out again, and which wrapper comes next. It travels in variables, the one
 //! thing that every wrapper hands on.
 
+use super::items::{Reader, Writer};
 use super::printable;
 use crate::command_line::base_name;
-use crate::config::Source;
 use crate::environ::Environ;
 use crate::plan::AroundSnapshot;
 use crate::process::StandIn;
@@ -17,6 +17,9 @@ pub const STAGE: &str = "FOREWORD_STAGE";
 
 /// The kernel takes no variable of 128 KiB (`MAX_ARG_STRLEN`, `execve(2)`).
 const LONGEST_PART: usize = 100_000;
+
+/// About as many bytes as all of it takes but the rest.
+const USUAL: usize = 512;
 
 /// A wrapper that will be handed the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +39,10 @@ pub struct Stage {
     /// The paths of the wrappers that were handed the process since one came by its place in the list; the last one has it.
     pub past: Vec<OsString>,
     pub next: Vec<Next>,
-    /// The environment that Lambda handed over, and one of the other entries that must never be shown; encoded.
-    pub environs: Rc<Vec<u8>>,
-    /// How the conditions were decided, in the order in which they are asked.
-    pub outcomes: Vec<bool>,
     pub around_snapshot: AroundSnapshot,
-    /// The configuration, where it has something left to say.
-    pub sources: Vec<Source>,
+    /// What is looked at behind the last wrapper and by none in between: the environment that Lambda handed over, one of the
+    /// other entries that must never be shown, and the remainder of the plan; encoded.
+    pub rest: Rc<Vec<u8>>,
 }
 
 impl Stage {
@@ -73,24 +73,19 @@ impl Stage {
 
     /// The variables that carry it, with their values.
     pub fn variables(&self) -> Vec<(Cow<'static, str>, OsString)> {
-        let mut text = Writer(Vec::new());
-        text.put(self.stand_in.path.as_bytes());
-        text.put_number(self.stand_in.maker.unwrap_or(0));
-        text.put(self.program.as_bytes());
-        text.put_list(self.named.as_slice(), |text, path| text.put(path.as_bytes()));
-        text.put_list(&self.past, |text, path| text.put(path.as_bytes()));
-        text.put_list(&self.next, |text, next| {
-            text.put(next.name.as_bytes());
-            text.put(next.path.as_bytes());
+        let mut items = Writer::with_room(self.rest.len() + USUAL);
+        items.put(self.stand_in.path.as_bytes());
+        items.put_number(self.stand_in.maker.unwrap_or(0));
+        items.put(self.program.as_bytes());
+        items.put_list(self.named.as_slice(), |items, path| items.put(path.as_bytes()));
+        items.put_list(&self.past, |items, path| items.put(path.as_bytes()));
+        items.put_list(&self.next, |items, next| {
+            items.put(next.name.as_bytes());
+            items.put(next.path.as_bytes());
         });
-        text.put_list(&self.outcomes, |text, &holds| text.put_number(holds.into()));
-        text.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
-        text.put_list(&self.sources, |text, source| {
-            text.put(source.name.as_bytes());
-            text.put(source.text.as_bytes());
-        });
-        text.0.extend_from_slice(&self.environs);
-        let mut parts = vec![printable::written(&text.0)];
+        items.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
+        items.bytes.extend_from_slice(&self.rest);
+        let mut parts = vec![printable::written(&items.bytes)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
             let rest = last.split_off(LONGEST_PART);
             parts.push(rest);
@@ -100,28 +95,32 @@ impl Stage {
 
     /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
     pub fn take(environ: &mut Environ) -> Option<Stage> {
-        let mut text = Vec::new();
-        for name in (0..).map(variable) {
-            let Some(part) = environ.value(&name) else { break };
-            text.extend_from_slice(part.as_bytes());
-            environ.unset(&name);
-        }
-        let bytes = printable::read(&text)?;
-        let mut text = Reader(&bytes);
-        Some(Stage {
-            stand_in: StandIn { path: text.take()?, maker: Some(text.take_number()?).filter(|&pid| pid != 0) },
-            program: text.take()?,
-            named: text.take_list(Reader::take)?.pop(),
-            past: text.take_list(Reader::take)?,
-            next: text.take_list(|text| Some(Next { name: text.take()?, path: text.take()? }))?,
-            outcomes: text.take_list(|text| Some(text.take_number()? == 1))?,
-            around_snapshot: match text.take_number()? {
+        let names: Vec<_> = (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
+        let parts: Vec<_> = names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
+        let read = match parts[..] {
+            [part] => printable::read(part),
+            _ => printable::read(&parts.concat()),
+        };
+        names.iter().for_each(|name| environ.unset(name));
+        let mut bytes = read?;
+        let mut items = Reader(&bytes);
+        let owned = |items: &mut Reader| items.take().map(|item| OsStr::from_bytes(item).to_owned());
+        let mut stage = Stage {
+            stand_in: StandIn { path: owned(&mut items)?, maker: Some(items.take_number()?).filter(|&pid| pid != 0) },
+            program: owned(&mut items)?,
+            named: items.take_list(owned)?.pop(),
+            past: items.take_list(owned)?,
+            next: items.take_list(|items| Some(Next { name: owned(items)?, path: owned(items)? }))?,
+            around_snapshot: match items.take_number()? {
                 0 => AroundSnapshot::Nobody,
                 _ => AroundSnapshot::Relay,
             },
-            sources: text.take_list(|text| Some(Source { name: text.take_text()?, text: text.take_text()? }))?,
-            environs: Rc::new(text.0.to_vec()),
-        })
+            rest: Rc::default(),
+        };
+        let taken = bytes.len() - items.0.len();
+        bytes.drain(..taken);
+        stage.rest = Rc::new(bytes);
+        Some(stage)
     }
 }
 
@@ -137,51 +136,6 @@ fn variable(number: usize) -> Cow<'static, str> {
     }
 }
 
-/// Writes items one after the other, each with a NUL behind it; how many a list has comes first.
-struct Writer(Vec<u8>);
-
-impl Writer {
-    #[inline(never)]
-    fn put(&mut self, item: &[u8]) {
-        self.0.extend_from_slice(item);
-        self.0.push(0);
-    }
-
-    fn put_number(&mut self, number: u32) {
-        self.put(number.to_string().as_bytes());
-    }
-
-    fn put_list<T>(&mut self, list: &[T], put: impl Fn(&mut Self, &T)) {
-        self.put_number(list.len() as u32);
-        list.iter().for_each(|item| put(self, item));
-    }
-}
-
-/// What is left to read.
-struct Reader<'t>(&'t [u8]);
-
-impl Reader<'_> {
-    #[inline(never)]
-    fn take(&mut self) -> Option<OsString> {
-        let end = self.0.iter().position(|&byte| byte == 0)?;
-        let (item, rest) = self.0.split_at(end);
-        self.0 = &rest[1..];
-        Some(OsStr::from_bytes(item).to_owned())
-    }
-
-    fn take_text(&mut self) -> Option<String> {
-        self.take()?.into_string().ok()
-    }
-
-    fn take_number(&mut self) -> Option<u32> {
-        self.take_text()?.parse().ok()
-    }
-
-    fn take_list<T>(&mut self, take: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        (0..self.take_number()?).map(|_| take(self)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,10 +148,8 @@ mod tests {
             named: None,
             past: Vec::new(),
             next: vec![next("a"), next("")],
-            environs: Rc::new([every, b"\0%~.\xff".to_vec()].concat()),
-            outcomes: vec![true, false],
             around_snapshot: AroundSnapshot::Nobody,
-            sources: vec![Source { name: "a;b,c".into(), text: "{\"é\": 1}\n".into() }],
+            rest: Rc::new([every, b"\0%~.\xff".to_vec()].concat()),
         }
     }
 
@@ -225,8 +177,7 @@ mod tests {
         assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
-        stage.environs = Rc::default();
-        stage.outcomes.clear();
+        stage.rest = Rc::default();
         stage.around_snapshot = AroundSnapshot::Relay;
         assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
     }
@@ -235,7 +186,7 @@ mod tests {
     fn what_is_long_travels_in_parts() {
         let mut stage = stage();
         for (text, parts) in [("~", 4), (".", 2), ("\n", 2)] {
-            stage.sources[0].text = text.repeat(LONGEST_PART);
+            stage.rest = Rc::new(text.repeat(LONGEST_PART).into_bytes());
             assert_eq!(stage.variables().len(), parts);
             assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
         }

@@ -134,12 +134,13 @@ fn check(documents: &[Document], opt: Option<&Opt>, findings: &mut Vec<Finding>)
             Finding::at(Severity::Error, source, problem.offset, problem.message.clone())
         };
         findings.extend(problems.iter().map(problem));
-        let mut own: Vec<_> = advice.iter().filter(|advice| std::ptr::eq(advice.place.source(), source)).collect();
-        own.sort_by_key(|advice| advice.place.offset());
-        findings.extend(
-            own.iter()
-                .map(|advice| Finding::at(advice.severity, source, advice.place.offset(), advice.message.clone())),
-        );
+        let own = |advice: &Advice| {
+            let offset = advice.place.offset_in(source)?;
+            Some((offset, Finding::at(advice.severity, source, offset, advice.message.clone())))
+        };
+        let mut own: Vec<_> = advice.iter().filter_map(own).collect();
+        own.sort_by_key(|(offset, _)| *offset);
+        findings.extend(own.into_iter().map(|(_, finding)| finding));
     }
     findings.extend(opt.into_iter().flat_map(|opt| layers::findings(&rules, opt)));
 }

@@ -26,7 +26,7 @@ pub fn rule<'a>(document: &'a Document<'a>) -> (Rule<'a>, Vec<Problem>) {
         Ok(root) => decoder.rule(root),
         Err(problem) => {
             decoder.problems.push(problem.clone());
-            Rule::empty(Place { source: document.source, node: 0 })
+            Rule::empty(Place::Read { source: document.source, node: 0 })
         }
     };
     decoder.problems.sort_by_key(|problem| problem.offset);
@@ -205,7 +205,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn place(&self, node: Node<'a>) -> Place<'a> {
-        Place { source: self.source, node: node.number }
+        Place::Read { source: self.source, node: node.number }
     }
 }
 

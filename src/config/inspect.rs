@@ -25,8 +25,8 @@ impl<'a> Document<'a> {
 
     /// The place that the steps lead to, or as far towards it as there is something.
     pub fn inside(&self, place: Place<'a>, steps: &[Step]) -> Place<'a> {
-        let start = self.root.as_ref().ok().and_then(|root| find(root, place.node));
-        let Some(mut node) = start else { return place };
+        let (Ok(root), Place::Read { node, .. }) = (&self.root, place) else { return place };
+        let Some(mut node) = find(root, node) else { return place };
         for step in steps {
             let next = match (step, &node.value) {
                 (Step::Member(name), Value::Object(members)) => {
@@ -37,18 +37,17 @@ impl<'a> Document<'a> {
             };
             node = next.unwrap_or(node);
         }
-        Place { source: self.source, node: node.number }
+        Place::Read { source: self.source, node: node.number }
     }
 }
 
-impl<'a> Place<'a> {
-    pub fn source(&self) -> &'a Source {
-        self.source
-    }
-
-    /// The byte of the source at which it begins.
-    pub fn offset(&self) -> usize {
-        json::offset(&self.source.text, self.node)
+impl Place<'_> {
+    /// The byte at which it begins, if it is in this source.
+    pub fn offset_in(&self, source: &Source) -> Option<usize> {
+        match self {
+            Place::Read { source: own, node } if std::ptr::eq(*own, source) => Some(json::offset(&own.text, *node)),
+            _ => None,
+        }
     }
 }
 

@@ -21,15 +21,19 @@ use std::time::Duration;
 
 /// Where something stands; shown as `FILE:LINE:COLUMN`.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
-    source: &'a Source,
-    /// The key or value, by its number in the document.
-    node: u32,
+pub enum Place<'a> {
+    /// The key or value of a source, by its number in the document.
+    Read { source: &'a Source, node: u32 },
+    /// As another process of foreword's showed it.
+    Told(&'a str),
 }
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(&self.source.place(json::offset(&self.source.text, self.node)))
+        match self {
+            Place::Read { source, node } => formatter.write_str(&source.place(json::offset(&source.text, *node))),
+            Place::Told(place) => formatter.write_str(place),
+        }
     }
 }
 
@@ -50,7 +54,7 @@ pub struct Rule<'a> {
 
 impl<'a> Rule<'a> {
     /// A rule that always applies and does nothing.
-    fn empty(place: Place<'a>) -> Self {
+    pub fn empty(place: Place<'a>) -> Self {
         Self {
             place,
             when: When::default(),
@@ -205,11 +209,15 @@ pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
 
 /// The rules of all documents, one a document; the failure is the first mistake in the first that has one.
 pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Failure> {
-    let rule = |document: &'a Document<'a>| {
+    let mut rules = Vec::with_capacity(documents.len());
+    for document in documents {
         let (rule, problems) = decode::rule(document);
-        problems.first().map_or(Ok(rule), |problem| Err(document.source.failure(problem)))
-    };
-    documents.iter().map(rule).collect()
+        match problems.first() {
+            None => rules.push(rule),
+            Some(problem) => return Err(document.source.failure(problem)),
+        }
+    }
+    Ok(rules)
 }
 
 /// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and `false`).

@@ -1,0 +1,244 @@
+//! What the wrappers of a chain do not change and the process behind them needs: the environment that Lambda handed over,
+//! and of the plan the edits of words and the hooks that the relay and the extension run. To read it again takes a
+//! fraction of what the configuration would take.
+
+use super::items::{Reader, Writer};
+use crate::condition::When;
+use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place, Rule, WordEdits};
+use crate::environ::{Edit, Environ};
+use crate::plan::{AroundSnapshot, Plan};
+use crate::text::Text;
+use std::time::Duration;
+
+/// About as many bytes as it takes in Lambda.
+const USUAL: usize = 2048;
+
+pub struct Rest<'a> {
+    /// What Lambda handed over.
+    pub received: Environ<'a>,
+    /// Other entries that must never be shown.
+    pub secrets: Environ<'a>,
+    pub has_pre_stop: bool,
+    /// The rules that edit words, in order.
+    pub rules: Vec<Rule<'a>>,
+    /// As registered.
+    pub hooks: Vec<Hook<'a>>,
+}
+
+/// Writes it down; `last` is the environment after all edits. To find out where rules stand takes long, and is of use only
+/// to who wants to know everything.
+pub fn encoded(
+    plan: &Plan,
+    around_snapshot: AroundSnapshot,
+    last: &Environ,
+    received: &Environ,
+    with_places: bool,
+) -> Vec<u8> {
+    let mut items = Writer::with_room(USUAL);
+    received.encode(&mut items.bytes);
+    last.own_secrets().encode(&mut items.bytes);
+    items.put_number(plan.has_pre_stop.into());
+    let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_words()).collect();
+    items.put_list(&rules, |items, rule| {
+        let place = if with_places { rule.place.to_string() } else { String::new() };
+        items.put(place.as_bytes());
+        put_words(items, &rule.options);
+        put_words(items, &rule.arguments);
+        items.put_list(rule.entry.as_slice(), put_text);
+        items.put_list(rule.program.as_slice(), put_text);
+        items.put_list(&rule.prefix, put_text);
+    });
+    items.put_list(&plan.hooks_behind_wrappers(around_snapshot), |items, hook| put_hook(items, hook));
+    items.bytes
+}
+
+impl<'a> Rest<'a> {
+    /// Reads what was encoded; nothing when it is something else.
+    pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
+        let (received, secrets) = (Environ::decode(&mut bytes)?, Environ::decode(&mut bytes)?);
+        let mut items = Reader(bytes);
+        Some(Self {
+            received,
+            secrets,
+            has_pre_stop: items.take_number()? == 1,
+            rules: items.take_list(take_rule)?,
+            hooks: items.take_list(take_hook)?,
+        })
+    }
+}
+
+fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
+    let place = Place::Told(items.take_str()?);
+    Some(Rule {
+        options: take_words(items)?,
+        arguments: take_words(items)?,
+        entry: items.take_list(take_text)?.pop(),
+        program: items.take_list(take_text)?.pop(),
+        prefix: items.take_list(take_text)?,
+        ..Rule::empty(place)
+    })
+}
+
+fn put_words(items: &mut Writer, edits: &WordEdits) {
+    items.put_list(&edits.remove, put_text);
+    items.put_list(&edits.replace, |items, (from, to)| {
+        put_text(items, from);
+        put_text(items, to);
+    });
+    items.put_list(&edits.values, |items, (name, edit)| {
+        items.put(name.as_bytes());
+        put_edit(items, edit);
+    });
+    items.put_list(&edits.prepend, put_text);
+    items.put_list(&edits.append, put_text);
+}
+
+fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
+    Some(WordEdits {
+        remove: items.take_list(take_text)?,
+        replace: items.take_list(|items| Some((take_text(items)?, take_text(items)?)))?,
+        values: items.take_list(|items| Some((items.take_str()?, take_edit(items)?)))?,
+        prepend: items.take_list(take_text)?,
+        append: items.take_list(take_text)?,
+    })
+}
+
+fn put_hook(items: &mut Writer, hook: &Hook) {
+    items.put(hook.place.to_string().as_bytes());
+    items.put(hook.phase.name().as_bytes());
+    items.put(hook.name.as_bytes());
+    let (is_shell, words) = match &hook.command {
+        Command::Words(words) => (false, words.iter().map(Text::written).collect()),
+        Command::Shell(script) => (true, vec![*script]),
+    };
+    items.put_number(is_shell.into());
+    items.put_list(&words, |items, word| items.put(word.as_bytes()));
+    items.put_list(&hook.env, |items, edit| {
+        items.put(edit.name.as_bytes());
+        put_edit(items, &edit.edit);
+    });
+    items.put_list(hook.cwd.as_slice(), put_text);
+    items.put_list(hook.timeout.as_slice(), |items, timeout| items.put_number(timeout.as_millis() as u32));
+    items.put_number((hook.on_failure == OnFailure::Continue).into());
+}
+
+fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
+    let place = Place::Told(items.take_str()?);
+    let phase = items.take_str()?;
+    Some(Hook {
+        place,
+        phase: Phase::ALL.into_iter().find(|known| known.name() == phase)?,
+        name: items.take_str()?,
+        command: match items.take_number()? {
+            0 => Command::Words(items.take_list(take_text)?),
+            _ => Command::Shell(items.take_list(Reader::take_str)?.pop()?),
+        },
+        env: items.take_list(|items| Some(EnvEdit { name: items.take_str()?, edit: take_edit(items)?, place }))?,
+        cwd: items.take_list(take_text)?.pop(),
+        timeout: items.take_list(Reader::take_number)?.pop().map(|timeout| Duration::from_millis(timeout.into())),
+        on_failure: if items.take_number()? == 1 { OnFailure::Continue } else { OnFailure::Fail },
+        when: When::default(),
+        export: None,
+    })
+}
+
+fn put_edit(items: &mut Writer, edit: &Edit) {
+    let (kind, texts) = match edit {
+        Edit::Unset => (0, vec![]),
+        Edit::Set(text) => (1, vec![*text]),
+        Edit::Default(text) => (2, vec![*text]),
+        Edit::Prepend { text, separator } => (3, vec![*text, *separator]),
+        Edit::Append { text, separator } => (4, vec![*text, *separator]),
+    };
+    items.put_number(kind);
+    texts.iter().for_each(|text| put_text(items, text));
+}
+
+fn take_edit<'a>(items: &mut Reader<'a>) -> Option<Edit<'a>> {
+    Some(match items.take_number()? {
+        0 => Edit::Unset,
+        1 => Edit::Set(take_text(items)?),
+        2 => Edit::Default(take_text(items)?),
+        3 => Edit::Prepend { text: take_text(items)?, separator: take_text(items)? },
+        4 => Edit::Append { text: take_text(items)?, separator: take_text(items)? },
+        _ => return None,
+    })
+}
+
+fn put_text(items: &mut Writer, text: &Text) {
+    items.put(text.written().as_bytes());
+}
+
+fn take_text<'a>(items: &mut Reader<'a>) -> Option<Text<'a>> {
+    Text::new(items.take_str()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::{Facts, RuntimeName};
+    use crate::config::{Source, documents, rules};
+    use std::ffi::{OsStr, OsString};
+
+    const EVERYTHING: &str = r#"{
+        "env": {"A": "1"},
+        "options": {"remove": ["-x*", "${A}?"], "replace": {"a": "b", "": "é"}, "prepend": ["1", ""], "append": ["2"],
+                    "values": {"-a": null, "-b": "s", "-c": {"default": "d"}, "-d": {"prepend": "p", "separator": ":"},
+                               "-e": {"append": "q", "separator": ""}}},
+        "arguments": {"remove": ["r"], "replace": {"c": "d"}, "prepend": ["3"], "append": ["4", "\n"]},
+        "entry": "e", "program": "/p", "prefix": ["nice", "-n1"],
+        "hooks": {
+            "initialize": [{"name": "i", "command": "x"}],
+            "before_snapshot": [{"name": "b", "command": ["x", "", "${A}"], "cwd": "/", "timeout_ms": 4294967295,
+                                 "on_failure": "continue", "env": {"E": "f", "G": null}}],
+            "after_restore": [{"name": "a", "command": "echo $A; ${"}],
+            "pre_stop": [{"name": "p", "command": "x"}, {"name": "not here", "command": "x", "when": {"not": {}}}]
+        },
+        "rules": [{"prefix": ["time"]}, {"env": {"B": "2"}}, {"when": {"not": {}}, "program": "not here"}]
+    }"#;
+
+    fn shown(rule: &Rule) -> String {
+        let Rule { place, options, arguments, entry, program, prefix, .. } = rule;
+        format!("{place} {options:?} {arguments:?} {entry:?} {program:?} {prefix:?}")
+    }
+
+    fn shown_hook(hook: &Hook) -> String {
+        let Hook { place, phase, name, command, cwd, timeout, on_failure, .. } = hook;
+        let env: Vec<_> = hook.env.iter().map(|edit| (edit.name, &edit.edit)).collect();
+        format!("{place} {phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?}")
+    }
+
+    #[test]
+    fn all_that_comes_behind_the_wrappers_arrives() {
+        let sources = [Source { name: "file".into(), text: EVERYTHING.into() }];
+        let documents = documents(&sources);
+        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let received = Environ::from_entries([c"LAMBDA=1", c"odd"]);
+        let words = [OsString::from("python3")];
+        let runtime = RuntimeName::of(&received, OsStr::new("python3"));
+        let facts = Facts { environ: &received, runtime: &runtime, architecture: "x86_64", exists: &|_| false };
+        let mut plan = Plan::new(&words, received.clone(), &rules, &facts, |_, _, _| {});
+        plan.environ.export("TOLD", OsStr::new("in private"));
+
+        let own = [&rules[0], &rules[0].rules[0]].map(shown);
+        for (around_snapshot, phases) in [
+            (AroundSnapshot::Relay, &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..]),
+            (AroundSnapshot::Wrapper, &[Phase::PreStop]),
+        ] {
+            let bytes = encoded(&plan, around_snapshot, &plan.environ, &received, true);
+            let rest = Rest::decode(&bytes).expect("what was encoded");
+            assert_eq!(rest.received.entries(), received.entries());
+            assert_eq!(rest.secrets.entries(), [c"TOLD=in private"]);
+            assert!(rest.has_pre_stop);
+            assert_eq!(rest.rules.iter().map(shown).collect::<Vec<_>>(), own);
+            let hooks: Vec<_> = phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect();
+            assert_eq!(rest.hooks.iter().map(shown_hook).collect::<Vec<_>>(), hooks);
+            assert_eq!(hooks.len(), phases.len());
+            for length in 0..bytes.len() {
+                assert!(Rest::decode(&bytes[..length]).is_none(), "{length}");
+            }
+        }
+        let bytes = encoded(&plan, AroundSnapshot::Nobody, &plan.environ, &received, false);
+        assert_eq!(Rest::decode(&bytes).expect("what was encoded").rules[0].place.to_string(), "");
+    }
+}
