@@ -38,6 +38,7 @@ pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 const WRONG_USE: i32 = 2;
 
 /// Answers a person; gives the exit status.
+#[cold]
 pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
     match arguments.get(1).map(|word| word.to_string_lossy()) {
         Some(word) if !word.starts_with('-') && !COMMANDS.contains(&&*word) => {

@@ -44,6 +44,7 @@ const RETRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis
 const STACK: usize = 512 << 10;
 
 /// Lives as long as the environment; gives the exit status.
+#[cold]
 pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
     // A connection in the place of a closed standard error would be logged to.
     let _standard = process::fill_standard_streams();

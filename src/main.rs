@@ -147,6 +147,7 @@ fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
 }
 
 /// The function's own executable: on OS-only runtimes `Handler` names it, in the folder of the function's code.
+#[cold]
 fn handler(environ: &Environ) -> Result<OsString, Failure> {
     let handler = environ.non_empty("_HANDLER").ok_or_else(|| {
         let message = "unable to find the function's executable: _HANDLER, which names it, is not set";

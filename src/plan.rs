@@ -1,21 +1,18 @@
 //! Decides everything and does nothing: from the received command line, the environment and the rules to what
 //! will happen. The command line itself is worked out last, because its texts see what hooks exported.
 
+mod execution;
+
+pub use execution::{Execution, ReadFile};
+
 use crate::chain::Rest;
-use crate::command_line::CommandLine;
 use crate::condition::{Facts, When};
-use crate::config::{EnvEdit, Hook, Phase, Place, Rule, WordEdits, Wrapper};
-use crate::environ::{Change, Effect, Environ};
-use crate::glob::{Case, Glob};
+use crate::config::{EnvEdit, Hook, Phase, Place, Rule, Wrapper};
+use crate::environ::{Change, Environ};
+use crate::glob::Glob;
 use crate::report::Failure;
 use crate::runtime_api::ADDRESS;
-use crate::text::Text;
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::unix::ffi::OsStrExt;
-
-/// Reads a file that a command line refers to: java's `@argfiles`.
-pub type ReadFile<'r> = &'r dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
 /// What will happen, apart from what only the hooks can tell.
 pub struct Plan<'p> {
@@ -81,14 +78,6 @@ pub const RESTORED: &str = "/tmp/.foreword/restored";
 
 /// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
 const WEB_ADAPTER: &str = "/opt/extensions/lambda-adapter";
-
-/// The command line to execute, and what stands in front of it.
-pub struct Execution {
-    pub prefix: Vec<OsString>,
-    pub line: CommandLine,
-    /// What was asked for and cannot be had; harmless.
-    pub warnings: Vec<String>,
-}
 
 impl<'p> Plan<'p> {
     /// `received` is the program and what follows it, and is never empty; `each` sees every edit, with what it changed if it
@@ -206,41 +195,12 @@ impl<'p> Plan<'p> {
 
     /// What to execute, given the final environment; `each` sees what every rule that edits words made of it.
     pub fn execution(&self, environ: &Environ, read: ReadFile, mut each: impl FnMut(&Rule, &Execution)) -> Execution {
-        let (program, arguments) = self.received.split_first().expect("a command line has a program");
-        let line = CommandLine::parse(program.clone(), arguments.to_vec(), read);
-        let mut execution = Execution { prefix: Vec::new(), line, warnings: Vec::new() };
+        let mut execution = Execution::received(self.received, read);
         for rule in self.rules.iter().filter(|rule| rule.edits_words()) {
             execution.edit(rule, environ);
             each(rule, &execution);
         }
         execution
-    }
-}
-
-impl Execution {
-    fn edit(&mut self, rule: &Rule, environ: &Environ) {
-        edit_options(&mut self.line, &rule.options, environ);
-        edit_arguments(&mut self.line, &rule.arguments, environ);
-        match (&rule.entry, self.line.entry()) {
-            (None, _) => {}
-            (Some(entry), Some(_)) => self.line.set_entry(entry.expand(environ)),
-            (Some(entry), None) => self.warnings.push(format!(
-                "the command line has no entry that {:?} could replace (\"entry\" of a rule)",
-                entry.written()
-            )),
-        }
-        if let Some(program) = &rule.program {
-            self.line.program = program.expand(environ);
-        }
-        self.prefix.splice(0..0, expanded(&rule.prefix, environ));
-    }
-
-    /// All words, the one to execute first.
-    pub fn words(&self) -> Vec<OsString> {
-        let mut words = self.prefix.clone();
-        words.push(self.line.program.clone());
-        words.extend(self.line.clone().into_arguments());
-        words
     }
 }
 
@@ -290,65 +250,12 @@ pub fn edit(environ: &mut Environ, edits: &[EnvEdit], each: &mut impl FnMut(&Env
     }
 }
 
-impl Rule<'_> {
-    pub fn edits_words(&self) -> bool {
-        let words = !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
-        words || self.entry.is_some() || self.program.is_some()
-    }
-}
-
-fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
-    let globs = globs(&edits.remove, environ);
-    line.remove_options(|option| matches_one(&globs, option));
-    let replacements = replacements(edits, environ);
-    line.replace_options(|word| replacement(&replacements, word));
-    for (name, edit) in &edits.values {
-        line.edit_option_values(OsStr::new(name), |value| match edit.effect(Some(value), environ) {
-            Effect::Keep => Some(value.to_owned()),
-            Effect::Set(value) => Some(value),
-            Effect::Unset => None,
-        });
-    }
-    line.prepend_options(expanded(&edits.prepend, environ));
-    line.append_options(expanded(&edits.append, environ));
-}
-
-fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
-    let globs = globs(&edits.remove, environ);
-    line.remove_arguments(|argument| matches_one(&globs, argument));
-    let replacements = replacements(edits, environ);
-    line.replace_arguments(|word| replacement(&replacements, word));
-    line.prepend_arguments(expanded(&edits.prepend, environ));
-    line.append_arguments(expanded(&edits.append, environ));
-}
-
-fn expanded(texts: &[Text], environ: &Environ) -> Vec<OsString> {
-    texts.iter().map(|text| text.expand(environ)).collect()
-}
-
-fn globs(texts: &[Text], environ: &Environ) -> Vec<Glob> {
-    texts.iter().map(|text| Glob::new(text, environ)).collect()
-}
-
-fn matches_one(globs: &[Glob], word: &OsStr) -> bool {
-    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Respected))
-}
-
-/// What is replaced by what; a key that works out as empty matches nothing.
-fn replacements(edits: &WordEdits, environ: &Environ) -> Vec<(OsString, OsString)> {
-    let expanded = edits.replace.iter().map(|(from, to)| (from.expand(environ), to.expand(environ)));
-    expanded.filter(|(from, _)| !from.is_empty()).collect()
-}
-
-fn replacement(replacements: &[(OsString, OsString)], word: &OsStr) -> Option<OsString> {
-    replacements.iter().find(|(from, _)| from == word).map(|(_, to)| to.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::condition::RuntimeName;
     use crate::config::{Source, documents, rules};
+    use crate::text::Text;
 
     /// The words and the environment that a received command line becomes.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {

@@ -49,6 +49,7 @@ pub fn encoded(
         items.put_list(&rule.prefix, put_text);
     });
     items.put_list(&plan.hooks_behind_wrappers(around_snapshot), |items, hook| put_hook(items, hook));
+    items.bytes.shrink_to_fit();
     items.bytes
 }
 
@@ -67,6 +68,8 @@ impl<'a> Rest<'a> {
     }
 }
 
+// Most chains have none of either, and would pay for the room on the stack.
+#[inline(never)]
 fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
     let place = Place::Told(items.take_str()?);
     Some(Rule {
@@ -122,6 +125,7 @@ fn put_hook(items: &mut Writer, hook: &Hook) {
     items.put_number((hook.on_failure == OnFailure::Continue).into());
 }
 
+#[inline(never)]
 fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
     let place = Place::Told(items.take_str()?);
     let phase = items.take_str()?;

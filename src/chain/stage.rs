@@ -85,6 +85,7 @@ impl Stage {
         });
         items.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
         items.bytes.extend_from_slice(&self.rest);
+        items.bytes.shrink_to_fit();
         let mut parts = vec![printable::written(&items.bytes)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
             let rest = last.split_off(LONGEST_PART);

@@ -18,19 +18,19 @@ const MOST_NESTED: usize = 32;
 /// Allowed in every object whose keys are ours.
 const ANNOTATIONS: [&str; 2] = ["$schema", "description"];
 
-/// The rule in a document and everything that is wrong with it, in the order of the document. A rule with problems is
-/// incomplete.
-pub fn rule<'a>(document: &'a Document<'a>) -> (Rule<'a>, Vec<Problem>) {
+/// Adds the rule in a document to those before it; gives everything that is wrong with it, in the order of the document. A
+/// rule with problems is incomplete.
+pub fn rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Problem> {
     let mut decoder = Decoder { source: document.source, problems: Vec::new(), depth: 0 };
-    let rule = match &document.root {
-        Ok(root) => decoder.rule(root),
+    match &document.root {
+        Ok(root) => decoder.rule(root, rules),
         Err(problem) => {
             decoder.problems.push(problem.clone());
-            Rule::empty(Place::Read { source: document.source, node: 0 })
+            rules.push(Rule::empty(Place::Read { source: document.source, node: 0 }));
         }
-    };
+    }
     decoder.problems.sort_by_key(|problem| problem.offset);
-    (rule, decoder.problems)
+    decoder.problems
 }
 
 struct Decoder<'a> {
@@ -57,7 +57,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes what may hold more of its own kind, up to a depth.
-    fn nested<T>(&mut self, node: Node<'a>, decode: impl Fn(&mut Self, Node<'a>) -> T) -> Option<T> {
+    fn nested<T>(&mut self, node: Node<'a>, decode: impl FnOnce(&mut Self, Node<'a>) -> T) -> Option<T> {
         if self.depth == MOST_NESTED {
             self.problem(node, format!("this is nested more than {MOST_NESTED} deep"));
             return None;
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     fn problems(source: &Source) -> Vec<Problem> {
-        rule(&Document { source, root: json::parse(&source.text) }).1
+        rule(&Document { source, root: json::parse(&source.text) }, &mut Vec::new())
     }
 
     /// The problems of a text in which `»` stands in front of each place that one is expected at.

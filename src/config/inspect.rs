@@ -20,7 +20,9 @@ impl<'a> Document<'a> {
 
     /// The rule, and everything that is wrong with it in the order of the document.
     pub fn decode(&'a self) -> (Rule<'a>, Vec<Problem>) {
-        decode::rule(self)
+        let mut rules = Vec::with_capacity(1);
+        let problems = decode::rule(self, &mut rules);
+        (rules.remove(0), problems)
     }
 
     /// The place that the steps lead to, or as far towards it as there is something.

@@ -211,10 +211,8 @@ pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
 pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Failure> {
     let mut rules = Vec::with_capacity(documents.len());
     for document in documents {
-        let (rule, problems) = decode::rule(document);
-        match problems.first() {
-            None => rules.push(rule),
-            Some(problem) => return Err(document.source.failure(problem)),
+        if let Some(problem) = decode::rule(document, &mut rules).first() {
+            return Err(document.source.failure(problem));
         }
     }
     Ok(rules)

@@ -7,6 +7,8 @@ use crate::json::{self, Value};
 use std::time::Duration;
 
 impl<'a> Decoder<'a> {
+    // With this in its frame a rule would take a page of the stack more.
+    #[inline(never)]
     pub(super) fn hooks(&mut self, node: Node<'a>) -> Vec<Hook<'a>> {
         let mut hooks = Vec::new();
         for (key, value) in self.object(node, &Phase::ALL.map(Phase::name)) {

@@ -8,10 +8,13 @@ use crate::json::Value;
 use crate::text::Text;
 
 impl<'a> Decoder<'a> {
-    pub(super) fn rule(&mut self, node: Node<'a>) -> Rule<'a> {
+    /// Adds the rule to those before it: to hand such a large value on would take pages of the stack, which cost a start
+    /// more than all the rest here.
+    pub(super) fn rule(&mut self, node: Node<'a>, rules: &mut Vec<Rule<'a>>) {
         const KEYS: [&str; 10] =
             ["when", "env", "options", "arguments", "program", "prefix", "entry", "wrappers", "hooks", "rules"];
-        let mut rule = Rule::empty(self.place(node));
+        rules.push(Rule::empty(self.place(node)));
+        let Some(rule) = rules.last_mut() else { return };
         for (key, value) in self.object(node, &KEYS) {
             match key.as_key() {
                 "when" => rule.when = self.nested(value, Self::when).unwrap_or_default(),
@@ -30,12 +33,14 @@ impl<'a> Decoder<'a> {
                 "hooks" => rule.hooks = self.hooks(value),
                 "rules" => {
                     let list = self.list(value);
-                    rule.rules = self.each(list, |decoder, node| decoder.nested(node, Self::rule));
+                    rule.rules.reserve_exact(list.len());
+                    for node in list {
+                        self.nested(node, |decoder, node| decoder.rule(node, &mut rule.rules));
+                    }
                 }
                 _ => {}
             }
         }
-        rule
     }
 
     pub(super) fn env(&mut self, node: Node<'a>) -> Vec<EnvEdit<'a>> {
@@ -111,6 +116,8 @@ impl<'a> Decoder<'a> {
         edits
     }
 
+    // With this in its frame a rule would take a page of the stack more.
+    #[inline(never)]
     fn wrapper(&mut self, node: Node<'a>) -> Option<Wrapper<'a>> {
         let (mut path, mut name, mut when) = (None, None, When::default());
         match node.value {

@@ -8,6 +8,8 @@ use crate::json::Value;
 use crate::text::Text;
 
 impl<'a> Decoder<'a> {
+    // With this in its frame a rule would take a page of the stack more.
+    #[inline(never)]
     pub(super) fn when(&mut self, node: Node<'a>) -> When<'a> {
         const KEYS: [&str; 7] = ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
         let mut when = When::default();
