@@ -275,7 +275,7 @@ mod tests {
         };
         let plan = Plan::new(&received, environ.clone(), &rules, &facts, |_, _, _| {});
         let read = |_: &OsStr| unreachable!("no argument file");
-        let words = plan.execution(&plan.environ, &read, |_, _| {}).words();
+        let words = plan.execution(&plan.environ, &read, |_, _| {}).into_words();
         let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();
         let entries = plan.environ.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect();
         (words.join(" "), entries)

@@ -101,7 +101,7 @@ fn finish(
     log: Log,
 ) -> Result<Infallible, Stop> {
     let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
-        log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.words(), &last)));
+        log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.clone().into_words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
     let pre_stop = plan.hooks(Phase::PreStop);
@@ -125,7 +125,7 @@ fn finish(
         log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
         last.set(ADDRESS, OsStr::new(&address));
     }
-    execute(&execution.words(), &last, log)
+    execute(&execution.into_words(), &last, log)
 }
 
 fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {

@@ -150,9 +150,7 @@ impl<'a> Decoder<'a> {
 
     /// The members of an object whose keys are data.
     fn map(&mut self, node: Node<'a>) -> Members<'a> {
-        let Value::Object(members) = &node.value else {
-            return self.wrong(node, "an object").unwrap_or_default();
-        };
+        let members = self.members(node);
         for (key, _) in members {
             self.string(key);
         }
@@ -162,6 +160,13 @@ impl<'a> Decoder<'a> {
             self.report_twins(members);
         }
         members
+    }
+
+    fn members(&mut self, node: Node<'a>) -> Members<'a> {
+        match &node.value {
+            Value::Object(members) => members,
+            _ => self.wrong(node, "an object").unwrap_or_default(),
+        }
     }
 
     fn report_twins(&mut self, members: Members<'a>) {
@@ -174,18 +179,28 @@ impl<'a> Decoder<'a> {
 
     /// The members of an object whose keys are ours; those that are not are reported, and are passed all the same.
     fn object(&mut self, node: Node<'a>, keys: &[&str]) -> Members<'a> {
-        let members = self.map(node);
+        let members = self.members(node);
+        let (mut seen, mut is_well) = (0_u32, true);
         for (key, value) in members {
             let word = key.as_key();
-            if ANNOTATIONS.contains(&word) {
-                self.string(value);
-            } else if !keys.contains(&word) {
-                let hint = match near(word, keys) {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => format!("here go {}", keys.join(", ")),
-                };
-                self.problem(key, format!("unknown key \"{word}\"; {hint}"));
+            let known = keys.iter().chain(&ANNOTATIONS).position(|known| *known == word);
+            let bit = known.map_or(0, |known| 1 << known);
+            is_well &= bit & !seen != 0;
+            seen |= bit;
+            match known {
+                None => {
+                    let hint = match near(word, keys) {
+                        Some(near) => format!("did you mean \"{near}\"?"),
+                        None => format!("here go {}", keys.join(", ")),
+                    };
+                    self.problem(key, format!("unknown key \"{word}\"; {hint}"));
+                }
+                Some(known) if known >= keys.len() => drop(self.string(value)),
+                Some(_) => {}
             }
+        }
+        if !is_well {
+            self.report_twins(members);
         }
         members
     }

@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 pub type ReadFile<'r> = &'r dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
 /// The command line to execute, and what stands in front of it.
+#[derive(Clone)]
 pub struct Execution {
     pub prefix: Vec<OsString>,
     pub line: CommandLine,
@@ -47,10 +48,10 @@ impl Execution {
     }
 
     /// All words, the one to execute first.
-    pub fn words(&self) -> Vec<OsString> {
-        let mut words = self.prefix.clone();
-        words.push(self.line.program.clone());
-        words.extend(self.line.clone().into_arguments());
+    pub fn into_words(mut self) -> Vec<OsString> {
+        let mut words = self.prefix;
+        words.push(std::mem::take(&mut self.line.program));
+        words.extend(self.line.into_arguments());
         words
     }
 }

@@ -102,7 +102,7 @@ impl Overview {
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
         let mut made = vec![(String::new(), received.clone())];
         let execution = plan.execution(last, &read, |rule, execution| {
-            let words = execution.words();
+            let words = execution.clone().into_words();
             if made.last().is_some_and(|(_, before)| *before != words) {
                 made.push((rule.place.to_string(), words));
             }
@@ -145,7 +145,7 @@ impl CommandLine {
     fn new(execution: &Execution, last: &Environ) -> Self {
         let Parts { options, entry, arguments } = execution.line.parts();
         Self {
-            words: words(&execution.words(), last),
+            words: words(&execution.clone().into_words(), last),
             prefix: words(&execution.prefix, last),
             program: Shown::word(&execution.line.program, last),
             options: words(&options, last),
