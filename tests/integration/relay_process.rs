@@ -62,22 +62,25 @@ fn descriptors_of_relay_hooks_and_runtime() {
     };
     is_clean();
     let client = runtime.asking(RESTORE_NEXT);
-    for (gate, order) in gates.iter_mut().zip(["hook before\n", "hook before\nhook after\n"]) {
+    for (gate, (phase, order)) in
+        gates.iter_mut().zip([("before", "hook before\n"), ("after", "hook before\nhook after\n")])
+    {
         runtime.wait_for_order(order);
         is_clean();
         let hook = children(relay);
         let [hook] = hook[..] else { panic!("{hook:?}") };
         // While it waits, the shell has the gate as its standard input, and its context elsewhere until then.
+        let waits = || descriptors(hook).get(&0).is_some_and(|input| input.ends_with(phase));
+        assert!(wait_until(LIMIT, waits), "{:?}", descriptors(hook));
         let mut found = descriptors(hook);
         let input = found.remove(&0);
-        assert!(input.is_some());
         found.retain(|_, what| Some(&*what) != input.as_ref());
         let inner: Vec<_> = found.keys().copied().filter(|descriptor| *descriptor >= 10).collect();
         assert!(inner.len() <= 1, "{found:?}");
         found.retain(|descriptor, _| *descriptor < 10);
         assert_eq!(found, named(&streams, &runtime));
         gate.open();
-        if order == "hook before\n" {
+        if phase == "before" {
             lambda.snapshot().unwrap();
             is_clean();
             lambda.restore().unwrap();
