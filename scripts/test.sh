@@ -108,7 +108,7 @@ layer_tests() {
     local tests native=x86_64 other=aarch64 emulated=$PWD/target/emulated
     [[ $(uname -m) != aarch64 ]] || native=aarch64 other=x86_64
     FOREWORD_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword \
-        cargo test --locked --no-default-features --test integration -- --skip lambda_ --skip clients --skip readme --skip opentelemetry
+        cargo test --locked --no-default-features --test integration -- --skip lambda_ --skip clients --skip documentation --skip opentelemetry
 
     # A program, because a shell would change the environment on its way.
     mkdir -p "$emulated"
@@ -133,7 +133,7 @@ END
     # stand-in, which leads past it.
     tests=(every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader a_program_of_a_machine
         a_program_of_this_machine what_is_no_program
-        bootstrap_does_not_take_itself chain stand_in wrapper lambda_ clients readme opentelemetry)
+        bootstrap_does_not_take_itself chain stand_in wrapper lambda_ clients documentation opentelemetry)
     FOREWORD_UNDER_TEST=$emulated/foreword cargo test --locked --no-default-features --test integration -- "${tests[@]/#/--skip=}"
 }
 

@@ -8,6 +8,7 @@ mod chain_relay;
 mod chain_wrappers;
 mod clients;
 mod configuration;
+mod documentation;
 mod edits;
 mod emulator;
 mod every_byte;
@@ -25,7 +26,6 @@ mod logs;
 mod mistakes;
 mod opentelemetry;
 mod programs;
-mod readme;
 mod relay_absent;
 mod relay_clients;
 mod relay_failures;
@@ -44,9 +44,9 @@ mod tool_layers;
 #[cfg(feature = "tool")]
 mod tool_plan;
 #[cfg(feature = "tool")]
-mod tool_plan_generated;
+mod tool_plan_documentation;
 #[cfg(feature = "tool")]
-mod tool_plan_readme;
+mod tool_plan_generated;
 #[cfg(feature = "tool")]
 mod tool_plan_snapshot;
 #[cfg(feature = "tool")]

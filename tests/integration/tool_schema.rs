@@ -1,7 +1,7 @@
 //! The schema accepts what `check` accepts and refuses what it refuses, told by a real validator: on configurations of
 //! every kind, and on each of them with every one of its keys and values changed.
 
-use crate::readme::configurations;
+use crate::documentation::configurations;
 use crate::support::{Test, real_part};
 use serde_json::{Value, json};
 use std::fs;

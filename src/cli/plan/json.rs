@@ -1,4 +1,4 @@
-//! The plan for programs. Keys and their meaning are documented in the README and stay; new ones may come.
+//! The plan for programs. Keys and their meaning are documented in docs/plan.md and stay; new ones may come.
 
 use super::overview::{Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit};
 use crate::config::{Export, OnFailure};

@@ -1,6 +1,6 @@
-//! `foreword plan` on every configuration that the README shows: it prints what the README says about it.
+//! `foreword plan` on every configuration that the documentation shows: it prints what is said about it there.
 
-use crate::readme::configurations;
+use crate::documentation::{configurations, everything};
 use crate::support::Test;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
     serde_json::from_slice(&captured.stdout).expect("JSON")
 }
 
-/// What the README says about an example: the runtime or the command line that it is for, more of the function, what the
+/// What is said about an example: the runtime or the command line that it is for, more of the function, what the
 /// plan has at which place.
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
@@ -144,7 +144,7 @@ const EXAMPLES: [(&str, &[Said]); 7] = [
 ];
 
 #[test]
-fn every_example_is_planned_as_the_readme_says() {
+fn every_example_is_planned_as_is_said_about_it() {
     for configuration in configurations() {
         let known: Vec<_> = EXAMPLES.iter().filter(|(holding, _)| configuration.contains(holding)).collect();
         let [(_, said)] = known[..] else { panic!("{} rows are about this example: {configuration}", known.len()) };
@@ -171,9 +171,8 @@ fn the_layer_s_examples_have_a_plan() {
     }
 }
 
-/// Every key of the plan for programs stands in the README.
 #[test]
-fn every_key_of_the_plan_for_programs_stands_in_the_readme() {
+fn every_key_of_the_plan_for_programs_is_documented() {
     fn keys(value: &Value, all: &mut Vec<String>) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| keys(item, all)),
@@ -184,11 +183,12 @@ fn every_key_of_the_plan_for_programs_stands_in_the_readme() {
             _ => {}
         }
     }
-    let everything: Value = serde_json::from_str(include_str!("tool_plan/everything.json")).expect("JSON");
+    let plan: Value = serde_json::from_str(include_str!("tool_plan/everything.json")).expect("JSON");
     let mut all = Vec::new();
-    keys(&everything, &mut all);
+    keys(&plan, &mut all);
     assert!(all.len() > 100);
+    let documentation = everything();
     for key in all.iter().filter(|key| !["text", "bytes"].contains(&key.as_str())) {
-        assert!(include_str!("../../README.md").contains(&format!("`{key}`")), "{key}");
+        assert!(documentation.contains(&format!("`{key}`")), "{key}");
     }
 }

@@ -1,61 +1,64 @@
-//! What the README shows is run, and whatever a user can write or meet stands in it.
+//! What the documentation shows is run, and whatever a user can write or meet stands in it.
+
+mod links;
+mod pages;
 
 #[cfg(feature = "tool")]
 use crate::support::timeline::{timeless, with_python};
 use crate::support::{PATH, Test, extension};
+pub use pages::everything;
+use pages::{PAGES, PROJECT, blocks};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const README: &str = include_str!("../../README.md");
-
-/// The blocks of the README in one language, without the indentation of their fences.
-fn blocks(language: &str) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut lines = README.lines();
-    while let Some(fence) = lines.find(|line| line.trim_start() == format!("```{language}")) {
-        let indentation = fence.len() - fence.trim_start().len();
-        let block: Vec<_> = lines.by_ref().take_while(|line| line.trim_start() != "```").collect();
-        let unindented = block.iter().map(|line| line.get(indentation..).unwrap_or_default());
-        blocks.push(unindented.collect::<Vec<_>>().join("\n"));
-    }
-    blocks
-}
-
-/// The configurations among them.
+/// The configurations that it shows.
 pub fn configurations() -> Vec<String> {
     let is_configuration = |block: &String| !block.contains("errorType");
-    let configurations: Vec<_> = blocks("json").into_iter().filter(is_configuration).collect();
-    assert!(configurations.len() >= 4, "the README shows configurations");
+    let configurations: Vec<_> = PAGES.iter().flat_map(|page| blocks(page, "json")).filter(is_configuration).collect();
+    assert!(configurations.len() >= 4, "the documentation shows configurations");
     configurations
 }
 
-/// They show the tool, too.
+/// They show the tool, too. Each page can be followed by itself.
 #[cfg(feature = "tool")]
 #[test]
 fn every_console_session_prints_what_it_shows() {
+    let mut sessions = 0;
+    for page in PAGES {
+        let session = blocks(page, "console").join("\n");
+        if !session.is_empty() {
+            prints_what_it_shows(page, &session);
+            sessions += 1;
+        }
+    }
+    assert!(sessions > 4, "the documentation shows sessions");
+}
+
+/// Runs the commands of a page in a folder of their own.
+#[cfg(feature = "tool")]
+fn prints_what_it_shows(page: &str, session: &str) {
     let mut script = String::from("PATH=<folder>/bin:$PATH\nunset LAMBDA_TASK_ROOT\nexec 2>&1\n");
     let mut expected = String::new();
-    for line in blocks("console").join("\n").lines() {
+    for line in session.lines() {
         match (line.strip_prefix("$ "), line.strip_prefix("> ")) {
             (Some(command), _) | (_, Some(command)) => script += &format!("{command}\n"),
             _ => expected += &format!("{line}\n"),
         }
     }
-    assert!(!expected.is_empty(), "the README shows no session");
     let test = with_python(Test::new()).named("bin/foreword").without_foreword().args(["/bin/sh", "session"]);
     let script = script.replace("<folder>", test.path("").to_str().expect("UTF-8"));
     let captured = test.file("session", script).capture();
     // How long something took is no promise.
     let (found, expected) = (timeless(&captured.stdout), timeless(expected.as_bytes()));
-    assert!(found == expected, "expected:\n{expected}\nfound:\n{found}");
-    assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
+    assert!(found == expected, "{page}, expected:\n{expected}\nfound:\n{found}");
+    assert_eq!((captured.stderr, captured.status), (Vec::new(), 0), "{page}");
 }
 
 #[test]
 fn every_configuration_is_accepted() {
     for configuration in configurations() {
-        // Decoded whole, and applied never: a README's agents and secrets are not here.
+        // Decoded whole, and applied never: the agents and secrets of examples are not here.
         let never = format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
         Test::new().config(&never).args(["/bin/true"]).run();
     }
@@ -73,8 +76,8 @@ fn every_configuration_passes_check() {
 /// A run of the example that holds a text, with a java that prints its command line; what it looks for in `/opt` is
 /// looked for in the test's folder.
 fn example(holding: &str) -> Test {
-    let blocks = blocks("json");
-    let mut found = blocks.iter().filter(|block| block.contains(holding));
+    let configurations = configurations();
+    let mut found = configurations.iter().filter(|block| block.contains(holding));
     let (Some(block), None) = (found.next(), found.next()) else { panic!("one example has {holding}") };
     let this = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let test = Test::new().script("java", "#!/bin/sh\necho \"$*\"\n");
@@ -150,6 +153,7 @@ fn keys_of(marked: &str) -> Vec<String> {
 
 #[test]
 fn every_key_stands_in_it() {
+    let documentation = everything();
     for object in [
         "{@}",
         r#"{"env": {"A": {"default": "", @}}}"#,
@@ -162,14 +166,15 @@ fn every_key_stands_in_it() {
         r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
     ] {
         for key in keys_of(object) {
-            assert!(README.contains(&format!("`{key}`")), "the key {key} of {object}");
+            assert!(documentation.contains(&format!("`{key}`")), "the key {key} of {object}");
         }
     }
 }
 
 #[test]
 fn every_variable_error_type_and_exit_status_stands_in_it() {
-    let source = source(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    let documentation = everything();
+    let source = source(&Path::new(PROJECT).join("src"));
     let quoted = |prefix: &str| -> Vec<&str> {
         source.split('"').filter(|text| text.starts_with(prefix) && !text.contains([' ', '\n', '\\'])).collect()
     };
@@ -177,12 +182,12 @@ fn every_variable_error_type_and_exit_status_stands_in_it() {
         [quoted("FOREWORD_"), quoted("AWS_"), quoted("LAMBDA_"), quoted("Runtime."), quoted("Extension.")].concat();
     assert!(names.len() > 10, "the source names its variables and error types");
     for name in names.into_iter().filter(|name| !name.contains('=') && *name != "AWS_Lambda_") {
-        assert!(README.contains(&format!("`{name}`")), "{name}");
+        assert!(documentation.contains(&format!("`{name}`")), "{name}");
     }
     let statuses =
         source.split_once("pub mod status {").expect("the exit statuses").1.split_once('}').expect("its end").0;
     for status in statuses.lines().filter_map(|line| line.trim_end_matches(';').rsplit_once(" = ")) {
-        assert!(README.contains(&format!("| {} |", status.1)), "the exit status {}", status.1);
+        assert!(documentation.contains(&format!("| {} |", status.1)), "the exit status {}", status.1);
     }
 }
 
@@ -212,15 +217,16 @@ fn every_command_and_flag_stands_in_it() {
         assert_eq!(captured.status, 0);
         String::from_utf8(captured.stdout).expect("UTF-8")
     };
+    let documentation = everything();
     let whole = help(&["--help"]);
     let commands = whole.split_once("\nCommands:\n").expect("the commands").1.split_once("\n\n").expect("their end").0;
     let commands: Vec<_> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() > 2, "{whole}");
     for command in commands.into_iter().filter(|command| *command != "help") {
-        assert!(README.contains(&format!("`foreword {command}")), "the command {command}");
+        assert!(documentation.contains(&format!("`foreword {command}")), "the command {command}");
         let own = help(&[command, "--help"]);
         for flag in own.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help") {
-            assert!(README.contains(flag), "{flag} of {command}");
+            assert!(documentation.contains(flag), "{flag} of {command}");
         }
     }
 }

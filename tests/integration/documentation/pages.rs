@@ -1,0 +1,57 @@
+//! The pages of the documentation, and what is in them.
+
+use std::fs;
+use std::path::Path;
+
+/// All of them, in the order in which they are read; paths from the project's folder.
+pub const PAGES: [&str; 13] = [
+    "README.md",
+    "docs/configuration.md",
+    "docs/hooks.md",
+    "docs/snapstart.md",
+    "docs/pre_stop.md",
+    "docs/wrappers.md",
+    "docs/layer.md",
+    "docs/failures.md",
+    "docs/check.md",
+    "docs/plan.md",
+    "docs/simulate.md",
+    "docs/schema.md",
+    "docs/cost.md",
+];
+
+/// The project's folder.
+pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
+
+pub fn text(page: &str) -> String {
+    fs::read_to_string(Path::new(PROJECT).join(page)).unwrap_or_else(|error| panic!("unable to read {page}: {error}"))
+}
+
+/// The text of all pages, one after the other.
+pub fn everything() -> String {
+    PAGES.map(text).concat()
+}
+
+/// The blocks of a page in one language, without the indentation of their fences.
+pub fn blocks(page: &str, language: &str) -> Vec<String> {
+    let text = text(page);
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(fence) = lines.find(|line| line.trim_start() == format!("```{language}")) {
+        let indentation = fence.len() - fence.trim_start().len();
+        let block: Vec<_> = lines.by_ref().take_while(|line| line.trim_start() != "```").collect();
+        let unindented = block.iter().map(|line| line.get(indentation..).unwrap_or_default());
+        blocks.push(unindented.collect::<Vec<_>>().join("\n"));
+    }
+    blocks
+}
+
+/// The lines of a text that are in no block.
+pub fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_outside = true;
+    text.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_outside ^= is_fence;
+        is_outside && !is_fence
+    })
+}
