@@ -5,7 +5,7 @@ use crate::support::client::{Client, INIT_ERROR, RESTORE_ERROR, RESTORE_NEXT, bo
 use crate::support::lambda::{Call, Fault, Lambda, Report, Settings, State};
 use crate::support::process::is_gone;
 use crate::support::snap_start::noting;
-use crate::support::{BUSY, Gate, Played, Test, wait_until};
+use crate::support::{BUSY, Gate, LIMIT, Played, Test, wait_until};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::fs;
@@ -174,11 +174,15 @@ fn only_the_runtime_itself_is_killed() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([]));
     let runtime = test.play_as("sleep 1000 & echo $! >child; exec sleep 1000\n");
+    let mut child = String::new();
+    assert!(wait_until(LIMIT, || {
+        child = fs::read_to_string(runtime.path("child")).unwrap_or_default();
+        child.ends_with('\n')
+    }));
     is_refused(&mut runtime.asking(RESTORE_NEXT));
     let relay = runtime.relay();
     assert_eq!(runtime.run.finish().status, 137);
     runtime.is_over_within(Duration::from_millis(300), &[relay]);
-    let child = fs::read_to_string(runtime.path("child")).expect("a child");
     assert!(!is_gone(Pid::from_raw(child.trim_end().parse().expect("a process id"))));
 }
 

@@ -5,7 +5,7 @@ use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Parked, Settings};
 use crate::support::process::Stat;
 use crate::support::snap_start::{noting, waiting};
-use crate::support::{Gate, Played, Test, epoch_milliseconds};
+use crate::support::{Gate, LIMIT, Played, Test, epoch_milliseconds, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -183,9 +183,10 @@ fn hooks_have_the_environment_of_the_runtime_with_the_address_that_lambda_gave()
         // A shell's own process still has the environment that it was given.
         .script("dump", "#!/bin/sh\n/bin/cat /proc/$$/environ >\"$1\"\n")
         .config(&json!({"env": {"EDITED": "by a rule"}, "hooks": hooks}).to_string())
-        .play_as("/bin/cat /proc/$$/environ >own; exec sleep 1000\n");
+        .play_as("/bin/cat /proc/$$/environ >part; /bin/mv part own; exec sleep 1000\n");
     runtime.restored(&lambda);
 
+    assert!(wait_until(LIMIT, || runtime.path("own").exists()), "the runtime's environment");
     let own = read(&runtime, "own");
     let own: Vec<_> = own.split_terminator('\0').collect();
     for entry in ["EXPORTED=by a hook", "EDITED=by a rule"] {
