@@ -1,16 +1,14 @@
 //! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the extension in `/opt/extensions`,
-//! which is a folder of the test's own there, and the machine's `/opt` stays as it is.
+//! which is a folder of the test's own there, and the machine's `/opt` stays as it is. The emulator itself ends an environment
+//! that takes longer than Lambda allows, so what hooks and extension have said and done was in time.
 
 use crate::support::{Emulator, Test, foreword, wait_until};
 use serde_json::{Value, json};
 use std::fs::read;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// What Lambda leaves to runtime and extensions when an environment ends.
-const MOST: Duration = Duration::from_millis(2000);
 
 /// Answers each event with itself, but for one: that it never answers. What it does at SIGTERM is in the script before it.
 const RUNTIME: &str = r#"
@@ -46,13 +44,6 @@ fn answers(emulator: &Emulator) {
     assert_eq!(emulator.invoke(r#"{"key":"value"}"#).body, json!({"key": "value"}), "{}", emulator.log());
 }
 
-/// Ends the environment; says how long that took.
-fn shut_down(emulator: &Emulator) -> Duration {
-    let begin = Instant::now();
-    emulator.shut_down();
-    begin.elapsed()
-}
-
 #[track_caller]
 fn says(emulator: &Emulator, line: &str) {
     assert!(emulator.log().contains(line), "{}", emulator.log());
@@ -67,12 +58,11 @@ fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
     let emulator = function(ENDS, &json!({"hooks": hooks})).emulate();
     answers(&emulator);
     answers(&emulator);
-    let took = shut_down(&emulator);
+    emulator.shut_down();
     assert_eq!(
         emulator.read("order"),
         "runtime\nlast\nof-the-hook app.handler <folder>\nsecond\nwith a reason\nfirst\n"
     );
-    assert!(took < MOST, "{took:?}");
     for name in ["first", "second", "last"] {
         says(&emulator, &format!("foreword: hook \"{name}\" (pre_stop) succeeded after N ms\n"));
     }
@@ -84,9 +74,8 @@ fn a_runtime_that_ignores_sigterm_takes_no_turn_from_the_hooks() {
     let emulator =
         function(IGNORES, &json!({"hooks": {"pre_stop": [notes("first", ""), notes("last", "")]}})).emulate();
     answers(&emulator);
-    let took = shut_down(&emulator);
+    emulator.shut_down();
     assert_eq!(emulator.read("order"), "ignored\nlast\nfirst\n");
-    assert!(took < MOST, "{took:?}");
 }
 
 #[test]
@@ -96,12 +85,11 @@ fn an_overrunning_hook_is_stopped_before_the_environment_is() {
     let hooks = json!([notes("never", ""), notes("over", "exec sleep 100"), deaf, notes("last", "")]);
     let emulator = function(ENDS, &json!({"hooks": {"pre_stop": hooks}})).emulate();
     answers(&emulator);
-    let took = shut_down(&emulator);
+    emulator.shut_down();
     assert_eq!(emulator.read("order"), "runtime\nlast\ndeaf\nover\n");
     says(&emulator, "foreword: hook \"deaf\" (pre_stop) timed out after N ms (timeout_ms)\n");
     says(&emulator, "foreword: hook \"over\" (pre_stop) timed out after N ms (the ");
     says(&emulator, "foreword: hook \"never\" (pre_stop) was not started: the ");
-    assert!(took < MOST, "{took:?}");
 }
 
 /// A program in the extension's place that starts it and notes how it ended.
@@ -115,7 +103,7 @@ fn the_extension_exits_0() {
         let observer = "#!/bin/sh\n/opt/lib/extensions/foreword\necho \"status $?\" >>order\n";
         let emulator = test.script("opt/extensions/foreword", observer).emulate();
         answers(&emulator);
-        shut_down(&emulator);
+        emulator.shut_down();
         // Whoever has not asked for the event is killed.
         assert_eq!(emulator.read("order"), noted);
     }
@@ -135,7 +123,7 @@ fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
     assert!(body.to_string().contains("timed out"), "{body}");
     assert!(wait_until(LIMIT, || emulator.read("order").ends_with("1\n")), "{}", emulator.read("order"));
     answers(&emulator);
-    shut_down(&emulator);
+    emulator.shut_down();
     let order = emulator.read("order").to_lowercase();
     let runtime = |order: &str| order.strip_prefix("runtime\n").map_or(order.to_owned(), str::to_owned);
     assert!(runtime(&order).starts_with("a\ntimeout\n1\n"), "{order}");
@@ -156,6 +144,6 @@ fn switched_off_it_changes_nothing() {
     let test = function(ENDS, &json!({"hoks": {}})).env("FOREWORD_DISABLED", "1");
     let emulator = test.emulate();
     answers(&emulator);
-    shut_down(&emulator);
+    emulator.shut_down();
     assert_eq!(emulator.read("order"), "runtime\n");
 }
