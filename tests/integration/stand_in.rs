@@ -37,6 +37,19 @@ fn a_link_beside_foreword_is_used_and_stays() {
 }
 
 #[test]
+fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
+    for executed in ["bin/foreword", "<folder>/bin/foreword", "linked/foreword", "<folder>/linked/foreword"] {
+        let test = test("python3.12").args([executed, "./python3.12", "x"]);
+        let link = test.path("bin/stand-in/python3.12");
+        for (target, link) in [("../foreword", link.clone()), ("../bin/foreword", test.path("linked/foreword"))] {
+            fs::create_dir(link.parent().expect("a folder")).expect("a new folder");
+            std::os::unix::fs::symlink(target, &link).expect("a new link");
+        }
+        assert_eq!(given(&test).0, link.display().to_string(), "{executed}");
+    }
+}
+
+#[test]
 fn another_one_is_made_in_a_folder_of_its_own_and_removed() {
     for program in ["handler", "a b", "été", "-x"] {
         let test = test(program).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
