@@ -35,8 +35,8 @@ impl StandIn {
     pub fn named(name: &OsStr, tmpdir: Option<&OsStr>) -> Result<Self, String> {
         // Lambda starts foreword by the path in the layer. To ask /proc instead costs more than all the rest here.
         let executed = raw::executed_path().filter(|path| path.is_absolute());
-        if let Some(shipped) = executed.and_then(|path| shipped(path, name)) {
-            return Ok(Self { path: shipped.into(), maker: None });
+        if let Some(link) = executed.and_then(|path| leading_back(path, name)) {
+            return Ok(Self { path: link.into(), maker: None });
         }
         let foreword = fs::read_link("/proc/self/exe")
             .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))?;
@@ -85,6 +85,14 @@ fn beside(foreword: &Path, name: &OsStr) -> PathBuf {
 /// The link, if there is one.
 fn shipped(foreword: &Path, name: &OsStr) -> Option<PathBuf> {
     Some(beside(foreword, name)).filter(|link| access(link, AccessFlags::X_OK).is_ok())
+}
+
+/// The link that leads back to a path by which foreword was executed. That path may itself be a link from elsewhere, and what
+/// lies beside it somebody else's.
+fn leading_back(executed: &Path, name: &OsStr) -> Option<PathBuf> {
+    let link = beside(executed, name);
+    let target = fs::read_link(&link).ok()?;
+    (target.parent() == Some(Path::new("..")) && target.file_name() == executed.file_name()).then_some(link)
 }
 
 /// Makes a link in a new folder that nobody else can write to.

@@ -50,6 +50,16 @@ fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
 }
 
 #[test]
+fn what_lies_beside_a_link_to_foreword_may_be_another_s() {
+    let other = "#!/bin/sh\necho other\n";
+    let test = test("python3.12").args(["<folder>/linked/foreword", "./python3.12", "x"]);
+    let test = test.script("linked/stand-in/python3.12", other).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
+    std::os::unix::fs::symlink("../bin/foreword", test.path("linked/foreword")).expect("a new link");
+    let path = given(&test).0;
+    assert!(path.starts_with(&test.path("tmp").display().to_string()), "{path}");
+}
+
+#[test]
 fn another_one_is_made_in_a_folder_of_its_own_and_removed() {
     for program in ["handler", "a b", "été", "-x"] {
         let test = test(program).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
