@@ -59,10 +59,10 @@ has_std() {
 # Position-independent code would have to be relocated at every start, page by page. With few segments, and with what
 # every start runs side by side, it touches few pages of the file.
 linker_options=(-z norelro -T scripts/layout.ld)
-# Cargo does not look into the layout; a symbol named after what is in it makes it link again.
-linker_options+=("--defsym=layout_$(sha256sum scripts/layout.ld | cut -c1-16)=0")
 common_flags=(
     -C relocation-model=static
+    # Cargo does not look into the layout; a flag named after what is in it makes it link again.
+    --cfg "layout_$(sha256sum scripts/layout.ld | cut -c1-16)"
     --remap-path-prefix="$PWD=/foreword"
     --remap-path-prefix="$target_folder=/target"
     --remap-path-prefix="$cargo_home=/cargo"

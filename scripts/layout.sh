@@ -51,6 +51,6 @@ functions 'FOREWORD_CONFIG={"hooks": {"initialize": [{"name": "a", "command": ["
     sed 's/.*/    *(&)/' "$work/chain"
     echo "    /* With a hook. */"
     sed 's/.*/    *(&)/' "$work/hook"
-    sed -n '/^  }/,$p' scripts/layout.ld
+    sed -n "/What C's start-up calls/,\$p" scripts/layout.ld
 } >"$work/layout.ld"
 mv "$work/layout.ld" scripts/layout.ld

@@ -68,6 +68,7 @@ fn resume(returned: Returned, mut environ: Environ) -> i32 {
             format!("{} is not as foreword left it; it is foreword's own variable, let nothing set it", chain::STAGE);
         return end(Failure::configuration(message).into(), &environ, Log::from_environ(&environ));
     };
+    // Now it may refer to what was read from it.
     let mut environ = environ;
     environ.hide(&rest.received);
     environ.hide(&rest.secrets);

@@ -107,7 +107,9 @@ fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
 }
 
 fn put_hook(items: &mut Writer, hook: &Hook) {
-    items.put(hook.place.to_string().as_bytes());
+    // The extension knows its hooks by their places; those of others take time to find out and are of no use.
+    let place = if hook.phase == Phase::PreStop { hook.place.to_string() } else { String::new() };
+    items.put(place.as_bytes());
     items.put(hook.phase.name().as_bytes());
     items.put(hook.name.as_bytes());
     let (is_shell, words) = match &hook.command {
@@ -207,7 +209,8 @@ mod tests {
     }
 
     fn shown_hook(hook: &Hook) -> String {
-        let Hook { place, phase, name, command, cwd, timeout, on_failure, .. } = hook;
+        let Hook { phase, name, command, cwd, timeout, on_failure, .. } = hook;
+        let place = if *phase == Phase::PreStop { hook.place.to_string() } else { String::new() };
         let env: Vec<_> = hook.env.iter().map(|edit| (edit.name, &edit.edit)).collect();
         format!("{place} {phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?}")
     }

@@ -40,8 +40,7 @@ pub struct Stage {
     pub past: Vec<OsString>,
     pub next: Vec<Next>,
     pub around_snapshot: AroundSnapshot,
-    /// What is looked at behind the last wrapper and by none in between: the environment that Lambda handed over, one of the
-    /// other entries that must never be shown, and the remainder of the plan; encoded.
+    /// What no wrapper changes, encoded: a `Rest`.
     pub rest: Rc<Vec<u8>>,
 }
 

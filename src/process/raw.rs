@@ -59,9 +59,11 @@ unsafe fn strings(mut next: *const *const c_char) -> impl Iterator<Item = &'stat
 
 /// The path by which this program was executed, which may be relative or that of a link (`AT_EXECFN`, `getauxval(3)`).
 pub fn executed_path() -> Option<&'static Path> {
-    // SAFETY: the kernel put either nothing there or a string, which stays for the life of the process.
-    let path = unsafe { (libc::getauxval(libc::AT_EXECFN) as *const c_char).as_ref().map(|path| CStr::from_ptr(path)) };
-    path.map(|path| Path::new(OsStr::from_bytes(path.to_bytes())))
+    // SAFETY: it only looks something up.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
+    // SAFETY: what is there is a string of the kernel's, which stays for the life of the process.
+    let path = (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })?;
+    Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
 /// What happens on a signal, to be put back later.
