@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes scripts/layout.ld anew: runs the wrapper without a configuration, with the one named, with another wrapper, and
-# with a hook, counts with callgrind which functions that takes, and lists them. For maintainers, on x86_64: layout.sh
+# with a hook, looks with valgrind which functions that takes, and lists them. For maintainers, on x86_64: layout.sh
 # CONFIGURATION.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,31 +15,46 @@ trap 'rm -rf "$work"' EXIT
 # With its symbols the binary is over the budget, which ends that script when everything needed is there.
 CARGO_TARGET_DIR=$work CARGO_PROFILE_RELEASE_STRIP=false scripts/build-layer.sh --arch x86_64 || true
 
-# Prints the patterns of the functions that one start runs; what changes from build to build is left open.
-functions() {
-    env -i FOREWORD_DROPIN_DIR=/nonexistent "$@" valgrind --trace-children="$follow" --tool=callgrind --demangle=no \
-        --dump-before=execve --callgrind-out-file="$work/calls.%p" "$release/foreword" \
-        /usr/bin/python3 bootstrap.py >"$work/log" 2>&1 || true
-    grep -ohE '^c?fn=\([0-9]+\) .*' "$work"/calls.*.1 |
-        sed -E "s/^[^ ]+ //; s/'[0-9]+\$//; /^(0x|\()/d" |
-        sed -E 's/17h[0-9a-f]{16}E$/17h*/; s/Cs[0-9A-Za-z]+_/*/g; s/\*+/*/g; s/\$/?/g' |
-        sed -E 's/^_R/.text*_R/; t; s/^_Z/.text*._Z/; t; s/^/.text./' | LC_ALL=C sort -u
-    rm -f "$work"/calls*
-}
 release=$work/x86_64-unknown-linux-musl/release
-follow=no
-functions >"$work/without"
-functions "FOREWORD_CONFIG=$configuration" | LC_ALL=C comm -13 "$work/without" - >"$work/with"
-# Of the programs that a chain executes, the last one to call execve is the stand-in.
-chain='FOREWORD_CONFIG={"wrappers": ["/usr/bin/env"], "options": {"append": ["-B"]}}'
 mkdir "$release/stand-in"
 ln -s ../foreword "$release/stand-in/python3"
-{
-    functions "$chain"
-    follow=yes functions "$chain"
-} | LC_ALL=C sort -u | LC_ALL=C comm -23 - <(LC_ALL=C sort "$work/without" "$work/with") >"$work/chain"
-functions 'FOREWORD_CONFIG={"hooks": {"initialize": [{"name": "a", "command": ["/bin/true"]}]}}' |
-    LC_ALL=C comm -23 - <(LC_ALL=C sort "$work/without" "$work/with" "$work/chain") >"$work/hook"
+cp /bin/true "$work/python3"
+touch "$work/listed"
+
+# Lists in a file the patterns of the functions that one start runs and no list has yet, in the order in which they are first
+# run, so that what the processor fetches ahead is of use; what changes from build to build is left open.
+functions() {
+    env -i FOREWORD_DROPIN_DIR=/nonexistent "${@:2}" valgrind --trace-children=yes --tool=lackey --trace-mem=yes \
+        "$release/foreword" "$work/python3" bootstrap.py 2>&1 |
+        python3 -c "$first_run" <(nm -n "$release/foreword") |
+        sed -E 's/17h[0-9a-f]{16}E$/17h*/; s/Cs[0-9A-Za-z]+_/*/g; s/\*+/*/g; s/\$/?/g' |
+        sed -E 's/^_R/.text*_R/; t; s/^_Z/.text*._Z/; t; s/^/.text./' |
+        awk '!listed[$0]++' | { grep -vxFf "$work/listed" || true; } >"$work/$1"
+    cat "$work/$1" >>"$work/listed"
+}
+# Reads which addresses are run, and prints the names of the functions there; other programs' are elsewhere.
+first_run='
+import bisect, sys
+
+symbols = [line.split() for line in open(sys.argv[1])]
+functions = {}
+for address, kind, name in (symbol for symbol in symbols if len(symbol) == 3):
+    if kind in "tTwW":
+        functions.setdefault(int(address, 16), []).append(name)
+starts = sorted(functions)
+run = set()
+for line in sys.stdin.buffer:
+    if line.startswith(b"I "):
+        address = int(line[2:].split(b",")[0], 16)
+        start = bisect.bisect_right(starts, address) - 1
+        if address >= starts[0] and address < starts[-1] and start not in run:
+            run.add(start)
+            print(*functions[starts[start]], sep="\n")
+'
+functions without
+functions with "FOREWORD_CONFIG=$configuration"
+functions chain 'FOREWORD_CONFIG={"wrappers": ["/usr/bin/env"], "options": {"append": ["-B"]}}'
+functions hook 'FOREWORD_CONFIG={"hooks": {"initialize": [{"name": "a", "command": ["/bin/true"]}]}}'
 
 {
     sed '/Without a configuration/q' scripts/layout.ld
