@@ -160,7 +160,9 @@ impl Sources {
             text.resize(2 * text.len(), 0);
         }
         text.truncate(length);
-        self.list.push(source(path.display().to_string(), text));
+        // What formats a path is the longer way, and every start would take it.
+        let name = path.to_str().map_or_else(|| path.display().to_string(), str::to_owned);
+        self.list.push(source(name, text));
         Ok(())
     }
 }

@@ -65,6 +65,9 @@ impl Rule<'_> {
 }
 
 fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
+    if edits.is_empty() {
+        return;
+    }
     let globs = globs(&edits.remove, environ);
     line.remove_options(|option| matches_one(&globs, option));
     let replacements = replacements(edits, environ);
@@ -81,6 +84,9 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
 }
 
 fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
+    if edits.is_empty() {
+        return;
+    }
     let globs = globs(&edits.remove, environ);
     line.remove_arguments(|argument| matches_one(&globs, argument));
     let replacements = replacements(edits, environ);
