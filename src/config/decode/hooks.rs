@@ -48,7 +48,7 @@ impl<'a> Decoder<'a> {
                         .one_of(value, &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)])
                         .unwrap_or_default()
                 }
-                "when" => hook.when = self.nested(value, Self::when).unwrap_or_default(),
+                "when" => self.when(value, &mut hook.when),
                 "export" if phase == Phase::Initialize => {
                     hook.export = self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
                 }

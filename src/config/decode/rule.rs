@@ -17,12 +17,12 @@ impl<'a> Decoder<'a> {
         let Some(rule) = rules.last_mut() else { return };
         for (key, value) in self.object(node, &KEYS) {
             match key.as_key() {
-                "when" => rule.when = self.nested(value, Self::when).unwrap_or_default(),
+                "when" => self.when(value, &mut rule.when),
                 "env" => rule.env = self.env(value),
                 "options" => {
-                    rule.options = self.word_edits(value, &["remove", "replace", "values", "prepend", "append"])
+                    self.word_edits(value, &["remove", "replace", "values", "prepend", "append"], &mut rule.options)
                 }
-                "arguments" => rule.arguments = self.word_edits(value, &["remove", "replace", "prepend", "append"]),
+                "arguments" => self.word_edits(value, &["remove", "replace", "prepend", "append"], &mut rule.arguments),
                 "program" => rule.program = self.filled_text(value),
                 "prefix" => rule.prefix = self.texts(value),
                 "entry" => rule.entry = self.filled_text(value),
@@ -91,8 +91,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn word_edits(&mut self, node: Node<'a>, keys: &[&str]) -> WordEdits<'a> {
-        let mut edits = WordEdits::default();
+    fn word_edits(&mut self, node: Node<'a>, keys: &[&str], edits: &mut WordEdits<'a>) {
         for (key, value) in self.object(node, keys) {
             match key.as_key() {
                 "remove" => {
@@ -113,7 +112,6 @@ impl<'a> Decoder<'a> {
                 _ => {}
             }
         }
-        edits
     }
 
     // With this in its frame a rule would take a page of the stack more.
@@ -128,7 +126,7 @@ impl<'a> Decoder<'a> {
                     match key.as_key() {
                         "path" => path = self.path(value),
                         "name" => name = self.filled(value),
-                        "when" => when = self.nested(value, Self::when).unwrap_or_default(),
+                        "when" => self.when(value, &mut when),
                         _ => {}
                     }
                 }

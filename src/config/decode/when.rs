@@ -8,11 +8,15 @@ use crate::json::Value;
 use crate::text::Text;
 
 impl<'a> Decoder<'a> {
+    /// Decodes into an empty condition, which is a part of something larger.
+    pub(super) fn when(&mut self, node: Node<'a>, when: &mut When<'a>) {
+        self.nested(node, |decoder, node| decoder.condition(node, when));
+    }
+
     // With this in its frame a rule would take a page of the stack more.
     #[inline(never)]
-    pub(super) fn when(&mut self, node: Node<'a>) -> When<'a> {
+    fn condition(&mut self, node: Node<'a>, when: &mut When<'a>) {
         const KEYS: [&str; 7] = ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
-        let mut when = When::default();
         for (key, value) in self.object(node, &KEYS) {
             match key.as_key() {
                 "runtime" => when.runtime = Some(self.one_or_more(value, Self::runtime)),
@@ -27,15 +31,18 @@ impl<'a> Decoder<'a> {
                     let tests = self.map(value);
                     when.env = self.each(tests, |decoder, (name, test)| Some((name.as_key(), decoder.env_test(test)?)));
                 }
-                "not" => when.not = self.nested(value, Self::when).map(Box::new),
+                "not" => self.when(value, when.not.insert(Box::default())),
                 "any" => {
                     let list = self.filled_list(value);
-                    when.any = Some(self.each(list, |decoder, node| decoder.nested(node, Self::when)));
+                    when.any = Some(self.each(list, |decoder, node| {
+                        let mut one = When::default();
+                        decoder.when(node, &mut one);
+                        Some(one)
+                    }));
                 }
                 _ => {}
             }
         }
-        when
     }
 
     fn runtime(&mut self, node: Node<'a>) -> Option<Text<'a>> {
