@@ -130,13 +130,13 @@ impl Runner<'_> {
         let took = started.elapsed();
         let end = |outcome| HookEnd { took, ..end(outcome) };
         let failed = |what: &str| Stop::Failure(end(HookOutcome::Failure).failure(what));
-        let after = format!("after {} ms", took.as_millis());
+        let after = || format!("after {} ms", took.as_millis());
         let output = match ended {
             Ok((End::Exited(0), output)) => output,
-            Ok((End::Exited(status), _)) => return Err(failed(&format!("exited with status {status} {after}"))),
+            Ok((End::Exited(status), _)) => return Err(failed(&format!("exited with status {status} {}", after()))),
             Ok((End::Killed(signal), _)) => {
                 let signal = signal.map_or("a real-time signal", Signal::as_str);
-                return Err(failed(&format!("was killed by {signal} {after}")));
+                return Err(failed(&format!("was killed by {signal} {}", after())));
             }
             Ok((End::TooMuchOutput, _)) => {
                 return Err(failed(&format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
@@ -145,7 +145,7 @@ impl Runner<'_> {
                 let limit = deadline.limit.as_millis();
                 let what = match whose {
                     Whose::Hook => format!("timed out after {limit} ms (timeout_ms)"),
-                    Whose::Phase => format!("timed out {after} (the {limit} ms of the phase are over)"),
+                    Whose::Phase => format!("timed out {} (the {limit} ms of the phase are over)", after()),
                 };
                 return Err(end(HookOutcome::Timeout).failure(&what).into());
             }
