@@ -103,8 +103,7 @@ impl RuntimeName {
     pub fn of(environ: &Environ, program: &OsStr) -> Self {
         let declared =
             environ.value("AWS_EXECUTION_ENV").and_then(|value| value.as_bytes().strip_prefix(b"AWS_Lambda_"));
-        let lossy = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let text = |bytes| str::from_utf8(bytes).map_or_else(|_| lossy(bytes), str::to_owned);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match declared.filter(|identifier| !identifier.is_empty()) {
             Some(identifier) => Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) },
             None => Self { family: Runtime::of_program(program), identifier: text(base_name(program)) },

@@ -1,11 +1,14 @@
-//! The environment as the kernel hands it over (an ordered list of byte strings, with whatever
-//! duplicates and oddities it holds) and the edits a configuration makes to it.
+//! The environment as the kernel hands it over: an ordered list of byte strings, with whatever
+//! duplicates and oddities it holds. `edit` has what a configuration makes of one value.
 //! Entries that no edit names stay as they are, in their place; nothing here touches the process's own environment.
 
-use crate::text::Text;
+mod edit;
+
+pub use edit::{Edit, Effect};
+
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
 
 #[derive(Default)]
 pub struct Environ<'a> {
@@ -152,8 +155,7 @@ impl<'a> Environ<'a> {
 
     /// The same, with bytes that are not UTF-8 as they are.
     pub fn redacted(&self, text: &OsStr) -> Vec<u8> {
-        let hidden = self.hidden.iter().flat_map(|other| &other.entries);
-        let secrets = self.entries.iter().chain(&self.past).chain(hidden).filter(|entry| entry.is_secret());
+        let secrets = self.entries.iter().chain(self.out_of_sight()).filter(|entry| entry.is_secret());
         let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
         if values.contains(&text.as_bytes()) && !text.is_empty() {
             return REDACTED.as_bytes().to_vec();
@@ -191,8 +193,8 @@ impl<'a> Environ<'a> {
 
     /// Writes everything down for another process of foreword's.
     pub fn encode(&self, to: &mut Vec<u8>) {
-        let past = self.past.iter().chain(self.hidden.iter().flat_map(|other| &other.entries));
-        for (entry, mark) in self.entries.iter().map(|entry| (entry, b'0')).chain(past.map(|entry| (entry, b'2'))) {
+        let past = self.out_of_sight().map(|entry| (entry, b'2'));
+        for (entry, mark) in self.entries.iter().map(|entry| (entry, b'0')).chain(past) {
             to.push(mark + u8::from(entry.exported));
             to.extend_from_slice(entry.text.to_bytes_with_nul());
         }
@@ -230,6 +232,11 @@ impl<'a> Environ<'a> {
         self.hidden.push(other);
     }
 
+    /// What is not in it (any more) and may have to be kept from being shown.
+    fn out_of_sight(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.past.iter().chain(self.hidden.iter().flat_map(|other| &other.entries))
+    }
+
     /// The entries in the form that `execve` takes.
     pub fn entries(&self) -> Vec<&CStr> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()
@@ -254,80 +261,10 @@ pub struct Change<'e> {
     pub environ: &'e Environ<'e>,
 }
 
-/// What the user wrote about one variable, or about the value of one option.
-#[derive(Debug, PartialEq)]
-pub enum Edit<'a> {
-    Set(Text<'a>),
-    Unset,
-    /// Sets when unset or empty.
-    Default(Text<'a>),
-    Prepend {
-        text: Text<'a>,
-        separator: Text<'a>,
-    },
-    Append {
-        text: Text<'a>,
-        separator: Text<'a>,
-    },
-}
-
-/// What an edit comes to, given the value that it meets.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
-    Keep,
-    Set(OsString),
-    Unset,
-}
-
-impl<'a> Edit<'a> {
-    /// The texts in it.
-    #[cfg(feature = "tool")]
-    pub fn texts(&self) -> Vec<&Text<'a>> {
-        match self {
-            Edit::Unset => Vec::new(),
-            Edit::Set(text) | Edit::Default(text) => vec![text],
-            Edit::Prepend { text, separator } | Edit::Append { text, separator } => vec![text, separator],
-        }
-    }
-
-    /// Works out the edit of a value; its texts see `environ`.
-    pub fn effect(&self, current: Option<&OsStr>, environ: &Environ) -> Effect {
-        let current = current.filter(|value| !value.is_empty());
-        match self {
-            Edit::Set(text) => Effect::Set(text.expand(environ)),
-            Edit::Unset => Effect::Unset,
-            Edit::Default(_) if current.is_some() => Effect::Keep,
-            Edit::Default(text) => Effect::Set(text.expand(environ)),
-            Edit::Prepend { text, separator } => {
-                joined(text.expand(environ), separator, current, environ, |text, old| [text, old])
-            }
-            Edit::Append { text, separator } => {
-                joined(text.expand(environ), separator, current, environ, |text, old| [old, text])
-            }
-        }
-    }
-}
-
-fn joined<'v>(
-    text: OsString,
-    separator: &Text,
-    current: Option<&'v OsStr>,
-    environ: &Environ,
-    order: impl for<'t> Fn(&'t [u8], &'t [u8]) -> [&'t [u8]; 2],
-) -> Effect {
-    match current {
-        _ if text.is_empty() => Effect::Keep,
-        None => Effect::Set(text),
-        Some(old) => {
-            let [first, second] = order(text.as_bytes(), old.as_bytes());
-            Effect::Set(OsString::from_vec([first, separator.expand(environ).as_bytes(), second].concat()))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Text;
 
     fn text(text: &str) -> Text<'_> {
         Text::new(text).expect("a text")

@@ -149,15 +149,14 @@ fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
 }
 
 fn put_edit(items: &mut Writer, edit: &Edit) {
-    let (kind, texts) = match edit {
-        Edit::Unset => (0, vec![]),
-        Edit::Set(text) => (1, vec![*text]),
-        Edit::Default(text) => (2, vec![*text]),
-        Edit::Prepend { text, separator } => (3, vec![*text, *separator]),
-        Edit::Append { text, separator } => (4, vec![*text, *separator]),
-    };
-    items.put_number(kind);
-    texts.iter().for_each(|text| put_text(items, text));
+    items.put_number(match edit {
+        Edit::Unset => 0,
+        Edit::Set(_) => 1,
+        Edit::Default(_) => 2,
+        Edit::Prepend { .. } => 3,
+        Edit::Append { .. } => 4,
+    });
+    edit.texts().into_iter().for_each(|text| put_text(items, text));
 }
 
 fn take_edit<'a>(items: &mut Reader<'a>) -> Option<Edit<'a>> {

@@ -57,15 +57,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes what may hold more of its own kind, up to a depth.
-    fn nested<T>(&mut self, node: Node<'a>, decode: impl FnOnce(&mut Self, Node<'a>) -> T) -> Option<T> {
+    fn nested(&mut self, node: Node<'a>, decode: impl FnOnce(&mut Self, Node<'a>)) {
         if self.depth == MOST_NESTED {
-            self.problem(node, format!("this is nested more than {MOST_NESTED} deep"));
-            return None;
+            return self.problem(node, format!("this is nested more than {MOST_NESTED} deep"));
         }
         self.depth += 1;
-        let value = decode(self, node);
+        decode(self, node);
         self.depth -= 1;
-        Some(value)
     }
 
     fn one_of<T: Copy>(&mut self, node: Node<'a>, choices: &[(&str, T)]) -> Option<T> {
