@@ -9,7 +9,6 @@ use crate::plan;
 use crate::process::{End, Latch, Request, Signal, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop, status};
 use crate::runtime_api::ADDRESS;
-use serde_json::json;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -158,26 +157,39 @@ impl Runner<'_> {
         Ok((end(HookOutcome::Success), exported))
     }
 
-    /// The JSON object that a hook finds on its standard input, as one line.
+    /// The JSON object that a hook finds on its standard input, as one line. Written directly: a tree of it would take the
+    /// start of a hook longer than all that is in it.
     fn context(&self, hook: &Hook, deadline: Deadline) -> String {
-        let text = |name| self.received.environ.lossy(name);
-        let mut context = json!({
-            "phase": hook.phase.name(),
-            "hook": hook.name,
-            "function": {
-                "name": text("AWS_LAMBDA_FUNCTION_NAME"),
-                "version": text("AWS_LAMBDA_FUNCTION_VERSION"),
-                "memory": text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok()),
-                "handler": text("_HANDLER"),
-            },
-            "runtime": self.received.runtime,
-            "initialization": text("AWS_LAMBDA_INITIALIZATION_TYPE"),
-            "deadline_ms": deadline.epoch_ms,
-        });
-        if let Some(reason) = self.shutdown_reason {
-            context["shutdown_reason"] = reason.into();
-        }
-        context.to_string() + "\n"
+        let text = |text: Option<&str>| serde_json::to_string(&text).expect("a text is JSON");
+        let given = |name| text(self.received.environ.lossy(name).as_deref());
+        let memory = self.received.environ.lossy("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+        let memory = memory.and_then(|size| size.parse::<u64>().ok()).map_or("null".into(), |size| size.to_string());
+        let reason = self
+            .shutdown_reason
+            .map_or(String::new(), |reason| [",\"shutdown_reason\":", &text(Some(reason))].concat());
+        [
+            "{\"deadline_ms\":",
+            &deadline.epoch_ms.to_string(),
+            ",\"function\":{\"handler\":",
+            &given("_HANDLER"),
+            ",\"memory\":",
+            &memory,
+            ",\"name\":",
+            &given("AWS_LAMBDA_FUNCTION_NAME"),
+            ",\"version\":",
+            &given("AWS_LAMBDA_FUNCTION_VERSION"),
+            "},\"hook\":",
+            &text(Some(hook.name)),
+            ",\"initialization\":",
+            &given("AWS_LAMBDA_INITIALIZATION_TYPE"),
+            ",\"phase\":",
+            &text(Some(hook.phase.name())),
+            ",\"runtime\":",
+            &text(Some(self.received.runtime)),
+            &reason,
+            "}\n",
+        ]
+        .concat()
     }
 }
 
