@@ -83,13 +83,14 @@ pub fn spawn(
 /// has executed something can no longer be moved to a group (`setpgid(2)`), and one that has not tells why as it ends.
 fn word_of_a_copy(pid: Pid) -> nix::Result<Pid> {
     loop {
-        let status = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)?;
+        let status = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT);
         if setpgid(pid, pid).is_err() {
             return Ok(pid);
         }
         match status {
-            WaitStatus::StillAlive => thread::yield_now(),
-            WaitStatus::Exited(_, errno) => return Err(Errno::from_raw(errno)),
+            Ok(WaitStatus::StillAlive) => thread::yield_now(),
+            Ok(WaitStatus::Exited(_, errno)) => return Err(Errno::from_raw(errno)),
+            // Also an error: of a real-time signal, which the library has no name for.
             _ => return Ok(pid),
         }
     }
