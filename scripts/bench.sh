@@ -336,6 +336,8 @@ paste <(printf '%s\n' "${names[@]}") "$work/times" | awk -F'[\t ]+' -v OFS=' | '
             sprintf("%.2f", (adds["foreword, 2 KB and one wrapper"] - adds["foreword, 2 KB configuration"] - floor) / floor) \
             ", as a second one " \
             sprintf("%.2f", (adds["foreword, two wrappers"] - adds["foreword, one wrapper"] - floor) / floor)
+        print "A hook costs, times posix_spawn and wait of its command, " \
+            sprintf("%.2f", (adds["foreword, one hook"] - adds["foreword, empty configuration"]) / (adds["C, posix_spawn and wait first"] - floor))
     }'
 echo
 for config in '' empty edits tenfold; do
