@@ -133,7 +133,8 @@ END
     # stand-in, which leads past it.
     tests=(every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader a_program_of_a_machine
         a_program_of_this_machine what_is_no_program
-        bootstrap_does_not_take_itself chain stand_in wrapper lambda_ clients documentation opentelemetry)
+        bootstrap_does_not_take_itself chain stand_in hooks_export_and_wrappers_set which_wrapper_cannot two_wrappers_run
+        behind_other_wrappers lambda_ clients documentation opentelemetry)
     FOREWORD_UNDER_TEST=$emulated/foreword cargo test --locked --no-default-features --test integration -- "${tests[@]/#/--skip=}"
 }
 

@@ -157,40 +157,35 @@ impl Runner<'_> {
         Ok((end(HookOutcome::Success), exported))
     }
 
-    /// The JSON object that a hook finds on its standard input, as one line. Written directly: a tree of it would take the
-    /// start of a hook longer than all that is in it.
+    /// The JSON object that a hook finds on its standard input, as one line.
     fn context(&self, hook: &Hook, deadline: Deadline) -> String {
         let text = |text: Option<&str>| serde_json::to_string(&text).expect("a text is JSON");
-        let given = |name| text(self.received.environ.lossy(name).as_deref());
-        let memory = self.received.environ.lossy("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
-        let memory = memory.and_then(|size| size.parse::<u64>().ok()).map_or("null".into(), |size| size.to_string());
-        let reason = self
-            .shutdown_reason
-            .map_or(String::new(), |reason| [",\"shutdown_reason\":", &text(Some(reason))].concat());
-        [
-            "{\"deadline_ms\":",
-            &deadline.epoch_ms.to_string(),
-            ",\"function\":{\"handler\":",
-            &given("_HANDLER"),
-            ",\"memory\":",
-            &memory,
-            ",\"name\":",
-            &given("AWS_LAMBDA_FUNCTION_NAME"),
-            ",\"version\":",
-            &given("AWS_LAMBDA_FUNCTION_VERSION"),
-            "},\"hook\":",
-            &text(Some(hook.name)),
-            ",\"initialization\":",
-            &given("AWS_LAMBDA_INITIALIZATION_TYPE"),
-            ",\"phase\":",
-            &text(Some(hook.phase.name())),
-            ",\"runtime\":",
-            &text(Some(self.received.runtime)),
-            &reason,
-            "}\n",
-        ]
-        .concat()
+        let lossy = |name| self.received.environ.lossy(name);
+        let given = |name| text(lossy(name).as_deref());
+        let memory = lossy("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
+        let function = object(&[
+            ("name", given("AWS_LAMBDA_FUNCTION_NAME")),
+            ("version", given("AWS_LAMBDA_FUNCTION_VERSION")),
+            ("memory", memory.map_or("null".into(), |megabytes| megabytes.to_string())),
+            ("handler", given("_HANDLER")),
+        ]);
+        let mut members = vec![
+            ("phase", text(Some(hook.phase.name()))),
+            ("hook", text(Some(hook.name))),
+            ("function", function),
+            ("runtime", text(Some(self.received.runtime))),
+            ("initialization", given("AWS_LAMBDA_INITIALIZATION_TYPE")),
+            ("deadline_ms", deadline.epoch_ms.to_string()),
+        ];
+        members.extend(self.shutdown_reason.map(|reason| ("shutdown_reason", text(Some(reason)))));
+        object(&members) + "\n"
     }
+}
+
+/// A JSON object of values that are JSON. A tree of it would cost the start of a hook more than anything that is in it.
+fn object(members: &[(&str, String)]) -> String {
+    let members: Vec<_> = members.iter().map(|(name, value)| ["\"", name, "\":", value].concat()).collect();
+    ["{", &members.join(","), "}"].concat()
 }
 
 /// Whose deadline a hook meets first.
