@@ -96,12 +96,11 @@ build_with_zig() {
 
 # Refuses a binary that needs anything at run time, tells where it was built, or is too large.
 examine() {
-    local size path
+    local size path needs
     size=$(stat --format %s "$1")
     ((size <= binary_budget)) || fail "$1 has $size bytes, more than $binary_budget"
-    if readelf --wide --program-headers --dynamic "$1" | grep -E 'INTERP|NEEDED' >&2; then
-        fail "$1 is not static"
-    fi
+    needs=$(readelf --wide --program-headers --dynamic "$1" 2>&1) || fail "unable to read $1: $needs"
+    needs=$(grep -E 'INTERP|NEEDED' <<<"$needs") && fail "$1 is not static: $needs"
     for path in "$PWD" "$target_folder" "$cargo_home"; do
         if grep --quiet --text --fixed-strings "$path/" "$1"; then
             fail "$1 holds the path $path"
@@ -146,6 +145,9 @@ tool() {
     cargo run --locked --quiet --example manual -- "$folder"
     echo "$folder: foreword, completions for bash, fish and zsh, man pages"
 }
+
+# A test takes only the functions.
+[[ ${BASH_SOURCE[0]} == "$0" ]] || return 0
 
 if (($# == 0)); then
     tool

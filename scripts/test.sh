@@ -19,16 +19,17 @@ check() {
 
 # Builds the layers here, and one again in a copy of the source elsewhere: time and place must leave no trace in it.
 reproducible_layer() {
-    local copy
+    local copy architecture
     copy=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$copy'" EXIT
     cp -R Cargo.toml Cargo.lock src layer scripts "$copy"
     scripts/build-layer.sh
-    CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch x86_64
-    for layer in target/layer/foreword-*x86_64.zip; do
-        cmp "$layer" "target/again/layer/${layer##*/}"
+    for architecture in x86_64 arm64; do
+        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
     done
+    (cd target/layer && sha256sum --check --strict SHA256SUMS)
+    cmp target/layer/SHA256SUMS target/again/layer/SHA256SUMS
     python3 - target/layer/foreword-*.zip <<'END'
 import posixpath, sys, zipfile
 
@@ -51,33 +52,54 @@ for path in sys.argv[1:]:
 END
 }
 
-# The layers for pre_stop hooks: the one binary and a link to it, which starts as an extension when it is unpacked.
-prestop_layers() {
+# What a layer is unpacked to is started by the link that it has besides the binary.
+# Takes the layer's name, the link, and what it says where Lambda tells it nothing.
+started_by_its_link() {
     local architecture folder said emulator=()
     for architecture in x86_64 arm64; do
         folder=$(mktemp -d)
-        python3 - "target/layer/foreword-prestop-$architecture.zip" "$folder" <<'END'
+        python3 - "target/layer/$1-$architecture.zip" "$2" "$folder" <<'END'
 import os, sys, zipfile
 
-layer, folder = sys.argv[1:]
+layer, link, folder = sys.argv[1:]
 with zipfile.ZipFile(layer) as archive:
-    link = archive.read("extensions/foreword").decode()
+    target = archive.read(link).decode()
     archive.extract("bin/foreword", folder)
     os.chmod(f"{folder}/bin/foreword", 0o755)
-    os.mkdir(f"{folder}/extensions")
-    os.symlink(link, f"{folder}/extensions/foreword")
-    assert os.path.samefile(f"{folder}/bin/foreword", f"{folder}/extensions/foreword"), link
+    os.makedirs(os.path.dirname(f"{folder}/{link}"), exist_ok=True)
+    os.symlink(target, f"{folder}/{link}")
+    assert os.path.samefile(f"{folder}/bin/foreword", f"{folder}/{link}"), target
 END
         emulator=()
         [[ $(uname -m) == "${architecture/arm64/aarch64}" ]] ||
-            emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$folder/extensions/foreword")
-        # Lambda would say where its Extensions API is; without that, only an extension complains.
-        said=$(env -u AWS_LAMBDA_RUNTIME_API "${emulator[@]}" "$folder/extensions/foreword" 2>&1) || :
-        [[ $said == 'foreword: unable to start the extension: AWS_LAMBDA_RUNTIME_API is not set' ]] ||
-            { echo "$architecture: $said" >&2 && return 1; }
+            emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$folder/$2")
+        said=$(env -u AWS_LAMBDA_RUNTIME_API -u _HANDLER "${emulator[@]}" "$folder/$2" 2>&1) || :
+        [[ $said == "foreword: $3" ]] || { echo "$1-$architecture: $said" >&2 && return 1; }
         rm -rf "$folder"
     done
 }
+
+# What must not become a layer.
+refused_layers() (
+    # shellcheck source=scripts/build-layer.sh
+    source scripts/build-layer.sh
+    binary=target/x86_64-unknown-linux-musl/release/foreword
+    examine "$binary"
+    refuses() {
+        local said
+        said=$("${@:2}" 2>&1) && echo "\"${*:2}\" succeeded" >&2 && return 1
+        [[ $said == *"$1"* ]] || { echo "$said" >&2 && return 1; }
+    }
+    refuses "is not static" examine "$(type -P true)"
+    refuses "unable to read" examine scripts/test.sh
+    target_folder=/opt refuses "holds the path /opt" examine "$binary"
+    binary_budget=1000 refuses "more than 1000" examine "$binary"
+    architecture=x86_64
+    target_folder=$(mktemp -d)
+    mkdir "$target_folder/layer"
+    zip_budget=1000 refuses "more than 1000" pack foreword
+    rm -r "$target_folder"
+)
 
 # What the layer script leaves beside the layers: the tool, completions that complete, and a man page for each command.
 tool_beside_layers() {
@@ -108,7 +130,7 @@ layer_tests() {
     local tests native=x86_64 other=aarch64 emulated=$PWD/target/emulated
     [[ $(uname -m) != aarch64 ]] || native=aarch64 other=x86_64
     FOREWORD_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword \
-        cargo test --locked --no-default-features --test integration -- --skip lambda_ --skip clients --skip documentation --skip opentelemetry
+        cargo test --locked --no-default-features --test integration -- --skip documentation
 
     # A program, because a shell would change the environment on its way.
     mkdir -p "$emulated"
@@ -128,13 +150,13 @@ int main(int count, char **words, char **environment)
     return execve(EMULATOR, command, environment) != 0;
 }
 END
-    # The emulator itself drops and reorders odd entries of the environment, and ignores a signal of its C library's;
-    # what is not for this machine is for that one; the program that runs is the emulator; and a wrapper cannot execute the
-    # stand-in, which leads past it.
-    tests=(every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader a_program_of_a_machine
-        a_program_of_this_machine what_is_no_program
-        bootstrap_does_not_take_itself chain stand_in hooks_export_and_wrappers_set which_wrapper_cannot two_wrappers_run
-        behind_other_wrappers lambda_ clients documentation opentelemetry)
+    # Left out is what the emulator itself makes different. It drops and reorders odd entries of the environment, and ignores
+    # a signal of its C library's. A program for another machine than foreword's is one for this machine. The file of the
+    # process is the emulator's, so that foreword does not know itself. And what executes the stand-in, a link to foreword,
+    # executes it without the emulator.
+    tests=(documentation every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader
+        a_program_of_a_machine a_program_of_this_machine what_is_no_program
+        bootstrap_does_not_take_itself chain stand_in and_wrappers which_wrapper_cannot two_wrappers_run behind_other_wrappers)
     FOREWORD_UNDER_TEST=$emulated/foreword cargo test --locked --no-default-features --test integration -- "${tests[@]/#/--skip=}"
 }
 
@@ -146,7 +168,10 @@ mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run "${scripts[@]}"
 check dependencies
 check reproducible_layer
-check prestop_layers
+check refused_layers
+check started_by_its_link foreword-prestop extensions/foreword "unable to start the extension: AWS_LAMBDA_RUNTIME_API is not set"
+check started_by_its_link foreword-bootstrap bootstrap \
+    "unable to find the function's executable: _HANDLER, which names it, is not set"
 check tool_beside_layers
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
