@@ -48,8 +48,12 @@ pub fn begin(
     let mut next = Vec::new();
     for wrapper in &plan.wrappers {
         let path = wrapper.path.expand(last);
-        let name = wrapper.name.map_or(OsStr::from_bytes(base_name(&path)), OsStr::new).to_owned();
-        next.push(Next { name, path });
+        if path.is_empty() {
+            let written = wrapper.path.written();
+            let message = format!("{}: the path of the wrapper, {written:?}, comes to nothing here", wrapper.place);
+            return Err(Failure::configuration(message + "; give it a \"when\""));
+        }
+        next.push(Next::new(path, wrapper.name));
     }
     let program = &plan.received[0];
     let stand_in = StandIn::named(OsStr::from_bytes(base_name(program)), last.non_empty("TMPDIR"))

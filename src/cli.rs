@@ -34,6 +34,9 @@ use std::time::Duration;
 /// The tool's own commands, which no program in PATH hides.
 pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
+/// What else a person may ask for.
+pub const OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
+
 /// The exit status after wrong use.
 const WRONG_USE: i32 = 2;
 

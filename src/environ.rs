@@ -1,5 +1,5 @@
 //! The environment as the kernel hands it over: an ordered list of byte strings, with whatever
-//! duplicates and oddities it holds. `edit` has what a configuration makes of one value.
+//! duplicates and oddities it holds. `edit` says what a configuration makes of one value.
 //! Entries that no edit names stay as they are, in their place; nothing here touches the process's own environment.
 
 mod edit;
@@ -232,7 +232,7 @@ impl<'a> Environ<'a> {
         self.hidden.push(other);
     }
 
-    /// What is not in it (any more) and may have to be kept from being shown.
+    /// Entries that are not, or no longer, in it, but whose values may be secrets.
     fn out_of_sight(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.past.iter().chain(self.hidden.iter().flat_map(|other| &other.entries))
     }

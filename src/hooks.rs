@@ -182,7 +182,7 @@ impl Runner<'_> {
     }
 }
 
-/// A JSON object of values that are JSON. A tree of it would cost the start of a hook more than anything that is in it.
+/// A JSON object whose values are written already. To make a tree of them first would cost more than all of them.
 fn object(members: &[(&str, String)]) -> String {
     let members: Vec<_> = members.iter().map(|(name, value)| ["\"", name, "\":", value].concat()).collect();
     ["{", &members.join(","), "}"].concat()

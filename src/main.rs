@@ -46,6 +46,13 @@ fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Itera
         Role::Wrapper(received) => Ok(received),
         Role::Extension(name) => return extension::run(&name, &environ, Log::from_environ(&environ)),
         Role::Bootstrap => handler(&environ).map(|program| vec![program]),
+        Role::ResolvedStandIn(name) => Err(Failure::wrapper(
+            status::CANNOT_EXECUTE,
+            format!(
+                "a wrapper executed {name:?} in the place of the path that it was given; let it execute that as it is, \
+                 not what it leads to (readlink -f)"
+            ),
+        )),
         Role::LostStandIn(name) => Err(Failure::wrapper(
             status::CANNOT_EXECUTE,
             format!(
@@ -81,6 +88,8 @@ enum Role {
     StandIn(Returned),
     /// The same, but nothing is known of the chain.
     LostStandIn(OsString),
+    /// A wrapper of the chain started foreword by its own name, with what is meant for the interpreter.
+    ResolvedStandIn(OsString),
     /// Lambda, or an `ENTRYPOINT`, started foreword with the runtime's command line.
     Wrapper(Vec<OsString>),
     /// An OS-only runtime started `/opt/bootstrap`.
@@ -131,6 +140,9 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         _ if first.contains(&b'/') => wrapper(&arguments[1..]),
         _ if own_name == b"bootstrap" => Role::Bootstrap,
         _ if is_program(first) => wrapper(&arguments[1..]),
+        _ if is_staged && first.starts_with(b"-") && !cli::OPTIONS.iter().any(|option| option.as_bytes() == first) => {
+            Role::ResolvedStandIn(arguments[0].clone())
+        }
         _ => Role::Tool,
     }
 }

@@ -104,6 +104,15 @@ fn finish(
         log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.clone().into_words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
+    let words = execution.into_words();
+    let program = &words[0];
+    if *program != plan.received[0] && process::would_start_this_program(program, &last) {
+        let message = format!(
+            "the configuration makes the program {:?}, which is foreword itself: it would start itself for ever",
+            last.redact(program)
+        );
+        return Err(Failure::configuration(message).into());
+    }
     let pre_stop = plan.hooks(Phase::PreStop);
     // Also that none of them applies, which an extension cannot always tell.
     if let (Some(address), true) = (handed_over.environ.lossy(ADDRESS), plan.has_pre_stop) {
@@ -125,7 +134,7 @@ fn finish(
         log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
         last.set(ADDRESS, OsStr::new(&address));
     }
-    execute(&execution.into_words(), &last, log)
+    execute(&words, &last, log)
 }
 
 fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {

@@ -28,6 +28,16 @@ pub struct Next {
     pub path: OsString,
 }
 
+impl Next {
+    /// One that is called by the last part of its path, unless it has a name.
+    pub fn new(path: OsString, name: Option<&str>) -> Self {
+        let last = OsStr::from_bytes(base_name(&path));
+        let name = name.map_or(last, OsStr::new);
+        let name = if name.is_empty() { &path } else { name };
+        Self { name: name.to_owned(), path }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// What the wrappers take for the interpreter.
@@ -36,7 +46,8 @@ pub struct Stage {
     pub program: OsString,
     /// What `AWS_LAMBDA_EXEC_WRAPPER` was before the chain.
     pub named: Option<OsString>,
-    /// The paths of the wrappers that were handed the process since one came by its place in the list; the last one has it.
+    /// The paths of the last wrapper that came by its place in the list and of those that were named since; the last of
+    /// them has the process.
     pub past: Vec<OsString>,
     pub next: Vec<Next>,
     pub around_snapshot: AroundSnapshot,
@@ -56,8 +67,7 @@ impl Stage {
                 return Err(last.cloned().unwrap_or_default());
             }
             let listed = self.next.iter().position(|next| next.path == path).map(|place| self.next.remove(place));
-            let new = || Next { name: OsStr::from_bytes(base_name(path)).to_owned(), path: path.to_owned() };
-            self.next.insert(0, listed.unwrap_or_else(new));
+            self.next.insert(0, listed.unwrap_or_else(|| Next::new(path.to_owned(), None)));
         } else {
             // The list has an end, so that whoever is named may be named again behind its next entry.
             self.past.clear();

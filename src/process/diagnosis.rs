@@ -5,6 +5,7 @@ use crate::condition::ARCHITECTURE;
 use crate::environ::Environ;
 use crate::report::status;
 use nix::errno::Errno;
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
@@ -30,7 +31,7 @@ impl ExecError {
         let shown = environ.redact(program);
         let message = match program.as_bytes() {
             b"" => "unable to execute the program: its name is empty".into(),
-            name if name.contains(&b'/') => format!("unable to execute {shown:?}: no such file"),
+            name if name.contains(&b'/') => format!("unable to execute {shown:?}: {}", absence(program, environ)),
             _ => match environ.non_empty("PATH") {
                 Some(path) => format!("unable to find {shown:?} in PATH ({})", environ.redact(path)),
                 None => format!("unable to find {shown:?}: PATH is unset or empty"),
@@ -87,12 +88,28 @@ pub fn is_script(file: &CStr) -> bool {
     !start.starts_with(b"#!") && !start.contains(&0)
 }
 
+/// Why there is no file of this path.
+fn absence(path: &OsStr, environ: &Environ) -> String {
+    let folder = |handler: &OsStr| path.as_bytes().strip_suffix(handler.as_bytes());
+    let is_handler = environ.non_empty("_HANDLER").and_then(folder).is_some_and(|folder| folder.ends_with(b"/"));
+    match fs::read_link(path) {
+        Ok(target) => format!("it is a link to {:?}, which does not exist", environ.redact(target.as_os_str())),
+        Err(_) if is_handler => "no such file; let Handler name the function's executable".into(),
+        Err(_) => "no such file".into(),
+    }
+}
+
 fn refusal(path: &Path, errno: Errno) -> String {
     let start = beginning(path);
     match (errno, start.strip_prefix(b"#!")) {
-        (Errno::EACCES, _) if path.is_dir() => "it is a folder".into(),
+        (Errno::EACCES, _) if path.is_dir() => "it is a folder; name a file in it".into(),
         (Errno::EACCES, _) if has_no_run_bit(path) => "it has no run bit (chmod +x)".into(),
-        (Errno::EACCES, _) if access(path, AccessFlags::X_OK).is_err() => "this user may not execute it".into(),
+        (Errno::EACCES, _) if is_where_nothing_is_executed(path) => {
+            "its file system is mounted with noexec; put it elsewhere".into()
+        }
+        (Errno::EACCES, _) if access(path, AccessFlags::X_OK).is_err() => {
+            "this user may not execute it (chmod a+rx)".into()
+        }
         (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES | Errno::ENOEXEC, Some(line)) => {
             interpreter_refusal(line, errno)
         }
@@ -119,14 +136,18 @@ fn interpreter_refusal(line: &[u8], errno: Errno) -> String {
         );
     }
     match errno {
-        _ if named.is_empty() => "its first line names no interpreter".into(),
-        Errno::ENOENT => format!("the interpreter in its first line, {named:?}, does not exist"),
+        _ if named.is_empty() => "its first line names no interpreter; let it name one (#!/bin/sh)".into(),
+        Errno::ENOENT => format!("the interpreter in its first line, {named:?}, does not exist; name one that does"),
         _ => format!("the interpreter in its first line, {named:?}, cannot be executed: {}", described(errno)),
     }
 }
 
 fn has_no_run_bit(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 == 0)
+}
+
+fn is_where_nothing_is_executed(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|about| about.flags().contains(FsFlags::ST_NOEXEC))
 }
 
 /// The first bytes of a file, as many as the kernel looks at for a `#!` line and as an ELF header needs.
@@ -143,7 +164,7 @@ fn misfit(start: &[u8]) -> String {
     let machine = match (start.starts_with(b"\x7fELF"), start.get(5), start.get(18..20)) {
         // `EI_DATA` says which byte of a number comes first: 2 is big-endian.
         (true, Some(2), Some(&[high, low])) | (true, Some(_), Some(&[low, high])) => u16::from_le_bytes([low, high]),
-        _ => return "it is neither a program nor a script".into(),
+        _ => return "it is neither a program nor a script; name one of the two".into(),
     };
     let machine = match machine {
         62 => "x86_64".to_owned(),
@@ -151,8 +172,8 @@ fn misfit(start: &[u8]) -> String {
         other => format!("ELF machine {other}"),
     };
     match machine == ARCHITECTURE {
-        true => "it is a damaged program, perhaps cut off".into(),
-        false => format!("it is for {machine}, and this machine is {ARCHITECTURE}"),
+        true => "it is a damaged program, perhaps cut off; put it there anew".into(),
+        false => format!("it is for {machine}, and this machine is {ARCHITECTURE}; build it for {ARCHITECTURE}"),
     }
 }
 

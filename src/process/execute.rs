@@ -2,6 +2,7 @@
 //! nothing is looked at beforehand, because on the way that succeeds that would be time lost.
 
 use super::diagnosis::{ExecError, ends_in_carriage_return, is_script};
+use super::is_this_program;
 use crate::command_line::Interpreter;
 use crate::environ::Environ;
 use nix::errno::Errno;
@@ -85,6 +86,13 @@ pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
     let executable = |file: &CStr| access(file, AccessFlags::X_OK).is_ok();
     let is_file = |file: &CStr| Path::new(OsStr::from_bytes(file.to_bytes())).is_file();
     candidates(program, environ).iter().any(|file| executable(file) && is_file(file))
+}
+
+/// Whether to execute this would be to start the program that is running once more.
+pub fn would_start_this_program(program: &OsStr, environ: &Environ) -> bool {
+    let found =
+        candidates(program, environ).into_iter().find(|file| access(file.as_c_str(), AccessFlags::X_OK).is_ok());
+    found.is_some_and(|file| is_this_program(Path::new(OsStr::from_bytes(file.to_bytes()))))
 }
 
 /// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of PATH.

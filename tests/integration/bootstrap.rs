@@ -1,7 +1,7 @@
 //! OS-only runtimes: the emulator starts `/opt/bootstrap`, which is a link to foreword, without arguments; a real
 //! function's executable, which `_HANDLER` names, becomes the runtime.
 
-use crate::support::{Emulator, Test, real_part};
+use crate::support::{Emulator, RestoringProxy, Test, real_part};
 use serde_json::json;
 
 /// Real functions; each answers with the event, and writes into the file that `CLIENT_LOG` names or fails.
@@ -42,11 +42,41 @@ fn a_function_runs_with_what_hooks_export_and_wrappers_set() {
     }
 }
 
+/// The function's own hooks are the inner ones, if its runtime has such. In front of all that a hook exports where the
+/// function writes, and a wrapper sets whom it speaks to.
+#[test]
+fn a_function_runs_behind_hooks_around_a_snapshot_and_wrappers() {
+    for (client, [before, after]) in
+        FUNCTIONS.into_iter().zip([["", ""], ["before b\nbefore a\n", "after a\nafter b\n"]])
+    {
+        let note = |what: &str| json!([{"name": what, "command": format!("echo {what} >>log")}]);
+        let export = "echo initialize >>log; echo CLIENT_LOG=$LAMBDA_TASK_ROOT/log";
+        let config = json!({
+            "hooks": {
+                "initialize": [{"name": "log", "command": export, "export": "dotenv"}],
+                "before_snapshot": note("before_snapshot"),
+                "after_restore": note("after_restore"),
+            },
+            "wrappers": ["${LAMBDA_TASK_ROOT}/proxied"],
+        });
+        let test = Test::new().snap_start("").config(&config.to_string());
+        let proxy = RestoringProxy::in_front_of(test.path("upstream"));
+        let emulator = function(client, test.script("proxied", proxy.wrapper()));
+        for count in 1..=2 {
+            let answer = emulator.invoke(r#"{"key":"value"}"#);
+            assert_eq!((answer.status, answer.body), (200, json!({"key": "value"})), "{client}: {}", emulator.log());
+            let invocations: String = (1..=count).map(|number| format!("invoke {number}\n")).collect();
+            let expected = format!("initialize\n{before}before_snapshot\nafter_restore\n{after}{invocations}");
+            assert_eq!(emulator.read("log"), expected, "{client}");
+        }
+    }
+}
+
 #[test]
 fn the_caller_sees_that_the_handler_names_nothing() {
     let test = Test::new().named("opt/bootstrap").env("_HANDLER", "missing");
     let answer = test.emulate().invoke("{}");
-    let message = "unable to execute \"<folder>/missing\": no such file";
+    let message = "unable to execute \"<folder>/missing\": no such file; let Handler name the function's executable";
     assert_eq!(
         answer.body,
         json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message, "stackTrace": []})

@@ -32,6 +32,43 @@ fn foreword_in_its_own_chain_is_refused() {
     named("./link").named("link").stderr(cause("./link")).status(125).run();
 }
 
+/// As a wrapper, and as what a configuration puts in front of the runtime or in its place.
+#[test]
+fn foreword_as_the_program_is_refused() {
+    let own = format!("{:?}", foreword());
+    for (config, program) in [
+        (format!(r#"{{"prefix": [{own}]}}"#), own.as_str()),
+        (format!(r#"{{"prefix": [{own}, "--"], "wrappers": ["./one"]}}"#), &own),
+        (format!(r#"{{"program": {own}}}"#), &own),
+        (r#"{"prefix": ["link"], "env": {"PATH": {"prepend": "<folder>", "separator": ":"}}}"#.to_owned(), "\"link\""),
+    ] {
+        let cause = format!(
+            "foreword: the configuration makes the program {program}, which is foreword itself: it would start itself for ever\n"
+        );
+        test(&[]).named("link").config(&config).stderr(cause).status(125).run();
+    }
+}
+
+#[test]
+fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
+    let wrapper = "#!/bin/bash\nexec \"$(readlink -f \"$1\")\" -X importtime \"${@:2}\"\n";
+    let cause = format!(
+        "foreword: a wrapper executed {:?} in the place of the path that it was given; let it execute that as it is, \
+         not what it leads to (readlink -f)\n",
+        foreword()
+    );
+    test(&["./one", "./w"]).script("w", wrapper).stderr(cause).status(126).run();
+}
+
+#[test]
+fn a_wrapper_whose_path_comes_to_nothing_is_refused() {
+    let cause = "foreword: FOREWORD_CONFIG:1:42: the path of the wrapper, \"${WRAPPER}\", comes to nothing here; give it a \"when\"\n";
+    test(&["${WRAPPER}"]).stderr(cause).status(125).run();
+    let config = r#"{"wrappers": [{"path": "${WRAPPER}", "when": {"env": {"WRAPPER": true}}}]}"#;
+    ran(test(&[]).config(config), &["runtime app.py"]);
+    ran(test(&[]).config(config).env("WRAPPER", "./one"), &["one", "runtime app.py"]);
+}
+
 #[test]
 fn a_wrapper_may_go_on_under_its_own_name() {
     let own = "#!/bin/bash\necho own >>log\nexec -a \"$0\" \"$@\"\n";

@@ -47,7 +47,7 @@ fn what_cannot_be_executed_is_named_with_the_way_out() {
     let refused = |cause: &str| format!("unable to execute \"./w\": {cause}");
     refuses(|test| test, &refused("no such file"), 127);
     refuses(|test| test.file("w", WRAPPER), &refused("it has no run bit (chmod +x)"), 126);
-    refuses(|test| test.file("w/x", ""), &refused("it is a folder"), 126);
+    refuses(|test| test.file("w/x", ""), &refused("it is a folder; name a file in it"), 126);
     for (content, cause) in [
         (
             &b"#!/bin/bash\r\nexec \"$@\"\r\n"[..],
@@ -57,9 +57,12 @@ fn what_cannot_be_executed_is_named_with_the_way_out() {
             b"#!/usr/bin/env bash\r\nexec \"$@\"\r\n",
             "its first line, \"#!/usr/bin/env bash\", ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
         ),
-        (b"#!/nowhere/bash\n", "the interpreter in its first line, \"/nowhere/bash\", does not exist"),
-        (&foreign, &format!("it is for {}, and this machine is {THIS}", FOREIGN.1)),
-        (b"\0garbage", "it is neither a program nor a script"),
+        (
+            b"#!/nowhere/bash\n",
+            "the interpreter in its first line, \"/nowhere/bash\", does not exist; name one that does",
+        ),
+        (&foreign, &format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1)),
+        (b"\0garbage", "it is neither a program nor a script; name one of the two"),
     ] {
         refuses(|test| test.script("w", content), &refused(cause), 126);
     }
@@ -71,6 +74,8 @@ fn a_wrapper_is_called_by_its_name() {
     let config = r#"{"wrappers": [{"path": "./w", "name": "data dog"}]}"#;
     let cause = "wrapper \"data dog\": unable to execute \"./w\": no such file";
     fails(test(&[]).config(config), "Runtime.ForewordWrapperFailed", cause, 127);
+    let cause = "wrapper \"./w/\": unable to execute \"./w/\": it is a folder; name a file in it";
+    fails(test(&["./w/"]).file("w/x", ""), "Runtime.ForewordWrapperFailed", cause, 126);
 }
 
 #[test]

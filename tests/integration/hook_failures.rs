@@ -42,7 +42,7 @@ fn a_hook_that_cannot_be_started() {
         ("${UNSET}", ".", "unable to execute the program: its name is empty"),
         ("./plain", ".", "unable to execute \"./plain\": it has no run bit (chmod +x)"),
         ("tool", ".", "unable to execute \"<folder>/bin/tool\": it has no run bit (chmod +x)"),
-        ("./bin", ".", "unable to execute \"./bin\": it is a folder"),
+        ("./bin", ".", "unable to execute \"./bin\": it is a folder; name a file in it"),
         (
             "./dos",
             ".",
@@ -64,7 +64,7 @@ fn a_hook_that_cannot_be_started() {
         (
             "./astray",
             ".",
-            "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", does not exist",
+            "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", does not exist; name one that does",
         ),
         ("/bin/true", "missing", "unable to enter \"missing\": no such file or directory"),
         ("/bin/true", "<folder>/plain", "unable to enter \"<folder>/plain\": not a directory"),

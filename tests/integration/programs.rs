@@ -1,7 +1,7 @@
 //! How the runtime is found and executed, and everything that cannot be executed: one line that says why, the status
 //! that shells use, and the same words at the Runtime API.
 
-use crate::support::{FOLDER, PATH, Reaction, RuntimeApi, Test};
+use crate::support::{FOLDER, PATH, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -79,7 +79,7 @@ fn what_is_no_program() {
     let (dynamic, loader) = without_loader();
     let needs =
         format!("it needs the loader {loader:?}, which is not here; link it statically or build it for this system");
-    let foreign = format!("it is for {}, and this machine is {THIS}", FOREIGN.1);
+    let foreign = format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1);
     let carriage_return = |line: &str| {
         format!("its first line, {line:?}, ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')")
     };
@@ -89,15 +89,18 @@ fn what_is_no_program() {
         (b"#! /bin/sh\r\n", carriage_return("#! /bin/sh")),
         (b"#!/usr/bin/env bash\r\necho started\r\n", carriage_return("#!/usr/bin/env bash")),
         (b"#!/bin/sh -e\r\necho started\r\n", carriage_return("#!/bin/sh -e")),
-        (b"#!/nowhere/sh\n", interpreter("/nowhere/sh", "does not exist")),
-        (b"#! /nowhere/sh -e\n", interpreter("/nowhere/sh", "does not exist")),
+        (b"#!/nowhere/sh\n", interpreter("/nowhere/sh", "does not exist; name one that does")),
+        (b"#! /nowhere/sh -e\n", interpreter("/nowhere/sh", "does not exist; name one that does")),
         (b"#!plain\n", interpreter("plain", "cannot be executed: permission denied")),
         (b"#!/\n", interpreter("/", "cannot be executed: permission denied")),
         (b"#!./foreign\n", interpreter("./foreign", "cannot be executed: exec format error")),
         (&elf_header(1, [FOREIGN.0, 0]), foreign),
-        (&elf_header(1, [243, 0]), format!("it is for ELF machine 243, and this machine is {THIS}")),
-        (b"\x00\x01\x02garbage", "it is neither a program nor a script".to_owned()),
-        (b"PK\x03\x04\x14\x00\x00", "it is neither a program nor a script".to_owned()),
+        (
+            &elf_header(1, [243, 0]),
+            format!("it is for ELF machine 243, and this machine is {THIS}; build it for {THIS}"),
+        ),
+        (b"\x00\x01\x02garbage", "it is neither a program nor a script; name one of the two".to_owned()),
+        (b"PK\x03\x04\x14\x00\x00", "it is neither a program nor a script; name one of the two".to_owned()),
         (&dynamic, needs),
     ] {
         let test = || {
@@ -113,7 +116,9 @@ fn a_program_of_a_machine_with_the_other_byte_order() {
     let test = Test::new().script("runtime", elf_header(2, [0, 22])).args(["./runtime"]);
     refuses(
         test,
-        &format!("unable to execute \"./runtime\": it is for ELF machine 22, and this machine is {THIS}"),
+        &format!(
+            "unable to execute \"./runtime\": it is for ELF machine 22, and this machine is {THIS}; build it for {THIS}"
+        ),
         126,
     );
 }
@@ -121,8 +126,8 @@ fn a_program_of_a_machine_with_the_other_byte_order() {
 #[test]
 fn a_first_line_whose_interpreter_is_none() {
     for (line, cause) in [
-        ("#!\n", "its first line names no interpreter"),
-        ("#! \t\n", "its first line names no interpreter"),
+        ("#!\n", "its first line names no interpreter; let it name one (#!/bin/sh)"),
+        ("#! \t\n", "its first line names no interpreter; let it name one (#!/bin/sh)"),
         ("#!/bin/true/x\n", "the interpreter in its first line, \"/bin/true/x\", cannot be executed: not a directory"),
         (
             "#!./runtime\n",
@@ -138,7 +143,7 @@ fn a_first_line_whose_interpreter_is_none() {
 fn a_program_of_this_machine_that_is_damaged() {
     let start = fs::read("/bin/true").expect("a program")[..64].to_vec();
     let test = Test::new().script("runtime", start).args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it is a damaged program, perhaps cut off", 126);
+    refuses(test, "unable to execute \"./runtime\": it is a damaged program, perhaps cut off; put it there anew", 126);
 }
 
 #[test]
@@ -146,12 +151,28 @@ fn what_may_not_be_executed() {
     let test = Test::new().file("runtime", "#!/bin/sh\n").args(["./runtime"]);
     refuses(test, "unable to execute \"./runtime\": it has no run bit (chmod +x)", 126);
     let test = Test::new().file("runtime/file", "").args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it is a folder", 126);
-    refuses(Test::new().args(["/"]), "unable to execute \"/\": it is a folder", 126);
+    refuses(test, "unable to execute \"./runtime\": it is a folder; name a file in it", 126);
+    refuses(Test::new().args(["/"]), "unable to execute \"/\": it is a folder; name a file in it", 126);
     refuses(Test::new().args(["/bin/true/x"]), "unable to execute \"/bin/true/x\": not a directory", 126);
     let name = "x".repeat(300);
     let test = Test::new().args([format!("./{name}")]);
     refuses(test, &format!("unable to execute \"./{name}\": file name too long"), 126);
+}
+
+#[test]
+fn a_program_where_nothing_is_executed() {
+    let setup = "set -e; mount -t tmpfs -o noexec none /mnt; cp runtime /mnt; exec \"$@\"";
+    let command =
+        ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", setup, "setup", foreword(), "/mnt/runtime"];
+    let test = Test::new().script("runtime", "#!/bin/sh\n").without_foreword().args(command);
+    refuses(test, "unable to execute \"/mnt/runtime\": its file system is mounted with noexec; put it elsewhere", 126);
+}
+
+#[test]
+fn a_link_that_leads_nowhere() {
+    let test = Test::new().args(["./link"]);
+    std::os::unix::fs::symlink("missing", test.path("link")).expect("a new link");
+    refuses(test, "unable to execute \"./link\": it is a link to \"missing\", which does not exist", 127);
 }
 
 #[test]
@@ -223,9 +244,9 @@ fn the_first_word_is_looked_up_as_execvp_does() {
     // The first file that may not be executed is the one to tell about.
     let cause = "unable to execute \"no-run-bit/tool\": it has no run bit (chmod +x)";
     refuses(test("/nowhere:no-run-bit:folder"), cause, 126);
-    refuses(test("folder:/nowhere"), "unable to execute \"folder/tool\": it is a folder", 126);
+    refuses(test("folder:/nowhere"), "unable to execute \"folder/tool\": it is a folder; name a file in it", 126);
     // One that is executable and no program ends the search.
-    let cause = "unable to execute \"bad/tool\": it is neither a program nor a script";
+    let cause = "unable to execute \"bad/tool\": it is neither a program nor a script; name one of the two";
     refuses(test("bad:good"), cause, 126);
 }
 

@@ -87,7 +87,7 @@ fn bootstrap_without_a_handler_finds_nothing() {
     let unset = "foreword: unable to find the function's executable: _HANDLER, which names it, is not set\n";
     test().named("bootstrap").env_remove("_HANDLER").stderr(unset).status(127).run();
     test().named("bootstrap").env("_HANDLER", "").stderr(unset).status(127).run();
-    let missing = "foreword: unable to execute \"<folder>/task/missing\": no such file\n";
+    let missing = "foreword: unable to execute \"<folder>/task/missing\": no such file; let Handler name the function's executable\n";
     let api = RuntimeApi::new(Reaction::Accept);
     let test = test().named("bootstrap").env("_HANDLER", "missing").runtime_api(&api);
     test.stderr(missing).status(127).run();

@@ -12,6 +12,7 @@ mod mounts;
 mod output;
 mod played;
 pub mod process;
+mod restoring_proxy;
 mod runtime_api;
 pub mod snap_start;
 #[cfg(feature = "tool")]
@@ -23,6 +24,7 @@ pub use folder::Folder;
 pub use gate::Gate;
 pub use played::Played;
 pub use process::wait_until;
+pub use restoring_proxy::RestoringProxy;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
 use mounts::Mounts;

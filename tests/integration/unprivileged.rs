@@ -22,7 +22,7 @@ fn refuses(modes: &[(&str, u32)], cause: &str, status: i32) {
 /// Its run bit is for a group to which neither the owner nor nobody belongs by right.
 #[test]
 fn a_program_that_others_may_execute() {
-    refuses(&[("runtime", 0o610)], "unable to execute \"./runtime\": this user may not execute it", 126);
+    refuses(&[("runtime", 0o610)], "unable to execute \"./runtime\": this user may not execute it (chmod a+rx)", 126);
 }
 
 #[test]

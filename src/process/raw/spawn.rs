@@ -90,7 +90,7 @@ fn word_of_a_copy(pid: Pid) -> nix::Result<Pid> {
         match status {
             Ok(WaitStatus::StillAlive) => thread::yield_now(),
             Ok(WaitStatus::Exited(_, errno)) => return Err(Errno::from_raw(errno)),
-            // Also an error: of a real-time signal, which the library has no name for.
+            // Also EINVAL, which is nix's word for a real-time signal that ended it.
             _ => return Ok(pid),
         }
     }
