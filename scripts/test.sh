@@ -29,7 +29,7 @@ reproducible_layer() {
         CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
     done
     (cd target/layer && sha256sum --check --strict SHA256SUMS)
-    cmp target/layer/SHA256SUMS target/again/layer/SHA256SUMS
+    diff target/layer/SHA256SUMS target/again/layer/SHA256SUMS
     python3 - target/layer/foreword-*.zip <<'END'
 import posixpath, sys, zipfile
 
@@ -54,10 +54,12 @@ END
 
 # What a layer is unpacked to is started by the link that it has besides the binary.
 # Takes the layer's name, the link, and what it says where Lambda tells it nothing.
-started_by_its_link() {
-    local architecture folder said emulator=()
+started_by_its_link() (
+    whole=$(mktemp -d)
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -r '$whole'" EXIT
     for architecture in x86_64 arm64; do
-        folder=$(mktemp -d)
+        folder=$whole/$architecture
         python3 - "target/layer/$1-$architecture.zip" "$2" "$folder" <<'END'
 import os, sys, zipfile
 
@@ -75,13 +77,12 @@ END
             emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$folder/$2")
         said=$(env -u AWS_LAMBDA_RUNTIME_API -u _HANDLER "${emulator[@]}" "$folder/$2" 2>&1) || :
         [[ $said == "foreword: $3" ]] || { echo "$1-$architecture: $said" >&2 && return 1; }
-        rm -rf "$folder"
     done
-}
+)
 
 # What must not become a layer.
 refused_layers() (
-    # shellcheck source=scripts/build-layer.sh
+    # shellcheck source=/dev/null # it is checked by itself
     source scripts/build-layer.sh
     binary=target/x86_64-unknown-linux-musl/release/foreword
     examine "$binary"
@@ -90,15 +91,17 @@ refused_layers() (
         said=$("${@:2}" 2>&1) && echo "\"${*:2}\" succeeded" >&2 && return 1
         [[ $said == *"$1"* ]] || { echo "$said" >&2 && return 1; }
     }
+    target_folder=$(mktemp -d)
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -r '$target_folder'" EXIT
     refuses "is not static" examine "$(type -P true)"
     refuses "unable to read" examine scripts/test.sh
     target_folder=/opt refuses "holds the path /opt" examine "$binary"
+    cargo_home=/opt refuses "holds the path /opt" examine "$binary"
     binary_budget=1000 refuses "more than 1000" examine "$binary"
     architecture=x86_64
-    target_folder=$(mktemp -d)
     mkdir "$target_folder/layer"
     zip_budget=1000 refuses "more than 1000" pack foreword
-    rm -r "$target_folder"
 )
 
 # What the layer script leaves beside the layers: the tool, completions that complete, and a man page for each command.

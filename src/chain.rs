@@ -50,8 +50,8 @@ pub fn begin(
         let path = wrapper.path.expand(last);
         if path.is_empty() {
             let written = wrapper.path.written();
-            let message = format!("{}: the path of the wrapper, {written:?}, comes to nothing here", wrapper.place);
-            return Err(Failure::configuration(message + "; give it a \"when\""));
+            let message = format!("{}: the path of the wrapper, {written:?}, is empty here", wrapper.place);
+            return Err(Failure::configuration(message + "; set the variable, or give the wrapper a \"when\""));
         }
         next.push(Next::new(path, wrapper.name));
     }
@@ -84,6 +84,17 @@ pub fn take_back(
         let path = environ.redact(&returned.name);
         let message = format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\"");
         return Err(Failure::configuration(message));
+    }
+    let is_resolved = returned.program.is_none() && base_name(&returned.name) != base_name(&stage.stand_in.path);
+    if is_resolved && base_name(&returned.name) == b"foreword" {
+        stage.stand_in.remove();
+        let [path, wrapper] =
+            [&returned.name, stage.past.last().unwrap_or(&returned.name)].map(|path| environ.redact(path));
+        let message = format!(
+            "the wrapper {wrapper:?} executed {path:?} in the place of the path that it was given; let it execute that \
+             as it is, not what it leads to (readlink -f)"
+        );
+        return Err(Failure::wrapper(status::CANNOT_EXECUTE, message));
     }
     if let Some(program) = returned.program.filter(|program| *program != stage.stand_in.path) {
         stage.program = program;

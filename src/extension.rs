@@ -35,6 +35,7 @@ const UNKNOWN: Duration = Duration::from_millis(1500);
 const TERMINATE: Duration = Duration::from_millis(150);
 const KILL: Duration = Duration::from_millis(60);
 const EXIT: Duration = Duration::from_millis(30);
+const _: () = assert!(EXIT.as_millis() < KILL.as_millis() && KILL.as_millis() < TERMINATE.as_millis());
 
 /// How long to wait before something is tried again that did not get the answer that it should.
 const RETRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
@@ -154,13 +155,6 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown, log: Log) {
     let end = Instant::now() + shutdown.left;
     let until = Deadline::after(shutdown.left.saturating_sub(TERMINATE));
-    if let Some(most) = shutdown.left.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
-        // A process that cannot be killed and a log that takes no line would hold up the end of the function.
-        let _ = Builder::new().stack_size(STACK).spawn(move || {
-            sleep(most);
-            exit(0)
-        });
-    }
     let nobody = [OsString::new()];
     let exists = |glob: &_| files::exist(glob, config::task_root(own));
     let (received, runtime, hooks, mut environ);
@@ -182,9 +176,19 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
     let _ = set_current_dir(config::task_root(&received));
     // The signals that the first one holds back do not end hooks: they have been told already.
     let Ok(watch) = Watch::start() else { return log.warn("pre_stop hooks are not run: unable to watch them") };
+    // The process ends with it.
+    let watch: &Watch = Box::leak(Box::new(watch));
+    if let Some(exit_at) = end.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
+        // A process that cannot be killed and a log that takes no line would hold up the end of the function.
+        let _ = Builder::new().stack_size(STACK).spawn(move || {
+            sleep(exit_at.saturating_duration_since(Instant::now()));
+            watch.kill();
+            exit(0)
+        });
+    }
     let runner = Runner {
         received: &Received { environ: &received, runtime: &runtime },
-        watch: &watch,
+        watch,
         until: Some(until),
         stop: None,
         kill_by: end.checked_sub(KILL),

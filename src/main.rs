@@ -46,13 +46,6 @@ fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Itera
         Role::Wrapper(received) => Ok(received),
         Role::Extension(name) => return extension::run(&name, &environ, Log::from_environ(&environ)),
         Role::Bootstrap => handler(&environ).map(|program| vec![program]),
-        Role::ResolvedStandIn(name) => Err(Failure::wrapper(
-            status::CANNOT_EXECUTE,
-            format!(
-                "a wrapper executed {name:?} in the place of the path that it was given; let it execute that as it is, \
-                 not what it leads to (readlink -f)"
-            ),
-        )),
         Role::LostStandIn(name) => Err(Failure::wrapper(
             status::CANNOT_EXECUTE,
             format!(
@@ -88,8 +81,6 @@ enum Role {
     StandIn(Returned),
     /// The same, but nothing is known of the chain.
     LostStandIn(OsString),
-    /// A wrapper of the chain started foreword by its own name, with what is meant for the interpreter.
-    ResolvedStandIn(OsString),
     /// Lambda, or an `ENTRYPOINT`, started foreword with the runtime's command line.
     Wrapper(Vec<OsString>),
     /// An OS-only runtime started `/opt/bootstrap`.
@@ -106,9 +97,8 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     let mut own_path = arguments.first().map_or(&b""[..], |path| path.as_bytes()).rsplit(|&byte| byte == b'/');
     let own_name = own_path.next().unwrap_or_default();
     let is_staged = chain::is_staged(environ);
-    if own_name != b"foreword"
-        && let Some(role) = role_of_stand_in(arguments, is_staged)
-    {
+    let is_own_name = own_name == b"foreword" && !(is_staged && StandIn::is_at(&arguments[0]));
+    if !is_own_name && let Some(role) = role_of_stand_in(arguments, is_staged) {
         return role;
     }
     let wrapper = |words: &[OsString]| match words.split_first() {
@@ -127,6 +117,7 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         return match own_path.next() {
             Some(b"extensions") => Role::Extension(OsStr::from_bytes(own_name).to_owned()),
             _ if own_name == b"bootstrap" => Role::Bootstrap,
+            _ if is_staged => as_stand_in(arguments),
             _ => Role::Tool,
         };
     };
@@ -141,7 +132,7 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         _ if own_name == b"bootstrap" => Role::Bootstrap,
         _ if is_program(first) => wrapper(&arguments[1..]),
         _ if is_staged && first.starts_with(b"-") && !cli::OPTIONS.iter().any(|option| option.as_bytes() == first) => {
-            Role::ResolvedStandIn(arguments[0].clone())
+            as_stand_in(arguments)
         }
         _ => Role::Tool,
     }
@@ -149,28 +140,29 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
 
 /// The role under a name that is not foreword's own.
 fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
-    let (name, arguments) = arguments.split_first()?;
+    let name = arguments.first()?;
+    let is_lost = || StandIn::is_at(name) || Interpreter::of_program(name).is_some();
     match is_staged {
-        true => Some(Role::StandIn(Returned { name: name.clone(), program: None, arguments: arguments.to_vec() })),
-        false => {
-            let is_lost = StandIn::is_at(name) || Interpreter::of_program(name).is_some();
-            is_lost.then(|| Role::LostStandIn(name.clone()))
-        }
+        true => Some(as_stand_in(arguments)),
+        false => is_lost().then(|| Role::LostStandIn(name.clone())),
     }
+}
+
+/// All words are meant for the interpreter.
+fn as_stand_in(arguments: &[OsString]) -> Role {
+    let (name, arguments) = arguments.split_first().expect("a name");
+    Role::StandIn(Returned { name: name.clone(), program: None, arguments: arguments.to_vec() })
 }
 
 /// The function's own executable: on OS-only runtimes `Handler` names it, in the folder of the function's code.
 #[cold]
 fn handler(environ: &Environ) -> Result<OsString, Failure> {
-    let handler = environ.non_empty("_HANDLER").ok_or_else(|| {
+    let program = config::handler(environ).ok_or_else(|| {
         let message = "unable to find the function's executable: _HANDLER, which names it, is not set";
         Failure::entrypoint(status::NOT_FOUND, message.into())
     })?;
-    let mut program = config::task_root(environ).as_os_str().to_owned();
-    program.push("/");
-    program.push(handler);
     if process::is_this_program(Path::new(&program)) {
-        let message = format!("{handler:?} (_HANDLER) is foreword itself; let Handler name the function's executable");
+        let message = format!("{program:?} (_HANDLER) is foreword itself; let Handler name the function's executable");
         return Err(Failure::entrypoint(status::CANNOT_EXECUTE, message));
     }
     Ok(program)

@@ -105,12 +105,11 @@ fn finish(
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
     let words = execution.into_words();
-    let program = &words[0];
-    if *program != plan.received[0] && process::would_start_this_program(program, &last) {
-        let message = format!(
-            "the configuration makes the program {:?}, which is foreword itself: it would start itself for ever",
-            last.redact(program)
-        );
+    let sets_program = plan.rules.iter().any(|rule| rule.program.is_some() || !rule.prefix.is_empty());
+    if sets_program && process::would_start_this_program(&words[0], &last) {
+        let program = last.redact(&words[0]);
+        let message =
+            format!("{program:?} is foreword itself; take it out of \"prefix\", or \"program\", of the rules");
         return Err(Failure::configuration(message).into());
     }
     let pre_stop = plan.hooks(Phase::PreStop);
@@ -140,7 +139,10 @@ fn finish(
 fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
     log.debug(|| format!("executing {}", shown(words, environ)));
     let error = process::execute(words, environ);
-    Err(Failure::entrypoint(error.status, error.message).into())
+    let is_handler =
+        error.status == status::NOT_FOUND && config::handler(environ).is_some_and(|handler| handler == words[0]);
+    let way_out = if is_handler { "; let Handler name the function's executable" } else { "" };
+    Err(Failure::entrypoint(error.status, error.message + way_out).into())
 }
 
 /// A command line as a list of quoted words, without secrets.

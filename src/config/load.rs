@@ -5,7 +5,7 @@ use crate::environ::Environ;
 use crate::json::Problem;
 use crate::process;
 use crate::report::Failure;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -46,6 +46,12 @@ impl Source {
 /// The folder that relative `when.file` globs and `foreword.json` are looked up in.
 pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
     Path::new(environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new(TASK_ROOT)))
+}
+
+/// The function's executable, on runtimes that leave it to the function to bring one: `Handler` names it.
+pub fn handler(environ: &Environ) -> Option<OsString> {
+    let handler = environ.non_empty("_HANDLER")?;
+    Some([task_root(environ).as_os_str(), OsStr::new("/"), handler].into_iter().collect())
 }
 
 /// The folder of layers' configurations.

@@ -9,7 +9,7 @@ mod near;
 
 #[cfg(feature = "tool")]
 pub use load::{Found, INLINE, Sources, Unreadable, dropin_dir, source};
-pub use load::{Source, sources, task_root};
+pub use load::{Source, handler, sources, task_root};
 
 use crate::condition::When;
 use crate::environ::{Edit, Environ};

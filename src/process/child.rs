@@ -21,6 +21,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,8 @@ pub type Captured = Vec<u8>;
 /// While it lives, signals that would end foreword, and the end of children, are taken here instead.
 /// Afterwards mask and disposition are what they were.
 pub struct Watch {
+    /// The process group of the command that is running; 0 when none is.
+    running: AtomicI32,
     signals: SigSet,
     previous: SigSet,
     _child: Disposition,
@@ -86,7 +89,7 @@ impl Watch {
         let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
         signals.extend(ending.into_iter().filter(|&signal| !previous.contains(signal) && !is_ignored(signal)));
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
-        Ok(Self { signals, previous, _child: child })
+        Ok(Self { running: AtomicI32::new(0), signals, previous, _child: child })
     }
 
     /// Runs a command to its end.
@@ -99,6 +102,7 @@ impl Watch {
         let arrivals = others.then(|| self.arrivals()).transpose();
         let arrivals = arrivals.map_err(|errno| ExecError::system("watch a command", errno))?;
         let mut child = Child::spawn(request)?;
+        self.running.store(child.pid.as_raw(), Ordering::Relaxed);
         let mut stopped: Option<(End, Instant)> = None;
         let end = loop {
             let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
@@ -132,9 +136,18 @@ impl Watch {
         if let Some(kill_at) = stopped.map(|(_, kill_at)| kill_at).or_else(killed) {
             child.outlive_group(kill_at, request.stop);
         }
+        self.running.store(0, Ordering::Relaxed);
         let flooded = child.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
         let end = if flooded { End::TooMuchOutput } else { end };
         Ok((end, child.captured))
+    }
+
+    /// Kills what is running, for somebody who cannot wait until it has ended.
+    pub fn kill(&self) {
+        match self.running.load(Ordering::Relaxed) {
+            0 => {}
+            group => drop(killpg(Pid::from_raw(group), Signal::SIGKILL)),
+        }
     }
 
     /// Sleeps until a signal, output, the latch, or the time comes; of signals that would have ended foreword, gives one.

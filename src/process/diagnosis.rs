@@ -90,11 +90,8 @@ pub fn is_script(file: &CStr) -> bool {
 
 /// Why there is no file of this path.
 fn absence(path: &OsStr, environ: &Environ) -> String {
-    let folder = |handler: &OsStr| path.as_bytes().strip_suffix(handler.as_bytes());
-    let is_handler = environ.non_empty("_HANDLER").and_then(folder).is_some_and(|folder| folder.ends_with(b"/"));
     match fs::read_link(path) {
-        Ok(target) => format!("it is a link to {:?}, which does not exist", environ.redact(target.as_os_str())),
-        Err(_) if is_handler => "no such file; let Handler name the function's executable".into(),
+        Ok(target) => format!("it is a link to {:?}, which leads nowhere", environ.redact(target.as_os_str())),
         Err(_) => "no such file".into(),
     }
 }
@@ -107,9 +104,10 @@ fn refusal(path: &Path, errno: Errno) -> String {
         (Errno::EACCES, _) if is_where_nothing_is_executed(path) => {
             "its file system is mounted with noexec; put it elsewhere".into()
         }
-        (Errno::EACCES, _) if access(path, AccessFlags::X_OK).is_err() => {
-            "this user may not execute it (chmod a+rx)".into()
-        }
+        (Errno::EACCES, _) if access(path, AccessFlags::X_OK).is_err() => match path.is_file() {
+            true => "this user may not execute it (chmod a+rx)".into(),
+            false => "this user may not execute it".into(),
+        },
         (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES | Errno::ENOEXEC, Some(line)) => {
             interpreter_refusal(line, errno)
         }
@@ -164,7 +162,7 @@ fn misfit(start: &[u8]) -> String {
     let machine = match (start.starts_with(b"\x7fELF"), start.get(5), start.get(18..20)) {
         // `EI_DATA` says which byte of a number comes first: 2 is big-endian.
         (true, Some(2), Some(&[high, low])) | (true, Some(_), Some(&[low, high])) => u16::from_le_bytes([low, high]),
-        _ => return "it is neither a program nor a script; name one of the two".into(),
+        _ => return "it is neither a program nor a script; name a program or a script".into(),
     };
     let machine = match machine {
         62 => "x86_64".to_owned(),
@@ -172,7 +170,7 @@ fn misfit(start: &[u8]) -> String {
         other => format!("ELF machine {other}"),
     };
     match machine == ARCHITECTURE {
-        true => "it is a damaged program, perhaps cut off; put it there anew".into(),
+        true => "it is a damaged program, perhaps cut off; copy it again".into(),
         false => format!("it is for {machine}, and this machine is {ARCHITECTURE}; build it for {ARCHITECTURE}"),
     }
 }

@@ -83,16 +83,21 @@ pub fn attempt<T>(
 
 /// Whether PATH has a file of this name that may be executed.
 pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
-    let executable = |file: &CStr| access(file, AccessFlags::X_OK).is_ok();
-    let is_file = |file: &CStr| Path::new(OsStr::from_bytes(file.to_bytes())).is_file();
-    candidates(program, environ).iter().any(|file| executable(file) && is_file(file))
+    candidates(program, environ).iter().any(|file| may_be_executed(file))
+}
+
+fn may_be_executed(file: &CStr) -> bool {
+    access(file, AccessFlags::X_OK).is_ok() && path_of(file).is_file()
+}
+
+fn path_of(file: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(file.to_bytes()))
 }
 
 /// Whether to execute this would be to start the program that is running once more.
 pub fn would_start_this_program(program: &OsStr, environ: &Environ) -> bool {
-    let found =
-        candidates(program, environ).into_iter().find(|file| access(file.as_c_str(), AccessFlags::X_OK).is_ok());
-    found.is_some_and(|file| is_this_program(Path::new(OsStr::from_bytes(file.to_bytes()))))
+    let found = candidates(program, environ).into_iter().find(|file| may_be_executed(file));
+    found.is_some_and(|file| is_this_program(path_of(&file)))
 }
 
 /// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of PATH.

@@ -32,37 +32,69 @@ fn foreword_in_its_own_chain_is_refused() {
     named("./link").named("link").stderr(cause("./link")).status(125).run();
 }
 
-/// As a wrapper, and as what a configuration puts in front of the runtime or in its place.
+/// Not only as a wrapper: also as what a rule puts in front of the runtime or in its place.
 #[test]
 fn foreword_as_the_program_is_refused() {
     let own = format!("{:?}", foreword());
-    for (config, program) in [
-        (format!(r#"{{"prefix": [{own}]}}"#), own.as_str()),
-        (format!(r#"{{"prefix": [{own}, "--"], "wrappers": ["./one"]}}"#), &own),
-        (format!(r#"{{"program": {own}}}"#), &own),
-        (r#"{"prefix": ["link"], "env": {"PATH": {"prepend": "<folder>", "separator": ":"}}}"#.to_owned(), "\"link\""),
-    ] {
+    let refuses = |config: String, program: &str| {
         let cause = format!(
-            "foreword: the configuration makes the program {program}, which is foreword itself: it would start itself for ever\n"
+            "foreword: {program} is foreword itself; take it out of \"prefix\", or \"program\", of the rules\n"
         );
-        test(&[]).named("link").config(&config).stderr(cause).status(125).run();
+        // A folder of the name is not what PATH is searched for.
+        let test =
+            test(&[]).named("link").file("folder/link/x", "").env("PATH", "<folder>/folder:<folder>:/usr/bin:/bin");
+        test.config(&config).stderr(cause).status(125).run();
+    };
+    refuses(format!(r#"{{"prefix": [{own}]}}"#), &own);
+    refuses(format!(r#"{{"prefix": [{own}, "--"], "wrappers": ["./one"]}}"#), &own);
+    refuses(format!(r#"{{"program": {own}}}"#), &own);
+    refuses(r#"{"prefix": ["link"]}"#.into(), "\"link\"");
+    refuses(r#"{"program": "link"}"#.into(), "\"link\"");
+    // Others may stand there.
+    let others = r#"{"prefix": ["env", "--"], "rules": [{"program": "bin/python3.12"}]}"#;
+    ran(test(&[]).config(others), &["runtime app.py"]);
+}
+
+/// With an option, with nothing, and by a stand-in that was made, of which nothing is left.
+#[test]
+fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
+    let api = RuntimeApi::new(Reaction::Accept);
+    for words in ["-X importtime \"${@:2}\"", ""] {
+        let wrapper =
+            format!("#!/bin/bash\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$(readlink -f \"$1\")\" {words}\n");
+        let cause = format!(
+            "foreword: the wrapper \"./w\" executed {:?} in the place of the path that it was given; let it execute that \
+             as it is, not what it leads to (readlink -f)\n",
+            std::fs::canonicalize(foreword()).expect("foreword")
+        );
+        let test = test(&["./one", "./w"]).script("w", wrapper).file("tmp/x", "").env("TMPDIR", "<folder>/tmp");
+        let finished = test.runtime_api(&api).stderr(cause).status(126).run();
+        assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+    }
+    let types: Vec<_> = api
+        .requests()
+        .iter()
+        .map(|request| request.header("lambda-runtime-function-error-type").map(str::to_owned))
+        .collect();
+    assert_eq!(
+        types,
+        [Some("Runtime.ForewordWrapperFailed".to_owned()), Some("Runtime.ForewordWrapperFailed".to_owned())]
+    );
+}
+
+/// Its stand-in has foreword's own name.
+#[test]
+fn a_program_may_be_called_as_foreword_is() {
+    for wrapper in ["#!/bin/sh\nexec \"$@\"\n", "#!/bin/sh\nprogram=$1; shift; exec \"$program\" -v \"$@\"\n"] {
+        let test = test(&["./w", "./one"]).script("w", wrapper).script("bin/foreword", RUNTIME);
+        let runtime = if wrapper.contains("-v") { "runtime -X -v app.py" } else { "runtime -X app.py" };
+        ran(test.args(["bin/foreword", "app.py"]), &["one", runtime]);
     }
 }
 
 #[test]
-fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
-    let wrapper = "#!/bin/bash\nexec \"$(readlink -f \"$1\")\" -X importtime \"${@:2}\"\n";
-    let cause = format!(
-        "foreword: a wrapper executed {:?} in the place of the path that it was given; let it execute that as it is, \
-         not what it leads to (readlink -f)\n",
-        foreword()
-    );
-    test(&["./one", "./w"]).script("w", wrapper).stderr(cause).status(126).run();
-}
-
-#[test]
-fn a_wrapper_whose_path_comes_to_nothing_is_refused() {
-    let cause = "foreword: FOREWORD_CONFIG:1:42: the path of the wrapper, \"${WRAPPER}\", comes to nothing here; give it a \"when\"\n";
+fn a_wrapper_whose_path_is_empty_is_refused() {
+    let cause = "foreword: FOREWORD_CONFIG:1:42: the path of the wrapper, \"${WRAPPER}\", is empty here; set the variable, or give the wrapper a \"when\"\n";
     test(&["${WRAPPER}"]).stderr(cause).status(125).run();
     let config = r#"{"wrappers": [{"path": "${WRAPPER}", "when": {"env": {"WRAPPER": true}}}]}"#;
     ran(test(&[]).config(config), &["runtime app.py"]);

@@ -62,7 +62,7 @@ fn what_cannot_be_executed_is_named_with_the_way_out() {
             "the interpreter in its first line, \"/nowhere/bash\", does not exist; name one that does",
         ),
         (&foreign, &format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1)),
-        (b"\0garbage", "it is neither a program nor a script; name one of the two"),
+        (b"\0garbage", "it is neither a program nor a script; name a program or a script"),
     ] {
         refuses(|test| test.script("w", content), &refused(cause), 126);
     }

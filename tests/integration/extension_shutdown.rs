@@ -86,8 +86,8 @@ fn an_overrunning_hook_is_stopped_and_the_others_get_what_is_left() {
     run.ends("last\nfirst\n", &log);
 }
 
-/// SIGTERM comes 150 ms before the end, SIGKILL 60 ms before it, and 30 ms before it the extension ends in any case, on a
-/// busy machine without having said all that there is to say of a hook that had to be killed.
+/// SIGTERM comes 150 ms before the end, SIGKILL 60 ms before it, and 30 ms before it the extension ends in any case and kills
+/// what runs, on a busy machine without having said all that there is to say of a hook that had to be killed.
 #[test]
 fn the_end_of_the_phase_stops_what_has_no_limit_of_its_own() {
     for (command, fewest_lines) in [(SLEEP, 2), ("trap '' TERM; while :; do sleep 100; done", 0)] {

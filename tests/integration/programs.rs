@@ -99,8 +99,8 @@ fn what_is_no_program() {
             &elf_header(1, [243, 0]),
             format!("it is for ELF machine 243, and this machine is {THIS}; build it for {THIS}"),
         ),
-        (b"\x00\x01\x02garbage", "it is neither a program nor a script; name one of the two".to_owned()),
-        (b"PK\x03\x04\x14\x00\x00", "it is neither a program nor a script; name one of the two".to_owned()),
+        (b"\x00\x01\x02garbage", "it is neither a program nor a script; name a program or a script".to_owned()),
+        (b"PK\x03\x04\x14\x00\x00", "it is neither a program nor a script; name a program or a script".to_owned()),
         (&dynamic, needs),
     ] {
         let test = || {
@@ -143,7 +143,7 @@ fn a_first_line_whose_interpreter_is_none() {
 fn a_program_of_this_machine_that_is_damaged() {
     let start = fs::read("/bin/true").expect("a program")[..64].to_vec();
     let test = Test::new().script("runtime", start).args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it is a damaged program, perhaps cut off; put it there anew", 126);
+    refuses(test, "unable to execute \"./runtime\": it is a damaged program, perhaps cut off; copy it again", 126);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_program_where_nothing_is_executed() {
 fn a_link_that_leads_nowhere() {
     let test = Test::new().args(["./link"]);
     std::os::unix::fs::symlink("missing", test.path("link")).expect("a new link");
-    refuses(test, "unable to execute \"./link\": it is a link to \"missing\", which does not exist", 127);
+    refuses(test, "unable to execute \"./link\": it is a link to \"missing\", which leads nowhere", 127);
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn the_first_word_is_looked_up_as_execvp_does() {
     refuses(test("/nowhere:no-run-bit:folder"), cause, 126);
     refuses(test("folder:/nowhere"), "unable to execute \"folder/tool\": it is a folder; name a file in it", 126);
     // One that is executable and no program ends the search.
-    let cause = "unable to execute \"bad/tool\": it is neither a program nor a script; name one of the two";
+    let cause = "unable to execute \"bad/tool\": it is neither a program nor a script; name a program or a script";
     refuses(test("bad:good"), cause, 126);
 }
 

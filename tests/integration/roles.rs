@@ -97,7 +97,7 @@ fn bootstrap_without_a_handler_finds_nothing() {
 /// It would start itself for ever.
 #[test]
 fn bootstrap_does_not_take_itself_for_the_handler() {
-    let cause = "foreword: \"bootstrap\" (_HANDLER) is foreword itself; let Handler name the function's executable\n";
+    let cause = "foreword: \"<folder>/task/bootstrap\" (_HANDLER) is foreword itself; let Handler name the function's executable\n";
     test().named("task/bootstrap").env("_HANDLER", "bootstrap").stderr(cause).status(126).run();
 }
 

@@ -212,12 +212,21 @@ fn hooks_that_stand_twice() {
 }
 
 #[test]
-fn foreword_among_the_wrappers() {
-    let config = r#"{"wrappers": ["/opt/a", {"path": "/opt/bin/foreword"}]}"#;
-    let message = "the wrapper \"/opt/bin/foreword\" is foreword itself; take it out of \"wrappers\"";
-    let caret = format!(" 1 | {config}\n   | {}^\n", " ".repeat(33));
-    let test = Test::new().file("a.json", config).args(["check", "a.json"]);
-    test.stdout(format!("a.json:1:34: error: {message}\n{caret}")).status(1).run();
+fn foreword_where_it_would_start_itself() {
+    let itself = "\"/opt/bin/foreword\" is foreword itself; take it out of";
+    for (config, column, message) in [
+        (
+            r#"{"wrappers": ["/opt/a", {"path": "/opt/bin/foreword"}]}"#,
+            34,
+            format!("the wrapper {itself} \"wrappers\""),
+        ),
+        (r#"{"prefix": ["/opt/bin/foreword", "--"]}"#, 13, format!("{itself} \"prefix\"")),
+        (r#"{"program": "/opt/bin/foreword"}"#, 13, format!("{itself} \"program\"")),
+    ] {
+        let caret = format!(" 1 | {config}\n   | {}^\n", " ".repeat(column - 1));
+        let test = Test::new().file("a.json", config).args(["check", "a.json"]);
+        test.stdout(format!("a.json:1:{column}: error: {message}\n{caret}")).status(1).run();
+    }
 }
 
 #[test]

@@ -62,9 +62,13 @@ impl Drop for RestoringProxy {
 
 /// A connection whose first request is not the one that is answered here passes with all that follows.
 fn serve(mut client: TcpStream, upstream: &PathBuf) -> std::io::Result<()> {
-    let mut start = vec![0; RESTORE_NEXT.len()];
-    client.read_exact(&mut start)?;
-    if start == RESTORE_NEXT {
+    let mut start = Vec::new();
+    while !start.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte)?;
+        start.extend(byte);
+    }
+    if start.starts_with(RESTORE_NEXT) {
         return client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
     }
     let mut emulator = TcpStream::connect(fs::read_to_string(upstream)?.trim_end())?;
