@@ -9,6 +9,7 @@ use crate::plan;
 use crate::process::{End, Latch, Request, Signal, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop, status};
 use crate::runtime_api::ADDRESS;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -120,7 +121,7 @@ impl Runner<'_> {
             words: &words(&hook.command, &own),
             environ: &own,
             cwd: cwd.as_deref(),
-            input: self.context(hook, deadline).as_bytes(),
+            input: &self.context(hook, deadline),
             capture: hook.export.map(|_| MOST_EXPORTED),
             deadline: deadline.instant,
             kill_by: self.kill_by,
@@ -158,34 +159,31 @@ impl Runner<'_> {
     }
 
     /// The JSON object that a hook finds on its standard input, as one line.
-    fn context(&self, hook: &Hook, deadline: Deadline) -> String {
-        let text = |text: Option<&str>| serde_json::to_string(&text).expect("a text is JSON");
-        let lossy = |name| self.received.environ.lossy(name);
-        let given = |name| text(lossy(name).as_deref());
-        let memory = lossy("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
-        let function = object(&[
-            ("name", given("AWS_LAMBDA_FUNCTION_NAME")),
-            ("version", given("AWS_LAMBDA_FUNCTION_VERSION")),
-            ("memory", memory.map_or("null".into(), |megabytes| megabytes.to_string())),
-            ("handler", given("_HANDLER")),
-        ]);
-        let mut members = vec![
-            ("phase", text(Some(hook.phase.name()))),
-            ("hook", text(Some(hook.name))),
-            ("function", function),
-            ("runtime", text(Some(self.received.runtime))),
-            ("initialization", given("AWS_LAMBDA_INITIALIZATION_TYPE")),
-            ("deadline_ms", deadline.epoch_ms.to_string()),
-        ];
-        members.extend(self.shutdown_reason.map(|reason| ("shutdown_reason", text(Some(reason)))));
-        object(&members) + "\n"
+    fn context(&self, hook: &Hook, deadline: Deadline) -> Vec<u8> {
+        let given = |name| self.received.environ.lossy(name);
+        let memory = given("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
+        let mut line = Vec::with_capacity(512);
+        put(&mut line, "{\"phase\":", Some(hook.phase.name()));
+        put(&mut line, ",\"hook\":", Some(hook.name));
+        put(&mut line, ",\"function\":{\"name\":", given("AWS_LAMBDA_FUNCTION_NAME").as_deref());
+        put(&mut line, ",\"version\":", given("AWS_LAMBDA_FUNCTION_VERSION").as_deref());
+        put(&mut line, ",\"memory\":", memory);
+        put(&mut line, ",\"handler\":", given("_HANDLER").as_deref());
+        put(&mut line, "},\"runtime\":", Some(self.received.runtime));
+        put(&mut line, ",\"initialization\":", given("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref());
+        put(&mut line, ",\"deadline_ms\":", Some(deadline.epoch_ms));
+        if self.shutdown_reason.is_some() {
+            put(&mut line, ",\"shutdown_reason\":", self.shutdown_reason);
+        }
+        line.extend(b"}\n");
+        line
     }
 }
 
-/// A JSON object whose values are written already. To make a tree of them first would cost more than all of them.
-fn object(members: &[(&str, String)]) -> String {
-    let members: Vec<_> = members.iter().map(|(name, value)| ["\"", name, "\":", value].concat()).collect();
-    ["{", &members.join(","), "}"].concat()
+/// Adds a JSON value behind the text that leads to it. To make a tree of all of them first would cost more than they do.
+fn put(line: &mut Vec<u8>, before: &str, value: Option<impl Serialize>) {
+    line.extend(before.as_bytes());
+    line.extend(serde_json::to_vec(&value).expect("a text or a number is JSON"));
 }
 
 /// Whose deadline a hook meets first.

@@ -80,28 +80,31 @@ impl Log {
     /// Says in detail what happens; the message is made only when that is wanted.
     pub fn debug(self, message: impl FnOnce() -> String) {
         if self.is_detailed() {
-            self.say(Level::Debug, &message(), &[]);
+            self.say(Level::Debug, &message(), &Vec::new);
         }
     }
 
     pub fn warn(self, message: &str) {
-        self.say(Level::Warn, message, &[]);
+        self.say(Level::Warn, message, &Vec::new);
     }
 
     /// The line of a hook that did what it should.
     pub fn success(self, hook: &HookEnd) {
         let message = format!("{hook} succeeded after {} ms", hook.milliseconds());
-        self.say(Level::Info, &message, &fields(hook));
+        self.say(Level::Info, &message, &|| fields(hook).to_vec());
     }
 
     /// The one line about a failure, also of one that stops nothing.
     pub fn failure(self, failure: &Failure) {
-        let mut all = vec![("errorType", failure.error_type.name().into())];
-        all.extend(failure.hook.iter().flat_map(fields));
-        self.say(Level::Error, &failure.message, &all);
+        self.say(Level::Error, &failure.message, &|| {
+            let mut all = vec![("errorType", failure.error_type.name().into())];
+            all.extend(failure.hook.iter().flat_map(fields));
+            all
+        });
     }
 
-    fn say(self, level: Level, message: &str, fields: &[(&str, Value)]) {
+    /// Says something; `fields` are for JSON alone.
+    fn say(self, level: Level, message: &str, fields: &dyn Fn() -> Vec<Field>) {
         if level > self.level {
             return;
         }
@@ -112,19 +115,18 @@ impl Log {
                 ("level", level.name().into()),
                 ("message", message.into()),
             ];
-            for (name, value) in start.iter().chain(fields) {
+            for (name, value) in start.into_iter().chain(fields()) {
                 line += if line.is_empty() { "{" } else { "," };
                 line += &format!("\"{name}\":{value}");
             }
             line.push('}');
         } else {
             line += "foreword: ";
-            for character in message.chars() {
-                // Whatever a message quotes, it stays one line.
-                match character.is_control() {
-                    true => line.extend(character.escape_default()),
-                    false => line.push(character),
-                }
+            // Whatever a message quotes, it stays one line.
+            for part in message.split_inclusive(char::is_control) {
+                let text = part.trim_end_matches(char::is_control);
+                line += text;
+                line.extend(part[text.len()..].chars().flat_map(char::escape_default));
             }
         }
         line.push('\n');
@@ -132,7 +134,10 @@ impl Log {
     }
 }
 
-fn fields(hook: &HookEnd) -> [(&'static str, Value); 4] {
+/// A member of a line that is JSON.
+type Field = (&'static str, Value);
+
+fn fields(hook: &HookEnd) -> [Field; 4] {
     [
         ("phase", hook.phase.name().into()),
         ("hook", hook.name.as_str().into()),
