@@ -85,8 +85,8 @@ pub fn take_back(
         let message = format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\"");
         return Err(Failure::configuration(message));
     }
-    let is_resolved = returned.program.is_none() && base_name(&returned.name) != base_name(&stage.stand_in.path);
-    if is_resolved && base_name(&returned.name) == b"foreword" {
+    let name = base_name(&returned.name);
+    if returned.program.is_none() && name == b"foreword" && name != base_name(&stage.stand_in.path) {
         stage.stand_in.remove();
         let [path, wrapper] =
             [&returned.name, stage.past.last().unwrap_or(&returned.name)].map(|path| environ.redact(path));

@@ -155,6 +155,18 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown, log: Log) {
     let end = Instant::now() + shutdown.left;
     let until = Deadline::after(shutdown.left.saturating_sub(TERMINATE));
+    // The process ends with it. The signals that the first one holds back do not end hooks: they have been told already.
+    let watch = Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch)));
+    if let Some(most) = shutdown.left.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
+        // A process that cannot be killed and a log that takes no line would hold up the end of the function.
+        let _ = Builder::new().stack_size(STACK).spawn(move || {
+            sleep(most);
+            if let Some(watch) = watch {
+                watch.kill();
+            }
+            exit(0)
+        });
+    }
     let nobody = [OsString::new()];
     let exists = |glob: &_| files::exist(glob, config::task_root(own));
     let (received, runtime, hooks, mut environ);
@@ -174,18 +186,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
     }
     // It is where the runtime would be started; without it, hooks run where the extension was.
     let _ = set_current_dir(config::task_root(&received));
-    // The signals that the first one holds back do not end hooks: they have been told already.
-    let Ok(watch) = Watch::start() else { return log.warn("pre_stop hooks are not run: unable to watch them") };
-    // The process ends with it.
-    let watch: &Watch = Box::leak(Box::new(watch));
-    if let Some(exit_at) = end.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
-        // A process that cannot be killed and a log that takes no line would hold up the end of the function.
-        let _ = Builder::new().stack_size(STACK).spawn(move || {
-            sleep(exit_at.saturating_duration_since(Instant::now()));
-            watch.kill();
-            exit(0)
-        });
-    }
+    let Some(watch) = watch else { return log.warn("pre_stop hooks are not run: unable to watch them") };
     let runner = Runner {
         received: &Received { environ: &received, runtime: &runtime },
         watch,

@@ -97,7 +97,10 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     let mut own_path = arguments.first().map_or(&b""[..], |path| path.as_bytes()).rsplit(|&byte| byte == b'/');
     let own_name = own_path.next().unwrap_or_default();
     let is_staged = chain::is_staged(environ);
-    let is_own_name = own_name == b"foreword" && !(is_staged && StandIn::is_at(&arguments[0]));
+    if is_staged && let Some(path) = StandIn::executed() {
+        return as_stand_in(&[&[path], arguments.get(1..).unwrap_or_default()].concat());
+    }
+    let is_own_name = own_name == b"foreword" && !arguments.first().is_some_and(|name| StandIn::is_at(name));
     if !is_own_name && let Some(role) = role_of_stand_in(arguments, is_staged) {
         return role;
     }
@@ -115,9 +118,9 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     };
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
         return match own_path.next() {
+            _ if is_staged => as_stand_in(arguments),
             Some(b"extensions") => Role::Extension(OsStr::from_bytes(own_name).to_owned()),
             _ if own_name == b"bootstrap" => Role::Bootstrap,
-            _ if is_staged => as_stand_in(arguments),
             _ => Role::Tool,
         };
     };
@@ -127,6 +130,7 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         !first.starts_with(b"-") && (environ.non_empty(runtime_api::ADDRESS).is_some() || is_found())
     };
     match first {
+        b"--" if is_staged && arguments.len() == 2 => as_stand_in(arguments),
         b"--" => wrapper(&arguments[2..]),
         _ if first.contains(&b'/') => wrapper(&arguments[1..]),
         _ if own_name == b"bootstrap" => Role::Bootstrap,
@@ -150,8 +154,8 @@ fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
 
 /// All words are meant for the interpreter.
 fn as_stand_in(arguments: &[OsString]) -> Role {
-    let (name, arguments) = arguments.split_first().expect("a name");
-    Role::StandIn(Returned { name: name.clone(), program: None, arguments: arguments.to_vec() })
+    let name = arguments.first().cloned().unwrap_or_default();
+    Role::StandIn(Returned { name, program: None, arguments: arguments.get(1..).unwrap_or_default().to_vec() })
 }
 
 /// The function's own executable: on OS-only runtimes `Handler` names it, in the folder of the function's code.

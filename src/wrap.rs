@@ -17,6 +17,7 @@ use crate::runtime_api::ADDRESS;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
@@ -104,13 +105,15 @@ fn finish(
         log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.clone().into_words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
-    let words = execution.into_words();
-    let sets_program = plan.rules.iter().any(|rule| rule.program.is_some() || !rule.prefix.is_empty());
-    if sets_program && process::would_start_this_program(&words[0], &last) {
-        let program = last.redact(&words[0]);
-        let message =
-            format!("{program:?} is foreword itself; take it out of \"prefix\", or \"program\", of the rules");
-        return Err(Failure::configuration(message).into());
+    let prefix = execution.prefix.iter().map(|word| ("prefix", word));
+    let program = plan.rules.iter().any(|rule| rule.program.is_some()).then_some(("program", &execution.line.program));
+    for (place, (key, word)) in prefix.chain(program).enumerate() {
+        // What the first one is told to start is named by its path, if at all.
+        let is_program = place == 0 || word.as_bytes().contains(&b'/');
+        if is_program && process::would_start_this_program(word, &last) {
+            let message = format!("{:?} is foreword itself; take it out of {key:?}", last.redact(word));
+            return Err(Failure::configuration(message).into());
+        }
     }
     let pre_stop = plan.hooks(Phase::PreStop);
     // Also that none of them applies, which an extension cannot always tell.
@@ -133,7 +136,7 @@ fn finish(
         log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
         last.set(ADDRESS, OsStr::new(&address));
     }
-    execute(&words, &last, log)
+    execute(&execution.into_words(), &last, log)
 }
 
 fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {

@@ -68,7 +68,7 @@ pub type Captured = Vec<u8>;
 /// While it lives, signals that would end foreword, and the end of children, are taken here instead.
 /// Afterwards mask and disposition are what they were.
 pub struct Watch {
-    /// The process group of the command that is running; 0 when none is.
+    /// The process group of the command that is running; 0 when none is, or none has been started quite yet.
     running: AtomicI32,
     signals: SigSet,
     previous: SigSet,

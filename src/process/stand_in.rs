@@ -59,6 +59,11 @@ impl StandIn {
         ))
     }
 
+    /// The path by which this process was executed, if it is a stand-in's, whatever name it was given.
+    pub fn executed() -> Option<OsString> {
+        raw::executed_path().map(Path::as_os_str).filter(|path| Self::is_at(path)).map(OsStr::to_owned)
+    }
+
     /// Whether a path is that of a stand-in, as far as its words tell.
     pub fn is_at(path: &OsStr) -> bool {
         let folder = path.as_bytes().rsplit(|&byte| byte == b'/').nth(1).unwrap_or_default();

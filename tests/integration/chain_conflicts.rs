@@ -36,30 +36,30 @@ fn foreword_in_its_own_chain_is_refused() {
 #[test]
 fn foreword_as_the_program_is_refused() {
     let own = format!("{:?}", foreword());
-    let refuses = |config: String, program: &str| {
-        let cause = format!(
-            "foreword: {program} is foreword itself; take it out of \"prefix\", or \"program\", of the rules\n"
-        );
+    let refuses = |config: String, program: &str, key: &str| {
+        let cause = format!("foreword: {program} is foreword itself; take it out of {key:?}\n");
         // A folder of the name is not what PATH is searched for.
         let test =
             test(&[]).named("link").file("folder/link/x", "").env("PATH", "<folder>/folder:<folder>:/usr/bin:/bin");
         test.config(&config).stderr(cause).status(125).run();
     };
-    refuses(format!(r#"{{"prefix": [{own}]}}"#), &own);
-    refuses(format!(r#"{{"prefix": [{own}, "--"], "wrappers": ["./one"]}}"#), &own);
-    refuses(format!(r#"{{"program": {own}}}"#), &own);
-    refuses(r#"{"prefix": ["link"]}"#.into(), "\"link\"");
-    refuses(r#"{"program": "link"}"#.into(), "\"link\"");
+    refuses(format!(r#"{{"prefix": [{own}]}}"#), &own, "prefix");
+    refuses(format!(r#"{{"prefix": [{own}, "--"], "wrappers": ["./one"]}}"#), &own, "prefix");
+    refuses(format!(r#"{{"prefix": ["env", "A=1", {own}]}}"#), &own, "prefix");
+    refuses(format!(r#"{{"program": {own}}}"#), &own, "program");
+    refuses(format!(r#"{{"prefix": ["env"], "program": {own}}}"#), &own, "program");
+    refuses(r#"{"prefix": ["link"]}"#.into(), "\"link\"", "prefix");
+    refuses(r#"{"program": "link"}"#.into(), "\"link\"", "program");
     // Others may stand there.
     let others = r#"{"prefix": ["env", "--"], "rules": [{"program": "bin/python3.12"}]}"#;
     ran(test(&[]).config(others), &["runtime app.py"]);
 }
 
-/// With an option, with nothing, and by a stand-in that was made, of which nothing is left.
+/// With an option, with nothing or an end of options, and by a stand-in that was made, of which nothing is left.
 #[test]
 fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
     let api = RuntimeApi::new(Reaction::Accept);
-    for words in ["-X importtime \"${@:2}\"", ""] {
+    for words in ["-X importtime \"${@:2}\"", "", "--"] {
         let wrapper =
             format!("#!/bin/bash\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$(readlink -f \"$1\")\" {words}\n");
         let cause = format!(
@@ -76,17 +76,15 @@ fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
         .iter()
         .map(|request| request.header("lambda-runtime-function-error-type").map(str::to_owned))
         .collect();
-    assert_eq!(
-        types,
-        [Some("Runtime.ForewordWrapperFailed".to_owned()), Some("Runtime.ForewordWrapperFailed".to_owned())]
-    );
+    assert_eq!(types, vec![Some("Runtime.ForewordWrapperFailed".to_owned()); 3]);
 }
 
 /// Its stand-in has foreword's own name.
 #[test]
 fn a_program_may_be_called_as_foreword_is() {
-    for wrapper in ["#!/bin/sh\nexec \"$@\"\n", "#!/bin/sh\nprogram=$1; shift; exec \"$program\" -v \"$@\"\n"] {
-        let test = test(&["./w", "./one"]).script("w", wrapper).script("bin/foreword", RUNTIME);
+    for words in ["\"$@\"", "\"$1\" -v \"${@:2}\"", "-a \"$0\" \"$@\"", "-a foreword \"$1\" -v \"${@:2}\""] {
+        let wrapper = format!("#!/bin/bash\nexec {words}\n");
+        let test = test(&["./w", "./one"]).script("w", &wrapper).script("bin/foreword", RUNTIME);
         let runtime = if wrapper.contains("-v") { "runtime -X -v app.py" } else { "runtime -X app.py" };
         ran(test.args(["bin/foreword", "app.py"]), &["one", runtime]);
     }

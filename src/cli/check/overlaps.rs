@@ -117,12 +117,11 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
 /// foreword would start itself: of all wrappers, it is the one that cannot be chained, and it is no runtime.
 fn itself<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     for reached in rules {
-        let (prefix, program) = (reached.rule.prefix.first(), reached.rule.program.as_ref());
-        for (name, text) in [("prefix", prefix), ("program", program)] {
-            if text.is_some_and(|text| text.written() == FOREWORD) {
-                let message = format!("{FOREWORD:?} is foreword itself; take it out of {name:?}");
-                advice.push(Advice::error(reached.place(name), message));
-            }
+        let prefix = reached.rule.prefix.iter().map(|text| ("prefix", text));
+        let program = reached.rule.program.iter().map(|text| ("program", text));
+        for (name, _) in prefix.chain(program).filter(|(_, text)| text.written() == FOREWORD) {
+            let message = format!("{FOREWORD:?} is foreword itself; take it out of {name:?}");
+            advice.push(Advice::error(reached.place(name), message));
         }
         for wrapper in reached.rule.wrappers.iter().filter(|wrapper| wrapper.path.written() == FOREWORD) {
             let place = reached.document.inside(wrapper.place, &[Step::Member("path")]);
