@@ -100,8 +100,9 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     if is_staged && let Some(path) = StandIn::executed() {
         return as_stand_in(&[&[path], arguments.get(1..).unwrap_or_default()].concat());
     }
-    let is_own_name = own_name == b"foreword" && !arguments.first().is_some_and(|name| StandIn::is_at(name));
-    if !is_own_name && let Some(role) = role_of_stand_in(arguments, is_staged) {
+    if own_name != b"foreword"
+        && let Some(role) = role_of_stand_in(arguments, is_staged)
+    {
         return role;
     }
     let wrapper = |words: &[OsString]| match words.split_first() {
