@@ -17,7 +17,7 @@ check() {
     "$@"
 }
 
-# Builds the layers here, and one again in a copy of the source elsewhere: time and place must leave no trace in it.
+# Builds the layers here, and again in a copy of the source elsewhere: time and place must leave no trace in it.
 reproducible_layer() {
     local copy architecture
     copy=$(mktemp -d)

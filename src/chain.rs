@@ -85,6 +85,7 @@ pub fn take_back(
         let message = format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\"");
         return Err(Failure::configuration(message));
     }
+    // It was executed by foreword's own name, not by that of the stand-in.
     let name = base_name(&returned.name);
     if returned.program.is_none() && name == b"foreword" && name != base_name(&stage.stand_in.path) {
         stage.stand_in.remove();

@@ -97,13 +97,20 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     let mut own_path = arguments.first().map_or(&b""[..], |path| path.as_bytes()).rsplit(|&byte| byte == b'/');
     let own_name = own_path.next().unwrap_or_default();
     let is_staged = chain::is_staged(environ);
-    if is_staged && let Some(path) = StandIn::executed() {
-        return as_stand_in(&[&[path], arguments.get(1..).unwrap_or_default()].concat());
-    }
-    if own_name != b"foreword"
-        && let Some(role) = role_of_stand_in(arguments, is_staged)
+    if is_staged {
+        let executed = StandIn::executed();
+        if executed.is_some() || own_name != b"foreword" || names_no_program(arguments) {
+            return Role::StandIn(Returned {
+                name: executed.or_else(|| arguments.first().cloned()).unwrap_or_default(),
+                program: None,
+                arguments: arguments.get(1..).unwrap_or_default().to_vec(),
+            });
+        }
+    } else if own_name != b"foreword"
+        && let Some(name) = arguments.first()
+        && (StandIn::is_at(name) || Interpreter::of_program(name).is_some())
     {
-        return role;
+        return Role::LostStandIn(name.clone());
     }
     let wrapper = |words: &[OsString]| match words.split_first() {
         Some((program, rest)) if is_staged && !config::disabled(environ) => Role::StandIn(Returned {
@@ -119,7 +126,6 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
     };
     let Some(first) = arguments.get(1).map(|first| first.as_bytes()) else {
         return match own_path.next() {
-            _ if is_staged => as_stand_in(arguments),
             Some(b"extensions") => Role::Extension(OsStr::from_bytes(own_name).to_owned()),
             _ if own_name == b"bootstrap" => Role::Bootstrap,
             _ => Role::Tool,
@@ -131,32 +137,21 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         !first.starts_with(b"-") && (environ.non_empty(runtime_api::ADDRESS).is_some() || is_found())
     };
     match first {
-        b"--" if is_staged && arguments.len() == 2 => as_stand_in(arguments),
         b"--" => wrapper(&arguments[2..]),
         _ if first.contains(&b'/') => wrapper(&arguments[1..]),
         _ if own_name == b"bootstrap" => Role::Bootstrap,
         _ if is_program(first) => wrapper(&arguments[1..]),
-        _ if is_staged && first.starts_with(b"-") && !cli::OPTIONS.iter().any(|option| option.as_bytes() == first) => {
-            as_stand_in(arguments)
-        }
         _ => Role::Tool,
     }
 }
 
-/// The role under a name that is not foreword's own.
-fn role_of_stand_in(arguments: &[OsString], is_staged: bool) -> Option<Role> {
-    let name = arguments.first()?;
-    let is_lost = || StandIn::is_at(name) || Interpreter::of_program(name).is_some();
-    match is_staged {
-        true => Some(as_stand_in(arguments)),
-        false => is_lost().then(|| Role::LostStandIn(name.clone())),
+/// Whether what follows foreword's own name in a chain is meant for an interpreter: no program, and no question of a person's.
+fn names_no_program(arguments: &[OsString]) -> bool {
+    match arguments.get(1).map(|first| first.as_bytes()) {
+        None => true,
+        Some(b"--") => arguments.len() == 2,
+        Some(first) => first.starts_with(b"-") && !cli::OPTIONS.iter().any(|option| option.as_bytes() == first),
     }
-}
-
-/// All words are meant for the interpreter.
-fn as_stand_in(arguments: &[OsString]) -> Role {
-    let name = arguments.first().cloned().unwrap_or_default();
-    Role::StandIn(Returned { name, program: None, arguments: arguments.get(1..).unwrap_or_default().to_vec() })
 }
 
 /// The function's own executable: on OS-only runtimes `Handler` names it, in the folder of the function's code.

@@ -13,6 +13,7 @@ use crate::glob::Glob;
 use crate::report::Failure;
 use crate::runtime_api::ADDRESS;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 /// What will happen, apart from what only the hooks can tell.
 pub struct Plan<'p> {
@@ -201,6 +202,16 @@ impl<'p> Plan<'p> {
             each(rule, &execution);
         }
         execution
+    }
+
+    /// The words that rules set and that may be programs, each with the key that sets it: the first one, and what it is told
+    /// to start, which is named by its path if it is named at all.
+    pub fn programs<'e>(&self, execution: &'e Execution) -> impl Iterator<Item = (&'static str, &'e OsString)> {
+        let prefix = execution.prefix.iter().map(|word| ("prefix", word));
+        let is_set = self.rules.iter().any(|rule| rule.program.is_some());
+        let program = is_set.then_some(("program", &execution.line.program));
+        let words = prefix.chain(program).enumerate();
+        words.filter(|(place, (_, word))| *place == 0 || word.as_bytes().contains(&b'/')).map(|(_, set)| set)
     }
 }
 

@@ -17,7 +17,6 @@ use crate::runtime_api::ADDRESS;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
@@ -105,15 +104,11 @@ fn finish(
         log.debug(|| format!("{}: command line becomes {}", rule.place, shown(&execution.clone().into_words(), &last)));
     });
     execution.warnings.iter().for_each(|warning| log.warn(warning));
-    let prefix = execution.prefix.iter().map(|word| ("prefix", word));
-    let program = plan.rules.iter().any(|rule| rule.program.is_some()).then_some(("program", &execution.line.program));
-    for (place, (key, word)) in prefix.chain(program).enumerate() {
-        // What the first one is told to start is named by its path, if at all.
-        let is_program = place == 0 || word.as_bytes().contains(&b'/');
-        if is_program && process::would_start_this_program(word, &last) {
-            let message = format!("{:?} is foreword itself; take it out of {key:?}", last.redact(word));
-            return Err(Failure::configuration(message).into());
-        }
+    if let Some((key, program)) =
+        plan.programs(&execution).find(|(_, word)| process::would_start_this_program(word, &last))
+    {
+        let message = format!("{:?} is foreword itself; take it out of {key:?}", last.redact(program));
+        return Err(Failure::configuration(message).into());
     }
     let pre_stop = plan.hooks(Phase::PreStop);
     // Also that none of them applies, which an extension cannot always tell.

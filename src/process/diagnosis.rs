@@ -47,7 +47,7 @@ impl ExecError {
 
     /// The kernel refused to execute a file that is there; the words and the environment are those it was to have.
     pub fn refused(program: &OsStr, file: &CStr, errno: Errno, words: &[OsString], environ: &Environ) -> Self {
-        let path = Path::new(OsStr::from_bytes(file.to_bytes()));
+        let path = path_of(file);
         let why = match errno {
             Errno::E2BIG => too_big(words, environ),
             _ => refusal(path, errno),
@@ -55,6 +55,11 @@ impl ExecError {
         let shown = environ.redact(if program.as_bytes().contains(&b'/') { program } else { path.as_os_str() });
         Self { message: format!("unable to execute {shown:?}: {why}"), status: status::CANNOT_EXECUTE }
     }
+}
+
+/// The path of a file that is to be executed.
+pub fn path_of(file: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(file.to_bytes()))
 }
 
 /// What the operating system said, without Rust's number behind it and in lower case.
@@ -78,13 +83,13 @@ fn described(errno: Errno) -> String {
 /// Whether a `#!` line ends in a carriage return. The kernel refuses `#!/bin/sh\r`, but hands `#!/usr/bin/env sh\r` to `env`,
 /// whose complaint would be all that is left of the cause.
 pub fn ends_in_carriage_return(file: &CStr) -> bool {
-    let start = beginning(Path::new(OsStr::from_bytes(file.to_bytes())));
+    let start = beginning(path_of(file));
     start.starts_with(b"#!") && start.split(|&byte| byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
 }
 
 /// Whether a file that the kernel does not know how to execute is a text for the shell.
 pub fn is_script(file: &CStr) -> bool {
-    let start = beginning(Path::new(OsStr::from_bytes(file.to_bytes())));
+    let start = beginning(path_of(file));
     !start.starts_with(b"#!") && !start.contains(&0)
 }
 

@@ -1,7 +1,7 @@
 //! Finding a program as `execvp` does, and becoming it. Whatever the kernel refuses is handed to `diagnosis`;
 //! nothing is looked at beforehand, because on the way that succeeds that would be time lost.
 
-use super::diagnosis::{ExecError, ends_in_carriage_return, is_script};
+use super::diagnosis::{ExecError, ends_in_carriage_return, is_script, path_of};
 use super::is_this_program;
 use crate::command_line::Interpreter;
 use crate::environ::Environ;
@@ -9,7 +9,6 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, execve};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
 
 /// Where programs are looked up when PATH is unset (glibc's `_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -88,10 +87,6 @@ pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
 
 fn may_be_executed(file: &CStr) -> bool {
     access(file, AccessFlags::X_OK).is_ok() && path_of(file).is_file()
-}
-
-fn path_of(file: &CStr) -> &Path {
-    Path::new(OsStr::from_bytes(file.to_bytes()))
 }
 
 /// Whether to execute this would be to start the program that is running once more.

@@ -14,6 +14,7 @@ mod played;
 pub mod process;
 mod restoring_proxy;
 mod runtime_api;
+mod server;
 pub mod snap_start;
 #[cfg(feature = "tool")]
 pub mod timeline;

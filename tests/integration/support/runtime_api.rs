@@ -1,11 +1,10 @@
 //! A Runtime API for tests of faults: it keeps every request and reacts to each in the one way it was told.
 
+use super::server::Server;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::{JoinHandle, spawn};
 
 /// Nothing listens on this port: what connects is refused.
 pub const REFUSED: &str = "127.0.0.1:1";
@@ -32,26 +31,38 @@ pub struct Request {
 }
 
 pub struct RuntimeApi {
-    address: String,
     requests: Arc<Mutex<Vec<Request>>>,
-    ending: Arc<AtomicBool>,
-    server: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 impl RuntimeApi {
     pub fn new(reaction: Reaction) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("unable to listen");
-        let address = listener.local_addr().unwrap().to_string();
-        let (requests, ending) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let server = spawn({
-            let (requests, ending) = (Arc::clone(&requests), Arc::clone(&ending));
-            move || serve(&listener, reaction, &requests, &ending)
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
+        let kept = Arc::clone(&requests);
+        // Those that hang are held until the end.
+        let mut held = Vec::new();
+        let server = Server::new(move |mut connection| {
+            let Some(request) = read_request(&connection) else { return };
+            kept.lock().unwrap().push(request);
+            let _ = match reaction {
+                Reaction::Accept => answer(&mut connection, "202 Accepted", r#"{"status":"OK"}"#),
+                Reaction::Forbid => answer(
+                    &mut connection,
+                    "403 Forbidden",
+                    r#"{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}"#,
+                ),
+                Reaction::Close => connection.shutdown(Shutdown::Both),
+                Reaction::Hang => {
+                    held.push(connection);
+                    Ok(())
+                }
+            };
         });
-        Self { address, requests, ending, server: Some(server) }
+        Self { requests, server }
     }
 
     pub fn address(&self) -> &str {
-        &self.address
+        &self.server.address
     }
 
     /// What has come so far, in the order of the connections.
@@ -62,7 +73,7 @@ impl RuntimeApi {
 
 impl AsRef<OsStr> for RuntimeApi {
     fn as_ref(&self) -> &OsStr {
-        self.address.as_ref()
+        self.server.address.as_ref()
     }
 }
 
@@ -70,43 +81,6 @@ impl Request {
     /// The value of a header, named in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
-impl Drop for RuntimeApi {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::SeqCst);
-        // Wakes the server out of its wait for a connection.
-        let _ = TcpStream::connect(&self.address);
-        if let Some(server) = self.server.take() {
-            let _ = server.join();
-        }
-    }
-}
-
-/// Takes one connection after the other; those that hang are held until the end.
-fn serve(listener: &TcpListener, reaction: Reaction, requests: &Mutex<Vec<Request>>, ending: &AtomicBool) {
-    let mut held = Vec::new();
-    for connection in listener.incoming() {
-        if ending.load(Ordering::SeqCst) {
-            return;
-        }
-        let mut connection = connection.expect("unable to accept a connection");
-        let Some(request) = read_request(&connection) else { continue };
-        requests.lock().unwrap().push(request);
-        let _ = match reaction {
-            Reaction::Accept => answer(&mut connection, "202 Accepted", r#"{"status":"OK"}"#),
-            Reaction::Forbid => answer(
-                &mut connection,
-                "403 Forbidden",
-                r#"{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}"#,
-            ),
-            Reaction::Close => connection.shutdown(Shutdown::Both),
-            Reaction::Hang => {
-                held.push(connection);
-                Ok(())
-            }
-        };
     }
 }
 
