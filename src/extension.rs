@@ -13,7 +13,7 @@ use crate::files;
 use crate::hooks::{Deadline, Received, Runner};
 use crate::log::Log;
 use crate::plan::{self, Plan};
-use crate::process::{self, Latch, Signal, Watch};
+use crate::process::{self, Latch, Signal, Watch, sleep};
 use crate::report::{Failure, status};
 use crate::runtime_api::{ADDRESS, RuntimeApi};
 use anyhow::{Context, Result};
@@ -24,7 +24,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::exit;
 use std::sync::OnceLock;
-use std::thread::{Builder, park, scope, sleep};
+use std::thread::{Builder, park, scope};
 use std::time::{Duration, Instant};
 
 /// What to count on when nobody says how much time is left.
@@ -93,7 +93,6 @@ fn unable(cause: &anyhow::Error) -> Failure {
 fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: &[Rule], log: Log) -> Result<()> {
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
-    let arrivals = watch.arrivals()?;
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let wants_shutdown = plan::may_run(rules, Phase::PreStop, environ, &exists);
     // The wrapper is started when all extensions have registered, and finds this one.
@@ -113,11 +112,13 @@ fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: 
             let thread = Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen());
             thread.inspect_err(deaf).ok().map(|_| listener)
         });
-        let signal = watch.wait_for(&has_come, &arrivals);
+        let signal = watch.wait_for(&has_come);
         let told = Shutdown { reason: signal.map_or("", Signal::as_str).to_owned(), left: UNKNOWN };
         // Who sends both a signal and an event says more in the event.
         let shutdown = shutdown.get().unwrap_or(&told);
         let handed_over = listener.and_then(Listener::last);
+        // Nobody comes any more, and the end may be sudden.
+        listener.inspect(|listener| listener.remove());
         stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log);
         exit(0)
     })

@@ -2,6 +2,7 @@
 //! Reports are bounded in time, so that nobody has to wait for a Runtime API that hangs.
 
 use crate::http::Answer;
+use crate::process::sleep;
 use crate::report::Failure;
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, ErrorKind, Read, Write};
@@ -77,7 +78,7 @@ impl RuntimeApi {
             if stream.is_ok() {
                 break;
             }
-            thread::sleep(STARTING_STEP);
+            sleep(STARTING_STEP);
             stream = self.connect_before(deadline);
         }
         match exchange(&mut stream?, &request, Some(deadline))?.status {

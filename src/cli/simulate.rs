@@ -117,7 +117,6 @@ fn simulate(options: &Options, events: Vec<String>, user: &Environ) -> Result<i3
     let descendants = process::adopt_descendants().map_err(|error| unable("adopt processes", error))?;
     // Before there are threads, which inherit it: signals arrive in one of them and nowhere else.
     let watch = Watch::start().map_err(|errno| unable("watch signals", errno.into()))?;
-    let arrivals = watch.arrivals().map_err(|errno| unable("watch signals", errno.into()))?;
     let over = Latch::new().map_err(|errno| unable("watch signals", errno.into()))?;
     let interruption = Interruption::default();
     let simulation = Simulation {
@@ -139,7 +138,7 @@ fn simulate(options: &Options, events: Vec<String>, user: &Environ) -> Result<i3
     }
     scope(|scope| {
         scope.spawn(|| recorder.follow(&over));
-        scope.spawn(|| watch.wait_for(&over, &arrivals).inspect(|&signal| simulation.interruption.arrives(signal)));
+        scope.spawn(|| watch.wait_for(&over).inspect(|&signal| simulation.interruption.arrives(signal)));
         for number in 1..=options.restores {
             if options.restores > 1 {
                 recorder.tell(&Moment::Environment { number, of: options.restores });

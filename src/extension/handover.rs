@@ -1,16 +1,18 @@
-//! What the wrapper tells the extension, so that pre_stop hooks see what the runtime saw: over a socket that is no file and
-//! that only processes of the same user may use. Nothing of it is written anywhere.
+//! What the wrapper tells the extension, so that pre_stop hooks see what the runtime saw: over a Unix socket that only
+//! processes of the same user may use. Nothing of it is written anywhere.
 
 use crate::environ::Environ;
 use crate::hooks::Received;
-use crate::process;
+use crate::process::{self, sleep};
 use std::ffi::CStr;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::sleep;
 use std::time::Duration;
 
 /// How long the wrapper waits for an extension that does not listen to it, and the extension for one who says nothing.
@@ -50,16 +52,28 @@ pub fn hand_over(
     }
     received.environ.encode(&mut bytes);
     environ.encode(&mut bytes);
-    let mut extension = UnixStream::connect_addr(&name(address)?)?;
-    if !process::is_of_this_user(&extension) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+    let mut extension = find(address)?;
     extension.set_write_timeout(Some(PATIENCE))?;
     extension.set_read_timeout(Some(PATIENCE))?;
     extension.write_all(&bytes)?;
     extension.shutdown(Shutdown::Write)?;
     // An environment can end as soon as its runtime has begun.
     extension.read_exact(&mut [0])
+}
+
+/// Connects to the extension, wherever it listens.
+fn find(address: &str) -> io::Result<UnixStream> {
+    let connected = SocketAddr::from_abstract_name(name(address)).and_then(|name| UnixStream::connect_addr(&name));
+    let of_this_user = |extension: UnixStream| match process::is_of_this_user(&extension) {
+        true => Ok(extension),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    };
+    let found = connected.and_then(of_this_user);
+    found.or_else(|refused| {
+        // Most often there is no extension at all, and then the first answer says so.
+        let connected = UnixStream::connect(directory(address).join(SOCKET)).map_err(|_| refused);
+        connected.and_then(of_this_user)
+    })
 }
 
 impl<'h> Handover<'h> {
@@ -86,12 +100,35 @@ impl<'h> Handover<'h> {
 /// Listens to the wrapper.
 pub struct Listener {
     socket: UnixListener,
+    /// A directory that is there for the socket alone, where the socket has to be a file.
+    directory: Option<PathBuf>,
     last: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl Listener {
+    /// Listens at a name in no directory, or else in a directory of its own.
+    ///
+    /// # Errors
+    /// When it can do neither.
     pub fn new(address: &str) -> io::Result<Self> {
-        Ok(Self { socket: UnixListener::bind_addr(&name(address)?)?, last: Mutex::new(None) })
+        let in_no_directory =
+            SocketAddr::from_abstract_name(name(address)).and_then(|name| UnixListener::bind_addr(&name));
+        let (socket, directory) = match in_no_directory {
+            Ok(socket) => (socket, None),
+            Err(_) => {
+                let directory = directory(address);
+                (bind_in(&directory)?, Some(directory))
+            }
+        };
+        Ok(Self { socket, directory, last: Mutex::new(None) })
+    }
+
+    /// Removes what it has made, for a process that ends without dropping it.
+    pub fn remove(&self) {
+        if let Some(directory) = &self.directory {
+            let _ = fs::remove_file(directory.join(SOCKET));
+            let _ = fs::remove_dir(directory);
+        }
     }
 
     /// Takes whatever comes: a runtime that is started anew is told of anew.
@@ -125,8 +162,32 @@ impl Listener {
     }
 }
 
-/// A name in no folder, and another one for each environment: where one machine has several of them, their
-/// Runtime APIs have several addresses.
-fn name(address: &str) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(format!("foreword/{address}"))
+/// Binds a socket in a directory that nobody else can enter. What an extension that was killed has left is taken over.
+fn bind_in(directory: &Path) -> io::Result<UnixListener> {
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let (about, this) = (fs::symlink_metadata(directory)?, fs::metadata("/proc/self")?);
+    if !about.is_dir() || about.uid() != this.uid() || about.mode() & 0o077 != 0 {
+        return Err(io::Error::other(format!("{} is not this user's own", directory.display())));
+    }
+    let socket = directory.join(SOCKET);
+    let _ = fs::remove_file(&socket);
+    UnixListener::bind(socket)
 }
+
+/// The name of the socket, another one for each environment: where one machine has several of them, their Runtime APIs
+/// have several addresses.
+fn name(address: &str) -> String {
+    format!("foreword/{address}")
+}
+
+/// Where the socket is when it has to be a file, which needs a directory that wrapper and extension can both write to:
+/// `/tmp`, on Lambda.
+fn directory(address: &str) -> PathBuf {
+    Path::new("/tmp").join(format!(".{}", name(address).replace('/', "-")))
+}
+
+/// What the file is called.
+const SOCKET: &str = "socket";

@@ -4,25 +4,21 @@
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::latch::Latch;
-use super::raw::{Disposition, is_ignored, spawn, take_signal};
+use super::raw::{Disposition, spawn, take_noted};
 use super::stat::Stat;
-use super::wait::{PollFd, PollFlags, wait};
+use super::wait::{PollFd, PollFlags, sleep, wait_with};
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, chdir, fchdir, pipe2};
+use nix::unistd::{Pid, chdir, fchdir, pipe2, write};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a process group has between SIGTERM and SIGKILL.
@@ -62,17 +58,21 @@ pub enum End {
     Cancelled,
 }
 
+/// The end of a pipe to write to, and what is to be written there.
+type Unwritten<'r> = (File, &'r [u8]);
+
 /// What a command wrote to standard output.
 pub type Captured = Vec<u8>;
 
-/// While it lives, signals that would end foreword, and the end of children, are taken here instead.
-/// Afterwards mask and disposition are what they were.
+/// While it lives, signals that would end foreword, and the end of children, are only noticed by who waits here.
+/// Afterwards mask and dispositions are what they were.
 pub struct Watch {
     /// The process group of the command that is running; 0 when none is, or none has been started quite yet.
     running: AtomicI32,
-    signals: SigSet,
+    /// The mask from before, and what it is while somebody waits: signals arrive then and at no other time.
     previous: SigSet,
-    _child: Disposition,
+    waiting: SigSet,
+    noted: Vec<Disposition>,
 }
 
 impl Watch {
@@ -81,15 +81,24 @@ impl Watch {
     /// # Errors
     /// When the kernel refuses one of these; the signals are as before then.
     pub fn start() -> nix::Result<Self> {
-        // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
-        let child = Disposition::default_for(Signal::SIGCHLD)?;
         let previous = SigSet::thread_get_mask()?;
-        let mut signals = SigSet::from(Signal::SIGCHLD);
+        let (mut watched, mut waiting) = (SigSet::from(Signal::SIGCHLD), previous);
+        waiting.remove(Signal::SIGCHLD);
         // What is blocked or ignored already was not meant to end foreword.
         let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-        signals.extend(ending.into_iter().filter(|&signal| !previous.contains(signal) && !is_ignored(signal)));
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
-        Ok(Self { running: AtomicI32::new(0), signals, previous, _child: child })
+        watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal)));
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
+        // From here on, its end puts back what was changed.
+        let mut watch = Self { running: AtomicI32::new(0), previous, waiting, noted: Vec::with_capacity(5) };
+        for signal in watched.iter() {
+            let noted = Disposition::noting(signal)?;
+            // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
+            if signal == Signal::SIGCHLD || !noted.was_ignored() {
+                watch.noted.push(noted);
+            }
+        }
+        take_noted();
+        Ok(watch)
     }
 
     /// Runs a command to its end.
@@ -97,18 +106,15 @@ impl Watch {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&self, request: &Request) -> Result<(End, Captured), ExecError> {
-        // Where there is nothing else to wait for, signals cost less without a descriptor.
-        let others = request.capture.is_some() || request.stop.is_some();
-        let arrivals = others.then(|| self.arrivals()).transpose();
-        let arrivals = arrivals.map_err(|errno| ExecError::system("watch a command", errno))?;
         let mut child = Child::spawn(request)?;
         self.running.store(child.pid.as_raw(), Ordering::Relaxed);
         let mut stopped: Option<(End, Instant)> = None;
         let end = loop {
             let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
             let stop = request.stop.filter(|_| !matches!(stopped, Some((End::Cancelled, _))));
-            let signal = self.wait(arrivals.as_ref(), child.output.as_ref(), stop, wake);
+            let signal = self.wait(&child, stop, wake);
             let signal = signal.map_err(|errno| ExecError::system("wait for a command", errno))?.map(End::Interrupted);
+            child.give_input();
             child.take_output();
             if let Some(status) = child.status() {
                 child.take_output();
@@ -150,52 +156,34 @@ impl Watch {
         }
     }
 
-    /// Sleeps until a signal, output, the latch, or the time comes; of signals that would have ended foreword, gives one.
-    fn wait(
-        &self,
-        arrivals: Option<&SignalFd>,
-        output: Option<&File>,
-        stop: Option<&Latch>,
-        until: Instant,
-    ) -> nix::Result<Option<Signal>> {
-        let Some(arrivals) = arrivals else {
-            return self.ending_signal(until.saturating_duration_since(Instant::now()));
-        };
-        let others = [output.map(AsFd::as_fd), stop.map(AsFd::as_fd)];
-        let mut watched = vec![PollFd::new(arrivals.as_fd(), PollFlags::POLLIN)];
-        watched.extend(others.into_iter().flatten().map(|other| PollFd::new(other, PollFlags::POLLIN)));
-        wait(&mut watched, Some(until))?;
-        self.ending_signal(Duration::ZERO)
+    /// Sleeps until a signal, output, room for input, the latch, or the time comes; of signals that would have ended
+    /// foreword, gives one.
+    fn wait(&self, child: &Child, stop: Option<&Latch>, until: Instant) -> nix::Result<Option<Signal>> {
+        let mut watched = Vec::with_capacity(3);
+        watched.extend(child.output.as_ref().map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
+        watched.extend(child.input.as_ref().map(|(input, _)| PollFd::new(input.as_fd(), PollFlags::POLLOUT)));
+        watched.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
+        wait_with(&mut watched, Some(until), Some(self.waiting))?;
+        Ok(take_noted())
     }
 
     /// Waits until the latch is set or one of the signals that would end foreword came, and gives that.
-    pub fn wait_for(&self, latch: &Latch, arrivals: &SignalFd) -> Option<Signal> {
+    pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
         loop {
-            let watched = [arrivals.as_fd(), latch.as_fd()];
-            let waited = wait(&mut watched.map(|one| PollFd::new(one, PollFlags::POLLIN)), None);
-            let signal = self.ending_signal(Duration::ZERO).ok().flatten();
+            let mut watched = [PollFd::new(latch.as_fd(), PollFlags::POLLIN)];
+            let waited = wait_with(&mut watched, None, Some(self.waiting));
+            let signal = take_noted();
             if signal.is_some() || waited.is_err() || latch.is_set() {
                 return signal;
             }
         }
     }
-
-    /// A descriptor that is readable when there is a signal to take, for waiting for other descriptors too.
-    ///
-    /// # Errors
-    /// When there is no descriptor left for it.
-    pub fn arrivals(&self) -> nix::Result<SignalFd> {
-        SignalFd::with_flags(&self.signals, SfdFlags::SFD_CLOEXEC)
-    }
-
-    /// Takes a signal, if one comes in time; gives it if it would have ended foreword.
-    fn ending_signal(&self, limit: Duration) -> nix::Result<Option<Signal>> {
-        Ok(take_signal(&self.signals, limit)?.filter(|&signal| signal != Signal::SIGCHLD))
-    }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        // In this order: one that is waiting to arrive does what it would have done before.
+        self.noted.clear();
         let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.previous), None);
     }
 }
@@ -207,19 +195,22 @@ pub fn die_of(signal: Signal) -> i32 {
     128 + signal as i32
 }
 
-struct Child {
+struct Child<'r> {
     /// Also its process group.
     pid: Pid,
+    /// What of the input did not fit into the pipe.
+    input: Option<Unwritten<'r>>,
     output: Option<File>,
     /// Most bytes of output to take.
     most: usize,
     captured: Captured,
 }
 
-impl Child {
-    fn spawn(request: &Request) -> Result<Self, ExecError> {
+impl<'r> Child<'r> {
+    fn spawn(request: &Request<'r>) -> Result<Self, ExecError> {
         let unable = |errno: Errno| ExecError::system("start a command", errno);
-        let input = input_file(request.input)?;
+        let (input, rest) =
+            input_pipe(request.input).map_err(|errno| ExecError::system("make a command's standard input", errno))?;
         let pipe = request.capture.map(|_| pipe2(OFlag::O_CLOEXEC)).transpose().map_err(unable)?;
         let output = pipe.as_ref().map(|(_, writer)| writer.as_fd());
         let entries = request.environ.entries();
@@ -232,7 +223,18 @@ impl Child {
             fchdir(&home).map_err(|errno| ExecError::system("return to the working directory", errno))?;
         }
         let output = pipe.map(|(reader, _)| without_blocking(reader)).transpose().map_err(unable)?;
-        Ok(Self { pid: spawned?, output, most: request.capture.unwrap_or(0), captured: Captured::new() })
+        Ok(Self { pid: spawned?, input: rest, output, most: request.capture.unwrap_or(0), captured: Captured::new() })
+    }
+
+    /// Writes what there is room for of the input that is left; one that nobody reads any more is lost.
+    fn give_input(&mut self) {
+        let Some((pipe, rest)) = &mut self.input else { return };
+        let _ignored = Disposition::ignore(Signal::SIGPIPE);
+        match write(&*pipe, rest) {
+            Ok(written) if written < rest.len() => *rest = &rest[written..],
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            _ => self.input = None,
+        }
     }
 
     /// Reads what is there, up to the first byte that is too much.
@@ -298,24 +300,20 @@ impl Child {
             if Instant::now() >= kill_at || stop.is_some_and(Latch::is_set) {
                 return self.kill();
             }
-            thread::sleep(LOOK);
+            sleep(LOOK);
         }
     }
 }
 
-/// A file that holds the input and needs no writer, whatever the command reads of it.
-fn input_file(input: &[u8]) -> Result<File, ExecError> {
-    let unable = |errno| ExecError::system("make a command's standard input", errno);
-    let unwritten = |error: io::Error| unable(Errno::from_raw(error.raw_os_error().unwrap_or_default()));
-    // Every pipe holds a page (pipe(7)); what fits costs less there than in a file of memory.
-    if input.len() <= 4096 {
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(unable)?;
-        File::from(writer).write_all(input).map_err(unwritten)?;
-        return Ok(File::from(reader));
+/// A pipe that holds the input, or to which it is still to be written.
+fn input_pipe(input: &[u8]) -> nix::Result<(OwnedFd, Option<Unwritten<'_>>)> {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+    // Every pipe holds a page (pipe(7)).
+    if input.len() > 4096 {
+        return Ok((reader, Some((without_blocking(writer)?, input))));
     }
-    let file = File::from(memfd_create(c"foreword", MFdFlags::MFD_CLOEXEC).map_err(unable)?);
-    file.write_all_at(input, 0).map_err(unwritten)?;
-    Ok(file)
+    write(&writer, input)?;
+    Ok((reader, None))
 }
 
 /// Enters a folder, where `spawn` starts the command; gives the way back.

@@ -2,35 +2,61 @@
 //! that it inherited but what it is to keep.
 
 use super::raw::{self, Disposition};
+use super::stat::Stat;
 use super::wait::{PollFd, PollFlags, happened, wait};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::signal::Signal;
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::dup2_stdin;
+use nix::unistd::{Pid, SysconfVar, close, dup2_stdin, sysconf};
+use std::fs;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::exit;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// A process, known by a descriptor: unlike a number, that never comes to mean another one.
-pub struct Process(OwnedFd);
+/// How often to look whether a process has ended that no descriptor tells of.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A process. Its number alone could come to mean another one.
+pub struct Process {
+    pid: Pid,
+    start_time: u64,
+    /// None where a sandbox or an old kernel has none.
+    descriptor: Option<OwnedFd>,
+}
 
 impl Process {
     /// The one that runs this, and whatever it becomes.
     ///
     /// # Errors
-    /// When the kernel is older than 5.3.
-    pub fn this() -> nix::Result<Self> {
-        raw::pidfd_of_this().map(Self)
+    /// When there is neither a descriptor for it nor a `/proc`.
+    pub fn this() -> io::Result<Self> {
+        let descriptor = raw::pidfd_of_this().ok();
+        let start_time = fs::read("/proc/self/stat").map(|stat| Stat::of(&stat).map_or(0, |stat| stat.start_time));
+        match start_time {
+            Err(error) if descriptor.is_none() => Err(error),
+            start_time => Ok(Self { pid: Pid::this(), start_time: start_time.unwrap_or(0), descriptor }),
+        }
     }
 
     /// Waits for its end; says whether that came in time.
     pub fn ends_before(&self, until: Option<Instant>) -> bool {
         loop {
-            let mut watched = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-            let waited = wait(&mut watched, until);
-            if happened(&watched[0]) {
+            let (waited, has_ended) = match &self.descriptor {
+                Some(descriptor) => {
+                    let mut watched = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+                    (wait(&mut watched, until), happened(&watched[0]))
+                }
+                None if self.lives() => {
+                    let next = Instant::now() + LOOK;
+                    (wait(&mut [], Some(until.map_or(next, |until| until.min(next)))), false)
+                }
+                None => (Ok(()), true),
+            };
+            if has_ended {
                 return true;
             }
             if waited.is_err() || until.is_some_and(|until| Instant::now() >= until) {
@@ -39,14 +65,26 @@ impl Process {
         }
     }
 
+    /// Sends SIGKILL; to a process that has ended, nothing.
     pub fn kill(&self) {
-        raw::kill_by_pidfd(self.0.as_fd());
+        let by_descriptor = self.descriptor.as_ref().map(|descriptor| raw::kill_by_pidfd(descriptor.as_fd()));
+        if !matches!(by_descriptor, Some(Ok(()))) && self.lives() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
     }
-}
 
-impl AsFd for Process {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    /// The descriptors that a second process has to keep to know it.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Looks it up. Where that fails for another reason than its end, such as a lack of descriptors, it counts as alive.
+    fn lives(&self) -> bool {
+        match fs::read(format!("/proc/{}/stat", self.pid)) {
+            Ok(stat) => Stat::of(&stat).is_none_or(|stat| stat.lives && stat.start_time == self.start_time),
+            // The process may end between the two calls that open and read.
+            Err(error) => !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)),
+        }
     }
 }
 
@@ -81,39 +119,48 @@ pub enum Side {
 pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
     // Ignored, as some parents leave it, SIGCHLD would let the kernel throw the exit status away.
     let _child = Disposition::default_for(Signal::SIGCHLD)?;
+    let null = open(c"/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     if let Some(child) = raw::fork()? {
-        return match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, 0)) => Ok(Side::First),
-            Ok(_) => Err(Errno::EAGAIN),
-            Err(errno) => Err(errno),
+        return match waitpid(child, None)? {
+            WaitStatus::Exited(_, 0) => Ok(Side::First),
+            WaitStatus::Exited(_, errno) => Err(Errno::from_raw(errno)),
+            // Somebody else ended it.
+            _ => Err(Errno::EINTR),
         };
     }
     // Here, where the first one hears of a failure, and before there is a process that a signal must not end.
-    if shed(keep).is_err() {
-        exit(1);
-    }
-    match raw::fork() {
-        Ok(None) => {}
+    let made = shed(null, keep).and_then(|()| raw::fork());
+    match made {
+        Ok(None) => Ok(Side::Second),
         Ok(Some(_)) => exit(0),
         // To go on as if this were the first one would start a second runtime.
-        Err(_) => exit(1),
+        Err(errno) => exit(errno as i32),
     }
-    Ok(Side::Second)
 }
 
 /// Leaves behind what a new process inherited, and what would end it.
-fn shed(keep: &[BorrowedFd]) -> nix::Result<()> {
+fn shed(null: OwnedFd, keep: &[BorrowedFd]) -> nix::Result<()> {
     raw::arena::retire();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE] {
         Disposition::ignore(signal)?.forget();
     }
-    let null = open(c"/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     dup2_stdin(null)?;
-    let mut kept: Vec<i32> = keep.iter().map(AsRawFd::as_raw_fd).chain([2]).collect();
-    kept.sort_unstable();
-    let ends = kept[1..].iter().map(|next| next - 1).chain([i32::MAX]);
-    for (before, end) in kept.iter().zip(ends) {
-        raw::close_range(before + 1, end)?;
-    }
+    let is_kept = |descriptor: i32| descriptor <= 2 || keep.iter().any(|kept| kept.as_raw_fd() == descriptor);
+    open_descriptors().into_iter().filter(|&descriptor| !is_kept(descriptor)).for_each(|descriptor| {
+        // The one with which they were listed is closed by now.
+        let _ = close(descriptor);
+    });
     Ok(())
+}
+
+/// The numbers of the descriptors that are open, and perhaps some more.
+fn open_descriptors() -> Vec<i32> {
+    let listed = fs::read_dir("/proc/self/fd").map(|entries| {
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect::<Vec<_>>()
+    });
+    // Without a /proc, all that there can be.
+    listed.unwrap_or_else(|_| {
+        let most = sysconf(SysconfVar::OPEN_MAX).ok().flatten().and_then(|most| i32::try_from(most).ok());
+        (0..most.unwrap_or(1024)).collect()
+    })
 }

@@ -1,23 +1,28 @@
 //! Something that happens once and that any number of threads wait for, together with what else they wait for.
 
 use super::wait::{PollFd, PollFlags, happened, wait};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use std::os::fd::{AsFd, BorrowedFd};
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 /// Readable from the moment when it is set, and ever after.
-pub struct Latch(EventFd);
+pub struct Latch {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
 
 impl Latch {
     /// # Errors
     /// When there is no descriptor left for it.
     pub fn new() -> nix::Result<Self> {
-        EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map(Self)
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        Ok(Self { reader, writer })
     }
 
     pub fn set(&self) {
-        // It only fails when the count is at its end, and then it is set.
-        let _ = self.0.write(1);
+        // It only fails when the pipe is full, and then it is set.
+        let _ = write(&self.writer, &[0]);
     }
 
     pub fn is_set(&self) -> bool {
@@ -28,6 +33,6 @@ impl Latch {
 
 impl AsFd for Latch {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.reader.as_fd()
     }
 }

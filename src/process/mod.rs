@@ -26,7 +26,7 @@ pub use offspring::{Descendants, Started, adopt_descendants};
 #[cfg(feature = "tool")]
 pub use own_mounts::{cover, own_mounts, seal};
 pub use stand_in::StandIn;
-pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, wait};
+pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, sleep, wait};
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{Linger, PeerCredentials};

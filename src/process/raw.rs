@@ -12,15 +12,14 @@ pub use spawn::spawn;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::sys::time::TimeSpec;
 use nix::unistd::{self, ForkResult, Pid};
 use std::ffi::{CStr, OsStr, c_char, c_int};
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Called by C's start-up; in tests, which have a `main` of their own, by nobody.
 #[cfg_attr(test, allow(dead_code))]
@@ -83,6 +82,16 @@ impl Disposition {
         Self::set(signal, SigHandler::SigIgn)
     }
 
+    /// Lets a signal be noted.
+    pub fn noting(signal: Signal) -> nix::Result<Self> {
+        Self::set(signal, SigHandler::Handler(note))
+    }
+
+    /// Whether it was ignored before.
+    pub fn was_ignored(&self) -> bool {
+        matches!(self.previous.handler(), SigHandler::SigIgn)
+    }
+
     /// Leaves it as it is now.
     pub fn forget(self) {
         mem::forget(self);
@@ -90,7 +99,7 @@ impl Disposition {
 
     fn set(signal: Signal, handler: SigHandler) -> nix::Result<Self> {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-        // SAFETY: neither the default nor ignoring calls a handler of ours.
+        // SAFETY: the only handler of ours does what a handler may.
         let previous = unsafe { sigaction(signal, &action) }?;
         Ok(Self { signal, previous })
     }
@@ -111,7 +120,7 @@ pub fn fork() -> nix::Result<Option<Pid>> {
 /// A descriptor of this process (`pidfd_open(2)`), closed by `execve`.
 ///
 /// # Errors
-/// When the kernel is older than 5.3 or there is no descriptor left.
+/// When the kernel is older than 5.3, a sandbox refuses the call, or there is no descriptor left.
 pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
     // SAFETY: the call takes two numbers.
     let descriptor = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) })?;
@@ -120,54 +129,31 @@ pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Sends SIGKILL; to a process that has ended, nothing.
-pub fn kill_by_pidfd(process: BorrowedFd) {
+/// Sends SIGKILL (`pidfd_send_signal(2)`).
+///
+/// # Errors
+/// When the process has ended, and where a sandbox refuses the call.
+pub fn kill_by_pidfd(process: BorrowedFd) -> nix::Result<()> {
     let no_details = ptr::null::<libc::siginfo_t>();
     // SAFETY: without details about the signal the call reads no memory.
-    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_details, 0) };
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_details, 0) };
+    Errno::result(sent).map(drop)
 }
 
-/// Closes all descriptors from the first to the last.
-///
-/// # Errors
-/// When the kernel is older than 5.9.
-pub fn close_range(first: c_int, last: c_int) -> nix::Result<()> {
-    if first > last {
-        return Ok(());
-    }
-    // SAFETY: the caller owns none of them in a way that would be closed again.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
-}
+/// The signal that [`note`] was called with last, since it was taken; 0 for none.
+static ARRIVED: AtomicI32 = AtomicI32::new(0);
 
-/// Whether a signal is ignored; this only asks.
-pub fn is_ignored(signal: Signal) -> bool {
-    let mut current = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: without a new action the call only asks, and fills `current` when it gives 0.
-    unsafe {
-        libc::sigaction(signal as c_int, ptr::null(), current.as_mut_ptr()) == 0
-            && current.assume_init().sa_sigaction == libc::SIG_IGN
+/// Notes a signal that would have ended foreword. Only what may be done in a signal handler may happen here
+/// (signal-safety(7)).
+extern "C" fn note(signal: c_int) {
+    if signal != Signal::SIGCHLD as c_int {
+        ARRIVED.store(signal, Ordering::Relaxed);
     }
 }
 
-/// Takes one of some signals, which are blocked; waits for one until the time is over, or for a shorter time.
-///
-/// # Errors
-/// When the kernel does not take the set or the time.
-pub fn take_signal(signals: &SigSet, limit: Duration) -> nix::Result<Option<Signal>> {
-    let set: *const libc::sigset_t = signals.as_ref();
-    let limit = TimeSpec::from_duration(limit);
-    let limit: *const libc::timespec = limit.as_ref();
-    let no_details = ptr::null_mut::<libc::siginfo_t>();
-    // The C library's function would wait anew for all of the time when this process goes on after a stop.
-    // SAFETY: the call reads the first word of the set, where the kernel's signals are, and the time.
-    let number = unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, set, no_details, limit, size_of::<u64>()) };
-    match Errno::result(number) {
-        Ok(number) => Ok(c_int::try_from(number).ok().and_then(|number| Signal::try_from(number).ok())),
-        Err(Errno::EAGAIN) => Ok(None),
-        // It goes on after a stop, during which one may have come.
-        Err(Errno::EINTR) => take_signal(signals, Duration::ZERO),
-        Err(errno) => Err(errno),
-    }
+/// Takes the signal that was noted, if one was.
+pub fn take_noted() -> Option<Signal> {
+    Signal::try_from(ARRIVED.swap(0, Ordering::Relaxed)).ok()
 }
 
 impl Drop for Disposition {

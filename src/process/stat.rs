@@ -6,6 +6,8 @@ pub struct Stat {
     #[cfg_attr(not(feature = "tool"), expect(dead_code, reason = "the tool looks for descendants"))]
     pub parent: i32,
     pub group: i32,
+    /// When it was started, in clock ticks since the machine was: with its number, that names a process for good.
+    pub start_time: u64,
 }
 
 impl Stat {
@@ -15,6 +17,9 @@ impl Stat {
         let mut fields = line[name_end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         let lives = !matches!(fields.next()?, b"Z" | b"X");
         let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse().ok();
-        Some(Self { lives, parent: number()?, group: number()? })
+        let (parent, group) = (number()?, number()?);
+        // Field 22; the state is field 3.
+        let start_time = std::str::from_utf8(fields.nth(16)?).ok()?.parse().ok()?;
+        Some(Self { lives, parent, group, start_time })
     }
 }

@@ -1,7 +1,9 @@
 //! Waiting for descriptors, until something happens or a time comes.
 
 use nix::errno::Errno;
-use nix::poll::{PollTimeout, poll};
+use nix::poll::ppoll;
+use nix::sys::signal::SigSet;
+use nix::sys::time::TimeSpec;
 use std::time::{Duration, Instant};
 
 pub use nix::poll::{PollFd, PollFlags};
@@ -20,13 +22,21 @@ pub fn happened(watched: &PollFd) -> bool {
 /// # Errors
 /// When the kernel has no memory for it.
 pub fn wait(watched: &mut [PollFd], until: Option<Instant>) -> nix::Result<()> {
-    let timeout = until.map_or(PollTimeout::NONE, |until| {
-        // Rounded up, so that it does not wake just before the time and sleep for nothing.
-        let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-    });
-    match poll(watched, timeout) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
+    wait_with(watched, until, None)
+}
+
+/// The same, with this mask of blocked signals meanwhile; a signal that arrives ends the sleep.
+pub(super) fn wait_with(watched: &mut [PollFd], until: Option<Instant>, mask: Option<SigSet>) -> nix::Result<()> {
+    let left = until.map(|until| TimeSpec::from_duration(until.saturating_duration_since(Instant::now())));
+    match ppoll(watched, left, mask) {
+        // After a thaw, sandboxes that refuse `restart_syscall` let a sleep end with EPERM (Lambda did so until 2019).
+        Ok(_) | Err(Errno::EINTR | Errno::EPERM) => Ok(()),
         Err(errno) => Err(errno),
     }
+}
+
+/// Sleeps for that long. The standard library's function panics where `restart_syscall` is refused.
+pub fn sleep(duration: Duration) {
+    let until = Instant::now() + duration;
+    while Instant::now() < until && wait(&mut [], Some(until)).is_ok() {}
 }

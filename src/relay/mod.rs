@@ -12,7 +12,7 @@ pub use story::BEFORE_SNAPSHOT;
 pub use story::{AFTER_RESTORE, Hooks};
 
 use crate::log::Log;
-use crate::process::{self, Latch, Process, Side, Watch};
+use crate::process::{self, Latch, Process, Side, Watch, sleep};
 use crate::report::{ErrorType, Failure, status};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
@@ -23,7 +23,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::process::exit;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope, scope, sleep};
+use std::thread::{Builder, Scope, scope};
 use std::time::{Duration, Instant};
 
 /// What is left to carry when the runtime has ended has this long.
@@ -71,7 +71,8 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
-        match process::split(&[listener.as_fd(), runtime.as_fd()]).context("unable to make a process")? {
+        let keep: Vec<_> = [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
+        match process::split(&keep).context("unable to make a process")? {
             Side::First => Ok(address),
             Side::Second => {
                 mem::forget(standard);

@@ -46,7 +46,9 @@ fn prints_what_it_shows(page: &str, session: &str) {
             _ => expected += &format!("{line}\n"),
         }
     }
-    let test = with_python(Test::new()).named("bin/foreword").without_foreword().args(["/bin/sh", "session"]);
+    // At a person's own machine.
+    let test = with_python(Test::new()).on_the_machine().named("bin/foreword");
+    let test = test.without_foreword().args(["/bin/sh", "session"]);
     let script = script.replace("<folder>", test.path("").to_str().expect("UTF-8"));
     let captured = test.file("session", script).capture();
     // How long something took is no promise.

@@ -21,8 +21,19 @@ const SECRET: &str = "s3cret value\n of two lines";
 
 /// Both processes of the environment, with what Lambda tells both.
 fn both(lambda: &Lambda, config: &Value) -> (Test, Test) {
-    let test = || Test::new().config(&config.to_string()).env("FOREWORD_LOG", "warn").env("OF_BOTH", "both");
-    (test(), test().runtime_api(lambda).env("_HANDLER", "app.handler"))
+    let mut extension = one(config);
+    let wrapper = beside(&mut extension, lambda, config);
+    (extension, wrapper)
+}
+
+/// A process of an environment.
+fn one(config: &Value) -> Test {
+    Test::new().config(&config.to_string()).env("FOREWORD_LOG", "warn").env("OF_BOTH", "both")
+}
+
+/// The wrapper in the environment of an extension.
+fn beside(extension: &mut Test, lambda: &Lambda, config: &Value) -> Test {
+    one(config).beside(extension).runtime_api(lambda).env("_HANDLER", "app.handler")
 }
 
 /// Runs the wrapper; it hands over before it becomes the runtime, which does nothing.
@@ -155,11 +166,10 @@ fn environments_of_any_size_and_bytes() {
 fn the_last_runtime_counts() {
     let lambda = lambda();
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
-    let (extension, _) = both(&lambda, &config);
+    let mut extension = one(&config);
+    let wrappers = ["first", "second"].map(|only| beside(&mut extension, &lambda, &config).env("ONLY", only));
     let run = extension.waits(&lambda);
-    for only in ["first", "second"] {
-        starts(both(&lambda, &config).1.env("ONLY", only));
-    }
+    let _finished = wrappers.map(starts);
     lambda.shutdown("timeout", LEFT);
     run.ends("second\n", "");
 }
@@ -254,7 +264,8 @@ else:
     print(other.accept()[0].recv(1))
 ";
 
-/// Somebody else in the same network namespace: nothing is taken from them, and nothing is told to them.
+/// Somebody else in the same network namespace: nothing is taken from them, and nothing is told to them. Where the name of
+/// the socket is theirs, it is a file in a directory that is there no longer when the extension has ended.
 #[test]
 fn other_users_are_left_out() {
     if fs::metadata("/proc/self").expect("this process").uid() != 0 {
@@ -262,10 +273,8 @@ fn other_users_are_left_out() {
     }
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
     let other = |lambda: &Lambda, what: &str| {
-        let test = Test::new().file("other.py", OTHER).without_foreword();
-        fs::set_permissions(test.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("a mode");
-        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "python3", "other.py"];
-        test.args([&nobody[..], &[what, lambda.address()]].concat()).stdout("b''\n")
+        let test = Test::new().of_another_user().file("other.py", OTHER).without_foreword();
+        test.args(["python3", "other.py", what, lambda.address()]).stdout("b''\n")
     };
     let lambda = lambda();
     let (extension, wrapper) = both(&lambda, &config);
@@ -279,19 +288,46 @@ fn other_users_are_left_out() {
     let squatter = other(&lambda, "listen").start();
     assert!(wait_until(LIMIT, || squatter.finished.folder.path("listens").exists()));
     let (extension, wrapper) = both(&lambda, &config);
+    let tmp = extension.path("tmp");
+    let found = || fs::read_dir(&tmp).expect("a folder").flatten().map(|entry| entry.file_name());
+    let is_ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(".foreword-");
     let run = extension.waits(&lambda);
-    let warning = "foreword: pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
-                   foreword-prestop has (permission denied)\n";
-    wrapper.args(["/bin/true"]).stderr(warning).run();
+    let directory = tmp.join(found().find(is_ours).expect("a directory"));
+    assert_eq!(fs::metadata(&directory).expect("a directory").mode() & 0o777, 0o700);
+    starts(wrapper.env("ONLY", "told"));
     squatter.ends("b''\n", "");
     lambda.shutdown("spindown", LEFT);
-    let captured = run.finish();
-    let log = String::from_utf8(captured.stderr).expect("text");
-    assert!(
-        log.starts_with("foreword: pre_stop hooks will not see what the runtime sees: unable to listen: Address"),
-        "{log}"
-    );
-    assert_eq!((log.lines().count(), captured.stdout, captured.status), (1, b"\n".to_vec(), 0));
+    run.ends("told\n", "");
+    assert_eq!(found().find(is_ours), None);
+}
+
+/// What is in the place of the directory is not trusted, and what an extension that was killed has left is taken over.
+#[test]
+fn a_directory_that_is_there_already_is_taken_over_if_it_is_the_users_own() {
+    let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
+    for (mode, told) in [(0o700, "told\n"), (0o755, "\n")] {
+        let lambda = lambda();
+        let name = SocketAddr::from_abstract_name(format!("foreword/{}", lambda.address())).expect("a name");
+        let _taken = std::os::unix::net::UnixListener::bind_addr(&name).expect("a name that is free");
+        if fs::metadata("/proc/self").expect("this process").uid() != 0 {
+            // The wrapper would take the test for the extension.
+            return;
+        }
+        let (extension, wrapper) = both(&lambda, &config);
+        let left = format!("tmp/.foreword-{}/socket", lambda.address());
+        let extension = extension.file(&left, "");
+        let directory = extension.path(&left).parent().expect("a directory").to_owned();
+        fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("a mode");
+        let run = extension.waits(&lambda);
+        let wrapped = wrapper.env("ONLY", "told").args(["/bin/true"]).capture();
+        lambda.shutdown("spindown", LEFT);
+        let captured = run.finish();
+        let log = String::from_utf8(captured.stderr).expect("text");
+        let expected = "foreword: pre_stop hooks will not see what the runtime sees: unable to listen: ";
+        assert_eq!(log.starts_with(expected), mode != 0o700, "{log}");
+        assert_eq!((String::from_utf8_lossy(&captured.stdout).as_ref(), captured.status), (told, 0));
+        assert_eq!(wrapped.stderr.is_empty(), mode == 0o700, "{}", String::from_utf8_lossy(&wrapped.stderr));
+    }
 }
 
 /// Hooks get none of the extension's descriptors, and the runtime none of the wrapper's: whoever lists them opens the

@@ -1,7 +1,7 @@
 //! Initialize hooks that do not end well: each gives one line that names it and the right status, leaves nothing
 //! running, and keeps the runtime from starting unless it says `continue`.
 
-use crate::support::{Reaction, RuntimeApi, Test, wait_until};
+use crate::support::{Gate, Reaction, Running, RuntimeApi, Test, wait_until};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
 use std::fs;
@@ -252,10 +252,28 @@ fn nothing_is_started_when_a_later_source_has_a_mistake() {
 #[test]
 fn a_hook_ends_with_a_foreword_that_is_killed() {
     let hook = json!({"name": "x", "command": "echo $$ >started; exec sleep 600"});
-    let run = Test::new().hooks(json!([hook])).args(["/bin/true"]).start();
+    let run = Test::new().hooks(json!([hook])).args(["/bin/true"]).allowing("prctl").start();
+    killed_while_a_hook_runs(&run);
+    assert!(run.finished.is_alone());
+}
+
+/// That is all that a refused `prctl` costs: the hook outlives a foreword that is killed.
+#[test]
+fn a_hook_outlives_a_foreword_that_is_killed_where_prctl_is_refused() {
+    let hook = json!({"name": "x", "command": "echo $$ >started; read -r go <gate; echo went on >order"});
+    let test = Test::new().hooks(json!([hook])).args(["/bin/true"]);
+    let mut gate = Gate::new(&test.path("gate"));
+    let run = test.start();
+    killed_while_a_hook_runs(&run);
+    gate.open();
+    assert!(run.finished.is_alone());
+    assert_eq!(run.finished.read("order"), "went on\n");
+}
+
+#[track_caller]
+fn killed_while_a_hook_runs(run: &Running) {
     let started = run.finished.folder.path("started");
     assert!(wait_until(Duration::from_secs(10), || fs::read(&started).is_ok_and(|pid| pid.ends_with(b"\n"))));
     kill(run.pid(), Signal::SIGKILL).expect("it runs");
     assert_eq!(run.finish().status, 137);
-    assert!(run.finished.is_alone());
 }

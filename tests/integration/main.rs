@@ -37,6 +37,7 @@ mod relay_tunnel;
 mod roles;
 mod stand_in;
 mod support;
+mod thaw;
 #[cfg(feature = "tool")]
 mod tool_check;
 #[cfg(feature = "tool")]

@@ -265,7 +265,7 @@ fn files_that_cannot_be_read() {
     refuses(folder("foreword.d/a.json"), "unable to read <folder>/foreword.d/a.json: is a directory");
     // Nobody writes to it, and nobody waits for that.
     let fifo = Test::new().file("foreword.d/other", "");
-    mkfifo(&fifo.path("foreword.d/a.json"), Mode::S_IRWXU).expect("a FIFO");
+    mkfifo(&fifo.path("foreword.d/a.json"), Mode::from_bits_truncate(0o644)).expect("a FIFO");
     refuses(fifo, "unable to read <folder>/foreword.d/a.json: not a regular file");
     let named = folder("named").env("FOREWORD_CONFIG", "<folder>/named");
     refuses(named, "unable to read \"<folder>/named\" (FOREWORD_CONFIG): is a directory");

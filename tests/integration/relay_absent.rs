@@ -144,13 +144,9 @@ fn the_marker_is_made_through_no_link() {
 #[test]
 fn the_place_of_the_marker_is_made_when_it_is_missing() {
     let lambda = Lambda::new(Settings::default());
-    let test = Test::new().copied();
-    let folder = test.path("");
-    let inside = folder.strip_prefix("/tmp").expect("tests have their folders in /tmp");
-    let (again, made) = (test.path("tmp").join(inside), test.path("tmp/.foreword"));
-    fs::create_dir_all(&again).expect("unable to make a folder");
+    let test = Test::new();
+    let made = test.path("tmp/.foreword");
     let runtime = test
-        .over("", again)
         .over("tmp", "/tmp")
         .runtime_api(&lambda)
         .env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")

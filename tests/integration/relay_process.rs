@@ -52,7 +52,7 @@ fn descriptors_of_relay_hooks_and_runtime() {
 
     let relay = runtime.relay();
     let is_clean = || {
-        let is_own = |what: &String| what.starts_with("socket:[") || what.starts_with("anon_inode:");
+        let is_own = |what: &String| ["socket:[", "anon_inode:", "pipe:["].iter().any(|kind| what.starts_with(kind));
         // While it starts a hook it may have a pipe to it.
         wait_until(LIMIT, || descriptors(relay).range(3..).all(|(_, what)| is_own(what)));
         let mut found = descriptors(relay);

@@ -80,7 +80,7 @@ fn read_only(program: &str, folders: &str) -> Test {
          mount -o remount,bind,ro /mnt; export LAMBDA_TASK_ROOT=/mnt; exec \"$@\""
     );
     let command = ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", &setup, "setup", "/mnt/bin/foreword"];
-    test(program).args(command.into_iter().chain([format!("./{program}").as_str(), "x"]))
+    test(program).on_the_machine().args(command.into_iter().chain([format!("./{program}").as_str(), "x"]))
 }
 
 #[test]

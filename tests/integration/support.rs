@@ -8,12 +8,12 @@ pub mod extension;
 mod folder;
 mod gate;
 pub mod lambda;
-mod mounts;
 mod output;
 mod played;
 pub mod process;
 mod restoring_proxy;
 mod runtime_api;
+pub mod sandbox;
 mod server;
 pub mod snap_start;
 #[cfg(feature = "tool")]
@@ -28,10 +28,10 @@ pub use process::wait_until;
 pub use restoring_proxy::RestoringProxy;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
-use mounts::Mounts;
 use nix::unistd::Pid;
 use output::{difference, normalise, replace, text};
 use process::Process;
+use sandbox::Sandbox;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub struct Test {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<OsString>,
-    mounts: Mounts,
+    sandbox: Sandbox,
     stdin: Vec<u8>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -106,7 +106,7 @@ impl Test {
             program: foreword().into(),
             arguments: Vec::new(),
             environment: Vec::new(),
-            mounts: Mounts::default(),
+            sandbox: Sandbox::default(),
             stdin: Vec::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
@@ -167,6 +167,10 @@ impl Test {
     pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         let resolved = arguments.into_iter().map(|argument| self.folder.resolve(argument.as_ref()));
         self.arguments = resolved.collect();
+        // It makes an environment of its own, as a person's tool.
+        if self.arguments.first().is_some_and(|first| first == "simulate") {
+            return self.on_the_machine();
+        }
         self
     }
 
@@ -174,13 +178,6 @@ impl Test {
     pub fn named(mut self, name: &str) -> Self {
         self.folder.link(name, Path::new(foreword()));
         self.program = self.folder.path(name).into();
-        self
-    }
-
-    /// Runs a copy of foreword in the test's folder, for a run that does not see the machine's.
-    pub fn copied(mut self) -> Self {
-        self = self.script("foreword", std::fs::read(foreword()).expect("foreword"));
-        self.program = self.folder.path("foreword").into();
         self
     }
 
@@ -228,6 +225,42 @@ impl Test {
         self.folder.path(name)
     }
 
+    /// Runs in the environment of another run of this test: with the same `/tmp`.
+    pub fn beside(mut self, other: &mut Self) -> Self {
+        let tmp = other.path("tmp");
+        std::fs::create_dir_all(&tmp).expect("unable to make a folder");
+        other.folder.own(&tmp);
+        for sandbox in [&mut self.sandbox, &mut other.sandbox] {
+            sandbox.view(tmp.clone(), "/tmp".into());
+        }
+        self
+    }
+
+    /// Runs as another user than all other runs of this test.
+    pub fn of_another_user(mut self) -> Self {
+        self.folder.set_user(sandbox::next_user());
+        self
+    }
+
+    /// Lets one system call pass that Lambda refuses, for what it makes better where it is allowed.
+    pub fn allowing(mut self, call: &'static str) -> Self {
+        self.sandbox.allow(call);
+        self
+    }
+
+    /// Refuses one more system call, such as `close_range=ENOSYS`.
+    pub fn refusing(mut self, call: &str) -> Self {
+        self.sandbox.refuse(call);
+        self
+    }
+
+    /// Runs outside of the sandbox: for a command that people run on their own machines, and for what only root can do.
+    pub fn on_the_machine(mut self) -> Self {
+        self.sandbox.turn_off();
+        self.folder.set_user(sandbox::this_user());
+        self
+    }
+
     /// Runs and compares.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -262,11 +295,11 @@ impl Test {
     /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
     pub fn emulate(self) -> Emulator {
         let words: Vec<_> = self.words().collect();
-        Emulator::start(self.folder, &words, self.environment, &self.mounts)
+        Emulator::start(self.folder, &words, self.environment, &self.sandbox)
     }
 
     fn command(&self) -> Vec<OsString> {
-        self.mounts.around(self.words())
+        self.sandbox.around(&self.folder, self.words())
     }
 
     fn words(&self) -> impl Iterator<Item = OsString> {

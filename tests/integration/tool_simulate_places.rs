@@ -288,7 +288,8 @@ done
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     let (first, user) = if this == 0 { (&nobody[..], 65534) } else { (&[][..], this) };
     let command = ["<folder>/foreword", "simulate", "--snap-start", "--layer", "layer", "--", "./runtime"];
-    let test = test.without_foreword().args([first, &command].concat());
+    let test = test.on_the_machine().without_foreword().args([first, &command].concat());
+    fs::set_permissions(test.path(""), Permissions::from_mode(0o755)).expect("a mode");
     let found = timeless(simulated(test, 0).as_bytes());
     let warning = "the runtime takes no part in SnapStart; values that must be unique have to be made anew in \
                    after_restore hooks";

@@ -64,7 +64,7 @@ pub fn spawn(
     let mut stack = MaybeUninit::<Stack>::uninit();
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the stack grows down from its end. This thread is suspended until the new process has executed something
-    // or is gone, so what it lends it outlives the loan. No signal has a handler, which could run in both.
+    // or is gone, so what it lends it outlives the loan. The signals that have a handler are blocked, and it only notes.
     let pid =
         unsafe { libc::clone(begin, stack.as_mut_ptr().add(1).cast(), flags, (&raw const start).cast_mut().cast()) };
     let pid = Pid::from_raw(Errno::result(pid)?);
@@ -112,9 +112,10 @@ extern "C" fn begin(start: *mut c_void) -> c_int {
 
 fn prepare(start: &Start) -> nix::Result<()> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-    // When who started it is killed, nobody else is left to end the command in time.
+    // When whoever started it is killed, nobody else is left to end the command in time. Where `prctl` is refused, as
+    // Lambda does, the command outlives a killed foreword, and nothing else changes.
     // SAFETY: the call takes two numbers.
-    Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     // To ask which ones are ignored would cost as much.
     for signal in 1..=LAST_SIGNAL {
         restore_default(signal);

@@ -1,8 +1,8 @@
 //! AWS's Runtime Interface Emulator around one command: started on ports of its own, asked once ready, ended with
 //! everything it started when it is dropped.
 
-use super::mounts::Mounts;
 use super::process::{Process, wait_until};
+use super::sandbox::{self, Sandbox};
 use super::{Folder, normalise};
 use serde_json::Value;
 use std::cell::Cell;
@@ -32,8 +32,9 @@ pub struct Answer {
 }
 
 impl Emulator {
-    pub(super) fn start(folder: Folder, command: &[OsString], environment: Vec<OsString>, mounts: &Mounts) -> Self {
+    pub(super) fn start(folder: Folder, command: &[OsString], environment: Vec<OsString>, around: &Sandbox) -> Self {
         let (address, runtime_api) = (free_address(), free_address());
+        sandbox::take_name_of_extension(&runtime_api);
         let mut whole = vec![real_part("emulator/aws-lambda-rie").into()];
         for (option, value) in
             [("--runtime-interface-emulator-address", &address), ("--runtime-api-address", &runtime_api)]
@@ -41,7 +42,7 @@ impl Emulator {
             whole.extend([option.into(), value.into()]);
         }
         whole.extend_from_slice(command);
-        let process = Process::start(&folder, &mounts.around(whole.into_iter()), &environment, b"");
+        let process = Process::start(&folder, &around.around(&folder, whole.into_iter()), &environment, b"");
         let emulator = Self { process, has_ended: Cell::new(false), address, folder };
         // The emulator starts to listen on the two in no order, and a runtime can be faster than its Runtime API.
         for address in [&emulator.address, &runtime_api] {

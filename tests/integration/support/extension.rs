@@ -1,6 +1,7 @@
 //! foreword as an extension: beside a Lambda that the test itself plays, or in an `/opt` of the run's own.
 
 use super::lambda::{Call, Lambda, Request, Settings};
+use super::sandbox::take_name_of_extension;
 use super::{Running, Test, normalise, text};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ pub fn lambda() -> Lambda {
 impl Test {
     /// Runs foreword as Lambda runs an extension.
     pub fn extension(self, lambda: &Lambda) -> Self {
+        take_name_of_extension(lambda.address());
         self.named("extensions/foreword").runtime_api(lambda)
     }
 

@@ -1,26 +1,58 @@
 //! The folder of one test: made empty, gone with the test, and with it every process that still belongs to it.
 
-use super::FOLDER;
+use super::{FOLDER, sandbox};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-pub struct Folder(TempDir);
+pub struct Folder {
+    directory: TempDir,
+    /// Under whom the test's command runs, who owns the directories, and nothing of what is in them beforehand.
+    user: u32,
+}
 
 impl Folder {
     pub fn new() -> Self {
-        Self(TempDir::with_prefix("foreword-").expect("unable to make a folder"))
+        let folder = Self {
+            directory: TempDir::with_prefix("foreword-").expect("unable to make a folder"),
+            user: sandbox::user(),
+        };
+        folder.own(folder.directory.path());
+        folder
+    }
+
+    pub fn user(&self) -> u32 {
+        self.user
+    }
+
+    /// Gives all directories to another user.
+    pub fn set_user(&mut self, user: u32) {
+        self.user = user;
+        let mut directories = vec![self.directory.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            self.own(&directory);
+            let entries = fs::read_dir(directory).expect("unable to read a folder").flatten();
+            let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            directories.extend(entries.filter(is_directory).map(|entry| entry.path()));
+        }
+    }
+
+    /// Makes something the user's own, as far as this process may.
+    pub fn own(&self, path: &Path) {
+        if sandbox::is_root() {
+            lchown(path, Some(self.user), Some(self.user)).expect("unable to change an owner");
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.path().as_os_str().as_bytes()
+        self.directory.path().as_os_str().as_bytes()
     }
 
     pub fn write(&self, name: &str, content: &[u8], mode: u32) {
@@ -41,7 +73,11 @@ impl Folder {
 
     fn make_way(&self, name: &str) -> PathBuf {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a name in the folder")).expect("unable to make a folder");
+        let directory = path.parent().expect("a name in the folder");
+        fs::create_dir_all(directory).expect("unable to make a folder");
+        for made in directory.ancestors().take_while(|made| made.starts_with(self.directory.path())) {
+            self.own(made);
+        }
         path
     }
 }

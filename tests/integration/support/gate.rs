@@ -10,7 +10,7 @@ pub struct Gate(File);
 
 impl Gate {
     pub fn new(path: &Path) -> Self {
-        mkfifo(path, Mode::S_IRWXU).expect("unable to make a pipe");
+        mkfifo(path, Mode::from_bits_truncate(0o644)).expect("unable to make a pipe");
         // Open for both, a pipe needs nobody at its other end.
         Self(OpenOptions::new().read(true).write(true).open(path).expect("unable to open a pipe"))
     }

@@ -32,6 +32,10 @@ impl Process {
 
         let streams = [File::open(&input), File::create(&stdout), File::create(&stderr)]
             .map(|file| file.expect("unable to open"));
+        for stream in [&input, &stdout, &stderr] {
+            // Who opens /dev/stdout opens the file behind it anew.
+            folder.own(stream);
+        }
         let mut files = PosixSpawnFileActions::init().unwrap();
         for (descriptor, file) in streams.iter().enumerate() {
             files.add_dup2(file.as_raw_fd(), descriptor as i32).unwrap();

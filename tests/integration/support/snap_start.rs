@@ -18,6 +18,7 @@ impl Test {
     /// A run under SnapStart.
     pub fn snap_start(self, lambda: impl AsRef<OsStr>) -> Self {
         let mut private = fs::DirBuilder::new();
+        // Outside of the sandbox, a mount needs a place.
         private.mode(0o700).recursive(true).create(KEPT).expect("unable to make a place for the mount");
         private.create(self.path(KEPT_HERE)).expect("unable to make a folder");
         self.over(KEPT_HERE, KEPT).runtime_api(lambda).env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
@@ -27,7 +28,8 @@ impl Test {
     pub fn over(mut self, folder: &str, place: impl AsRef<Path>) -> Self {
         let folder = self.path(folder);
         fs::create_dir_all(&folder).expect("unable to make a folder");
-        self.mounts.push(folder, place.as_ref().to_owned());
+        self.folder.own(&folder);
+        self.sandbox.view(folder, place.as_ref().to_owned());
         self
     }
 
