@@ -1,23 +1,25 @@
 //! Running one command in a process group of its own: it is started, watched, stopped at its deadline with
 //! all that it started, and leaves nothing of foreword's behind.
 
+use super::detach::{Side, split};
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::latch::Latch;
 use super::raw::{Disposition, spawn, take_noted};
 use super::stat::Stat;
-use super::wait::{PollFd, PollFlags, sleep, wait_with};
+use super::wait::{PollFd, PollFlags, sleep, wait, wait_with};
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, chdir, fchdir, pipe2, write};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdout, fchdir, pipe2, write};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::process::exit;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -143,6 +145,9 @@ impl Watch {
             child.outlive_group(kill_at, request.stop);
         }
         self.running.store(0, Ordering::Relaxed);
+        if let Some(output) = child.output.take() {
+            leave_reader(&output);
+        }
         let flooded = child.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
         let end = if flooded { End::TooMuchOutput } else { end };
         Ok((end, child.captured))
@@ -301,6 +306,29 @@ impl<'r> Child<'r> {
                 return self.kill();
             }
             sleep(LOOK);
+        }
+    }
+}
+
+/// Leaves a process behind that reads, and forgets, what is still written by those that a command has left behind: without
+/// a reader, they would die of SIGPIPE. It ends with the last of them. Where there can be no process, they do die.
+fn leave_reader(output: &File) {
+    if !matches!(split(&[output.as_fd()]), Ok(Side::Second)) {
+        return;
+    }
+    // Whoever reads what foreword writes must not wait for them.
+    if let Ok(null) = open(c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+        let _ = dup2_stdout(&null).and_then(|()| dup2_stderr(&null));
+    }
+    let mut chunk = [0; 4096];
+    loop {
+        let mut watched = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        let waited = wait(&mut watched, None);
+        match (&*output).read(&mut chunk) {
+            Ok(1..) => {}
+            Err(error) if waited.is_ok() && error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => exit(0),
         }
     }
 }

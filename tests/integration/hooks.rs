@@ -293,6 +293,40 @@ fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
     }
 }
 
+/// Starts a daemon that writes to its standard output when it is told to, more than a pipe holds, and says how that went.
+const WRITING_DAEMON: &str = "mkfifo go done; \
+    (read -r word <go; head -c 200000 /dev/zero; status=$?; head -c 200000 /dev/zero && echo went on $status >done) &";
+
+#[test]
+fn a_daemon_that_an_exporting_hook_leaves_behind_can_go_on_writing() {
+    for (command, format, exported) in [
+        (format!("{WRITING_DAEMON} echo A=1"), "dotenv", "1"),
+        (format!("{WRITING_DAEMON} echo '{{\"A\": 1}}'"), "json", "1"),
+        (format!("echo A=before; {WRITING_DAEMON}"), "dotenv", "before"),
+        (format!("{WRITING_DAEMON} echo A=1; exit 3"), "dotenv", "unset"),
+        // One that has left the group of the hook, too.
+        (format!("echo A=1; setsid sh -c '{WRITING_DAEMON} :'"), "dotenv", "1"),
+    ] {
+        let hook = json!({"name": "start", "command": command, "export": format, "on_failure": "continue"});
+        let test = Test::new().hooks(json!([hook])).env("FOREWORD_LOG", "off");
+        let runtime = "echo ${A-unset}; echo now >go; cat done; ps -o ppid= --ppid $$ | wc -l";
+        // The pipeline's own two processes, and none that foreword has left.
+        let finished = test.args(["/bin/sh", "-c", runtime]).stdout(format!("{exported}\nwent on 0\n2\n")).run();
+        assert!(finished.is_alone(), "{command}");
+    }
+}
+
+/// What it writes later is not exported, and whoever waits for the end of the runtime's output does not wait for it.
+#[test]
+fn a_daemon_that_an_exporting_hook_leaves_behind_holds_nothing_of_the_runtimes() {
+    let daemon = "mkfifo go; (read -r word <go; echo LATE=1) & echo A=1";
+    let hook = json!({"name": "start", "command": daemon, "export": "dotenv"});
+    let test = Test::new().hooks(json!([hook])).without_foreword();
+    let parent = "\"$@\" | cat; echo late >go";
+    let runtime = ["/bin/sh", "-c", parent, "sh", foreword(), "/bin/sh", "-c", "echo $A ${LATE-none}"];
+    assert!(test.args(runtime).stdout("1 none\n").run().is_alone());
+}
+
 /// Nobody is there to run them, which must not go unnoticed; where there is no Lambda, there is no end of it either.
 #[test]
 fn pre_stop_hooks_without_an_extension_give_a_warning() {

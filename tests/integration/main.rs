@@ -35,6 +35,7 @@ mod relay_process;
 mod relay_protocol;
 mod relay_tunnel;
 mod roles;
+mod sandbox;
 mod stand_in;
 mod support;
 mod thaw;

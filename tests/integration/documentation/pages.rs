@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// All of them, in the order in which they are read; paths from the project's folder.
-pub const PAGES: [&str; 13] = [
+pub const PAGES: [&str; 14] = [
     "README.md",
     "docs/configuration.md",
     "docs/hooks.md",
@@ -18,6 +18,7 @@ pub const PAGES: [&str; 13] = [
     "docs/simulate.md",
     "docs/schema.md",
     "docs/cost.md",
+    "docs/sandbox.md",
 ];
 
 /// The project's folder.

@@ -129,6 +129,11 @@ pub fn this_user() -> u32 {
     fs::metadata("/proc/self").expect("this process").uid()
 }
 
+/// Whether tests run in a sandbox.
+pub fn is_available() -> bool {
+    PROGRAM.is_some()
+}
+
 fn refused_to_all() -> String {
     std::env::var(REFUSED).unwrap_or_default()
 }

@@ -1,0 +1,249 @@
+//! The sandbox in which foreword is tested, and what foreword does in there: `docs/sandbox.md` has a row for each system call
+//! that a sandbox may refuse, and each row is tried here.
+
+use crate::support::client::RESTORE_NEXT;
+use crate::support::extension::{echo, lambda, succeeded};
+use crate::support::lambda::{Call, Lambda, Settings};
+use crate::support::sandbox::{is_available, is_root};
+use crate::support::snap_start::noting;
+use crate::support::{LIMIT, Test, foreword, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const PAGE: &str = include_str!("../../docs/sandbox.md");
+
+/// What a shell in the sandbox prints.
+#[track_caller]
+fn prints(script: &str, expected: &str) {
+    if is_available() {
+        Test::new().without_foreword().args(["/bin/bash", "-c", script]).stdout(expected).run();
+    }
+}
+
+#[test]
+fn root_layers_and_other_places_are_read_only() {
+    for place in ["/", "/opt", "/usr", "/etc", "/var", "/home", "/var/tmp"] {
+        prints(&format!("touch {place}/x 2>&1 | grep -o 'Read-only file system'"), "Read-only file system\n");
+    }
+}
+
+#[test]
+fn tmp_is_fresh_and_everybodys() {
+    let other = Test::new();
+    let script =
+        format!("stat -c '%a %U' /tmp; touch /tmp/x && ls /tmp | grep -v ^foreword-; ls {}", other.path("").display());
+    if is_available() {
+        let captured = Test::new().without_foreword().args(["/bin/sh", "-c", &script]).capture();
+        assert_eq!((String::from_utf8_lossy(&captured.stdout).as_ref(), captured.status), ("1777 root\nx\n", 2));
+    }
+}
+
+/// The commands that the page shows, with a function and a layer in the places of those of the reader.
+#[test]
+fn every_command_of_the_page_runs() {
+    let commands = PAGE.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
+    let outputs = ["993\n1024\n", "the function\n", ""];
+    assert_eq!(commands.lines().count(), outputs.len());
+    for (command, stdout) in commands.lines().zip(outputs) {
+        if !is_available() || !is_root() {
+            return;
+        }
+        let test = Test::new().on_the_machine().script("function/runtime", "#!/bin/sh\necho the function\n");
+        let test = test.script("layer/bin/foreword", fs::read(foreword()).expect("foreword"));
+        let home = test.path("").display().to_string();
+        let script =
+            format!("cd {} && {}", env!("CARGO_MANIFEST_DIR"), command.replace('~', home.trim_end_matches('/')));
+        let captured = test.without_foreword().args(["/bin/sh", "-c", &script]).capture();
+        let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();
+        assert_eq!(String::from_utf8_lossy(&captured.stdout), stdout, "{command}: {stderr}");
+        assert_eq!(captured.status, i32::from(command.ends_with("touch /file'")), "{command}: {stderr}");
+    }
+}
+
+#[test]
+fn wrong_use_is_told() {
+    if !is_available() {
+        return;
+    }
+    let run = |words: &[&str]| {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/sandbox");
+        let run = Command::new(program).args(words).env_remove("CARGO_TARGET_DIR").current_dir("/").output();
+        let run = run.expect("the sandbox");
+        (String::from_utf8(run.stderr).expect("text"), run.status.code())
+    };
+    for (words, said, status) in [
+        (&["--refuse", "close_rage", "--", "true"][..], "no system call \"close_rage\" here; --calls prints", 2),
+        (
+            &["--refuse", "close_range=EIO", "--", "true"],
+            "no error \"EIO\" here; there are EPERM, ENOSYS and EACCES",
+            2,
+        ),
+        (&["--task", "function", "--", "true"], "\"function\" is not an absolute path", 2),
+        (&["--task", "/nowhere", "--", "true"], "unable to open \"/nowhere\": No such file or directory", 125),
+        (&["--", "/nowhere"], "unable to execute \"/nowhere\": No such file or directory", 127),
+        (&["--", "/etc/passwd"], "unable to execute \"/etc/passwd\": Permission denied", 126),
+        (&["true"], "usage: sandbox ", 2),
+        (&[], "usage: sandbox ", 2),
+    ] {
+        let (stderr, found) = run(words);
+        assert!(stderr.contains(said), "{words:?}: {stderr}");
+        assert_eq!(found, Some(status), "{words:?}");
+    }
+}
+
+#[test]
+fn shared_memory_cannot_be_used() {
+    prints("touch /dev/shm/x 2>/dev/null || echo refused", "refused\n");
+}
+
+#[test]
+fn limits_are_those_of_a_function() {
+    prints("ulimit -n; ulimit -u; ulimit -l; ulimit -s; ulimit -Hn", "1024\n742\n64\n8192\n1024\n");
+}
+
+#[test]
+fn the_user_may_nothing_and_has_no_home() {
+    let script = "[ $(id -u) -ne 0 ] && [ $(id -G | wc -w) -eq 1 ] && echo ${HOME-none}; grep CapEff /proc/self/status";
+    if is_available() {
+        let test = Test::new().without_foreword().env("HOME", "/root").args(["/bin/sh", "-c", script]);
+        test.stdout("none\nCapEff:\t0000000000000000\n").run();
+    }
+}
+
+/// Python's library calls what the kernel has a name for and the shell has not.
+const CALLS: &str = "
+import ctypes, errno, socket
+library = ctypes.CDLL(None, use_errno=True)
+for name, arguments in [('prctl', (15, b'x')), ('prctl', (1, 9)), ('prctl', (36, 1)), ('prctl', (38, 1, 0, 0, 0)), ('chroot', (b'/',)), ('ptrace', (0,))]:
+    print(name, errno.errorcode[ctypes.get_errno()] if getattr(library, name)(*arguments) == -1 else 'passes')
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+except PermissionError:
+    print('raw refused')
+socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+";
+
+#[test]
+fn calls_are_refused_with_their_error() {
+    if !is_available() {
+        return;
+    }
+    let test = || Test::new().without_foreword().args(["python3", "-c", CALLS]);
+    let refused = "prctl EPERM\nprctl EPERM\nprctl EPERM\nprctl EPERM\nchroot EPERM\nptrace EPERM\nraw refused\n";
+    test().stdout(refused).run();
+    let test = test().allowing("prctl").refusing("chroot=ENOSYS").refusing("ptrace=EACCES");
+    let refused = "prctl passes\nprctl passes\nprctl passes\nprctl passes\nchroot ENOSYS\nptrace EACCES\nraw refused\n";
+    test.stdout(refused).run();
+}
+
+/// What the page says of a call, in the order of the page.
+fn rows() -> Vec<&'static str> {
+    let table = PAGE.split("| refused |").nth(1).expect("a table").lines().skip(2);
+    table.map_while(|row| Some(row.strip_prefix("| ")?.split(" | ").next()?.trim_matches('`'))).collect()
+}
+
+#[test]
+fn the_page_has_the_rows_that_are_tried() {
+    let known = [
+        "prctl",
+        "pidfd_open",
+        "pidfd_send_signal",
+        "close_range",
+        "memfd_create",
+        "signalfd4",
+        "eventfd2",
+        "restart_syscall",
+        "abstract Unix sockets",
+    ];
+    assert_eq!(rows(), known);
+}
+
+/// Tries foreword in all roles, with all calls of the table refused that a filter can refuse, one by one.
+fn refused_one_by_one(try_one: impl Fn(&dyn Fn() -> Test, &str)) {
+    for call in rows().into_iter().filter(|call| !call.contains(' ')) {
+        for error in ["EPERM", "ENOSYS"] {
+            let refused = format!("{call}={error}");
+            try_one(&|| Test::new().refusing(&refused), &refused);
+        }
+    }
+}
+
+#[test]
+fn initialize_hooks_run_whichever_call_is_refused() {
+    // Longer than a page, so that the context does not fit into every pipe.
+    let long = "x".repeat(100_000);
+    refused_one_by_one(|test, refused| {
+        let hooks = json!([
+            {"name": "exports", "command": "cat >context; echo A=exported", "export": "dotenv"},
+            {"name": "ignores its input", "command": ["/bin/true"]},
+            {"name": "ends", "command": "sleep 600", "timeout_ms": 50, "on_failure": "continue"},
+        ]);
+        let config = json!({"hooks": {"initialize": hooks}}).to_string();
+        let test = test().config(&config).env("FOREWORD_LOG", "error").env("_HANDLER", &long);
+        let stderr = "foreword: hook \"ends\" (initialize) timed out after N ms (timeout_ms) (on_failure: continue)\n";
+        let finished = test.args(["/usr/bin/printenv", "A"]).stdout("exported\n").stderr(stderr).run();
+        let context: serde_json::Value = serde_json::from_str(&finished.read("context")).expect("JSON");
+        assert_eq!(context["function"]["handler"], json!(long), "{refused}");
+        assert!(finished.is_alone());
+    });
+}
+
+#[test]
+fn a_relay_lives_as_long_as_its_runtime_whichever_call_is_refused() {
+    refused_one_by_one(|test, refused| {
+        let lambda = Lambda::new(Settings::default());
+        let hooks = |phase| json!([noting(phase, "a")]);
+        let runtime = test().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after")).play();
+        drop(runtime.restored(&lambda));
+        assert_eq!(runtime.order(), "before a\nafter a\n", "{refused}");
+        let relay = runtime.relay();
+        runtime.signal(Signal::SIGKILL);
+        runtime.ended(137, "").is_over_within(Duration::from_millis(300), &[relay]);
+    });
+}
+
+#[test]
+fn a_runtime_is_killed_when_a_hook_fails_whichever_call_is_refused() {
+    refused_one_by_one(|test, refused| {
+        let lambda = Lambda::new(Settings::default());
+        let fails = json!([{"name": "x", "command": "exit 3"}]);
+        let runtime = test().snap_start(&lambda).snapshot_hooks(fails, json!([])).play();
+        let _client = runtime.asking(RESTORE_NEXT);
+        assert!(wait_until(LIMIT, || lambda.seen().of(Call::InitError).count() == 1), "{refused}");
+        runtime.ended(137, "foreword: hook \"x\" (before_snapshot) exited with status 3 after N ms\n");
+    });
+}
+
+#[test]
+fn pre_stop_hooks_see_what_the_runtime_saw_whichever_call_is_refused() {
+    refused_one_by_one(|test, refused| {
+        let lambda = lambda();
+        let say = json!({"name": "say", "command": "echo $A"});
+        let exports = json!({"name": "exports", "command": "echo A=exported", "export": "dotenv"});
+        let config = json!({"hooks": {"initialize": [exports], "pre_stop": [echo("last"), say]}}).to_string();
+        let mut extension = test().config(&config);
+        let wrapper = test().config(&config).env("FOREWORD_LOG", "warn").beside(&mut extension).runtime_api(&lambda);
+        let run = extension.waits(&lambda);
+        wrapper.args(["/bin/true"]).run();
+        lambda.shutdown("spindown", Duration::from_millis(1900));
+        run.ends("exported\nlast\n", &(succeeded("say") + &succeeded("last")));
+        assert!(fs::read_dir(run.finished.folder.path("tmp")).is_ok(), "{refused}");
+    });
+}
+
+#[test]
+fn a_chain_of_wrappers_runs_whichever_call_is_refused() {
+    refused_one_by_one(|test, refused| {
+        let exports = json!({"name": "exports", "command": "echo A=exported", "export": "dotenv"});
+        let config = json!({"wrappers": ["./w", "./w"], "hooks": {"initialize": [exports]}}).to_string();
+        let test =
+            test().config(&config).env("FOREWORD_LOG", "warn").script("w", "#!/bin/sh\necho w $A\nexec \"$@\"\n");
+        let test = test.script("python3.12", "#!/bin/sh\necho runtime $A\n").args(["./python3.12"]);
+        let captured = test.stdout("w exported\nw exported\nruntime exported\n").run();
+        assert!(captured.is_alone(), "{refused}");
+    });
+}
