@@ -80,7 +80,8 @@ count_memory() {
 if [[ $rounds == --check ]]; then
     over=()
     count_calls
-    ((calls <= 100 * calls_of_an_invocation)) || over+=("system calls of an invocation")
+    # On a busy machine, a message comes in two pieces now and then.
+    ((calls <= 102 * calls_of_an_invocation)) || over+=("system calls of an invocation")
     count_memory 100 1000 10000
     read -r few _ <<<"${held[0]}"
     read -r many _ <<<"${held[1]}"
