@@ -110,8 +110,13 @@ impl Runner<'_> {
             _ => (deadline, Whose::Hook),
         };
         let started = Instant::now();
-        let end =
-            |outcome| HookEnd { phase: hook.phase, name: hook.name.to_string(), outcome, took: started.elapsed() };
+        let end = |outcome| HookEnd {
+            phase: hook.phase,
+            name: hook.name.to_string(),
+            outcome,
+            took: started.elapsed(),
+            exported: None,
+        };
         if deadline.instant <= started {
             let what = format!("was not started: the {} ms of the phase are over", deadline.limit.as_millis());
             return Err(end(HookOutcome::Timeout).failure(&what).into());
@@ -153,9 +158,10 @@ impl Runner<'_> {
             Ok((End::Cancelled, _)) => return Err(Stop::Cancelled),
             Err(error) => return Err(failed(&format!("could not be started: {}", error.message))),
         };
-        let exported = hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
-        let exported = exported.map_err(|cause| failed(&format!("exported something unreadable: {cause}")))?;
-        Ok((end(HookOutcome::Success), exported))
+        let Some(format) = hook.export else { return Ok((end(HookOutcome::Success), Vec::new())) };
+        let variables = export::variables(format, &output).map_err(|what| failed(&what))?;
+        let exported = Some(export::count(&variables));
+        Ok((HookEnd { exported, ..end(HookOutcome::Success) }, variables))
     }
 
     /// The JSON object that a hook finds on its standard input, as one line.

@@ -90,8 +90,11 @@ impl Log {
 
     /// The line of a hook that did what it should.
     pub fn success(self, hook: &HookEnd) {
-        let message = format!("{hook} succeeded after {} ms", hook.milliseconds());
-        self.say(Level::Info, &message, &|| fields(hook).to_vec());
+        let mut message = format!("{hook} succeeded after {} ms", hook.milliseconds());
+        if let Some(exported) = hook.exported {
+            message += &format!(", exported {exported} variable{}", if exported == 1 { "" } else { "s" });
+        }
+        self.say(Level::Info, &message, &|| fields(hook));
     }
 
     /// The one line about a failure, also of one that stops nothing.
@@ -137,13 +140,15 @@ impl Log {
 /// A member of a line that is JSON.
 type Field = (&'static str, Value);
 
-fn fields(hook: &HookEnd) -> [Field; 4] {
-    [
+fn fields(hook: &HookEnd) -> Vec<Field> {
+    let mut fields = vec![
         ("phase", hook.phase.name().into()),
         ("hook", hook.name.as_str().into()),
         ("outcome", hook.outcome.name().into()),
         ("durationMs", hook.milliseconds().into()),
-    ]
+    ];
+    fields.extend(hook.exported.map(|exported| ("exported", exported.into())));
+    fields
 }
 
 /// A time as RFC 3339 has it, in UTC, to the microsecond.

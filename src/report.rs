@@ -99,6 +99,8 @@ pub struct HookEnd {
     pub name: String,
     pub outcome: HookOutcome,
     pub took: Duration,
+    /// How many variables it exported, if it was to export some and did.
+    pub exported: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

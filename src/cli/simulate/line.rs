@@ -30,6 +30,12 @@ impl HookLine {
     pub fn is_tolerated(&self) -> bool {
         self.outcome == HookOutcome::Success || self.what.ends_with("(on_failure: continue)")
     }
+
+    /// What it exported, in foreword's words: `exported 3 variables`.
+    pub fn exported(&self) -> Option<&str> {
+        let (_, exported) = self.what.split_once(" ms, ").filter(|_| self.outcome == HookOutcome::Success)?;
+        Some(exported)
+    }
 }
 
 pub fn read(line: &str) -> Line {
@@ -86,6 +92,13 @@ mod tests {
     fn hooks() {
         for (line, name, outcome, took, is_tolerated) in [
             (r#"foreword: hook "a b" (initialize) succeeded after 12 ms"#, "a b", "success", Some(12), true),
+            (
+                r#"foreword: hook "a" (initialize) succeeded after 12 ms, exported 3 variables"#,
+                "a",
+                "success",
+                Some(12),
+                true,
+            ),
             (r#"foreword: hook "a" (initialize) exited with status 3 after 120 ms"#, "a", "failure", Some(120), false),
             (r#"foreword: hook "a" (initialize) timed out after 9 ms (timeout_ms)"#, "a", "timeout", Some(9), false),
             (
@@ -113,6 +126,18 @@ mod tests {
             assert_eq!(told(line), (Phase::Initialize, name.to_owned(), outcome, took, is_tolerated), "{line}");
         }
         assert_eq!(told(r#"foreword: hook "a" (pre_stop) succeeded after 3 ms"#).0, Phase::PreStop);
+    }
+
+    #[test]
+    fn an_exporting_hook_says_how_many_variables_came() {
+        for (what, expected) in [
+            ("succeeded after 12 ms, exported 1 variable", Some("exported 1 variable")),
+            ("succeeded after 12 ms", None),
+            ("exported something unreadable: after 12 ms, x", None),
+        ] {
+            let Line::Hook(hook) = read(&format!("foreword: hook \"a\" (initialize) {what}")) else { panic!("{what}") };
+            assert_eq!(hook.exported(), expected, "{what}");
+        }
     }
 
     #[test]

@@ -59,7 +59,11 @@ pub fn shown(moment: &Moment, colors: Colors) -> String {
 
 fn hook(hook: &HookLine, limit: Duration, colors: Colors) -> String {
     let what = if hook.outcome == HookOutcome::Success { "" } else { &hook.what };
-    row(hook.phase.name(), &hook.name, hook.took, limit, what, colors)
+    let row = row(hook.phase.name(), &hook.name, hook.took, limit, what, colors);
+    match hook.exported() {
+        Some(exported) => format!("{}  {}\n", row.trim_end(), colors.paint(DIM, exported)),
+        None => row,
+    }
 }
 
 fn row(what: &str, name: &str, took: Option<Duration>, limit: Duration, problem: &str, colors: Colors) -> String {
