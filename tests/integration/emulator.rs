@@ -160,8 +160,8 @@ fn variables_that_hooks_export_reach_the_function() {
         let expected = ["k $HOME \"é\"\nline two", "8080", "1.50", "true", "eu", "a $b \"c\"", "dotenv"];
         assert_eq!(found, expected.map(|text| json!(text)).each_ref(), "{client:?} {start:?}: {answer:?}");
         for line in [
-            r#"foreword: hook "secrets" (initialize) succeeded after N ms"#,
-            r#"foreword: hook "dotenv" (initialize) succeeded after N ms"#,
+            r#"foreword: hook "secrets" (initialize) succeeded after N ms, exported 5 variables"#,
+            r#"foreword: hook "dotenv" (initialize) succeeded after N ms, exported 3 variables"#,
         ] {
             assert!(emulator.log().contains(line), "{}", emulator.log());
         }

@@ -49,10 +49,111 @@ fn dotenv_reaches_the_runtime_as_dotenv_files_have_it() {
         .run();
 }
 
+/// How tools write the same value, each in its own way; the first two escape what no shell needs escaped.
 #[test]
-fn nothing_to_export_is_fine() {
-    for (format, exported) in [("json", "{}"), ("json", " {}\n"), ("dotenv", ""), ("dotenv", "# nothing\n")] {
-        printing(&["A"]).hooks(json!([exporting(format)])).file("exported", exported).stdout("\n").run();
+fn dotenv_of_a_tool_that_escapes_arrives_without_its_backslashes() {
+    for (exported, value) in [
+        (&br#"A="bang\!mark""#[..], "bang!mark"),
+        (br#"A="back\`tick \$5 \\ \"q\" one\ntwo""#, "back`tick $5 \\ \"q\" one\ntwo"),
+        (br"export A='it'\''s'", "it's"),
+        (b"declare -x A=\"a \\$b\"\ndeclare -x OLDPWD\n", "a $b"),
+        (br"A=two\ words", "two words"),
+        (b"\xef\xbb\xbfA='of Windows'\r\n", "of Windows"),
+        (b"B=b\0A=\"as it is\" # $HOME\n'\0", "\"as it is\" # $HOME\n'"),
+    ] {
+        printing(&["A"])
+            .hooks(json!([exporting("dotenv")]))
+            .file("exported", exported)
+            .stdout(format!("A={value}\n"))
+            .run();
+    }
+}
+
+/// All that `env -0` prints arrives: it is the way out for values that lines cannot hold.
+#[test]
+fn env_0_of_a_command_is_exported_whole() {
+    let command = "A='one\n\"two\" $HOME' B=\"it's\" exec env -u AWS_LAMBDA_RUNTIME_API -0";
+    let hook = json!({"name": "x", "command": command, "export": "dotenv"});
+    printing(&["A", "B"]).hooks(json!([hook])).stdout("A=one\n\"two\" $HOME\nB=it's\n").run();
+}
+
+#[test]
+fn json_with_a_byte_order_mark_is_read_like_any_other() {
+    let exported = b"\xef\xbb\xbf{\"A\": \"1\"}\r\n";
+    printing(&["A"]).hooks(json!([exporting("json")])).file("exported", exported).stdout("A=1\n").run();
+}
+
+#[test]
+fn an_empty_object_says_that_there_is_nothing_to_export() {
+    for exported in ["{}", " {}\n", "\u{feff}{}"] {
+        let test = printing(&["A"]).hooks(json!([exporting("json")])).file("exported", exported).stdout("\n");
+        test.env("FOREWORD_LOG", "info")
+            .stderr("foreword: hook \"x\" (initialize) succeeded after N ms, exported 0 variables\n")
+            .run();
+    }
+}
+
+/// A line that a failed export gives; the way out stands behind the cause.
+fn nothing(cause: &str) -> String {
+    format!(
+        "foreword: hook \"x\" (initialize) exported nothing: {cause}; let the command fail when it gets nothing \
+         (a pipeline succeeds with its last part), or where that is right print {{}} with \"export\": \"json\""
+    )
+}
+
+#[test]
+fn a_pipeline_whose_first_part_fails_exports_nothing_and_fails() {
+    for format in ["json", "dotenv"] {
+        let hook = json!({"name": "x", "command": "sh -c 'exit 22' | cat", "export": format});
+        let line = nothing("its output is empty");
+        let test = |hook: Value| printing(&["A"]).hooks(json!([hook]));
+        test(hook.clone()).stderr(format!("{line}\n")).status(125).run();
+        let mut lenient = hook;
+        lenient["on_failure"] = json!("continue");
+        test(lenient).stdout("\n").stderr(format!("{line} (on_failure: continue)\n")).run();
+    }
+}
+
+#[test]
+fn output_without_a_variable_fails() {
+    let (empty, none) = ("its output is empty", "there is no NAME=VALUE line in its output");
+    for (format, exported, cause) in [
+        ("json", "", empty),
+        ("json", " \r\n\t", empty),
+        ("json", "\u{feff}", empty),
+        ("dotenv", "", empty),
+        ("dotenv", "\n \r\n", empty),
+        ("dotenv", "\u{feff}\n", empty),
+        ("dotenv", "# the server said no\n\n", none),
+        ("dotenv", "export A\ndeclare -x OLDPWD\n", none),
+    ] {
+        let test = printing(&["A"]).hooks(json!([exporting(format)])).file("exported", exported);
+        test.stderr(nothing(cause) + "\n").status(125).run();
+    }
+}
+
+#[test]
+fn the_line_of_a_hook_that_exports_counts_its_variables() {
+    for (format, exported, told, count) in [
+        ("dotenv", "A=1\n", "1 variable", 1),
+        ("dotenv", "A=1\nB=2\nC=3\n", "3 variables", 3),
+        ("dotenv", "A=1\nB=2\nA=3\n", "2 variables", 2),
+        ("dotenv", "A=1\0B=2\0", "2 variables", 2),
+        ("json", "{\"A\": 1, \"B\": true}", "2 variables", 2),
+        ("json", "{}", "0 variables", 0),
+    ] {
+        let test = || {
+            let test = Test::new().hooks(json!([exporting(format)])).file("exported", exported);
+            test.env("FOREWORD_LOG", "info").args(["/bin/true"])
+        };
+        let message = format!("hook \"x\" (initialize) succeeded after N ms, exported {told}");
+        test().stderr(format!("foreword: {message}\n")).run();
+        let message = json!(message);
+        let line = format!(
+            "{{\"timestamp\":\"T\",\"level\":\"INFO\",\"message\":{message},\"phase\":\"initialize\",\"hook\":\"x\",\
+             \"outcome\":\"success\",\"durationMs\":N,\"exported\":{count}}}\n"
+        );
+        test().env("AWS_LAMBDA_LOG_FORMAT", "JSON").stderr(line).run();
     }
 }
 
@@ -89,34 +190,11 @@ fn an_exported_path_is_where_the_runtime_is_looked_up() {
 
 #[test]
 fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
-    for (format, exported, cause) in [
-        ("json", &b""[..], "line 1: this is not JSON: EOF while parsing a value"),
-        ("json", b"{\"A\": \"hidden\"", "line 1: this is not JSON: EOF while parsing an object"),
-        ("json", b"{\n\"A\": hidden}", "line 2: this is not JSON: expected value"),
-        ("json", b"{\"A\": \"1\"}\n{\"B\": \"hidden\"}", "line 2: this is not JSON: trailing characters"),
-        ("json", b"[\"hidden\"]", "expected one JSON object, found a list"),
-        ("json", b"\"hidden\"", "expected one JSON object, found a text"),
-        ("json", b"{\"A\": {\"B\": \"hidden\"}}", "the value of \"A\" is an object, not a text, number or boolean"),
-        ("json", b"{\"A\": [\"hidden\"]}", "the value of \"A\" is a list, not a text, number or boolean"),
-        ("json", b"{\"A\": null}", "the value of \"A\" is null, not a text, number or boolean"),
-        ("json", b"{\"\": \"hidden\"}", "the name \"\" cannot be that of a variable: it is empty"),
-        ("json", b"{\"A=B\": \"hidden\"}", "the name \"A=B\" cannot be that of a variable: it holds \"=\""),
-        (
-            "json",
-            b"{\"A\\u0000\": \"hidden\"}",
-            "the name \"A\\0\" cannot be that of a variable: it holds a NUL character",
-        ),
-        ("json", b"{\"A\": \"hid\\u0000den\"}", "the value of \"A\" holds a NUL character"),
-        ("json", b"{\"A\": \"hidden\xff\"}", "the output is not UTF-8"),
-        ("dotenv", b"A=1\nhidden\n", "line 2: there is no \"=\""),
-        ("dotenv", b"A='hidden\n", "line 1: a quote is not closed"),
-        ("dotenv", b"A=1\n\nB=\"hidden\" x\n", "line 3: something stands behind the closing quote"),
-        ("dotenv", b"A B=hidden\n", "line 1: the name before \"=\" holds a space"),
-        ("dotenv", b"=hidden\n", "the name \"\" cannot be that of a variable: it is empty"),
-        ("dotenv", b"A\0=hidden\n", "the name \"A\\0\" cannot be that of a variable: it holds a NUL character"),
-        ("dotenv", b"A=hid\0den\n", "the value of \"A\" holds a NUL character"),
-        ("dotenv", b"A\xff=hidden\n", "line 1: the name before \"=\" is not UTF-8"),
-    ] {
+    let (object, text) = ("print one JSON object and nothing else", "print it as a text, or leave it out");
+    let (kind, rename) = ("not a text, number or boolean", "print another name");
+    let lines = "print NAME=VALUE lines and nothing else";
+    let name = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone";
+    let refused = |format: &str, exported: &[u8], cause: &str| {
         let line = format!("foreword: hook \"x\" (initialize) exported something unreadable: {cause}");
         let test = || printing(&["A"]).file("exported", exported);
         test().hooks(json!([exporting(format)])).stderr(format!("{line}\n")).status(125).run();
@@ -124,6 +202,69 @@ fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
         let mut lenient = exporting(format);
         lenient["on_failure"] = json!("continue");
         test().hooks(json!([lenient])).stdout("\n").stderr(format!("{line} (on_failure: continue)\n")).run();
+    };
+    for (exported, cause) in [
+        (&b"{\"A\": \"hidden\""[..], format!("line 1: this is not JSON: EOF while parsing an object; {object}")),
+        (b"{\n\"A\": hidden}", format!("line 2: this is not JSON: expected value; {object}")),
+        (b"{\"A\": \"1\"}\n{\"B\": \"hidden\"}", format!("line 2: this is not JSON: trailing characters; {object}")),
+        (b"hidden\n{\"A\": \"1\"}", format!("line 1: this is not JSON: expected value; {object}")),
+        (b"{\"A\": \"1\"}\0", format!("line 1: this is not JSON: trailing characters; {object}")),
+        (b"{\"A\": \"1\",}", format!("line 1: this is not JSON: trailing comma; {object}")),
+        (b"[\"hidden\"]", "expected one JSON object, found a list; print {\"NAME\": \"value\"}".into()),
+        (b"\"hidden\"", "expected one JSON object, found a text; print {\"NAME\": \"value\"}".into()),
+        (b"null", "expected one JSON object, found null; print {\"NAME\": \"value\"}".into()),
+        (b"{\"A\": {\"B\": \"hidden\"}}", format!("the value of \"A\" is an object, {kind}; {text}")),
+        (b"{\"A\": [\"hidden\"]}", format!("the value of \"A\" is a list, {kind}; {text}")),
+        (b"{\"A\": null}", format!("the value of \"A\" is null, {kind}; {text}")),
+        (b"{\"A\": \"hidden\", \"\\u0041\": \"2\"}", "\"A\" stands twice in the object; print every name once".into()),
+        (b"{\"\": \"hidden\"}", format!("the name \"\" cannot be that of a variable: it is empty; {rename}")),
+        (b"{\"A=B\": \"hidden\"}", format!("the name \"A=B\" cannot be that of a variable: it holds \"=\"; {rename}")),
+        (
+            b"{\"A\\u0000\": \"hidden\"}",
+            format!("the name \"A\\0\" cannot be that of a variable: it holds a NUL character; {rename}"),
+        ),
+        (
+            b"{\"A\": \"hid\\u0000den\"}",
+            "the value of \"A\" holds a NUL character; print it encoded, such as in base64".into(),
+        ),
+        (b"{\"A\": \"hidden\xff\"}", "the output is not UTF-8; print JSON as UTF-8".into()),
+        (b"\xff\xfe{\0}\0", "the output is not UTF-8; print JSON as UTF-8".into()),
+    ] {
+        refused("json", exported, &cause);
+    }
+    for (exported, cause) in [
+        (&b"A=1\nhidden\n"[..], format!("line 2: there is no \"=\"; {lines}")),
+        (b"A B=hidden\n", format!("line 1: {name}; {lines}")),
+        (b"A+=hidden\n", format!("line 1: {name}; {lines}")),
+        (b"A\0=hidden\n", format!("line 1: {name}; {lines}")),
+        (b"A\xff=hidden\n", format!("line 1: {name}; {lines}")),
+        (b"=hidden\n", format!("line 1: there is no name before \"=\"; {lines}")),
+        (b"A=hid\0den\n", "the value of \"A\" holds a NUL character; print it encoded, such as in base64".into()),
+        (b"A=1\0hidden\0", format!("entry 2 before a NUL: there is no \"=\"; {lines}")),
+        (
+            b"A='hidden\n",
+            "line 1: a quote is not closed; close it, or write one inside of double quotes as \\\"".into(),
+        ),
+        (
+            b"A=1\n\nB=\"hidden\" x\n",
+            "line 3: something stands behind the closing quote; \
+             put the whole value into quotes, and a blank before a comment"
+                .into(),
+        ),
+        (
+            b"B=$(cat hidden)\n",
+            "line 1: \"$(\" or \"`\" outside single quotes would run a command in a shell, and nothing is run here; \
+             put the value into single quotes, or a backslash before it in double quotes"
+                .into(),
+        ),
+        (
+            b"B=$'hidden'\n",
+            "line 1: only a shell understands $'…' and $\"…\"; \
+             print with env -0, or write \\n in double quotes"
+                .into(),
+        ),
+    ] {
+        refused("dotenv", exported, &cause);
     }
 }
 

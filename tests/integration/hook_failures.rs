@@ -175,7 +175,7 @@ fn a_hook_that_may_fail_stops_nothing() {
              foreword: hook \"is missing\" (initialize) could not be started: unable to execute \"/nowhere/x\": \
              no such file (on_failure: continue)\n\
              foreword: hook \"exports nonsense\" (initialize) exported something unreadable: \
-             line 1: this is not JSON: expected value (on_failure: continue)\n",
+             line 1: this is not JSON: expected value; print one JSON object and nothing else (on_failure: continue)\n",
         )
         .run();
     assert!(finished.is_alone());

@@ -221,7 +221,7 @@ fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
         {"name": "exporting", "command": ["/bin/echo", "A=1"], "export": "dotenv"},
         {"name": "plain", "command": ["/bin/ls", "/proc/self/fd"]},
         {"name": "elsewhere", "command": ["/bin/ls", "/proc/self/fd"], "cwd": "/"},
-        {"name": "while exporting", "command": "exec /bin/ls /proc/self/fd >&2", "export": "dotenv"},
+        {"name": "while exporting", "command": "/bin/ls /proc/self/fd >&2; echo B=1", "export": "dotenv"},
     ]);
     let listing = |command: &[&str]| {
         let setup = ["/bin/bash", "-c", "exec \"$@\" 7</dev/null 2>&1", "setup"];

@@ -183,7 +183,7 @@ fn debug_shows_what_a_hook_exports_by_name_and_place() {
         .args(["/bin/true"])
         .stderr(
             "foreword: FOREWORD_CONFIG:1:27: hook \"h\" exports A\n\
-             foreword: hook \"h\" (initialize) succeeded after N ms\n\
+             foreword: hook \"h\" (initialize) succeeded after N ms, exported 1 variable\n\
              foreword: executing [\"/bin/true\"]\n",
         )
         .run();

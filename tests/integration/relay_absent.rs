@@ -176,7 +176,7 @@ fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_
     let finished = test
         .stdout(format!("{NOWHERE}\n"))
         .stderr(
-            "foreword: hook \"export\" (initialize) succeeded after N ms\n\
+            "foreword: hook \"export\" (initialize) succeeded after N ms, exported 1 variable\n\
              foreword: hook \"first\" (after_restore) succeeded after N ms\n\
              foreword: hook \"look\" (after_restore) succeeded after N ms\n",
         )

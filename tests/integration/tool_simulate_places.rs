@@ -54,7 +54,7 @@ fn pre_stop_hooks() {
         "\
 init (at most 10 s)
   extensions: foreword
-  initialize      exports              N ms of 10 s
+  initialize      exports              N ms of 10 s  exported 1 variable
   runtime         loads                N ms of 10 s
   init            in all               N ms of 10 s
 invocation 1 (at most 3 s)
