@@ -39,8 +39,8 @@ pub fn count(variables: &[Variable]) -> usize {
 /// A pipeline whose first part failed succeeds, and prints nothing.
 fn nothing(cause: &str) -> String {
     format!(
-        "exported nothing: {cause}; let the command fail when it gets nothing (a pipeline succeeds with its last part), \
-         or where that is right print {{}} with \"export\": \"json\""
+        "exported nothing: {cause}; let the command fail when it gets nothing (a pipeline succeeds with its last \
+         part), or where that is right print {{}} with \"export\": \"json\""
     )
 }
 
@@ -80,7 +80,8 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
             other => {
                 let found = other.described();
                 return Err(format!(
-                    "the value of {name:?} is {found}, not a text, number or boolean; print it as a text, or leave it out"
+                    "the value of {name:?} is {found}, not a text, number or boolean; \
+                     print it as a text, or leave it out"
                 ));
             }
         };

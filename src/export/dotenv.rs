@@ -10,21 +10,25 @@ type Refusal = &'static str;
 
 const NO_EQUALS: Refusal = "there is no \"=\"; print NAME=VALUE lines and nothing else";
 const NO_NAME: Refusal = "there is no name before \"=\"; print NAME=VALUE lines and nothing else";
-const NAME: Refusal = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone; print NAME=VALUE lines and nothing else";
+const NAME: Refusal = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone; \
+     print NAME=VALUE lines and nothing else";
 const UNCLOSED: Refusal = "a quote is not closed; close it, or write one inside of double quotes as \\\"";
 const BEHIND: Refusal =
     "something stands behind the closing quote; put the whole value into quotes, and a blank before a comment";
 const TRIPLE: Refusal = "three quotes stand in a row, which readers take for different things; write one";
-const ESCAPE: Refusal = "readers disagree about a backslash in double quotes before anything but \\ \" $ ` ! n r t; write \\\\ for a backslash";
-const SINGLE: Refusal = "readers disagree about a backslash in single quotes before a backslash or quote; write it in double quotes as \\\\";
+const ESCAPE: Refusal = "readers disagree about a backslash in double quotes before anything but \\ \" $ ` ! n r t; \
+     write \\\\ for a backslash";
+const SINGLE: Refusal = "readers disagree about a backslash in single quotes before a backslash or quote; \
+     write it in double quotes as \\\\";
 const BARE: Refusal = "readers disagree about a backslash outside quotes; put the value into single quotes";
-const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a command in a shell, and nothing is run here; \
-     put the value into single quotes, or a backslash before it in double quotes";
+const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a command in a shell, \
+     and nothing is run here; put the value into single quotes, or a backslash before it in double quotes";
 const SHELL_QUOTES: Refusal =
     "only a shell understands $'…' and $\"…\"; print with env -0, or write \\n in double quotes";
 const NEXT: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind the value; \
      print one NAME=VALUE a line, or put the value into quotes";
-const RETURN: Refusal = "readers disagree about a carriage return inside a value; write it in double quotes as \\r, or end lines with \\n alone";
+const RETURN: Refusal = "readers disagree about a carriage return inside a value; \
+     write it in double quotes as \\r, or end lines with \\n alone";
 
 /// The variables in the order printed, those that stand twice included.
 pub fn variables(output: &[u8]) -> Result<Vec<Variable>, String> {
