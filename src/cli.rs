@@ -62,7 +62,14 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
         Err(answer) => return print(std::io::stdout(), &answer.render().to_string(), 0),
     };
     match matches.subcommand() {
-        Some(("check", matches)) => check::run(all(matches, "files"), all(matches, "layers"), environ),
+        Some(("check", matches)) => {
+            let options = check::Options {
+                files: all(matches, "files"),
+                layers: all(matches, "layers"),
+                timeout: matches.get_one::<u64>("timeout").copied().map(Duration::from_secs),
+            };
+            check::run(&options, environ)
+        }
         Some(("plan", matches)) => {
             let asked = function::Asked {
                 configs: all(matches, "config"),

@@ -27,7 +27,7 @@ fn check() -> Command {
         .arg(
             Arg::new("files")
                 .value_name("FILES")
-                .help("Configurations; without any, those that a function here would load")
+                .help("Configurations, or directories of code; without any, what a function here would load")
                 .num_args(0..)
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::FilePath),
@@ -41,6 +41,13 @@ fn check() -> Command {
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::AnyPath),
+        )
+        .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("S")
+                .help("The function's timeout in seconds, which the init has when it runs again")
+                .value_parser(value_parser!(u64).range(1..=900)),
         )
         .after_help("Exits with 1 when there are errors; warnings change nothing.")
 }

@@ -1,21 +1,34 @@
 //! `foreword check`: finds everything that is wrong with a configuration before a cold start does. The story: read all
-//! sources, decode them, look at what their rules do together, then at the layers.
+//! sources, decode them, look at what their rules do together, then at what they have executed, and at the layers.
 
+mod bootstrap;
+mod elf;
+mod executables;
+mod files;
 mod layers;
 mod limits;
+mod named;
 mod overlaps;
+mod program;
 mod rules;
+mod runtimes;
+mod shell;
+mod sources;
+mod summary;
 mod worlds;
 
 use super::colors::Colors;
 use super::finding::{Finding, Severity};
 use super::layer::{Layer, Opt};
-use crate::config::{self, Document, Found, Place, Source, Sources, Unreadable};
+use crate::config::{self, Document, Found, Place, Source, Unreadable};
 use crate::environ::Environ;
+use executables::Looked;
+use named::Named;
 use rules::Reached;
-use std::ffi::OsStr;
+use sources::Asked;
 use std::io::stdout;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// The exit status when there are errors.
 const ERRORS: i32 = 1;
@@ -37,65 +50,44 @@ impl<'r> Advice<'r> {
     }
 }
 
+/// What a person asks to be checked.
+pub struct Options {
+    /// Configurations, or directories of code; none for what a function here would load.
+    pub files: Vec<PathBuf>,
+    pub layers: Vec<PathBuf>,
+    /// The function's timeout.
+    pub timeout: Option<Duration>,
+}
+
 /// Checks the files, or what a function whose code lies here would load; gives the exit status.
-pub fn run(files: Vec<PathBuf>, layers: Vec<PathBuf>, environ: &Environ) -> i32 {
+pub fn run(options: &Options, environ: &Environ) -> i32 {
     let mut findings = Vec::new();
-    let has_layers = !layers.is_empty();
+    let has_layers = !options.layers.is_empty();
     let mut opened = Vec::new();
-    for path in layers {
-        match Layer::open(&path) {
+    for path in &options.layers {
+        match Layer::open(path) {
             Ok(layer) => opened.push(layer),
             Err(message) => findings.push(Finding::general(Severity::Error, message)),
         }
     }
     let opt = has_layers.then(|| Opt::new(opened));
 
-    let found = found(&files, opt.as_ref(), environ);
+    let asked = Asked::new(&options.files, opt.as_ref(), environ);
+    let found = asked.sources();
     if found.is_empty() && !has_layers {
-        let message = "there is nothing to check: neither foreword.json nor drop-ins are here, and FOREWORD_CONFIG is \
-                       not set; name the files";
-        findings.push(Finding::general(Severity::Error, message.into()));
+        findings.push(Finding::general(Severity::Error, asked.nothing()));
     }
     let sources = readable(found, &mut findings);
     let documents = config::documents(&sources);
-    check(&documents, opt.as_ref(), &mut findings);
+    let looked = check(&documents, &asked, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
-    let text: String = findings.iter().map(|finding| finding.shown(colors)).collect();
+    let mut text: String = findings.iter().map(|finding| finding.shown(colors)).collect();
+    if findings.is_empty() {
+        text = summary::line(documents.len(), opt.as_ref().map_or(0, Opt::count), &looked);
+    }
     let has_errors = findings.iter().any(|finding| finding.severity == Severity::Error);
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
-}
-
-/// The sources in the order in which they apply: the layers' drop-ins, or else those of this machine, come first.
-fn found(files: &[PathBuf], opt: Option<&Opt>, environ: &Environ) -> Vec<Found> {
-    let mut sources = Sources::default();
-    let dropins = config::dropin_dir(environ);
-    match (opt, dropins.strip_prefix("/opt")) {
-        (Some(opt), Ok(inside)) => sources.list.extend(dropins_of(opt, inside)),
-        _ if files.is_empty() => sources.add_folder(dropins),
-        _ => {}
-    }
-    if files.is_empty() {
-        let mut here = environ.clone();
-        if here.non_empty("LAMBDA_TASK_ROOT").is_none() {
-            here.set("LAMBDA_TASK_ROOT", OsStr::new("."));
-        }
-        sources.add_function(&here);
-    }
-    files.iter().for_each(|file| sources.add_file(file));
-    sources.list
-}
-
-fn dropins_of<'o>(opt: &'o Opt, folder: &'o Path) -> impl Iterator<Item = Found> + 'o {
-    let is_dropin = move |path: &Path| {
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        path.parent() == Some(folder) && path.extension() == Some(OsStr::new("json")) && !is_hidden
-    };
-    opt.files().into_iter().filter(move |file| is_dropin(Path::new(file.path))).map(|file| {
-        let content =
-            file.content().map_err(|cause| Unreadable::NoFile(format!("unable to read {}: {cause}", file.name())));
-        content.and_then(|content| config::source(file.name(), content.into_owned()))
-    })
 }
 
 fn readable(found: Vec<Found>, findings: &mut Vec<Finding>) -> Vec<Source> {
@@ -114,7 +106,13 @@ fn readable(found: Vec<Found>, findings: &mut Vec<Finding>) -> Vec<Source> {
 
 /// What is wrong in the documents, in their order, and then in the layers. What a document's rules come to is only looked
 /// at when all of it was understood.
-fn check(documents: &[Document], opt: Option<&Opt>, findings: &mut Vec<Finding>) {
+fn check(
+    documents: &[Document],
+    asked: &Asked,
+    opt: Option<&Opt>,
+    timeout: Option<Duration>,
+    findings: &mut Vec<Finding>,
+) -> Looked {
     let decoded: Vec<_> = documents.iter().map(|document| (document, document.decode())).collect();
     let mut advice = Vec::new();
     let mut rules = Vec::new();
@@ -123,8 +121,11 @@ fn check(documents: &[Document], opt: Option<&Opt>, findings: &mut Vec<Finding>)
             rules.extend(Reached::all(document, rule, &mut advice));
         }
     }
-    limits::advise(&rules, &mut advice);
+    limits::advise(&rules, timeout, &mut advice);
     overlaps::advise(&rules, &mut advice);
+    let named = named::all(&rules);
+    let code_of = |named: &Named| asked.code_of(&named.document.source().name);
+    let (of_programs, mut looked) = executables::advise(&named, &code_of, opt, &mut advice);
     if let Some(opt) = opt {
         layers::advise(&rules, opt, &mut advice);
     }
@@ -142,5 +143,11 @@ fn check(documents: &[Document], opt: Option<&Opt>, findings: &mut Vec<Finding>)
         own.sort_by_key(|(offset, _)| *offset);
         findings.extend(own.into_iter().map(|(_, finding)| finding));
     }
-    findings.extend(opt.into_iter().flat_map(|opt| layers::findings(&rules, opt)));
+    findings.extend(asked.unreadable());
+    findings.extend(of_programs);
+    if let Some(opt) = opt {
+        findings.extend(bootstrap::finding(asked.code(), opt));
+        findings.extend(layers::findings(&rules, &named, opt, asked.code(), &mut looked));
+    }
+    looked
 }

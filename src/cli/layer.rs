@@ -1,7 +1,6 @@
-//! Layers as Lambda lays them over each other under /opt, read from folders or zips. Only looks; `program` says what is
+//! Layers as Lambda lays them over each other under /opt, read from directories or zips. Only looks: `check` says what is
 //! wrong with a file in one.
 
-pub mod program;
 mod zip;
 
 use crate::process;
@@ -23,6 +22,8 @@ pub struct Layer {
     name: String,
     /// By their paths, relative to /opt.
     entries: BTreeMap<String, Entry>,
+    /// The permission bits of directories, as far as the layer has them.
+    directories: BTreeMap<String, u32>,
     /// The whole zip, if it is one.
     packed: Vec<u8>,
 }
@@ -55,8 +56,12 @@ impl Layer {
         let name = path.display().to_string();
         let unable = |cause: &str| format!("unable to read the layer {name}: {cause}");
         let is_folder = fs::metadata(path).map_err(|error| unable(&process::cause(&error)))?.is_dir();
-        let mut layer =
-            Self { name: name.trim_end_matches('/').to_owned(), entries: BTreeMap::new(), packed: Vec::new() };
+        let mut layer = Self {
+            name: name.trim_end_matches('/').to_owned(),
+            entries: BTreeMap::new(),
+            directories: BTreeMap::new(),
+            packed: Vec::new(),
+        };
         if is_folder {
             layer.add_folder(path, "").map_err(|error| unable(&process::cause(&error)))?;
         } else {
@@ -78,6 +83,7 @@ impl Layer {
             let about = entry.metadata()?;
             let kind = if about.is_dir() {
                 self.add_folder(&entry.path(), &format!("{path}/"))?;
+                self.directories.insert(path, about.permissions().mode());
                 continue;
             } else if about.is_symlink() {
                 Kind::Link(fs::read_link(entry.path())?.to_string_lossy().into_owned())
@@ -91,6 +97,10 @@ impl Layer {
 
     fn add_packed(&mut self) -> Result<(), String> {
         for member in zip::members(&self.packed)? {
+            if let Some(path) = member.name.strip_suffix('/').and_then(normal) {
+                self.directories.insert(path, member.mode);
+                continue;
+            }
             let Some(path) = normal(&member.name) else { continue };
             let is_link = member.mode & 0o170_000 == 0o120_000;
             let kind = match is_link {
@@ -117,6 +127,19 @@ impl<'l> File<'l> {
         self.entry.mode & 0o111 != 0
     }
 
+    /// The permission bits; none when the zip has no Unix modes.
+    pub fn mode(&self) -> Option<u32> {
+        Some(self.entry.mode & 0o7777).filter(|&mode| mode != 0)
+    }
+
+    /// The first directory on the way to it that another user than its owner and group cannot pass, and its mode.
+    pub fn closed_directory(&self) -> Option<(String, u32)> {
+        let ends = self.path.match_indices('/').map(|(at, _)| &self.path[..at]);
+        let modes = ends.filter_map(|path| Some((path, self.layer.directories.get(path)? & 0o7777)));
+        let mut closed = modes.filter(|(_, mode)| *mode != 0 && mode & 0o001 == 0);
+        closed.next().map(|(path, mode)| (format!("{}/{path}", self.layer.name), mode))
+    }
+
     /// What is in it; a link has its target.
     pub fn content(&self) -> Result<Cow<'l, [u8]>, String> {
         match &self.entry.kind {
@@ -129,6 +152,15 @@ impl<'l> File<'l> {
     pub fn is_link(&self) -> bool {
         matches!(self.entry.kind, Kind::Link(_))
     }
+}
+
+/// What is at a path below /opt.
+pub enum At<'l> {
+    File(File<'l>),
+    Directory,
+    /// A link leads out of the layers, to this path.
+    Outside(String),
+    Nothing,
 }
 
 /// All layers of a function.
@@ -150,9 +182,13 @@ impl Opt {
         files.into_values().collect()
     }
 
-    /// The file at a path as the function knows it, at the end of all links.
-    pub fn find(&self, path: &str) -> Option<File<'_>> {
-        let mut inside = normal(path.strip_prefix("/opt/")?)?;
+    pub fn count(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// What is at a path as the function knows it, at the end of all links.
+    pub fn look_up(&self, path: &str) -> At<'_> {
+        let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else { return At::Nothing };
         for _ in 0..MOST_LINKS {
             // A folder on the way may be a link, too.
             let ends = inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]);
@@ -160,14 +196,28 @@ impl Opt {
                 Kind::Link(target) => Some((file, target)),
                 Kind::File(_) | Kind::Packed(_) => None,
             });
-            let Some((link, target)) = link else { return self.at(&inside) };
+            let Some((link, target)) = link else { return self.at_end(&inside) };
             let rest = &inside[link.path.len()..];
-            inside = match target.strip_prefix("/opt/") {
-                Some(target) => normal(&format!("{target}{rest}"))?,
-                None => normal(&format!("{}/../{target}{rest}", link.path))?,
+            let next = match (target.strip_prefix("/opt/"), target.starts_with('/')) {
+                (Some(target), _) => normal(&format!("{target}{rest}")),
+                (None, true) => return At::Outside(format!("{target}{rest}")),
+                (None, false) => normal(&format!("{}/../{target}{rest}", link.path)),
             };
+            let Some(next) = next else { return At::Nothing };
+            inside = next;
         }
-        None
+        At::Nothing
+    }
+
+    /// What is at a path relative to /opt on which there are no links.
+    fn at_end(&self, path: &str) -> At<'_> {
+        let is_in_it = |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        let is_directory = |layer: &Layer| layer.directories.contains_key(path) || layer.entries.keys().any(is_in_it);
+        match self.at(path) {
+            Some(file) => At::File(file),
+            None if self.layers.iter().any(is_directory) => At::Directory,
+            None => At::Nothing,
+        }
     }
 
     /// The file or link at a path relative to /opt.
@@ -198,7 +248,7 @@ impl Opt {
 }
 
 /// A path without `.`, `..` and empty parts; none for a folder or what leads out of /opt.
-fn normal(path: &str) -> Option<String> {
+pub fn normal(path: &str) -> Option<String> {
     if path.ends_with('/') {
         return None;
     }

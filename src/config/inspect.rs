@@ -11,6 +11,8 @@ pub enum Step<'k> {
     Member(&'k str),
     /// To the first of a list; a value that is no list is its own first.
     First,
+    /// To one of a list, which may be the first of what is no list.
+    Item(usize),
 }
 
 impl<'a> Document<'a> {
@@ -25,6 +27,15 @@ impl<'a> Document<'a> {
         (rules.remove(0), problems)
     }
 
+    /// The text that a key of the object at a place has.
+    pub fn text(&'a self, place: Place<'a>, name: &str) -> Option<&'a str> {
+        let Place::Read { node, .. } = self.inside(place, &[Step::Member(name)]) else { return None };
+        match &find(self.root.as_ref().ok()?, node)?.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The place that the steps lead to, or as far towards it as there is something.
     pub fn inside(&self, place: Place<'a>, steps: &[Step]) -> Place<'a> {
         let (Ok(root), Place::Read { node, .. }) = (&self.root, place) else { return place };
@@ -35,6 +46,7 @@ impl<'a> Document<'a> {
                     members.iter().find(|(key, _)| key.as_key() == *name).map(|(_, value)| value)
                 }
                 (Step::First, Value::List(items)) => items.first(),
+                (Step::Item(at), Value::List(items)) => items.get(*at),
                 _ => None,
             };
             node = next.unwrap_or(node);

@@ -23,8 +23,10 @@ fn warns(rows: &[(&str, &[&str])]) {
         let test = Test::new().file("foreword.json", marked.replace(MARK, "")).args(["check", "foreword.json"]);
         let captured = test.capture();
         let output = String::from_utf8(captured.stdout).expect("UTF-8").replace(&*test.path("").to_string_lossy(), "");
-        let found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
+        let mut found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
+        let clean = found.pop_if(|line| line.starts_with("checked 1 configuration"));
         assert_eq!(found, expected, "{marked}");
+        assert_eq!(clean.is_some(), expected.is_empty(), "{marked}");
         assert_eq!((captured.stderr, captured.status), (Vec::new(), 0), "{marked}");
     }
 }
@@ -110,7 +112,7 @@ fn sets_that_hide_what_the_function_says() {
     let hides = |name: &str| {
         format!(
             "this hides whatever value of \"{name}\" the function's own variables have; {{\"default\": …}} lets it stand, \
-             \"prepend\" and \"append\" add to it"
+             \"prepend\" and \"append\" add to it, and a \"description\" of the rule that names it says that it is meant"
         )
     };
     let (options, a) = (hides("NODE_OPTIONS"), hides("A"));
@@ -240,7 +242,7 @@ a.json:3:16: error: expected a text, null, or an object with \"default\", \"prep
  3 |   \"env\": {\"A\": 1}
    |                ^
 b.json:1:10: warning: this hides whatever value of \"B\" the function's own variables have; {\"default\": …} lets it stand, \
-\"prepend\" and \"append\" add to it
+\"prepend\" and \"append\" add to it, and a \"description\" of the rule that names it says that it is meant
  1 | {\"env\": {\"B\": \"2\"}}
    |          ^
 ";
@@ -265,9 +267,10 @@ fn without_files_it_checks_what_a_function_here_would_load() {
     here().stdout(shown("./foreword.json")).status(1).run();
     here().config(broken).stdout(shown("./foreword.json") + &shown("FOREWORD_CONFIG")).status(1).run();
     test().file("foreword.d/a.json", broken).stdout(shown("<folder>/foreword.d/a.json")).status(1).run();
-    here().file("good.json", "{}").args(["check", "good.json"]).run();
-    let nothing = "foreword: error: there is nothing to check: neither foreword.json nor drop-ins are here, and \
-                   FOREWORD_CONFIG is not set; name the files\n";
+    let clean = "checked 1 configuration: no problems\n";
+    here().file("good.json", "{}").args(["check", "good.json"]).stdout(clean).run();
+    let nothing = "foreword: error: there is nothing to check: <folder>/foreword.json does not exist, there are no \
+                   drop-ins, and FOREWORD_CONFIG is not set; name the files\n";
     test().stdout(nothing).status(1).run();
 }
 

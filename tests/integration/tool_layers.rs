@@ -72,9 +72,11 @@ impl Layers {
             test = test.args(arguments);
             let captured = test.capture();
             let output = String::from_utf8(captured.stdout).expect("UTF-8");
-            let found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
+            let mut found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
+            let clean = found.pop_if(|line| line.starts_with("checked "));
             let named = |line: &&str| line.replace("@a", &format!("a{suffix}")).replace("@b", &format!("b{suffix}"));
             assert_eq!(found, expected.iter().map(named).collect::<Vec<_>>(), "{suffix:?}");
+            assert_eq!(clean.is_some(), expected.is_empty(), "{suffix:?}");
             let has_errors = expected.iter().any(|line| line.contains(": error: "));
             assert_eq!((captured.stderr, captured.status), (Vec::new(), i32::from(has_errors)));
         }
@@ -132,7 +134,8 @@ fn layers_that_are_right() {
 
 #[test]
 fn no_run_bit() {
-    let message = "the file has no run bit; chmod +x before the layer is zipped, and zip it where modes are kept";
+    let message =
+        "the file has no execute permission; chmod a+rx it before it is zipped, and zip it where modes are kept";
     let named = format!("@a/bin/fetch: error: {message} {BY_HOOK}");
     Layers::new(&hook("/opt/bin/fetch")).file("a/bin/fetch", SCRIPT).finds(&[&named]);
     Layers::new("{}").file("a/bin/fetch", SCRIPT).finds(&[&format!("@a/bin/fetch: warning: {message}")]);
@@ -144,7 +147,7 @@ fn no_run_bit() {
 #[test]
 fn carriage_returns() {
     let message = "error: the #! line ends in a carriage return, so that nothing can execute the file; save it with Unix \
-                   line ends (sed -i 's/\\r$//')";
+                   line endings (sed -i 's/\\r$//')";
     for line in ["#!/bin/bash", "#!/usr/bin/env bash"] {
         let column = line.len() + 1;
         let layers = || Layers::new(&hook("/opt/bin/fetch")).script("a/bin/fetch", format!("{line}\r\nexit\r\n"));
@@ -176,7 +179,7 @@ fn interpreters_that_are_not_there() {
         (
             "#!/usr/bin/env -S lua -x",
             "1:19: warning",
-            "neither Lambda's runtimes nor the layers have a program \"lua\"; bring it in a layer",
+            "Lambda's runtimes have no program \"lua\"; bring it in a layer (bin/lua)",
         ),
         ("#!", "1:1: error", "the #! line names no interpreter"),
     ] {
@@ -273,8 +276,8 @@ fn files_that_another_layer_hides() {
     Layers::new("{}").both().file("a/python/x.py", "1").file("b/python/x.py", "2").finds(&[]);
     // What counts is what is seen.
     layers().file("b/wrapper", SCRIPT).finds(&[
-        "@b/wrapper: error: the file has no run bit; chmod +x before the layer is zipped, and zip it where modes are kept \
-         (foreword.json:1:15 runs it)",
+        "@b/wrapper: error: the file has no execute permission; chmod a+rx it before it is zipped, and zip it where modes \
+         are kept (foreword.json:1:15 runs it)",
     ]);
 }
 

@@ -1,7 +1,7 @@
 //! The time that hooks may take, against what Lambda leaves them.
 
 use super::Advice;
-use super::rules::{Reached, has_phase};
+use super::rules::{Reached, has_phase, runs};
 use super::worlds::{INITIALIZATION, Worlds};
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
@@ -17,7 +17,18 @@ struct Limited<'r> {
     limit: Duration,
 }
 
-pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+/// What hooks of a phase have together, in environments of some kind, and the text that says so before the time.
+struct Budget {
+    most: Duration,
+    whose: String,
+    is_for: fn(&Facts) -> bool,
+}
+
+/// The kinds of environments whose init has no limit of 10 s (AWS's documentation, "Lambda execution environment").
+const LONG_INIT: [&str; 2] = ["snap-start", "provisioned-concurrency"];
+
+/// Checks all phases; `timeout` is the function's, if it is known.
+pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut Vec<Advice<'r>>) {
     for phase in Phase::ALL {
         let of_phase = |reached: &Reached<'r>| {
             let document = reached.document;
@@ -26,29 +37,34 @@ pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
             hooks.map(limited).collect::<Vec<_>>()
         };
         let hooks: Vec<_> = rules.iter().flat_map(of_phase).collect();
-        advise_phase(phase, &hooks, advice);
+        // Of two budgets that are passed, the larger says more.
+        for budgets in budgets(phase, timeout) {
+            let mut passed = budgets.iter().filter_map(|budget| advise_phase(phase, budget, &hooks));
+            advice.extend(passed.next().into_iter().flatten());
+        }
+        if phase == Phase::PreStop {
+            advice.extend(unlimited(&hooks));
+        }
     }
 }
 
-fn advise_phase<'r>(phase: Phase, hooks: &[Limited<'r>], advice: &mut Vec<Advice<'r>>) {
-    let (most, whose) = all(phase);
-    let counts = |facts: &Facts| {
-        let is_on_demand = facts.environ.value(INITIALIZATION) == Some(OsStr::new("on-demand"));
-        has_phase(facts, phase) && (phase != Phase::Initialize || is_on_demand)
-    };
-    let runs = |hook: &Limited, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
-    let mut alone = false;
+/// What is wrong when hooks may take more than they have together; none when they may not.
+fn advise_phase<'r>(phase: Phase, budget: &Budget, hooks: &[Limited<'r>]) -> Option<Vec<Advice<'r>>> {
+    let Budget { most, whose, is_for } = budget;
+    let most = *most;
+    let counts = |facts: &Facts| has_phase(facts, phase) && is_for(facts);
+    let is_run = |hook: &Limited, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
+    let mut alone = Vec::new();
     for hook in hooks.iter().filter(|hook| hook.limit > most) {
         let worlds = Worlds::of(hook.conditions.iter().copied());
-        if worlds.is_none_or(|worlds| worlds.any(|facts| counts(facts) && runs(hook, facts)) != Some(false)) {
-            alone = true;
+        if worlds.is_none_or(|worlds| worlds.any(|facts| counts(facts) && is_run(hook, facts)) != Some(false)) {
             let (name, limit, most) = (hook.hook.name, seconds(hook.limit), seconds(most));
             let message = format!("the hook {name:?} may take {limit}, and {whose} {most}; lower its \"timeout_ms\"");
-            advice.push(Advice::warning(hook.place(), message));
+            alone.push(Advice::warning(hook.place(), message));
         }
     }
-    if alone {
-        return;
+    if !alone.is_empty() {
+        return Some(alone);
     }
     // The sum of those that run in one world, where it is largest, and the hook that takes it past the limit.
     let mut worst: Option<(Duration, &Limited)> = None;
@@ -68,16 +84,31 @@ fn advise_phase<'r>(phase: Phase, hooks: &[Limited<'r>], advice: &mut Vec<Advice
         None => sum(&|hook| hook.conditions.is_empty()),
         Some(worlds) => worlds.each(&mut |facts| {
             if counts(facts) {
-                sum(&|hook| runs(hook, facts));
+                sum(&|hook| is_run(hook, facts));
             }
         }),
     }
-    if let Some((total, hook)) = worst {
-        let (name, total, most) = (phase.name(), seconds(total), seconds(most));
-        let message =
-            format!("with this one, the {name} hooks may take {total}, and {whose} {most}; lower their limits");
-        advice.push(Advice::warning(hook.place(), format!("{message} (\"timeout_ms\")")));
-    }
+    let (total, hook) = worst?;
+    let (name, total, most) = (phase.name(), seconds(total), seconds(most));
+    let message = format!("with this one, the {name} hooks may take {total}, and {whose} {most}; lower their limits");
+    Some(vec![Advice::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
+}
+
+/// A pre_stop hook without a limit may use up the time of those that run after it, which were registered before it.
+fn unlimited<'r>(hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
+    let both = |a: &Limited<'r>, b: &Limited<'r>| -> Vec<&'r When<'r>> {
+        a.conditions.iter().chain(&b.conditions).copied().collect()
+    };
+    let together = |a: &Limited<'r>, b: &Limited<'r>| runs(Phase::PreStop, &both(a, b)) == Some(true);
+    hooks.iter().enumerate().rev().filter(|(_, hook)| hook.hook.timeout.is_none()).find_map(|(index, hook)| {
+        let after = hooks[..index].iter().rev().find(|after| together(hook, after))?;
+        let (name, after, most) = (hook.hook.name, after.hook.name, seconds(Phase::PreStop.default_timeout()));
+        let message = format!(
+            "the hook {name:?} has no limit and may use up the {most} that all pre_stop hooks have; {after:?}, which runs after \
+             it, is then not started; give it a \"timeout_ms\""
+        );
+        Some(Advice::warning(hook.place(), message))
+    })
 }
 
 impl<'r> Limited<'r> {
@@ -95,14 +126,33 @@ fn limit(hook: &Hook) -> Duration {
     }
 }
 
-/// What all hooks of a phase have together, and who says so (AWS's documentation, "Lambda execution environment").
-fn all(phase: Phase) -> (Duration, &'static str) {
+/// What all hooks of a phase have together, for each kind of environment the largest first (AWS's documentation, "Lambda
+/// execution environment").
+fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<Budget>> {
+    let budget = |most, whose: &str, is_for| Budget { most: Duration::from_secs(most), whose: whose.into(), is_for };
+    let every: fn(&Facts) -> bool = |_| true;
     match phase {
-        Phase::Initialize => (Duration::from_secs(10), "an on-demand function has an init phase of"),
-        Phase::BeforeSnapshot => (Duration::from_secs(120), "before a snapshot there are"),
-        Phase::AfterRestore => (Duration::from_secs(8), "of the 10 s that Lambda gives a restore, hooks have"),
-        Phase::PreStop => (Duration::from_secs(2), "Lambda ends an environment within"),
+        Phase::Initialize => {
+            let on_demand: fn(&Facts) -> bool = |facts| is_initialized(facts, &["on-demand"]);
+            let long: fn(&Facts) -> bool = |facts| is_initialized(facts, &LONG_INIT);
+            let init = budget(10, "an on-demand function has an init phase of", on_demand);
+            let Some(timeout) = timeout.map(|timeout| timeout.as_secs()) else { return vec![vec![init]] };
+            let again = "an init that fails or takes more than 10 s runs again inside the first invocation, within the \
+                         function's timeout of";
+            let long_init =
+                "for SnapStart and provisioned concurrency an init has the function's timeout, at least 130 s: here";
+            let again = budget(timeout, again, on_demand);
+            let on_demand = if timeout > 10 { vec![again, init] } else { vec![init, again] };
+            vec![on_demand, vec![budget(timeout.max(130), long_init, long)]]
+        }
+        Phase::BeforeSnapshot => vec![vec![budget(120, "before a snapshot there are", every)]],
+        Phase::AfterRestore => vec![vec![budget(8, "of the 10 s that Lambda gives a restore, hooks have", every)]],
+        Phase::PreStop => vec![vec![budget(2, "Lambda ends an environment within", every)]],
     }
+}
+
+fn is_initialized(facts: &Facts, names: &[&str]) -> bool {
+    facts.environ.value(INITIALIZATION).is_some_and(|value| names.iter().any(|name| value == OsStr::new(name)))
 }
 
 fn seconds(time: Duration) -> String {

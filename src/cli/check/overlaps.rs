@@ -32,6 +32,7 @@ type Edited<'r> = (&'r Reached<'r>, &'r EnvEdit<'r>);
 /// Sets of variables: of what an earlier rule made, and of what the function says.
 fn edits<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     let mut before: Vec<Edited> = Vec::new();
+    let mut hiding: Vec<Vec<Edited>> = Vec::new();
     for reached in rules {
         for edit in &reached.rule.env {
             let is_lost = |(other, earlier): &&Edited| earlier.name == edit.name && is_lost(other, reached);
@@ -44,16 +45,31 @@ fn edits<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                 );
                 advice.push(Advice::warning(edit.place, message));
             } else if hides(reached, edit, &before) {
-                let message = format!(
-                    "this hides whatever value of {:?} the function's own variables have; {{\"default\": …}} lets it \
-                     stand, \"prepend\" and \"append\" add to it",
-                    edit.name
-                );
-                advice.push(Advice::warning(edit.place, message));
+                match hiding.last_mut().filter(|hiding| std::ptr::eq(hiding[0].0.document, reached.document)) {
+                    Some(of_document) => of_document.push((reached, edit)),
+                    None => hiding.push(vec![(reached, edit)]),
+                }
             }
             before.push((reached, edit));
         }
     }
+    advice.extend(hiding.iter().map(|of_document| hidden(of_document)));
+}
+
+/// What is said about all edits of a document that hide values: once, at the first.
+fn hidden<'r>(edits: &[Edited<'r>]) -> Advice<'r> {
+    let mut names: Vec<_> = edits.iter().map(|(_, edit)| format!("{:?}", edit.name)).collect();
+    names.dedup();
+    let (values, it, they_are) = match names.len() {
+        1 => ("value", "it", "it is"),
+        _ => ("values", "them", "they are"),
+    };
+    let message = format!(
+        "this hides whatever {values} of {} the function's own variables have; {{\"default\": …}} lets {it} stand, \
+         \"prepend\" and \"append\" add to {it}, and a \"description\" of the rule that names {it} says that {they_are} meant",
+        names.join(", ")
+    );
+    Advice::warning(edits[0].1.place, message)
 }
 
 /// Whether nothing of the value that an edit meets is in the one that it makes.
@@ -73,6 +89,7 @@ fn hides(reached: &Reached, edit: &EnvEdit, before: &[Edited]) -> bool {
         && !is_reference(text.written())
         && !before.iter().any(is_known)
         && !reached.conditions.iter().any(|when| asks_for(when, edit.name))
+        && !reached.descriptions.iter().any(|text| names(text, edit.name))
         && RESERVED.split(' ').all(|name| name != edit.name)
 }
 
@@ -161,6 +178,15 @@ fn reads(edit: &Edit, name: &str) -> bool {
 fn is_reference(text: &str) -> bool {
     let name = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
     name.is_some_and(|name| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
+}
+
+/// Whether a description holds the name of a variable as a word of its own.
+fn names(description: &str, name: &str) -> bool {
+    let is_of_name = |c: char| c == '_' || c.is_alphanumeric();
+    description.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&description[..at], &description[at + name.len()..]);
+        !before.ends_with(is_of_name) && !after.starts_with(is_of_name)
+    })
 }
 
 fn mentions(text: &str, name: &str) -> bool {

@@ -14,13 +14,15 @@ pub struct Reached<'r> {
     pub rule: &'r Rule<'r>,
     /// Those of the rules around it and its own, as far as they ask for something.
     pub conditions: Vec<&'r When<'r>>,
+    /// The descriptions of the rules around it and its own.
+    pub descriptions: Vec<&'r str>,
 }
 
 impl<'r> Reached<'r> {
     /// A rule and all rules in it; of those that can never apply only the outermost.
     pub fn all(document: &'r Document<'r>, rule: &'r Rule<'r>, advice: &mut Vec<Advice<'r>>) -> Vec<Self> {
         let mut all = Vec::new();
-        add(document, rule, &[], &mut all, advice);
+        add(document, rule, (&[], &[]), &mut all, advice);
         all
     }
 
@@ -38,7 +40,7 @@ impl<'r> Reached<'r> {
 fn add<'r>(
     document: &'r Document<'r>,
     rule: &'r Rule<'r>,
-    around: &[&'r When<'r>],
+    (around, described): (&[&'r When<'r>], &[&'r str]),
     all: &mut Vec<Reached<'r>>,
     advice: &mut Vec<Advice<'r>>,
 ) {
@@ -52,14 +54,16 @@ fn add<'r>(
         );
         return advice.push(Advice::warning(place, message));
     }
-    let reached = Reached { document, rule, conditions };
+    let own = document.text(rule.place, "description");
+    let descriptions = described.iter().copied().chain(own).collect();
+    let reached = Reached { document, rule, conditions, descriptions };
     for (hook, conditions) in reached.hooks() {
         advice.extend(never_runs(document, hook, &conditions));
     }
-    let conditions = reached.conditions.clone();
+    let (conditions, descriptions) = (reached.conditions.clone(), reached.descriptions.clone());
     all.push(reached);
     for nested in &rule.rules {
-        add(document, nested, &conditions, all, advice);
+        add(document, nested, (&conditions, &descriptions), all, advice);
     }
 }
 

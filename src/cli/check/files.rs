@@ -1,0 +1,160 @@
+//! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows where they lie on this
+//! machine; judges none of them.
+
+use crate::cli::layer::{At, Opt, normal};
+use crate::process;
+use std::borrow::Cow;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where Lambda puts the code, and the working directory of runtimes and hooks (AWS's documentation of `LAMBDA_TASK_ROOT`).
+pub const TASK_ROOT: &str = "/var/task";
+
+/// Most links that lead from one to the next; the kernel follows as many.
+const MOST_LINKS: usize = 40;
+
+/// A file of the function's, wherever it lies here.
+pub struct File<'f> {
+    /// As messages name it.
+    pub name: String,
+    /// As the function names it.
+    pub path: String,
+    /// The permission bits; none when an archive has none.
+    pub mode: Option<u32>,
+    /// A directory on the way that other users cannot pass, and its mode.
+    pub closed: Option<(String, u32)>,
+    pub content: Result<Cow<'f, [u8]>, String>,
+}
+
+/// What is at a path of the function's.
+pub enum Place<'f> {
+    File(Box<File<'f>>),
+    Directory,
+    /// Nothing is there; where was looked.
+    Nothing(Searched),
+    /// It lies where nobody can look from here.
+    Unknown,
+    /// It lies in a layer, and no layer was named.
+    NoLayers,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Searched {
+    Layers,
+    Code(String),
+}
+
+/// The code of a function on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    pub root: PathBuf,
+    /// Whether it is known that the code lies here, so that what is missing here is missing.
+    pub is_certain: bool,
+}
+
+/// A function's files: the code beside one configuration, and all layers.
+#[derive(Clone, Copy)]
+pub struct Files<'f> {
+    pub code: &'f Code,
+    pub opt: Option<&'f Opt>,
+}
+
+impl<'f> File<'f> {
+    pub fn of_layer(file: &crate::cli::layer::File<'f>) -> Self {
+        Self {
+            name: file.name(),
+            path: format!("/opt/{}", file.path),
+            mode: file.mode(),
+            closed: file.closed_directory(),
+            content: file.content(),
+        }
+    }
+}
+
+impl<'f> Files<'f> {
+    /// What is at an absolute path of the function's, at the end of all links.
+    pub fn look_up(&self, path: &str) -> Place<'f> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            if path.starts_with("/opt/") {
+                let Some(opt) = self.opt else { return Place::NoLayers };
+                match opt.look_up(&path) {
+                    At::File(file) => return Place::File(Box::new(File::of_layer(&file))),
+                    At::Directory => return Place::Directory,
+                    At::Nothing => return Place::Nothing(Searched::Layers),
+                    At::Outside(target) => path = target,
+                }
+                continue;
+            }
+            let Some(inside) = path.strip_prefix(TASK_ROOT).and_then(|rest| rest.strip_prefix('/')) else {
+                return Place::Unknown;
+            };
+            let Some(inside) = normal(inside) else { return Place::Unknown };
+            match self.code.step(&inside) {
+                Step::There(place) => return place,
+                Step::Link(target) => path = target,
+            }
+        }
+        Place::Unknown
+    }
+}
+
+enum Step<'f> {
+    There(Place<'f>),
+    /// A link leads to this path of the function's.
+    Link(String),
+}
+
+impl Code {
+    /// Walks down to a path below the root, up to the first link.
+    fn step<'f>(&self, inside: &str) -> Step<'f> {
+        let mut closed = None;
+        let ends: Vec<_> = inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]).collect();
+        for (index, &end) in ends.iter().enumerate() {
+            let here = self.root.join(&inside[..end]);
+            let name = shown(&here);
+            let Ok(about) = fs::symlink_metadata(&here) else {
+                let missing = match self.is_certain {
+                    true => Place::Nothing(Searched::Code(shown(&self.root.join(inside)))),
+                    false => Place::Unknown,
+                };
+                return Step::There(missing);
+            };
+            let mode = about.permissions().mode() & 0o7777;
+            if about.is_symlink() {
+                let Ok(target) = fs::read_link(&here) else { return Step::There(Place::Unknown) };
+                let (target, rest) = (target.to_string_lossy(), &inside[end..]);
+                let folder = inside[..end].rsplit_once('/').map_or("", |(folder, _)| folder);
+                return match target.starts_with('/') {
+                    true => Step::Link(format!("{target}{rest}")),
+                    false => Step::Link(format!("{TASK_ROOT}/{folder}/{target}{rest}")),
+                };
+            }
+            if index + 1 < ends.len() {
+                closed = closed.or((mode & 0o001 == 0).then_some((name, mode)));
+                continue;
+            }
+            if about.is_dir() {
+                return Step::There(Place::Directory);
+            }
+            if !about.is_file() {
+                return Step::There(Place::Unknown);
+            }
+            let content = fs::read(&here).map(Cow::Owned).map_err(|error| process::cause(&error));
+            let path = format!("{TASK_ROOT}/{inside}");
+            return Step::There(Place::File(Box::new(File { name, path, mode: Some(mode), closed, content })));
+        }
+        Step::There(Place::Unknown)
+    }
+
+    /// How messages name a file of it.
+    pub fn name_of(&self, inside: &str) -> String {
+        shown(&self.root.join(inside))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    let path = path.display().to_string();
+    path.strip_prefix("./").map_or(path.clone(), str::to_owned)
+}

@@ -1,0 +1,390 @@
+//! What keeps a file from being executed in a function, or makes it depend on more than the function brings.
+
+use super::elf;
+use super::files::{File, Files, Place};
+use super::named::Use;
+use super::runtimes::Runtimes;
+use crate::cli::finding::{Finding, Severity};
+use crate::cli::layer::normal;
+use crate::config::Source;
+
+/// The architecture that programs have to be for, and why.
+pub struct Expected {
+    pub name: &'static str,
+    pub because: &'static str,
+    /// How much is known of it.
+    pub severity: Severity,
+}
+
+/// Who executes a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum User {
+    /// The configuration names it at this place.
+    Configuration(String, Use),
+    /// Lambda, which executes every file in its folder.
+    Extensions,
+    /// Lambda, as the bootstrap of an OS-only runtime.
+    Bootstrap,
+    /// Nobody that is known.
+    Unknown,
+}
+
+/// A file to look at, and what is around it.
+pub struct Subject<'f> {
+    pub file: &'f File<'f>,
+    pub files: Files<'f>,
+    pub user: &'f User,
+    pub expected: &'f Expected,
+    pub runtimes: &'f Runtimes,
+}
+
+/// Something that is wrong with a file.
+pub struct Fault {
+    severity: Severity,
+    /// A line of it, its number, and the byte of it that is to blame.
+    line: Option<(String, usize)>,
+    message: String,
+}
+
+/// Programs of every image that Lambda's runtimes run in.
+const EVERYWHERE: [&str; 6] = ["/bin/sh", "/bin/bash", "/bin/env", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env"];
+
+/// The dynamic loaders of Lambda's images.
+const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+
+/// The minor versions of glibc 2 in Amazon Linux 2 and 2023 (AWS's documentation, "Comparing AL2 and AL2023").
+const GLIBC_2: u32 = 26;
+const GLIBC_2023: u32 = 34;
+
+/// Longest path that a link may hold (`PATH_MAX`, symlink(7)).
+const LONGEST_LINK: usize = 4096;
+
+/// What other systems' programs begin with, and whose they are.
+const FOREIGN: [(&[u8], &str); 6] = [
+    (b"MZ", "Windows"),
+    (b"\xcf\xfa\xed\xfe", "macOS"),
+    (b"\xce\xfa\xed\xfe", "macOS"),
+    (b"\xfe\xed\xfa\xcf", "macOS"),
+    (b"\xfe\xed\xfa\xce", "macOS"),
+    (b"\xca\xfe\xba\xbe", "macOS"),
+];
+
+impl User {
+    fn severity(&self) -> Severity {
+        match self {
+            User::Configuration(..) | User::Extensions | User::Bootstrap => Severity::Error,
+            User::Unknown => Severity::Warning,
+        }
+    }
+
+    /// What is said about it behind a message.
+    fn suffix(&self) -> String {
+        match self {
+            User::Configuration(place, Use::Executed) => format!(" ({place} runs it)"),
+            User::Configuration(place, Use::Read | Use::ReadByShell) => format!(" ({place} has it run)"),
+            User::Extensions => " (Lambda runs everything in extensions)".into(),
+            User::Bootstrap => " (Lambda runs it on OS-only runtimes)".into(),
+            User::Unknown => String::new(),
+        }
+    }
+
+    fn is_executed(&self) -> bool {
+        !matches!(self, User::Configuration(_, Use::Read | Use::ReadByShell))
+    }
+}
+
+impl Fault {
+    /// As it is shown; the message is another for each user.
+    pub fn finding(&self, subject: &Subject) -> Finding {
+        let message = self.message.clone() + &subject.user.suffix();
+        let name = &subject.file.name;
+        match &self.line {
+            Some((line, column)) => {
+                let source = Source { name: name.clone(), text: line.clone() };
+                Finding::at(self.severity, &source, *column, message)
+            }
+            None => Finding::about(self.severity, name, message),
+        }
+    }
+
+    /// What tells it from others of the same file.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Whether a file is meant to be executed, as far as it shows.
+pub fn is_program(file: &File) -> bool {
+    let is_library = file.path.ends_with(".so") || file.path.contains(".so.");
+    let content = file.content.as_deref().unwrap_or_default();
+    content.starts_with(b"#!") || content.starts_with(b"\x7fELF") && !is_library
+}
+
+/// Everything that is wrong with a file that is to be executed.
+pub fn faults(subject: &Subject) -> Vec<Fault> {
+    let Subject { file, user, .. } = subject;
+    let content = match &file.content {
+        Ok(content) => content,
+        Err(cause) => {
+            let message = format!("unable to read this file: {cause}");
+            return vec![Fault { severity: Severity::Error, line: None, message }];
+        }
+    };
+    let about = |message: String| Fault { severity: user.severity(), line: None, message };
+    if let Some(target) = link_as_text(file, &subject.files) {
+        return vec![about(format!(
+            "this is no program but a text file that holds the path {target:?}: an archiver or a checkout made it of a \
+             symlink; keep symlinks (zip --symlinks, git config core.symlinks true) or put the file itself here"
+        ))];
+    }
+    let mut faults: Vec<Fault> = permissions(file, user.is_executed(), content).into_iter().map(about).collect();
+    let source = |line: &[u8]| format!("#!{}", String::from_utf8_lossy(line));
+    if let Some((_, system)) = FOREIGN.iter().find(|(magic, _)| content.starts_with(magic)) {
+        faults.push(about(format!("this program is for {system}; build it for Linux")));
+    } else if let Some(line) = content.strip_prefix(b"#!") {
+        let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        if user.is_executed() {
+            let wrong = script(line, subject).into_iter();
+            faults.extend(wrong.map(|(severity, column, message)| Fault {
+                severity,
+                line: Some((source(line), column)),
+                message,
+            }));
+        } else {
+            faults.extend(carriage_return(content, user).map(about));
+        }
+    } else if content.starts_with(b"\x7fELF") {
+        faults.extend(binary(content, subject).into_iter().map(|(severity, message)| Fault {
+            severity,
+            line: None,
+            message,
+        }));
+    } else if matches!(user, User::Extensions | User::Bootstrap) {
+        faults.push(about("this is neither a program nor a script with a #! line".into()));
+    } else {
+        faults.extend(carriage_return(content, user).map(about));
+    }
+    faults
+}
+
+/// Why the function's user, who is neither a file's owner nor in its group, cannot use it.
+fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
+    const ZIP: &str = "before it is zipped, and zip it where modes are kept";
+    let mut faults = Vec::new();
+    if let Some((directory, mode)) = &file.closed {
+        faults.push(format!(
+            "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its owner, who cannot \
+             pass it; chmod a+rx it {ZIP}"
+        ));
+    }
+    let is_script = !content.starts_with(b"\x7fELF");
+    match file.mode {
+        Some(mode) if is_executed && mode & 0o111 == 0 => {
+            faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"));
+        }
+        None if is_executed => faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}")),
+        Some(mode) if is_executed && (mode & 0o001 == 0 || is_script && mode & 0o004 == 0) => {
+            let what = if mode & 0o001 == 0 { "execute" } else { "read" };
+            faults.push(format!(
+                "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot {what} it; \
+                 chmod a+rx it {ZIP}"
+            ));
+        }
+        Some(mode) if !is_executed && mode & 0o004 == 0 => faults.push(unreadable(mode)),
+        _ => {}
+    }
+    faults
+}
+
+/// What is said of a file that only its owner and group can read.
+pub fn unreadable(mode: u32) -> String {
+    format!(
+        "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot read it; chmod a+r it \
+         before it is zipped"
+    )
+}
+
+/// The path that a file holds in the place of a symlink.
+pub fn link_as_text(file: &File, files: &Files) -> Option<String> {
+    let content = file.content.as_deref().ok().filter(|content| content.len() < LONGEST_LINK)?;
+    let text = str::from_utf8(content).ok()?;
+    let is_word = !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    if !is_word || text.starts_with(['#', '{', '[', '"']) {
+        return None;
+    }
+    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let leads_to = match text.starts_with('/') {
+        true => text.to_owned(),
+        false => format!("/{}", normal(&format!("{folder}/{text}"))?),
+    };
+    let is_there = matches!(files.look_up(&leads_to), Place::File(_) | Place::Directory) && leads_to != file.path;
+    (is_there || text.starts_with("../")).then(|| text.to_owned())
+}
+
+/// What is wrong with the lines of a script that a shell reads.
+fn carriage_return(content: &[u8], user: &User) -> Option<String> {
+    let is_read_by_shell = !matches!(user, User::Configuration(_, Use::Read));
+    let first = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let is_text = first.len() < content.len() && !first.contains(&0);
+    (is_read_by_shell && is_text && first.ends_with(b"\r")).then(|| {
+        "the lines of this script end in carriage returns, which the shell takes for parts of words; save it with Unix line \
+         endings (sed -i 's/\\r$//')"
+            .into()
+    })
+}
+
+/// What is wrong with a `#!` line, and at which byte of it.
+fn script(line: &[u8], subject: &Subject) -> Option<(Severity, usize, String)> {
+    let Subject { files, user, runtimes, .. } = subject;
+    if line.ends_with(b"\r") {
+        let message = "the #! line ends in a carriage return, so that nothing can execute the file; save it with Unix \
+                       line endings (sed -i 's/\\r$//')";
+        return Some((Severity::Error, 1 + line.len(), message.into()));
+    }
+    let text = String::from_utf8_lossy(line).into_owned();
+    let Some(named) = text.split_ascii_whitespace().next() else {
+        return Some((Severity::Error, 0, "the #! line names no interpreter".into()));
+    };
+    let column = |word: &str| 2 + text.find(word).unwrap_or_default();
+    if named.starts_with("/opt/") || named.starts_with("/var/task/") {
+        let message = match files.look_up(named) {
+            Place::Nothing(_) if named.starts_with("/opt/") => {
+                format!("the interpreter {named:?} is in none of the layers; add the layer that has it")
+            }
+            Place::Nothing(_) => format!("the interpreter {named:?} is not beside the code; add it"),
+            Place::Directory => format!("the interpreter {named:?} is a directory; name a program"),
+            Place::File(_) | Place::Unknown | Place::NoLayers => return None,
+        };
+        return Some((Severity::Warning, column(named), message));
+    }
+    if named.rsplit('/').next() == Some("env") && EVERYWHERE.contains(&named) {
+        let arguments = text[text.find(named)? + named.len()..].trim();
+        return match program_of_env(arguments, runtimes) {
+            Ok(program) => lacks(program, subject).map(|message| (Severity::Warning, column(program), message)),
+            Err(message) => message.map(|message| (Severity::Warning, column(arguments), message)),
+        };
+    }
+    if EVERYWHERE.contains(&named) {
+        return None;
+    }
+    let is_in_image = named.starts_with("/usr/bin/") || named.starts_with("/bin/") || named.starts_with("/var/lang/");
+    let whose = match runtimes.lacking(named) {
+        Some(whose) => whose,
+        // What no image is known to have elsewhere, none has.
+        None if !is_in_image && !named.starts_with("/usr/local/bin/") => "Lambda's runtimes have".into(),
+        None => return None,
+    };
+    let name = named.rsplit('/').next().unwrap_or_default();
+    let instead = match runtimes.interpreter_like(name) {
+        Some(_) if runtimes.lacking(name).is_none() => format!("write /usr/bin/env {name}"),
+        Some(other) => format!("write /usr/bin/env {other}"),
+        None => "write one that is, such as /bin/sh, or bring it in a layer".into(),
+    };
+    let whose = match whose.as_str() {
+        "Lambda's runtimes have" => "is not in Lambda's runtimes".to_owned(),
+        whose => format!("is not where {whose} programs"),
+    };
+    // Some images have one or the other of these.
+    let severity = if is_in_image { Severity::Warning } else { user.severity() };
+    Some((severity, column(named), format!("the interpreter {named:?} {whose}; {instead}")))
+}
+
+/// The program that `env` looks up, given what follows it in a `#!` line; or what is wrong with that (env(1)).
+fn program_of_env<'t>(arguments: &'t str, runtimes: &Runtimes) -> Result<&'t str, Option<String>> {
+    let first = arguments.split_ascii_whitespace().next().ok_or(None)?;
+    let splits = first.starts_with("-S") || first.starts_with("-vS") || first.starts_with("--split-string");
+    if splits && runtimes.are_amazon_linux_2() {
+        return Err(Some("the env of Amazon Linux 2 has no option -S; name the interpreter without options".into()));
+    }
+    if !splits {
+        // The kernel gives everything behind the interpreter as one argument.
+        return match arguments.contains(char::is_whitespace) && !first.starts_with('-') && !first.contains('=') {
+            true => Err(Some(format!(
+                "the kernel gives env {arguments:?} as one word, and there is no such program; write /usr/bin/env -S \
+                 {arguments}"
+            ))),
+            false => Some(first).filter(|word| !word.starts_with('-') && !word.contains('=')).ok_or(None),
+        };
+    }
+    let joined = first.strip_prefix("--split-string=").or(first.strip_prefix("-S")).filter(|rest| !rest.is_empty());
+    let mut words = joined.into_iter().chain(arguments.split_ascii_whitespace().skip(1));
+    while let Some(word) = words.next() {
+        match word {
+            "-u" | "--unset" | "-C" | "--chdir" => drop(words.next()),
+            word if word.starts_with('-') || word.contains('=') => {}
+            word => return Ok(word),
+        }
+    }
+    Err(None)
+}
+
+/// What is said of a program, looked up in `PATH`, that neither the image nor the layers have.
+pub fn lacks(program: &str, subject: &Subject) -> Option<String> {
+    missing(program, subject.runtimes, &subject.files)
+}
+
+/// What is said of a program of this name, or at this path in an image, that is missing.
+pub fn missing(program: &str, runtimes: &Runtimes, files: &Files) -> Option<String> {
+    let whose = runtimes.lacking(program)?;
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let in_layer = files.look_up(&format!("/opt/bin/{name}"));
+    if matches!(in_layer, Place::File(_)) {
+        return match program.contains('/') {
+            true => Some(format!("{whose} no program {program:?}; write \"/opt/bin/{name}\"")),
+            false => None,
+        };
+    }
+    let like = runtimes.interpreter_like(name).filter(|like| like != program);
+    Some(match (like, in_layer) {
+        (Some(like), _) => format!("{whose} no program {program:?}; write {like:?}"),
+        (None, Place::NoLayers) => {
+            format!("{whose} no program {program:?}; bring it in a layer (bin/{name}), and name that here with --layer")
+        }
+        (None, _) => format!("{whose} no program {program:?}; bring it in a layer (bin/{name})"),
+    })
+}
+
+/// What is wrong with a binary.
+fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
+    let Subject { files, user, expected, runtimes, .. } = subject;
+    let mut faults = Vec::new();
+    match elf::machine(content) {
+        Some(machine) if machine == expected.name => {}
+        Some(machine) => {
+            let severity = if **user == User::Unknown { Severity::Warning } else { expected.severity };
+            let message = format!("this program is for {machine}, and {}; build it for that", expected.because);
+            faults.push((severity, message));
+        }
+        None => faults.push((user.severity(), "this program is for no machine that Lambda has".into())),
+    }
+    let Some(loader) = elf::loader(content) else { return faults };
+    if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Place::File(_)) {
+        let message =
+            format!("this program needs the loader {loader:?}, which no image of Lambda's has; link it statically");
+        faults.push((user.severity(), message));
+        return faults;
+    }
+    let needed = elf::glibc(content).filter(|_| LOADERS.contains(&loader.as_str()));
+    let message = match needed {
+        Some(minor) if minor > GLIBC_2023 => {
+            let message = format!(
+                "this program needs glibc 2.{minor}, and the newest in Lambda's images is 2.{GLIBC_2023} (Amazon Linux \
+                 2023); link it statically, or build it on Amazon Linux"
+            );
+            return faults.into_iter().chain([(user.severity(), message)]).collect();
+        }
+        Some(minor) if minor > GLIBC_2 && runtimes.are_amazon_linux_2() => {
+            let message = format!(
+                "this program needs glibc 2.{minor}, and Amazon Linux 2, on which the runtime is, has 2.{GLIBC_2}; link it \
+                 statically, or build it on Amazon Linux 2"
+            );
+            return faults.into_iter().chain([(user.severity(), message)]).collect();
+        }
+        _ => {
+            "this program is linked dynamically: it needs the libraries of the function's image, as new as those it was \
+             built with; link it statically to run everywhere"
+        }
+    };
+    faults.push((Severity::Warning, message.into()));
+    faults
+}
