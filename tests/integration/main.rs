@@ -42,6 +42,12 @@ mod thaw;
 #[cfg(feature = "tool")]
 mod tool_check;
 #[cfg(feature = "tool")]
+mod tool_check_limits;
+#[cfg(feature = "tool")]
+mod tool_check_programs;
+#[cfg(feature = "tool")]
+mod tool_check_sources;
+#[cfg(feature = "tool")]
 mod tool_layers;
 #[cfg(feature = "tool")]
 mod tool_plan;

@@ -125,6 +125,21 @@ fn sets_that_hide_what_the_function_says() {
         (r#"{"env": {"ORIG_HANDLER": "${_HANDLER}", "_HANDLER": "wrapper.handler"}}"#, &[]),
         (r#"{"env": {"OLD_A": {"default": "${A}"}, "A": "1"}}"#, &[]),
         (r#"{"when": {"env": {"A": false}}, "env": {"A": "1"}}"#, &[]),
+        // All of a file come at once, at the first.
+        (
+            "{\n \"env\": {»\"A\": \"1\", \"B\": \"2\", \"C\": null},\n \"rules\": [{\"env\": {\"D\": \"4\"}}]}",
+            &[
+                "this hides whatever values of \"A\", \"B\", \"D\" the function's own variables have; {\"default\": …} lets them \
+               stand, \"prepend\" and \"append\" add to them, and a \"description\" of the rule that names them says that they \
+               are meant",
+            ],
+        ),
+        // It is said in the file that it is meant, of the rule or of one around it, by name.
+        (r#"{"description": "A is ours, whatever the function says", "env": {"A": "1"}}"#, &[]),
+        (r#"{"description": "A and B are ours.", "rules": [{"rules": [{"env": {"A": "1", "B": "2"}}]}]}"#, &[]),
+        (r#"{"rules": [{"description": "sets A", "env": {"A": "1"}}, {"env": {"B": "${A}"}}]}"#, &[]),
+        (r#"{"description": "sets what AB and A_B need", "env": {»"A": "1"}}"#, &[&a]),
+        (r#"{"rules": [{"description": "A", "env": {}}, {"env": {»"A": "1"}}]}"#, &[&a]),
         // A hook's own environment hides nothing from anybody else.
         (r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "env": {"A": "1"}}]}}"#, &[]),
     ]);

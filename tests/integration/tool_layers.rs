@@ -116,7 +116,7 @@ const DYNAMIC: &str = "this program is linked dynamically: it needs the librarie
 fn layers_that_are_right() {
     let config = r#"{
         "wrappers": ["/opt/wrapper"], "prefix": ["/opt/bin/link"], "program": "/var/lang/bin/python3.12",
-        "hooks": {"initialize": [{"name": "a", "command": "/opt/tools/x --all | cat"}], "pre_stop": [{"name": "b", "command": "x"}]}
+        "hooks": {"initialize": [{"name": "a", "command": "/opt/tools/x --all | cat"}], "pre_stop": [{"name": "b", "command": "y"}]}
     }"#;
     Layers::new(config)
         .script("a/wrapper", "#!/usr/bin/env bash\n")

@@ -355,7 +355,7 @@ fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
             let message = format!("this program is for {machine}, and {}; build it for that", expected.because);
             faults.push((severity, message));
         }
-        None => faults.push((user.severity(), "this program is for no machine that Lambda has".into())),
+        None => return vec![(user.severity(), "this program is for no machine that Lambda has".into())],
     }
     let Some(loader) = elf::loader(content) else { return faults };
     if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Place::File(_)) {
