@@ -30,7 +30,7 @@ fn check() -> Command {
                 .help("Configurations, or directories of code; without any, what a function here would load")
                 .num_args(0..)
                 .value_parser(value_parser!(PathBuf))
-                .value_hint(ValueHint::FilePath),
+                .value_hint(ValueHint::AnyPath),
         )
         .arg(
             Arg::new("layers")

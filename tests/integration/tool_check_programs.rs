@@ -364,6 +364,35 @@ fn symlinks_that_became_text_files_are_an_error() {
 }
 
 #[test]
+fn files_that_are_not_the_program_that_was_meant() {
+    let finds = |content: &str, severity: &str, message: &str| {
+        let expected = format!("fetch: {severity}: {message} ({ARRAY} runs it)");
+        Code::hook(r#"["./fetch"]"#).file("fetch", 0o755, content).finds(&[&expected]);
+    };
+    let pointer = "this is a pointer of Git LFS in the place of the file; get the file (git lfs pull)";
+    finds("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "error", pointer);
+    let mark = "the file begins with a byte order mark, and its #! line therefore counts for nothing; save it as UTF-8 without \
+                a byte order mark";
+    finds("\u{feff}#!/usr/bin/env python3\n", "error", mark);
+    finds("", "warning", "this file is empty, so that to run it does nothing; put the program here");
+}
+
+#[test]
+fn interpreter_beside_the_code_or_in_a_layer_that_cannot_be_executed() {
+    let script = |line: &str| Code::hook(r#"["./fetch"]"#).file("fetch", 0o755, line);
+    let at = |severity: &str, message: &str| format!("fetch:1:3: {severity}: {message} ({ARRAY} runs it)");
+    script("#!/var/task/lua\n")
+        .finds(&[&at("warning", "the interpreter \"/var/task/lua\" is not beside the code; add it")]);
+    let permission = "the interpreter \"/var/task/lua\" has no execute permission for other users; chmod a+rx lua";
+    script("#!/var/task/lua\n").file("lua", 0o750, SCRIPT).finds(&[&at("warning", permission)]);
+    script("#!/var/task/lua\n").file("lua", 0o755, SCRIPT).finds(&[]);
+    script("#!/opt/lua\n").finds(&[]);
+    let directory = "the interpreter \"/opt/lib\" is a directory; name a program";
+    let layer = script("#!/opt/lib\n").file("layer/lib/x", 0o644, "");
+    layer.finds_with(&["--layer", "layer"], &[&at("warning", directory)]);
+}
+
+#[test]
 fn programs_of_other_systems_are_an_error() {
     for (content, system) in [(b"MZ\x90\0\x03\0" as &[u8], "Windows"), (b"\xcf\xfa\xed\xfe\x07\0", "macOS")] {
         let expected = format!("fetch: error: this program is for {system}; build it for Linux ({ARRAY} runs it)");

@@ -37,7 +37,7 @@ pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut
             hooks.map(limited).collect::<Vec<_>>()
         };
         let hooks: Vec<_> = rules.iter().flat_map(of_phase).collect();
-        // Of two budgets that are passed, the larger says more.
+        // Of the budgets of one kind of environment, the first that is passed says all.
         for budgets in budgets(phase, timeout) {
             let mut passed = budgets.iter().filter_map(|budget| advise_phase(phase, budget, &hooks));
             advice.extend(passed.next().into_iter().flatten());
@@ -126,8 +126,8 @@ fn limit(hook: &Hook) -> Duration {
     }
 }
 
-/// What all hooks of a phase have together, for each kind of environment the largest first (AWS's documentation, "Lambda
-/// execution environment").
+/// What all hooks of a phase have together, for each kind of environment (AWS's documentation, "Lambda execution
+/// environment").
 fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<Budget>> {
     let budget = |most, whose: &str, is_for| Budget { most: Duration::from_secs(most), whose: whose.into(), is_for };
     let every: fn(&Facts) -> bool = |_| true;
@@ -142,8 +142,7 @@ fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<Budget>> {
             let long_init =
                 "for SnapStart and provisioned concurrency an init has the function's timeout, at least 130 s: here";
             let again = budget(timeout, again, on_demand);
-            let on_demand = if timeout > 10 { vec![again, init] } else { vec![init, again] };
-            vec![on_demand, vec![budget(timeout.max(130), long_init, long)]]
+            vec![vec![again, init], vec![budget(timeout.max(130), long_init, long)]]
         }
         Phase::BeforeSnapshot => vec![vec![budget(120, "before a snapshot there are", every)]],
         Phase::AfterRestore => vec![vec![budget(8, "of the 10 s that Lambda gives a restore, hooks have", every)]],

@@ -59,6 +59,9 @@ const GLIBC_2023: u32 = 34;
 /// Longest path that a link may hold (`PATH_MAX`, symlink(7)).
 const LONGEST_LINK: usize = 4096;
 
+/// What the files begin with that Git LFS leaves where it has not fetched the real ones (git-lfs's specification).
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
 /// What other systems' programs begin with, and whose they are.
 const FOREIGN: [(&[u8], &str); 6] = [
     (b"MZ", "Windows"),
@@ -137,6 +140,11 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
              symlink; keep symlinks (zip --symlinks, git config core.symlinks true) or put the file itself here"
         ))];
     }
+    if content.starts_with(LFS_POINTER) {
+        return vec![about(
+            "this is a pointer of Git LFS in the place of the file; get the file (git lfs pull)".into(),
+        )];
+    }
     let mut faults: Vec<Fault> = permissions(file, user.is_executed(), content).into_iter().map(about).collect();
     let source = |line: &[u8]| format!("#!{}", String::from_utf8_lossy(line));
     if let Some((_, system)) = FOREIGN.iter().find(|(magic, _)| content.starts_with(magic)) {
@@ -153,6 +161,16 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
         } else {
             faults.extend(carriage_return(content, user).map(about));
         }
+    } else if content.starts_with(b"\xef\xbb\xbf#!") && user.is_executed() {
+        let message = "the file begins with a byte order mark, and its #! line therefore counts for nothing; save it as UTF-8 \
+                       without a byte order mark";
+        faults.push(about(message.into()));
+    } else if content.is_empty() && matches!(user, User::Configuration(_, Use::Executed)) {
+        faults.push(Fault {
+            severity: Severity::Warning,
+            line: None,
+            message: "this file is empty, so that to run it does nothing; put the program here".into(),
+        });
     } else if content.starts_with(b"\x7fELF") {
         faults.extend(binary(content, subject).into_iter().map(|(severity, message)| Fault {
             severity,
@@ -253,6 +271,9 @@ fn script(line: &[u8], subject: &Subject) -> Option<(Severity, usize, String)> {
             }
             Place::Nothing(_) => format!("the interpreter {named:?} is not beside the code; add it"),
             Place::Directory => format!("the interpreter {named:?} is a directory; name a program"),
+            Place::File(file) if file.mode.is_none_or(|mode| mode & 0o001 == 0) => {
+                format!("the interpreter {named:?} has no execute permission for other users; chmod a+rx {}", file.name)
+            }
             Place::File(_) | Place::Unknown | Place::NoLayers => return None,
         };
         return Some((Severity::Warning, column(named), message));
