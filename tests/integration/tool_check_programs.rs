@@ -349,7 +349,7 @@ fn symlinks_that_became_text_files_are_an_error() {
     code().file("fetch", 0o755, "tools/fetch").file("tools/fetch", 0o755, SCRIPT).finds(&[&linked]);
     code().file("fetch", 0o644, "../bin/fetch").finds(&[&message("fetch", "../bin/fetch", "error", &runs)]);
     let layer = || Code::new("{}").file("layer/bin/foreword", 0o755, SCRIPT);
-    let bootstrap = message("layer/bootstrap", "bin/foreword", "error", " (Lambda runs it on OS-only runtimes)");
+    let bootstrap = message("layer/bootstrap", "bin/foreword", "warning", " (Lambda runs it on OS-only runtimes)");
     layer().file("layer/bootstrap", 0o644, "bin/foreword").finds_with(&["--layer", "layer"], &[&bootstrap]);
     let extension =
         message("layer/extensions/foreword", "../bin/foreword", "error", " (Lambda runs everything in extensions)");
@@ -478,6 +478,7 @@ fn what_may_well_be_there_gives_no_warning() {
         r#""./$TOOL""#,
         r#"["${LAMBDA_TASK_ROOT}/built-later"]"#,
         r#"["/tmp/x"]"#,
+        r#"["/usr/local/bin/of-an-image"]"#,
         r#"["./x"], "cwd": "/tmp/x""#,
         r#"["./x"], "cwd": "${HERE}""#,
         // The shell has it, or looks first.

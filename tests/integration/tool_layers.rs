@@ -181,11 +181,21 @@ fn interpreters_that_are_not_there() {
             "1:19: warning",
             "Lambda's runtimes have no program \"lua\"; bring it in a layer (bin/lua)",
         ),
+        (
+            "#!/usr/bin/lua",
+            "1:3: warning",
+            "the interpreter \"/usr/bin/lua\" is not in Lambda's runtimes; write one that is, such as /bin/sh, or bring it in a \
+             layer",
+        ),
         ("#!", "1:1: error", "the #! line names no interpreter"),
     ] {
         let layers = || Layers::new(&hook("/opt/tools/fetch")).script("a/tools/fetch", format!("{line}\n"));
         layers().finds(&[&format!("@a/tools/fetch:{place}: {message} {BY_HOOK}")]);
-        if line.contains("lua") {
+        if line.contains("/usr/bin/lua") {
+            let advice = message.split_once(';').expect("advice").0.to_owned() + "; write /opt/bin/lua";
+            let expected = format!("@a/tools/fetch:{place}: {advice} {BY_HOOK}");
+            layers().both().script("b/bin/lua", SCRIPT).finds(&[&expected]);
+        } else if line.contains("lua") {
             layers().both().script("b/bin/lua", SCRIPT).finds(&[]);
         }
     }

@@ -3,6 +3,7 @@
 
 use super::Advice;
 use super::files::{Code, Files, Place, Searched};
+use super::missing::missing;
 use super::named::{Named, Use};
 use super::program::{self, Expected, Subject, User};
 use super::runtimes::{self, Runtimes};
@@ -78,7 +79,7 @@ fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Pl
         return match is_functions {
             true => Ok(files.look_up(&path)),
             false if named.is_guarded => Err(None),
-            false => Err(program::missing(&path, runtimes, files)),
+            false => Err(missing(&path, runtimes, files)),
         };
     }
     let word = named.word;
@@ -115,7 +116,7 @@ fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Pl
             file.path
         )));
     }
-    Err(program::missing(word, runtimes, files))
+    Err(missing(word, runtimes, files))
 }
 
 fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {

@@ -176,8 +176,11 @@ impl<'r> Here<'r> {
     }
 }
 
+/// A word of a command line that names what is executed, behind its place in it.
+type Word<'r> = (usize, &'r str, Use);
+
 /// The words of a command line that name what is executed, each with its place in it.
-fn uses<'r>(words: &[Option<&'r str>]) -> Vec<(usize, &'r str, Use)> {
+fn uses<'r>(words: &[Option<&'r str>]) -> Vec<Word<'r>> {
     let Some(Some(first)) = words.first() else { return Vec::new() };
     let mut uses = vec![(0, *first, Use::Executed)];
     let second = words.get(1).copied().flatten().filter(|word| !word.starts_with('-') && !word.is_empty());
@@ -203,7 +206,7 @@ fn uses<'r>(words: &[Option<&'r str>]) -> Vec<(usize, &'r str, Use)> {
     uses
 }
 
-fn uses_of_rest<'r>(words: &[Option<&'r str>], before: usize) -> Vec<(usize, &'r str, Use)> {
+fn uses_of_rest<'r>(words: &[Option<&'r str>], before: usize) -> Vec<Word<'r>> {
     uses(words).into_iter().map(|(at, word, kind)| (at + before, word, kind)).collect()
 }
 
@@ -238,8 +241,8 @@ mod tests {
 
     #[test]
     fn the_words_that_are_executed_are_found_behind_env_and_interpreters() {
-        for (line, expected) in [
-            ("/opt/x a", &[(0, "/opt/x", Use::Executed)] as &[_]),
+        let rows: [(&str, &[Word]); 9] = [
+            ("/opt/x a", &[(0, "/opt/x", Use::Executed)]),
             ("sh ./x", &[(0, "sh", Use::Executed), (1, "./x", Use::ReadByShell)]),
             ("/bin/sh -c x", &[(0, "/bin/sh", Use::Executed)]),
             ("python3 x.py y", &[(0, "python3", Use::Executed), (1, "x.py", Use::Read)]),
@@ -248,7 +251,8 @@ mod tests {
             ("env A=1 node x", &[(0, "env", Use::Executed), (2, "node", Use::Executed), (3, "x", Use::Read)]),
             ("env -i node", &[(0, "env", Use::Executed)]),
             ("env", &[(0, "env", Use::Executed)]),
-        ] {
+        ];
+        for (line, expected) in rows {
             let words: Vec<_> = line.split(' ').map(Some).collect();
             assert_eq!(uses(&words), expected, "{line}");
         }

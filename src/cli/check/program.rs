@@ -4,6 +4,7 @@ use super::elf;
 use super::files::{File, Files, Place};
 use super::named::Use;
 use super::runtimes::Runtimes;
+use super::shebang;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::normal;
 use crate::config::Source;
@@ -46,9 +47,6 @@ pub struct Fault {
     message: String,
 }
 
-/// Programs of every image that Lambda's runtimes run in.
-const EVERYWHERE: [&str; 6] = ["/bin/sh", "/bin/bash", "/bin/env", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env"];
-
 /// The dynamic loaders of Lambda's images.
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
@@ -75,8 +73,9 @@ const FOREIGN: [(&[u8], &str); 6] = [
 impl User {
     fn severity(&self) -> Severity {
         match self {
-            User::Configuration(..) | User::Extensions | User::Bootstrap => Severity::Error,
-            User::Unknown => Severity::Warning,
+            User::Configuration(..) | User::Extensions => Severity::Error,
+            // Managed runtimes do without it.
+            User::Bootstrap | User::Unknown => Severity::Warning,
         }
     }
 
@@ -152,7 +151,7 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
     } else if let Some(line) = content.strip_prefix(b"#!") {
         let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
         if user.is_executed() {
-            let wrong = script(line, subject).into_iter();
+            let wrong = shebang::fault(line, &subject.files, subject.runtimes, user.severity()).into_iter();
             faults.extend(wrong.map(|(severity, column, message)| Fault {
                 severity,
                 line: Some((source(line), column)),
@@ -248,120 +247,6 @@ fn carriage_return(content: &[u8], user: &User) -> Option<String> {
         "the lines of this script end in carriage returns, which the shell takes for parts of words; save it with Unix line \
          endings (sed -i 's/\\r$//')"
             .into()
-    })
-}
-
-/// What is wrong with a `#!` line, and at which byte of it.
-fn script(line: &[u8], subject: &Subject) -> Option<(Severity, usize, String)> {
-    let Subject { files, user, runtimes, .. } = subject;
-    if line.ends_with(b"\r") {
-        let message = "the #! line ends in a carriage return, so that nothing can execute the file; save it with Unix \
-                       line endings (sed -i 's/\\r$//')";
-        return Some((Severity::Error, 1 + line.len(), message.into()));
-    }
-    let text = String::from_utf8_lossy(line).into_owned();
-    let Some(named) = text.split_ascii_whitespace().next() else {
-        return Some((Severity::Error, 0, "the #! line names no interpreter".into()));
-    };
-    let column = |word: &str| 2 + text.find(word).unwrap_or_default();
-    if named.starts_with("/opt/") || named.starts_with("/var/task/") {
-        let message = match files.look_up(named) {
-            Place::Nothing(_) if named.starts_with("/opt/") => {
-                format!("the interpreter {named:?} is in none of the layers; add the layer that has it")
-            }
-            Place::Nothing(_) => format!("the interpreter {named:?} is not beside the code; add it"),
-            Place::Directory => format!("the interpreter {named:?} is a directory; name a program"),
-            Place::File(file) if file.mode.is_none_or(|mode| mode & 0o001 == 0) => {
-                format!("the interpreter {named:?} has no execute permission for other users; chmod a+rx {}", file.name)
-            }
-            Place::File(_) | Place::Unknown | Place::NoLayers => return None,
-        };
-        return Some((Severity::Warning, column(named), message));
-    }
-    if named.rsplit('/').next() == Some("env") && EVERYWHERE.contains(&named) {
-        let arguments = text[text.find(named)? + named.len()..].trim();
-        return match program_of_env(arguments, runtimes) {
-            Ok(program) => lacks(program, subject).map(|message| (Severity::Warning, column(program), message)),
-            Err(message) => message.map(|message| (Severity::Warning, column(arguments), message)),
-        };
-    }
-    if EVERYWHERE.contains(&named) {
-        return None;
-    }
-    let is_in_image = named.starts_with("/usr/bin/") || named.starts_with("/bin/") || named.starts_with("/var/lang/");
-    let whose = match runtimes.lacking(named) {
-        Some(whose) => whose,
-        // What no image is known to have elsewhere, none has.
-        None if !is_in_image && !named.starts_with("/usr/local/bin/") => "Lambda's runtimes have".into(),
-        None => return None,
-    };
-    let name = named.rsplit('/').next().unwrap_or_default();
-    let instead = match runtimes.interpreter_like(name) {
-        Some(_) if runtimes.lacking(name).is_none() => format!("write /usr/bin/env {name}"),
-        Some(other) => format!("write /usr/bin/env {other}"),
-        None => "write one that is, such as /bin/sh, or bring it in a layer".into(),
-    };
-    let whose = match whose.as_str() {
-        "Lambda's runtimes have" => "is not in Lambda's runtimes".to_owned(),
-        whose => format!("is not where {whose} programs"),
-    };
-    // Some images have one or the other of these.
-    let severity = if is_in_image { Severity::Warning } else { user.severity() };
-    Some((severity, column(named), format!("the interpreter {named:?} {whose}; {instead}")))
-}
-
-/// The program that `env` looks up, given what follows it in a `#!` line; or what is wrong with that (env(1)).
-fn program_of_env<'t>(arguments: &'t str, runtimes: &Runtimes) -> Result<&'t str, Option<String>> {
-    let first = arguments.split_ascii_whitespace().next().ok_or(None)?;
-    let splits = first.starts_with("-S") || first.starts_with("-vS") || first.starts_with("--split-string");
-    if splits && runtimes.are_amazon_linux_2() {
-        return Err(Some("the env of Amazon Linux 2 has no option -S; name the interpreter without options".into()));
-    }
-    if !splits {
-        // The kernel gives everything behind the interpreter as one argument.
-        return match arguments.contains(char::is_whitespace) && !first.starts_with('-') && !first.contains('=') {
-            true => Err(Some(format!(
-                "the kernel gives env {arguments:?} as one word, and there is no such program; write /usr/bin/env -S \
-                 {arguments}"
-            ))),
-            false => Some(first).filter(|word| !word.starts_with('-') && !word.contains('=')).ok_or(None),
-        };
-    }
-    let joined = first.strip_prefix("--split-string=").or(first.strip_prefix("-S")).filter(|rest| !rest.is_empty());
-    let mut words = joined.into_iter().chain(arguments.split_ascii_whitespace().skip(1));
-    while let Some(word) = words.next() {
-        match word {
-            "-u" | "--unset" | "-C" | "--chdir" => drop(words.next()),
-            word if word.starts_with('-') || word.contains('=') => {}
-            word => return Ok(word),
-        }
-    }
-    Err(None)
-}
-
-/// What is said of a program, looked up in `PATH`, that neither the image nor the layers have.
-pub fn lacks(program: &str, subject: &Subject) -> Option<String> {
-    missing(program, subject.runtimes, &subject.files)
-}
-
-/// What is said of a program of this name, or at this path in an image, that is missing.
-pub fn missing(program: &str, runtimes: &Runtimes, files: &Files) -> Option<String> {
-    let whose = runtimes.lacking(program)?;
-    let name = program.rsplit('/').next().unwrap_or_default();
-    let in_layer = files.look_up(&format!("/opt/bin/{name}"));
-    if matches!(in_layer, Place::File(_)) {
-        return match program.contains('/') {
-            true => Some(format!("{whose} no program {program:?}; write \"/opt/bin/{name}\"")),
-            false => None,
-        };
-    }
-    let like = runtimes.interpreter_like(name).filter(|like| like != program);
-    Some(match (like, in_layer) {
-        (Some(like), _) => format!("{whose} no program {program:?}; write {like:?}"),
-        (None, Place::NoLayers) => {
-            format!("{whose} no program {program:?}; bring it in a layer (bin/{name}), and name that here with --layer")
-        }
-        (None, _) => format!("{whose} no program {program:?}; bring it in a layer (bin/{name})"),
     })
 }
 

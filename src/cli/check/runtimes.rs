@@ -162,7 +162,8 @@ fn has(runtime: &RuntimeName, program: &str) -> Option<bool> {
             Some(_) => Some(false),
             None => has_name(runtime, name),
         },
-        Some("/usr/local/bin") => Some(false),
+        Some("/usr/local/bin") if language.is_some() => Some(false),
+        Some("/usr/local/bin") => has_name(runtime, name).filter(|has| !has),
         Some(_) => None,
     }
 }
@@ -274,6 +275,9 @@ mod tests {
             ("python3.12", "/bin/sh", Some(true)),
             ("python3.12", "perl", None),
             ("python3.12", "/usr/local/bin/zsh", Some(false)),
+            ("python3.12", "/usr/local/bin/python3", Some(false)),
+            ("python3.12", "/usr/local/bin/cat", None),
+            ("python3.12", "/usr/local/bin/fetch", None),
             ("python3.12", "/some/where", None),
         ] {
             assert_eq!(has(&runtime(identifier), program), expected, "{program} in {identifier}");
