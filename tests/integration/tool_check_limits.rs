@@ -6,7 +6,10 @@ use crate::support::Test;
 #[track_caller]
 fn finds(config: &str, timeout: Option<&str>, expected: &[&str]) {
     let timeout: Vec<_> = timeout.map(|seconds| ["--timeout", seconds]).into_iter().flatten().collect();
-    let test = Test::new().file("foreword.json", config).args(["check", "foreword.json"].iter().chain(&timeout));
+    let test = Test::new()
+        .on_the_machine()
+        .file("foreword.json", config)
+        .args(["check", "foreword.json"].iter().chain(&timeout));
     let captured = test.capture();
     let output = String::from_utf8(captured.stdout).expect("UTF-8");
     let found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ') && !line.starts_with("checked ")).collect();
@@ -110,7 +113,7 @@ fn init_before_a_snapshot_has_130_s_or_the_timeout() {
 #[test]
 fn timeouts_that_lambda_does_not_have_are_wrong_use() {
     for timeout in ["0", "901", "x"] {
-        let test = Test::new().file("a.json", "{}").args(["check", "a.json", "--timeout", timeout]);
+        let test = Test::new().on_the_machine().file("a.json", "{}").args(["check", "a.json", "--timeout", timeout]);
         let captured = test.capture();
         assert_eq!((captured.stdout, captured.status), (Vec::new(), 2), "{timeout}");
     }

@@ -14,7 +14,7 @@ const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 impl Code {
     /// With this configuration beside it.
     fn new(config: &str) -> Self {
-        Self(Test::new().env_remove("FOREWORD_DROPIN_DIR").file("foreword.json", config))
+        Self(Test::new().on_the_machine().env_remove("FOREWORD_DROPIN_DIR").file("foreword.json", config))
     }
 
     /// With one hook; its command stands at 1:52, the first word of an array at 1:53.
@@ -500,5 +500,5 @@ fn what_may_well_be_there_gives_no_warning() {
     }
     // Of other files, nobody knows where the code lies that goes with them.
     let config = r#"{"program": "./x"}"#;
-    Code(Test::new().file("other.json", config)).finds_with(&["other.json"], &[]);
+    Code(Test::new().on_the_machine().file("other.json", config)).finds_with(&["other.json"], &[]);
 }

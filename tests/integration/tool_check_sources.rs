@@ -5,7 +5,7 @@ use crate::support::Test;
 const SCRIPT: &str = "#!/bin/sh\n";
 
 fn test() -> Test {
-    Test::new().env_remove("FOREWORD_DROPIN_DIR").env_remove("LAMBDA_TASK_ROOT")
+    Test::new().on_the_machine().env_remove("FOREWORD_DROPIN_DIR").env_remove("LAMBDA_TASK_ROOT")
 }
 
 /// Refuses a key at 1:2.

@@ -125,14 +125,16 @@ pub fn is_program(file: &File) -> bool {
 /// Everything that is wrong with a file that is to be executed.
 pub fn faults(subject: &Subject) -> Vec<Fault> {
     let Subject { file, user, .. } = subject;
+    let about = |message: String| Fault { severity: user.severity(), line: None, message };
     let content = match &file.content {
         Ok(content) => content,
         Err(cause) => {
+            // What keeps another user from it here may be what keeps the function's from it.
+            let refused = permissions(file, user.is_executed(), b"").into_iter().map(about);
             let message = format!("unable to read this file: {cause}");
-            return vec![Fault { severity: Severity::Error, line: None, message }];
+            return refused.chain([Fault { severity: Severity::Error, line: None, message }]).collect();
         }
     };
-    let about = |message: String| Fault { severity: user.severity(), line: None, message };
     if let Some(target) = link_as_text(file, &subject.files) {
         return vec![about(format!(
             "this is no program but a text file that holds the path {target:?}: an archiver or a checkout made it of a \
