@@ -168,7 +168,7 @@ impl When<'_> {
 }
 
 /// Whether all of them hold, as far as that is known.
-fn all(conditions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+pub fn all(conditions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(true);
     for condition in conditions {
         match condition {

@@ -1,10 +1,11 @@
 //! The runtimes that conditions leave, and the programs that Lambda's images of them are known to have or to lack. Of what
 //! is not known for certain nothing is said.
 
-use super::worlds::Worlds;
 use crate::command_line::Interpreter;
-use crate::condition::{Runtime, RuntimeName, When};
-use std::ffi::OsStr;
+use crate::condition::{Facts, Runtime, RuntimeName, When, all};
+use crate::environ::Environ;
+use crate::text::Text;
+use std::ffi::{CString, OsStr};
 
 /// Lambda's managed runtimes (AWS's documentation, "Lambda runtimes"). Of OS-only runtimes, Lambda gives foreword no
 /// identifier.
@@ -87,17 +88,10 @@ pub struct Runtimes {
 }
 
 impl Runtimes {
-    /// Those of which all conditions may hold; none where that cannot be told.
+    /// Those that conditions leave, whatever else they ask for.
     pub fn left(conditions: &[&When]) -> Self {
-        let mut left: Vec<RuntimeName> = Vec::new();
-        if let Some(worlds) = Worlds::of(conditions.iter().copied()) {
-            worlds.with_runtimes(&IDENTIFIERS).each(&mut |facts| {
-                let is_known = left.iter().any(|name| name.identifier == facts.runtime.identifier);
-                if !is_known && conditions.iter().all(|when| when.holds(facts)) {
-                    left.push(facts.runtime.clone());
-                }
-            });
-        }
+        let may_hold = |runtime: &RuntimeName| conditions.iter().all(|when| decide(when, runtime) != Some(false));
+        let left = IDENTIFIERS.iter().filter_map(|identifier| runtime(identifier)).filter(may_hold).collect();
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
     }
 
@@ -204,6 +198,29 @@ fn language_of(runtime: &RuntimeName) -> Option<Interpreter> {
         Runtime::Dotnet => Some(Interpreter::Dotnet),
         Runtime::Provided => None,
     }
+}
+
+/// The runtime as conditions see it in a function that has this identifier.
+fn runtime(identifier: &str) -> Option<RuntimeName> {
+    let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
+    Some(RuntimeName::of(&Environ::from_entries([entry.as_c_str()]), OsStr::new("bootstrap")))
+}
+
+/// Decides a condition where nothing but the runtime is known.
+fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
+    let When { runtime: wanted, initialization, architecture, file, env, not, any } = when;
+    let is_wanted = wanted.as_ref().map(|wanted| {
+        let alone = When { runtime: Some(wanted.clone()), ..When::default() };
+        let facts = Facts { environ: &Environ::default(), runtime, architecture: "", exists: &|_| false };
+        wanted.iter().all(Text::is_plain).then(|| alone.holds(&facts))
+    });
+    let asks_for_more = initialization.is_some() || architecture.is_some() || !file.is_empty() || !env.is_empty();
+    let not = not.as_ref().map(|when| decide(when, runtime).map(|holds| !holds));
+    // One holds unless none of them does.
+    let any = any
+        .as_ref()
+        .map(|list| all(list.iter().map(|when| decide(when, runtime).map(|holds| !holds))).map(|none| !none));
+    all(is_wanted.into_iter().chain(asks_for_more.then_some(None)).chain(not).chain(any))
 }
 
 fn asks_for_runtime(when: &When) -> bool {

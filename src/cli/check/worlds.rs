@@ -38,6 +38,10 @@ impl<'c> Worlds<'c> {
         for when in conditions {
             asked.add(when);
         }
+        let runtime = |identifier: &str| {
+            let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
+            Some(RuntimeName::of(&Environ::from_entries([entry.as_c_str()]), OsStr::new("bootstrap")))
+        };
         let mut runtimes = vec![RuntimeName::of(&Environ::default(), OsStr::new("bootstrap"))];
         runtimes.extend(RUNTIMES.into_iter().chain(asked.runtimes.iter().map(String::as_str)).filter_map(runtime));
         let worlds = Self {
@@ -50,11 +54,6 @@ impl<'c> Worlds<'c> {
         let count =
             values.chain(worlds.files.iter().map(|_| 2)).try_fold(worlds.runtimes.len() * 2, usize::checked_mul);
         (!asked.is_unknown && count.is_some_and(|count| count <= MOST)).then_some(worlds)
-    }
-
-    /// The same worlds with these runtimes in the place of the samples.
-    pub fn with_runtimes(self, identifiers: &[&str]) -> Self {
-        Self { runtimes: identifiers.iter().filter_map(|identifier| runtime(identifier)).collect(), ..self }
     }
 
     /// Whether there is a world of which something holds, as far as that can be told.
@@ -91,11 +90,6 @@ impl<'c> Worlds<'c> {
             }
         }
     }
-}
-
-fn runtime(identifier: &str) -> Option<RuntimeName> {
-    let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-    Some(RuntimeName::of(&Environ::from_entries([entry.as_c_str()]), OsStr::new("bootstrap")))
 }
 
 /// What conditions ask for.
