@@ -1,5 +1,5 @@
-//! What a configuration has executed, against what the function has: files beside the code and in layers that are there and
-//! can be executed, and programs that the image of a runtime is known to have.
+//! What a configuration has executed, against what the function has: files beside the code and in layers that are
+//! there and can be executed, and programs that the image of a runtime is known to have.
 
 use super::Advice;
 use super::files::{Code, Files, Place, Searched};
@@ -88,8 +88,8 @@ fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Pl
     }
     if named.is_word_of_array && runtimes::is_builtin_alone(word) {
         return Err(Some(format!(
-            "{word:?} is a builtin of the shell and no program, and an array is executed without a shell; write the command \
-             as a string"
+            "{word:?} is a builtin of the shell and no program, and an array is executed without a shell; write \
+             the command as a string"
         )));
     }
     if named.is_guarded || !named.has_lambdas_path {
@@ -136,7 +136,8 @@ fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {
     }
 }
 
-/// The architecture that a program has to be for: what its conditions say, or else the foreword beside it, or this machine.
+/// The architecture that a program has to be for: what its conditions say, or else the foreword beside it, or this
+/// machine.
 pub fn expected(opt: Option<&Opt>, code: &Code, conditions: &[&When]) -> Expected {
     let only = |when: &&When| match when.architecture.as_deref() {
         Some([name]) => Some(*name),

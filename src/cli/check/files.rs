@@ -1,5 +1,5 @@
-//! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows where they lie on this
-//! machine; judges none of them.
+//! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows where they lie on
+//! this machine; judges none of them.
 
 use crate::cli::layer::{At, Opt, normal};
 use crate::process;
@@ -8,7 +8,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where Lambda puts the code, and the working directory of runtimes and hooks (AWS's documentation of `LAMBDA_TASK_ROOT`).
+/// Where Lambda puts the code, and the working directory of runtimes and hooks (AWS's documentation of
+/// `LAMBDA_TASK_ROOT`).
 pub const TASK_ROOT: &str = "/var/task";
 
 /// Most links that lead from one to the next; the kernel follows as many.

@@ -104,8 +104,8 @@ fn unlimited<'r>(hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
         let after = hooks[..index].iter().rev().find(|after| together(hook, after))?;
         let (name, after, most) = (hook.hook.name, after.hook.name, seconds(Phase::PreStop.default_timeout()));
         let message = format!(
-            "the hook {name:?} has no limit and may use up the {most} that all pre_stop hooks have; {after:?}, which runs after \
-             it, is then not started; give it a \"timeout_ms\""
+            "the hook {name:?} has no limit and may use up the {most} that all pre_stop hooks have; {after:?}, \
+             which runs after it, is then not started; give it a \"timeout_ms\""
         );
         Some(Advice::warning(hook.place(), message))
     })

@@ -1,5 +1,5 @@
-//! Everything that a configuration has executed: the programs of hooks, of prefixes, the program, wrappers, and the scripts
-//! that are given to an interpreter. Says where each is written and what it is under; looks at no file.
+//! Everything that a configuration has executed: the programs of hooks, of prefixes, the program, wrappers, and the
+//! scripts that are given to an interpreter. Says where each is written and what it is under; looks at no file.
 
 use super::files::TASK_ROOT;
 use super::rules::Reached;

@@ -163,8 +163,8 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
             faults.extend(carriage_return(content, user).map(about));
         }
     } else if content.starts_with(b"\xef\xbb\xbf#!") && user.is_executed() {
-        let message = "the file begins with a byte order mark, and its #! line therefore counts for nothing; save it as UTF-8 \
-                       without a byte order mark";
+        let message = "the file begins with a byte order mark, and its #! line therefore counts for nothing; save \
+                       it as UTF-8 without a byte order mark";
         faults.push(about(message.into()));
     } else if content.is_empty() && matches!(user, User::Configuration(_, Use::Executed)) {
         faults.push(Fault {
@@ -192,8 +192,8 @@ fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
     let mut faults = Vec::new();
     if let Some((directory, mode)) = &file.closed {
         faults.push(format!(
-            "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its owner, who cannot \
-             pass it; chmod a+rx it {ZIP}"
+            "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its \
+             owner, who cannot pass it; chmod a+rx it {ZIP}"
         ));
     }
     let is_script = !content.starts_with(b"\x7fELF");
@@ -205,8 +205,8 @@ fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
         Some(mode) if is_executed && (mode & 0o001 == 0 || is_script && mode & 0o004 == 0) => {
             let what = if mode & 0o001 == 0 { "execute" } else { "read" };
             faults.push(format!(
-                "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot {what} it; \
-                 chmod a+rx it {ZIP}"
+                "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot \
+                 {what} it; chmod a+rx it {ZIP}"
             ));
         }
         Some(mode) if !is_executed && mode & 0o004 == 0 => faults.push(unreadable(mode)),
@@ -218,8 +218,8 @@ fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
 /// What is said of a file that only its owner and group can read.
 pub fn unreadable(mode: u32) -> String {
     format!(
-        "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot read it; chmod a+r it \
-         before it is zipped"
+        "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot read it; \
+         chmod a+r it before it is zipped"
     )
 }
 
@@ -246,8 +246,8 @@ fn carriage_return(content: &[u8], user: &User) -> Option<String> {
     let first = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let is_text = first.len() < content.len() && !first.contains(&0);
     (is_read_by_shell && is_text && first.ends_with(b"\r")).then(|| {
-        "the lines of this script end in carriage returns, which the shell takes for parts of words; save it with Unix line \
-         endings (sed -i 's/\\r$//')"
+        "the lines of this script end in carriage returns, which the shell takes for parts of words; save it with \
+         Unix line endings (sed -i 's/\\r$//')"
             .into()
     })
 }
@@ -283,14 +283,14 @@ fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
         }
         Some(minor) if minor > GLIBC_2 && runtimes.are_amazon_linux_2() => {
             let message = format!(
-                "this program needs glibc 2.{minor}, and Amazon Linux 2, on which the runtime is, has 2.{GLIBC_2}; link it \
-                 statically, or build it on Amazon Linux 2"
+                "this program needs glibc 2.{minor}, and Amazon Linux 2, on which the runtime is, has \
+                 2.{GLIBC_2}; link it statically, or build it on Amazon Linux 2"
             );
             return faults.into_iter().chain([(user.severity(), message)]).collect();
         }
         _ => {
-            "this program is linked dynamically: it needs the libraries of the function's image, as new as those it was \
-             built with; link it statically to run everywhere"
+            "this program is linked dynamically: it needs the libraries of the function's image, as new as those \
+             it was built with; link it statically to run everywhere"
         }
     };
     faults.push((Severity::Warning, message.into()));

@@ -1,5 +1,5 @@
-//! The runtimes that conditions leave, and the programs that Lambda's images of them are known to have or to lack. Of what
-//! is not known for certain nothing is said.
+//! The runtimes that conditions leave, and the programs that Lambda's images of them are known to have or to lack. Of
+//! what is not known for certain nothing is said.
 
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, Runtime, RuntimeName, When, all};
@@ -59,14 +59,14 @@ const AMAZON_LINUX_2: [&str; 12] = [
     "provided.al2",
 ];
 
-/// Programs of every image: bash, and what AWS's tutorial of a custom runtime runs in them ("Tutorial: Building a custom
-/// runtime"), and others of coreutils, sed, gawk and grep.
-const EVERYWHERE: &str = "[ awk basename bash cat chmod chown cp curl cut date dd dirname echo env expr false gawk grep egrep \
-    fgrep head id ln ls mkdir mktemp mv nice nohup od paste printenv printf pwd readlink realpath rm rmdir sed seq sh \
-    sha256sum sleep sort split stat stty sync tail tee test timeout touch tr true uname uniq wc yes";
+/// Programs of every image: bash, and what AWS's tutorial of a custom runtime runs in them ("Tutorial: Building a
+/// custom runtime"), and others of coreutils, sed, gawk and grep.
+const EVERYWHERE: &str = "[ awk basename bash cat chmod chown cp curl cut date dd dirname echo env expr false \
+    gawk grep egrep fgrep head id ln ls mkdir mktemp mv nice nohup od paste printenv printf pwd readlink realpath \
+    rm rmdir sed seq sh sha256sum sleep sort split stat stty sync tail tee test timeout touch tr true uname uniq wc yes";
 
-/// Programs of no image. AWS's base images are those in which functions run (github.com/aws/aws-lambda-base-images); for some
-/// of these people ask again and again: lambci/docker-lambda#292 (aws), gkrizek/bash-lambda-layer#44 (jq),
+/// Programs of no image. AWS's base images are those in which functions run (github.com/aws/aws-lambda-base-images);
+/// for some of these people ask again and again: lambci/docker-lambda#292 (aws), gkrizek/bash-lambda-layer#44 (jq),
 /// pimterry/lambda-git#14 (git), lambci/lambci#41 (zip), amazonlinux/amazon-linux-2023#161 (unzip).
 const NOWHERE: &str =
     "aws bun deno docker fish git jq julia ksh lua php pwsh Rscript tclsh tcsh unzip uv wget yq zip zsh";
@@ -78,8 +78,8 @@ const NOT_IN_2023: &str = "find xargs";
 const BUILTINS: &str = ". declare eval exec export local set shift shopt source trap unset";
 
 /// The shell's own words (bash(1)): programs or not, no `PATH` is asked for them in a shell.
-const SHELL: &str = ": [ alias bg break builtin cd command continue dirs disown echo exit false fg getopts hash history \
-    jobs kill let popd printf pushd pwd read readonly return test times true type typeset ulimit umask unalias wait";
+const SHELL: &str = ": [ alias bg break builtin cd command continue dirs disown echo exit false fg getopts hash \
+    history jobs kill let popd printf pushd pwd read readonly return test times true type typeset ulimit umask unalias wait";
 
 pub struct Runtimes {
     left: Vec<RuntimeName>,
@@ -95,8 +95,8 @@ impl Runtimes {
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
     }
 
-    /// The subject of "… no program X" when a program, a name or a path, is known to be missing: in all of them or, where
-    /// conditions name some, in all versions of one.
+    /// The subject of "… no program X" when a program, a name or a path, is known to be missing: in all of them or,
+    /// where conditions name some, in all versions of one.
     pub fn lacking(&self, program: &str) -> Option<String> {
         let lacks = |name: &&RuntimeName| has(name, program) == Some(false);
         if self.left.is_empty() {

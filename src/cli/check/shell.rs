@@ -1,5 +1,5 @@
-//! The programs that a shell-string command starts, as far as reading it tells: what its simple commands begin with. Stops
-//! at the first thing that only a shell understands.
+//! The programs that a shell-string command starts, as far as reading it tells: what its simple commands begin with.
+//! Stops at the first thing that only a shell understands.
 
 use super::runtimes;
 
@@ -95,8 +95,8 @@ fn simple(text: &str) -> (Vec<Option<&str>>, &str, Option<&str>) {
     }
 }
 
-/// The length of the word that a text begins with, and whether a shell takes it as it is; none where a shell would begin
-/// something else.
+/// The length of the word that a text begins with, and whether a shell takes it as it is; none where a shell would
+/// begin something else.
 fn word(text: &str) -> Option<(usize, bool)> {
     let mut is_plain = true;
     let mut quote = None;

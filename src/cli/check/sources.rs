@@ -1,5 +1,5 @@
-//! What `check` is asked to look at: files, directories that hold a function's code, or what a function here would load.
-//! Knows where the code lies that goes with each of them.
+//! What `check` is asked to look at: files, directories that hold a function's code, or what a function here would
+//! load. Knows where the code lies that goes with each of them.
 
 use super::files::Code;
 use super::program::unreadable;
@@ -64,8 +64,8 @@ impl<'o> Asked<'o> {
     /// What is said when there are none.
     pub fn nothing(&self) -> String {
         format!(
-            "there is nothing to check: {} does not exist, there are no drop-ins, and FOREWORD_CONFIG is not set; name the \
-             files",
+            "there is nothing to check: {} does not exist, there are no drop-ins, and FOREWORD_CONFIG is not set; \
+             name the files",
             self.code.name_of(BESIDE_CODE)
         )
     }
@@ -115,8 +115,8 @@ fn root_of(file: &Path) -> Option<PathBuf> {
 
 fn closed(directory: &str, mode: u32) -> String {
     format!(
-        "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its owner, who cannot \
-         pass it; chmod a+rx it before it is zipped"
+        "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its owner, \
+         who cannot pass it; chmod a+rx it before it is zipped"
     )
 }
 
