@@ -13,6 +13,8 @@ mod finding;
 mod function;
 mod help;
 #[cfg(feature = "tool")]
+mod hints;
+#[cfg(feature = "tool")]
 mod layer;
 #[cfg(feature = "tool")]
 mod plan;
@@ -21,6 +23,7 @@ mod schema;
 #[cfg(feature = "tool")]
 mod simulate;
 
+use crate::config::near;
 use crate::environ::Environ;
 #[cfg(feature = "tool")]
 use clap::ArgMatches;
@@ -37,6 +40,9 @@ pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 /// What else a person may ask for.
 pub const OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
+/// Where the tool is, as the layer's binary says.
+const ELSEWHERE: &str = "in the tool, which \"cargo install --path .\" installs from foreword's source";
+
 /// The exit status after wrong use.
 const WRONG_USE: i32 = 2;
 
@@ -44,12 +50,19 @@ const WRONG_USE: i32 = 2;
 #[cold]
 pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
     match arguments.get(1).map(|word| word.to_string_lossy()) {
-        Some(word) if !word.starts_with('-') && !COMMANDS.contains(&&*word) => {
-            let path = environ.lossy("PATH").unwrap_or("unset or empty".into());
-            wrong_use(&format!("there is no program {word:?} in PATH ({path})"))
-        }
+        Some(word) if !word.starts_with('-') && !COMMANDS.contains(&&*word) => wrong_use(&no_command(&word)),
         _ => answer(arguments, environ),
     }
+}
+
+/// What to say about a word that is no command: it may be a command that is misspelled, or meant as a program.
+fn no_command(word: &str) -> String {
+    let meant = near(word, &COMMANDS).map_or_else(
+        || format!("the commands are {}", COMMANDS.join(", ")),
+        |command| format!("did you mean \"{command}\"?"),
+    );
+    let elsewhere = if cfg!(feature = "tool") { String::new() } else { format!("; they are {ELSEWHERE}") };
+    format!("there is no command {word:?}; {meant} (a program of this name: foreword -- {word}){elsewhere}")
 }
 
 #[cfg(feature = "tool")]
@@ -126,8 +139,7 @@ fn answer(arguments: &[OsString], _: &Environ) -> i32 {
         Some("help" | "-h" | "--help") => print(std::io::stdout(), &help(), 0),
         Some("-V" | "--version") => print(std::io::stdout(), concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n"), 0),
         Some(word) if COMMANDS.contains(&word) => {
-            let elsewhere = "in its source, \"cargo install --path .\" installs the tool, which has it";
-            let message = format!("foreword: the layer's foreword has no command {word:?}; {elsewhere}\n");
+            let message = format!("foreword: the layer's foreword has no command {word:?}; it is {ELSEWHERE}\n");
             print(std::io::stderr(), &message, WRONG_USE)
         }
         Some(word) => wrong_use(&format!("unexpected argument '{word}' found")),

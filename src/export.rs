@@ -111,11 +111,11 @@ mod tests {
         assert_eq!(list, [("A".into(), "x\ny$HOME".into()), ("B".into(), "1.50".into()), ("C".into(), "true".into())]);
         for (text, cause) in [
             (r#"{"A": null}"#, "the value of \"A\" is null, not a text, number or boolean; "),
-            (r#"{"A": [1]}"#, "the value of \"A\" is a list, not a text, number or boolean; "),
+            (r#"{"A": [1]}"#, "the value of \"A\" is an array, not a text, number or boolean; "),
             (r#"{"A=B": "hidden"}"#, "the name \"A=B\" cannot be that of a variable: it holds \"=\"; "),
             (r#"{"": "hidden"}"#, "the name \"\" cannot be that of a variable: it is empty; "),
             (r#"{"A\u0000": "hidden"}"#, "the name \"A\\0\" cannot be that of a variable: it holds a NUL character; "),
-            (r#"["hidden"]"#, "expected one JSON object, found a list; "),
+            (r#"["hidden"]"#, "expected one JSON object, found an array; "),
             ("{}\nhidden", "line 2: this is not JSON: trailing characters; "),
             ("{", "line 1: this is not JSON: EOF while parsing an object; "),
         ] {

@@ -138,7 +138,10 @@ impl Runner<'_> {
         let after = || format!("after {} ms", took.as_millis());
         let output = match ended {
             Ok((End::Exited(0), output)) => output,
-            Ok((End::Exited(status), _)) => return Err(failed(&format!("exited with status {status} {}", after()))),
+            Ok((End::Exited(status), _)) => {
+                let why = why_shell(&hook.command, status);
+                return Err(failed(&format!("exited with status {status} {}{why}", after())));
+            }
             Ok((End::Killed(signal), _)) => {
                 let signal = signal.map_or("a real-time signal", Signal::as_str);
                 return Err(failed(&format!("was killed by {signal} {}", after())));
@@ -183,6 +186,17 @@ impl Runner<'_> {
         }
         line.extend(b"}\n");
         line
+    }
+}
+
+/// What the shell says with a status of its own (POSIX, "Shell Command Language", 2.8.2).
+fn why_shell(command: &Command, status: i32) -> &'static str {
+    match (command, status) {
+        (Command::Shell(_), 126) => ": /bin/sh found a file that it cannot execute; chmod +x, or name its interpreter",
+        (Command::Shell(_), 127) => {
+            ": /bin/sh found no such command; name it by its path, or add its directory to PATH"
+        }
+        _ => "",
     }
 }
 

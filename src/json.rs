@@ -32,8 +32,8 @@ impl Value<'_> {
             Value::Null => "null",
             Value::Boolean(_) => "true or false",
             Value::Number(_) => "a number",
-            Value::Text(_) => "a text",
-            Value::List(_) => "a list",
+            Value::Text(_) => "a string",
+            Value::List(_) => "an array",
             Value::Object(_) => "an object",
         }
     }
@@ -56,6 +56,9 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What a problem with JSON itself begins with.
+pub const NO_JSON: &str = "this is not JSON: ";
+
 /// Reads a whole document.
 pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -65,7 +68,7 @@ pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
         let offset = (start + error.column()).saturating_sub(1).min(text.len());
         let message = error.to_string();
         let cause = message.split_once(" at line ").map_or(message.as_str(), |(cause, _)| cause);
-        Problem { offset, message: format!("this is not JSON: {cause}") }
+        Problem { offset, message: [NO_JSON, cause].concat() }
     })
 }
 
@@ -205,7 +208,7 @@ mod tests {
                 (&**name, offset(text, key.number), value.value.described(), offset(text, value.number))
             })
             .collect();
-        assert_eq!(seen, [("a", 1, "a number", 6), ("bA", 12, "a list", 24), ("a", 38, "a text", 43)]);
+        assert_eq!(seen, [("a", 1, "a number", 6), ("bA", 12, "an array", 24), ("a", 38, "a string", 43)]);
         assert_eq!(written(text, members[0].1.number), "1.50");
         let Value::List(items) = &members[1].1.value else { panic!("a list") };
         assert_eq!(items.iter().map(|item| written(text, item.number)).collect::<Vec<_>>(), ["true", "null"]);

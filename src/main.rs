@@ -91,8 +91,9 @@ enum Role {
     Tool,
 }
 
-/// Lambda names the program by its path, so what a person types is told apart by having no `/`. A word that is a
-/// program in PATH is meant as one, as with `env`; in a function, where nobody reads usage, every word is.
+/// Lambda names the program by its path, so what a person types is told apart by having no `/`. A bare word is a command
+/// of the tool, whatever PATH has: `foreword init` must never run /sbin/init. In a function, where nobody reads usage, it
+/// is a program.
 fn role(arguments: &[OsString], environ: &Environ) -> Role {
     let mut own_path = arguments.first().map_or(&b""[..], |path| path.as_bytes()).rsplit(|&byte| byte == b'/');
     let own_name = own_path.next().unwrap_or_default();
@@ -132,9 +133,9 @@ fn role(arguments: &[OsString], environ: &Environ) -> Role {
         };
     };
     let is_program = |first: &[u8]| {
-        let is_command = cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
-        let is_found = || !is_command && process::is_in_path(&arguments[1], environ);
-        !first.starts_with(b"-") && (environ.non_empty(runtime_api::ADDRESS).is_some() || is_found())
+        let is_command = || cli::COMMANDS.iter().any(|command| command.as_bytes() == first);
+        let is_in_function = || environ.non_empty(runtime_api::ADDRESS).is_some() || is_staged && !is_command();
+        !first.starts_with(b"-") && is_in_function()
     };
     match first {
         b"--" => wrapper(&arguments[2..]),

@@ -77,6 +77,10 @@ pub enum NoSnapshot {
 /// There since the restore of this environment was over; `/tmp` is what an environment keeps when it is reset.
 pub const RESTORED: &str = "/tmp/.foreword/restored";
 
+/// What to do in the place of hooks around a snapshot (the adapter's documentation, "SnapStart", since 1.1.0).
+pub const WEB_ADAPTERS_OWN: &str = "remove them, and let the adapter call the application: \
+    AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends a POST to";
+
 /// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
 const WEB_ADAPTER: &str = "/opt/extensions/lambda-adapter";
 
@@ -156,7 +160,7 @@ impl<'p> Plan<'p> {
         if is_there(WEB_ADAPTER) {
             return Err(Failure::configuration(format!(
                 "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, past all \
-                 before_snapshot and after_restore hooks; remove the hooks or its layer"
+                 before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
             )));
         }
         Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })

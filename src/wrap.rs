@@ -9,7 +9,7 @@ use crate::extension;
 use crate::files;
 use crate::hooks::{self, Deadline, Received};
 use crate::log::Log;
-use crate::plan::{AroundSnapshot, Plan};
+use crate::plan::{AroundSnapshot, NoSnapshot, Plan};
 use crate::process;
 use crate::relay;
 use crate::report::{Failure, Stop, status};
@@ -65,6 +65,11 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     plan.skipped.iter().for_each(|skipped| log.debug(|| format!("{}: this does not apply", skipped.place())));
 
     let around_snapshot = plan.around_snapshot(&facts, |path| Path::new(path).exists())?;
+    if plan.no_snapshot(&facts) == Some(NoSnapshot::NoRuntimeApi) {
+        log.warn(
+            "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; foreword simulate runs them",
+        );
+    }
 
     let mut last = std::mem::take(&mut plan.environ);
     let handed_over = Received { environ, runtime: &runtime.identifier };
@@ -111,8 +116,15 @@ fn finish(
         return Err(Failure::configuration(message).into());
     }
     let pre_stop = plan.hooks(Phase::PreStop);
+    let address = handed_over.environ.lossy(ADDRESS);
+    if address.is_none() && !pre_stop.is_empty() {
+        log.warn(
+            "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when the environment \
+                  ends; foreword simulate runs them",
+        );
+    }
     // Also that none of them applies, which an extension cannot always tell.
-    if let (Some(address), true) = (handed_over.environ.lossy(ADDRESS), plan.has_pre_stop) {
+    if let (Some(address), true) = (address, plan.has_pre_stop) {
         let places = pre_stop.iter().map(|hook| hook.place.to_string());
         let told = extension::hand_over(places, handed_over, &last, &address);
         if let (Err(error), false) = (told, pre_stop.is_empty()) {

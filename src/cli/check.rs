@@ -17,10 +17,12 @@ mod shebang;
 mod shell;
 mod sources;
 mod summary;
+mod unmatched;
 mod worlds;
 
 use super::colors::Colors;
 use super::finding::{Finding, Severity};
+use super::hints::{self, strays};
 use super::layer::{Layer, Opt};
 use crate::config::{self, Document, Found, Place, Source, Unreadable};
 use crate::environ::Environ;
@@ -28,8 +30,9 @@ use executables::Looked;
 use named::Named;
 use rules::Reached;
 use sources::Asked;
+use std::ffi::OsStr;
 use std::io::stdout;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The exit status when there are errors.
@@ -79,6 +82,12 @@ pub fn run(options: &Options, environ: &Environ) -> i32 {
     if found.is_empty() && !has_layers {
         findings.push(Finding::general(Severity::Error, asked.nothing()));
     }
+    if options.files.is_empty() {
+        let dropins = if opt.is_some() { Path::new("") } else { config::dropin_dir(environ) };
+        let root = environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new("."));
+        let strays = strays(Path::new(root), dropins).into_iter();
+        findings.extend(strays.map(|message| Finding::general(Severity::Warning, message)));
+    }
     let sources = readable(found, &mut findings);
     let documents = config::documents(&sources);
     let looked = check(&documents, &asked, opt.as_ref(), options.timeout, &mut findings);
@@ -123,6 +132,11 @@ fn check(
             rules.extend(Reached::all(document, rule, &mut advice));
         }
     }
+    for reached in &rules {
+        let hints = hints::of_rule(reached.document, reached.rule).into_iter();
+        advice.extend(hints.map(|hint| Advice::warning(hint.place, hint.message)));
+    }
+    unmatched::advise(&rules, &mut advice);
     limits::advise(&rules, timeout, &mut advice);
     overlaps::advise(&rules, &mut advice);
     let named = named::all(&rules);

@@ -2,7 +2,7 @@
 //! be handed, by Lambda or by a shell, and where the function's files lie here.
 
 mod given;
-mod lambda;
+pub mod lambda;
 
 pub use lambda::known;
 

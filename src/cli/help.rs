@@ -5,7 +5,7 @@ The exec wrapper for AWS Lambda: it injects options, arguments and environment f
 hook commands, and becomes the runtime.";
 
 /// How foreword is started around a program.
-pub const USAGE: &str = "foreword [--] PROGRAM [ARGUMENT]...";
+pub const USAGE: &str = "foreword -- PROGRAM [ARGUMENT]...";
 
 pub const SURROUNDINGS: &str = "\
 Configuration, in this order, all that exist:

@@ -8,6 +8,7 @@ mod unset;
 
 use super::colors::Colors;
 use super::function::{Asked, Function};
+use super::hints;
 use crate::config;
 use crate::environ::Environ;
 use crate::report::Failure;
@@ -44,5 +45,9 @@ pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
 fn planned(asked: &Asked, function: &Function) -> Result<Overview, Failure> {
     let is_disabled = config::disabled(&function.environ);
     let sources = if is_disabled { Vec::new() } else { function.sources(&asked.configs)? };
-    Ok(Overview { is_disabled, ..Overview::new(function, &sources)? })
+    let mut overview = Overview { is_disabled, ..Overview::new(function, &sources)? };
+    if !is_disabled && asked.configs.is_empty() {
+        overview.warnings.extend(hints::strays(function.task_root(), config::dropin_dir(&function.environ)));
+    }
+    Ok(overview)
 }

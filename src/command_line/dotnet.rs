@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// All options of the host; the value is always the next word, and the case of letters does not count.
-const OPTIONS: &[&str] = &[
+pub(super) const OPTIONS: &[&str] = &[
     "--additional-deps",
     "--additionalprobingpath",
     "--depsfile",

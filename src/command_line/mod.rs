@@ -2,11 +2,13 @@
 //! follows it. One file an interpreter holds its grammar; `options` and `arguments` hold the edits.
 //! Nothing here runs anything; the only files that are read are Java's argument files, by the caller's `read`.
 
+mod aliases;
 mod arguments;
 mod dotnet;
 mod grammar;
 mod interpreter;
 mod java;
+mod launcher;
 mod node;
 mod options;
 #[cfg(feature = "tool")]
@@ -16,6 +18,8 @@ mod python;
 mod real_interpreters;
 mod ruby;
 
+#[cfg(feature = "tool")]
+pub use aliases::takes_value;
 pub use interpreter::{Interpreter, base_name};
 #[cfg(feature = "tool")]
 pub use parts::Parts;
@@ -27,6 +31,8 @@ use std::os::unix::ffi::OsStrExt;
 /// What the interpreter takes a word for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    /// Of a launcher in front of the interpreter, or the interpreter itself behind one.
+    Launcher,
     /// `exec` of `dotnet exec`; options follow it.
     Subcommand,
     Option,
@@ -59,9 +65,10 @@ impl Word {
 /// A program and the words behind it, in two parts: options are appended between them.
 #[derive(Clone, Debug)]
 pub struct CommandLine {
+    /// The interpreter, or a launcher of it.
     pub program: OsString,
     interpreter: Option<Interpreter>,
-    /// The options that stand before the entry and what introduces it; without an entry only a subcommand.
+    /// A launcher's words, and the options that stand before the entry and what introduces it; without an entry no options.
     before: Vec<Word>,
     after: Vec<Word>,
     expansion: Option<Expansion>,
@@ -75,16 +82,35 @@ struct Expansion {
 }
 
 impl CommandLine {
-    /// The base name of `program` chooses the grammar; an unknown program has no options, all its words are
-    /// arguments. `read` returns the content of a Java argument file; one that fails is left as it is.
+    /// The base name of `program`, or of the interpreter that it launches, chooses the grammar; an unknown program has no
+    /// options, all its words are arguments. `read` returns the content of a Java argument file; one that fails is left as it is.
     pub fn parse(program: OsString, arguments: Vec<OsString>, read: impl Fn(&OsStr) -> io::Result<Vec<u8>>) -> Self {
-        let interpreter = Interpreter::of_program(&program);
-        let (mut before, expansion) = match interpreter {
+        let mut interpreter = Interpreter::of_program(&program);
+        let (mut launching, mut arguments) = (Vec::new(), arguments);
+        if interpreter.is_none() {
+            let behind = arguments.split_off(launcher::length(&program, &arguments));
+            launching = std::mem::replace(&mut arguments, behind);
+            interpreter = launching.last().and_then(|program| Interpreter::of_program(program));
+        }
+        let (mut before, mut expansion) = match interpreter {
             Some(Interpreter::Java) => java::expand(arguments, read),
             _ => (words(interpreter, arguments), None),
         };
+        if !launching.is_empty() {
+            if let Some(Expansion { received, expanded }) = &mut expansion {
+                received.splice(0..0, launching.iter().cloned());
+                expanded.splice(0..0, launching.iter().cloned());
+            }
+            before.splice(0..0, launching.into_iter().map(|text| Word::new(Kind::Launcher, text)));
+        }
         let after = before.split_off(append_position(&before));
         Self { program, interpreter, before, after, expansion }
+    }
+
+    /// The interpreter, if the program is one or launches one.
+    #[cfg(feature = "tool")]
+    pub fn interpreter(&self) -> Option<Interpreter> {
+        self.interpreter
     }
 
     #[cfg(test)]
@@ -153,7 +179,12 @@ fn append_position(words: &[Word]) -> usize {
     let entry = |word: &Word| matches!(word.kind, Kind::Entry { .. });
     let introduced = |word: &Word| matches!(word.kind, Kind::Introduction | Kind::EndOfOptions) || entry(word);
     let position = if words.iter().any(entry) { words.iter().position(introduced) } else { None };
-    position.unwrap_or_else(|| words.iter().take_while(|word| word.kind == Kind::Subcommand).count())
+    position.unwrap_or_else(|| ahead(words))
+}
+
+/// How many words stand in front of all options: a launcher's, and a subcommand.
+fn ahead(words: &[Word]) -> usize {
+    words.iter().take_while(|word| matches!(word.kind, Kind::Launcher | Kind::Subcommand)).count()
 }
 
 #[cfg(test)]

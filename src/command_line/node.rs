@@ -8,7 +8,7 @@ pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::Optio
 /// Options whose value is the next word where it is not joined by `=`: those of type integer, string, list
 /// and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24, and their aliases. V8's options
 /// take a value only behind `=`; so do, for all versions, the few options that differ between these.
-const WITH_VALUE: &[&str] = &[
+pub(super) const WITH_VALUE: &[&str] = &[
     "--allow-fs-read",
     "--allow-fs-write",
     "--build-snapshot-config",

@@ -1,33 +1,52 @@
 //! The edits of an interpreter's own options: remove, replace, change a value, prepend, append. What is inserted
 //! is read by the grammar too, so that later edits see options and values.
 
-use super::{CommandLine, Kind, Word, words};
+use super::{CommandLine, Kind, Word, ahead, aliases, words};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 impl CommandLine {
-    /// Removes the options, with their values, of which the text or `option value`, joined by one space, matches.
+    /// Removes the options, with their values, of which the text or `option value`, joined by one space, matches, in any
+    /// spelling of the option.
     pub fn remove_options(&mut self, matches: impl Fn(&OsStr) -> bool) {
-        self.retain_options(|option, value| {
-            let pair = || value.as_ref().map(|value| join(option, b' ', value));
-            !matches(option) && !pair().is_some_and(|pair| matches(&pair))
+        let interpreter = self.interpreter;
+        self.retain_options(&mut |option, value| {
+            let value = value.as_ref().map(|value| value.as_os_str());
+            let pair = || value.map(|value| join(option, b' ', value));
+            let spellings = || aliases::spellings(interpreter, option, value);
+            !matches(option)
+                && !pair().is_some_and(|pair| matches(&pair))
+                && !spellings().iter().any(|spelling| matches(spelling))
         });
     }
 
-    /// Replaces options and separate values, each as a whole, where `with` has a text for it.
+    /// Replaces options and separate values, each as a whole, where `with` has a text for it or for another name of it.
     pub fn replace_options(&mut self, with: impl Fn(&OsStr) -> Option<OsString>) {
-        self.replace(|kind| matches!(kind, Kind::Option | Kind::Value), with);
+        let interpreter = self.interpreter;
+        for word in self.before.iter_mut().chain(&mut self.after) {
+            let names =
+                || aliases::names(interpreter, word.text.as_bytes()).iter().find_map(|name| with(OsStr::new(name)));
+            let text = match word.kind {
+                Kind::Option => with(&word.text).or_else(names),
+                Kind::Value => with(&word.text),
+                _ => None,
+            };
+            if let Some(text) = text {
+                word.text = text;
+            }
+        }
     }
 
-    /// Edits the value, separate or joined by `=`, of every option of this name; `None` removes the option
-    /// with its value. An option without a value is left alone.
+    /// Edits the value, separate or joined, of every option that has this name among its names; `None` removes the
+    /// option with its value. An option without a value is left alone.
     pub fn edit_option_values(&mut self, name: &OsStr, edit: impl Fn(&OsStr) -> Option<OsString>) {
-        self.retain_options(|option, value| {
-            let joined = option.as_bytes().strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
-            if let Some(joined) = joined {
-                let edited = edit(OsStr::from_bytes(joined)).map(|value| join(name, b'=', &value));
-                edited.map(|edited| *option = edited).is_some()
-            } else if let Some(value) = value.filter(|_| option.as_os_str() == name) {
+        let (interpreter, name) = (self.interpreter, name.as_bytes());
+        self.retain_options(&mut |option, value| {
+            if let (None, Some(at)) = (&value, aliases::joined(interpreter, option.as_bytes(), name)) {
+                let (front, value) = option.as_bytes().split_at(at);
+                let edited = edit(OsStr::from_bytes(value)).map(|value| [front, value.as_bytes()].concat());
+                edited.map(|edited| *option = OsString::from_vec(edited)).is_some()
+            } else if let Some(value) = value.filter(|_| aliases::is_same(interpreter, name, option.as_bytes())) {
                 edit(value).map(|edited| *value = edited).is_some()
             } else {
                 true
@@ -37,7 +56,7 @@ impl CommandLine {
 
     /// Inserts options directly after the program, or after the `exec` of dotnet.
     pub fn prepend_options(&mut self, options: Vec<OsString>) {
-        let at = self.before.iter().take_while(|word| word.kind == Kind::Subcommand).count();
+        let at = ahead(&self.before);
         self.before.splice(at..at, self.as_options(options));
     }
 
@@ -48,7 +67,8 @@ impl CommandLine {
     }
 
     /// Removes options, each with its separate value, that `keep` does not want; it may change both.
-    fn retain_options(&mut self, mut keep: impl FnMut(&mut OsString, Option<&mut OsString>) -> bool) {
+    #[inline(never)]
+    fn retain_options(&mut self, keep: &mut dyn FnMut(&mut OsString, Option<&mut OsString>) -> bool) {
         for words in [&mut self.before, &mut self.after] {
             let mut at = 0;
             while at < words.len() {

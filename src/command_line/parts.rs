@@ -7,6 +7,8 @@ use std::ffi::OsString;
 /// The words behind the program; in each part in their order.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parts {
+    /// The words of a launcher, up to the interpreter that it starts.
+    pub launched: Vec<OsString>,
     pub options: Vec<OsString>,
     /// With what introduces it, such as `-m` or `-jar`.
     pub entry: Vec<OsString>,
@@ -21,13 +23,17 @@ impl CommandLine {
         // What is passed on as it was received still has its argument files.
         let all = match &self.expansion {
             Some(expansion) if all.iter().map(|word| &word.text).eq(&expansion.expanded) => {
-                words(Some(Interpreter::Java), expansion.received.clone())
+                let mut received = expansion.received.clone();
+                let behind = received.split_off(all.iter().filter(|word| word.kind == Kind::Launcher).count());
+                let launching = received.into_iter().map(|text| Word::new(Kind::Launcher, text));
+                launching.chain(words(Some(Interpreter::Java), behind)).collect()
             }
             _ => all,
         };
-        let mut parts = Parts { options: Vec::new(), entry: Vec::new(), arguments: Vec::new() };
+        let mut parts = Parts { launched: Vec::new(), options: Vec::new(), entry: Vec::new(), arguments: Vec::new() };
         for word in all {
             let part = match word.kind {
+                Kind::Launcher => &mut parts.launched,
                 Kind::Subcommand | Kind::Option | Kind::Value => &mut parts.options,
                 Kind::Introduction | Kind::EndOfOptions | Kind::Entry { .. } => &mut parts.entry,
                 Kind::Argument => &mut parts.arguments,
@@ -58,6 +64,15 @@ mod tests {
             let parts = parse(line).parts();
             assert_eq!((parts.options, parts.entry, parts.arguments), (split(options), split(entry), split(arguments)));
         }
+    }
+
+    #[test]
+    fn the_words_of_a_launcher_are_a_part() {
+        let parts = parse("timeout 5 python3 -u app.py x").parts();
+        assert_eq!((parts.launched, parts.options, parts.entry), (split("5 python3"), split("-u"), split("app.py")));
+        let read = |_: &OsStr| Ok(b"-cp a Main".to_vec());
+        let parts = CommandLine::parse("timeout".into(), split("5 java @file x"), read).parts();
+        assert_eq!((parts.launched, parts.options, parts.entry), (split("5 java"), split("@file"), split("x")));
     }
 
     #[test]

@@ -5,6 +5,9 @@ use super::grammar::{AfterCode, Form, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::Arguments };
 
+/// The letters of short options that have a value.
+pub(super) const SHORT_WITH_VALUE: &[u8] = b"WX";
+
 /// Short options stand in clusters; `c`, `m`, `W` and `X` take the rest of their word, or else the next one.
 /// A `-` inside of a cluster begins a long option, of which one takes a value, always the next word.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {

@@ -6,7 +6,7 @@ use super::grammar::{AfterCode, Form, Grammar, contains};
 pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::OptionsFirstCodeIsEntry };
 
 /// Long options whose value is the next word where it is not joined by `=`.
-const LONG_WITH_VALUE: &[&str] = &[
+pub(super) const LONG_WITH_VALUE: &[&str] = &[
     "backtrace-limit",
     "crash-report",
     "disable",
@@ -18,6 +18,9 @@ const LONG_WITH_VALUE: &[&str] = &[
     "parser",
     "source-encoding",
 ];
+
+/// The letters of short options that have a value.
+pub(super) const SHORT_WITH_VALUE: &[u8] = b"rICXE";
 
 /// Short options stand in clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of their word, or else the
 /// next one; `F`, `i`, `x` and `W:` only the rest. `K` takes one letter, `0`, `T` and `W` take digits, which mean

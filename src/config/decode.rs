@@ -6,6 +6,7 @@ mod rule;
 mod when;
 
 use super::near::near;
+use super::no_json;
 use super::{Document, Place, Rule, Source};
 use crate::glob::Glob;
 use crate::json::{self, Problem, Value};
@@ -25,7 +26,8 @@ pub fn rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Pr
     match &document.root {
         Ok(root) => decoder.rule(root, rules),
         Err(problem) => {
-            decoder.problems.push(problem.clone());
+            let message = [&problem.message, no_json::way_out(&document.source.text, problem)].concat();
+            decoder.problems.push(Problem { message, ..*problem });
             rules.push(Rule::empty(Place::Read { source: document.source, node: 0 }));
         }
     }
@@ -116,7 +118,7 @@ impl<'a> Decoder<'a> {
     fn filled(&mut self, node: Node<'a>) -> Option<&'a str> {
         let text = self.string(node)?;
         match text {
-            "" => self.refuse(node, "this text must not be empty"),
+            "" => self.refuse(node, "this string must not be empty"),
             text => Some(text),
         }
     }
@@ -125,24 +127,28 @@ impl<'a> Decoder<'a> {
         match &node.value {
             // JSON has a NUL only behind an escape, and a text with escapes is not borrowed from the source.
             Value::Text(Cow::Owned(text)) if text.contains('\0') => {
-                self.refuse(node, "this text holds a NUL character, which no argument or variable can")
+                self.refuse(node, "this string holds a NUL character, which no argument or variable can")
             }
             Value::Text(text) => Some(text),
-            _ => self.wrong(node, "a text"),
+            _ => self.wrong(node, "a string"),
         }
     }
 
     fn filled_list(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
         if matches!(&node.value, Value::List(items) if items.is_empty()) {
-            self.problem(node, "an empty list matches nothing; remove the key or name something".into());
+            self.problem(node, "an empty array matches nothing; remove the key or name something".into());
         }
         self.list(node)
     }
 
     fn list(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
+        self.list_of(node, "an array")
+    }
+
+    fn list_of(&mut self, node: Node<'a>, expected: &str) -> &'a [json::Node<'a>] {
         match &node.value {
             Value::List(items) => items,
-            _ => self.wrong(node, "a list").unwrap_or_default(),
+            _ => self.wrong(node, expected).unwrap_or_default(),
         }
     }
 
@@ -204,7 +210,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn wrong<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
-        self.problem(node, format!("expected {expected}, found {}", node.value.described()));
+        let way_out = way_out(expected, &node.value);
+        self.problem(node, format!("expected {expected}, found {}{way_out}", node.value.described()));
         None
     }
 
@@ -221,6 +228,29 @@ impl<'a> Decoder<'a> {
         Place::Read { source: self.source, node: node.number }
     }
 }
+
+/// The right form of a value that is of the wrong type.
+fn way_out(expected: &str, found: &Value) -> &'static str {
+    let wants = |what| expected.starts_with(what);
+    match found {
+        _ if expected == A_HOOK => "; write {\"name\": …, \"command\": …}",
+        _ if expected == HOOKS => "; write [{\"name\": …, \"command\": …}]",
+        Value::List(_) if expected == PHASES => "; write {\"initialize\": […]}",
+        Value::Null if !expected.contains("null") => "; remove the key",
+        Value::Number(_) | Value::Boolean(_) if wants("a string") => "; put it in quotes",
+        Value::Text(_) if wants("a number") || wants("true or false") => "; write it without quotes",
+        Value::Text(_) if wants("an array") => "; write [\"…\", \"…\"], one string for each word",
+        Value::Object(_) if expected == "an array" => "; put it in brackets, [{…}]",
+        Value::List(_) if wants("an object") => "; write {\"NAME\": …}",
+        Value::List(_) if wants("a string") => "; write one string",
+        _ => "",
+    }
+}
+
+/// What is expected where hooks are.
+const PHASES: &str = "an object with a phase for each key";
+const HOOKS: &str = "an array of hooks";
+const A_HOOK: &str = "a hook";
 
 #[cfg(test)]
 mod tests {
@@ -269,7 +299,7 @@ mod tests {
     #[test]
     fn finds_every_mistake_where_it_is() {
         for (marked, expected) in [
-            (r#"»[]"#, &["expected an object, found a list"] as &[_]),
+            (r#"»[]"#, &["expected an object, found an array; write {\"NAME\": …}"] as &[_]),
             (r#"{»"optons": {}}"#, &["unknown key \"optons\"; did you mean \"options\"?"]),
             (r#"{»"environment": {}}"#, &["unknown key \"environment\"; did you mean \"env\"?"]),
             (r#"{"env": {"A": "1", »"A": "2"}}"#, &["the key \"A\" is given twice"]),
@@ -283,7 +313,9 @@ mod tests {
             ),
             (
                 r#"{"env": {"A": »1}}"#,
-                &["expected a text, null, or an object with \"default\", \"prepend\" or \"append\", found a number"],
+                &[
+                    "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found a number; put it in quotes",
+                ],
             ),
             (
                 r#"{"env": {"A": {»"prepend": "x"}}}"#,
@@ -303,7 +335,10 @@ mod tests {
             ),
             (r#"{"env": {"A": »"${"}}"#, &["a \"${\" is not closed (a literal \"${\" is written \"$${\")"]),
             (r#"{"options": {"remove": [»"[z-a]"]}}"#, &["the range z-a in \"[z-a]\" runs backwards"]),
-            (r#"{"options": {"append": »"-X"}}"#, &["expected a list, found a text"]),
+            (
+                r#"{"options": {"append": »"-X"}}"#,
+                &["expected an array, found a string; write [\"…\", \"…\"], one string for each word"],
+            ),
             (
                 r#"{"arguments": {»"values": {}}}"#,
                 &["unknown key \"values\"; here go remove, replace, prepend, append"],
@@ -315,11 +350,11 @@ mod tests {
             ),
             (
                 r#"{"hooks": {"initialize": [{"name": "n", "command": »[]}]}}"#,
-                &["the command is empty; its first text is the program"],
+                &["the command is empty; its first string is the program"],
             ),
             (
                 r#"{"hooks": {"initialize": [{"name": »"", "command": »""}]}}"#,
-                &["this text must not be empty", "this text must not be empty"],
+                &["this string must not be empty", "this string must not be empty"],
             ),
             (
                 r#"{"hooks": {"initialize": [{"name": "n", "command": "x", »"timeout": 1}]}}"#,
@@ -335,7 +370,9 @@ mod tests {
             ),
             (
                 r#"{"hooks": {"pre_stop": [{"name": "n", "command": "x", »"export": "json"}]}}"#,
-                &["a hook in pre_stop cannot export: the runtime runs already; \"export\" goes with \"initialize\""],
+                &[
+                    "a hook in pre_stop cannot export: the runtime runs already; let it write a file for the handler to read, or move it to \"initialize\"",
+                ],
             ),
             (
                 r#"{"when": {"runtime": »"pyhton"}}"#,
@@ -343,12 +380,14 @@ mod tests {
                     "\"pyhton\" is no runtime; did you mean \"python\"? (one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")",
                 ],
             ),
-            (r#"{"when": {"file": »[]}}"#, &["an empty list matches nothing; remove the key or name something"]),
+            (r#"{"when": {"file": »[]}}"#, &["an empty array matches nothing; remove the key or name something"]),
             (
                 r#"{"when": {"env": {"A": »null}}}"#,
-                &["expected true, false, a glob, a list of globs or an object with \"matches\", found null"],
+                &[
+                    "expected true, false, a glob, an array of globs or an object with \"matches\", found null; remove the key",
+                ],
             ),
-            (r#"{"program": »"a\u0000b"}"#, &["this text holds a NUL character, which no argument or variable can"]),
+            (r#"{"program": »"a\u0000b"}"#, &["this string holds a NUL character, which no argument or variable can"]),
         ] {
             check(marked, expected);
         }

@@ -1,6 +1,7 @@
 //! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code, `FOREWORD_CONFIG`.
 //! Reads files, and understands nothing of what they say.
 
+use super::no_json;
 use crate::environ::Environ;
 use crate::json::Problem;
 use crate::process;
@@ -111,7 +112,7 @@ impl Sources {
             self.refuse(unreadable(&beside_the_code, &error));
         }
         let named = environ.value(INLINE).unwrap_or_default();
-        match named.as_bytes().trim_ascii_start() {
+        match behind_mark(named.as_bytes()).trim_ascii_start() {
             b"" => {}
             json if json.starts_with(b"{") => self.list.push(source(INLINE.into(), named.as_bytes().to_vec())),
             _ => {
@@ -173,12 +174,14 @@ impl Sources {
     }
 }
 
+/// What follows a byte order mark.
+fn behind_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// The text of a source.
-pub fn source(name: String, text: Vec<u8>) -> Found {
-    let text = match text.strip_prefix(b"\xef\xbb\xbf") {
-        Some(behind_mark) => behind_mark.to_vec(),
-        None => text,
-    };
+pub fn source(name: String, mut text: Vec<u8>) -> Found {
+    text.drain(..text.len() - behind_mark(&text).len());
     String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -201,13 +204,29 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
 
 /// What `FOREWORD_CONFIG` names is quoted only when it looks like a path: it may be a whole configuration, wrongly quoted.
 fn unreadable_name(named: &OsStr, error: &io::Error) -> String {
-    let is_path = named.len() < 256 && !named.as_bytes().iter().any(|byte| b"{}[]\"\n".contains(byte));
+    let text = named.to_string_lossy();
+    let is_path = text.len() < 256 && !text.bytes().any(|byte| b"{}[]\"\n".contains(&byte)) && !text.contains(": ");
     match (is_path, error.kind()) {
-        (false, _) => format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{"),
-        (true, io::ErrorKind::NotFound) => {
-            format!("{INLINE} names {:?}, and there is no such file", named.to_string_lossy())
+        (false, _) => {
+            let is_quoted = matches!(text.trim_ascii_start().as_bytes(), [b'\'' | b'"' | b'`', ..] | [0xe2, 0x80, ..]);
+            let way_out = match (is_quoted, no_json::other_language(&text)) {
+                (true, _) => "; remove the quotes around it",
+                (_, language) => language.unwrap_or_default(),
+            };
+            format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{{way_out}")
         }
-        (true, _) => format!("unable to read {:?} ({INLINE}): {}", named.to_string_lossy(), process::cause(error)),
+        (true, io::ErrorKind::NotFound) => {
+            let is_windows =
+                matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic()) || text.contains('\\');
+            let way_out = match is_windows {
+                true => {
+                    "; a function's paths are like /var/task/x.json (MSYS_NO_PATHCONV=1 keeps Git Bash from changing them)"
+                }
+                false => "",
+            };
+            format!("{INLINE} names {text:?}, and there is no such file{way_out}")
+        }
+        (true, _) => format!("unable to read {text:?} ({INLINE}): {}", process::cause(error)),
     }
 }
 

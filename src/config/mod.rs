@@ -6,10 +6,12 @@ mod decode;
 pub mod inspect;
 mod load;
 mod near;
+mod no_json;
 
 #[cfg(feature = "tool")]
 pub use load::{Found, INLINE, Sources, Unreadable, dropin_dir, source};
 pub use load::{Source, handler, sources, task_root};
+pub use near::near;
 
 use crate::condition::When;
 use crate::environ::{Edit, Environ};

@@ -29,12 +29,15 @@ impl ExecError {
     /// None of the files that the name may mean is there.
     pub fn not_found(program: &OsStr, environ: &Environ) -> Self {
         let shown = environ.redact(program);
+        let split = if program.as_bytes().contains(&b' ') { "; write each word as a string of its own" } else { "" };
         let message = match program.as_bytes() {
             b"" => "unable to execute the program: its name is empty".into(),
-            name if name.contains(&b'/') => format!("unable to execute {shown:?}: {}", absence(program, environ)),
+            name if name.contains(&b'/') => {
+                format!("unable to execute {shown:?}: {}{split}", absence(program, environ))
+            }
             _ => match environ.non_empty("PATH") {
-                Some(path) => format!("unable to find {shown:?} in PATH ({})", environ.redact(path)),
-                None => format!("unable to find {shown:?}: PATH is unset or empty"),
+                Some(path) => format!("unable to find {shown:?} in PATH ({}){split}", environ.redact(path)),
+                None => format!("unable to find {shown:?}: PATH is unset or empty{split}"),
             },
         };
         Self { message, status: status::NOT_FOUND }

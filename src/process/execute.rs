@@ -80,11 +80,6 @@ pub fn attempt<T>(
     })
 }
 
-/// Whether PATH has a file of this name that may be executed.
-pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
-    candidates(program, environ).iter().any(|file| may_be_executed(file))
-}
-
 fn may_be_executed(file: &CStr) -> bool {
     access(file, AccessFlags::X_OK).is_ok() && path_of(file).is_file()
 }

@@ -18,7 +18,7 @@ mod wait;
 pub use child::{End, Request, Watch, die_of};
 pub use detach::{Process, Side, fill_standard_streams, split};
 pub use diagnosis::cause;
-pub use execute::{execute, is_in_path, would_start_this_program};
+pub use execute::{execute, would_start_this_program};
 pub use latch::Latch;
 pub use nix::sys::signal::Signal;
 #[cfg(feature = "tool")]

@@ -76,7 +76,8 @@ fn a_named_file_that_is_missing_is_an_error() {
 
 #[test]
 fn json_in_quotes_is_not_taken_for_a_path() {
-    let message = "foreword: FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with {\n";
+    let message = "foreword: FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with {; remove the \
+                   quotes around it\n";
     test().env("FOREWORD_CONFIG", "'{\"env\": {}}'").stderr(message).status(125).run();
 }
 
@@ -84,7 +85,7 @@ fn json_in_quotes_is_not_taken_for_a_path() {
 #[test]
 fn a_byte_order_mark_is_no_part_of_the_json() {
     test().file("foreword.json", format!("\u{feff}{}", named("task"))).stdout("task\n").run();
-    let message = "foreword: <folder>/foreword.json:1:1: expected an object, found a list\n";
+    let message = "foreword: <folder>/foreword.json:1:1: expected an object, found an array; write {\"NAME\": …}\n";
     test().file("foreword.json", "\u{feff}[]").stderr(message).status(125).run();
 }
 

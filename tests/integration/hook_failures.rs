@@ -1,7 +1,7 @@
 //! Initialize hooks that do not end well: each gives one line that names it and the right status, leaves nothing
 //! running, and keeps the runtime from starting unless it says `continue`.
 
-use crate::support::{Gate, Reaction, Running, RuntimeApi, Test, wait_until};
+use crate::support::{Gate, PATH, Reaction, Running, RuntimeApi, Test, wait_until};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
 use std::fs;
@@ -17,13 +17,51 @@ fn line(what: &str) -> String {
     format!("foreword: hook \"x\" (initialize) {what}\n")
 }
 
+/// What the shell says with a status, and nobody else.
+const NO_COMMAND: &str = "exited with status 127 after N ms: /bin/sh found no such command; name it by its path, or add its \
+                          directory to PATH";
+const NOT_EXECUTABLE: &str = "exited with status 126 after N ms: /bin/sh found a file that it cannot execute; chmod +x, or \
+                              name its interpreter";
+
+#[test]
+fn a_command_without_a_shell_that_exits_as_a_shell_would_is_told_nothing_of_one() {
+    for status in [126, 127] {
+        let hook = json!({"name": "x", "command": ["/bin/sh", "-c", format!("exit {status}")]});
+        failing(&hook).stderr(line(&format!("exited with status {status} after N ms"))).status(125).run();
+    }
+}
+
+#[test]
+fn a_command_in_one_string_of_an_array_is_told_to_be_split() {
+    const SPLIT: &str = "write each word as a string of its own";
+    for (command, cause) in [
+        ("/nowhere/x --all", "unable to execute \"/nowhere/x --all\": no such file"),
+        ("./tool -v", "unable to execute \"./tool -v\": no such file"),
+        ("nosuch --all x", &format!("unable to find \"nosuch --all x\" in PATH ({PATH})")),
+        ("echo hi", &format!("unable to find \"echo hi\" in PATH ({PATH})")),
+    ] {
+        let what = format!("could not be started: {cause}; {SPLIT}");
+        failing(&json!({"name": "x", "command": [command]})).stderr(line(&what)).status(125).run();
+    }
+    Test::new()
+        .config(r#"{"program": "/nowhere/python3 -O"}"#)
+        .args(["/bin/true"])
+        .stderr(format!("foreword: unable to execute \"/nowhere/python3 -O\": no such file; {SPLIT}\n"))
+        .status(127)
+        .run();
+}
+
 #[test]
 fn a_hook_that_exits_with_a_status_or_is_killed() {
     for (command, what) in [
         ("exit 1", "exited with status 1 after N ms"),
         ("exit 124", "exited with status 124 after N ms"),
         ("exit 255", "exited with status 255 after N ms"),
-        ("nosuch 2>&-", "exited with status 127 after N ms"),
+        ("nosuch 2>&-", NO_COMMAND),
+        ("exit 127", NO_COMMAND),
+        ("true; exec nosuch 2>&-", NO_COMMAND),
+        (">plain; ./plain 2>&-", NOT_EXECUTABLE),
+        ("/ 2>&-", NOT_EXECUTABLE),
         ("kill -KILL $$", "was killed by SIGKILL after N ms"),
         ("kill -TERM $$", "was killed by SIGTERM after N ms"),
         ("kill -PIPE $$", "was killed by SIGPIPE after N ms"),
@@ -234,7 +272,10 @@ fn nothing_is_started_when_a_later_source_has_a_mistake() {
     let good = json!({"hooks": {"initialize": [{"name": "x", "command": ["/bin/echo", "hook"]}]}}).to_string();
     for (config, place) in [
         ("{\"optons\": {}}", "FOREWORD_CONFIG:1:2: unknown key \"optons\"; did you mean \"options\"?"),
-        ("{", "FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object"),
+        (
+            "{",
+            "FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; it ends before all brackets and quotes are closed",
+        ),
         ("missing.json", "FOREWORD_CONFIG names \"missing.json\", and there is no such file"),
     ] {
         Test::new()

@@ -327,7 +327,7 @@ fn a_daemon_that_an_exporting_hook_leaves_behind_holds_nothing_of_the_runtimes()
     assert!(test.args(runtime).stdout("1 none\n").run().is_alone());
 }
 
-/// Nobody is there to run them, which must not go unnoticed; where there is no Lambda, there is no end of it either.
+/// Nobody is there to run them, which must not go unnoticed.
 #[test]
 fn pre_stop_hooks_without_an_extension_give_a_warning() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -340,5 +340,23 @@ fn pre_stop_hooks_without_an_extension_give_a_warning() {
                    foreword-prestop has (Connection refused (os error 111))\n";
     test(true).runtime_api(&api).stderr(warning).run();
     test(false).runtime_api(&api).run();
-    test(true).run();
+    let nowhere = "foreword: pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when the \
+                   environment ends; foreword simulate runs them\n";
+    test(true).stderr(nowhere).run();
+    test(true).runtime_api("").stderr(nowhere).run();
+    test(true).env("FOREWORD_LOG", "error").run();
+    test(false).run();
+}
+
+#[test]
+fn hooks_around_a_snapshot_without_a_runtime_api_give_a_warning() {
+    let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; foreword \
+                   simulate runs them\n";
+    for phase in ["before_snapshot", "after_restore"] {
+        let config = json!({"hooks": {phase: [{"name": "x", "command": ["/bin/echo", "run"]}]}}).to_string();
+        let test = || Test::new().config(&config).args(["/bin/echo", "runtime"]).stdout("runtime\n");
+        test().env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").stderr(warning).run();
+        test().env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand").run();
+        test().run();
+    }
 }

@@ -125,7 +125,7 @@ fn json_of_failures_of_hooks_and_of_the_configuration() {
         (
             r#"{"program": 1}"#,
             125,
-            r#""message":"FOREWORD_CONFIG:1:13: expected a text, found a number","errorType":"Runtime.ForewordConfigInvalid""#,
+            r#""message":"FOREWORD_CONFIG:1:13: expected a string, found a number; put it in quotes","errorType":"Runtime.ForewordConfigInvalid""#,
         ),
     ] {
         let line = format!("{{\"timestamp\":\"T\",\"level\":\"ERROR\",{expected}}}\n");

@@ -24,6 +24,7 @@ mod lambda_api;
 mod lambda_python;
 mod logs;
 mod mistakes;
+mod mistakes_of_form;
 mod opentelemetry;
 mod programs;
 mod relay_absent;
@@ -47,6 +48,7 @@ mod tool_check_limits;
 mod tool_check_programs;
 #[cfg(feature = "tool")]
 mod tool_check_sources;
+mod tool_hints;
 #[cfg(feature = "tool")]
 mod tool_layers;
 #[cfg(feature = "tool")]

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 const MARK: char = '»';
 
 #[track_caller]
-fn refuses(test: Test, message: &str) {
+pub fn refuses(test: Test, message: &str) {
     let api = RuntimeApi::new(Reaction::Accept);
     let hook = r#"{"hooks": {"initialize": [{"name": "started", "command": ">started"}]}}"#;
     let test = test.script("runtime", "#!/bin/sh\n>started\n").file("foreword.d/hook.json", hook).args(["./runtime"]);
@@ -30,7 +30,7 @@ fn refuses(test: Test, message: &str) {
 
 /// Every row is a configuration with a mark before the place, and what is said about it.
 #[track_caller]
-fn refuses_each(rows: &[(&str, &str)]) {
+pub fn refuses_each(rows: &[(&str, &str)]) {
     for (marked, message) in rows {
         let before = marked.split(MARK).next().expect("a text before the mark");
         let line = before.matches('\n').count() + 1;
@@ -63,13 +63,22 @@ fn is_found_by_check(json: &str, expected: &str) {
 #[test]
 fn what_is_not_json() {
     refuses_each(&[
-        ("{\n  \"env\": {}}»}\n", "this is not JSON: trailing characters"),
-        ("{\n  \"env\": {},\n»}\n", "this is not JSON: trailing comma"),
-        ("{\"ä\": nu»l", "this is not JSON: EOF while parsing a value"),
-        ("»", "this is not JSON: EOF while parsing a value"),
-        ("{»'env': {}}", "this is not JSON: key must be a string"),
-        ("{\n\n  \"env\": {\"A\": \"1\"}\n  »\"options\": {}}", "this is not JSON: expected `,` or `}`"),
-        ("{»// comments are none\n}", "this is not JSON: key must be a string"),
+        ("{\n  \"env\": {}}»}\n", "this is not JSON: trailing characters; the object has ended, remove what follows"),
+        ("{\n  \"env\": {},\n»}\n", "this is not JSON: trailing comma; remove the comma in front of it"),
+        (
+            "{\"ä\": nu»l",
+            "this is not JSON: EOF while parsing a value; it ends before all brackets and quotes are closed",
+        ),
+        ("»", "this is not JSON: EOF while parsing a value; it is empty, write {}"),
+        ("{»'env': {}}", "this is not JSON: key must be a string; put it in double quotes"),
+        (
+            "{\n\n  \"env\": {\"A\": \"1\"}\n  »\"options\": {}}",
+            "this is not JSON: expected `,` or `}`; a comma is missing in front of it",
+        ),
+        (
+            "{»// comments are none\n}",
+            "this is not JSON: key must be a string; JSON has no comments, use \"description\"",
+        ),
     ]);
 }
 
@@ -111,25 +120,28 @@ fn two_letters_that_changed_places_are_a_near_miss() {
 
 #[test]
 fn types() {
-    const EDIT: &str = "expected a text, null, or an object with \"default\", \"prepend\" or \"append\"";
+    const EDIT: &str = "expected a string, null, or an object with \"default\", \"prepend\" or \"append\"";
     refuses_each(&[
-        ("»[]", "expected an object, found a list"),
-        ("\n\n »\"text\"", "expected an object, found a text"),
-        ("{\"env\": »[\"A=1\"]}", "expected an object, found a list"),
-        ("{\"env\": {\"é\": \"ü\", \"A\": »1}}", &format!("{EDIT}, found a number")),
-        ("{\"env\": {\"A\": »true}}", &format!("{EDIT}, found true or false")),
-        ("{\"options\": {\n  \"append\": »\"-X importtime\"}}", "expected a list, found a text"),
-        ("{\"options\": {\n  \"append\": [\"-X\", »8]}}", "expected a text, found a number"),
-        ("{\"program\": »null}", "expected a text, found null"),
-        ("{\"rules\": »{}}", "expected a list, found an object"),
-        ("{\"description\": »1}", "expected a text, found a number"),
+        ("»[]", "expected an object, found an array; write {\"NAME\": …}"),
+        ("\n\n »\"text\"", "expected an object, found a string"),
+        ("{\"env\": »[\"A=1\"]}", "expected an object, found an array; write {\"NAME\": …}"),
+        ("{\"env\": {\"é\": \"ü\", \"A\": »1}}", &format!("{EDIT}, found a number; put it in quotes")),
+        ("{\"env\": {\"A\": »true}}", &format!("{EDIT}, found true or false; put it in quotes")),
+        (
+            "{\"options\": {\n  \"append\": »\"-X importtime\"}}",
+            "expected an array, found a string; write [\"…\", \"…\"], one string for each word",
+        ),
+        ("{\"options\": {\n  \"append\": [\"-X\", »8]}}", "expected a string, found a number; put it in quotes"),
+        ("{\"program\": »null}", "expected a string, found null; remove the key"),
+        ("{\"rules\": »{}}", "expected an array, found an object; put it in brackets, [{…}]"),
+        ("{\"description\": »1}", "expected a string, found a number; put it in quotes"),
         (
             "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": »{}}]}}",
-            "expected a list of texts, or a text for /bin/sh, found an object",
+            "expected an array of strings, or a string for /bin/sh, found an object",
         ),
         (
             "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", \"timeout_ms\": »\"5\"}]}}",
-            "expected a number of milliseconds, found a text",
+            "expected a number of milliseconds, found a string; write it without quotes",
         ),
     ]);
 }
@@ -162,8 +174,8 @@ fn edits() {
             "{\"arguments\": {\"replace\": {\"a\": »\"${1}\"}}}",
             "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \"$${\")",
         ),
-        ("{\"env\": {\"A\": »\"a\\u0000b\"}}", "this text holds a NUL character, which no argument or variable can"),
-        ("{\"env\": {»\"A\\u0000\": \"b\"}}", "this text holds a NUL character, which no argument or variable can"),
+        ("{\"env\": {\"A\": »\"a\\u0000b\"}}", "this string holds a NUL character, which no argument or variable can"),
+        ("{\"env\": {»\"A\\u0000\": \"b\"}}", "this string holds a NUL character, which no argument or variable can"),
     ]);
 }
 
@@ -175,10 +187,10 @@ fn hooks() {
     let rows = [
         (hook("»{\"name\": \"n\"}"), "the hook has no \"command\"".to_owned()),
         (hook("»{\"command\": \"x\"}"), "the hook has no \"name\"".into()),
-        (hook("{\"name\": \"n\", \"command\": »[]}"), "the command is empty; its first text is the program".into()),
-        (hook("{\"name\": \"n\", \"command\": [»\"\", \"x\"]}"), "the command's program is an empty text".into()),
-        (hook("{\"name\": \"n\", \"command\": »\"\"}"), "this text must not be empty".into()),
-        (with("\"cwd\": »\"\""), "this text must not be empty".into()),
+        (hook("{\"name\": \"n\", \"command\": »[]}"), "the command is empty; its first string is the program".into()),
+        (hook("{\"name\": \"n\", \"command\": [»\"\", \"x\"]}"), "the command's program is an empty string".into()),
+        (hook("{\"name\": \"n\", \"command\": »\"\"}"), "this string must not be empty".into()),
+        (with("\"cwd\": »\"\""), "this string must not be empty".into()),
         (with("\"timeout_ms\": »0"), limit("0")),
         (with("\"timeout_ms\": »-1"), limit("-1")),
         (with("\"timeout_ms\": »1.5"), limit("1.5")),
@@ -186,7 +198,8 @@ fn hooks() {
         (with("\"export\": »\"yaml\""), "\"yaml\" is not one of \"json\", \"dotenv\"".into()),
         (
             with("»\"export\": \"json\"").replace("initialize", "after_restore"),
-            "a hook in after_restore cannot export: the runtime runs already; \"export\" goes with \"initialize\""
+            "a hook in after_restore cannot export: the runtime runs already; let it write a file for the handler to read, or \
+             move it to \"initialize\""
                 .into(),
         ),
     ];
@@ -211,7 +224,7 @@ fn conditions() {
             "{\"when\": {\"initialization\": [\"on-demand\", »\"snapstart\"]}}",
             "\"snapstart\" is no initialization; did you mean \"snap-start\"?",
         ),
-        ("{\"when\": {\"any\": »[]}}", "an empty list matches nothing; remove the key or name something"),
+        ("{\"when\": {\"any\": »[]}}", "an empty array matches nothing; remove the key or name something"),
         ("{\"when\": {\"not\": {»\"files\": \"x\"}}}", "unknown key \"files\"; did you mean \"file\"?"),
     ]);
 }
@@ -221,11 +234,14 @@ fn conditions() {
 fn other_wrappers() {
     const WRAPPER: &str = "here go path, name, when";
     refuses_each(&[
-        (r#"{"wrappers": »"/opt/w"}"#, "expected a list, found a text"),
+        (
+            r#"{"wrappers": »"/opt/w"}"#,
+            "expected an array, found a string; write [\"…\", \"…\"], one string for each word",
+        ),
         (r#"{"wrappers": [»1]}"#, "expected the path of a wrapper, or an object with \"path\", found a number"),
-        (r#"{"wrappers": [»""]}"#, "this text must not be empty"),
+        (r#"{"wrappers": [»""]}"#, "this string must not be empty"),
         (r#"{"wrappers": [»{"name": "x"}]}"#, "the wrapper has no \"path\""),
-        (r#"{"wrappers": [{"path": "/w", "name": »""}]}"#, "this text must not be empty"),
+        (r#"{"wrappers": [{"path": "/w", "name": »""}]}"#, "this string must not be empty"),
         (r#"{"wrappers": [{"path": "/w", »"nmae": "x"}]}"#, "unknown key \"nmae\"; did you mean \"name\"?"),
         (r#"{"wrappers": [{"path": "/w", »"zzzzzzz": "x"}]}"#, &format!("unknown key \"zzzzzzz\"; {WRAPPER}")),
         (
@@ -286,6 +302,6 @@ fn what_is_not_utf_8() {
 fn the_first_mistake_in_the_first_file_is_named() {
     let first = "{\"env\": {\"A\": 1}, \"x\": 1}";
     let test = Test::new().file("foreword.d/a.json", first).file("foreword.json", "{").config("{");
-    let message = "expected a text, null, or an object with \"default\", \"prepend\" or \"append\", found a number";
+    let message = "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found a number; put it in quotes";
     refuses(test, &format!("<folder>/foreword.d/a.json:1:15: {message}"));
 }

@@ -19,7 +19,7 @@ const EXECUTING: [(&str, &[&str], &str); 7] = [
     ("foreword", &["bin/python3"], "bin/python3|"),
     ("foreword", &["--", "python3", "-m", "app"], "<folder>/bin/python3|-m|app"),
     ("foreword", &["--", "<folder>/bin/python3", "--", ""], "<folder>/bin/python3|--|"),
-    ("foreword", &["python3", "-m", "app", "--help"], "<folder>/bin/python3|-m|app|--help"),
+    ("foreword", &["--", "python3", "-m", "app", "--help"], "<folder>/bin/python3|-m|app|--help"),
     ("bootstrap", &[], "<folder>/task/handler|"),
     ("opt/bootstrap", &["--help"], "<folder>/task/handler|"),
 ];
@@ -43,7 +43,7 @@ fn disabled_each_role_executes_its_program_untouched_even_with_a_broken_configur
 
 #[test]
 fn disabled_is_off_when_it_says_so() {
-    let broken = "foreword: FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object\n";
+    let broken = "foreword: FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; it ends before all brackets and quotes are closed\n";
     for value in ["0", "false", "False", ""] {
         for (name, arguments, expected) in EXECUTING {
             let test = || test().named(name).args(arguments).env("FOREWORD_DISABLED", value);
@@ -115,7 +115,7 @@ fn help_comes_when_asked_for_and_when_nothing_is_said() {
     assert_eq!((&*help.stderr, help.status), (&b""[..], 0));
     let text = String::from_utf8(help.stdout).expect("text");
     for word in [
-        "Usage: foreword [--] PROGRAM [ARGUMENT]...",
+        "Usage: foreword -- PROGRAM [ARGUMENT]...",
         "/opt/foreword.d/*.json",
         "FOREWORD_DROPIN_DIR",
         "$LAMBDA_TASK_ROOT/foreword.json",
@@ -144,14 +144,13 @@ fn no_program_in_path_hides_a_command_of_the_tool() {
     }
 }
 
+const ELSEWHERE: &str = "in the tool, which \"cargo install --path .\" installs from foreword's source";
+
 #[cfg(not(feature = "tool"))]
 #[test]
 fn the_layers_binary_says_where_the_tool_is() {
     for word in ["check", "plan", "schema", "simulate"] {
-        let message = format!(
-            "foreword: the layer's foreword has no command \"{word}\"; in its source, \"cargo install --path .\" installs \
-             the tool, which has it\n"
-        );
+        let message = format!("foreword: the layer's foreword has no command \"{word}\"; it is {ELSEWHERE}\n");
         test().script(&format!("bin/{word}"), RUNTIME).args([word, "x"]).stderr(message).status(2).run();
     }
 }
@@ -181,11 +180,35 @@ fn version() {
 
 #[test]
 fn wrong_use_of_the_tool() {
-    for (arguments, message) in [
-        (&["frobnicate", "x"], "there is no program \"frobnicate\" in PATH (<folder>/bin:/usr/bin:/bin)"),
-        (&["--frobnicate", "x"], "unexpected argument '--frobnicate' found"),
-    ] {
-        test().args(arguments).stderr(wrong_use(message)).status(2).run();
+    test().args(["--frobnicate", "x"]).stderr(wrong_use("unexpected argument '--frobnicate' found")).status(2).run();
+}
+
+/// Expects that a bare word is refused as a command, although `PATH` has a program of this name.
+#[track_caller]
+fn is_no_command(word: &str, meant: &str) {
+    let elsewhere = if cfg!(feature = "tool") { String::new() } else { format!("; they are {ELSEWHERE}") };
+    let message =
+        format!("there is no command \"{word}\"; {meant} (a program of this name: foreword -- {word}){elsewhere}");
+    let test = || test().script(&format!("bin/{word}"), RUNTIME);
+    test().args([word, "x"]).stderr(wrong_use(&message)).status(2).run();
+    test().args(["--", word, "x"]).stdout(format!("<folder>/bin/{word}|x|edited\n")).run();
+    let api = RuntimeApi::new(Reaction::Accept);
+    test().runtime_api(&api).args([word, "x"]).stdout(format!("<folder>/bin/{word}|x|edited\n")).run();
+}
+
+#[test]
+fn a_word_that_is_no_command_never_starts_a_program() {
+    for word in ["init", "python3", "frobnicate", "app.py"] {
+        is_no_command(word, "the commands are check, help, plan, schema, simulate");
+    }
+}
+
+#[test]
+fn a_misspelled_command_names_the_one_that_was_meant() {
+    for (word, meant) in
+        [("chek", "check"), ("paln", "plan"), ("simulte", "simulate"), ("shema", "schema"), ("Check", "check")]
+    {
+        is_no_command(word, &format!("did you mean \"{meant}\"?"));
     }
 }
 

@@ -8,7 +8,7 @@ const MARK: char = '»';
 
 /// Every row is a configuration with a mark before each place that there is a warning about, and the warnings.
 #[track_caller]
-fn warns(rows: &[(&str, &[&str])]) {
+pub fn warns(rows: &[(&str, &[&str])]) {
     for (marked, messages) in rows {
         let places = marked.match_indices(MARK).map(|(at, _)| {
             let before = marked[..at].replace(MARK, "");
@@ -253,7 +253,7 @@ fn all_problems_come_at_once_and_warnings_fail_nothing() {
 a.json:2:3: error: unknown key \"optons\"; did you mean \"options\"?
  2 |   \"optons\": {},
    |   ^
-a.json:3:16: error: expected a text, null, or an object with \"default\", \"prepend\" or \"append\", found a number
+a.json:3:16: error: expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found a number; put it in quotes
  3 |   \"env\": {\"A\": 1}
    |                ^
 b.json:1:10: warning: this hides whatever value of \"B\" the function's own variables have; {\"default\": …} lets it stand, \

@@ -297,7 +297,8 @@ fn extensions_that_do_not_go_with_hooks() {
     let adapter = || Layers::new(snapshot).script("a/extensions/lambda-adapter", SCRIPT);
     adapter().finds(&[
         "foreword.json:2:21: error: Lambda Web Adapter (extensions/lambda-adapter) speaks to the Runtime API in the runtime's \
-         place, past all before_snapshot and after_restore hooks; remove the hooks or its layer",
+         place, past all before_snapshot and after_restore hooks; remove them, and let the adapter call the application: \
+         AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends a POST to",
     ]);
     adapter().file("foreword.json", "{}").finds(&[]);
 
@@ -329,8 +330,8 @@ fn drop_ins_of_layers_are_checked_too() {
         .file("b/foreword.d/.hidden.json", "{")
         .file("b/foreword.d/more/x.json", "{")
         .finds(&[
-            "@b/foreword.d/10.json:1:15: error: expected a text, null, or an object with \"default\", \"prepend\" or \
-             \"append\", found a number",
+            "@b/foreword.d/10.json:1:15: error: expected a string, null, or an object with \"default\", \"prepend\" or \
+             \"append\", found a number; put it in quotes",
             "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, env, options, arguments, program, prefix, \
              entry, wrappers, hooks, rules",
         ]);

@@ -245,7 +245,8 @@ fn what_is_unset_where_a_text_wants_it_is_said() {
          ./foreword.json:6:66: ${U8} is unset and counts as empty\n\
          ./foreword.json:6:7: ${U8} in \"command\" is unset and counts as empty\n\
          ./foreword.json:8:7: ${U9} in \"command\" is unset and counts as empty, unless a hook exports it\n\
-         ./foreword.json:8:7: ${U11} in \"cwd\" is unset and counts as empty, unless a hook exports it"
+         ./foreword.json:8:7: ${U11} in \"cwd\" is unset and counts as empty, unless a hook exports it\n\
+         ./foreword.json:3:69: \"-X\" in \"values\" matches nothing on the command line"
     );
 }
 

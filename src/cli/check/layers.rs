@@ -9,8 +9,10 @@ use super::program::{self, Subject, User};
 use super::rules::Reached;
 use super::runtimes::Runtimes;
 use crate::cli::finding::{Finding, Severity};
+use crate::cli::hints;
 use crate::cli::layer::{File, Opt};
 use crate::config::{Hook, Phase};
+use crate::plan::WEB_ADAPTERS_OWN;
 
 /// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
 const WEB_ADAPTER: &str = "extensions/lambda-adapter";
@@ -29,7 +31,7 @@ pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>
     {
         let message = format!(
             "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, past all \
-             before_snapshot and after_restore hooks; remove the hooks or its layer"
+             before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
         );
         advice.push(Advice::error(hook.place, message));
     }
@@ -76,6 +78,11 @@ pub fn findings(rules: &[Reached], named: &[Named], opt: &Opt, code: &Code, look
         {
             looked.at.insert(file.name.clone());
             findings.extend(program::faults(&subject).iter().map(|fault| fault.finding(&subject)));
+        }
+    }
+    for file in opt.files().into_iter().filter(|file| file.path.starts_with("foreword.d/")) {
+        if hints::is_stray(file.path) {
+            findings.push(Finding::general(Severity::Warning, hints::about_stray(&file.name())));
         }
     }
     for (hidden, above) in opt.hidden() {

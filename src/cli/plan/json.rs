@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 pub fn shown(overview: &Overview) -> String {
     let line = &overview.command_line;
     let edits = overview.word_edits.iter().map(|edit| json!({"rule": edit.rule, "words": texts(&edit.words)}));
-    let skipped = overview
-        .skipped
+    let skipped = overview.skipped.iter().map(|skipped| {
+        let (kind, name, description) = (skipped.kind, &skipped.name, &skipped.description);
+        json!({"kind": kind, "name": name, "description": description, "place": skipped.place, "why": skipped.why})
+    });
+    let descriptions = overview
+        .descriptions
         .iter()
-        .map(|skipped| json!({"kind": skipped.kind, "name": skipped.name, "place": skipped.place, "why": skipped.why}));
+        .map(|described| json!({"rule": described.place, "description": described.description}));
     let wrappers = overview
         .wrappers
         .iter()
@@ -19,12 +23,14 @@ pub fn shown(overview: &Overview) -> String {
         "runtime": overview.runtime,
         "disabled": overview.is_disabled,
         "sources": overview.sources,
+        "descriptions": descriptions.collect::<Value>(),
         "task_root": overview.task_root,
         "received": texts(&overview.received),
         "command_line": {
             "words": texts(&line.words),
             "prefix": texts(&line.prefix),
             "program": text(&line.program),
+            "launched": texts(&line.launched),
             "options": texts(&line.options),
             "entry": texts(&line.entry),
             "arguments": texts(&line.arguments),

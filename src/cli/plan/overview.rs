@@ -2,6 +2,7 @@
 //! same command line, environment and sources. Nothing in it is secret any more.
 
 mod edits;
+mod lost;
 mod phases;
 mod shown;
 mod why;
@@ -13,9 +14,10 @@ pub use why::Answer;
 
 use super::unset::Unset;
 use crate::cli::function::Function;
+use crate::cli::hints;
 use crate::command_line::{Parts, base_name};
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
-use crate::config::{self, Phase, Source};
+use crate::config::{self, Document, Phase, Place, Source};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::hooks::Received;
@@ -34,6 +36,8 @@ pub struct Overview {
     /// `FOREWORD_DISABLED` is set: nothing is read and nothing changed.
     pub is_disabled: bool,
     pub sources: Vec<String>,
+    /// The rules that apply and say in words what they are for.
+    pub descriptions: Vec<Described>,
     /// The folder on this machine that the code is taken to lie in.
     pub task_root: String,
     pub received: Vec<Shown>,
@@ -57,6 +61,8 @@ pub struct CommandLine {
     pub words: Vec<Shown>,
     pub prefix: Vec<Shown>,
     pub program: Shown,
+    /// What a launcher is told, up to the interpreter that it starts.
+    pub launched: Vec<Shown>,
     pub options: Vec<Shown>,
     pub entry: Vec<Shown>,
     pub arguments: Vec<Shown>,
@@ -68,10 +74,18 @@ pub struct WordEdit {
     pub words: Vec<Shown>,
 }
 
+/// A rule's place, and what it says about itself.
+pub struct Described {
+    pub place: String,
+    pub description: String,
+}
+
 pub struct SkippedPart {
     /// `rule`, `wrapper` or `hook`.
     pub kind: &'static str,
     pub name: Option<String>,
+    /// What a rule says about itself.
+    pub description: Option<String>,
     pub place: String,
     pub why: Vec<String>,
 }
@@ -101,7 +115,15 @@ impl Overview {
         let last = &plan.environ;
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
         let mut made = vec![(String::new(), received.clone())];
+        let mut unmatched = Vec::new();
+        let mut line = Execution::received(received, &read).line;
         let execution = plan.execution(last, &read, |rule, execution| {
+            let document = document_of(&documents, rule.place);
+            unmatched.extend(hints::unmatched::of_rule(rule, &line, last).iter().filter_map(|unmatched| {
+                let place = unmatched.place(document?, rule);
+                Some(format!("{place}: {}", unmatched.message("the command line")))
+            }));
+            line = execution.line.clone();
             let words = execution.clone().into_words();
             if made.last().is_some_and(|(_, before)| *before != words) {
                 made.push((rule.place.to_string(), words));
@@ -119,35 +141,63 @@ impl Overview {
         let phase = |phase| PhaseOverview::new(phase, &plan, around_snapshot, &handed_over, &mut warnings);
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
+        warnings.extend(unmatched);
+        warnings.extend(why::about_unknown_program(&plan, &execution, last));
+        let env_edits = edits.shown(last);
+        warnings.extend(env_edits.iter().filter(|edit| edit.is_changed).filter_map(|edit| {
+            let wrapper = lost::setter(&plan, runtime.family, &edit.name)?;
+            Some(lost::about(&edit.place, &edit.name, &wrapper))
+        }));
+        let mut descriptions = Vec::new();
+        for rule in &plan.rules {
+            let Some(document) = document_of(&documents, rule.place) else { continue };
+            let hints = hints::of_rule(document, rule).into_iter();
+            warnings.extend(hints.map(|hint| format!("{}: {}", hint.place, hint.message)));
+            let described = |text: &str| Described { place: rule.place.to_string(), description: text.to_owned() };
+            descriptions.extend(document.text(rule.place, "description").map(described));
+        }
+        let skipped = plan.skipped.iter().map(|skipped| {
+            let document = document_of(&documents, skipped.place());
+            let description = document.and_then(|document| document.text(skipped.place(), "description"));
+            SkippedPart::new(*skipped, description, &facts)
+        });
+        let skipped = skipped.collect();
 
         Ok(Self {
             runtime: runtime.identifier.clone(),
             is_disabled: false,
             sources: sources.iter().map(|source| source.name.clone()).collect(),
+            descriptions,
             task_root: function.task_root().display().to_string(),
             received: words(received, last),
             command_line: CommandLine::new(&execution, last),
             word_edits: made.drain(1..).map(|(rule, left)| WordEdit { rule, words: words(&left, last) }).collect(),
             environment: shown::environment(last),
-            env_edits: edits.shown(last),
-            skipped: plan.skipped.iter().map(|skipped| SkippedPart::new(*skipped, &facts)).collect(),
+            env_edits,
+            skipped,
             phases,
             wrappers: plan.wrappers.iter().map(|wrapper| WrapperOverview::new(wrapper, last)).collect(),
             relay: why::about_relay(&plan, &facts, around_snapshot),
-            extension: why::about_extension(&plan),
+            extension: why::about_extension(&plan, environ),
             notes: why::notes(&plan, around_snapshot),
             warnings,
         })
     }
 }
 
+/// The document that a place is in.
+fn document_of<'d, 'a>(documents: &'d [Document<'a>], place: Place) -> Option<&'d Document<'a>> {
+    documents.iter().find(|document| place.offset_in(document.source()).is_some())
+}
+
 impl CommandLine {
     fn new(execution: &Execution, last: &Environ) -> Self {
-        let Parts { options, entry, arguments } = execution.line.parts();
+        let Parts { launched, options, entry, arguments } = execution.line.parts();
         Self {
             words: words(&execution.clone().into_words(), last),
             prefix: words(&execution.prefix, last),
             program: Shown::word(&execution.line.program, last),
+            launched: words(&launched, last),
             options: words(&options, last),
             entry: words(&entry, last),
             arguments: words(&arguments, last),
@@ -160,7 +210,7 @@ fn words(words: &[OsString], environ: &Environ) -> Vec<Shown> {
 }
 
 impl SkippedPart {
-    fn new(skipped: Skipped, facts: &Facts) -> Self {
+    fn new(skipped: Skipped, description: Option<&str>, facts: &Facts) -> Self {
         let (kind, name, when) = match skipped {
             Skipped::Rule(rule) => ("rule", None, &rule.when),
             Skipped::Wrapper(wrapper) => {
@@ -168,7 +218,13 @@ impl SkippedPart {
             }
             Skipped::Hook(hook) => ("hook", Some(hook.name), &hook.when),
         };
-        Self { kind, name: name.map(str::to_owned), place: skipped.place().to_string(), why: when.why_not(facts) }
+        Self {
+            kind,
+            name: name.map(str::to_owned),
+            description: description.map(str::to_owned),
+            place: skipped.place().to_string(),
+            why: when.why_not(facts),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plan for people.
 
-use super::overview::{HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit};
+use super::overview::{Described, HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit};
 use crate::cli::colors::Colors;
 use crate::config::{OnFailure, Phase};
 use crate::environ::REDACTED;
@@ -25,7 +25,7 @@ pub fn shown(overview: &Overview, colors: Colors) -> String {
     page.command_line(overview);
     page.environment(&overview.env_edits);
     page.skipped(overview);
-    page.hooks(&overview.phases, &overview.relay.why);
+    page.hooks(&overview.phases, &overview.relay.why, &overview.extension.why);
     page.others(overview);
     page.messages("Only a run can tell", &overview.notes, DIM);
     page.messages("Warnings", &overview.warnings, YELLOW);
@@ -83,6 +83,11 @@ impl Page {
             self.line("none is found, and the runtime is executed untouched");
         }
         overview.sources.iter().for_each(|source| self.line(&printable(source)));
+        let line = |described: &Described| {
+            let text = printable(&described.place);
+            Line { width: text.chars().count(), text, aside: described.description.clone() }
+        };
+        self.lines(overview.descriptions.iter().map(line).collect());
         if overview.task_root == "." {
             self.painted(DIM, "this folder stands for /var/task");
         }
@@ -95,6 +100,7 @@ impl Page {
         for (name, words) in [
             ("prefix", &line.prefix[..]),
             ("program", std::slice::from_ref(&line.program)),
+            ("launches", &line.launched),
             ("options", &line.options),
             ("entry", &line.entry),
             ("arguments", &line.arguments),
@@ -146,13 +152,14 @@ impl Page {
         self.section("Does not apply");
         let line = |skipped: &SkippedPart| {
             let name = skipped.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
-            let text = printable(&format!("{}{name}: {}", skipped.kind, skipped.why.join("; ")));
+            let about = skipped.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+            let text = printable(&format!("{}{name}{about}: {}", skipped.kind, skipped.why.join("; ")));
             Line { width: text.chars().count(), text, aside: skipped.place.clone() }
         };
         self.lines(overview.skipped.iter().map(line).collect());
     }
 
-    fn hooks(&mut self, phases: &[PhaseOverview], why_nobody: &str) {
+    fn hooks(&mut self, phases: &[PhaseOverview], why_no_relay: &str, why_no_extension: &str) {
         self.section("Hooks");
         if phases.iter().all(|phase| phase.hooks.is_empty()) {
             self.line("none");
@@ -160,7 +167,8 @@ impl Page {
         for phase in phases.iter().filter(|phase| !phase.hooks.is_empty()) {
             let together = phase.limit.map(|limit| format!(", {} together", seconds(limit))).unwrap_or_default();
             let about = match (phase.phase, phase.run_by) {
-                (_, RunBy::Nobody) => format!("not run: {}", printable(why_nobody)),
+                (Phase::PreStop, RunBy::Nobody) => format!("not run: {}", printable(why_no_extension)),
+                (_, RunBy::Nobody) => format!("not run: {}", printable(why_no_relay)),
                 (Phase::Initialize, _) => "before the runtime is started".into(),
                 (_, RunBy::Wrapper) => format!("before the runtime is started{together}"),
                 (_, RunBy::Relay) => format!("by the relay{together}"),

@@ -1,6 +1,6 @@
 //! The part of decoding that reads hooks.
 
-use super::{Decoder, Node};
+use super::{A_HOOK, Decoder, HOOKS, Node, PHASES};
 use crate::condition::When;
 use crate::config::{Command, Export, Hook, OnFailure, Phase};
 use crate::json::{self, Value};
@@ -11,9 +11,12 @@ impl<'a> Decoder<'a> {
     #[inline(never)]
     pub(super) fn hooks(&mut self, node: Node<'a>) -> Vec<Hook<'a>> {
         let mut hooks = Vec::new();
+        if !matches!(node.value, Value::Object(_)) {
+            return self.wrong(node, PHASES).unwrap_or_default();
+        }
         for (key, value) in self.object(node, &Phase::ALL.map(Phase::name)) {
             if let Some(phase) = Phase::ALL.into_iter().find(|phase| phase.name() == key.as_key()) {
-                let list = self.list(value);
+                let list = self.list_of(value, HOOKS);
                 hooks.extend(self.each(list, |decoder, node| decoder.hook(node, phase)));
             }
         }
@@ -22,6 +25,9 @@ impl<'a> Decoder<'a> {
 
     fn hook(&mut self, node: Node<'a>, phase: Phase) -> Option<Hook<'a>> {
         const KEYS: [&str; 8] = ["name", "command", "env", "cwd", "timeout_ms", "on_failure", "when", "export"];
+        if !matches!(node.value, Value::Object(_)) {
+            return self.wrong(node, A_HOOK);
+        }
         let (mut name, mut command) = (None, None);
         let mut hook = Hook {
             place: self.place(node),
@@ -55,7 +61,8 @@ impl<'a> Decoder<'a> {
                 "export" => self.problem(
                     at,
                     format!(
-                        "a hook in {} cannot export: the runtime runs already; \"export\" goes with \"initialize\"",
+                        "a hook in {} cannot export: the runtime runs already; let it write a file for the handler to \
+                         read, or move it to \"initialize\"",
                         phase.name()
                     ),
                 ),
@@ -76,13 +83,13 @@ impl<'a> Decoder<'a> {
         match &node.value {
             Value::Text(_) => self.filled(node).map(Command::Shell),
             Value::List(items) => match (items.first(), self.texts(node)) {
-                (None, _) => self.refuse(node, "the command is empty; its first text is the program"),
+                (None, _) => self.refuse(node, "the command is empty; its first string is the program"),
                 (Some(first), words) if words.first().is_some_and(|word| word.written().is_empty()) => {
-                    self.refuse(first, "the command's program is an empty text")
+                    self.refuse(first, "the command's program is an empty string")
                 }
                 (_, words) => Some(Command::Words(words)),
             },
-            _ => self.wrong(node, "a list of texts, or a text for /bin/sh"),
+            _ => self.wrong(node, "an array of strings, or a string for /bin/sh"),
         }
     }
 

@@ -60,18 +60,23 @@ impl<'a> Decoder<'a> {
             Value::Text(_) => self.text(node).map(Edit::Set),
             Value::Null => Some(Edit::Unset),
             Value::Object(_) => self.edit_object(node),
-            _ => self.wrong(node, "a text, null, or an object with \"default\", \"prepend\" or \"append\""),
+            _ => self.wrong(node, "a string, null, or an object with \"default\", \"prepend\" or \"append\""),
         }
     }
 
     fn edit_object(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
         let (mut separator, mut edits) = (None, Vec::new());
+        let before = self.problems.len();
         for (at, value) in self.object(node, &["default", "prepend", "append", "separator"]) {
             match at.as_key() {
                 "separator" => separator = Some((at, self.text(value))),
                 key @ ("default" | "prepend" | "append") => edits.push((key, at, self.text(value))),
                 _ => {}
             }
+        }
+        // What is missing may be there under the name that was not understood.
+        if self.problems.len() > before {
+            return None;
         }
         if let Some(&(_, at, _)) = edits.get(1) {
             self.problem(

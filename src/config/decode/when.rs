@@ -86,6 +86,7 @@ impl<'a> Decoder<'a> {
             }
             Value::Object(_) => {
                 let (mut globs, mut case) = (None, Case::Respected);
+                let before = self.problems.len();
                 for (key, value) in self.object(node, &["matches", "ignore_case"]) {
                     match (key.as_key(), &value.value) {
                         ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
@@ -95,12 +96,12 @@ impl<'a> Decoder<'a> {
                         _ => {}
                     }
                 }
-                if globs.is_none() {
+                if globs.is_none() && self.problems.len() == before {
                     self.problem(node, "the test has no \"matches\"".into());
                 }
                 Some(EnvTest::Matches(globs?, case))
             }
-            _ => self.wrong(node, "true, false, a glob, a list of globs or an object with \"matches\""),
+            _ => self.wrong(node, "true, false, a glob, an array of globs or an object with \"matches\""),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::environ::Environ;
 use crate::hooks::{self, Received};
 use crate::plan::{AroundSnapshot, Plan};
 use crate::relay;
+use crate::runtime_api::ADDRESS;
 use std::time::Duration;
 
 pub struct PhaseOverview {
@@ -60,7 +61,12 @@ impl PhaseOverview {
             is_behind_export |= exports(&hook);
             hooks.push(overview);
         }
-        Self { phase, run_by: run_by(phase, around_snapshot), limit: limit_of(phase), hooks }
+        let is_told = received.environ.non_empty(ADDRESS).is_some();
+        let run_by = match run_by(phase, around_snapshot) {
+            RunBy::Extension if !is_told => RunBy::Nobody,
+            run_by => run_by,
+        };
+        Self { phase, run_by, limit: limit_of(phase), hooks }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::cli::plan::unset::Unset;
 use crate::condition::Facts;
-use crate::config::Phase;
-use crate::plan::{AroundSnapshot, NoSnapshot, Plan};
+use crate::config::{Phase, Rule};
+use crate::environ::Environ;
+use crate::plan::{AroundSnapshot, Execution, NoSnapshot, Plan};
+use crate::runtime_api::ADDRESS;
 
 /// Whether something takes part, and why or why not.
 pub struct Answer {
@@ -30,14 +32,16 @@ pub fn about_relay(plan: &Plan, facts: &Facts, around_snapshot: AroundSnapshot) 
     Answer { is_yes: around_snapshot == AroundSnapshot::Relay, why }
 }
 
-pub fn about_extension(plan: &Plan) -> Answer {
+pub fn about_extension(plan: &Plan, environ: &Environ) -> Answer {
     let count = plan.hooks(Phase::PreStop).len();
+    let has_api = environ.non_empty(ADDRESS).is_some();
     let why = match (count, plan.has_pre_stop) {
         (0, false) => "there are no pre_stop hooks",
         (0, true) => "no pre_stop hook applies",
+        _ if !has_api => "AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when the environment ends",
         _ => "it runs the pre_stop hooks; the layer foreword-prestop has it",
     };
-    Answer { is_yes: count > 0, why: why.into() }
+    Answer { is_yes: count > 0 && has_api, why: why.into() }
 }
 
 pub fn about_unset(unset: &Unset, may_be_exported: bool) -> String {
@@ -45,6 +49,18 @@ pub fn about_unset(unset: &Unset, may_be_exported: bool) -> String {
     let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
     let unless = if may_be_exported { ", unless a hook exports it" } else { "" };
     format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}")
+}
+
+/// That options are added to a program of which nobody knows where its own options stand.
+pub fn about_unknown_program(plan: &Plan, execution: &Execution, environ: &Environ) -> Option<String> {
+    let adds = |rule: &&&Rule| !rule.options.prepend.is_empty() || !rule.options.append.is_empty();
+    let rule = plan.rules.iter().find(adds).filter(|_| execution.line.interpreter().is_none())?;
+    let program = environ.redact(&plan.received[0]);
+    Some(format!(
+        "{}: {program:?} is no interpreter and no launcher of one that foreword knows, so \"options\" stand directly behind \
+         it; if they are not its own, write them into \"arguments\" or into a variable that the interpreter reads",
+        rule.place
+    ))
 }
 
 /// What only hooks and other wrappers can tell.

@@ -1,0 +1,76 @@
+//! Edits that find nothing on the command lines that Lambda starts a runtime with, as far as all of those are known: Python's,
+//! Ruby's and .NET's are the same everywhere, while Node's and Java's change with memory and version.
+
+use super::Advice;
+use super::rules::Reached;
+use super::worlds::Worlds;
+use crate::cli::function::lambda;
+use crate::cli::hints::unmatched::{self, Unmatched};
+use crate::command_line::CommandLine;
+use crate::condition::Runtime;
+use crate::environ::Environ;
+use crate::text::Text;
+use std::ffi::OsString;
+use std::io;
+
+pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    // Other wrappers add what they like.
+    if rules.iter().any(|reached| !reached.rule.wrappers.is_empty()) {
+        return;
+    }
+    for (index, reached) in rules.iter().enumerate() {
+        let runtimes = runtimes(reached);
+        let mut found: Option<Vec<Unmatched>> = None;
+        for runtime in &runtimes {
+            let Some((line, environ)) = start(runtime, &rules[..index]) else { continue };
+            let here = unmatched::of_rule(reached.rule, &line, &environ);
+            found = Some(match found {
+                None => here,
+                Some(before) => before.into_iter().filter(|unmatched| here.contains(unmatched)).collect(),
+            });
+        }
+        for unmatched in found.into_iter().flatten() {
+            let place = unmatched.place(reached.document, reached.rule);
+            let line = format!("the command line that Lambda starts {} with", runtimes.join(" or "));
+            advice.push(Advice::warning(place, unmatched.message(&line)));
+        }
+    }
+}
+
+/// The runtimes that a rule is for, where it asks for some and all of their command lines are known.
+fn runtimes(reached: &Reached) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    if !reached.conditions.iter().any(|when| when.runtime.is_some()) {
+        return found;
+    }
+    let Some(worlds) = Worlds::of(reached.conditions.iter().copied()) else { return found };
+    worlds.each(&mut |facts| {
+        let name = &facts.runtime.identifier;
+        if !found.contains(name) && reached.conditions.iter().all(|when| when.holds(facts)) {
+            found.push(name.clone());
+        }
+    });
+    let is_known = |name: &String| {
+        matches!(Runtime::of_identifier(name.as_bytes()), Runtime::Python | Runtime::Ruby | Runtime::Dotnet)
+    };
+    if !found.iter().all(is_known) {
+        return Vec::new();
+    }
+    found.retain(|name| lambda::known(name).is_ok());
+    found
+}
+
+/// The command line of a runtime's start, with all that the rules before may add to it.
+fn start(runtime: &str, before: &[Reached]) -> Option<(CommandLine, Environ<'static>)> {
+    let environ = lambda::environ(runtime, &Environ::default()).ok()?;
+    let mut words = lambda::command_line(runtime, &environ);
+    let arguments = words.split_off(1);
+    let mut line = CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));
+    let expanded = |texts: &[Text]| -> Vec<OsString> { texts.iter().map(|text| text.expand(&environ)).collect() };
+    for reached in before {
+        let (options, arguments) = (&reached.rule.options, &reached.rule.arguments);
+        line.append_options([expanded(&options.prepend), expanded(&options.append)].concat());
+        line.append_arguments([expanded(&arguments.prepend), expanded(&arguments.append)].concat());
+    }
+    Some((line, environ))
+}

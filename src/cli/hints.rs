@@ -1,0 +1,132 @@
+//! What a rule says that is legal and hardly meant. `check` and `plan` both tell it; the wrapper never asks.
+
+mod commands;
+mod expansion;
+mod options;
+mod strays;
+mod switches;
+pub mod unmatched;
+
+pub use strays::{about as about_stray, is_other as is_stray, strays};
+
+use crate::config::inspect::Step;
+use crate::config::{Command, Document, EnvEdit, Place, Rule, WordEdits};
+use crate::environ::says_secret;
+use crate::text::Text;
+
+pub struct Hint<'r> {
+    pub place: Place<'r>,
+    pub message: String,
+}
+
+/// A string of a rule, and where it stands.
+struct Found<'r> {
+    place: Place<'r>,
+    text: &'r Text<'r>,
+    /// Whether it names a file or a directory.
+    is_path: bool,
+}
+
+/// The hints about a rule, without those about the rules in it.
+pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'r>> {
+    let mut hints = Vec::new();
+    let mut add = |place, messages: Vec<String>| {
+        hints.extend(messages.into_iter().map(|message| Hint { place, message }));
+    };
+    for found in texts(document, rule) {
+        add(found.place, expansion::about(found.text.written(), found.is_path));
+    }
+    for (name, list) in [("prepend", &rule.options.prepend), ("append", &rule.options.append)] {
+        for (index, text) in list.iter().enumerate() {
+            let steps = [Step::Member("options"), Step::Member(name), Step::Item(index)];
+            add(document.inside(rule.place, &steps), options::about(text.written()).into_iter().collect());
+        }
+    }
+    for hook in &rule.hooks {
+        if let Command::Words(words) = &hook.command {
+            for (index, message) in commands::about(words) {
+                add(document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]), vec![message]);
+            }
+        }
+    }
+    for (key, text) in [("program", rule.program.as_ref()), ("prefix", rule.prefix.first())] {
+        let message = text.and_then(|text| commands::about_program(text.written()));
+        add(document.inside(rule.place, &[Step::Member(key), Step::First]), message.into_iter().collect());
+    }
+    for wrapper in &rule.wrappers {
+        let message = commands::about_program(wrapper.path.written());
+        add(document.inside(wrapper.place, &[Step::Member("path")]), message.into_iter().collect());
+    }
+    let conditions = [(rule.place, &rule.when)].into_iter();
+    let conditions = conditions.chain(rule.hooks.iter().map(|hook| (hook.place, &hook.when)));
+    for (place, when) in conditions.chain(rule.wrappers.iter().map(|wrapper| (wrapper.place, &wrapper.when))) {
+        for (name, message) in switches::about(when) {
+            let steps = [Step::Member("when"), Step::Member("env"), Step::Member(name)];
+            add(document.inside(place, &steps), vec![message]);
+        }
+    }
+    hints
+}
+
+/// The strings of a rule in which `${NAME}` is expanded, but for those that may be secrets.
+fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Found<'r>> {
+    let mut texts = Vec::new();
+    of_edits(&rule.env, &mut texts);
+    for (key, edits) in [("options", &rule.options), ("arguments", &rule.arguments)] {
+        of_words(document, rule, key, edits, &mut texts);
+    }
+    let found = |place, text, is_path| Found { place, text, is_path };
+    let inside = |place, key| document.inside(place, &[Step::Member(key)]);
+    texts.extend(rule.entry.iter().map(|text| found(inside(rule.place, "entry"), text, true)));
+    texts.extend(rule.program.iter().map(|text| found(inside(rule.place, "program"), text, true)));
+    for (index, text) in rule.prefix.iter().enumerate() {
+        texts.push(found(document.inside(rule.place, &[Step::Member("prefix"), Step::Item(index)]), text, index == 0));
+    }
+    for (index, text) in rule.when.file.iter().enumerate() {
+        let steps = [Step::Member("when"), Step::Member("file"), Step::Item(index)];
+        texts.push(found(document.inside(rule.place, &steps), text, true));
+    }
+    texts.extend(rule.wrappers.iter().map(|wrapper| found(inside(wrapper.place, "path"), &wrapper.path, true)));
+    for hook in &rule.hooks {
+        of_edits(&hook.env, &mut texts);
+        texts.extend(hook.cwd.iter().map(|text| found(inside(hook.place, "cwd"), text, true)));
+        if let Command::Words(words) = &hook.command
+            && !commands::is_shell(words)
+        {
+            for (index, text) in words.iter().enumerate() {
+                let place = document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]);
+                texts.push(found(place, text, index == 0));
+            }
+        }
+    }
+    texts
+}
+
+fn of_edits<'r>(edits: &'r [EnvEdit<'r>], texts: &mut Vec<Found<'r>>) {
+    for edit in edits.iter().filter(|edit| !says_secret(edit.name.as_bytes())) {
+        let found = |text| Found { place: edit.place, text, is_path: false };
+        texts.extend(edit.edit.texts().into_iter().map(found));
+    }
+}
+
+fn of_words<'r>(
+    document: &'r Document<'r>,
+    rule: &'r Rule<'r>,
+    key: &'static str,
+    edits: &'r WordEdits<'r>,
+    texts: &mut Vec<Found<'r>>,
+) {
+    let inside = |name, step| document.inside(rule.place, &[Step::Member(key), Step::Member(name), step]);
+    for (name, list) in [("remove", &edits.remove), ("prepend", &edits.prepend), ("append", &edits.append)] {
+        let found = |(index, text)| Found { place: inside(name, Step::Item(index)), text, is_path: false };
+        texts.extend(list.iter().enumerate().map(found));
+    }
+    for (from, to) in &edits.replace {
+        let place = inside("replace", Step::Member(from.written()));
+        texts.extend([from, to].map(|text| Found { place, text, is_path: false }));
+    }
+    for (name, edit) in &edits.values {
+        let place = inside("values", Step::Member(name));
+        texts.extend(edit.texts().into_iter().map(|text| Found { place, text, is_path: false }));
+    }
+}

@@ -1,0 +1,199 @@
+//! Programs that start another program: `dumb-init -- node app.js`, `uv run python app.py`, `timeout 5 java …`. Finds the
+//! interpreter behind them, so that options go to it and not to the launcher.
+
+use super::interpreter::{Interpreter, base_name};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// How a launcher's own words end: its name, its subcommand, its options whose value is the next word (`*`: all long ones),
+/// and how many other words stand before the program.
+type Launcher = (&'static str, &'static str, &'static str, usize);
+
+/// After the manual pages of coreutils and util-linux, and the launchers' own documentation.
+const LAUNCHERS: &[Launcher] = &[
+    ("aws-lambda-rie", "", "*", 0),
+    ("aws-vault", "exec", "*", 1),
+    ("bundle", "exec", "--gemfile", 0),
+    ("catatonit", "", "", 0),
+    ("catchsegv", "", "", 0),
+    ("chamber", "exec", "-b --backend", 1),
+    ("conda", "run", "-n --name -p --prefix --cwd", 0),
+    ("ddtrace-run", "", "", 0),
+    ("docker-init", "", "-e -p", 0),
+    ("doppler", "run", "-p --project -c --config -t --token --name-transformer --fallback --mount --format", 0),
+    ("dotenv", "run", "-f --file", 0),
+    ("dotenvx", "run", "-f --env-file -e --env", 0),
+    ("dumb-init", "", "-r --rewrite", 0),
+    ("env", "", "-u --unset -C --chdir", 0),
+    ("gosu", "", "", 1),
+    ("hatch", "run", "-e --env", 0),
+    ("infisical", "run", "-e --env --path --projectId --token", 0),
+    ("ionice", "", "-c --class -n --classdata", 0),
+    ("newrelic-admin", "run-program", "", 0),
+    ("nice", "", "-n --adjustment", 0),
+    ("nohup", "", "", 0),
+    ("npm", "exec", "-p --package -c --call -w --workspace", 0),
+    ("npx", "", "-p --package -c --call -w --workspace", 0),
+    ("op", "run", "--env-file --account", 0),
+    ("opentelemetry-instrument", "", "*", 0),
+    ("pdm", "run", "-p --project", 0),
+    ("pipenv", "run", "", 0),
+    ("pixi", "run", "-e --environment --manifest-path", 0),
+    ("pnpm", "exec", "-C --dir --filter", 0),
+    ("poetry", "run", "-C --directory -P --project", 0),
+    ("rye", "run", "", 0),
+    ("setsid", "", "", 0),
+    ("stdbuf", "", "-i --input -o --output -e --error", 0),
+    ("su-exec", "", "", 1),
+    ("taskset", "", "", 1),
+    ("timeout", "", "-k --kill-after -s --signal", 1),
+    ("tini", "", "-e -p", 0),
+    ("tini-static", "", "-e -p", 0),
+    (
+        "uv",
+        "run",
+        "-p --python --project --directory --package --env-file --with --with-editable --with-requirements --extra \
+         --group --only-group --no-group --no-extra --config-file --cache-dir --index --default-index --color",
+        0,
+    ),
+    (
+        "xvfb-run",
+        "",
+        "-e --error-file -f --auth-file -n --server-num -p --xauth-protocol -s --server-args -w --wait",
+        0,
+    ),
+    ("yarn", "", "--cwd", 0),
+];
+
+/// How many words behind a program belong to launchers, the interpreter at their end included: none where the program is no
+/// launcher, or starts no interpreter.
+#[inline(never)]
+pub(super) fn length(program: &OsStr, arguments: &[OsString]) -> usize {
+    let mut at = 0;
+    let mut program = program;
+    loop {
+        let name = base_name(program);
+        let Some(launcher) = LAUNCHERS.iter().find(|launcher| launcher.0.as_bytes() == name) else { return 0 };
+        at += own_words(launcher, &arguments[at..]);
+        let Some(next) = arguments.get(at) else { return 0 };
+        at += 1;
+        if Interpreter::of_program(next).is_some() {
+            return at;
+        }
+        program = next;
+    }
+}
+
+/// How many words stand before the program that a launcher starts.
+#[inline(never)]
+fn own_words(&(name, subcommand, with_value, mut others): &Launcher, arguments: &[OsString]) -> usize {
+    let mut is_subcommand_missing = !subcommand.is_empty();
+    let mut at = 0;
+    while let Some(word) = arguments.get(at).map(|word| word.as_bytes()) {
+        at += 1;
+        if word.starts_with(b"-") {
+            if word == b"--" {
+                return at;
+            }
+            let is_any = with_value == "*" && word.starts_with(b"--") && !word.contains(&b'=');
+            at += usize::from(is_any || with_value.split(' ').any(|option| option.as_bytes() == word));
+        } else if is_subcommand_missing {
+            is_subcommand_missing = false;
+            if word != subcommand.as_bytes() {
+                return arguments.len();
+            }
+        } else if name == "env" && word.contains(&b'=') {
+        } else if others > 0 {
+            others -= 1;
+        } else {
+            return at - 1;
+        }
+    }
+    arguments.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::tests::{check, edited, parse, split};
+
+    #[test]
+    fn options_go_to_the_interpreter_behind_a_launcher() {
+        check(&[
+            "npx node < --expose-gc > [app.js] -x",
+            "npx -y -p tsx node < > [app.js]",
+            "uv run python < -u > -m [awslambdaric] app.handler",
+            "uv --directory python run --python python3.12 --with node python3 < > [app.py]",
+            "/usr/bin/dumb-init -- node < > [app.js]",
+            "dumb-init --rewrite 15:2 node < > [app.js]",
+            "tini -g -e 143 -- ruby < > [app.rb]",
+            "env -i A=1 B=node python3.12 < > [app.py]",
+            "env -u node -C /tmp A=1 node < > [app.js]",
+            "nice -n 5 java < -cp a > [Main]",
+            "nice -5 java < > [Main]",
+            "timeout -k 1 --signal=KILL 5 dotnet < > [a.dll]",
+            "timeout 5 dotnet exec < > [a.dll]",
+            "stdbuf -oL -e 0 python3 < > [app.py]",
+            "setsid -w catchsegv python3 < > [app.py]",
+            "poetry --no-ansi run python < > [app.py]",
+            "bundle exec ruby < > [app.rb]",
+            "pipenv run python < > [app.py]",
+            "xvfb-run -a --server-args=-nolisten -n 5 node < > [app.js]",
+            "doppler run --project x -- node < > [app.js]",
+            "aws-lambda-rie --log-level debug python3 < > -m [awslambdaric] app.handler",
+            "opentelemetry-instrument --traces_exporter console python3 < > [app.py]",
+            "ddtrace-run -d python3 < > [app.py]",
+            "newrelic-admin run-program python3 < > [app.py]",
+            "chamber exec orders -- node < > [app.js]",
+            "gosu app python3 < > [app.py]",
+            "yarn node < > [app.js]",
+        ]);
+    }
+
+    #[test]
+    fn launchers_of_launchers_are_looked_through() {
+        check(&["dumb-init -- timeout 5 env A=1 uv run python < > [app.py]"]);
+    }
+
+    #[test]
+    fn a_launcher_of_anything_else_is_an_unknown_program() {
+        check(&[
+            "npx < > tsx node app.js",
+            "npx < > -c node",
+            "uv < > pip install python",
+            "uv < > run app.py python",
+            "poetry < > install",
+            "timeout < > python3",
+            "env < > -S app python3",
+            "nice < >",
+            "dumb-init < > --",
+            "newrelic-admin < > run-python app.py",
+            "mytool < > python3 app.py",
+        ]);
+    }
+
+    #[test]
+    fn what_a_launcher_says_is_no_option_and_no_argument() {
+        let edit = |line: &mut crate::command_line::CommandLine| {
+            line.remove_options(|option| option == "-n");
+            line.remove_arguments(|word| word == "5");
+            line.prepend_options(split("-X dev"));
+            line.set_entry("other.py".into());
+        };
+        edited("nice -n 5 python3 -u app.py 5", edit, "nice -n 5 python3 -X dev -u other.py");
+    }
+
+    #[test]
+    fn an_argument_file_behind_a_launcher_stays_where_nothing_is_edited() {
+        let words = split("5 java @file x");
+        let read = |_: &std::ffi::OsStr| Ok(b"-cp a Main".to_vec());
+        let mut line = crate::command_line::CommandLine::parse("timeout".into(), words.clone(), read);
+        assert_eq!(line.clone().into_arguments(), words);
+        line.append_options(split("-Da"));
+        assert_eq!(line.into_arguments(), split("5 java -cp a -Da Main x"));
+    }
+
+    #[test]
+    fn the_entry_behind_a_launcher_is_known() {
+        assert_eq!(parse("uv run python -m app").entry(), Some("app".as_ref()));
+    }
+}
