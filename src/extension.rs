@@ -195,6 +195,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         stop: None,
         kill_by: end.checked_sub(KILL),
         shutdown_reason: Some(&shutdown.reason),
+        left: &|left| drop(left.go_on_in_thread()),
         log,
     };
     // Nobody is left to tell of what stops them.

@@ -1,21 +1,26 @@
-//! Runs the hooks of a phase: in order, each within its limit, with its context on standard input; says how each
-//! one ended and turns what it exports into edits of the environment.
+//! Runs the hooks of a phase: in order, each within its limit and as often as it may be tried; says how each one ended and
+//! turns what it exports into edits of the environment. `attempt` makes one attempt.
+
+mod attempt;
+mod background;
 
 use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase};
 use crate::environ::{Change, Environ};
 use crate::export::{self, Variable};
 use crate::log::Log;
+use crate::metrics;
 use crate::plan;
-use crate::process::{End, Latch, Request, Signal, Watch};
-use crate::report::{Failure, HookEnd, HookOutcome, Stop, status};
+use crate::process::{Latch, Left, Watch};
+use crate::report::{Failure, HookEnd, HookOutcome, Stop};
 use crate::runtime_api::ADDRESS;
+use attempt::{Attempt, Miss};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Most bytes of standard output that a hook may export.
-const MOST_EXPORTED: usize = 1 << 20;
+/// What stands for no limit at all; no environment lives so long.
+const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// What Lambda handed over, which hooks are told whatever edits made of it since.
 pub struct Received<'r> {
@@ -54,6 +59,8 @@ pub struct Runner<'r> {
     pub kill_by: Option<Instant>,
     /// Why Lambda shuts the environment down.
     pub shutdown_reason: Option<&'r str>,
+    /// Goes on with what those write that a hook has left behind.
+    pub left: &'r dyn Fn(Left),
     pub log: Log,
 }
 
@@ -68,9 +75,11 @@ pub fn run_in_wrapper(
     let Some(first) = hooks.first() else { return Ok(()) };
     let watch = Watch::start().map_err(|errno| {
         let message = format!("unable to watch hooks: {}", errno.desc());
-        Failure { error_type: first.phase.failed(), status: status::FAILED, message, hook: None }
+        Failure::of_phase(first.phase, message)
     })?;
-    Runner { received, watch: &watch, until, stop: None, kill_by: None, shutdown_reason: None, log }.run(hooks, environ)
+    let left = &Left::go_on_in_process;
+    Runner { received, watch: &watch, until, stop: None, kill_by: None, shutdown_reason: None, left, log }
+        .run(hooks, environ)
 }
 
 impl Runner<'_> {
@@ -81,30 +90,43 @@ impl Runner<'_> {
             if self.stop.is_some_and(Latch::is_set) {
                 return Err(Stop::Cancelled);
             }
+            if hook.background {
+                background::start(self, hook, environ)?;
+                continue;
+            }
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {
                         self.log.debug(|| format!("{}: hook {:?} exports {name}", hook.place, hook.name));
                         environ.export(&name, &value);
                     }
+                    metrics::of_hook(&end, environ, self.received);
                     self.log.success(&end);
                 }
-                Err(Stop::Failure(mut failure)) if hook.on_failure == OnFailure::Continue => {
-                    failure.message += " (on_failure: continue)";
-                    self.log.failure(&failure);
+                Err(Stop::Failure(mut failure)) => {
+                    if let Some(end) = &failure.hook {
+                        metrics::of_hook(end, environ, self.received);
+                    }
+                    match (hook.on_failure, hook.phase) {
+                        (OnFailure::Continue, _) => {
+                            failure.message += " (on_failure: continue)";
+                            self.log.failure(&failure);
+                        }
+                        // The environment ends whatever comes of it; so the others get their turn.
+                        (_, Phase::PreStop) => self.log.failure(&failure),
+                        _ => return Err(failure.into()),
+                    }
                 }
-                // The environment ends whatever comes of it; so the others get their turn.
-                Err(Stop::Failure(failure)) if hook.phase == Phase::PreStop => self.log.failure(&failure),
                 Err(stop) => return Err(stop),
             }
         }
         Ok(())
     }
 
-    /// Runs one hook to its end; gives what it exported.
+    /// Runs one hook to its end, as often as it may be tried; gives what it exported.
     fn run_one(&self, hook: &Hook, environ: &Environ) -> Result<(HookEnd, Vec<Variable>), Stop> {
         let own = environment(hook, environ, self.received, |_, _| {});
-        let deadline = Deadline::after(hook.timeout.unwrap_or(hook.phase.default_timeout()));
+        let deadline = Deadline::after(hook.limit().unwrap_or(NO_LIMIT));
         let (deadline, whose) = match self.until {
             Some(until) if until.instant <= deadline.instant => (until, Whose::Phase),
             _ => (deadline, Whose::Hook),
@@ -117,54 +139,50 @@ impl Runner<'_> {
             took: started.elapsed(),
             exported: None,
         };
+        let limit = deadline.limit.as_millis();
         if deadline.instant <= started {
-            let what = format!("was not started: the {} ms of the phase are over", deadline.limit.as_millis());
+            let what = format!("was not started: the {limit} ms of the phase are over");
             return Err(end(HookOutcome::Timeout).failure(&what).into());
         }
-        let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(&own));
-        let ended = self.watch.run(&Request {
-            words: &words(&hook.command, &own),
-            environ: &own,
-            cwd: cwd.as_deref(),
-            input: &self.context(hook, deadline),
-            capture: hook.export.map(|_| MOST_EXPORTED),
-            deadline: deadline.instant,
-            kill_by: self.kill_by,
-            stop: self.stop,
-        });
-        let took = started.elapsed();
-        let end = |outcome| HookEnd { took, ..end(outcome) };
-        let failed = |what: &str| Stop::Failure(end(HookOutcome::Failure).failure(what));
-        let after = || format!("after {} ms", took.as_millis());
-        let output = match ended {
-            Ok((End::Exited(0), output)) => output,
-            Ok((End::Exited(status), _)) => {
-                let why = why_shell(&hook.command, status);
-                return Err(failed(&format!("exited with status {status} {}{why}", after())));
-            }
-            Ok((End::Killed(signal), _)) => {
-                let signal = signal.map_or("a real-time signal", Signal::as_str);
-                return Err(failed(&format!("was killed by {signal} {}", after())));
-            }
-            Ok((End::TooMuchOutput, _)) => {
-                return Err(failed(&format!("wrote more than the {MOST_EXPORTED} bytes that it can export")));
-            }
-            Ok((End::TimedOut, _)) => {
-                let limit = deadline.limit.as_millis();
-                let what = match whose {
-                    Whose::Hook => format!("timed out after {limit} ms (timeout_ms)"),
-                    Whose::Phase => format!("timed out {} (the {limit} ms of the phase are over)", after()),
-                };
-                return Err(end(HookOutcome::Timeout).failure(&what).into());
-            }
-            Ok((End::Interrupted(signal), _)) => return Err(Stop::Signal(signal)),
-            Ok((End::Cancelled, _)) => return Err(Stop::Cancelled),
-            Err(error) => return Err(failed(&format!("could not be started: {}", error.message))),
-        };
-        let Some(format) = hook.export else { return Ok((end(HookOutcome::Success), Vec::new())) };
-        let variables = export::variables(format, &output).map_err(|what| failed(&what))?;
-        let exported = Some(export::count(&variables));
-        Ok((HookEnd { exported, ..end(HookOutcome::Success) }, variables))
+        let attempt = Attempt { runner: self, hook, environ: &own, started, deadline };
+        let mut pause = hook.pause;
+        for number in 1.. {
+            let miss = match attempt.make() {
+                Ok(variables) => {
+                    let exported = hook.export.map(|_| export::count(&variables));
+                    return Ok((HookEnd { exported, ..end(HookOutcome::Success) }, variables));
+                }
+                Err(miss) => miss,
+            };
+            let of_all =
+                || if number > 1 { format!(" (attempt {number} of {})", hook.attempts) } else { String::new() };
+            let failure = match miss {
+                Miss::Stop(stop) => return Err(stop),
+                Miss::TimedOut { why, said } => {
+                    let what = match whose {
+                        Whose::Hook => format!("timed out after {limit} ms (timeout_ms){why}{}", of_all()),
+                        Whose::Phase => {
+                            let after = attempt.after();
+                            format!("timed out {after} (the {limit} ms of the phase are over){why}{}", of_all())
+                        }
+                    };
+                    end(HookOutcome::Timeout).failure(&what).saying(said)
+                }
+                Miss::Failed { what, said } => {
+                    let failure = end(HookOutcome::Failure).failure(&format!("{what}{}", of_all())).saying(said);
+                    if number < hook.attempts && Instant::now() + pause < deadline.instant {
+                        let ms = pause.as_millis();
+                        self.log.warn(&format!("{}; it is tried again in {ms} ms", failure.message));
+                        attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
+                        pause *= 2;
+                        continue;
+                    }
+                    failure
+                }
+            };
+            return Err(failure.into());
+        }
+        unreachable!("the last attempt returns")
     }
 
     /// The JSON object that a hook finds on its standard input, as one line.
@@ -180,7 +198,7 @@ impl Runner<'_> {
         put(&mut line, ",\"handler\":", given("_HANDLER").as_deref());
         put(&mut line, "},\"runtime\":", Some(self.received.runtime));
         put(&mut line, ",\"initialization\":", given("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref());
-        put(&mut line, ",\"deadline_ms\":", Some(deadline.epoch_ms));
+        put(&mut line, ",\"deadline_ms\":", Some(deadline.epoch_ms).filter(|_| deadline.limit < NO_LIMIT));
         if self.shutdown_reason.is_some() {
             put(&mut line, ",\"shutdown_reason\":", self.shutdown_reason);
         }
@@ -232,10 +250,12 @@ pub fn environment<'s, 'e>(
     own
 }
 
-/// What is executed.
+/// What is executed, or asked.
 pub fn words(command: &Command, environ: &Environ) -> Vec<OsString> {
     match command {
         Command::Words(words) => words.iter().map(|word| word.expand(environ)).collect(),
         Command::Shell(text) => vec!["/bin/sh".into(), "-c".into(), OsStr::new(text).to_owned()],
+        Command::Http(request) => vec![request.expand(environ)],
+        Command::Nothing => Vec::new(),
     }
 }

@@ -17,6 +17,8 @@ mod hooks;
 mod http;
 mod json;
 mod log;
+mod loopback;
+mod metrics;
 mod plan;
 mod process;
 mod relay;

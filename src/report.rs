@@ -55,24 +55,44 @@ pub struct Failure {
     /// What follows `foreword: `.
     pub message: String,
     pub hook: Option<HookEnd>,
+    /// The end of what a hook wrote to standard error. It is in the log already.
+    pub said: String,
 }
 
 impl Failure {
+    pub fn new(error_type: ErrorType, status: i32, message: String) -> Self {
+        Self { error_type, status, message, hook: None, said: String::new() }
+    }
+
     pub fn configuration(message: String) -> Self {
-        Self { error_type: ErrorType::ConfigInvalid, status: status::FAILED, message, hook: None }
+        Self::new(ErrorType::ConfigInvalid, status::FAILED, message)
     }
 
     pub fn entrypoint(status: i32, message: String) -> Self {
-        Self { error_type: ErrorType::InvalidEntrypoint, status, message, hook: None }
+        Self::new(ErrorType::InvalidEntrypoint, status, message)
     }
 
     pub fn wrapper(status: i32, message: String) -> Self {
-        Self { error_type: ErrorType::WrapperFailed, status, message, hook: None }
+        Self::new(ErrorType::WrapperFailed, status, message)
+    }
+
+    /// One that keeps the hooks of a phase from running at all.
+    pub fn of_phase(phase: Phase, message: String) -> Self {
+        Self::new(phase.failed(), status::FAILED, message)
+    }
+
+    /// The same, with the end of what the hook wrote to standard error.
+    pub fn saying(self, said: String) -> Self {
+        Self { said, ..self }
     }
 
     /// The JSON object that Lambda's APIs are told.
     pub fn body(&self, error_type: &str) -> String {
-        let message: String = self.message.chars().take(LONGEST_MESSAGE).collect();
+        let mut message: String = self.message.chars().take(LONGEST_MESSAGE).collect();
+        if !self.said.is_empty() {
+            message += "; its standard error ends in:\n";
+            message += &self.said;
+        }
         json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}).to_string()
     }
 }
@@ -132,7 +152,8 @@ impl HookEnd {
             (_, failed) => failed,
         };
         let status = if error_type == ErrorType::HookTimedOut { status::TIMED_OUT } else { status::FAILED };
-        Failure { error_type, status, message: format!("{self} {what}"), hook: Some(self) }
+        let message = format!("{self} {what}");
+        Failure { hook: Some(self), ..Failure::new(error_type, status, message) }
     }
 }
 

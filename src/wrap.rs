@@ -9,6 +9,7 @@ use crate::extension;
 use crate::files;
 use crate::hooks::{self, Deadline, Received};
 use crate::log::Log;
+use crate::metrics;
 use crate::plan::{AroundSnapshot, NoSnapshot, Plan};
 use crate::process;
 use crate::relay;
@@ -36,6 +37,7 @@ pub fn resume(stage: &mut Stage, rest: &Rest, returned: Returned, environ: Envir
 }
 
 fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
+    let mut clock = metrics::Clock::start(environ);
     if received.is_empty() {
         let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
         return Err(Failure::entrypoint(status::FAILED, usage.into()).into());
@@ -73,14 +75,16 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
 
     let mut last = std::mem::take(&mut plan.environ);
     let handed_over = Received { environ, runtime: &runtime.identifier };
+    clock.pause();
     hooks::run_in_wrapper(&plan.hooks(Phase::Initialize), &mut last, &handed_over, None, log)?;
     if around_snapshot == AroundSnapshot::Wrapper {
         let until = Some(Deadline::after(relay::AFTER_RESTORE));
         hooks::run_in_wrapper(&plan.hooks(Phase::AfterRestore), &mut last, &handed_over, until, log)?;
     }
 
+    clock.go_on();
     chain::begin(&plan, around_snapshot, &mut last, environ, log)?;
-    finish(&plan, around_snapshot, last, &handed_over, log)
+    finish(&plan, around_snapshot, last, &handed_over, clock, log)
 }
 
 fn take_back(
@@ -90,11 +94,12 @@ fn take_back(
     mut last: Environ,
     log: Log,
 ) -> Result<Infallible, Stop> {
+    let clock = metrics::Clock::start(&last);
     let words = chain::take_back(stage, returned, &mut last, log)?;
     let plan = Plan::resumed(&words, rest);
     let runtime = RuntimeName::of(&rest.received, &words[0]);
     let handed_over = Received { environ: &rest.received, runtime: &runtime.identifier };
-    finish(&plan, stage.around_snapshot, last, &handed_over, log)
+    finish(&plan, stage.around_snapshot, last, &handed_over, clock, log)
 }
 
 /// What comes behind hooks and wrappers, whose work the environment and the plan's command line show.
@@ -103,6 +108,7 @@ fn finish(
     around_snapshot: AroundSnapshot,
     mut last: Environ,
     handed_over: &Received,
+    clock: metrics::Clock,
     log: Log,
 ) -> Result<Infallible, Stop> {
     let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
@@ -143,6 +149,7 @@ fn finish(
         log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
         last.set(ADDRESS, OsStr::new(&address));
     }
+    clock.tell(&last, handed_over);
     execute(&execution.into_words(), &last, log)
 }
 

@@ -3,7 +3,6 @@
 //! fraction of what the configuration would take.
 
 use super::items::{Reader, Writer};
-use crate::condition::When;
 use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place, Rule, WordEdits};
 use crate::environ::{Edit, Environ};
 use crate::plan::{AroundSnapshot, Plan};
@@ -112,12 +111,17 @@ fn put_hook(items: &mut Writer, hook: &Hook) {
     items.put(place.as_bytes());
     items.put(hook.phase.name().as_bytes());
     items.put(hook.name.as_bytes());
-    let (is_shell, words) = match &hook.command {
-        Command::Words(words) => (false, words.iter().map(Text::written).collect()),
-        Command::Shell(script) => (true, vec![*script]),
+    let (kind, words) = match &hook.command {
+        Command::Words(words) => (0, words.iter().map(Text::written).collect()),
+        Command::Shell(script) => (1, vec![*script]),
+        Command::Http(request) => (2, vec![request.written()]),
+        Command::Nothing => (3, Vec::new()),
     };
-    items.put_number(is_shell.into());
+    items.put_number(kind);
     items.put_list(&words, |items, word| items.put(word.as_bytes()));
+    items.put_list(hook.wait_for.as_slice(), put_text);
+    items.put_number(hook.attempts);
+    items.put_number(hook.pause.as_millis() as u32);
     items.put_list(&hook.env, |items, edit| {
         items.put(edit.name.as_bytes());
         put_edit(items, &edit.edit);
@@ -131,20 +135,26 @@ fn put_hook(items: &mut Writer, hook: &Hook) {
 fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
     let place = Place::Told(items.take_str()?);
     let phase = items.take_str()?;
+    let phase = Phase::ALL.into_iter().find(|known| known.name() == phase)?;
     Some(Hook {
-        place,
-        phase: Phase::ALL.into_iter().find(|known| known.name() == phase)?,
         name: items.take_str()?,
         command: match items.take_number()? {
             0 => Command::Words(items.take_list(take_text)?),
-            _ => Command::Shell(items.take_list(Reader::take_str)?.pop()?),
+            1 => Command::Shell(items.take_list(Reader::take_str)?.pop()?),
+            2 => Command::Http(items.take_list(take_text)?.pop()?),
+            _ => {
+                items.take_number()?;
+                Command::Nothing
+            }
         },
+        wait_for: items.take_list(take_text)?.pop(),
+        attempts: items.take_number()?,
+        pause: Duration::from_millis(items.take_number()?.into()),
         env: items.take_list(|items| Some(EnvEdit { name: items.take_str()?, edit: take_edit(items)?, place }))?,
         cwd: items.take_list(take_text)?.pop(),
         timeout: items.take_list(Reader::take_number)?.pop().map(|timeout| Duration::from_millis(timeout.into())),
         on_failure: if items.take_number()? == 1 { OnFailure::Continue } else { OnFailure::Fail },
-        when: When::default(),
-        export: None,
+        ..Hook::empty(phase, place)
     })
 }
 
@@ -196,8 +206,9 @@ mod tests {
             "initialize": [{"name": "i", "command": "x"}],
             "before_snapshot": [{"name": "b", "command": ["x", "", "${A}"], "cwd": "/", "timeout_ms": 4294967295,
                                  "on_failure": "continue", "env": {"E": "f", "G": null}}],
-            "after_restore": [{"name": "a", "command": "echo $A; ${"}],
-            "pre_stop": [{"name": "p", "command": "x"}, {"name": "not here", "command": "x", "when": {"not": {}}}]
+            "after_restore": [{"name": "a", "command": "echo $A; ${"},
+                              {"name": "h", "http": "POST http://127.0.0.1:${P}/", "attempts": 3, "pause_ms": 7}],
+            "pre_stop": [{"name": "p", "command": "x"}, {"name": "w", "wait_for": "localhost:1"}, {"name": "not here", "command": "x", "when": {"not": {}}}]
         },
         "rules": [{"prefix": ["time"]}, {"env": {"B": "2"}}, {"when": {"not": {}}, "program": "not here"}]
     }"#;
@@ -208,10 +219,12 @@ mod tests {
     }
 
     fn shown_hook(hook: &Hook) -> String {
-        let Hook { phase, name, command, cwd, timeout, on_failure, .. } = hook;
+        let Hook { phase, name, command, cwd, timeout, on_failure, wait_for, attempts, pause, .. } = hook;
         let place = if *phase == Phase::PreStop { hook.place.to_string() } else { String::new() };
         let env: Vec<_> = hook.env.iter().map(|edit| (edit.name, &edit.edit)).collect();
-        format!("{place} {phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?}")
+        format!(
+            "{place} {phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?} {wait_for:?} {attempts} {pause:?}"
+        )
     }
 
     #[test]
@@ -227,9 +240,9 @@ mod tests {
         plan.environ.export("TOLD", OsStr::new("in private"));
 
         let own = [&rules[0], &rules[0].rules[0]].map(shown);
-        for (around_snapshot, phases) in [
-            (AroundSnapshot::Relay, &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..]),
-            (AroundSnapshot::Wrapper, &[Phase::PreStop]),
+        for (around_snapshot, phases, count) in [
+            (AroundSnapshot::Relay, &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..], 5),
+            (AroundSnapshot::Wrapper, &[Phase::PreStop], 2),
         ] {
             let bytes = encoded(&plan, around_snapshot, &plan.environ, &received, true);
             let rest = Rest::decode(&bytes).expect("what was encoded");
@@ -239,7 +252,7 @@ mod tests {
             assert_eq!(rest.rules.iter().map(shown).collect::<Vec<_>>(), own);
             let hooks: Vec<_> = phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect();
             assert_eq!(rest.hooks.iter().map(shown_hook).collect::<Vec<_>>(), hooks);
-            assert_eq!(hooks.len(), phases.len());
+            assert_eq!(hooks.len(), count);
             for length in 0..bytes.len() {
                 assert!(Rest::decode(&bytes[..length]).is_none(), "{length}");
             }

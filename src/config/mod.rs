@@ -152,7 +152,7 @@ impl Phase {
     }
 }
 
-/// A command that runs in a phase.
+/// Something that is done in a phase.
 pub struct Hook<'a> {
     pub place: Place<'a>,
     pub phase: Phase,
@@ -165,6 +165,43 @@ pub struct Hook<'a> {
     pub on_failure: OnFailure,
     pub when: When<'a>,
     pub export: Option<Export>,
+    /// `HOST:PORT` of this machine that has to accept connections first.
+    pub wait_for: Option<Text<'a>>,
+    /// How often it is tried, at least once, and how long to wait before the second time; each time twice as long.
+    pub attempts: u32,
+    pub pause: Duration,
+    /// Nobody waits for its end.
+    pub background: bool,
+}
+
+impl<'a> Hook<'a> {
+    /// How long to wait before a hook is tried again that says nothing about that.
+    pub const PAUSE: Duration = Duration::from_millis(200);
+
+    /// A hook that does nothing.
+    pub fn empty(phase: Phase, place: Place<'a>) -> Self {
+        Self {
+            place,
+            phase,
+            name: "",
+            command: Command::Nothing,
+            env: Vec::new(),
+            cwd: None,
+            timeout: None,
+            on_failure: OnFailure::Fail,
+            when: When::default(),
+            export: None,
+            wait_for: None,
+            attempts: 1,
+            pause: Self::PAUSE,
+            background: false,
+        }
+    }
+
+    /// Most time that it may take, as far as it has a limit of its own.
+    pub fn limit(&self) -> Option<Duration> {
+        self.timeout.or((!self.background).then(|| self.phase.default_timeout()))
+    }
 }
 
 #[derive(Debug)]
@@ -173,6 +210,10 @@ pub enum Command<'a> {
     Words(Vec<Text<'a>>),
     /// Given to `/bin/sh -c`, which expands what it holds.
     Shell(&'a str),
+    /// Asked of a server on this machine, as `loopback::Request` reads it.
+    Http(Text<'a>),
+    /// There is only something to wait for.
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -13,9 +13,11 @@ mod own_mounts;
 mod raw;
 mod stand_in;
 mod stat;
+mod streams;
 mod wait;
+mod watch;
 
-pub use child::{End, Request, Watch, die_of};
+pub use child::{End, Request};
 pub use detach::{Process, Side, fill_standard_streams, split};
 pub use diagnosis::cause;
 pub use execute::{execute, would_start_this_program};
@@ -26,7 +28,10 @@ pub use offspring::{Descendants, Started, adopt_descendants};
 #[cfg(feature = "tool")]
 pub use own_mounts::{cover, own_mounts, seal};
 pub use stand_in::StandIn;
+pub use streams::Left;
 pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, sleep, wait};
+
+pub use watch::{Wake, Watch, die_of};
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{Linger, PeerCredentials};

@@ -7,7 +7,7 @@
 pub mod arena;
 mod spawn;
 
-pub use spawn::spawn;
+pub use spawn::{Given, spawn};
 
 use nix::errno::Errno;
 use nix::libc;

@@ -82,11 +82,8 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
             }
         }
     };
-    start().map_err(|cause| Failure {
-        error_type: ErrorType::BeforeSnapshot,
-        status: status::FAILED,
-        message: format!("unable to start the relay: {cause:#}"),
-        hook: None,
+    start().map_err(|cause| {
+        Failure::new(ErrorType::BeforeSnapshot, status::FAILED, format!("unable to start the relay: {cause:#}"))
     })
 }
 

@@ -50,6 +50,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             stop,
             kill_by: None,
             shutdown_reason: None,
+            left: &|left| drop(left.go_on_in_thread()),
             log: relay.log,
         };
         runner.run(phase, &mut hooks.environ.clone())
@@ -85,7 +86,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         (refused, _) => {
             let message = format!("unable to wait for the restore: {}", refusal(&refused));
             let error_type = ErrorType::BeforeSnapshot;
-            let failure = Failure { error_type, status: status::FAILED, message, hook: None };
+            let failure = Failure::new(error_type, status::FAILED, message);
             return give_up(relay, Report::InitError, failure.into());
         }
     };

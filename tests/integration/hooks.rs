@@ -286,7 +286,11 @@ fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
     ] {
         Test::new()
             .hooks(json!([hook]))
-            .args(["/bin/sh", "-c", "echo ${A-unset}; echo from the daemon >go; cat done"])
+            .args([
+                "/bin/sh",
+                "-c",
+                "echo ${A-unset}; echo from the daemon >go; cat done; until grep -q daemon .stderr; do :; done",
+            ])
             .stdout(format!("{exported}\nended\n"))
             .stderr("from the daemon\n")
             .run();

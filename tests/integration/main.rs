@@ -18,6 +18,8 @@ mod extension_faults;
 mod extension_handover;
 mod extension_shutdown;
 mod hook_failures;
+mod hook_requests;
+mod hook_retries;
 mod hooks;
 mod init_error;
 mod lambda_api;

@@ -14,7 +14,7 @@ pub mod process;
 mod restoring_proxy;
 mod runtime_api;
 pub mod sandbox;
-mod server;
+pub mod server;
 pub mod snap_start;
 #[cfg(feature = "tool")]
 pub mod timeline;
@@ -29,7 +29,8 @@ pub use restoring_proxy::RestoringProxy;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
 use nix::unistd::Pid;
-use output::{difference, normalise, replace, text};
+pub use output::normalise;
+use output::{difference, replace, text};
 use process::Process;
 use sandbox::Sandbox;
 use std::ffi::{OsStr, OsString};
@@ -333,6 +334,11 @@ impl Running {
 
     pub fn pid(&self) -> Pid {
         self.process.pid()
+    }
+
+    /// What it has written to standard output so far.
+    pub fn stdout(&self) -> Vec<u8> {
+        self.process.stdout()
     }
 
     /// What it has written to standard error so far.

@@ -120,6 +120,8 @@ impl<'r> Limited<'r> {
 /// What a hook may take; one that has what is left to it takes nothing from others.
 fn limit(hook: &Hook) -> Duration {
     match (hook.timeout, hook.phase) {
+        // Nobody waits for it.
+        _ if hook.background => Duration::ZERO,
         (Some(limit), _) => limit,
         (None, Phase::Initialize | Phase::BeforeSnapshot) => hook.phase.default_timeout(),
         (None, Phase::AfterRestore | Phase::PreStop) => Duration::ZERO,

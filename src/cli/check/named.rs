@@ -90,6 +90,7 @@ pub fn all<'r>(rules: &[Reached<'r>]) -> Vec<Named<'r>> {
                     let place = document.inside(hook.place, &[Step::Member("command")]);
                     here.add_shell(text, place, &mut all);
                 }
+                Command::Http(_) | Command::Nothing => {}
             }
         }
         let here = || Here {

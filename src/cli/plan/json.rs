@@ -1,6 +1,6 @@
 //! The plan for programs. Keys and their meaning are documented in docs/plan.md and stay; new ones may come.
 
-use super::overview::{Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit};
+use super::overview::{Action, Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit};
 use crate::config::{Export, OnFailure};
 use serde_json::{Value, json};
 
@@ -96,10 +96,15 @@ fn phase(phase: &PhaseOverview) -> Value {
 fn hook(hook: &HookOverview) -> Value {
     json!({
         "name": hook.name,
-        "command": texts(&hook.words),
+        "command": matches!(hook.action, Action::Words | Action::Shell).then(|| texts(&hook.words)),
+        "http": (hook.action == Action::Http).then(|| hook.words.first().map(text)),
+        "wait_for": hook.wait_for.as_ref().map(text),
+        "attempts": hook.attempts,
+        "pause_ms": hook.pause.as_millis() as u64,
+        "background": hook.background,
         "cwd": hook.cwd.as_ref().map(text),
         "env": hook.env.iter().map(edit).collect::<Value>(),
-        "limit_ms": hook.limit.as_millis() as u64,
+        "limit_ms": hook.limit.map(|limit| limit.as_millis() as u64),
         "on_failure": match hook.on_failure {
             OnFailure::Fail => "fail",
             OnFailure::Continue => "continue",

@@ -8,7 +8,7 @@ mod shown;
 mod why;
 
 pub use edits::VariableEdit;
-pub use phases::{HookOverview, PhaseOverview, RunBy};
+pub use phases::{Action, HookOverview, PhaseOverview, RunBy};
 pub use shown::Shown;
 pub use why::Answer;
 

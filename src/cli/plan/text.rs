@@ -1,6 +1,8 @@
 //! The plan for people.
 
-use super::overview::{Described, HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit};
+use super::overview::{
+    Action, Described, HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit,
+};
 use crate::cli::colors::Colors;
 use crate::config::{OnFailure, Phase};
 use crate::environ::REDACTED;
@@ -225,17 +227,28 @@ impl Page {
 
 /// Shell hooks are shown as they are written.
 fn command(hook: &HookOverview) -> String {
-    match &hook.words[..] {
-        [_, _, text] if hook.is_shell => printable(&String::from_utf8_lossy(&text.0)),
-        words => joined(words),
+    match (hook.action, &hook.words[..]) {
+        (Action::Shell, [_, _, text]) => printable(&String::from_utf8_lossy(&text.0)),
+        (Action::Http, [request]) => format!("http {}", printable(&String::from_utf8_lossy(&request.0))),
+        (Action::Nothing, _) => "only waits".into(),
+        (_, words) => joined(words),
     }
 }
 
 fn details(hook: &HookOverview) -> String {
-    let mut details = vec![match hook.has_own_limit {
-        true => seconds(hook.limit),
-        false => "what is left".into(),
+    let mut details = vec![match hook.limit {
+        None => "without a limit".into(),
+        Some(limit) if hook.has_own_limit => seconds(limit),
+        Some(_) => "what is left".into(),
     }];
+    details
+        .extend(hook.wait_for.as_ref().map(|address| format!("waits for {}", joined(std::slice::from_ref(address)))));
+    if hook.attempts > 1 {
+        details.push(format!("{} attempts, the second after {}", hook.attempts, seconds(hook.pause)));
+    }
+    if hook.background {
+        details.push("in the background".into());
+    }
     details.extend(hook.cwd.as_ref().map(|cwd| format!("in {}", joined(std::slice::from_ref(cwd)))));
     details.extend(hook.export.map(|export| format!("exports {}", export.name())));
     if hook.on_failure == OnFailure::Continue {

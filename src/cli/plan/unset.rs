@@ -43,12 +43,13 @@ impl Unset {
     /// In the texts of a hook that see its own environment.
     pub fn in_hook(hook: &Hook, environ: &Environ) -> Vec<Self> {
         let place = hook.place.to_string();
-        let command = match &hook.command {
-            Command::Words(words) => words.iter().collect(),
-            Command::Shell(_) => Vec::new(),
+        let (key, texts) = match &hook.command {
+            Command::Words(words) => ("command", words.iter().collect()),
+            Command::Http(request) => ("http", vec![request]),
+            Command::Shell(_) | Command::Nothing => ("command", Vec::new()),
         };
-        [of(command, &place, Some("command"), environ), of(hook.cwd.iter().collect(), &place, Some("cwd"), environ)]
-            .concat()
+        let keys = [("wait_for", hook.wait_for.iter().collect()), (key, texts), ("cwd", hook.cwd.iter().collect())];
+        keys.into_iter().flat_map(|(key, texts)| of(texts, &place, Some(key), environ)).collect()
     }
 }
 

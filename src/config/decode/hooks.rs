@@ -1,9 +1,10 @@
 //! The part of decoding that reads hooks.
 
 use super::{A_HOOK, Decoder, HOOKS, Node, PHASES};
-use crate::condition::When;
 use crate::config::{Command, Export, Hook, OnFailure, Phase};
 use crate::json::{self, Value};
+use crate::loopback::{Address, Request};
+use crate::text::Text;
 use std::time::Duration;
 
 impl<'a> Decoder<'a> {
@@ -24,31 +25,55 @@ impl<'a> Decoder<'a> {
     }
 
     fn hook(&mut self, node: Node<'a>, phase: Phase) -> Option<Hook<'a>> {
-        const KEYS: [&str; 8] = ["name", "command", "env", "cwd", "timeout_ms", "on_failure", "when", "export"];
+        const KEYS: [&str; 13] = [
+            "name",
+            "command",
+            "http",
+            "wait_for",
+            "env",
+            "cwd",
+            "timeout_ms",
+            "attempts",
+            "pause_ms",
+            "on_failure",
+            "when",
+            "export",
+            "background",
+        ];
         if !matches!(node.value, Value::Object(_)) {
             return self.wrong(node, A_HOOK);
         }
-        let (mut name, mut command) = (None, None);
-        let mut hook = Hook {
-            place: self.place(node),
-            phase,
-            name: "",
-            command: Command::Words(Vec::new()),
-            env: Vec::new(),
-            cwd: None,
-            timeout: None,
-            on_failure: OnFailure::Fail,
-            when: When::default(),
-            export: None,
-        };
+        let (mut name, mut command, mut http, mut cwd, mut export, mut pause) = (None, None, None, None, None, None);
+        let mut hook = Hook::empty(phase, self.place(node));
         let before = self.problems.len();
         for (at, value) in self.object(node, &KEYS) {
             match at.as_key() {
                 "name" => name = self.filled(value),
-                "command" => command = self.command(value),
+                "command" => command = Some((at, self.command(value))),
+                "http" => http = Some((at, self.loopback(value, |text| Request::parse(text).map(drop)))),
+                "wait_for" => hook.wait_for = self.loopback(value, |text| Address::parse(text).map(drop)),
                 "env" => hook.env = self.env(value),
-                "cwd" => hook.cwd = self.filled_text(value),
-                "timeout_ms" => hook.timeout = self.milliseconds(value),
+                "cwd" => {
+                    cwd = Some(at);
+                    hook.cwd = self.filled_text(value);
+                }
+                "timeout_ms" => hook.timeout = self.milliseconds("timeout_ms", value),
+                "pause_ms" => {
+                    pause = Some(at);
+                    hook.pause = self.milliseconds("pause_ms", value).unwrap_or(Hook::PAUSE);
+                }
+                "attempts" => hook.attempts = self.attempts(value).unwrap_or(1),
+                "background" if phase == Phase::Initialize => match value.value {
+                    Value::Boolean(background) => hook.background = background,
+                    _ => self.wrong(value, "true or false").unwrap_or_default(),
+                },
+                "background" => self.problem(
+                    at,
+                    format!(
+                        "a hook in {} cannot run in the background; \"background\" goes with \"initialize\"",
+                        phase.name()
+                    ),
+                ),
                 "on_failure" => {
                     hook.on_failure = self
                         .one_of(value, &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)])
@@ -56,6 +81,7 @@ impl<'a> Decoder<'a> {
                 }
                 "when" => self.when(value, &mut hook.when),
                 "export" if phase == Phase::Initialize => {
+                    export = Some(at);
                     hook.export = self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
                 }
                 "export" => self.problem(
@@ -70,13 +96,53 @@ impl<'a> Decoder<'a> {
             }
         }
         if self.problems.len() == before {
-            let missing =
-                [("name", name.is_none()), ("command", command.is_none())].into_iter().find(|(_, missing)| *missing);
-            if let Some((key, _)) = missing {
-                self.problem(node, format!("the hook has no \"{key}\""));
+            let conflict = [
+                (
+                    http.as_ref().and(command.as_ref()).map(|(at, _)| *at),
+                    "\"command\" and \"http\" cannot stand in one hook",
+                ),
+                (http.as_ref().and(cwd), "\"cwd\" goes with \"command\" only"),
+                (export.filter(|_| hook.background), "nobody waits for the export of a hook in the background"),
+                (
+                    export.filter(|_| http.is_none() && command.is_none()),
+                    "\"export\" goes with \"command\" or \"http\"",
+                ),
+                (pause.filter(|_| hook.attempts == 1), "\"pause_ms\" goes with \"attempts\" above 1"),
+            ];
+            if let Some((at, why)) = conflict.into_iter().find_map(|(at, why)| Some((at?, why))) {
+                self.problem(at, why.into());
+            } else if name.is_none() {
+                self.problem(node, "the hook has no \"name\"".into());
+            } else if command.is_none() && http.is_none() && hook.wait_for.is_none() {
+                self.problem(node, "the hook has no \"command\"".into());
             }
         }
-        Some(Hook { name: name?, command: command?, ..hook })
+        let command = match (command, http) {
+            (Some((_, command)), _) => command?,
+            (None, Some((_, http))) => Command::Http(http?),
+            (None, None) => Command::Nothing,
+        };
+        Some(Hook { name: name?, command, ..hook })
+    }
+
+    /// A text for a server of this machine, which is read now unless it depends on variables.
+    fn loopback(&mut self, node: Node<'a>, read: impl Fn(&'a str) -> Result<(), String>) -> Option<Text<'a>> {
+        let text = self.filled_text(node)?;
+        match if text.is_plain() { read(text.written()) } else { Ok(()) } {
+            Ok(()) => Some(text),
+            Err(message) => self.refuse(node, &message),
+        }
+    }
+
+    fn attempts(&mut self, node: Node<'a>) -> Option<u32> {
+        match node.value {
+            Value::Number(Some(number @ 1..=100)) => u32::try_from(number).ok(),
+            Value::Number(_) => {
+                let written = json::written(&self.source.text, node.number);
+                self.refuse(node, &format!("\"attempts\" is {written}; it takes whole numbers from 1 to 100"))
+            }
+            _ => self.wrong(node, "a number of attempts"),
+        }
     }
 
     fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
@@ -93,14 +159,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn milliseconds(&mut self, node: Node<'a>) -> Option<Duration> {
+    fn milliseconds(&mut self, key: &str, node: Node<'a>) -> Option<Duration> {
         match node.value {
             Value::Number(Some(number @ 1..=0xffff_ffff)) => Some(Duration::from_millis(number)),
             Value::Number(_) => {
                 let written = json::written(&self.source.text, node.number);
                 self.refuse(
                     node,
-                    &format!("\"timeout_ms\" is {written}; it takes whole milliseconds from 1 to {}", u32::MAX),
+                    &format!("\"{key}\" is {written}; it takes whole milliseconds from 1 to {}", u32::MAX),
                 )
             }
             _ => self.wrong(node, "a number of milliseconds"),

@@ -33,32 +33,35 @@ struct Start {
     entries: *const *const c_char,
     input: c_int,
     output: Option<c_int>,
+    errors: Option<c_int>,
     /// Why nothing was executed; 0 when something was, and `NO_WORD` before that is known.
     errno: AtomicI32,
 }
 
 const NO_WORD: c_int = -1;
 
-/// Executes a file in a new process that leads a process group of its own, with default signal dispositions and an
-/// empty mask, with `input` as its standard input and `output`, if there is one, as its standard output.
+/// The descriptors that become the standard streams of a new process; the others are inherited.
+pub struct Given<'d> {
+    pub input: BorrowedFd<'d>,
+    pub output: Option<BorrowedFd<'d>>,
+    pub errors: Option<BorrowedFd<'d>>,
+}
+
+/// Executes a file in a new process that leads a process group of its own, with default signal dispositions, an empty mask
+/// and the given standard streams.
 ///
 /// # Errors
 /// When there can be no new process, and when it cannot execute the file.
-pub fn spawn(
-    file: &CStr,
-    words: &[impl AsRef<CStr>],
-    entries: &[&CStr],
-    input: BorrowedFd,
-    output: Option<BorrowedFd>,
-) -> nix::Result<Pid> {
+pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: Given) -> nix::Result<Pid> {
     let words: Vec<_> = words.iter().map(|word| word.as_ref().as_ptr()).chain(iter::once(ptr::null())).collect();
     let entries: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).chain(iter::once(ptr::null())).collect();
     let start = Start {
         file: file.as_ptr(),
         words: words.as_ptr(),
         entries: entries.as_ptr(),
-        input: input.as_raw_fd(),
-        output: output.map(|output| output.as_raw_fd()),
+        input: given.input.as_raw_fd(),
+        output: given.output.map(|output| output.as_raw_fd()),
+        errors: given.errors.map(|errors| errors.as_raw_fd()),
         errno: AtomicI32::new(NO_WORD),
     };
     let mut stack = MaybeUninit::<Stack>::uninit();
@@ -122,6 +125,7 @@ fn prepare(start: &Start) -> nix::Result<()> {
     }
     place(start.input, 0)?;
     start.output.map_or(Ok(()), |output| place(output, 1))?;
+    start.errors.map_or(Ok(()), |errors| place(errors, 2))?;
     SigSet::empty().thread_set_mask()
 }
 

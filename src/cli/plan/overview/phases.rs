@@ -32,11 +32,15 @@ pub enum RunBy {
 pub struct HookOverview {
     pub name: String,
     pub words: Vec<Shown>,
-    /// Whether the words are `/bin/sh -c` and a text of the configuration's.
-    pub is_shell: bool,
+    pub action: Action,
+    pub wait_for: Option<Shown>,
+    pub attempts: u32,
+    pub pause: Duration,
+    pub background: bool,
     pub cwd: Option<Shown>,
     pub env: Vec<VariableEdit>,
-    pub limit: Duration,
+    /// None for one in the background that has none of its own.
+    pub limit: Option<Duration>,
     /// Whether the limit is the hook's; otherwise it is what the phase leaves it.
     pub has_own_limit: bool,
     pub on_failure: OnFailure,
@@ -70,6 +74,18 @@ impl PhaseOverview {
     }
 }
 
+/// What the words of a hook are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Words,
+    /// `/bin/sh -c` and a text of the configuration's.
+    Shell,
+    /// One, the request.
+    Http,
+    /// There are none.
+    Nothing,
+}
+
 impl HookOverview {
     /// What is known of a hook before it runs, and what its texts take for empty.
     fn new(hook: &Hook, last: &Environ, received: &Received) -> (Self, Vec<Unset>) {
@@ -78,17 +94,26 @@ impl HookOverview {
         let own = hooks::environment(hook, last, received, |edit, change| edits.add(place.clone(), edit, change));
         let mut unset = std::mem::take(&mut edits.unset);
         unset.extend(Unset::in_hook(hook, &own));
-        let limit = hook.timeout.unwrap_or(hook.phase.default_timeout());
+        let limit = hook.limit();
         let of_phase = limit_of(hook.phase).unwrap_or(Duration::MAX);
         let words = hooks::words(&hook.command, &own);
         let overview = Self {
             name: hook.name.into(),
             words: words.iter().map(|word| Shown::word(word, &own)).collect(),
-            is_shell: matches!(hook.command, Command::Shell(_)),
+            action: match &hook.command {
+                Command::Words(_) => Action::Words,
+                Command::Shell(_) => Action::Shell,
+                Command::Http(_) => Action::Http,
+                Command::Nothing => Action::Nothing,
+            },
+            wait_for: hook.wait_for.as_ref().map(|address| Shown::word(&address.expand(&own), &own)),
+            attempts: hook.attempts,
+            pause: hook.pause,
+            background: hook.background,
             cwd: hook.cwd.as_ref().map(|cwd| Shown::word(&cwd.expand(&own), &own)),
             env: edits.shown(&own),
-            limit: limit.min(of_phase),
-            has_own_limit: limit < of_phase,
+            limit: limit.map(|limit| limit.min(of_phase)),
+            has_own_limit: limit.is_some_and(|limit| limit < of_phase),
             on_failure: hook.on_failure,
             export: hook.export,
             place,
