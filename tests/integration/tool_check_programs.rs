@@ -255,8 +255,7 @@ fn bare_name_of_a_file_where_path_does_not_lead_is_a_warning() {
 fn builtin_of_the_shell_in_an_array_is_a_warning() {
     for builtin in ["source", "export", "exec", "."] {
         Code::hook(&format!("[{builtin:?}, \"x\"]")).finds(&[&format!(
-            "{ARRAY}: warning: {builtin:?} is a builtin of the shell and no program, and an array is executed without a shell; \
-             write the command as a string"
+            "{ARRAY}: warning: {builtin:?} is no program: there is no shell; write the command as a string"
         )]);
         Code::hook(&format!("\"{builtin} ./x\"")).file("x", 0o755, SCRIPT).finds(&[]);
     }

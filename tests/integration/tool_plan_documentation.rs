@@ -19,7 +19,20 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 /// By something that only this example has.
-const EXAMPLES: [(&str, &[Said]); 7] = [
+const EXAMPLES: [(&str, &[Said]); 8] = [
+    (
+        "warm up",
+        &[(
+            &["--runtime", "provided.al2023"],
+            &[
+                ("/phases/0/hooks/0/background", "true"),
+                ("/phases/0/hooks/0/limit_ms", "null"),
+                ("/phases/0/hooks/1/wait_for", r#""127.0.0.1:8080""#),
+                ("/phases/0/hooks/1/http", r#""POST http://127.0.0.1:8080/initialize""#),
+                ("/phases/3/hooks/0/http", r#""GET http://127.0.0.1:8080/pre-stop""#),
+            ],
+        )],
+    ),
     (
         "fetch-secrets",
         &[

@@ -87,10 +87,8 @@ fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Pl
         return Err(None);
     }
     if named.is_word_of_array && runtimes::is_builtin_alone(word) {
-        return Err(Some(format!(
-            "{word:?} is a builtin of the shell and no program, and an array is executed without a shell; write \
-             the command as a string"
-        )));
+        // `hints` says that there is no shell.
+        return Err(None);
     }
     if named.is_guarded || !named.has_lambdas_path {
         return Err(None);

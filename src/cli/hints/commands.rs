@@ -8,7 +8,10 @@ use std::ffi::OsStr;
 const OPERATORS: [&str; 14] = ["|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "&>"];
 
 /// Commands that only a shell has.
-const BUILTINS: [&str; 7] = ["cd", "export", "source", ".", "set", "ulimit", "umask"];
+const BUILTINS: [&str; 15] = [
+    ".", "alias", "cd", "eval", "exec", "export", "read", "set", "shift", "source", "trap", "type", "ulimit", "umask",
+    "unset",
+];
 
 const STRING: &str = "there is no shell; write the command as a string";
 
