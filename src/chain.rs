@@ -1,29 +1,28 @@
 //! The wrapper chain: other exec wrappers get the process one after the other, each with the stand-in as its program, and
 //! whoever executes the stand-in gives command line and environment back. `stage` decides who is next; this acts.
 
-mod items;
 mod printable;
 mod rest;
 mod stage;
 
 pub use rest::Rest;
-pub use stage::{STAGE, Stage, is_staged};
+pub use stage::{STAGE, Stage, Turn, is_staged, take};
 
 use crate::command_line::base_name;
 use crate::environ::Environ;
 use crate::log::Log;
-use crate::plan::{AroundSnapshot, Plan};
+use crate::plan::{self, AroundSnapshot, Plan};
 use crate::process::{self, StandIn};
 use crate::report::{Failure, status};
-use crate::wrap::shown;
-use stage::Next;
+use crate::wrap::{say_edit, shown};
+use stage::{Circle, Next};
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::rc::Rc;
 
 /// Names the wrapper that Lambda starts; each wrapper of the chain finds its own path there.
-const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+pub const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// What foreword was started with by a wrapper of the chain.
 pub struct Returned {
@@ -34,26 +33,23 @@ pub struct Returned {
     pub arguments: Vec<OsString>,
 }
 
-/// Hands the process to the first wrapper of a plan, if it has one. Comes back when there is none, or when that failed.
+/// Hands the process to the first wrapper of a plan, if it has one. Comes back when there is none, when that failed, or with
+/// the wrapper that is to be executed when all else is done.
 pub fn begin(
     plan: &Plan,
     around_snapshot: AroundSnapshot,
     last: &mut Environ,
     received: &Environ,
     log: Log,
-) -> Result<(), Failure> {
-    if plan.wrappers.is_empty() {
-        return Ok(());
+) -> Result<Option<Turn>, Failure> {
+    let Some(first) = plan.wrappers.first() else { return Ok(None) };
+    // The others see what the wrappers before them leave.
+    let path = first.path.expand(last);
+    if path.is_empty() {
+        return Err(empty(&format!("{}: ", first.place), OsStr::new(first.path.written()), "here"));
     }
-    let mut next = Vec::new();
-    for wrapper in &plan.wrappers {
-        let path = wrapper.path.expand(last);
-        if path.is_empty() {
-            let written = wrapper.path.written();
-            let message = format!("{}: the path of the wrapper, {written:?}, is empty here", wrapper.place);
-            return Err(Failure::configuration(message + "; set the variable, or give the wrapper a \"when\""));
-        }
-        next.push(Next::new(path, wrapper.name));
+    if first.is_last {
+        return Ok(Some(Next::new(first).turn(path)));
     }
     let program = &plan.received[0];
     let stand_in = StandIn::named(OsStr::from_bytes(base_name(program)), last.non_empty("TMPDIR"))
@@ -62,35 +58,35 @@ pub fn begin(
         stand_in,
         program: program.clone(),
         named: last.value(EXEC_WRAPPER).map(OsStr::to_owned),
+        current: OsString::new(),
+        env: Vec::new(),
         past: Vec::new(),
-        next,
+        next: plan.wrappers.iter().map(|wrapper| Next::new(wrapper)).collect(),
         around_snapshot,
-        rest: Rc::new(rest::encoded(plan, around_snapshot, last, received, log.is_detailed())),
+        rest: Cow::Owned(rest::encoded(plan, around_snapshot, received, log.is_detailed())),
     };
     go_on(&mut stage, None, last, &plan.received[1..], log)
 }
 
 /// Takes command line and environment back from a wrapper and hands them to the next one. Comes back with the
-/// runtime's program and arguments when there is none, or when that failed.
+/// runtime's program and arguments when there is none, when that failed, or with the wrapper that is to be executed when all
+/// else is done.
 pub fn take_back(
     stage: &mut Stage,
     returned: Returned,
     environ: &mut Environ,
     log: Log,
-) -> Result<Vec<OsString>, Failure> {
+) -> Result<(Vec<OsString>, Option<Turn>), Failure> {
     // A wrapper may also go on under its own name (`exec -a`).
-    if stage.past.last() == Some(&returned.name) && process::is_this_program(Path::new(&returned.name)) {
+    if stage.is_current(&returned.name) && process::is_this_program(Path::new(&returned.name)) {
         stage.stand_in.remove();
-        let path = environ.redact(&returned.name);
-        let message = format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\"");
-        return Err(Failure::configuration(message));
+        return Err(itself(&returned.name, environ));
     }
     // It was executed by foreword's own name, not by that of the stand-in.
     let name = base_name(&returned.name);
     if returned.program.is_none() && name == b"foreword" && name != base_name(&stage.stand_in.path) {
         stage.stand_in.remove();
-        let [path, wrapper] =
-            [&returned.name, stage.past.last().unwrap_or(&returned.name)].map(|path| environ.redact(path));
+        let [path, wrapper] = [&returned.name, &stage.current].map(|path| environ.redact(path));
         let message = format!(
             "the wrapper {wrapper:?} executed {path:?} in the place of the path that it was given; let it execute that \
              as it is, not what it leads to (readlink -f)"
@@ -100,39 +96,48 @@ pub fn take_back(
     if let Some(program) = returned.program.filter(|program| *program != stage.stand_in.path) {
         stage.program = program;
     }
+    plan::edit(environ, &stage.env, &mut |edit, change| say_edit(edit, change, log));
     // A wrapper that is told to start foreword once more is in good hands already.
-    let is_own = |path: &OsStr| stage.past.last().is_some_and(|last| last == path);
     let named = environ.non_empty(EXEC_WRAPPER).map(OsStr::to_owned);
-    let named = named.filter(|path| !is_own(path) && !process::is_this_program(Path::new(path)));
-    go_on(stage, named.as_deref(), environ, &returned.arguments, log)?;
-    stage.stand_in.remove();
+    let named = named.filter(|path| !stage.is_current(path) && !process::is_this_program(Path::new(path)));
     match &stage.named {
         Some(path) => environ.set(EXEC_WRAPPER, path),
         None => environ.unset(EXEC_WRAPPER),
     }
+    let last = go_on(stage, named.as_deref(), environ, &returned.arguments, log)?;
+    stage.stand_in.remove();
     // Bash says here what it executed.
     if environ.value("_") == Some(&stage.stand_in.path) {
         environ.set("_", &stage.program);
     }
-    Ok([std::slice::from_ref(&stage.program), &returned.arguments].concat())
+    Ok(([std::slice::from_ref(&stage.program), &returned.arguments].concat(), last))
 }
 
-/// Becomes the next wrapper. Comes back when there is none, or when that failed.
+/// Becomes the next wrapper. Comes back when there is none, when that failed, or with one that never comes back.
 fn go_on(
     stage: &mut Stage,
     named: Option<&OsStr>,
     environ: &mut Environ,
     arguments: &[OsString],
     log: Log,
-) -> Result<(), Failure> {
-    let failure = match stage.advance(named) {
-        Ok(None) => return Ok(()),
-        Ok(Some(next)) => hand_over(stage, &next, environ, arguments, log),
-        Err(last) => {
+) -> Result<Option<Turn>, Failure> {
+    let failure = match stage.advance(named, environ) {
+        Ok(None) => return Ok(None),
+        Ok(Some(turn)) if turn.path.is_empty() => empty("", &stage.current, "behind the wrappers before it"),
+        Ok(Some(turn)) if turn.is_last => return Ok(Some(turn)),
+        Ok(Some(turn)) => {
+            let words = [&[turn.path.clone(), stage.stand_in.path.clone()], arguments].concat();
+            environ.set(EXEC_WRAPPER, &turn.path);
+            for (name, value) in stage.variables(environ, log.is_detailed()) {
+                environ.set(&name, &value);
+            }
+            execute(&turn, &words, environ, log)
+        }
+        Err(Circle) => {
             let named = named.map(|path| environ.redact(path)).unwrap_or_default();
             let message = format!(
                 "wrapper {:?} names {named:?} in {EXEC_WRAPPER}, which ran before it: they would take turns for ever",
-                environ.redact(&last)
+                environ.redact(&stage.current)
             );
             Failure::wrapper(status::CANNOT_EXECUTE, message)
         }
@@ -141,14 +146,30 @@ fn go_on(
     Err(failure)
 }
 
-fn hand_over(stage: &Stage, next: &Next, environ: &mut Environ, arguments: &[OsString], log: Log) -> Failure {
-    environ.set(EXEC_WRAPPER, &next.path);
-    for (name, value) in stage.variables() {
-        environ.set(&name, &value);
+/// Becomes a wrapper that never comes back, with the runtime's own program and nothing of foreword's.
+pub fn execute_last(wrapper: &Turn, received: &[OsString], environ: &mut Environ, log: Log) -> Failure {
+    if process::is_this_program(Path::new(&wrapper.path)) {
+        return itself(&wrapper.path, environ);
     }
-    let words = [&[next.path.clone(), stage.stand_in.path.clone()], arguments].concat();
-    let name = || environ.redact(&next.name);
-    log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(&words, environ)));
-    let error = process::execute(&words, environ);
+    environ.set(EXEC_WRAPPER, &wrapper.path);
+    execute(wrapper, &[std::slice::from_ref(&wrapper.path), received].concat(), environ, log)
+}
+
+fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ, log: Log) -> Failure {
+    let name = || environ.redact(&wrapper.name);
+    log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(words, environ)));
+    let error = process::execute(words, environ);
     Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
+}
+
+#[cold]
+fn itself(path: &OsStr, environ: &Environ) -> Failure {
+    let path = environ.redact(path);
+    Failure::configuration(format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\""))
+}
+
+#[cold]
+fn empty(place: &str, written: &OsStr, whence: &str) -> Failure {
+    let message = format!("{place}the path of the wrapper, {written:?}, is empty {whence}; set the variable");
+    Failure::configuration(message + ", or give the wrapper a \"when\"")
 }

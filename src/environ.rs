@@ -15,8 +15,6 @@ pub struct Environ<'a> {
     entries: Vec<Entry<'a>>,
     /// Entries that gave way to others; their values may still have to be kept from being shown.
     past: Vec<Entry<'a>>,
-    /// Others whose entries have to be kept from being shown as well.
-    hidden: Vec<&'a Environ<'a>>,
 }
 
 #[derive(Clone)]
@@ -24,6 +22,7 @@ struct Entry<'a> {
     text: Cow<'a, CStr>,
     /// Bytes before the `=`; `NO_NAME` for an entry without one.
     name_length: u32,
+    /// Whether its value must not be shown, whatever its name says.
     exported: bool,
 }
 
@@ -37,7 +36,7 @@ impl Clone for Environ<'_> {
     fn clone(&self) -> Self {
         let mut entries = Vec::with_capacity(self.entries.len() + ROOM);
         entries.extend_from_slice(&self.entries);
-        Self { entries, past: self.past.clone(), hidden: self.hidden.clone() }
+        Self { entries, past: self.past.clone() }
     }
 }
 
@@ -56,7 +55,12 @@ impl<'a> Entry<'a> {
 
     /// Whether its name says that it is a secret, or a hook exported it.
     fn is_secret(&self) -> bool {
-        self.exported || self.name_length != NO_NAME && says_secret(&self.text.to_bytes()[..self.name_length as usize])
+        self.exported || says_secret(self.name())
+    }
+
+    /// Empty for an entry without a name.
+    fn name(&self) -> &[u8] {
+        if self.name_length == NO_NAME { b"" } else { &self.text.to_bytes()[..self.name_length as usize] }
     }
 
     fn value(&self) -> &OsStr {
@@ -147,20 +151,20 @@ impl<'a> Environ<'a> {
         if secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
     }
 
-    /// A text for a log or an error message: the values of secrets are replaced, also inside words unless they are so
-    /// short (under four bytes) that they stand there by chance.
+    /// A text for a log or an error message: the values of secrets are replaced, also inside words unless they are too
+    /// short.
     pub fn redact(&self, text: &OsStr) -> String {
         String::from_utf8_lossy(&self.redacted(text)).into_owned()
     }
 
     /// The same, with bytes that are not UTF-8 as they are.
     pub fn redacted(&self, text: &OsStr) -> Vec<u8> {
-        let secrets = self.entries.iter().chain(self.out_of_sight()).filter(|entry| entry.is_secret());
+        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
         let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
         if values.contains(&text.as_bytes()) && !text.is_empty() {
             return REDACTED.as_bytes().to_vec();
         }
-        values.retain(|value| value.len() >= 4);
+        values.retain(|value| value.len() >= SHORTEST);
         // The longest first, where one begins like another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         let mut rest = text.as_bytes();
@@ -193,7 +197,7 @@ impl<'a> Environ<'a> {
 
     /// Writes everything down for another process of foreword's.
     pub fn encode(&self, to: &mut Vec<u8>) {
-        let past = self.out_of_sight().map(|entry| (entry, b'2'));
+        let past = self.past.iter().map(|entry| (entry, b'2'));
         for (entry, mark) in self.entries.iter().map(|entry| (entry, b'0')).chain(past) {
             to.push(mark + u8::from(entry.exported));
             to.extend_from_slice(entry.text.to_bytes_with_nul());
@@ -219,22 +223,40 @@ impl<'a> Environ<'a> {
         }
     }
 
-    /// What must never be shown, also past entries, and did not come from the kernel.
-    pub fn own_secrets(&self) -> Environ<'_> {
-        let is_own = |entry: &&Entry| matches!(entry.text, Cow::Owned(_)) && entry.is_secret();
-        let own = self.entries.iter().chain(&self.past).filter(is_own);
-        let entries = own.map(|entry| Entry { exported: true, ..Entry::new(&entry.text) }).collect();
-        Environ { entries, ..Environ::default() }
+    /// The entries of these variables, as the kernel handed them over or as they were edited.
+    pub fn only(&self, names: &[&str]) -> Environ<'_> {
+        let is_one = |entry: &&Entry| names.iter().any(|name| entry.is(name));
+        let entries = self.entries.iter().filter(is_one);
+        Environ { entries: entries.map(|entry| Entry::new(&entry.text)).collect(), past: Vec::new() }
     }
 
-    /// Keeps from being shown what another environment has to keep from it.
-    pub fn hide(&mut self, other: &'a Environ<'a>) {
-        self.hidden.push(other);
+    /// The variables whose values must not be shown although their names do not say so: what hooks exported, and what a
+    /// secret was put into. Another process that knows these names finds the values in its own environment.
+    pub fn secret_names(&self) -> Vec<&[u8]> {
+        let mut values: Vec<&[u8]> = Vec::new();
+        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
+        values.extend(secrets.map(|entry| entry.value().as_bytes()).filter(|value| value.len() >= SHORTEST));
+        // The values of all secrets would be compared with everything; few of them begin alike.
+        let mut begins = [false; 256];
+        values.iter().for_each(|value| begins[usize::from(value[0])] = true);
+        let holds_secret = |text: &[u8]| {
+            (0..text.len()).any(|at| {
+                let rest = &text[at..];
+                begins[usize::from(rest[0])] && values.iter().any(|value| rest.starts_with(value))
+            })
+        };
+        let is_one = |entry: &&Entry| match entry.is_secret() {
+            true => entry.exported && !says_secret(entry.name()),
+            false => holds_secret(entry.value().as_bytes()),
+        };
+        self.entries.iter().filter(is_one).map(Entry::name).filter(|name| !name.is_empty()).collect()
     }
 
-    /// Entries that are not, or no longer, in it, but whose values may be secrets.
-    fn out_of_sight(&self) -> impl Iterator<Item = &Entry<'a>> {
-        self.past.iter().chain(self.hidden.iter().flat_map(|other| &other.entries))
+    /// Keeps the value of a variable from being shown, whatever its name says.
+    pub fn keep_secret(&mut self, name: &[u8]) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.name() == name) {
+            entry.exported = true;
+        }
     }
 
     /// The entries in the form that `execve` takes.
@@ -242,6 +264,9 @@ impl<'a> Environ<'a> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()
     }
 }
+
+/// Secrets that have fewer bytes are found by chance inside words.
+const SHORTEST: usize = 4;
 
 /// Stands for a value that is not shown.
 pub const REDACTED: &str = "[redacted]";
@@ -331,6 +356,29 @@ mod tests {
         for wrong in [&b""[..], b"0", b"0A=1", b"0A=1\0", b"x\0"] {
             assert!(Environ::decode(&mut &*wrong).is_none(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn another_process_that_knows_the_names_of_secrets_shows_none() {
+        let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=pw=hunter2!", c"A=1", c"odd hunter2"]);
+        environ.export("E", OsStr::new("exported"));
+        environ.export("SHORT", OsStr::new("123"));
+        environ.export("API_TOKEN", OsStr::new("abcd"));
+        environ.apply("COPY", &Edit::Set(text("<${E}>")));
+        environ.apply("E2", &Edit::Set(text("${SHORT}")));
+        environ.apply("DB_PASSWORD", &Edit::Unset);
+        let names = environ.secret_names();
+        assert_eq!(names, [&b"URL"[..], b"E", b"SHORT", b"COPY"]);
+
+        let mut other =
+            Environ::from_entries([c"COPY=/more:<exported>", c"URL=pw=hunter2!", c"E=x", c"A=1", c"E=yyyy"]);
+        names.iter().for_each(|name| other.keep_secret(name));
+        assert_eq!(
+            other.redact(OsStr::new("A=1 -D/more:<exported> yyyy pw=hunter2!")),
+            "A=1 -D[redacted] [redacted] [redacted]"
+        );
+        assert_eq!(other.shown("COPY", OsStr::new("any")), "[redacted]");
+        assert_eq!(other.secret_names(), [&b"COPY"[..], b"URL", b"E", b"E"]);
     }
 
     #[test]

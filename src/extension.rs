@@ -170,26 +170,25 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
     }
     let nobody = [OsString::new()];
     let exists = |glob: &_| files::exist(glob, config::task_root(own));
-    let (received, runtime, hooks, mut environ);
-    match handed_over.and_then(Handover::decode) {
-        Some(handover) => {
-            hooks = plan::hooks_at(rules, Phase::PreStop, &handover.hooks);
-            (received, runtime, environ) = (handover.received, handover.runtime, handover.environ);
+    let handover = handed_over.and_then(Handover::decode);
+    let name = RuntimeName::of(own, &nobody[0]);
+    let (received, runtime, hooks, mut environ) = match &handover {
+        // The hooks that the wrapper decided on, whatever the files say by now.
+        Some(Handover { runtime, hooks, received, environ }) => {
+            (received, *runtime, hooks.iter().collect(), environ.clone())
         }
         // Nobody knows better: the wrapper never came so far.
         None => {
-            let name = RuntimeName::of(own, &nobody[0]);
             let facts = Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
             let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _, _| {});
-            hooks = plan.hooks(Phase::PreStop);
-            (received, runtime, environ) = (own.clone(), name.identifier, plan.environ);
+            (own, name.identifier.as_str(), plan.hooks(Phase::PreStop), plan.environ)
         }
-    }
+    };
     // It is where the runtime would be started; without it, hooks run where the extension was.
-    let _ = set_current_dir(config::task_root(&received));
+    let _ = set_current_dir(config::task_root(received));
     let Some(watch) = watch else { return log.warn("pre_stop hooks are not run: unable to watch them") };
     let runner = Runner {
-        received: &Received { environ: &received, runtime: &runtime },
+        received: &Received { environ: received, runtime },
         watch,
         until: Some(until),
         stop: None,

@@ -78,6 +78,22 @@ pub fn closing(head: &[u8]) -> Vec<u8> {
     closing
 }
 
+/// The same answer for a client that goes on with its connection: it says nothing about the connection. Nothing when the end of
+/// the answer is that of the connection.
+pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
+    let length = with_headers(|headers| {
+        let mut response = httparse::Response::new(headers);
+        Ok(match response.parse(answer)? {
+            Status::Complete(length) if !matches!(body_length(response.headers), BodyLength::UntilEnd) => Some(length),
+            _ => None,
+        })
+    });
+    let (head, body) = answer.split_at(length.ok()??);
+    let is_kept = |line: &&[u8]| !line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"connection:"));
+    let lines = head.split_inclusive(|&byte| byte == b'\n').filter(is_kept);
+    Some(lines.chain([body]).flatten().copied().collect())
+}
+
 /// A complete answer, with its head and its body as they came.
 #[derive(Debug, Clone)]
 pub struct Answer {

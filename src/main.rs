@@ -25,9 +25,10 @@ mod relay;
 mod report;
 mod runtime_api;
 mod text;
+mod wire;
 mod wrap;
 
-use chain::{Rest, Returned, Stage};
+use chain::{Returned, Stage};
 use command_line::Interpreter;
 use environ::Environ;
 use log::Log;
@@ -36,7 +37,6 @@ use report::{Failure, Stop, status};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::rc::Rc;
 
 /// Called once, by C's start-up, with what the kernel handed over; gives the exit status.
 fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Iterator<Item = &'static CStr>) -> i32 {
@@ -63,17 +63,12 @@ fn start(arguments: impl Iterator<Item = &'static CStr>, environment: impl Itera
 /// Goes on with a wrapper chain. The environment is a stranger's: what failures and the log are about is what Lambda gave.
 #[cold]
 fn resume(returned: Returned, mut environ: Environ) -> i32 {
-    let stage = Stage::take(&mut environ);
-    let rest = stage.as_ref().map(|stage| Rc::clone(&stage.rest)).unwrap_or_default();
-    let (Some(mut stage), Some(rest)) = (stage, Rest::decode(&rest)) else {
+    let taken = chain::take(&mut environ);
+    let Some((mut stage, rest)) = taken.as_deref().and_then(|bytes| Stage::decode(bytes, &mut environ)) else {
         let message =
             format!("{} is not as foreword left it; it is foreword's own variable, let nothing set it", chain::STAGE);
         return end(Failure::configuration(message).into(), &environ, Log::from_environ(&environ));
     };
-    // Now it may refer to what was read from it.
-    let mut environ = environ;
-    environ.hide(&rest.received);
-    environ.hide(&rest.secrets);
     let log = Log::from_environ(&rest.received);
     end(wrap::resume(&mut stage, &rest, returned, environ, log), &rest.received, log)
 }

@@ -2,8 +2,11 @@
 //! will happen. The command line itself is worked out last, because its texts see what hooks exported.
 
 mod execution;
+mod last;
 
 pub use execution::{Execution, ReadFile};
+#[cfg(feature = "tool")]
+pub use last::{behind_edit, behind_hook, behind_wrapper, edited_words};
 
 use crate::chain::Rest;
 use crate::condition::{Facts, When};
@@ -231,21 +234,6 @@ pub fn may_run(rules: &[Rule], phase: Phase, environ: &Environ, exists: &dyn Fn(
 /// Whether there is a hook of this phase, be it one that does not apply.
 fn has_hook(rules: &[Rule], phase: Phase) -> bool {
     rules.iter().any(|rule| rule.hooks.iter().any(|hook| hook.phase == phase) || has_hook(&rule.rules, phase))
-}
-
-/// The hooks of a phase that another process found to apply, known by their places, in the order in which they run.
-pub fn hooks_at<'p>(rules: &'p [Rule<'p>], phase: Phase, places: &[String]) -> Vec<&'p Hook<'p>> {
-    let mut all = Vec::new();
-    add_hooks(rules, &mut all);
-    all.retain(|hook| places.contains(&hook.place.to_string()));
-    in_order(all, phase)
-}
-
-fn add_hooks<'p>(rules: &'p [Rule<'p>], to: &mut Vec<&'p Hook<'p>>) {
-    for rule in rules {
-        to.extend(&rule.hooks);
-        add_hooks(&rule.rules, to);
-    }
 }
 
 /// Of hooks as registered, those of a phase in the order in which they run: what is registered first is the outermost.

@@ -7,13 +7,14 @@ const ESCAPE: u8 = b'%';
 const NUL: u8 = b'~';
 const LINE_END: u8 = b'`';
 
-/// Behind the last byte, and nowhere else, so that what was cut off is noticed.
+/// Behind the last byte, and nowhere else, so that what was cut off is noticed; the digits of the checksum follow.
 const END: &[u8] = b"%.";
+const DIGITS: usize = 8;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 pub fn written(bytes: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 8 + END.len());
+    let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 8 + END.len() + DIGITS);
     // Without a way out of the loop, and copied as a whole, many bytes take one step.
     for part in bytes.chunks(256) {
         if part.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
@@ -23,16 +24,34 @@ pub fn written(bytes: &[u8]) -> Vec<u8> {
         for &byte in part {
             match byte {
                 _ if is_plain(byte) => text.push(swapped(byte)),
-                _ => text.extend([ESCAPE, HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+                _ => {
+                    text.push(ESCAPE);
+                    text.extend(digits(byte));
+                }
             }
         }
     }
     text.extend_from_slice(END);
+    put_checksum(&mut text, bytes);
     text
+}
+
+fn put_checksum(text: &mut Vec<u8>, bytes: &[u8]) {
+    text.extend(checksum(bytes).to_be_bytes().iter().flat_map(|byte| digits(*byte)));
+}
+
+fn digits(byte: u8) -> [u8; 2] {
+    [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]
+}
+
+/// Tells bytes from others that came to be by accident (FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>).
+pub fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |sum, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// What was written; `None` for anything else.
 pub fn read(text: &[u8]) -> Option<Vec<u8>> {
+    let (text, sum) = text.split_at(text.len().checked_sub(DIGITS)?);
     let text = text.strip_suffix(END)?;
     let digit = |byte: &u8| HEX.iter().position(|digit| digit == byte).map(|digit| digit as u8);
     let mut parts = text.split(|&byte| byte == ESCAPE);
@@ -43,7 +62,9 @@ pub fn read(text: &[u8]) -> Option<Vec<u8>> {
         bytes.push(digit(high)? << 4 | digit(low)?);
         bytes.extend(plain.iter().map(|&byte| swapped(byte)));
     }
-    Some(bytes)
+    let mut expected = Vec::with_capacity(DIGITS);
+    put_checksum(&mut expected, &bytes);
+    (sum == expected).then_some(bytes)
 }
 
 /// Whether a byte is written as one byte.
@@ -75,7 +96,7 @@ mod tests {
             assert!(text.iter().all(|byte| matches!(byte, b' '..=b'~')), "{}", text.escape_ascii());
             assert_eq!(read(&text).as_deref(), Some(bytes));
         }
-        assert_eq!(written(&[b'a'; 1000]).len(), 1000 + END.len());
+        assert_eq!(written(&[b'a'; 1000]).len(), 1000 + END.len() + DIGITS);
     }
 
     #[test]
@@ -84,8 +105,9 @@ mod tests {
         for length in 0..text.len() {
             assert_eq!(read(&text[..length]), None, "{length}");
         }
-        for text in [".", "%4%.", "%zz%.", "%.%.", "a%4%41%.", "a%.,"] {
+        for text in [".", "%4%.", "%zz%.", "%.%.", "a%4%41%.", "a%.,", "a%."] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
+            assert_eq!(read([text, "00000000"].concat().as_bytes()), None, "{text}");
         }
     }
 }

@@ -1,22 +1,35 @@
-//! What the wrappers of a chain do not change and the process behind them needs: the environment that Lambda handed over,
-//! and of the plan the edits of words and the hooks that the relay and the extension run. To read it again takes a
-//! fraction of what the configuration would take.
+//! What the wrappers of a chain do not change and the process behind them needs: what Lambda said about the function, and of
+//! the plan the edits of words and the hooks that the relay and the extension run, unexpanded, as the configuration has
+//! them. To read it again takes a fraction of what the configuration would take.
 
-use super::items::{Reader, Writer};
-use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place, Rule, WordEdits};
-use crate::environ::{Edit, Environ};
+use crate::config::{Hook, Place, Rule, WordEdits};
+use crate::environ::Environ;
 use crate::plan::{AroundSnapshot, Plan};
-use crate::text::Text;
-use std::time::Duration;
+use crate::runtime_api::ADDRESS;
+use crate::wire::{Reader, Writer, put_edit, put_hook, put_text, take_edit, take_hook, take_text};
+
+/// All variables whose values travel: what hooks are told of the function, where failures are reported to, how to log, and
+/// where pre_stop hooks run.
+const TOLD: [&str; 11] = [
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "_HANDLER",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    ADDRESS,
+    "FOREWORD_LOG",
+    "AWS_LAMBDA_LOG_LEVEL",
+    "AWS_LAMBDA_LOG_FORMAT",
+    "LAMBDA_TASK_ROOT",
+];
 
 /// About as many bytes as it takes in Lambda.
-const USUAL: usize = 2048;
+const USUAL: usize = 1024;
 
 pub struct Rest<'a> {
-    /// What Lambda handed over.
+    /// What Lambda handed over, as far as hooks and reports are told it.
     pub received: Environ<'a>,
-    /// Other entries that must never be shown.
-    pub secrets: Environ<'a>,
     pub has_pre_stop: bool,
     /// The rules that edit words, in order.
     pub rules: Vec<Rule<'a>>,
@@ -24,18 +37,10 @@ pub struct Rest<'a> {
     pub hooks: Vec<Hook<'a>>,
 }
 
-/// Writes it down; `last` is the environment after all edits. To find out where rules stand takes long, and is of use only
-/// to who wants to know everything.
-pub fn encoded(
-    plan: &Plan,
-    around_snapshot: AroundSnapshot,
-    last: &Environ,
-    received: &Environ,
-    with_places: bool,
-) -> Vec<u8> {
+/// Writes it down. To find out where rules stand takes long, and is of use only to who wants to know everything.
+pub fn encoded(plan: &Plan, around_snapshot: AroundSnapshot, received: &Environ, with_places: bool) -> Vec<u8> {
     let mut items = Writer::with_room(USUAL);
-    received.encode(&mut items.bytes);
-    last.own_secrets().encode(&mut items.bytes);
+    received.only(&TOLD).encode(&mut items.bytes);
     items.put_number(plan.has_pre_stop.into());
     let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_words()).collect();
     items.put_list(&rules, |items, rule| {
@@ -55,11 +60,10 @@ pub fn encoded(
 impl<'a> Rest<'a> {
     /// Reads what was encoded; nothing when it is something else.
     pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
-        let (received, secrets) = (Environ::decode(&mut bytes)?, Environ::decode(&mut bytes)?);
+        let received = Environ::decode(&mut bytes)?;
         let mut items = Reader(bytes);
         Some(Self {
             received,
-            secrets,
             has_pre_stop: items.take_number()? == 1,
             rules: items.take_list(take_rule)?,
             hooks: items.take_list(take_hook)?,
@@ -105,93 +109,11 @@ fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
     })
 }
 
-fn put_hook(items: &mut Writer, hook: &Hook) {
-    // The extension knows its hooks by their places; those of others take time to find out and are of no use.
-    let place = if hook.phase == Phase::PreStop { hook.place.to_string() } else { String::new() };
-    items.put(place.as_bytes());
-    items.put(hook.phase.name().as_bytes());
-    items.put(hook.name.as_bytes());
-    let (kind, words) = match &hook.command {
-        Command::Words(words) => (0, words.iter().map(Text::written).collect()),
-        Command::Shell(script) => (1, vec![*script]),
-        Command::Http(request) => (2, vec![request.written()]),
-        Command::Nothing => (3, Vec::new()),
-    };
-    items.put_number(kind);
-    items.put_list(&words, |items, word| items.put(word.as_bytes()));
-    items.put_list(hook.wait_for.as_slice(), put_text);
-    items.put_number(hook.attempts);
-    items.put_number(hook.pause.as_millis() as u32);
-    items.put_list(&hook.env, |items, edit| {
-        items.put(edit.name.as_bytes());
-        put_edit(items, &edit.edit);
-    });
-    items.put_list(hook.cwd.as_slice(), put_text);
-    items.put_list(hook.timeout.as_slice(), |items, timeout| items.put_number(timeout.as_millis() as u32));
-    items.put_number((hook.on_failure == OnFailure::Continue).into());
-}
-
-#[inline(never)]
-fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
-    let place = Place::Told(items.take_str()?);
-    let phase = items.take_str()?;
-    let phase = Phase::ALL.into_iter().find(|known| known.name() == phase)?;
-    Some(Hook {
-        name: items.take_str()?,
-        command: match items.take_number()? {
-            0 => Command::Words(items.take_list(take_text)?),
-            1 => Command::Shell(items.take_list(Reader::take_str)?.pop()?),
-            2 => Command::Http(items.take_list(take_text)?.pop()?),
-            _ => {
-                items.take_number()?;
-                Command::Nothing
-            }
-        },
-        wait_for: items.take_list(take_text)?.pop(),
-        attempts: items.take_number()?,
-        pause: Duration::from_millis(items.take_number()?.into()),
-        env: items.take_list(|items| Some(EnvEdit { name: items.take_str()?, edit: take_edit(items)?, place }))?,
-        cwd: items.take_list(take_text)?.pop(),
-        timeout: items.take_list(Reader::take_number)?.pop().map(|timeout| Duration::from_millis(timeout.into())),
-        on_failure: if items.take_number()? == 1 { OnFailure::Continue } else { OnFailure::Fail },
-        ..Hook::empty(phase, place)
-    })
-}
-
-fn put_edit(items: &mut Writer, edit: &Edit) {
-    items.put_number(match edit {
-        Edit::Unset => 0,
-        Edit::Set(_) => 1,
-        Edit::Default(_) => 2,
-        Edit::Prepend { .. } => 3,
-        Edit::Append { .. } => 4,
-    });
-    edit.texts().into_iter().for_each(|text| put_text(items, text));
-}
-
-fn take_edit<'a>(items: &mut Reader<'a>) -> Option<Edit<'a>> {
-    Some(match items.take_number()? {
-        0 => Edit::Unset,
-        1 => Edit::Set(take_text(items)?),
-        2 => Edit::Default(take_text(items)?),
-        3 => Edit::Prepend { text: take_text(items)?, separator: take_text(items)? },
-        4 => Edit::Append { text: take_text(items)?, separator: take_text(items)? },
-        _ => return None,
-    })
-}
-
-fn put_text(items: &mut Writer, text: &Text) {
-    items.put(text.written().as_bytes());
-}
-
-fn take_text<'a>(items: &mut Reader<'a>) -> Option<Text<'a>> {
-    Text::new(items.take_str()?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::condition::{Facts, RuntimeName};
+    use crate::config::Phase;
     use crate::config::{Source, documents, rules};
     use std::ffi::{OsStr, OsString};
 
@@ -220,10 +142,9 @@ mod tests {
 
     fn shown_hook(hook: &Hook) -> String {
         let Hook { phase, name, command, cwd, timeout, on_failure, wait_for, attempts, pause, .. } = hook;
-        let place = if *phase == Phase::PreStop { hook.place.to_string() } else { String::new() };
         let env: Vec<_> = hook.env.iter().map(|edit| (edit.name, &edit.edit)).collect();
         format!(
-            "{place} {phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?} {wait_for:?} {attempts} {pause:?}"
+            "{phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?} {wait_for:?} {attempts} {pause:?}"
         )
     }
 
@@ -232,22 +153,21 @@ mod tests {
         let sources = [Source { name: "file".into(), text: EVERYTHING.into() }];
         let documents = documents(&sources);
         let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
-        let received = Environ::from_entries([c"LAMBDA=1", c"odd"]);
+        let received =
+            Environ::from_entries([c"_HANDLER=a", c"DB_PASSWORD=hidden", c"odd", c"AWS_EXECUTION_ENV=b", c"A=x"]);
         let words = [OsString::from("python3")];
         let runtime = RuntimeName::of(&received, OsStr::new("python3"));
         let facts = Facts { environ: &received, runtime: &runtime, architecture: "x86_64", exists: &|_| false };
-        let mut plan = Plan::new(&words, received.clone(), &rules, &facts, |_, _, _| {});
-        plan.environ.export("TOLD", OsStr::new("in private"));
+        let plan = Plan::new(&words, received.clone(), &rules, &facts, |_, _, _| {});
 
         let own = [&rules[0], &rules[0].rules[0]].map(shown);
         for (around_snapshot, phases, count) in [
             (AroundSnapshot::Relay, &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..], 5),
             (AroundSnapshot::Wrapper, &[Phase::PreStop], 2),
         ] {
-            let bytes = encoded(&plan, around_snapshot, &plan.environ, &received, true);
+            let bytes = encoded(&plan, around_snapshot, &received, true);
             let rest = Rest::decode(&bytes).expect("what was encoded");
-            assert_eq!(rest.received.entries(), received.entries());
-            assert_eq!(rest.secrets.entries(), [c"TOLD=in private"]);
+            assert_eq!(rest.received.entries(), [c"_HANDLER=a", c"AWS_EXECUTION_ENV=b"]);
             assert!(rest.has_pre_stop);
             assert_eq!(rest.rules.iter().map(shown).collect::<Vec<_>>(), own);
             let hooks: Vec<_> = phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect();
@@ -257,7 +177,7 @@ mod tests {
                 assert!(Rest::decode(&bytes[..length]).is_none(), "{length}");
             }
         }
-        let bytes = encoded(&plan, AroundSnapshot::Nobody, &plan.environ, &received, false);
+        let bytes = encoded(&plan, AroundSnapshot::Nobody, &received, false);
         assert_eq!(Rest::decode(&bytes).expect("what was encoded").rules[0].place.to_string(), "");
     }
 }

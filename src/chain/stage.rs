@@ -1,16 +1,19 @@
 //! What the stand-in has to know and cannot find out again, and which wrapper comes next. It travels in variables, the one
-//! thing that every wrapper hands on.
+//! thing that every wrapper hands on. Wrappers may execute what shows its environment to anybody, so it holds no value of
+//! another variable but of those that `rest` lists and of the one that names wrappers, whose place the chain takes.
 
-use super::items::{Reader, Writer};
-use super::printable;
+use super::printable::{self, checksum};
+use super::rest::Rest;
 use crate::command_line::base_name;
+use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
 use crate::plan::AroundSnapshot;
 use crate::process::StandIn;
+use crate::text::Text;
+use crate::wire::{Reader, Writer, put_env, take_env, take_text};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::rc::Rc;
 
 /// The first of the variables; the others have a number behind it.
 pub const STAGE: &str = "FOREWORD_STAGE";
@@ -21,77 +24,136 @@ const LONGEST_PART: usize = 100_000;
 /// About as many bytes as all of it takes but the rest.
 const USUAL: usize = 512;
 
-/// A wrapper that will be handed the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
-    pub name: OsString,
-    pub path: OsString,
+/// A wrapper of the list that will be handed the process, as the configuration has it.
+#[derive(Clone)]
+pub struct Next<'a> {
+    /// Expanded when its turn comes: what it comes to may be a value of a variable.
+    pub path: Text<'a>,
+    pub name: Option<&'a str>,
+    /// Edits of the environment that it hands back.
+    pub env: Vec<EnvEdit<'a>>,
+    /// Whether it never comes back.
+    pub is_last: bool,
 }
 
-impl Next {
-    /// One that is called by the last part of its path, unless it has a name.
-    pub fn new(path: OsString, name: Option<&str>) -> Self {
-        let last = OsStr::from_bytes(base_name(&path));
-        let name = name.map_or(last, OsStr::new);
-        let name = if name.is_empty() { &path } else { name };
-        Self { name: name.to_owned(), path }
+impl<'a> Next<'a> {
+    pub fn new(wrapper: &Wrapper<'a>) -> Self {
+        Self { path: wrapper.path, name: wrapper.name, env: wrapper.env.clone(), is_last: wrapper.is_last }
+    }
+
+    /// Makes the turn of it.
+    pub fn turn(&self, path: OsString) -> Turn {
+        Turn::new(path, self.name, self.is_last)
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
+/// A wrapper whose turn it is.
+pub struct Turn {
+    pub name: OsString,
+    pub path: OsString,
+    pub is_last: bool,
+}
+
+impl Turn {
+    /// One that is called by the last part of its path, unless it has a name.
+    fn new(path: OsString, name: Option<&str>, is_last: bool) -> Self {
+        let last = OsStr::from_bytes(base_name(&path));
+        let name = name.map_or(last, OsStr::new);
+        let name = if name.is_empty() { &path } else { name };
+        Self { name: name.to_owned(), path, is_last }
+    }
+}
+
+/// Two wrappers name each other: they would take turns for ever.
+#[derive(Debug, PartialEq)]
+pub struct Circle;
+
+pub struct Stage<'a> {
     /// What the wrappers take for the interpreter.
     pub stand_in: StandIn,
     /// The program as foreword received it.
     pub program: OsString,
     /// What `AWS_LAMBDA_EXEC_WRAPPER` was before the chain.
     pub named: Option<OsString>,
-    /// The paths of the last wrapper that came by its place in the list and of those that were named since; the last of
-    /// them has the process.
-    pub past: Vec<OsString>,
-    pub next: Vec<Next>,
+    /// The path of the wrapper that has the process, as it was written.
+    pub current: OsString,
+    /// Edits of what that wrapper hands back.
+    pub env: Vec<EnvEdit<'a>>,
+    /// Tells the paths of the last wrapper that came by its place in the list and of those that were named since; the last
+    /// of them has the process. A path may be a value of a variable, so that only its checksum travels.
+    pub past: Vec<u32>,
+    pub next: Vec<Next<'a>>,
     pub around_snapshot: AroundSnapshot,
     /// What no wrapper changes, encoded: a `Rest`.
-    pub rest: Rc<Vec<u8>>,
+    pub rest: Cow<'a, [u8]>,
 }
 
-impl Stage {
-    /// Takes the wrapper that comes next, if one does; `named` is the one that the last wrapper named by itself.
+impl<'a> Stage<'a> {
+    /// Takes the wrapper that comes next, if one does; `named` is the one that the last wrapper named by itself. Paths see
+    /// the environment.
     ///
     /// # Errors
-    /// With the path of the last wrapper when the one that it named ran before: the two would take turns for ever.
-    pub fn advance(&mut self, named: Option<&OsStr>) -> Result<Option<Next>, OsString> {
-        let last = self.past.last();
-        if let Some(path) = named.filter(|&path| Some(path) != last.map(OsString::as_os_str)) {
-            if self.past.iter().any(|past| past == path) {
-                return Err(last.cloned().unwrap_or_default());
+    /// When the one that it named ran before.
+    pub fn advance(&mut self, named: Option<&OsStr>, environ: &Environ) -> Result<Option<Turn>, Circle> {
+        let named = named.filter(|path| !self.is_current(path));
+        if named.is_some_and(|path| self.past.contains(&checksum(path.as_bytes()))) {
+            return Err(Circle);
+        }
+        let is_named = |next: &Next| named.is_some_and(|path| next.path.expand(environ) == path);
+        let listed = self.next.iter().position(is_named);
+        // The others would not get their turn behind one that never comes back.
+        let is_last = listed.is_some_and(|place| self.next[place].is_last);
+        let (turn, next) = match (named.filter(|_| !is_last), listed) {
+            (Some(path), Some(place)) => (path.to_owned(), Some(self.next.remove(place))),
+            (Some(path), None) => (path.to_owned(), None),
+            (None, _) => {
+                // The list has an end, so that whoever is named may be named again behind its next entry.
+                self.past.clear();
+                if self.next.is_empty() {
+                    return Ok(None);
+                }
+                let next = self.next.remove(0);
+                (next.path.expand(environ), Some(next))
             }
-            let listed = self.next.iter().position(|next| next.path == path).map(|place| self.next.remove(place));
-            self.next.insert(0, listed.unwrap_or_else(|| Next::new(path.to_owned(), None)));
-        } else {
-            // The list has an end, so that whoever is named may be named again behind its next entry.
-            self.past.clear();
-        }
-        if self.next.is_empty() {
-            return Ok(None);
-        }
-        let next = self.next.remove(0);
-        self.past.push(next.path.clone());
-        Ok(Some(next))
+        };
+        self.past.push(checksum(turn.as_bytes()));
+        Ok(Some(match next {
+            None => {
+                self.env.clear();
+                self.current.clone_from(&turn);
+                Turn::new(turn, None, false)
+            }
+            Some(next) => {
+                let turn = next.turn(turn);
+                self.current = next.path.written().into();
+                self.env = next.env;
+                turn
+            }
+        }))
     }
 
-    /// The variables that carry it, with their values.
-    pub fn variables(&self) -> Vec<(Cow<'static, str>, OsString)> {
+    /// Whether a path is that of the wrapper that has the process.
+    pub fn is_current(&self, path: &OsStr) -> bool {
+        self.past.last() == Some(&checksum(path.as_bytes()))
+    }
+
+    /// The variables that carry it, with their values; `environ` is the environment that they are to be found in.
+    pub fn variables(&self, environ: &Environ, with_places: bool) -> Vec<(Cow<'static, str>, OsString)> {
         let mut items = Writer::with_room(self.rest.len() + USUAL);
         items.put(self.stand_in.path.as_bytes());
         items.put_number(self.stand_in.maker.unwrap_or(0));
         items.put(self.program.as_bytes());
         items.put_list(self.named.as_slice(), |items, path| items.put(path.as_bytes()));
-        items.put_list(&self.past, |items, path| items.put(path.as_bytes()));
+        items.put(self.current.as_bytes());
+        put_env(&mut items, &self.env, with_places);
+        items.put_list(&self.past, |items, path| items.put_number(*path));
         items.put_list(&self.next, |items, next| {
-            items.put(next.name.as_bytes());
-            items.put(next.path.as_bytes());
+            items.put(next.path.written().as_bytes());
+            items.put_list(next.name.as_slice(), |items, name| items.put(name.as_bytes()));
+            put_env(items, &next.env, with_places);
+            items.put_number(next.is_last.into());
         });
+        items.put_list(&environ.secret_names(), |items, name| items.put(name));
         items.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
         items.bytes.extend_from_slice(&self.rest);
         items.bytes.shrink_to_fit();
@@ -103,35 +165,50 @@ impl Stage {
         parts.into_iter().map(OsString::from_vec).enumerate().map(|(number, part)| (variable(number), part)).collect()
     }
 
-    /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
-    pub fn take(environ: &mut Environ) -> Option<Stage> {
-        let names: Vec<_> = (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
-        let parts: Vec<_> = names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
-        let read = match parts[..] {
-            [part] => printable::read(part),
-            _ => printable::read(&parts.concat()),
-        };
-        names.iter().for_each(|name| environ.unset(name));
-        let mut bytes = read?;
-        let mut items = Reader(&bytes);
+    /// Understands what `take` took, and lets the environment know its secrets again; nothing when it is something else.
+    pub fn decode(bytes: &'a [u8], environ: &mut Environ) -> Option<(Self, Rest<'a>)> {
+        let mut items = Reader(bytes);
         let owned = |items: &mut Reader| items.take().map(|item| OsStr::from_bytes(item).to_owned());
         let mut stage = Stage {
             stand_in: StandIn { path: owned(&mut items)?, maker: Some(items.take_number()?).filter(|&pid| pid != 0) },
             program: owned(&mut items)?,
             named: items.take_list(owned)?.pop(),
-            past: items.take_list(owned)?,
-            next: items.take_list(|items| Some(Next { name: owned(items)?, path: owned(items)? }))?,
-            around_snapshot: match items.take_number()? {
-                0 => AroundSnapshot::Nobody,
-                _ => AroundSnapshot::Relay,
-            },
-            rest: Rc::default(),
+            current: owned(&mut items)?,
+            env: take_env(&mut items)?,
+            past: items.take_list(Reader::take_number)?,
+            next: items.take_list(take_next)?,
+            around_snapshot: AroundSnapshot::Nobody,
+            rest: Cow::default(),
         };
-        let taken = bytes.len() - items.0.len();
-        bytes.drain(..taken);
-        stage.rest = Rc::new(bytes);
-        Some(stage)
+        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.keep_secret(name));
+        if items.take_number()? == 1 {
+            stage.around_snapshot = AroundSnapshot::Relay;
+        }
+        stage.rest = Cow::Borrowed(items.0);
+        Some((stage, Rest::decode(items.0)?))
     }
+}
+
+#[inline(never)]
+fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
+    Some(Next {
+        path: take_text(items)?,
+        name: items.take_list(Reader::take_str)?.pop(),
+        env: take_env(items)?,
+        is_last: items.take_number()? == 1,
+    })
+}
+
+/// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
+pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
+    let names: Vec<_> = (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
+    let parts: Vec<_> = names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
+    let read = match parts[..] {
+        [part] => printable::read(part),
+        _ => printable::read(&parts.concat()),
+    };
+    names.iter().for_each(|name| environ.unset(name));
+    read
 }
 
 /// Whether an environment comes from a wrapper of the chain.
@@ -149,107 +226,156 @@ fn variable(number: usize) -> Cow<'static, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Place;
+    use crate::environ::Edit;
 
-    fn stage() -> Stage {
+    /// The rest of a plan in which nothing comes behind the wrappers.
+    const NOTHING: &[u8] = b"\x000\x000\x000\0";
+
+    fn stage<'a>() -> Stage<'a> {
         let every: Vec<u8> = (1..=255).collect();
         Stage {
             stand_in: StandIn { path: "/opt/bin/stand-in/python3.12".into(), maker: None },
-            program: OsString::from_vec(every.clone()),
+            program: OsString::from_vec(every),
             named: None,
+            current: OsString::new(),
+            env: Vec::new(),
             past: Vec::new(),
-            next: vec![next("a"), next("")],
+            next: vec![next("/opt/a"), next("/opt/b")],
             around_snapshot: AroundSnapshot::Nobody,
-            rest: Rc::new([every, b"\0%~.\xff".to_vec()].concat()),
+            rest: NOTHING.into(),
         }
     }
 
-    fn next(name: &str) -> Next {
-        Next { name: name.into(), path: format!("/opt/{name}").into() }
+    fn next(path: &str) -> Next<'_> {
+        Next { path: text(path), name: None, env: Vec::new(), is_last: false }
     }
 
-    fn through_variables(stage: &Stage) -> Option<Stage> {
+    fn text(text: &str) -> Text<'_> {
+        Text::new(text).expect("a text")
+    }
+
+    fn shown(stage: &Stage) -> String {
+        let env =
+            |env: &[EnvEdit]| env.iter().map(|edit| format!("{} {:?};", edit.name, edit.edit)).collect::<String>();
+        let next = |next: &Next| format!("{:?} {:?} {} {}", next.path, next.name, env(&next.env), next.is_last);
+        let Stage { stand_in, program, named, current, past, around_snapshot, rest, .. } = stage;
+        let next: Vec<_> = stage.next.iter().map(next).collect();
+        let env = env(&stage.env);
+        format!("{stand_in:?} {program:?} {named:?} {current:?} {env} {past:?} {next:?} {around_snapshot:?} {rest:?}")
+    }
+
+    #[track_caller]
+    fn travels(stage: &Stage) {
         let mut environ = Environ::from_entries([c"A=1"]);
-        for (name, value) in stage.variables() {
+        for (name, value) in stage.variables(&environ, false) {
             assert!(
                 value.len() <= LONGEST_PART && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')),
                 "{value:?}"
             );
             environ.set(&name, &value);
         }
-        let taken = Stage::take(&mut environ);
+        let taken = take(&mut environ).expect("what was put there");
         assert_eq!(environ.entries(), [c"A=1"], "nothing stays behind");
-        taken
+        let (taken, _) = Stage::decode(&taken, &mut environ).expect("what was encoded");
+        assert_eq!(shown(&taken), shown(stage));
     }
 
     #[test]
     fn travels_unharmed() {
         let mut stage = stage();
-        assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        travels(&stage);
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
-        stage.rest = Rc::default();
         stage.around_snapshot = AroundSnapshot::Relay;
-        assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        stage.past = vec![u32::MAX, 0];
+        let edit = |edit| EnvEdit { name: "A", edit, place: Place::Told("") };
+        stage.env = vec![edit(Edit::Unset), edit(Edit::Prepend { text: text("${B}"), separator: text("\n") })];
+        stage.next[1] =
+            Next { name: Some("é"), env: vec![edit(Edit::Set(text("1")))], is_last: true, ..next("${W}/b") };
+        travels(&stage);
     }
 
     #[test]
     fn what_is_long_travels_in_parts() {
-        let mut stage = stage();
-        for (text, parts) in [("~", 4), (".", 2), ("\n", 2)] {
-            stage.rest = Rc::new(text.repeat(LONGEST_PART).into_bytes());
-            assert_eq!(stage.variables().len(), parts);
-            assert_eq!(through_variables(&stage).as_ref(), Some(&stage));
+        for (character, parts) in [("~", 4), (".", 2), ("\n", 2)] {
+            let long = character.repeat(LONGEST_PART);
+            let stage = Stage { next: vec![next(&long)], ..stage() };
+            assert_eq!(stage.variables(&Environ::default(), false).len(), parts);
+            travels(&stage);
         }
     }
 
     #[test]
     fn what_foreword_did_not_write_is_not_taken() {
-        let [(_, written)] = &stage().variables()[..] else { panic!("one variable") };
-        for length in 0..written.len() {
-            let mut environ = Environ::default();
-            environ.set(STAGE, OsStr::from_bytes(&written.as_bytes()[..length]));
-            assert_eq!(Stage::take(&mut environ), None, "{length}");
+        let mut environ = Environ::default();
+        let [(_, written)] = &stage().variables(&environ, false)[..] else { panic!("one variable") };
+        let bytes = written.as_bytes();
+        let mut is_taken = |value: &[u8]| {
+            environ.set(STAGE, OsStr::from_bytes(value));
+            let taken = take(&mut environ);
+            taken.is_some_and(|taken| Stage::decode(&taken, &mut environ).is_some())
+        };
+        assert!(is_taken(bytes));
+        for length in 0..bytes.len() {
+            assert!(!is_taken(&bytes[..length]), "cut off: {length}");
+            let without = [&bytes[..length], &bytes[length + 1..]].concat();
+            assert!(!is_taken(&without), "without {length}");
+            let mut other = bytes.to_vec();
+            other[length] ^= 1;
+            assert!(!is_taken(&other), "changed: {length}");
         }
         for items in ["", "a", "a\0", "a\0b\0", "a\0-1\0", "a\x001\0p\x009\0x\0"] {
-            let mut environ = Environ::default();
-            environ.set(STAGE, OsStr::from_bytes(&printable::written(items.as_bytes())));
-            assert_eq!(Stage::take(&mut environ), None, "{items:?}");
+            assert!(!is_taken(&printable::written(items.as_bytes())), "{items:?}");
         }
     }
 
     /// Runs a chain of `listed`; each wrapper may name another one. Gives those that ran.
-    fn run(listed: &[&str], names: impl Fn(&str) -> Option<&'static str>) -> Result<Vec<String>, OsString> {
-        let mut stage = Stage { next: listed.iter().map(|name| next(name)).collect(), ..stage() };
+    fn run(listed: &[Next], names: impl Fn(&str) -> Option<&'static str>) -> Result<Vec<String>, String> {
+        let environ = Environ::from_entries([c"A=/opt/a"]);
+        let mut stage = Stage { next: listed.to_vec(), ..stage() };
         let mut ran: Vec<String> = Vec::new();
         loop {
             let named = ran.last().and_then(|name| names(name)).map(|name| format!("/opt/{name}"));
-            match stage.advance(named.as_deref().map(OsStr::new))? {
-                Some(next) => ran.push(next.name.into_string().expect("UTF-8")),
-                None => return Ok(ran),
+            match stage.advance(named.as_deref().map(OsStr::new), &environ) {
+                Ok(Some(turn)) => ran.push(turn.name.into_string().expect("UTF-8")),
+                Ok(None) => return Ok(ran),
+                Err(Circle) => return Err(stage.current.into_string().expect("UTF-8")),
             }
         }
     }
 
+    fn listed<'a>(paths: &[&'a str]) -> Vec<Next<'a>> {
+        paths.iter().map(|path| next(path)).collect()
+    }
+
+    fn names(list: &[&str]) -> Result<Vec<String>, String> {
+        Ok(list.iter().map(|name| (*name).to_owned()).collect())
+    }
+
     #[test]
     fn each_wrapper_runs_once_for_each_time_that_it_is_listed() {
-        assert_eq!(run(&["a", "b", "a"], |_| None), Ok(vec!["a".into(), "b".into(), "a".into()]));
-        assert_eq!(run(&["a"], |_| Some("a")), Ok(vec!["a".into()]), "it names itself");
-        assert_eq!(run(&[], |_| None), Ok(Vec::new()));
+        assert_eq!(run(&listed(&["/opt/a", "/opt/b", "${A}"]), |_| None), names(&["a", "b", "a"]));
+        assert_eq!(run(&listed(&["${A}"]), |_| Some("a")), names(&["a"]), "it names itself");
+        assert_eq!(run(&[], |_| None), names(&[]));
     }
 
     #[test]
     fn a_wrapper_that_is_named_comes_next() {
-        let names = |wanted: &'static str| move |name: &str| (name == "a").then_some(wanted);
-        assert_eq!(run(&["a", "b"], names("x")), Ok(vec!["a".into(), "x".into(), "b".into()]));
-        assert_eq!(run(&["a", "b"], names("b")), Ok(vec!["a".into(), "b".into()]), "it comes anyway");
-        assert_eq!(run(&["a", "b", "c"], names("c")), Ok(vec!["a".into(), "c".into(), "b".into()]));
-        assert_eq!(run(&["a", "a"], names("x")), Ok(["a", "x", "a", "x"].map(String::from).to_vec()));
+        let naming = |wanted: &'static str| move |name: &str| (name == "a").then_some(wanted);
+        let [a, b, c] = ["/opt/a", "/opt/b", "/opt/c"];
+        assert_eq!(run(&listed(&[a, b]), naming("x")), names(&["a", "x", "b"]));
+        assert_eq!(run(&listed(&[a, b]), naming("b")), names(&["a", "b"]), "it comes anyway");
+        assert_eq!(run(&listed(&[a, b, c]), naming("c")), names(&["a", "c", "b"]));
+        assert_eq!(run(&listed(&["${A}", a]), naming("x")), names(&["a", "x", "a", "x"]));
+        let last = Next { is_last: true, ..next(c) };
+        assert_eq!(run(&[next(a), next(b), last], naming("c")), names(&["a", "b", "c"]), "it is the last one");
     }
 
     #[test]
     fn wrappers_that_name_each_other_are_stopped() {
         let each_other = |name: &str| Some(if name == "a" { "b" } else { "a" });
-        assert_eq!(run(&["a"], each_other), Err("/opt/b".into()));
-        assert_eq!(run(&["a", "b"], each_other), Err("/opt/b".into()));
+        assert_eq!(run(&listed(&["${A}"]), each_other), Err("/opt/b".into()));
+        assert_eq!(run(&listed(&["/opt/a", "${B:-/opt/b}"]), each_other), Err("${B:-/opt/b}".into()));
     }
 }

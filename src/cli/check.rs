@@ -19,6 +19,7 @@ mod sources;
 mod summary;
 mod unmatched;
 mod worlds;
+mod wrappers;
 
 use super::colors::Colors;
 use super::finding::{Finding, Severity};
@@ -139,6 +140,7 @@ fn check(
     unmatched::advise(&rules, &mut advice);
     limits::advise(&rules, timeout, &mut advice);
     overlaps::advise(&rules, &mut advice);
+    wrappers::advise(&rules, &mut advice);
     let named = named::all(&rules);
     let code_of = |named: &Named| asked.code_of(&named.document.source().name);
     let (of_programs, mut looked) = executables::advise(&named, &code_of, opt, &mut advice);

@@ -284,7 +284,8 @@ mod tests {
                         "E": {"append": "${A:-x}", "separator": ":", "description": "x"}, "$schema": "data"},
                 "options": {"append": ["-X"], "prepend": [], "remove": ["a*"], "replace": {"a": "b"}, "values": {"-cp": null}},
                 "arguments": {"append": ["-X"], "prepend": [], "remove": ["a*"], "replace": {"a": "b"}},
-                "program": "p", "prefix": ["q"], "entry": "e", "wrappers": ["/w", "${W}", {"path": "./w", "name": "n", "when": {}, "description": "x"}],
+                "program": "p", "prefix": ["q"], "entry": "e", "wrappers": ["/w", "${W}", {"path": "./w", "name": "n", "when": {}, "env": {"A": null},
+                                         "last": false, "description": "x"}, {"path": "/l", "last": true}],
                 "hooks": {
                     "initialize": [{"name": "n", "command": ["x", ""], "env": {"A": "1"}, "cwd": "/", "timeout_ms": 1,
                                     "on_failure": "continue", "when": {}, "export": "dotenv", "description": "x"}],

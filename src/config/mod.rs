@@ -74,6 +74,7 @@ impl<'a> Rule<'a> {
 }
 
 /// One change to an environment variable.
+#[derive(Clone, Copy)]
 pub struct EnvEdit<'a> {
     pub name: &'a str,
     pub edit: Edit<'a>,
@@ -87,6 +88,23 @@ pub struct Wrapper<'a> {
     /// `None`: the last part of its path.
     pub name: Option<&'a str>,
     pub when: When<'a>,
+    /// Edits of the environment that it hands back.
+    pub env: Vec<EnvEdit<'a>>,
+    /// Whether it executes something of its own and never comes back.
+    pub is_last: bool,
+}
+
+impl Wrapper<'_> {
+    /// What it is called in messages that are made before its turn.
+    pub fn shown(&self) -> &str {
+        self.name.unwrap_or(self.path.written())
+    }
+
+    /// Says that something would have to be done behind a wrapper that never comes back.
+    pub fn refusal(&self, what: &str, way_out: &str) -> String {
+        let name = self.shown();
+        format!("unable to {what} behind the wrapper {name:?}: it is \"last\" and never comes back; {way_out}")
+    }
 }
 
 /// Changes to the options or to the arguments, in the order in which they are made.

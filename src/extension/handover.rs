@@ -1,10 +1,11 @@
 //! What the wrapper tells the extension, so that pre_stop hooks see what the runtime saw: over a Unix socket that only
 //! processes of the same user may use. Nothing of it is written anywhere.
 
+use crate::config::Hook;
 use crate::environ::Environ;
 use crate::hooks::Received;
 use crate::process::{self, sleep};
-use std::ffi::CStr;
+use crate::wire::{Reader, Writer, put_hook, take_hook};
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -27,9 +28,9 @@ const LONGEST: u64 = 16 << 20;
 /// What the wrapper knows when the runtime starts.
 pub struct Handover<'h> {
     /// Lambda's identifier of the runtime.
-    pub runtime: String,
-    /// The places of the pre_stop hooks that apply.
-    pub hooks: Vec<String>,
+    pub runtime: &'h str,
+    /// The pre_stop hooks that apply, in the order in which they run.
+    pub hooks: Vec<Hook<'h>>,
     pub received: Environ<'h>,
     /// What the runtime is given.
     pub environ: Environ<'h>,
@@ -39,17 +40,11 @@ pub struct Handover<'h> {
 ///
 /// # Errors
 /// When there is none.
-pub fn hand_over(
-    hooks: impl Iterator<Item = String>,
-    received: &Received,
-    environ: &Environ,
-    address: &str,
-) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    for text in [received.runtime.to_owned()].into_iter().chain(hooks).chain([String::new()]) {
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(0);
-    }
+pub fn hand_over(hooks: &[&Hook], received: &Received, environ: &Environ, address: &str) -> io::Result<()> {
+    let mut items = Writer::with_room(0);
+    items.put(received.runtime.as_bytes());
+    items.put_list(hooks, |items, hook| put_hook(items, hook));
+    let mut bytes = items.bytes;
     received.environ.encode(&mut bytes);
     environ.encode(&mut bytes);
     let mut extension = find(address)?;
@@ -79,19 +74,9 @@ fn find(address: &str) -> io::Result<UnixStream> {
 impl<'h> Handover<'h> {
     /// Understands what `hand_over` wrote; nothing when it is something else.
     pub fn decode(mut bytes: &'h [u8]) -> Option<Self> {
-        let mut text = || {
-            let text = CStr::from_bytes_until_nul(bytes).ok()?;
-            bytes = &bytes[text.count_bytes() + 1..];
-            text.to_str().ok().map(str::to_owned)
-        };
-        let runtime = text()?;
-        let mut hooks = Vec::new();
-        loop {
-            match text()? {
-                end if end.is_empty() => break,
-                place => hooks.push(place),
-            }
-        }
+        let mut items = Reader(bytes);
+        let (runtime, hooks) = (items.take_str()?, items.take_list(take_hook)?);
+        bytes = items.0;
         let (received, environ) = (Environ::decode(&mut bytes)?, Environ::decode(&mut bytes)?);
         Some(Self { runtime, hooks, received, environ })
     }

@@ -5,7 +5,7 @@ use super::progress::{Action, Call, Release};
 use super::{Relay, tunnel};
 use crate::http::{self, Head};
 use crate::process::{Latch, PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -93,9 +93,12 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
                 linger(&client);
             }
         }
-        Release::Answer(kept) => match (&client).write_all(&kept) {
-            Ok(()) => {
+        Release::Answer(kept) => match give(&client, call, &kept, &bytes[..length]) {
+            Ok(IsUsable(is_usable)) => {
                 relay.delivered(call);
+                if is_usable {
+                    return Some((client, bytes.split_off(length)));
+                }
                 linger(&client);
             }
             Err(_) if call == Call::InvocationNext => relay.keep(kept),
@@ -103,6 +106,18 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
         },
     }
     None
+}
+
+/// Whether a client may go on with its connection.
+struct IsUsable(bool);
+
+/// Gives an answer that came on another connection, which ended with it. A client that gets an event expects its own to go on:
+/// it answers the event there.
+fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io::Result<IsUsable> {
+    let wants_more = call == Call::InvocationNext && !http::is_last(request);
+    let keeping = wants_more.then(|| http::keeping(answer)).flatten();
+    client.write_all(keeping.as_deref().unwrap_or(answer))?;
+    Ok(IsUsable(keeping.is_some()))
 }
 
 /// Waits until the latch is set; says whether the client is there then.

@@ -200,8 +200,13 @@ fn what_foreword_did_not_put_into_its_variable_is_refused() {
     for value in ["1", "", "%"] {
         test(&["./one"]).env("FOREWORD_STAGE", value).named("foreword").stderr(cause).status(125).run();
     }
-    let spoiling = "#!/bin/sh\nexport FOREWORD_STAGE=\"$FOREWORD_STAGE,\"\nexec \"$@\"\n";
-    test(&["./w"]).script("w", spoiling).stderr(cause).status(125).run();
+    // More than there was, less, and something else of the same length.
+    for spoiled in
+        ["$FOREWORD_STAGE,", "${FOREWORD_STAGE%?}", "${FOREWORD_STAGE#?}", "${FOREWORD_STAGE/python3.12/python3.13}"]
+    {
+        let spoiling = format!("#!/bin/bash\nexport FOREWORD_STAGE=\"{spoiled}\"\nexec \"$@\"\n");
+        test(&["./w"]).script("w", spoiling).stderr(cause).status(125).run();
+    }
     let disabled = test(&["./one"]).env("FOREWORD_STAGE", "1").env("FOREWORD_DISABLED", "1").named("foreword");
     assert_eq!(disabled.run().read("log"), "runtime app.py \n");
 }

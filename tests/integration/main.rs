@@ -3,8 +3,11 @@
 mod bootstrap;
 mod chain;
 mod chain_conflicts;
+mod chain_env;
+mod chain_last;
 mod chain_order;
 mod chain_relay;
+mod chain_secrets;
 mod chain_wrappers;
 mod clients;
 mod configuration;

@@ -232,7 +232,7 @@ fn conditions() {
 /// They would otherwise be taken for started.
 #[test]
 fn other_wrappers() {
-    const WRAPPER: &str = "here go path, name, when";
+    const WRAPPER: &str = "here go path, name, when, env, last";
     refuses_each(&[
         (
             r#"{"wrappers": »"/opt/w"}"#,
@@ -241,6 +241,10 @@ fn other_wrappers() {
         (r#"{"wrappers": [»1]}"#, "expected the path of a wrapper, or an object with \"path\", found a number"),
         (r#"{"wrappers": [»""]}"#, "this string must not be empty"),
         (r#"{"wrappers": [»{"name": "x"}]}"#, "the wrapper has no \"path\""),
+        (
+            r#"{"wrappers": [{"path": "/w", "last": »"yes"}]}"#,
+            "expected true or false, found a string; write it without quotes",
+        ),
         (r#"{"wrappers": [{"path": "/w", "name": »""}]}"#, "this string must not be empty"),
         (r#"{"wrappers": [{"path": "/w", »"nmae": "x"}]}"#, "unknown key \"nmae\"; did you mean \"name\"?"),
         (r#"{"wrappers": [{"path": "/w", »"zzzzzzz": "x"}]}"#, &format!("unknown key \"zzzzzzz\"; {WRAPPER}")),

@@ -287,6 +287,11 @@ impl Test {
         Captured { stdout: process.stdout(), stderr: process.stderr(), status }
     }
 
+    /// What earlier runs left.
+    pub fn finished(self) -> Finished {
+        Finished { folder: self.folder }
+    }
+
     /// Starts, and leaves the end to the caller.
     pub fn start(self) -> Running {
         let process = Process::start(&self.folder, &self.command(), &self.environment, &self.stdin);

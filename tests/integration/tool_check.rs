@@ -246,6 +246,64 @@ fn foreword_where_it_would_start_itself() {
     }
 }
 
+/// Lambda Web Adapter's executes the function's handler.
+#[test]
+fn wrappers_that_are_known_never_to_come_back() {
+    let message = |name: &str| {
+        format!(
+            "a bootstrap, such as Lambda Web Adapter's, executes something of its own and never comes back, so that nothing \
+             is done behind the wrapper {name:?}; let it stand last and add \"last\": true"
+        )
+    };
+    warns(&[
+        (r#"{"wrappers": [»"/opt/bootstrap"]}"#, &[&message("/opt/bootstrap")]),
+        (r#"{"wrappers": [{"name": "lwa", "path": »"/opt/bootstrap"}, "/opt/x"]}"#, &[&message("lwa")]),
+        (r#"{"rules": [{"wrappers": [»"/opt/${DIRECTORY}/bootstrap"]}]}"#, &[&message("/opt/${DIRECTORY}/bootstrap")]),
+        (r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}]}"#, &[]),
+        (r#"{"wrappers": ["/opt/bootstrapper", "/opt/x", "/opt/datadog_wrapper", "/opt/otel-handler"]}"#, &[]),
+    ]);
+}
+
+/// What the wrapper refuses where both apply; with the place of the other one.
+#[test]
+fn what_stands_behind_a_last_wrapper() {
+    let last = r#""wrappers": [{"path": "/opt/bootstrap", "last": true, "when": {"runtime": "node"}}"#;
+    let hook = |runtime: &str| {
+        format!(
+            r#""hooks": {{"after_restore": [»{{"name": "h", "command": "x", "when": {{"runtime": "{runtime}"}}}}]}}"#
+        )
+    };
+    let entry = |runtime: &str| format!(r#""rules": [{{"when": {{"runtime": "{runtime}"}}, "entry": »"x"}}]"#);
+    let before = Some(("run the wrapper \"/opt/x\" (@)", "name it before that one"));
+    let edit = |key: &'static str| Some((key, "remove the edit"));
+    let relay = Some(("run the hook \"h\" (after_restore, @), which takes the relay,", "remove the hook"));
+    for (marked, refused) in [
+        (format!(r#"{{{last}, »"/opt/x"]}}"#), before),
+        (format!(r#"{{{last}, {{"path": "/opt/x", "when": {{"runtime": "java"}}}}]}}"#), None),
+        (format!(r#"{{{last}], "prefix": [»"x"]}}"#), edit("edit \"prefix\" (@)")),
+        (format!(r#"{{{last}], {}}}"#, entry("nodejs22.x")), edit("edit \"entry\" (@)")),
+        (format!(r#"{{{last}], {}}}"#, entry("java")), None),
+        (format!(r#"{{{last}], {}}}"#, hook("node")), relay),
+        (format!(r#"{{{last}], {}}}"#, hook("java")), None),
+        (format!(r#"{{{last}], "env": {{"A": {{"default": "x"}}}}}}"#), None),
+    ] {
+        let place = format!("a.json:1:{}", marked.find(MARK).unwrap_or_default() + 1);
+        let config = marked.replace(MARK, "");
+        let expected = refused.map(|(what, way_out)| {
+            format!(
+                "a.json:1:15: error: unable to {} behind the wrapper \"/opt/bootstrap\": it is \"last\" and never comes \
+                 back; {way_out}, or let their conditions exclude each other",
+                what.replace('@', &place)
+            )
+        });
+        let expected: Vec<_> = expected.into_iter().collect();
+        let captured = Test::new().file("a.json", &config).args(["check", "a.json"]).capture();
+        let output = String::from_utf8(captured.stdout).expect("UTF-8");
+        let found: Vec<_> = output.lines().filter(|line| line.starts_with("a.json")).collect();
+        assert_eq!(found, expected, "{config}");
+    }
+}
+
 #[test]
 fn all_problems_come_at_once_and_warnings_fail_nothing() {
     let broken = "{\n  \"optons\": {},\n  \"env\": {\"A\": 1}\n}\n";

@@ -335,3 +335,52 @@ fn hooks_and_wrappers_get_what_is_planned_for_them() {
     let line = ran.stdout.strip_prefix(wrappers.as_bytes()).expect("what the wrappers print");
     assert!(line.starts_with(b"/bin/sh\0./python3\0-X\0dev\0a.py\0\n"), "{}", line.escape_ascii());
 }
+
+/// With what the wrappers' own edits make of the environment, and of texts that see it.
+#[test]
+fn edits_of_wrappers_and_a_last_one_are_planned() {
+    let config = r#"{
+        "env": {"OPTS": "a"},
+        "wrappers": [
+            {"path": "./one", "env": {"OPTS": {"append": "b${UNSET}", "separator": " "}, "PATH_OF": "${AWS_LAMBDA_EXEC_WRAPPER}"}},
+            "${OPTS:-x}/two"
+        ],
+        "arguments": {"append": ["${OPTS}"]},
+        "hooks": {
+            "initialize": [{"name": "i", "command": ["x", "${OPTS}"]}], "pre_stop": [{"name": "p", "command": ["x", "${OPTS}"]}]
+        }
+    }"#;
+    let planned = |config: &str, arguments: &[&str]| {
+        let test = test().config(config).args([&["plan"], arguments, &["--", "python3", "app.py"]].concat());
+        let captured = test.capture();
+        assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stderr));
+        String::from_utf8(captured.stdout).expect("UTF-8")
+    };
+    let json = |config: &str| -> Value { serde_json::from_str(&planned(config, &["--format", "json"])).expect("JSON") };
+    let plan = json(config);
+    assert_eq!(plan["wrappers"][0]["env"][0]["after"], json!("a b"));
+    assert_eq!(plan["wrappers"][0]["env"][1]["after"], json!("./one"));
+    assert_eq!(plan["wrappers"][1]["path"], json!("a b/two"));
+    assert_eq!(plan["command_line"]["words"], json!(["python3", "app.py", "a b"]));
+    assert_eq!(plan["phases"][0]["hooks"][0]["command"], json!(["x", "a"]));
+    assert_eq!(plan["phases"][3]["hooks"][0]["command"], json!(["x", "a b"]));
+    let entries = plan["environment"]["entries"].as_array().expect("a list");
+    assert!(
+        entries.contains(&json!("OPTS=a b")) && !entries.iter().any(|entry| entry == "AWS_LAMBDA_EXEC_WRAPPER=./one")
+    );
+    assert!(plan["warnings"].to_string().contains("${UNSET}"), "{}", plan["warnings"]);
+    let text = planned(config, &[]);
+    assert!(text.contains("OPTS") && text.contains("wrapper 1  ./one"), "{text}");
+
+    let last = r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}]}"#;
+    assert_eq!(json(last)["wrappers"][0]["last"], json!(true));
+    let text = planned(last, &[]);
+    assert!(text.contains("wrapper 1  /opt/bootstrap  last, never comes back  FOREWORD_CONFIG:1:15\n"), "{text}");
+    let refused = r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}], "entry": "x"}"#;
+    let captured = test().config(refused).args(["plan", "--", "python3", "app.py"]).capture();
+    let message = String::from_utf8(captured.stderr).expect("UTF-8");
+    assert!(
+        captured.status == 1 && message.contains("unable to edit \"entry\" (FOREWORD_CONFIG:1:1) behind"),
+        "{message}"
+    );
+}

@@ -119,6 +119,8 @@ const EXAMPLES: [(&str, &[Said]); 8] = [
                     ("/wrappers/0/path", r#""/opt/datadog_wrapper""#),
                     ("/wrappers/0/name", r#""datadog_wrapper""#),
                     ("/wrappers/1/name", r#""otel""#),
+                    ("/wrappers/1/env/0/after", r#""-Dmine=1""#),
+                    ("/wrappers/1/last", "false"),
                 ],
             ),
             (

@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 
 /// Configurations that use every key, small enough to change each of their values in turn.
-const VALID: [&str; 27] = [
+const VALID: [&str; 28] = [
     r#"{}"#,
     r#"{"$schema": "x", "description": "x", "rules": []}"#,
     r#"{"env": {"A": "text", "B": null, "$schema": "data", "description": "data"}}"#,
@@ -22,6 +22,7 @@ const VALID: [&str; 27] = [
     r#"{"program": "p", "entry": "${E}"}"#,
     r#"{"prefix": ["q", ""]}"#,
     r#"{"wrappers": ["/opt/a", "${W}", {"path": "b/c", "name": "n", "when": {"file": "x"}, "description": "x"}]}"#,
+    r#"{"wrappers": [{"path": "/a", "env": {"A": "1"}, "last": false}, {"path": "/b", "last": true}]}"#,
     r#"{"hooks": {"initialize": [{"name": "n", "command": ["x", ""], "cwd": "/", "timeout_ms": 1, "export": "json"}]}}"#,
     r#"{"hooks": {"initialize": [{"name": "n", "command": "x ${ y", "on_failure": "continue", "export": "dotenv"}]}}"#,
     r#"{"hooks": {"before_snapshot": [{"name": "n", "command": "x", "env": {"A": "1"}, "when": {}, "description": "x"}]}}"#,
@@ -157,7 +158,7 @@ json.dump([validator.is_valid(json.loads(document)) for document in documents], 
     serde_json::from_slice(&output.stdout).expect("a list of verdicts")
 }
 
-/// The errors that `check` finds in each document.
+/// The errors that `check` finds in each document, but for what a wrapper that never comes back keeps the others from.
 fn errors(documents: &[String]) -> Vec<Vec<String>> {
     let mut errors = vec![Vec::new(); documents.len()];
     for (batch, documents) in documents.chunks(40).enumerate() {
@@ -170,8 +171,10 @@ fn errors(documents: &[String]) -> Vec<Vec<String>> {
         for line in output.lines() {
             let Some((place, message)) = line.split_once(": error: ") else { continue };
             let index: usize = place.split('.').next().and_then(|index| index.parse().ok()).expect("a file");
-            errors[batch * 40 + index].push(message.to_owned());
             count += 1;
+            if !message.contains("is \"last\" and never comes back") || message.contains("edit \"env\"") {
+                errors[batch * 40 + index].push(message.to_owned());
+            }
         }
         assert_eq!((captured.stderr, captured.status), (Vec::new(), i32::from(count > 0)), "{output}");
     }

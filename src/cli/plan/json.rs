@@ -1,6 +1,8 @@
 //! The plan for programs. Keys and their meaning are documented in docs/plan.md and stay; new ones may come.
 
-use super::overview::{Action, Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit};
+use super::overview::{
+    Action, Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit, WrapperOverview,
+};
 use crate::config::{Export, OnFailure};
 use serde_json::{Value, json};
 
@@ -15,10 +17,7 @@ pub fn shown(overview: &Overview) -> String {
         .descriptions
         .iter()
         .map(|described| json!({"rule": described.place, "description": described.description}));
-    let wrappers = overview
-        .wrappers
-        .iter()
-        .map(|wrapper| json!({"name": text(&wrapper.name), "path": text(&wrapper.path), "place": wrapper.place}));
+    let wrappers = overview.wrappers.iter().map(wrapper);
     let shown = json!({
         "runtime": overview.runtime,
         "disabled": overview.is_disabled,
@@ -111,6 +110,16 @@ fn hook(hook: &HookOverview) -> Value {
         },
         "export": hook.export.map(Export::name),
         "place": hook.place,
+    })
+}
+
+fn wrapper(wrapper: &WrapperOverview) -> Value {
+    json!({
+        "name": text(&wrapper.name),
+        "path": text(&wrapper.path),
+        "env": wrapper.env.iter().map(edit).collect::<Value>(),
+        "last": wrapper.is_last,
+        "place": wrapper.place,
     })
 }
 

@@ -6,16 +6,18 @@ mod lost;
 mod phases;
 mod shown;
 mod why;
+mod wrappers;
 
 pub use edits::VariableEdit;
 pub use phases::{Action, HookOverview, PhaseOverview, RunBy};
 pub use shown::Shown;
 pub use why::Answer;
+pub use wrappers::WrapperOverview;
 
 use super::unset::Unset;
 use crate::cli::function::Function;
 use crate::cli::hints;
-use crate::command_line::{Parts, base_name};
+use crate::command_line::Parts;
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Document, Phase, Place, Source};
 use crate::environ::Environ;
@@ -27,7 +29,6 @@ use crate::report::Failure;
 use edits::Edits;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 pub struct Overview {
@@ -90,12 +91,6 @@ pub struct SkippedPart {
     pub why: Vec<String>,
 }
 
-pub struct WrapperOverview {
-    pub name: Shown,
-    pub path: Shown,
-    pub place: String,
-}
-
 impl Overview {
     /// # Errors
     /// What the wrapper would fail with.
@@ -111,8 +106,10 @@ impl Overview {
             edits.add(rule.place.to_string(), edit, change);
         });
         let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
+        plan.check_last(around_snapshot)?;
 
-        let last = &plan.environ;
+        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan);
+        let last = &behind_wrappers;
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
         let mut made = vec![(String::new(), received.clone())];
         let mut unmatched = Vec::new();
@@ -135,10 +132,9 @@ impl Overview {
             Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
         warnings.extend(edits.unset.iter().map(|unset| why::about_unset(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
-        let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| Unset::in_wrapper(wrapper, last));
-        warnings.extend(of_rules.chain(of_wrappers).map(|unset| why::about_unset(&unset, exports)));
+        warnings.extend(of_rules.chain(unset_of_wrappers).map(|unset| why::about_unset(&unset, exports)));
         let handed_over = Received { environ, runtime: &runtime.identifier };
-        let phase = |phase| PhaseOverview::new(phase, &plan, around_snapshot, &handed_over, &mut warnings);
+        let phase = |phase| PhaseOverview::new(phase, &plan, last, around_snapshot, &handed_over, &mut warnings);
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
         warnings.extend(unmatched);
@@ -176,7 +172,7 @@ impl Overview {
             env_edits,
             skipped,
             phases,
-            wrappers: plan.wrappers.iter().map(|wrapper| WrapperOverview::new(wrapper, last)).collect(),
+            wrappers,
             relay: why::about_relay(&plan, &facts, around_snapshot),
             extension: why::about_extension(&plan, environ),
             notes: why::notes(&plan, around_snapshot),
@@ -225,13 +221,5 @@ impl SkippedPart {
             place: skipped.place().to_string(),
             why: when.why_not(facts),
         }
-    }
-}
-
-impl WrapperOverview {
-    fn new(wrapper: &config::Wrapper, last: &Environ) -> Self {
-        let path = wrapper.path.expand(last);
-        let name = wrapper.name.map_or(OsStr::from_bytes(base_name(&path)), OsStr::new);
-        Self { name: Shown::word(name, last), path: Shown::word(&path, last), place: wrapper.place.to_string() }
     }
 }

@@ -202,7 +202,13 @@ impl Page {
         let mut lines = Vec::new();
         for (index, wrapper) in overview.wrappers.iter().enumerate() {
             let text = format!("wrapper {}  {}", index + 1, joined(std::slice::from_ref(&wrapper.path)));
-            lines.push(Line { width: text.chars().count(), text, aside: wrapper.place.clone() });
+            let comes_back = if wrapper.is_last { "last, never comes back  " } else { "" };
+            let aside = format!("{comes_back}{}", wrapper.place);
+            lines.push(Line { width: text.chars().count(), text, aside });
+            for edit in self.edits(&wrapper.env) {
+                let text = format!("       {}", edit.text);
+                lines.push(Line { width: 7 + edit.width, text, aside: edit.aside });
+            }
         }
         self.lines(lines);
         if overview.wrappers.is_empty() {

@@ -123,15 +123,24 @@ impl<'a> Decoder<'a> {
     #[inline(never)]
     fn wrapper(&mut self, node: Node<'a>) -> Option<Wrapper<'a>> {
         let (mut path, mut name, mut when) = (None, None, When::default());
+        let (mut env, mut env_key, mut is_last) = (Vec::new(), None, false);
         match node.value {
             Value::Text(_) => path = self.path(node),
             Value::Object(_) => {
                 let before = self.problems.len();
-                for (key, value) in self.object(node, &["path", "name", "when"]) {
+                for (key, value) in self.object(node, &["path", "name", "when", "env", "last"]) {
                     match key.as_key() {
                         "path" => path = self.path(value),
                         "name" => name = self.filled(value),
                         "when" => self.when(value, &mut when),
+                        "env" => {
+                            env_key = Some(key);
+                            env = self.env(value);
+                        }
+                        "last" => match value.value {
+                            Value::Boolean(value) => is_last = value,
+                            _ => self.wrong(value, "true or false").unwrap_or_default(),
+                        },
                         _ => {}
                     }
                 }
@@ -141,7 +150,11 @@ impl<'a> Decoder<'a> {
             }
             _ => return self.wrong(node, "the path of a wrapper, or an object with \"path\""),
         }
-        Some(Wrapper { place: self.place(node), path: path?, name, when })
+        let wrapper = Wrapper { place: self.place(node), path: path?, name, when, env, is_last };
+        if let Some(key) = env_key.filter(|_| is_last) {
+            self.problem(key, wrapper.refusal("edit \"env\"", "remove one of the two"));
+        }
+        Some(wrapper)
     }
 
     /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not know its own.

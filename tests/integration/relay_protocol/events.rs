@@ -23,13 +23,28 @@ fn an_event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
         runtime.wait_for_marker();
         assert_eq!(lambda.seen().count(Call::InvocationNext), 0);
 
-        let mut client = runtime.client();
+        // A client that keeps its connection answers the event there.
+        assert_eq!(header_of(&reply, "Connection"), None);
         assert_eq!(status_of(&client.ask(&response_to(&id), "answer")), 202);
         assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
         client.request(INVOCATION_NEXT, "");
         invokes(&lambda, &mut client);
         runtime.end("");
     }
+}
+
+#[test]
+fn an_event_for_a_client_that_ends_its_connection_ends_it() {
+    let lambda = Lambda::new(Settings::default());
+    let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
+    let mut client = runtime.client();
+    client.request_with(INVOCATION_NEXT, "Connection: close\r\n", "");
+    let id = lambda.restore_with_event("event").unwrap();
+    let reply = client.reply();
+    assert_eq!(header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), Some(&*id));
+    assert!(client.ends_in_order());
+    assert_eq!(status_of(&runtime.client().ask(&response_to(&id), "answer")), 202);
+    runtime.end("");
 }
 
 #[test]

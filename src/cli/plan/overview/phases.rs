@@ -52,24 +52,26 @@ impl PhaseOverview {
     pub fn new(
         phase: Phase,
         plan: &Plan,
+        behind_wrappers: &Environ,
         around_snapshot: AroundSnapshot,
         received: &Received,
         warnings: &mut Vec<String>,
     ) -> Self {
         let exports = |hook: &&Hook| hook.export.is_some();
         let mut is_behind_export = phase != Phase::Initialize && plan.hooks(Phase::Initialize).iter().any(exports);
-        let mut hooks = Vec::new();
-        for hook in plan.hooks(phase) {
-            let (overview, unset) = HookOverview::new(hook, &plan.environ, received);
-            warnings.extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export)));
-            is_behind_export |= exports(&hook);
-            hooks.push(overview);
-        }
         let is_told = received.environ.non_empty(ADDRESS).is_some();
         let run_by = match run_by(phase, around_snapshot) {
             RunBy::Extension if !is_told => RunBy::Nobody,
             run_by => run_by,
         };
+        let environ = if run_by == RunBy::Wrapper { &plan.environ } else { behind_wrappers };
+        let mut hooks = Vec::new();
+        for hook in plan.hooks(phase) {
+            let (overview, unset) = HookOverview::new(hook, environ, received);
+            warnings.extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export)));
+            is_behind_export |= exports(&hook);
+            hooks.push(overview);
+        }
         Self { phase, run_by, limit: limit_of(phase), hooks }
     }
 }

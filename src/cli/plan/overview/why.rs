@@ -73,9 +73,13 @@ pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot) -> Vec<String> {
             hook.name
         ));
     }
-    if !plan.wrappers.is_empty() {
-        let what =
-            "what the wrappers change: edits of the command line come behind them, and stand here on the one received";
+    if let Some(wrapper) = plan.wrappers.last() {
+        let what = match wrapper.is_last {
+            true => "what the last wrapper executes in the runtime's place, and what those before it change",
+            false => {
+                "what the wrappers change: edits of the command line come behind them, and stand here on the one received"
+            }
+        };
         notes.push(what.into());
     }
     if around_snapshot == AroundSnapshot::Relay {
