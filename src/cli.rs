@@ -84,13 +84,7 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
             check::run(&options, environ)
         }
         Some(("plan", matches)) => {
-            let asked = function::Asked {
-                configs: all(matches, "config"),
-                env_files: all(matches, "env-file"),
-                env: all(matches, "env"),
-                runtime: matches.get_one::<String>("runtime").cloned(),
-                command: all(matches, "command"),
-            };
+            let asked = function::Asked { configs: all(matches, "config"), ..asked(matches) };
             let format = match matches.get_one::<String>("format").map(String::as_str) {
                 Some("json") => plan::Format::Json,
                 _ => plan::Format::Text,
@@ -109,6 +103,19 @@ fn all<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Ve
     matches.get_many(name).into_iter().flatten().cloned().collect()
 }
 
+/// How the function is started.
+#[cfg(feature = "tool")]
+fn asked(matches: &ArgMatches) -> function::Asked {
+    function::Asked {
+        configs: Vec::new(),
+        env_files: all(matches, "env-file"),
+        env: all(matches, "env"),
+        runtime: matches.get_one::<String>("runtime").cloned(),
+        directory: matches.get_one::<std::path::PathBuf>("directory").cloned(),
+        command: all(matches, "command"),
+    }
+}
+
 #[cfg(feature = "tool")]
 fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
     let number = |name| *matches.get_one::<u64>(name).expect("it has a default");
@@ -118,13 +125,12 @@ fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
         events: all(matches, "events"),
         timeout: Duration::from_secs(number("timeout")),
         memory: number("memory"),
-        runtime: matches.get_one::<String>("runtime").cloned(),
+        asked: asked(matches),
         layers: all(matches, "layers"),
         format: match matches.get_one::<String>("format").map(String::as_str) {
             Some("json") => simulate::Format::Json,
             _ => simulate::Format::Text(Colors::of(std::io::stdout(), environ)),
         },
-        command: all(matches, "command"),
     }
 }
 

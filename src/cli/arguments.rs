@@ -55,8 +55,25 @@ fn check() -> Command {
 fn plan() -> Command {
     Command::new("plan")
         .about("Shows what foreword would do: command line, environment, hooks, and why")
-        .override_usage("foreword plan [OPTIONS] [-- PROGRAM [ARGUMENT]...]")
+        .override_usage("foreword plan [OPTIONS] [DIR] [-- PROGRAM [ARGUMENT]...]")
         .args(function())
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .help(
+                    "A configuration in the place of those that a function here would load; may be given several times",
+                )
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(ValueHint::FilePath),
+        )
+        .arg(
+            Arg::new("runtime")
+                .long("runtime")
+                .value_name("NAME")
+                .help("The environment and the command line that Lambda gives this runtime, such as python3.12"),
+        )
         .arg(
             Arg::new("format")
                 .long("format")
@@ -69,15 +86,13 @@ fn plan() -> Command {
 }
 
 /// What says how a function is started.
-fn function() -> [Arg; 5] {
+fn function() -> [Arg; 4] {
     [
-        Arg::new("config")
-            .long("config")
-            .value_name("FILE")
-            .help("A configuration in the place of those that a function here would load; may be given several times")
-            .action(ArgAction::Append)
+        Arg::new("directory")
+            .value_name("DIR")
+            .help("The directory of the function's code [default: LAMBDA_TASK_ROOT, or this one]")
             .value_parser(value_parser!(PathBuf))
-            .value_hint(ValueHint::FilePath),
+            .value_hint(ValueHint::DirPath),
         Arg::new("env")
             .long("env")
             .value_name("NAME=VALUE")
@@ -91,13 +106,9 @@ fn function() -> [Arg; 5] {
             .action(ArgAction::Append)
             .value_parser(value_parser!(PathBuf))
             .value_hint(ValueHint::FilePath),
-        Arg::new("runtime")
-            .long("runtime")
-            .value_name("NAME")
-            .help("The environment and the command line that Lambda gives this runtime, such as python3.12"),
         Arg::new("command")
             .value_name("PROGRAM")
-            .help("What foreword is started with; --runtime knows it")
+            .help("The runtime's command line, as foreword receives it, or an image's ENTRYPOINT and CMD; --runtime knows it")
             .last(true)
             .num_args(0..)
             .value_parser(value_parser!(OsString))
@@ -115,7 +126,8 @@ fn simulate() -> Command {
     let numbers = |from, to| value_parser!(u64).range(from..=to);
     Command::new("simulate")
         .about("Runs a function here as Lambda would, from its init through snapshot and restore to its shutdown")
-        .override_usage("foreword simulate [OPTIONS] -- PROGRAM [ARGUMENT]...")
+        .override_usage("foreword simulate [OPTIONS] [DIR] [-- PROGRAM [ARGUMENT]...]")
+        .args(function())
         .arg(
             Arg::new("snap-start")
                 .long("snap-start")
@@ -155,16 +167,16 @@ fn simulate() -> Command {
                 .value_parser(numbers(128, 10240)),
         )
         .arg(
-            Arg::new("runtime")
-                .long("runtime")
-                .value_name("NAME")
-                .help("Lambda's identifier of the runtime, such as python3.12, which AWS_EXECUTION_ENV then names"),
+            Arg::new("runtime").long("runtime").value_name("NAME").help(
+                "Lambda's identifier of the runtime, such as python3.12; without a program, starts its client here",
+            ),
         )
         .arg(
             Arg::new("layers")
                 .long("layer")
                 .value_name("DIR|ZIP")
-                .help("A layer to lay under /opt, with its extensions; several in the order in which the function has them")
+                .help("Layers to lay under /opt, with their extensions, in the order in which the function has them")
+                .num_args(1..)
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::AnyPath),
@@ -177,15 +189,7 @@ fn simulate() -> Command {
                 .default_value("text")
                 .value_parser(["text", "json"]),
         )
-        .arg(
-            Arg::new("command")
-                .value_name("PROGRAM")
-                .help("The runtime's command line, as the wrapper receives it")
-                .required(true)
-                .last(true)
-                .num_args(1..)
-                .value_parser(value_parser!(OsString))
-                .value_hint(ValueHint::CommandWithArguments),
+        .after_help(
+            "Exits with 1 when something did not go well, and with 128 and the signal's number when interrupted.",
         )
-        .after_help("Exits with 1 when something did not go well, and with 128 and the signal's number when interrupted.")
 }

@@ -2,6 +2,7 @@
 //! be handed, by Lambda or by a shell, and where the function's files lie here.
 
 mod given;
+pub mod image;
 pub mod lambda;
 
 pub use lambda::known;
@@ -11,8 +12,9 @@ use crate::environ::Environ;
 use crate::files;
 use crate::glob::Glob;
 use crate::plan::RESTORED;
+use crate::process;
 use crate::report::Failure;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Where the code lies in a function.
@@ -27,8 +29,51 @@ pub struct Asked {
     pub env: Vec<OsString>,
     /// Lambda's identifier of a runtime.
     pub runtime: Option<String>,
+    /// The directory of the code.
+    pub directory: Option<PathBuf>,
     /// Program and arguments.
     pub command: Vec<OsString>,
+}
+
+impl Asked {
+    /// The variables that files and options give, in their order.
+    ///
+    /// # Errors
+    /// With what is wrong in one of them.
+    pub fn variables(&self, own: &Environ) -> Result<Vec<(String, OsString)>, String> {
+        let mut given = Vec::new();
+        for file in &self.env_files {
+            given.extend(given::of_file(file, own)?);
+        }
+        for entry in &self.env {
+            given.extend(given::of_entry(entry, own).map_err(|cause| format!("--env {entry:?}: {cause}"))?);
+        }
+        Ok(given)
+    }
+
+    /// The directory of the code, as somebody named it: here, by a variable, or by this shell.
+    ///
+    /// # Errors
+    /// When what was named here is no directory.
+    pub fn directory<'v>(
+        &'v self,
+        given: &'v [(String, OsString)],
+        own: &'v Environ,
+    ) -> Result<Option<&'v Path>, String> {
+        if let Some(directory) = &self.directory {
+            if !directory.is_dir() {
+                let name = directory.display();
+                return Err(format!("{name} is no directory of a function's code; name a program behind --"));
+            }
+            return Ok(Some(directory));
+        }
+        let of_variables = given.iter().rev().find(|(name, _)| name == config::TASK_ROOT_VARIABLE);
+        let named = match of_variables {
+            Some((_, value)) => Some(value.as_os_str()).filter(|value| !value.is_empty()),
+            None => own.non_empty(config::TASK_ROOT_VARIABLE),
+        };
+        Ok(named.map(Path::new))
+    }
 }
 
 pub struct Function<'e> {
@@ -37,36 +82,46 @@ pub struct Function<'e> {
     pub environ: Environ<'e>,
     /// Whether Lambda starts it: then what this machine says of an earlier start means nothing.
     is_lambdas: bool,
-    /// Whether the working directory stands for the folder of the code.
-    is_here: bool,
+    /// The directory here that stands for that of the code, if it lies elsewhere in the function.
+    here: Option<PathBuf>,
+    /// Whether Lambda looks for a bootstrap in the code before it starts foreword as one.
+    is_os_only: bool,
+    /// What was left out of what was asked.
+    pub note: Option<String>,
 }
 
 impl<'e> Function<'e> {
     /// # Errors
     /// With what is wrong in what was asked.
     pub fn new(asked: &Asked, own: &Environ<'e>) -> Result<Self, String> {
-        let mut given = Vec::new();
-        for file in &asked.env_files {
-            given.extend(given::of_file(file, own)?);
-        }
-        for entry in &asked.env {
-            given.extend(given::of_entry(entry, own).map_err(|cause| format!("--env {entry:?}: {cause}"))?);
-        }
+        let given = asked.variables(own)?;
         let mut environ = match &asked.runtime {
             Some(name) => lambda::environ(name, own)?,
             None => own.clone(),
         };
-        let has_root = given.iter().any(|(name, value)| name == "LAMBDA_TASK_ROOT" && !value.is_empty());
-        let is_here = !has_root && (asked.runtime.is_some() || environ.non_empty("LAMBDA_TASK_ROOT").is_none());
         for (name, value) in &given {
             environ.set(name, value);
         }
-        let received = match (&asked.runtime, &asked.command[..]) {
+        let named = asked.directory(&given, own)?;
+        let is_given = given.iter().any(|(name, value)| name == config::TASK_ROOT_VARIABLE && !value.is_empty());
+        // A path that a variable gives is the function's; any other directory stands for that of the function.
+        let here = match named {
+            Some(_) if is_given && asked.directory.is_none() => None,
+            Some(named) if asked.directory.is_some() || asked.runtime.is_some() => Some(named.to_owned()),
+            Some(_) => None,
+            None => Some(PathBuf::from(".")),
+        };
+        if asked.directory.is_some() && !is_given && asked.runtime.is_none() {
+            environ.set(config::TASK_ROOT_VARIABLE, OsStr::new(TASK_ROOT));
+        }
+        let is_os_only = asked.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
+        let (command, note) = image::without_foreword(&asked.command);
+        let received = match (&asked.runtime, &command[..]) {
             (Some(name), []) => lambda::command_line(name, &environ),
             (None, []) => return Err("there is no program; name it behind --, or a runtime with --runtime".into()),
             (_, command) => command.to_vec(),
         };
-        Ok(Self { received, environ, is_lambdas: asked.runtime.is_some(), is_here })
+        Ok(Self { received, environ, is_lambdas: asked.runtime.is_some(), here, is_os_only, note })
     }
 
     /// The sources that it would find, or the files in their place.
@@ -74,10 +129,7 @@ impl<'e> Function<'e> {
         let mut sources = Sources::default();
         if configs.is_empty() {
             let mut environ = self.environ.clone();
-            environ.set("LAMBDA_TASK_ROOT", self.task_root().as_os_str());
-            if let Some(named) = self.environ.value(config::INLINE) {
-                environ.set(config::INLINE, self.here(Path::new(named)).as_os_str());
-            }
+            environ.set(config::TASK_ROOT_VARIABLE, self.task_root().as_os_str());
             sources.add_folder(config::dropin_dir(&environ));
             sources.add_function(&environ);
         }
@@ -87,23 +139,35 @@ impl<'e> Function<'e> {
 
     /// Where a path of the function's leads on this machine.
     pub fn here(&self, path: &Path) -> PathBuf {
-        let inside = path.strip_prefix(TASK_ROOT).ok().filter(|_| self.is_here);
-        inside.map_or_else(|| path.to_owned(), |inside| Path::new(".").join(inside))
+        let inside = self.here.as_ref().and_then(|here| Some(here.join(path.strip_prefix(TASK_ROOT).ok()?)));
+        inside.unwrap_or_else(|| path.to_owned())
     }
 
     /// Whether a file is there that a glob names.
     pub fn has(&self, glob: &Glob) -> bool {
-        let inside = glob.inside(TASK_ROOT).filter(|_| self.is_here);
+        let inside = glob.inside(TASK_ROOT).filter(|_| self.here.is_some());
         files::exist(inside.as_ref().unwrap_or(glob), self.task_root())
     }
 
     /// Where the code lies on this machine.
     pub fn task_root(&self) -> &Path {
-        if self.is_here { Path::new(".") } else { config::task_root(&self.environ) }
+        self.here.as_deref().unwrap_or_else(|| config::task_root(&self.environ))
     }
 
     /// Whether something is there when the function starts.
     pub fn is_there(&self, path: &str) -> bool {
         (path != RESTORED || !self.is_lambdas) && Path::new(path).exists()
+    }
+
+    /// The bootstrap of the code that Lambda starts in the place of foreword.
+    pub fn bootstrap_of_code(&self) -> Option<PathBuf> {
+        let file = self.task_root().join("bootstrap");
+        (self.is_os_only && file.is_file() && !process::is_this_program(&file)).then_some(file)
+    }
+
+    /// Whether the program is a bare word that no directory of PATH has; of a PATH of Lambda's this machine knows nothing.
+    pub fn is_missing(&self, program: &OsStr, environ: &Environ) -> bool {
+        let is_bare = !program.is_empty() && !program.as_encoded_bytes().contains(&b'/');
+        is_bare && !self.is_lambdas && !process::is_in_path(program, environ)
     }
 }

@@ -1,36 +1,44 @@
 //! `foreword simulate`: a Lambda on this machine that takes a function, its wrapper and its extensions from the init through
 //! snapshot and restore to the shutdown, tells what happens as it does, and fails when something did not go well.
 
+mod base64;
 mod broken;
+mod credentials;
 mod environment;
 mod given;
+mod hooks;
 mod interruption;
 mod json;
 mod lambda;
 mod life;
 mod line;
 mod moment;
+mod packages;
 mod place;
+mod platform;
 mod recorder;
+mod start;
 mod text;
 
 pub use recorder::Format;
 
 use super::WRONG_USE;
-use super::function;
+use super::function::{self, Asked};
 use super::layer::{Layer, Opt};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
 use crate::plan;
 use crate::process::{self, Descendants, Latch, Watch};
+use hooks::Hooks;
 use interruption::Interruption;
 use moment::Moment;
 use place::Place;
-use recorder::Recorder;
+use recorder::{Recorder, Writers};
+use start::Start;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{PipeWriter, stderr};
+use std::io::stderr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
@@ -48,41 +56,54 @@ pub struct Options {
     pub timeout: Duration,
     /// In MB.
     pub memory: u64,
-    /// Lambda's identifier, such as `python3.12`.
-    pub runtime: Option<String>,
+    /// What is started, and where.
+    pub asked: Asked,
     pub layers: Vec<PathBuf>,
     pub format: Format,
-    /// Program and arguments.
-    pub command: Vec<OsString>,
 }
 
 pub struct Simulation<'s> {
     options: &'s Options,
     given: Environ<'s>,
+    /// Its name.
+    function: String,
     events: Vec<String>,
     /// Names and programs.
     extensions: Vec<(String, OsString)>,
     /// Whether a layer has the wrapper, which then takes the place of this program.
     wrapper_of_layer: bool,
+    start: Start,
     place: Place,
     recorder: Recorder,
-    /// Where the function's output goes.
-    said: PipeWriter,
+    /// Where the output of function and extensions goes.
+    said: Writers,
     descendants: Descendants,
     interruption: Interruption,
     /// How many there were so far.
     event_count: AtomicUsize,
 }
 
+/// Why there is no simulation.
+enum Refusal {
+    /// What was asked for cannot be.
+    Usage(String),
+    Unable(String),
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Unable(message)
+    }
+}
+
 /// Gives the exit status.
 pub fn run(options: &Options, environ: &Environ) -> i32 {
-    let known = options.runtime.as_deref().map_or(Ok(()), function::known);
-    let events = match known.and_then(|()| events(&options.events)) {
-        Ok(events) => events,
-        Err(message) => return super::print(stderr(), &format!("error: {message}\n"), WRONG_USE),
-    };
-    simulate(options, events, environ)
-        .unwrap_or_else(|message| super::print(stderr(), &format!("foreword: unable to simulate: {message}\n"), FAILED))
+    simulate(options, environ).unwrap_or_else(|refusal| match refusal {
+        Refusal::Usage(message) => super::print(stderr(), &format!("error: {message}\n"), WRONG_USE),
+        Refusal::Unable(message) => {
+            super::print(stderr(), &format!("foreword: unable to simulate: {message}\n"), FAILED)
+        }
+    })
 }
 
 /// The events' texts; an empty object when there are none.
@@ -102,18 +123,42 @@ fn events(named: &[String]) -> Result<Vec<String>, String> {
     Ok(if events.is_empty() { vec!["{}".to_owned()] } else { events })
 }
 
-fn simulate(options: &Options, events: Vec<String>, user: &Environ) -> Result<i32, String> {
+fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
     let unable = |what: &str, error: std::io::Error| format!("unable to {what}: {}", process::cause(&error));
+    let asked = &options.asked;
+    asked.runtime.as_deref().map_or(Ok(()), function::known).map_err(Refusal::Usage)?;
+    let events = events(&options.events).map_err(Refusal::Usage)?;
+    let variables = asked.variables(user).map_err(Refusal::Usage)?;
+    let root = asked.directory(&variables, user).map_err(Refusal::Usage)?.unwrap_or(Path::new("."));
+    let root = root.canonicalize().map_err(|error| unable(&format!("find the code in {}", root.display()), error))?;
     let layers: Vec<_> = options.layers.iter().map(|path| Layer::open(path)).collect::<Result<_, _>>()?;
     let opt = (!layers.is_empty()).then(|| Opt::new(layers));
-    let (place, note) = Place::prepare(options.snap_start, opt.as_ref())?;
-    let given = given::environ(options, user).map_err(|error| unable("find the current folder", error))?;
-    let wrapper_of_layer = opt.is_some() && Path::new(given::WRAPPER).exists();
-    let wants_own = !wrapper_of_layer && has_pre_stop_hooks(&given);
-    let extensions = environment::extensions(opt.is_some(), wants_own);
+    let has_layers = opt.is_some();
+    let mut given = given::environ(options, user, &variables, &root);
+    let (place, note) = Place::prepare(options.snap_start, opt.as_ref(), &root, &asked.command, &given)?;
     drop(opt);
+    let mut notes = vec![about_sources(&given)];
+    notes.extend(note);
+    notes.extend(given::dropped(user, &variables));
+    let (mut start, about) = Start::of(asked, &mut given, &root, has_layers).map_err(Refusal::Usage)?;
+    notes.extend(about);
+    if let (Some(runtime), true) = (&asked.runtime, has_layers) {
+        let found = packages::find(runtime, &mut start, &mut given, &root, || place.folder());
+        notes.extend(found.unwrap_or_else(|error| {
+            Some(format!("packages of layers are not looked for: {}", process::cause(&error)))
+        }));
+    }
+    if options.snap_start {
+        let about = credentials::hand_over(&mut given).map_err(|error| unable("hand out credentials", error))?;
+        notes.extend(about);
+    }
+    let hooks = Hooks::of(&start.received(), &given);
+    let wrapper_of_layer = has_layers && Path::new(given::WRAPPER).exists();
+    let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
+    let has_own = extensions.iter().any(|(name, _)| name == environment::OWN);
+    let lacks_extension = hooks.has(Phase::PreStop) && !has_own;
 
-    let (recorder, said) = Recorder::new(options.format).map_err(|error| unable("make a pipe", error))?;
+    let (recorder, said) = Recorder::new(options.format, hooks).map_err(|error| unable("make a pipe", error))?;
     let descendants = process::adopt_descendants().map_err(|error| unable("adopt processes", error))?;
     // Before there are threads, which inherit it: signals arrive in one of them and nowhere else.
     let watch = Watch::start().map_err(|errno| unable("watch signals", errno.into()))?;
@@ -121,10 +166,12 @@ fn simulate(options: &Options, events: Vec<String>, user: &Environ) -> Result<i3
     let interruption = Interruption::default();
     let simulation = Simulation {
         options,
+        function: given.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().into_owned(),
         given,
         events,
         extensions,
         wrapper_of_layer,
+        start,
         place,
         recorder,
         said,
@@ -133,8 +180,12 @@ fn simulate(options: &Options, events: Vec<String>, user: &Environ) -> Result<i3
         event_count: AtomicUsize::new(0),
     };
     let recorder = &simulation.recorder;
-    if let Some(note) = note {
-        recorder.tell(&Moment::Note(&note));
+    notes.iter().for_each(|note| recorder.tell(&Moment::Note(note)));
+    if lacks_extension {
+        recorder.problem(
+            "pre_stop hooks do not run: none of these layers has foreword's extension; add the layer foreword-prestop \
+             with --layer",
+        );
     }
     scope(|scope| {
         scope.spawn(|| recorder.follow(&over));
@@ -160,6 +211,30 @@ fn simulate(options: &Options, events: Vec<String>, user: &Environ) -> Result<i3
         None if is_well => 0,
         None => FAILED,
     })
+}
+
+/// Which configuration the wrapper reads; why it reads none it tells itself.
+fn about_sources(environ: &Environ) -> String {
+    if config::disabled(environ) {
+        return "configuration: none is read, FOREWORD_DISABLED is set".into();
+    }
+    match config::sources(environ) {
+        Ok(sources) if sources.is_empty() => {
+            let (dropins, root) = (config::dropin_dir(environ), config::task_root(environ));
+            let unset = if environ.non_empty(config::INLINE).is_some() { "is empty" } else { "is not set" };
+            format!(
+                "configuration: none in {} and {}, and {} {unset}",
+                dropins.display(),
+                root.join("foreword.json").display(),
+                config::INLINE
+            )
+        }
+        Ok(sources) => {
+            let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+            format!("configuration: {}", names.join(", "))
+        }
+        Err(_) => "configuration: it cannot be read".into(),
+    }
 }
 
 /// Whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper tells.

@@ -19,6 +19,9 @@ pub const INLINE: &str = "FOREWORD_CONFIG";
 /// Where layers put their configurations.
 const DROPIN_DIR: &str = "/opt/foreword.d";
 
+/// The variable that names the directory of the function's code.
+pub const TASK_ROOT_VARIABLE: &str = "LAMBDA_TASK_ROOT";
+
 /// Where the function's code lies when nothing says otherwise (AWS's documentation of `LAMBDA_TASK_ROOT`).
 const TASK_ROOT: &str = "/var/task";
 
@@ -46,13 +49,23 @@ impl Source {
 
 /// The folder that relative `when.file` globs and `foreword.json` are looked up in.
 pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
-    Path::new(environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new(TASK_ROOT)))
+    Path::new(environ.non_empty(TASK_ROOT_VARIABLE).unwrap_or(OsStr::new(TASK_ROOT)))
 }
 
 /// The function's executable, on runtimes that leave it to the function to bring one: `Handler` names it.
 pub fn handler(environ: &Environ) -> Option<OsString> {
     let handler = environ.non_empty("_HANDLER")?;
     Some([task_root(environ).as_os_str(), OsStr::new("/"), handler].into_iter().collect())
+}
+
+/// Where a path of the function's leads on a machine that has the code elsewhere.
+#[cfg(feature = "tool")]
+pub fn named_here(named: &OsStr, root: &Path) -> PathBuf {
+    let path = Path::new(named);
+    match path.strip_prefix(TASK_ROOT) {
+        Ok(inside) if !path.exists() => root.join(inside),
+        _ => path.to_owned(),
+    }
 }
 
 /// The folder of layers' configurations.
@@ -64,7 +77,7 @@ pub fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
 pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
     sources.add_folder(dropin_dir(environ));
-    sources.add_function(environ);
+    sources.add(environ, environ.value(INLINE).unwrap_or_default());
     sources.readable()
 }
 
@@ -103,15 +116,29 @@ impl Sources {
         }
     }
 
-    /// Adds what the function itself brings: the file beside its code, and what its variable has or names.
+    /// Adds what a function would bring that is not started here: a relative path leads from its code, where functions are
+    /// started (AWS's documentation, "Lambda execution environment").
+    #[cfg(feature = "tool")]
     pub fn add_function(&mut self, environ: &Environ) {
+        let named = environ.value(INLINE).unwrap_or_default();
+        let root = task_root(environ);
+        let is_path = !matches!(behind_mark(named.as_bytes()).trim_ascii_start(), [] | [b'{', ..]);
+        let path = match is_path {
+            true if Path::new(named).is_relative() && root != Path::new(".") => root.join(named),
+            true => named_here(named, root),
+            false => PathBuf::from(named),
+        };
+        self.add(environ, path.as_os_str());
+    }
+
+    /// Adds what the function itself brings: the file beside its code, and what its variable has or names.
+    fn add(&mut self, environ: &Environ, named: &OsStr) {
         let beside_the_code = task_root(environ).join("foreword.json");
         if let Err(error) = self.read(&beside_the_code)
             && error.kind() != io::ErrorKind::NotFound
         {
             self.refuse(unreadable(&beside_the_code, &error));
         }
-        let named = environ.value(INLINE).unwrap_or_default();
         match behind_mark(named.as_bytes()).trim_ascii_start() {
             b"" => {}
             json if json.starts_with(b"{") => self.list.push(source(INLINE.into(), named.as_bytes().to_vec())),

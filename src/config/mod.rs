@@ -9,7 +9,7 @@ mod near;
 mod no_json;
 
 #[cfg(feature = "tool")]
-pub use load::{Found, INLINE, Sources, Unreadable, dropin_dir, source};
+pub use load::{Found, INLINE, Sources, TASK_ROOT_VARIABLE, Unreadable, dropin_dir, named_here, source};
 pub use load::{Source, handler, sources, task_root};
 pub use near::near;
 

@@ -84,6 +84,12 @@ fn may_be_executed(file: &CStr) -> bool {
     access(file, AccessFlags::X_OK).is_ok() && path_of(file).is_file()
 }
 
+/// Whether PATH has a file of this name that may be executed.
+#[cfg(feature = "tool")]
+pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
+    candidates(program, environ).iter().any(|file| may_be_executed(file))
+}
+
 /// Whether to execute this would be to start the program that is running once more.
 pub fn would_start_this_program(program: &OsStr, environ: &Environ) -> bool {
     let found = candidates(program, environ).into_iter().find(|file| may_be_executed(file));

@@ -20,13 +20,15 @@ mod watch;
 pub use child::{End, Request};
 pub use detach::{Process, Side, fill_standard_streams, split};
 pub use diagnosis::cause;
+#[cfg(feature = "tool")]
+pub use execute::is_in_path;
 pub use execute::{execute, would_start_this_program};
 pub use latch::Latch;
 pub use nix::sys::signal::Signal;
 #[cfg(feature = "tool")]
 pub use offspring::{Descendants, Started, adopt_descendants};
 #[cfg(feature = "tool")]
-pub use own_mounts::{cover, own_mounts, seal};
+pub use own_mounts::{cover, cover_for_all, own_mounts, protect, seal, show};
 pub use stand_in::StandIn;
 pub use streams::Left;
 pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, sleep, wait};

@@ -16,6 +16,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{sleep, spawn};
@@ -126,6 +127,19 @@ fn end_of(pid: Pid) -> End {
 }
 
 impl Descendants {
+    /// Whether one of them that is this program, or the one at this path, has started something that still lives.
+    pub fn are_waited_for_by(&self, other: &Path) -> bool {
+        let identity = |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
+        let programs = [identity(Path::new("/proc/self/exe")), identity(other)];
+        let is_one = |pid: &Pid| {
+            let program = identity(&Path::new("/proc").join(pid.to_string()).join("exe"));
+            program.is_some() && programs.contains(&program)
+        };
+        let living = processes();
+        let has_child = |pid: &Pid| living.iter().any(|(_, parent)| parent == pid);
+        descendants(&self.before).iter().any(|pid| is_one(pid) && has_child(pid))
+    }
+
     /// Kills all of them; says how many are still there at the end of the time.
     pub fn kill(&self, until: Instant) -> usize {
         loop {
@@ -141,14 +155,19 @@ impl Descendants {
     }
 }
 
-fn descendants(but: &[Pid]) -> Vec<Pid> {
+/// All processes that live, each with its parent.
+fn processes() -> Vec<(Pid, Pid)> {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes = listed.filter_map(|process| {
         let pid = process.file_name().to_str()?.parse().ok()?;
         let stat = Stat::of(&fs::read(process.path().join("stat")).ok()?).filter(|stat| stat.lives)?;
         Some((Pid::from_raw(pid), Pid::from_raw(stat.parent)))
     });
-    let mut others: Vec<_> = processes.filter(|(pid, _)| !but.contains(pid)).collect();
+    processes.collect()
+}
+
+fn descendants(but: &[Pid]) -> Vec<Pid> {
+    let mut others: Vec<_> = processes().into_iter().filter(|(pid, _)| !but.contains(pid)).collect();
     let (mut found, mut parents) = (Vec::new(), vec![Pid::this()]);
     while let Some(of) = parents.pop() {
         let (children, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|&(_, parent)| parent == of);

@@ -53,6 +53,8 @@ mod tool_check_limits;
 mod tool_check_programs;
 #[cfg(feature = "tool")]
 mod tool_check_sources;
+#[cfg(feature = "tool")]
+mod tool_files;
 mod tool_hints;
 #[cfg(feature = "tool")]
 mod tool_layers;
@@ -73,6 +75,12 @@ mod tool_simulate_failures;
 #[cfg(feature = "tool")]
 mod tool_simulate_json;
 #[cfg(feature = "tool")]
+mod tool_simulate_lambda;
+#[cfg(feature = "tool")]
 mod tool_simulate_places;
+#[cfg(feature = "tool")]
+mod tool_simulate_start;
+#[cfg(feature = "tool")]
+mod tool_simulate_telemetry;
 mod transparency;
 mod unprivileged;

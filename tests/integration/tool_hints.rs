@@ -254,7 +254,10 @@ fn options_for_a_program_that_is_no_interpreter_are_named() {
         (&["--", "uv", "run", "python", "app.py"], None),
         (&["--runtime", "python3.12"], None),
     ] {
-        assert_eq!(planned(config, line), program.map(warning).into_iter().collect::<Vec<_>>(), "{line:?}");
+        let mut found = planned(config, line);
+        // Which of them this machine has is not asked here.
+        found.retain(|warning| !warning.starts_with("there is no program "));
+        assert_eq!(found, program.map(warning).into_iter().collect::<Vec<_>>(), "{line:?}");
     }
     plan_warns(r#"{"arguments": {"append": ["x"]}}"#, &["--", "npx", "tsx"], &[]);
 }

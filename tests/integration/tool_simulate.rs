@@ -1,8 +1,9 @@
 //! Whole lives in `foreword simulate`: what real runtimes go through, in which order it is told, and that nothing is left.
 
-use crate::support::timeline::{timeless, with_python};
+use crate::support::timeline::{is_about_the_shell, timeless, with_python};
 use crate::support::{Test, real_part};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda");
@@ -20,6 +21,11 @@ def handler(event, context):
     print("the handler handles", event)
     return {"event": event}
 "#;
+
+/// A directory that a function can write to and this test can read: the code is read-only, and /tmp the simulation's.
+pub fn outside() -> TempDir {
+    TempDir::with_prefix_in("foreword-", env!("CARGO_TARGET_TMPDIR")).expect("unable to make a directory")
+}
 
 /// A hook that says so.
 pub fn says(name: &str) -> Value {
@@ -56,7 +62,8 @@ pub fn tells(test: Test, status: i32, expected: &str) {
 #[track_caller]
 pub fn objects(test: Test, status: i32) -> Vec<Value> {
     let output = simulated(test, status);
-    output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    let objects = output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")));
+    objects.filter(|object: &Value| !object["message"].as_str().is_some_and(is_about_the_shell)).collect()
 }
 
 pub fn python(options: &[&str]) -> Test {
@@ -74,16 +81,16 @@ fn python_with_hooks_of_the_handler_and_of_the_configuration() {
         "\
 init (at most 130 s)
     │ the command of one
-  initialize      one                  N ms of 130 s
+  initialize      one                  N ms of 10 s
     │ the command of two
-  initialize      two                  N ms of 130 s
+  initialize      two                  N ms of 10 s
     │ the handler loads
     │ the handler's before_snapshot b
     │ the handler's before_snapshot a
     │ the command of four
-  before_snapshot four                 N ms of 120 s
+  before_snapshot four                 N ms of 30 s
     │ the command of three
-  before_snapshot three                N ms of 120 s
+  before_snapshot three                N ms of 30 s
   runtime         loads, its own hooks N ms of 130 s
   init            in all               N ms of 130 s
 snapshot
@@ -118,13 +125,13 @@ fn without_part(answer: &str) -> String {
         "\
 init (at most 130 s)
     │ the command of one
-  initialize      one                  N ms of 130 s
+  initialize      one                  N ms of 10 s
     │ the command of two
-  initialize      two                  N ms of 130 s
+  initialize      two                  N ms of 10 s
     │ the command of four
-  before_snapshot four                 N ms of 120 s
+  before_snapshot four                 N ms of 30 s
     │ the command of three
-  before_snapshot three                N ms of 120 s
+  before_snapshot three                N ms of 30 s
   foreword: the runtime takes no part in SnapStart; values that must be unique have to be made anew in after_restore hooks
   runtime         loads, its own hooks N ms of 130 s
   init            in all               N ms of 130 s
@@ -156,7 +163,7 @@ fn node() {
         .file("index.mjs", std::fs::read(format!("{SOURCES}/node/index.mjs")).expect("the function"))
         .env("RUNTIME_CLIENT", real_part("node/node_modules/aws-lambda-ric/dist/index.mjs"))
         .env("_HANDLER", "index.handler")
-        .env("CLIENT_LOG", "<folder>/log");
+        .env("CLIENT_LOG", "/tmp/log");
     tells(test.config(&all_hooks().to_string()), 0, &without_part(r#"{"key":"value"}"#));
 }
 
@@ -164,7 +171,7 @@ fn node() {
 fn a_shell_script_with_curl() {
     let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
     let test = Test::new().args([&EVENT[..], &["--", &bootstrap]].concat());
-    let test = test.env("CLIENT_LOG", "<folder>/log").env("TMPDIR", "<folder>");
+    let test = test.env("CLIENT_LOG", "/tmp/log");
     tells(test.config(&all_hooks().to_string()), 0, &without_part(r#"{"key":"value"}"#));
 }
 
@@ -172,7 +179,7 @@ fn a_shell_script_with_curl() {
 fn a_runtime_that_asks_for_events_alone_and_no_hooks() {
     let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
     let test = Test::new().args(["simulate", "--snap-start", "--", &bootstrap]);
-    let test = test.env("CLIENT_LOG", "<folder>/log").env("TMPDIR", "<folder>");
+    let test = test.env("CLIENT_LOG", "/tmp/log");
     tells(
         test,
         0,
@@ -250,8 +257,8 @@ fn wrong_use() {
         (&["--memory", "1", "--", "x"], "error: invalid value '1' for '--memory <MB>'"),
         (&["--format", "xml", "--", "x"], "error: invalid value 'xml' for '--format <FORMAT>'"),
         (&["--runtime", "python", "--", "x"], "error: Lambda has no runtime \"python\"; "),
-        (&["x"], "error: unexpected argument 'x' found"),
-        (&[], "error: the following required arguments were not provided:\n  <PROGRAM>..."),
+        (&["x"], "error: x is no directory of a function's code; name a program behind --"),
+        (&[], "error: there is no program; name it behind --, or a runtime with --runtime"),
     ] {
         let captured = Test::new().args([&["simulate"], arguments].concat()).capture();
         let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();

@@ -4,7 +4,7 @@
 use crate::support::process::is_gone;
 use crate::support::timeline::timeless;
 use crate::support::{BUSY, wait_until};
-use crate::tool_simulate::{objects, python, says, simulated, tells};
+use crate::tool_simulate::{objects, outside, python, says, simulated, tells};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ fn a_before_snapshot_hook_that_fails() {
         "\
 init (at most 130 s)
     │ the command of first
-  before_snapshot first                N ms of 120 s
-  before_snapshot fails                N ms of 120 s  exited with status 3 after N ms
+  before_snapshot first                N ms of 30 s
+  before_snapshot fails                N ms of 30 s  exited with status 3 after N ms
   the runtime reported an error of the init: Runtime.BeforeSnapshotError
   publishing the version fails with {\"errorType\":\"Runtime.BeforeSnapshotError\",\"errorMessage\":\"hook \\\"fails\\\" (before_snapshot) exited with status 3 after N ms\",…}
   init            in all               N ms of 130 s
@@ -66,14 +66,14 @@ not all went well
 #[test]
 fn an_after_restore_hook_that_fails_or_takes_too_long() {
     let late = json!({"name": "late", "command": "sleep 1000", "timeout_ms": 50});
-    for (hook, name, what) in [
-        (fails("fails"), "fails", "exited with status 3 after N ms"),
-        (late, "late", "timed out after N ms (timeout_ms)"),
+    for (hook, name, limit, what) in [
+        (fails("fails"), "fails", "8 s", "exited with status 3 after N ms"),
+        (late, "late", "0.05 s", "timed out after N ms (timeout_ms)"),
     ] {
         let hooks = json!({"hooks": {"after_restore": [says("first"), hook, says("never")]}});
         let test = python(&["--snap-start"]).file("app.py", "handler = print\n").config(&hooks.to_string());
         let found = without_stack(&timeless(simulated(test, 1).as_bytes()));
-        let row = format!("  after_restore   {name:<20} N ms of 8 s  {what}\n");
+        let row = format!("  after_restore   {name:<20} N ms of {limit}  {what}\n");
         let error = format!(
             "  the caller gets {{\"errorType\":\"Runtime.AfterRestoreError\",\"errorMessage\":\"hook \\\"{name}\\\" \
              (after_restore) {what}\",…}}\n"
@@ -112,9 +112,10 @@ fn a_hook_that_may_fail() {
 
 #[test]
 fn an_init_that_fails_on_demand_is_tried_again_inside_the_invocation() {
-    let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": "echo tried >>order; exit 3"}]}});
-    let test = python(&["--event", "1", "--event", "2"]).config(&hooks.to_string());
-    let order = test.path("order");
+    let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": "echo tried >>$OUT/order; exit 3"}]}});
+    let outside = outside();
+    let test = python(&["--event", "1", "--event", "2"]).config(&hooks.to_string()).env("OUT", outside.path());
+    let order = outside.path().join("order");
     let run = test.start();
     let captured = run.finish();
     // Once by itself and once for each invocation.
@@ -222,10 +223,11 @@ fn a_function_that_floods_its_log() {
 /// A snapshot has nothing to do with it: the next environment is restored from it.
 #[test]
 fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
-    let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>order"}]}});
+    let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>$OUT/order"}]}});
     let options = ["--snap-start", "--format", "json", "--event", "\"exit\"", "--event", "1"];
-    let test = python(&options).file("app.py", FAILING).config(&hooks.to_string());
-    let order = test.path("order");
+    let outside = outside();
+    let test = python(&options).file("app.py", FAILING).config(&hooks.to_string()).env("OUT", outside.path());
+    let order = outside.path().join("order");
     let run = test.start();
     let captured = run.finish();
     assert_eq!(captured.status, 1, "{}", String::from_utf8_lossy(&captured.stdout));
@@ -234,7 +236,7 @@ fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
 
 #[test]
 fn an_init_that_takes_longer_than_lambda_lets_it() {
-    let slow = "import os, time\nif not os.path.exists('once'):\n    open('once', 'w').close()\n    time.sleep(1000)\n";
+    let slow = "import os, time\nif not os.path.exists('/tmp/once'):\n    open('/tmp/once', 'w').close()\n    time.sleep(1000)\n";
     let handler = "def handler(event, context):\n    return 1\n";
     let start = Instant::now();
     let test = python(&[]).file("app.py", [slow, handler].concat());
@@ -283,11 +285,11 @@ fn an_interrupted_simulation_shuts_the_environment_down() {
     for (signal, options) in
         [(Signal::SIGINT, &["--timeout", "900"][..]), (Signal::SIGTERM, &["--timeout", "900", "--snap-start"])]
     {
-        let handler =
-            "import time\ndef handler(event, context):\n    open('handles', 'w').close()\n    time.sleep(1000)\n";
+        let handler = "import os, time\ndef handler(event, context):\n    open(os.environ['OUT'] + '/handles', 'w').close()\n    time.sleep(1000)\n";
         let hooks = json!({"hooks": {"pre_stop": [says("flush")]}});
-        let test = python(options).file("app.py", handler).config(&hooks.to_string());
-        let handles = test.path("handles");
+        let outside = outside();
+        let test = python(options).file("app.py", handler).config(&hooks.to_string()).env("OUT", outside.path());
+        let handles = outside.path().join("handles");
         let run = test.start();
         assert!(wait_until(LIMIT, || handles.exists()), "{}", String::from_utf8_lossy(&run.stderr()));
         let start = Instant::now();
@@ -318,17 +320,19 @@ not all went well
 fn what_a_function_leaves_behind_is_ended() {
     let daemon = r#"
 import os, subprocess
-command = 'trap "" TERM HUP; sleep 1000 & echo $$ >noted; mv noted daemon; sleep 1000'
+command = 'trap "" TERM HUP; sleep 1000 & echo $$ >$OUT/noted; mv $OUT/noted $OUT/daemon; sleep 1000'
 def handler(event, context):
     subprocess.Popen(["setsid", "sh", "-c", command])
-    while not os.path.exists("daemon"):
+    while not os.path.exists(os.environ["OUT"] + "/daemon"):
         pass
 "#;
     for options in [&[][..], &["--snap-start"]] {
-        let run = python(options).file("app.py", daemon).start();
+        let outside = outside();
+        let run = python(options).file("app.py", daemon).env("OUT", outside.path()).start();
         let captured = run.finish();
         assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stdout));
-        let daemon = run.finished.read("daemon").trim().parse().expect("a process number");
+        let daemon = fs::read_to_string(outside.path().join("daemon")).expect("the daemon");
+        let daemon = daemon.trim().parse().expect("a process number");
         assert!(is_gone(Pid::from_raw(daemon)));
         assert!(run.finished.is_alone());
     }

@@ -130,6 +130,8 @@ impl Overview {
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
         let mut warnings: Vec<_> =
             Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+        warnings.extend(function.note.clone());
+        warnings.extend(function.bootstrap_of_code().map(|file| why::about_bootstrap(&file)));
         warnings.extend(edits.unset.iter().map(|unset| why::about_unset(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
         warnings.extend(of_rules.chain(unset_of_wrappers).map(|unset| why::about_unset(&unset, exports)));
@@ -137,6 +139,12 @@ impl Overview {
         let phase = |phase| PhaseOverview::new(phase, &plan, last, around_snapshot, &handed_over, &mut warnings);
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
+        let program = execution.prefix.first().unwrap_or(&execution.line.program);
+        if function.is_missing(program, last) && plan.wrappers.is_empty() && !exports {
+            let path = last.lossy("PATH").unwrap_or("unset".into());
+            let program = last.redact(program);
+            warnings.push(format!("there is no program {program:?} in PATH ({path}): the start ends with status 127"));
+        }
         warnings.extend(unmatched);
         warnings.extend(why::about_unknown_program(&plan, &execution, last));
         let env_edits = edits.shown(last);

@@ -1,14 +1,21 @@
 //! Why an environment does not go on, and what whoever called the function sees of it, in Lambda's words as AWS's emulator
 //! has them.
 
+use super::base64;
 use super::environment::SPINDOWN;
-use super::lambda::service::LARGEST_ANSWER;
+use super::lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
 use super::lambda::states::Call;
 use super::lambda::{Answer, Outcome, Report};
 use crate::process::{End, Signal};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
+
+/// What an event may have at most in a synchronous invocation (AWS's documentation, "Lambda quotas"): 6 MiB.
+pub const LARGEST_EVENT: usize = 6 << 20;
+
+/// The trailer that holds the error of a stream, in Base64.
+const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
 pub enum Broken {
     /// The runtime, or foreword in its place, told the Runtime API.
@@ -39,6 +46,19 @@ impl Broken {
             Broken::TimedOut => "timeout",
             Broken::Interrupted => SPINDOWN,
             _ => "failure",
+        }
+    }
+
+    /// What the platform's events call it: the status, and the type of the error where there is one.
+    pub fn status(&self) -> (&'static str, Option<String>) {
+        match self {
+            Broken::Reported(report) => ("error", Some(report.error_type.clone())),
+            Broken::Exited(_) => ("failure", Some("Runtime.ExitError".into())),
+            Broken::Extension { error_type, .. } => {
+                ("failure", Some(error_type.clone().unwrap_or_else(|| "Extension.Crash".into())))
+            }
+            Broken::TimedOut => ("timeout", None),
+            Broken::Unable(_) | Broken::Interrupted => ("failure", None),
         }
     }
 
@@ -100,6 +120,30 @@ pub fn ended(end: End) -> String {
     }
 }
 
+/// What a streamed response that failed says in its trailers.
+fn error_of_stream(answer: &Answer, error_type: &str) -> Option<Value> {
+    let trailer = |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    trailer(ERROR_TYPE)?;
+    let body = trailer(ERROR_BODY).and_then(|(_, body)| base64::decoded(body)).unwrap_or_default();
+    let unnamed = |message: String| json!({"errorType": error_type, "errorMessage": message});
+    Some(match serde_json::from_slice::<Value>(&body) {
+        Ok(Value::Object(mut fields)) => {
+            fields.entry("errorType").or_insert_with(|| error_type.into());
+            fields.into()
+        }
+        _ if body.is_empty() => unnamed("Response stream ended with an error that has no message".into()),
+        _ => unnamed(String::from_utf8_lossy(&body).into_owned()),
+    })
+}
+
+/// What the caller gets of an event that is too large: the platform takes no such invocation.
+pub fn error_of_event(length: usize) -> String {
+    let message = format!(
+        "{length} byte payload is too large for the RequestResponse invocation type (limit {LARGEST_EVENT} bytes)"
+    );
+    json!({"errorType": "RequestEntityTooLargeException", "errorMessage": message}).to_string()
+}
+
 /// What the caller gets of an answer that is none.
 pub fn error_of(answer: &Answer) -> String {
     let error = |error_type: &str, message: &str| json!({"errorType": error_type, "errorMessage": message}).to_string();
@@ -108,9 +152,12 @@ pub fn error_of(answer: &Answer) -> String {
             let most = LARGEST_ANSWER;
             error(error_type, &format!("Response payload size exceeded maximum allowed payload size ({most} bytes)."))
         }
-        Outcome::Error(error_type) => match serde_json::from_slice::<Value>(&answer.body) {
-            Ok(body) => body.to_string(),
-            Err(_) => error(error_type, &String::from_utf8_lossy(&answer.body)),
+        Outcome::Error(error_type) => match error_of_stream(answer, error_type) {
+            Some(late) => late.to_string(),
+            None => match serde_json::from_slice::<Value>(&answer.body) {
+                Ok(body) => body.to_string(),
+                Err(_) => error(error_type, &String::from_utf8_lossy(&answer.body)),
+            },
         },
         Outcome::Response => error("Runtime.TruncatedResponse", "Response is truncated"),
     }

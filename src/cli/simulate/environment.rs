@@ -4,13 +4,17 @@
 use super::broken::{Broken, ended};
 use super::lambda::{self, Answer, Failure, Lambda, Parked, Settings};
 use super::moment::{Moment, Stage};
+use super::start::Start;
 use super::{Simulation, given};
+use crate::config::Phase;
 use crate::environ::Environ;
 use crate::process::{End, Signal, Started};
 use crate::runtime_api::ADDRESS;
 use lambda::states::Call;
+use serde_json::Value;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, PipeWriter};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,8 +31,14 @@ const GONE: Duration = Duration::from_secs(5);
 /// Why environments end in which nothing broke.
 pub const SPINDOWN: &str = "spindown";
 
+/// The name of foreword's extension.
+pub const OWN: &str = "foreword";
+
 /// Where Lambda finds them.
 const EXTENSIONS: &str = "/opt/extensions";
+
+/// What Lambda starts of a layer on OS-only runtimes.
+const BOOTSTRAP: &str = "/opt/bootstrap";
 
 /// What the runtime does by itself, also on behalf of the handler.
 const LOADS: &str = "loads";
@@ -43,21 +53,24 @@ pub struct Environment<'s> {
     lambda: Arc<Lambda>,
     extensions: Vec<(String, Started)>,
     runtime: Option<Started>,
+    /// How long its init and its restore took, for the report of its first invocation.
+    pub init: Option<Duration>,
+    pub restore: Option<Duration>,
 }
 
 impl<'s> Environment<'s> {
     pub fn new(simulation: &'s Simulation<'s>) -> Self {
-        let given = &simulation.given;
         let settings = Settings {
             snap_start: simulation.options.snap_start,
-            function: given.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().into_owned(),
+            function: simulation.function.clone(),
             timeout: simulation.options.timeout,
             events_before: simulation.events_before(),
             extensions: simulation.extensions.iter().map(|(name, _)| name.clone()).collect(),
         };
         let lambda = Arc::new(Lambda::new(settings, ()));
         simulation.interruption.concerns(&lambda);
-        Self { simulation, lambda, extensions: Vec::new(), runtime: None }
+        simulation.recorder.concerns(&lambda);
+        Self { simulation, lambda, extensions: Vec::new(), runtime: None, init: None, restore: None }
     }
 
     /// Starts extensions and runtime; comes back when all of them wait for what comes.
@@ -70,7 +83,8 @@ impl<'s> Environment<'s> {
             self.simulation.recorder.tell(&Moment::Note(&format!("extensions: {first}{others}")));
         }
         for (name, program) in &self.simulation.extensions {
-            let started = self.start(program, &[format!("{EXTENSIONS}/{name}").into()], &own);
+            let words = [format!("{EXTENSIONS}/{name}").into()];
+            let started = self.start(program, &words, &own, &self.simulation.said.extensions);
             let started = started.map_err(|cause| Broken::unable(&format!("the extension {name}"), &cause))?;
             self.extensions.push((name.clone(), started));
         }
@@ -87,10 +101,20 @@ impl<'s> Environment<'s> {
         })?;
 
         self.simulation.recorder.runtime_runs(if self.simulation.options.snap_start { LOADS_AND_HOOKS } else { LOADS });
-        let program = if self.simulation.wrapper_of_layer { given::WRAPPER } else { THIS };
-        let words = [[OsString::from("foreword"), "--".into()].as_slice(), &self.simulation.options.command].concat();
-        let started = self.start(&program.into(), &words, &environ);
-        let started = started.map_err(|cause| Broken::unable("the wrapper", &cause))?;
+        let own = |path: &str| OsString::from(if Path::new(path).exists() { path } else { THIS });
+        let (program, words) = match &self.simulation.start {
+            Start::Wrapper(command) => {
+                let program = if self.simulation.wrapper_of_layer { given::WRAPPER } else { THIS };
+                (program.into(), [&["foreword".into(), "--".into()][..], command].concat())
+            }
+            Start::Bootstrap(path, arguments) => {
+                let program = path.clone().into_os_string();
+                (program.clone(), [&[program][..], arguments].concat())
+            }
+            Start::OwnBootstrap(_) => (own(BOOTSTRAP), vec![BOOTSTRAP.into()]),
+        };
+        let started = self.start(&program, &words, &environ, &self.simulation.said.function);
+        let started = started.map_err(|cause| Broken::unable(&program.to_string_lossy(), &cause))?;
         self.runtime = Some(started);
         let parked = self.wait(until, Lambda::snapshot)?;
         // An extension has its turn until it asks for an event.
@@ -100,7 +124,13 @@ impl<'s> Environment<'s> {
                 (asks.count() >= names.len()).then_some(())
             })
         })?;
+        self.lambda.shared.telemetry.close();
         Ok(parked)
+    }
+
+    /// Tells whoever has subscribed to telemetry what the platform does.
+    pub fn emit(&self, kind: &str, record: Value) {
+        self.lambda.shared.telemetry.emit(kind, record);
     }
 
     /// Lets the runtime go on behind the snapshot; comes back when it is ready for events.
@@ -150,6 +180,7 @@ impl<'s> Environment<'s> {
         // Of one that ended before, and broke something, was told already.
         let crashed = self.extensions.iter().filter(|(_, extension)| reason == SPINDOWN && extension.end().is_some());
         crashed.for_each(|(name, _)| recorder.problem(&format!("the extension {name} ended before the shutdown")));
+        self.lambda.shared.telemetry.flush();
         self.lambda.shutdown(reason, SHUTDOWN.saturating_sub(begin.elapsed()));
         for (name, extension) in &self.extensions {
             let wants = |request: &&lambda::record::Request| {
@@ -172,10 +203,37 @@ impl<'s> Environment<'s> {
         if left > 0 {
             recorder.problem(&format!("{left} processes of the environment cannot be ended"));
         }
+        if reason == SPINDOWN && self.simulation.interruption.signal().is_none() {
+            self.tell_missing_hooks();
+        }
         if let Err(message) = self.simulation.place.forget() {
             recorder.problem(&message);
         }
         recorder.end();
+    }
+
+    /// Tells of the hook of these phases that runs right now, when its time is over; gives that in words.
+    pub fn cut_off(&self, phases: &[Phase], why: &str) -> Option<String> {
+        let is_running = self.simulation.descendants.are_waited_for_by(Path::new(given::WRAPPER));
+        is_running.then(|| self.simulation.recorder.cut_off(phases, why)).flatten()
+    }
+
+    /// Tells which hooks should have run in a life in which nothing broke.
+    fn tell_missing_hooks(&self) {
+        let recorder = &self.simulation.recorder;
+        let has_own = self.extensions.iter().any(|(name, _)| name == OWN);
+        let is_due = |phase: &Phase| match phase {
+            Phase::Initialize => true,
+            Phase::BeforeSnapshot | Phase::AfterRestore => self.simulation.options.snap_start,
+            // Of an extension that is not there was told at the beginning.
+            Phase::PreStop => has_own,
+        };
+        for phase in Phase::ALL.into_iter().filter(is_due) {
+            for name in recorder.missing(phase) {
+                let phase = phase.name();
+                recorder.problem(&format!("hook {name:?} ({phase}) did not run, or did not end"));
+            }
+        }
     }
 
     /// Waits for something of the runtime's; says what broke when it will not come.
@@ -216,9 +274,15 @@ impl<'s> Environment<'s> {
         report.header("Lambda-Extension-Function-Error-Type").map(str::to_owned)
     }
 
-    fn start(&self, program: &OsString, words: &[OsString], environ: &Environ) -> io::Result<Started> {
+    fn start(
+        &self,
+        program: &OsString,
+        words: &[OsString],
+        environ: &Environ,
+        output: &PipeWriter,
+    ) -> io::Result<Started> {
         let lambda = Arc::downgrade(&self.lambda);
-        Started::new(program, words, environ, &self.simulation.said, move || {
+        Started::new(program, words, environ, output, move || {
             if let Some(lambda) = lambda.upgrade() {
                 lambda.runtime_exited();
             }
@@ -235,8 +299,8 @@ pub fn extensions(has_layers: bool, wants_own: bool) -> Vec<(String, OsString)> 
         found.extend(files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path().into())));
         found.sort();
     }
-    if wants_own && !found.iter().any(|(name, _)| name == "foreword") {
-        found.push(("foreword".to_owned(), THIS.into()));
+    if wants_own && !found.iter().any(|(name, _)| name == OWN) {
+        found.push((OWN.to_owned(), THIS.into()));
     }
     found
 }

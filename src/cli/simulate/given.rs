@@ -3,10 +3,10 @@
 
 use super::Options;
 use crate::chain;
+use crate::config;
 use crate::environ::Environ;
-use std::env::current_dir;
-use std::ffi::OsStr;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// What only the runtime is told (AWS's documentation, "Lambda Extensions API"). `LAMBDA_TASK_ROOT` is one of these, too,
 /// but the code is not in /var/task here.
@@ -19,16 +19,36 @@ const OF_LAYERS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", 
 /// Where the wrapper is on Lambda.
 pub const WRAPPER: &str = "/opt/bin/foreword";
 
+/// With it, the wrapper takes an environment for one of a managed instance.
+const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+
+/// What to say about a variable that is not handed on.
+pub fn dropped(user: &Environ, variables: &[(String, OsString)]) -> Option<String> {
+    let named = variables.iter().rev().find(|(name, _)| name == CONCURRENCY);
+    let value = named.map_or(user.non_empty(CONCURRENCY), |(_, value)| {
+        Some(value).filter(|value| !value.is_empty()).map(|value| &**value)
+    });
+    value.map(|_| {
+        format!(
+            "{CONCURRENCY} is dropped: what is rehearsed takes one invocation at a time, and not several as on a managed \
+             instance"
+        )
+    })
+}
+
 /// What the wrapper is given, but for the Runtime API's address.
-///
-/// # Errors
-/// When there is no current folder.
-pub fn environ<'e>(options: &Options, user: &Environ<'e>) -> io::Result<Environ<'e>> {
-    let folder = current_dir()?;
+pub fn environ<'e>(
+    options: &Options,
+    user: &Environ<'e>,
+    variables: &[(String, OsString)],
+    folder: &Path,
+) -> Environ<'e> {
     let mut environ = user.clone();
+    for (name, value) in variables {
+        environ.set(name, value);
+    }
     environ.unset(chain::STAGE);
-    // Left over from elsewhere, it would make the wrapper take this for a managed instance.
-    environ.unset("AWS_LAMBDA_MAX_CONCURRENCY");
+    environ.unset(CONCURRENCY);
     let function = folder.file_name().unwrap_or(OsStr::new("function")).to_owned();
     let mut set = |name: &str, value: &OsStr| environ.set(name, value);
     set("AWS_LAMBDA_FUNCTION_NAME", &function);
@@ -46,7 +66,7 @@ pub fn environ<'e>(options: &Options, user: &Environ<'e>) -> io::Result<Environ<
     if environ.non_empty("AWS_LAMBDA_EXEC_WRAPPER").is_none() {
         environ.set("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.as_ref());
     }
-    if let Some(runtime) = &options.runtime {
+    if let Some(runtime) = &options.asked.runtime {
         match runtime.starts_with("provided") {
             true => environ.unset("AWS_EXECUTION_ENV"),
             false => environ.set("AWS_EXECUTION_ENV", ["AWS_Lambda_", runtime].concat().as_ref()),
@@ -61,15 +81,16 @@ pub fn environ<'e>(options: &Options, user: &Environ<'e>) -> io::Result<Environ<
     let region = region.unwrap_or(OsStr::new("us-east-1")).to_owned();
     environ.set("AWS_REGION", &region);
     environ.set("AWS_DEFAULT_REGION", &region);
-    if let (None, [_, .., handler]) = (environ.non_empty("_HANDLER"), &options.command[..]) {
-        environ.set("_HANDLER", handler);
+    if let Some(named) = environ.non_empty(config::INLINE) {
+        let named = config::named_here(named, folder);
+        environ.set(config::INLINE, named.as_os_str());
     }
     // Hooks are told from the log.
     let is_verbose = |level: &str| ["debug", "trace", "info"].iter().any(|known| level.eq_ignore_ascii_case(known));
     if !environ.lossy("FOREWORD_LOG").is_some_and(|level| is_verbose(&level)) {
         environ.set("FOREWORD_LOG", "info".as_ref());
     }
-    Ok(environ)
+    environ
 }
 
 /// What an extension is given of it.

@@ -2,11 +2,13 @@
 //! something breaks. Limits are those of AWS's documentation, "Understanding the Lambda execution environment lifecycle".
 
 use super::Simulation;
-use super::broken::{Broken, error_of};
+use super::broken::{Broken, LARGEST_EVENT, error_of, error_of_event};
 use super::environment::{Environment, SPINDOWN};
 use super::lambda::service::request_id;
 use super::lambda::{Outcome, Parked};
 use super::moment::{Caller, Moment, Stage};
+use super::platform::{self, Init, Status};
+use crate::config::Phase;
 use std::time::{Duration, Instant};
 
 /// The init of an on-demand function.
@@ -54,14 +56,29 @@ impl Simulation<'_> {
             None => INIT,
         };
         self.recorder.begin(Stage::Init, Some(limit));
-        let parked = match environment.initialize(inside.unwrap_or(Instant::now() + limit)) {
+        let begin = Instant::now();
+        let init = self.init(inside.is_some());
+        init.starts(&environment);
+        let parked = environment.initialize(inside.unwrap_or(begin + limit));
+        environment.init = Some(begin.elapsed());
+        let status = parked.as_ref().map_or_else(Status::broken, |_| Status::SUCCESS);
+        init.ends(&environment, &status, begin.elapsed());
+        let parked = match parked {
             Ok(parked) => parked,
             Err(broken) => {
+                let why = match inside {
+                    Some(_) => format!("the function's timeout is {} s", limit.as_secs()),
+                    None => format!("the init has {} s", limit.as_secs()),
+                };
+                let is_late = matches!(broken, Broken::TimedOut);
+                let phases = [Phase::Initialize, Phase::BeforeSnapshot];
+                let cut_off = is_late.then(|| environment.cut_off(&phases, &why)).flatten();
                 let error = broken.seen(None, limit).filter(|_| self.options.snap_start);
                 let what = match broken {
                     Broken::TimedOut if inside.is_none() => format!("Init phase exceeded {} s", limit.as_secs()),
                     _ => broken.what(limit),
                 };
+                let what = [Some(what), cut_off].into_iter().flatten().collect::<Vec<_>>().join("; ");
                 self.give_up(environment, &broken, &what, Caller::Publisher, error);
                 return Err(broken);
             }
@@ -70,7 +87,7 @@ impl Simulation<'_> {
         if self.options.snap_start { self.restore(environment, parked) } else { Ok(environment) }
     }
 
-    fn restore<'s>(&self, environment: Environment<'s>, parked: Parked) -> Result<Environment<'s>, Broken> {
+    fn restore<'s>(&self, mut environment: Environment<'s>, parked: Parked) -> Result<Environment<'s>, Broken> {
         self.recorder.begin(Stage::Snapshot, None);
         if parked == Parked::InvocationNext {
             let note = "the runtime takes no part in it: it waits for events, and not to be restored";
@@ -78,12 +95,22 @@ impl Simulation<'_> {
         }
         self.recorder.end();
         self.recorder.begin(Stage::Restore, Some(RESTORE));
-        if let Err(broken) = environment.restore(Instant::now() + RESTORE) {
+        let begin = Instant::now();
+        platform::restore_starts(&environment, &self.init(false));
+        let restored = environment.restore(begin + RESTORE);
+        // What is billed and reported of an environment that was restored is the restore.
+        (environment.init, environment.restore) = (None, Some(begin.elapsed()));
+        let status = restored.as_ref().map_or_else(Status::broken, |()| Status::SUCCESS);
+        platform::restore_ends(&environment, &status, begin.elapsed());
+        if let Err(broken) = restored {
+            let is_late = matches!(broken, Broken::TimedOut);
+            let why = format!("the restore has {} s", RESTORE.as_secs());
+            let cut_off = is_late.then(|| environment.cut_off(&[Phase::AfterRestore], &why)).flatten();
             let error = match broken {
                 Broken::TimedOut => Some(TOO_LATE.to_owned()),
                 _ => broken.seen(None, RESTORE),
             };
-            let what = broken.what(RESTORE);
+            let what = [Some(broken.what(RESTORE)), cut_off].into_iter().flatten().collect::<Vec<_>>().join("; ");
             self.give_up(environment, &broken, &what, Caller::Invoker(1), error);
             return Err(broken);
         }
@@ -99,13 +126,20 @@ impl Simulation<'_> {
         event: &str,
     ) -> Option<Environment<'s>> {
         let (timeout, caller) = (self.options.timeout, Caller::Invoker(number));
+        if event.len() > LARGEST_EVENT {
+            // Whatever waits for events does not get to know of this one.
+            self.recorder.begin(Stage::Invocation(number), None);
+            self.recorder.error(&Moment::Error { caller, body: &error_of_event(event.len()) });
+            self.recorder.end();
+            return environment;
+        }
         // A new environment of a function with snapshots is restored before, and any other is initialized inside.
         let restored = match environment {
             None if self.options.snap_start => Some(self.prepare(None).ok()?),
             environment => environment,
         };
         let until = Instant::now() + timeout;
-        let environment = match restored {
+        let mut environment = match restored {
             Some(environment) => environment,
             None => match self.prepare(Some(until)) {
                 Ok(environment) => environment,
@@ -119,7 +153,19 @@ impl Simulation<'_> {
         // Whatever the function says about it comes behind it.
         let request = request_id(self.events_before() + 1);
         self.recorder.tell(&Moment::Event { invocation: number, request: &request, body: event });
-        match environment.invoke(event, until) {
+        let begin = Instant::now();
+        platform::invocation_starts(&environment, &request, self.version());
+        let invoked = environment.invoke(event, until);
+        let invocation = platform::Invocation {
+            request: &request,
+            took: begin.elapsed(),
+            produced: invoked.as_ref().ok().map(|answer| answer.body.len()),
+            memory: self.options.memory,
+            init: environment.init.take(),
+            restore: environment.restore.take(),
+        };
+        invocation.ends(&environment, &invoked.as_ref().map_or_else(Status::broken, Status::of));
+        match invoked {
             Ok(answer) if answer.outcome == Outcome::Response && answer.is_complete => {
                 self.recorder.tell(&Moment::Answer { invocation: number, request: &request, body: &answer.body });
             }
@@ -137,6 +183,22 @@ impl Simulation<'_> {
         }
         self.recorder.end();
         Some(environment)
+    }
+
+    /// What the platform tells of an init.
+    fn init(&self, is_inside: bool) -> Init<'_> {
+        Init {
+            initialization: if self.options.snap_start { "snap-start" } else { "on-demand" },
+            is_inside,
+            function: &self.function,
+            version: self.version(),
+            runtime: self.options.asked.runtime.as_deref(),
+            memory: self.options.memory,
+        }
+    }
+
+    fn version(&self) -> &'static str {
+        if self.options.snap_start { "1" } else { "$LATEST" }
     }
 
     /// An invocation for which no environment could be initialized.

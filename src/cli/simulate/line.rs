@@ -64,6 +64,10 @@ fn hook(message: &str) -> Option<HookLine> {
         .into_iter()
         .filter_map(|phase| Some((phase, rest.split_once(&format!("\" ({}) ", phase.name()))?)))
         .min_by_key(|(_, (name, _))| name.len())?;
+    // Only the last attempt is an end.
+    if what.contains("; it is tried again in ") {
+        return None;
+    }
     let outcome = match what {
         _ if what.starts_with("succeeded ") => HookOutcome::Success,
         _ if what.starts_with("timed out ") || what.starts_with("was not started: ") => HookOutcome::Timeout,
@@ -157,6 +161,12 @@ mod tests {
         for (line, expected) in [
             ("foreword: hook \"a\" is late", Line::Foreword("hook \"a\" is late".into())),
             ("foreword: unable", Line::Foreword("unable".into())),
+            (
+                "foreword: hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried again in 200 ms",
+                Line::Foreword(
+                    "hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried again in 200 ms".into(),
+                ),
+            ),
             ("foreword", Line::Foreign),
             (r#"{"timestamp":"T","level":"INFO","message":"mine"}"#, Line::Foreign),
             ("{", Line::Foreign),

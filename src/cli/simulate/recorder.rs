@@ -1,7 +1,10 @@
 //! Tells a simulation as it happens. What the function and foreword say comes through one pipe, as both go into one log on
 //! Lambda; it is read before anything else is told, so that each line stands where it belongs.
 
+use super::hooks::Hooks;
 use super::json;
+use super::lambda::Lambda;
+use super::lambda::telemetry::Source;
 use super::line::{self, HookLine, Line};
 use super::moment::{Moment, Stage};
 use super::text;
@@ -9,10 +12,11 @@ use crate::cli::colors::Colors;
 use crate::config::Phase;
 use crate::process::{Latch, PollFd, PollFlags, happened, wait};
 use crate::relay::{AFTER_RESTORE, BEFORE_SNAPSHOT};
+use crate::report::HookOutcome;
 use std::io::{PipeReader, PipeWriter, Read, Stdout, Write, pipe, stdout};
 use std::mem::take;
 use std::os::fd::AsFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// What a pipe holds at most (pipe(7)).
@@ -29,17 +33,27 @@ pub enum Format {
 }
 
 pub struct Recorder {
-    said: PipeReader,
+    /// What the function says, and what the extensions say.
+    said: [(Source, PipeReader); 2],
     told: Mutex<Told>,
+}
+
+/// The ends of the recorder's pipes for what is started.
+pub struct Writers {
+    pub function: PipeWriter,
+    pub extensions: PipeWriter,
 }
 
 struct Told {
     format: Format,
     to: Stdout,
-    /// The beginning of a line that is not complete.
-    rest: Vec<u8>,
+    /// The beginning of a line that is not complete, of the function's and of the extensions'.
+    rests: [Vec<u8>; 2],
     stage: Option<Running>,
     is_well: bool,
+    hooks: Hooks,
+    /// The Lambda whose subscribers get the log.
+    lambda: Weak<Lambda>,
 }
 
 struct Running {
@@ -47,6 +61,8 @@ struct Running {
     begin: Instant,
     limit: Option<Duration>,
     runtime: Option<Runtime>,
+    /// When the last of its hooks ended.
+    last_hook: Option<Instant>,
 }
 
 /// What the runtime does by itself while no hook of foreword's runs.
@@ -58,20 +74,54 @@ struct Runtime {
 }
 
 impl Recorder {
-    /// Comes with the end of the pipe for what is started.
+    /// Comes with the ends of the pipes for what is started.
     ///
     /// # Errors
-    /// When there is no descriptor left for it.
-    pub fn new(format: Format) -> std::io::Result<(Self, PipeWriter)> {
-        let (said, writer) = pipe()?;
-        let told = Told { format, to: stdout(), rest: Vec::new(), stage: None, is_well: true };
-        Ok((Self { said, told: Mutex::new(told) }, writer))
+    /// When there is no descriptor left for them.
+    pub fn new(format: Format, hooks: Hooks) -> std::io::Result<(Self, Writers)> {
+        let (of_function, function) = pipe()?;
+        let (of_extensions, extensions) = pipe()?;
+        let told = Told {
+            format,
+            to: stdout(),
+            rests: Default::default(),
+            stage: None,
+            is_well: true,
+            hooks,
+            lambda: Weak::new(),
+        };
+        let said = [(Source::Function, of_function), (Source::Extension, of_extensions)];
+        Ok((Self { said, told: Mutex::new(told) }, Writers { function, extensions }))
+    }
+
+    /// From now on the log is that of this Lambda's environment.
+    pub fn concerns(&self, lambda: &Arc<Lambda>) {
+        let mut told = self.told();
+        told.lambda = Arc::downgrade(lambda);
+        told.hooks.begin();
+    }
+
+    /// Tells which hook was still running, in a process of foreword's, when its time was over.
+    pub fn cut_off(&self, phases: &[Phase], why: &str) -> Option<String> {
+        let mut told = self.told();
+        let (phase, name) = told.hooks.next_of(phases)?;
+        let since = told.stage.as_ref().map(|running| running.last_hook.unwrap_or(running.begin));
+        let took = since.map(|since| since.elapsed());
+        let what = format!("was cut off after {} ms: {why}", took.unwrap_or_default().as_millis());
+        let shown = format!("hook {name:?} ({}) was still running", phase.name());
+        told.hook(&HookLine { phase, name, outcome: HookOutcome::Timeout, took, what });
+        Some(shown)
+    }
+
+    /// The hooks of a phase that should have run in this environment and did not end in it.
+    pub fn missing(&self, phase: Phase) -> Vec<String> {
+        self.told().hooks.missing(phase)
     }
 
     /// Tells lines as they come, until it is over.
     pub fn follow(&self, over: &Latch) {
         while !over.is_set() {
-            let watched = [self.said.as_fd(), over.as_fd()];
+            let watched = [self.said[0].1.as_fd(), self.said[1].1.as_fd(), over.as_fd()];
             if wait(&mut watched.map(|one| PollFd::new(one, PollFlags::POLLIN)), None).is_err() {
                 return;
             }
@@ -82,7 +132,7 @@ impl Recorder {
     pub fn begin(&self, stage: Stage, limit: Option<Duration>) {
         let mut told = self.told();
         told.tell(&Moment::Stage { stage, limit });
-        told.stage = Some(Running { stage, begin: Instant::now(), limit, runtime: None });
+        told.stage = Some(Running { stage, begin: Instant::now(), limit, runtime: None, last_hook: None });
     }
 
     /// From now on the runtime does this.
@@ -96,7 +146,7 @@ impl Recorder {
     pub fn end(&self) {
         let mut told = self.told();
         told.runtime_rests(Duration::ZERO);
-        if let Some(Running { stage, begin, limit, runtime }) = told.stage.take() {
+        if let Some(Running { stage, begin, limit, runtime, .. }) = told.stage.take() {
             if let (Some(Runtime { what, took: Some(took), .. }), Some(limit)) = (runtime, limit) {
                 told.tell(&Moment::Runtime { what, took, limit });
             }
@@ -133,41 +183,48 @@ impl Recorder {
     /// Tells what is left of a line that nobody will end.
     pub fn flush(&self) {
         let mut told = self.told();
-        if !told.rest.is_empty() {
-            let rest = take(&mut told.rest);
-            told.line(&rest);
+        for (index, (source, _)) in self.said.iter().enumerate() {
+            if !told.rests[index].is_empty() {
+                let rest = take(&mut told.rests[index]);
+                told.line(*source, &rest);
+            }
         }
     }
 
     /// What is in the pipe is told first.
     fn told(&self) -> MutexGuard<'_, Told> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut watched = [PollFd::new(self.said.as_fd(), PollFlags::POLLIN)];
-        if wait(&mut watched, Some(Instant::now())).is_ok() && happened(&watched[0]) {
-            // To read until there is no more would never end with one who never stops.
-            let mut piece = vec![0; PIPE];
-            let length = (&self.said).read(&mut piece).unwrap_or_default();
-            told.take(&piece[..length]);
+        for (index, (source, said)) in self.said.iter().enumerate() {
+            let mut watched = [PollFd::new(said.as_fd(), PollFlags::POLLIN)];
+            if wait(&mut watched, Some(Instant::now())).is_ok() && happened(&watched[0]) {
+                // To read until there is no more would never end with one who never stops.
+                let mut piece = vec![0; PIPE];
+                let length = { said }.read(&mut piece).unwrap_or_default();
+                told.take(index, *source, &piece[..length]);
+            }
         }
         told
     }
 }
 
 impl Told {
-    fn take(&mut self, piece: &[u8]) {
-        self.rest.extend_from_slice(piece);
-        while let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<_> = self.rest.drain(..=end).collect();
-            self.line(&line[..end]);
+    fn take(&mut self, index: usize, source: Source, piece: &[u8]) {
+        self.rests[index].extend_from_slice(piece);
+        while let Some(end) = self.rests[index].iter().position(|&byte| byte == b'\n') {
+            let line: Vec<_> = self.rests[index].drain(..=end).collect();
+            self.line(source, &line[..end]);
         }
-        if self.rest.len() >= LONGEST {
-            let rest = take(&mut self.rest);
-            self.line(&rest);
+        if self.rests[index].len() >= LONGEST {
+            let rest = take(&mut self.rests[index]);
+            self.line(source, &rest);
         }
     }
 
-    fn line(&mut self, line: &[u8]) {
+    fn line(&mut self, source: Source, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
+        if let Some(lambda) = self.lambda.upgrade() {
+            lambda.shared.telemetry.log(source, &line);
+        }
         // What a command wrote last may have no line end.
         let (unended, line) = line::split(&line);
         if !unended.is_empty() {
@@ -182,6 +239,10 @@ impl Told {
     }
 
     fn hook(&mut self, hook: &HookLine) {
+        let own = self.hooks.ended(hook.phase, &hook.name);
+        if let Some(running) = &mut self.stage {
+            running.last_hook = Some(Instant::now());
+        }
         if !hook.is_tolerated() {
             self.is_well = false;
         }
@@ -201,9 +262,14 @@ impl Told {
             Phase::Initialize => self.stage.as_ref().and_then(|running| running.limit),
             Phase::BeforeSnapshot => Some(BEFORE_SNAPSHOT),
             Phase::AfterRestore => Some(AFTER_RESTORE),
-            Phase::PreStop => None,
+            Phase::PreStop => self.stage.as_ref().and_then(|running| running.limit),
         };
-        let limit = limit.unwrap_or(hook.phase.default_timeout());
+        let usual = hook.phase.default_timeout();
+        let limit = match (own, limit) {
+            (Some(None), limit) => limit.unwrap_or(usual),
+            (Some(Some(own)), limit) => limit.map_or(own, |limit| limit.min(own)),
+            (None, limit) => limit.map_or(usual, |limit| limit.min(usual)),
+        };
         self.tell(&Moment::Hook { hook, limit });
     }
 

@@ -37,7 +37,7 @@ pub fn shown(moment: &Moment, colors: Colors) -> String {
         Moment::Runtime { what, took, limit } => row("runtime", what, Some(*took), *limit, "", colors),
         Moment::Foreword(message) => line(YELLOW, format!("foreword: {}", printable(message))),
         Moment::Log(text) => format!("    {} {}\n", colors.paint(DIM, "│"), printable(text)),
-        Moment::Event { body, .. } => line("", format!("event   {}", one_line(body))),
+        Moment::Event { body, .. } => line("", format!("event   {}", one_line(&abridged(body.as_bytes())))),
         Moment::Answer { body, .. } => line(GREEN, format!("answer  {}", one_line(&abridged(body)))),
         Moment::Error { caller, body } => {
             let who = match caller {

@@ -6,6 +6,7 @@ use crate::config::{Phase, Rule};
 use crate::environ::Environ;
 use crate::plan::{AroundSnapshot, Execution, NoSnapshot, Plan};
 use crate::runtime_api::ADDRESS;
+use std::path::Path;
 
 /// Whether something takes part, and why or why not.
 pub struct Answer {
@@ -61,6 +62,15 @@ pub fn about_unknown_program(plan: &Plan, execution: &Execution, environ: &Envir
          it; if they are not its own, write them into \"arguments\" or into a variable that the interpreter reads",
         rule.place
     ))
+}
+
+/// That foreword, as the bootstrap of a layer, is not started.
+pub fn about_bootstrap(file: &Path) -> String {
+    format!(
+        "{}: Lambda starts this file in the place of foreword, unless it starts foreword itself; give it another name, and \
+         let Handler name it",
+        file.display()
+    )
 }
 
 /// What only hooks and other wrappers can tell.

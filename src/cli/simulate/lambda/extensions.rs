@@ -14,6 +14,9 @@ pub struct Extensions {
 
 struct Extension {
     identifier: String,
+    name: String,
+    /// Whether it has asked for an event.
+    is_ready: bool,
     wants_invoke: bool,
     wants_shutdown: bool,
     events: VecDeque<String>,
@@ -42,7 +45,14 @@ impl Extensions {
         }
         let identifier = format!("e0000000-0000-4000-8000-{:012x}", self.registered.len());
         let events = VecDeque::new();
-        self.registered.push(Extension { identifier: identifier.clone(), wants_invoke, wants_shutdown, events });
+        self.registered.push(Extension {
+            identifier: identifier.clone(),
+            name: name.to_owned(),
+            is_ready: false,
+            wants_invoke,
+            wants_shutdown,
+            events,
+        });
         let body = format!(r#"{{"functionName":"{function}","functionVersion":"$LATEST","handler":"app.handler"}}"#);
         let mut reply = Reply::json(200, body);
         reply.headers.push(("Lambda-Extension-Identifier", identifier));
@@ -60,6 +70,23 @@ impl Extensions {
             return Some(Reply::error(403, "Extension.UnknownExtensionIdentifier", &message));
         };
         extension.events.pop_front().map(|event| Reply::json(200, event))
+    }
+
+    /// The name of the extension that a request comes from.
+    pub fn name(&self, head: &Head) -> Option<String> {
+        let identifier = head.header("Lambda-Extension-Identifier")?;
+        self.registered.iter().find(|known| known.identifier == identifier).map(|known| known.name.clone())
+    }
+
+    /// Notes that an extension asks for an event; gives its name and the events that it wants, the first time.
+    pub fn becomes_ready(&mut self, head: &Head) -> Option<(String, Vec<&'static str>)> {
+        let identifier = head.header("Lambda-Extension-Identifier")?;
+        let mut registered = self.registered.iter_mut();
+        let extension = registered.find(|known| known.identifier == identifier && !known.is_ready)?;
+        extension.is_ready = true;
+        let wanted = [("INVOKE", extension.wants_invoke), ("SHUTDOWN", extension.wants_shutdown)];
+        let events = wanted.into_iter().filter(|(_, wants)| *wants).map(|(event, _)| event).collect();
+        Some((extension.name.clone(), events))
     }
 
     pub fn invoke(&mut self, event: &str) {

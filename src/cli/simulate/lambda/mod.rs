@@ -8,6 +8,8 @@ pub mod record;
 pub mod server;
 pub mod service;
 pub mod states;
+#[cfg_attr(test, allow(dead_code, reason = "tests that play this Lambda have no log to tell of"))]
+pub mod telemetry;
 
 pub use record::{Report, Seen};
 pub use states::State;
@@ -181,6 +183,7 @@ impl Lambda {
 impl Drop for Lambda {
     fn drop(&mut self) {
         self.shared.end();
+        self.shared.telemetry.end();
         self.server.lock().unwrap_or_else(PoisonError::into_inner).end();
     }
 }

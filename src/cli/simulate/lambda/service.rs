@@ -5,7 +5,9 @@ use super::http::{Body, Head, Reply};
 use super::record::{Connection, Report, Seen};
 use super::server::Faults;
 use super::states::{Call, State, Verdict};
+use super::telemetry::Telemetry;
 use super::{Answer, Outcome, Settings};
+use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,7 +18,8 @@ pub const LARGEST_ANSWER: usize = (6 << 20) + 100;
 /// How long the driver waits unless it is told otherwise.
 const LIMIT: Duration = Duration::from_secs(30);
 
-const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
+/// The header, or the trailer, that names the type of an error.
+pub const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 
 /// How often a request that waits looks whether its client is still there.
 const LOOK: Duration = Duration::from_millis(10);
@@ -24,6 +27,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Shared {
     pub settings: Settings,
     pub faults: Box<dyn Faults>,
+    pub telemetry: Telemetry,
     inner: Mutex<Inner>,
     changed: Condvar,
 }
@@ -69,7 +73,7 @@ impl Shared {
             events: settings.events_before,
             is_ending: false,
         };
-        Self { settings, faults, inner: Mutex::new(inner), changed: Condvar::new() }
+        Self { settings, faults, telemetry: Telemetry::default(), inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
     /// Changes something; everyone who waits looks again.
@@ -151,11 +155,20 @@ impl Shared {
             }
             Call::ExtensionNext => {
                 read();
+                if let Some((name, events)) = self.update(|inner| inner.extensions.becomes_ready(head)) {
+                    let record = json!({"name": name, "state": "Ready", "events": events});
+                    self.telemetry.emit("platform.extension", record);
+                }
                 self.park(number, has_ended, |inner| inner.extensions.next(head))
             }
             Call::ExtensionInitError | Call::ExtensionExitError => {
                 read();
                 Some(Reply::accepted())
+            }
+            Call::Subscribe(api) => {
+                let body = read();
+                let name = self.update(|inner| inner.extensions.name(head));
+                Some(self.telemetry.subscribe(api, head, &body.bytes, name.as_deref()))
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The runtime's states and what each call does in each of them: snapshot and restore, and the cycle of an invocation, after
 //! `core/states.go` of AWS's emulator. Pure: it parks nothing, and it answers nothing.
 
+use super::telemetry::Api;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Started,
@@ -29,6 +31,8 @@ pub enum Call {
     ExtensionNext,
     ExtensionInitError,
     ExtensionExitError,
+    /// The subscription to telemetry, by either API.
+    Subscribe(Api),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +116,7 @@ impl<'a> Route<'a> {
         let is_restore = matches!(call, Call::RestoreNext | Call::RestoreError);
         let expected = match call {
             Call::RestoreNext | Call::InvocationNext | Call::ExtensionNext => "GET",
+            Call::Subscribe(_) => "PUT",
             _ => "POST",
         };
         if is_restore && !snap_start {
@@ -134,6 +139,13 @@ fn known(path: &str) -> Option<(Call, &str)> {
             _ => return None,
         };
         return Some((call, ""));
+    }
+    match path.strip_suffix('/').unwrap_or(path) {
+        "/2022-07-01/telemetry" | "/2022-12-13/telemetry" | "/2025-01-29/telemetry" => {
+            return Some((Call::Subscribe(Api::Telemetry), ""));
+        }
+        "/2020-08-15/logs" | "/2021-03-18/logs" => return Some((Call::Subscribe(Api::Logs), "")),
+        _ => {}
     }
     let runtime = path.strip_prefix("/2018-06-01/runtime/")?;
     Some(match runtime.split('/').collect::<Vec<_>>()[..] {

@@ -1,0 +1,89 @@
+//! The hooks that the configuration gives an environment: the limit that each has for itself, and which of them have ended.
+
+use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::config::{self, Phase};
+use crate::environ::Environ;
+use crate::files;
+use crate::plan::Plan;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// The hooks in the order in which they run, phase by phase.
+#[derive(Default)]
+pub struct Hooks {
+    expected: Vec<Expected>,
+}
+
+struct Expected {
+    phase: Phase,
+    name: String,
+    /// None for one in the background that may take as long as it likes.
+    limit: Option<Duration>,
+    is_in_background: bool,
+    has_ended: bool,
+}
+
+impl Hooks {
+    /// The hooks that the wrapper will find; none where its configuration is wrong, which it tells itself.
+    pub fn of(command: &[OsString], environ: &Environ) -> Self {
+        if config::disabled(environ) || command.is_empty() {
+            return Self::default();
+        }
+        let Ok(sources) = config::sources(environ) else { return Self::default() };
+        let documents = config::documents(&sources);
+        let Ok(rules) = config::rules(&documents) else { return Self::default() };
+        let runtime = RuntimeName::of(environ, &command[0]);
+        let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+        let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
+        let plan = Plan::new(command, environ.clone(), &rules, &facts, |_, _, _| {});
+        let hooks = Phase::ALL.into_iter().flat_map(|phase| plan.hooks(phase));
+        let expected = hooks.map(|hook| Expected {
+            phase: hook.phase,
+            name: hook.name.to_string(),
+            limit: hook.limit(),
+            is_in_background: hook.background,
+            has_ended: false,
+        });
+        Self { expected: expected.collect() }
+    }
+
+    pub fn has(&self, phase: Phase) -> bool {
+        self.expected.iter().any(|hook| hook.phase == phase)
+    }
+
+    /// Begins another environment, in which none has run.
+    pub fn begin(&mut self) {
+        self.expected.iter_mut().for_each(|hook| hook.has_ended = false);
+    }
+
+    /// Notes that a hook has ended; gives its own limit if it has one, or nothing where the hook is not known.
+    pub fn ended(&mut self, phase: Phase, name: &str) -> Option<Option<Duration>> {
+        let is_it = |hook: &&mut Expected| hook.phase == phase && hook.name == name;
+        let mut known = self.expected.iter_mut().filter(is_it);
+        let hook = known.find(|hook| !hook.has_ended)?;
+        hook.has_ended = true;
+        Some(hook.limit)
+    }
+
+    /// The first hook of these phases that is waited for and has not ended.
+    pub fn next_of(&self, phases: &[Phase]) -> Option<(Phase, String)> {
+        let is_next = |hook: &&Expected| phases.contains(&hook.phase) && hook.is_due();
+        let next = self.expected.iter().find(is_next)?;
+        // What foreword waits for then may as well be the one in the background.
+        let is_certain = next.phase == Phase::Initialize
+            || !self.expected.iter().any(|hook| hook.is_in_background && !hook.has_ended);
+        is_certain.then(|| (next.phase, next.name.clone()))
+    }
+
+    /// The hooks of a phase that have not ended.
+    pub fn missing(&self, phase: Phase) -> Vec<String> {
+        let is_missing = |hook: &&Expected| hook.phase == phase && hook.is_due();
+        self.expected.iter().filter(is_missing).map(|hook| hook.name.clone()).collect()
+    }
+}
+
+impl Expected {
+    fn is_due(&self) -> bool {
+        !self.has_ended && !self.is_in_background
+    }
+}

@@ -1,0 +1,138 @@
+//! What the platform tells subscribers of telemetry about an environment's life (AWS's documentation, "Lambda Telemetry API
+//! Event schema reference"). The Logs API has the older of these events.
+
+use super::broken::Broken;
+use super::environment::Environment;
+use super::lambda::{Answer, Outcome};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How a phase of the platform's ended.
+pub struct Status {
+    name: &'static str,
+    error_type: Option<String>,
+}
+
+impl Status {
+    pub const SUCCESS: Self = Self { name: "success", error_type: None };
+
+    pub fn broken(broken: &Broken) -> Self {
+        let (name, error_type) = broken.status();
+        Self { name, error_type }
+    }
+
+    pub fn of(answer: &Answer) -> Self {
+        match &answer.outcome {
+            Outcome::Response if answer.is_complete => Self::SUCCESS,
+            Outcome::Response => Self { name: "error", error_type: Some("Runtime.TruncatedResponse".into()) },
+            Outcome::Error(error_type) => {
+                let error_type = Some(error_type.clone()).filter(|error_type| !error_type.is_empty());
+                Self { name: "error", error_type }
+            }
+        }
+    }
+
+    fn put_into(&self, mut record: Value) -> Value {
+        record["status"] = self.name.into();
+        if let Some(error_type) = &self.error_type {
+            record["errorType"] = error_type.as_str().into();
+        }
+        record
+    }
+}
+
+/// The init, be it one inside an invocation.
+pub struct Init<'i> {
+    pub initialization: &'i str,
+    pub is_inside: bool,
+    pub function: &'i str,
+    pub version: &'i str,
+    pub runtime: Option<&'i str>,
+    pub memory: u64,
+}
+
+impl Init<'_> {
+    fn record(&self) -> Value {
+        let phase = if self.is_inside { "invoke" } else { "init" };
+        json!({"initializationType": self.initialization, "phase": phase})
+    }
+
+    pub fn starts(&self, environment: &Environment) {
+        let mut record = self.record();
+        record["functionName"] = self.function.into();
+        record["functionVersion"] = self.version.into();
+        record["instanceMaxMemory"] = (self.memory << 20).into();
+        if let Some(runtime) = self.runtime {
+            record["runtimeVersion"] = runtime.into();
+        }
+        environment.emit("platform.initStart", record);
+    }
+
+    pub fn ends(&self, environment: &Environment, status: &Status, took: Duration) {
+        environment.emit("platform.initRuntimeDone", status.put_into(self.record()));
+        let mut report = status.put_into(self.record());
+        report["metrics"] = json!({"durationMs": milliseconds(took)});
+        environment.emit("platform.initReport", report);
+    }
+}
+
+pub fn restore_starts(environment: &Environment, init: &Init) {
+    let mut record = json!({"functionName": init.function, "functionVersion": init.version});
+    record["instanceMaxMemory"] = (init.memory << 20).into();
+    if let Some(runtime) = init.runtime {
+        record["runtimeVersion"] = runtime.into();
+    }
+    environment.emit("platform.restoreStart", record);
+}
+
+pub fn restore_ends(environment: &Environment, status: &Status, took: Duration) {
+    environment.emit("platform.restoreRuntimeDone", status.put_into(json!({})));
+    let report = status.put_into(json!({"metrics": {"durationMs": milliseconds(took)}}));
+    environment.emit("platform.restoreReport", report);
+}
+
+pub fn invocation_starts(environment: &Environment, request: &str, version: &str) {
+    environment.emit("platform.start", json!({"requestId": request, "version": version}));
+}
+
+/// An invocation that is over, and what came of the init or the restore before the first one.
+pub struct Invocation<'i> {
+    pub request: &'i str,
+    pub took: Duration,
+    /// None, when no answer came.
+    pub produced: Option<usize>,
+    pub memory: u64,
+    pub init: Option<Duration>,
+    pub restore: Option<Duration>,
+}
+
+impl Invocation<'_> {
+    pub fn ends(&self, environment: &Environment, status: &Status) {
+        let mut done = status.put_into(json!({"requestId": self.request}));
+        done["metrics"] = json!({"durationMs": milliseconds(self.took)});
+        if let Some(produced) = self.produced {
+            done["metrics"]["producedBytes"] = produced.into();
+        }
+        environment.emit("platform.runtimeDone", done);
+        environment.emit("platform.end", json!({"requestId": self.request}));
+        let mut metrics = json!({
+            "durationMs": milliseconds(self.took),
+            "billedDurationMs": u64::try_from(self.took.as_micros().div_ceil(1000)).unwrap_or(u64::MAX),
+            "memorySizeMB": self.memory,
+            "maxMemoryUsedMB": self.memory,
+        });
+        for (name, took) in [("initDurationMs", self.init), ("restoreDurationMs", self.restore)] {
+            if let Some(took) = took {
+                metrics[name] = milliseconds(took).into();
+            }
+        }
+        let report = status.put_into(json!({"requestId": self.request, "metrics": metrics}));
+        environment.emit("platform.report", report);
+    }
+}
+
+/// With fractions, as the platform has them.
+fn milliseconds(took: Duration) -> f64 {
+    let hundredths = u32::try_from(took.as_micros() / 10).unwrap_or(u32::MAX);
+    f64::from(hundredths) / 100.0
+}
