@@ -55,6 +55,7 @@ mod tool_check_programs;
 mod tool_check_sources;
 #[cfg(feature = "tool")]
 mod tool_files;
+#[cfg(feature = "tool")]
 mod tool_hints;
 #[cfg(feature = "tool")]
 mod tool_layers;
