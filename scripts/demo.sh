@@ -29,7 +29,7 @@ printf '\n== A dummy interpreter, started as Lambda starts python3.12\n'
 cat >python3.12 <<'END'
 #!/bin/sh
 for argument in "$0" "$@"; do echo "  argument  $argument"; done
-for name in PYTHONPATH OTEL_SERVICE_NAME DB_PASSWORD; do echo "  $name=$(printenv $name)"; done
+for name in OTEL_SERVICE_NAME OTEL_RESOURCE_ATTRIBUTES DB_PASSWORD; do echo "  $name=$(printenv $name)"; done
 END
 cat >fetch-secrets <<'END'
 #!/bin/sh
@@ -39,8 +39,8 @@ chmod +x python3.12 fetch-secrets
 cat >foreword.json <<'END'
 {
   "env": {
-    "PYTHONPATH": {"prepend": "/opt/python", "separator": ":"},
-    "OTEL_SERVICE_NAME": {"default": "${AWS_LAMBDA_FUNCTION_NAME}"}
+    "OTEL_SERVICE_NAME": {"default": "${AWS_LAMBDA_FUNCTION_NAME}"},
+    "OTEL_RESOURCE_ATTRIBUTES": {"prepend": "deployment.environment.name=prod", "separator": ","}
   },
   "options": {"append": ["-X", "importtime"]},
   "hooks": {"initialize": [{"name": "secrets", "command": ["./fetch-secrets"], "export": "json"}]}
@@ -48,7 +48,7 @@ cat >foreword.json <<'END'
 END
 cat foreword.json
 echo "\$ foreword ./python3.12 /var/runtime/bootstrap.py"
-PYTHONPATH=/var/task/lib AWS_LAMBDA_FUNCTION_NAME=orders "$foreword" ./python3.12 /var/runtime/bootstrap.py
+OTEL_RESOURCE_ATTRIBUTES=team=a AWS_LAMBDA_FUNCTION_NAME=orders "$foreword" ./python3.12 /var/runtime/bootstrap.py
 rm foreword.json
 
 printf "\n== A Python function under AWS's emulator\n"

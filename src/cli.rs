@@ -8,6 +8,8 @@ mod check;
 #[cfg(feature = "tool")]
 mod colors;
 #[cfg(feature = "tool")]
+mod effects;
+#[cfg(feature = "tool")]
 mod finding;
 #[cfg(feature = "tool")]
 mod function;
@@ -22,6 +24,10 @@ mod plan;
 mod schema;
 #[cfg(feature = "tool")]
 mod simulate;
+#[cfg(feature = "tool")]
+mod snapshot;
+#[cfg(feature = "tool")]
+mod unset;
 
 use crate::config::near;
 use crate::environ::Environ;

@@ -7,6 +7,7 @@ mod why;
 use crate::command_line::{Interpreter, base_name};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
+use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, Runtime};
 use crate::text::Text;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -42,52 +43,15 @@ pub struct Facts<'e> {
     pub exists: &'e dyn Fn(&Glob) -> bool,
 }
 
-/// A family of Lambda runtimes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runtime {
-    Python,
-    Node,
-    Java,
-    Ruby,
-    Dotnet,
-    /// OS-only runtimes, and programs that are no interpreter known here.
-    Provided,
-}
-
-impl Runtime {
-    pub const ALL: [Runtime; 6] =
-        [Runtime::Python, Runtime::Node, Runtime::Java, Runtime::Ruby, Runtime::Dotnet, Runtime::Provided];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Runtime::Python => "python",
-            Runtime::Node => "node",
-            Runtime::Java => "java",
-            Runtime::Ruby => "ruby",
-            Runtime::Dotnet => "dotnet",
-            Runtime::Provided => "provided",
-        }
-    }
-
-    pub fn of_family(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|runtime| runtime.name() == name)
-    }
-
-    /// The family of Lambda's identifier, such as `nodejs22.x`.
-    pub fn of_identifier(identifier: &[u8]) -> Self {
-        let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
-        Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
-    }
-
-    fn of_program(program: &OsStr) -> Self {
-        match Interpreter::of_program(program) {
-            Some(Interpreter::Python) => Runtime::Python,
-            Some(Interpreter::Node) => Runtime::Node,
-            Some(Interpreter::Java) => Runtime::Java,
-            Some(Interpreter::Ruby) => Runtime::Ruby,
-            Some(Interpreter::Dotnet) => Runtime::Dotnet,
-            None => Runtime::Provided,
-        }
+/// The family of a program by its name.
+fn family_of_program(program: &OsStr) -> Runtime {
+    match Interpreter::of_program(program) {
+        Some(Interpreter::Python) => Runtime::Python,
+        Some(Interpreter::Node) => Runtime::Node,
+        Some(Interpreter::Java) => Runtime::Java,
+        Some(Interpreter::Ruby) => Runtime::Ruby,
+        Some(Interpreter::Dotnet) => Runtime::Dotnet,
+        None => Runtime::Provided,
     }
 }
 
@@ -101,12 +65,11 @@ pub struct RuntimeName {
 impl RuntimeName {
     /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name.
     pub fn of(environ: &Environ, program: &OsStr) -> Self {
-        let declared =
-            environ.value("AWS_EXECUTION_ENV").and_then(|value| value.as_bytes().strip_prefix(b"AWS_Lambda_"));
+        let declared = environ.value(EXECUTION_ENV).and_then(|value| lambda::identifier(value.as_bytes()));
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        match declared.filter(|identifier| !identifier.is_empty()) {
+        match declared {
             Some(identifier) => Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) },
-            None => Self { family: Runtime::of_program(program), identifier: text(base_name(program)) },
+            None => Self { family: family_of_program(program), identifier: text(base_name(program)) },
         }
     }
 }
@@ -123,12 +86,19 @@ impl When<'_> {
         !is_given && not.is_none() && file.is_empty() && env.is_empty()
     }
 
+    /// Whether it does not ask for another runtime, as far as that can be told without a start.
+    #[cfg(feature = "tool")]
+    pub fn lets_pass(&self, runtime: &RuntimeName) -> bool {
+        let may_be = |glob: &Text| !glob.is_plain() || runtime.is(glob, &Environ::default());
+        self.runtime.as_ref().is_none_or(|globs| globs.iter().any(may_be))
+    }
+
     pub fn holds(&self, facts: &Facts) -> bool {
         let environ = facts.environ;
         let equals = |text: &Text, value: &OsStr| text.expand(environ) == value;
         self.runtime.as_ref().is_none_or(|globs| globs.iter().any(|glob| facts.runtime.is(glob, environ)))
             && self.initialization.as_ref().is_none_or(|texts| {
-                let value = environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+                let value = environ.value(INITIALIZATION);
                 value.is_some_and(|value| texts.iter().any(|text| equals(text, value)))
             })
             && self.architecture.as_ref().is_none_or(|names| names.contains(&facts.architecture))
@@ -140,10 +110,11 @@ impl When<'_> {
 }
 
 impl When<'_> {
-    /// Decides for a process that Lambda tells less than the wrapper, which is an extension: nothing where that may make
-    /// a difference (AWS's documentation, "Lambda Extensions API", has the variables that only runtimes are given).
+    /// Decides for a process that Lambda tells less than the wrapper, which is an extension: nothing where that may
+    /// make a difference (AWS's documentation, "Lambda Extensions API", has the variables that only runtimes are
+    /// given).
     pub fn decide(&self, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> Option<bool> {
-        let initialization = environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+        let initialization = environ.value(INITIALIZATION);
         let is_initialization = |texts: &Vec<Text>| {
             let initialization = initialization.filter(|_| texts.iter().all(Text::is_plain))?;
             Some(texts.iter().any(|text| text.expand(environ) == initialization))

@@ -259,6 +259,16 @@ impl<'a> Environ<'a> {
         }
     }
 
+    /// Names and values of the entries whose name is text.
+    #[cfg(feature = "tool")]
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        let named = self.entries.iter().filter(|entry| entry.name_length != NO_NAME);
+        named.filter_map(|entry| {
+            let name = &entry.text.to_bytes()[..entry.name_length as usize];
+            Some((str::from_utf8(name).ok()?, entry.value()))
+        })
+    }
+
     /// The entries in the form that `execve` takes.
     pub fn entries(&self) -> Vec<&CStr> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()

@@ -1,12 +1,13 @@
-//! Runs the hooks of a phase: in order, each within its limit and as often as it may be tried; says how each one ended and
-//! turns what it exports into edits of the environment. `attempt` makes one attempt.
+//! Runs the hooks of a phase: in order, each within its limit and as often as it may be tried; says how each one
+//! ended and turns what it exports into edits of the environment. `attempt` makes one attempt.
 
 mod attempt;
 mod background;
 
-use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase};
-use crate::environ::{Change, Environ};
+use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place};
+use crate::environ::{Change, Edit, Environ};
 use crate::export::{self, Variable};
+use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, INITIALIZATION};
 use crate::log::Log;
 use crate::metrics;
 use crate::plan;
@@ -197,7 +198,7 @@ impl Runner<'_> {
         put(&mut line, ",\"memory\":", memory);
         put(&mut line, ",\"handler\":", given("_HANDLER").as_deref());
         put(&mut line, "},\"runtime\":", Some(self.received.runtime));
-        put(&mut line, ",\"initialization\":", given("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref());
+        put(&mut line, ",\"initialization\":", given(INITIALIZATION).as_deref());
         put(&mut line, ",\"deadline_ms\":", Some(deadline.epoch_ms).filter(|_| deadline.limit < NO_LIMIT));
         if self.shutdown_reason.is_some() {
             put(&mut line, ",\"shutdown_reason\":", self.shutdown_reason);
@@ -218,7 +219,8 @@ fn why_shell(command: &Command, status: i32) -> &'static str {
     }
 }
 
-/// Adds a JSON value behind the text that leads to it. To make a tree of all of them first would cost more than they do.
+/// Adds a JSON value behind the text that leads to it. To make a tree of all of them first would cost more than they
+/// do.
 fn put(line: &mut Vec<u8>, before: &str, value: Option<impl Serialize>) {
     line.extend(before.as_bytes());
     line.extend(serde_json::to_vec(&value).expect("a text or a number is JSON"));
@@ -230,8 +232,11 @@ enum Whose {
     Phase,
 }
 
+/// What `plan` calls the place of an edit that no configuration has.
+pub const OF_FOREWORD: Place = Place::Told("foreword itself");
+
 /// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave;
-/// `each` sees every edit.
+/// `each` sees every edit. A hook is no .NET program: it does not get the empty file of dotnet8 for its authorities.
 pub fn environment<'s, 'e>(
     hook: &Hook,
     environ: &'s Environ<'e>,
@@ -243,6 +248,10 @@ pub fn environment<'s, 'e>(
         given if given == environ.value(ADDRESS) => {}
         Some(given) => own.to_mut().set(ADDRESS, given),
         None => own.to_mut().unset(ADDRESS),
+    }
+    if environ.value(CERTIFICATES) == Some(OsStr::new(EMPTY_CERTIFICATES)) {
+        let unset = EnvEdit { name: CERTIFICATES, edit: Edit::Unset, place: OF_FOREWORD };
+        plan::edit(own.to_mut(), &[unset], &mut each);
     }
     if !hook.env.is_empty() {
         plan::edit(own.to_mut(), &hook.env, &mut each);

@@ -16,6 +16,7 @@ mod glob;
 mod hooks;
 mod http;
 mod json;
+mod lambda;
 mod log;
 mod loopback;
 mod metrics;

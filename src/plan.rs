@@ -13,6 +13,7 @@ use crate::condition::{Facts, When};
 use crate::config::{EnvEdit, Hook, Phase, Place, Rule, Wrapper};
 use crate::environ::{Change, Environ};
 use crate::glob::Glob;
+use crate::lambda::{INITIALIZATION, SNAP_START};
 use crate::report::Failure;
 use crate::runtime_api::ADDRESS;
 use std::ffi::{OsStr, OsString};
@@ -172,10 +173,10 @@ impl<'p> Plan<'p> {
     /// Why nobody runs hooks around a snapshot, if nobody does.
     pub fn no_snapshot(&self, facts: &Facts) -> Option<NoSnapshot> {
         let is_around = |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
-        let initialization = facts.environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+        let initialization = facts.environ.value(INITIALIZATION);
         if !self.hooks.iter().any(is_around) {
             Some(NoSnapshot::NoHooks)
-        } else if initialization != Some(OsStr::new("snap-start")) {
+        } else if initialization != Some(OsStr::new(SNAP_START)) {
             Some(NoSnapshot::NoSnapStart)
         } else if facts.environ.non_empty("AWS_LAMBDA_MAX_CONCURRENCY").is_some() {
             Some(NoSnapshot::Concurrent)

@@ -15,7 +15,9 @@ mod rules;
 mod runtimes;
 mod shebang;
 mod shell;
+mod snapshots;
 mod sources;
+mod starts;
 mod summary;
 mod unmatched;
 mod worlds;
@@ -140,6 +142,8 @@ fn check(
     unmatched::advise(&rules, &mut advice);
     limits::advise(&rules, timeout, &mut advice);
     overlaps::advise(&rules, &mut advice);
+    snapshots::advise(&rules, &mut advice);
+    starts::advise(&rules, &mut advice);
     wrappers::advise(&rules, &mut advice);
     let named = named::all(&rules);
     let code_of = |named: &Named| asked.code_of(&named.document.source().name);

@@ -3,22 +3,17 @@
 
 mod given;
 pub mod image;
-pub mod lambda;
-
-pub use lambda::known;
 
 use crate::config::{self, Source, Sources};
 use crate::environ::Environ;
 use crate::files;
 use crate::glob::Glob;
+use crate::lambda::{self, INITIALIZATION, TASK_ROOT};
 use crate::plan::RESTORED;
 use crate::process;
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-
-/// Where the code lies in a function.
-const TASK_ROOT: &str = "/var/task";
 
 /// What a person says about the start.
 pub struct Asked {
@@ -88,6 +83,8 @@ pub struct Function<'e> {
     is_os_only: bool,
     /// What was left out of what was asked.
     pub note: Option<String>,
+    /// What of the command line that Lambda gives the runtime nobody saw in public.
+    pub inferred: Option<String>,
 }
 
 impl<'e> Function<'e> {
@@ -95,10 +92,16 @@ impl<'e> Function<'e> {
     /// With what is wrong in what was asked.
     pub fn new(asked: &Asked, own: &Environ<'e>) -> Result<Self, String> {
         let given = asked.variables(own)?;
+        let given_to =
+            |name: &str| given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str());
         let mut environ = match &asked.runtime {
-            Some(name) => lambda::environ(name, own)?,
+            Some(name) => lambda::environ(name, given_to(INITIALIZATION))?,
             None => own.clone(),
         };
+        if asked.runtime.is_some() {
+            let is_ours = |(name, _): &(&str, &OsStr)| name.starts_with("FOREWORD_");
+            own.variables().filter(is_ours).for_each(|(name, value)| environ.set(name, value));
+        }
         for (name, value) in &given {
             environ.set(name, value);
         }
@@ -116,12 +119,22 @@ impl<'e> Function<'e> {
         }
         let is_os_only = asked.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
         let (command, note) = image::without_foreword(&asked.command);
-        let received = match (&asked.runtime, &command[..]) {
-            (Some(name), []) => lambda::command_line(name, &environ),
+        let is_lambdas = asked.runtime.is_some();
+        let mut function = Self { received: Vec::new(), environ, is_lambdas, here, is_os_only, note, inferred: None };
+        function.received = match (&asked.runtime, &command[..]) {
+            (Some(name), []) => {
+                function.inferred =
+                    lambda::inferred(name).map(|what| format!("what {name} is really started with: {what}"));
+                let is_there = |path: &str| function.here(Path::new(path)).is_file();
+                lambda::command_line(name, &function.environ, &is_there)
+            }
             (None, []) => return Err("there is no program; name it behind --, or a runtime with --runtime".into()),
             (_, command) => command.to_vec(),
         };
-        Ok(Self { received, environ, is_lambdas: asked.runtime.is_some(), here, is_os_only, note })
+        if let Some(name) = &asked.runtime {
+            lambda::export(name, &mut function.environ);
+        }
+        Ok(function)
     }
 
     /// The sources that it would find, or the files in their place.

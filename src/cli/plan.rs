@@ -4,7 +4,6 @@
 mod json;
 mod overview;
 mod text;
-mod unset;
 
 use super::colors::Colors;
 use super::function::{Asked, Function};

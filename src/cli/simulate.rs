@@ -23,7 +23,7 @@ mod text;
 pub use recorder::Format;
 
 use super::WRONG_USE;
-use super::function::{self, Asked};
+use super::function::Asked;
 use super::layer::{Layer, Opt};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
@@ -126,7 +126,7 @@ fn events(named: &[String]) -> Result<Vec<String>, String> {
 fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
     let unable = |what: &str, error: std::io::Error| format!("unable to {what}: {}", process::cause(&error));
     let asked = &options.asked;
-    asked.runtime.as_deref().map_or(Ok(()), function::known).map_err(Refusal::Usage)?;
+    asked.runtime.as_deref().map_or(Ok(()), crate::lambda::known).map_err(Refusal::Usage)?;
     let events = events(&options.events).map_err(Refusal::Usage)?;
     let variables = asked.variables(user).map_err(Refusal::Usage)?;
     let root = asked.directory(&variables, user).map_err(Refusal::Usage)?.unwrap_or(Path::new("."));

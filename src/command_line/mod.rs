@@ -12,6 +12,8 @@ mod launcher;
 mod node;
 mod options;
 #[cfg(feature = "tool")]
+mod overridden;
+#[cfg(feature = "tool")]
 mod parts;
 mod python;
 #[cfg(test)]
@@ -21,6 +23,8 @@ mod ruby;
 #[cfg(feature = "tool")]
 pub use aliases::takes_value;
 pub use interpreter::{Interpreter, base_name};
+#[cfg(feature = "tool")]
+pub use overridden::{Instead, VARIABLES, overridden};
 #[cfg(feature = "tool")]
 pub use parts::Parts;
 

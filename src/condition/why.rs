@@ -3,6 +3,7 @@
 use super::{EnvTest, Facts, When};
 use crate::environ::{Environ, REDACTED, says_secret};
 use crate::glob::{Case, Glob};
+use crate::lambda::INITIALIZATION;
 use crate::text::Text;
 
 impl When<'_> {
@@ -17,7 +18,7 @@ impl When<'_> {
             why.push(format!("the runtime is {runtime}, wanted {}", one_of(&expanded(globs, environ))));
         }
         if let Some(texts) = &self.initialization {
-            let value = environ.value("AWS_LAMBDA_INITIALIZATION_TYPE");
+            let value = environ.value(INITIALIZATION);
             if !value.is_some_and(|value| texts.iter().any(|text| text.expand(environ) == value)) {
                 let found = value.map_or("unknown".into(), |value| environ.redact(value));
                 why.push(format!("the initialization is {found}, wanted {}", one_of(&expanded(texts, environ))));

@@ -4,6 +4,7 @@
 use super::no_json;
 use crate::environ::Environ;
 use crate::json::Problem;
+use crate::lambda::TASK_ROOT;
 use crate::process;
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
@@ -21,9 +22,6 @@ const DROPIN_DIR: &str = "/opt/foreword.d";
 
 /// The variable that names the directory of the function's code.
 pub const TASK_ROOT_VARIABLE: &str = "LAMBDA_TASK_ROOT";
-
-/// Where the function's code lies when nothing says otherwise (AWS's documentation of `LAMBDA_TASK_ROOT`).
-const TASK_ROOT: &str = "/var/task";
 
 /// One configuration file, or the JSON in `FOREWORD_CONFIG`.
 #[derive(Clone, Debug, PartialEq)]

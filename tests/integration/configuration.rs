@@ -189,6 +189,36 @@ fn a_variable_may_name_the_runtime_of_a_condition() {
     }
 }
 
+/// It says so for an image of one's own, and some of AWS's base images.
+#[test]
+fn an_execution_environment_that_names_no_runtime_leaves_it_to_the_program() {
+    for (declared, program, condition, expected) in [
+        ("AWS_Lambda_Image", "python3", "python", "holds"),
+        ("AWS_Lambda_Image", "python3", "provided", ""),
+        ("AWS_Lambda_Image", "python3", "Image*", ""),
+        ("AWS_Lambda_Image", "node", "node", "holds"),
+        ("AWS_Lambda_Image", "app", "provided", "holds"),
+        ("AWS_Lambda_", "ruby3.3", "ruby3.[0-9]", "holds"),
+        ("AWS_ECS_FARGATE", "java", "java", "holds"),
+        ("", "dotnet", "dotnet", "holds"),
+        ("AWS_Lambda_java21", "python3", "java", "holds"),
+    ] {
+        let config = format!(r#"{{"when": {{"runtime": "{condition}"}}, "env": {{"LOG": "holds"}}}}"#);
+        let test = Test::new().script(program, "#!/bin/sh\necho \"$LOG\"\n").args([format!("./{program}")]);
+        let test = test.config(&config).env("AWS_EXECUTION_ENV", declared);
+        test.stdout(format!("{expected}\n")).run();
+    }
+}
+
+#[test]
+fn a_managed_instance_is_an_initialization() {
+    for (value, expected) in [("lambda-managed-instances", "holds"), ("on-demand", ""), ("snap-start", "")] {
+        let config = r#"{"when": {"initialization": "lambda-managed-instances"}, "env": {"LOG": "holds"}}"#;
+        let test = test().config(config).env("AWS_LAMBDA_INITIALIZATION_TYPE", value);
+        test.stdout(format!("{expected}\n")).run();
+    }
+}
+
 #[test]
 fn files_as_conditions() {
     for (file, expected) in [

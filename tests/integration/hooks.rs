@@ -364,3 +364,38 @@ fn hooks_around_a_snapshot_without_a_runtime_api_give_a_warning() {
         test().run();
     }
 }
+
+/// What dotnet8's bootstrap sets, and what becomes of it.
+#[test]
+fn the_empty_file_of_authorities_that_dotnet8_has_reaches_the_runtime_and_no_hook() {
+    let hook = r#"{"name": "n", "command": "echo hook ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}""#;
+    let runtime = "echo runtime ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}";
+    const EMPTY: &str = "/var/runtime/empty-certificates.crt";
+    for (name, value, env, of_hook, of_runtime) in [
+        ("SSL_CERT_FILE", EMPTY, "", "unset unset", format!("{EMPTY} unset")),
+        ("SSL_CERT_FILE", "/etc/mine.crt", "", "/etc/mine.crt unset", "/etc/mine.crt unset".into()),
+        ("SSL_CERT_FILE", "", "", " unset", " unset".into()),
+        (
+            "SSL_CERT_FILE",
+            "/var/runtime/empty-certificates.crt2",
+            "",
+            &format!("{EMPTY}2 unset"),
+            format!("{EMPTY}2 unset"),
+        ),
+        ("SSL_CERT_DIR", EMPTY, "", &format!("unset {EMPTY}"), format!("unset {EMPTY}")),
+        ("SSL_CERT_FILE", EMPTY, r#", "env": {"SSL_CERT_FILE": "/mine"}"#, "/mine unset", format!("{EMPTY} unset")),
+        (
+            "SSL_CERT_FILE",
+            EMPTY,
+            r#", "env": {"SSL_CERT_FILE": "/var/runtime/empty-certificates.crt"}"#,
+            &format!("{EMPTY} unset"),
+            format!("{EMPTY} unset"),
+        ),
+        ("SSL_CERT_FILE", EMPTY, r#", "env": {"A": "${SSL_CERT_FILE}"}"#, "unset unset", format!("{EMPTY} unset")),
+    ] {
+        let config = format!(r#"{{"hooks": {{"initialize": [{hook}{env}}}]}}}}"#);
+        let test = Test::new().config(&config).env("FOREWORD_LOG", "warn").env(name, value);
+        let expected = format!("hook {of_hook}\nruntime {of_runtime}\n").replace("  ", " ");
+        test.args(["/bin/sh", "-c", runtime]).stdout(expected).run();
+    }
+}

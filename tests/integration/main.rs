@@ -54,6 +54,8 @@ mod tool_check_programs;
 #[cfg(feature = "tool")]
 mod tool_check_sources;
 #[cfg(feature = "tool")]
+mod tool_effects;
+#[cfg(feature = "tool")]
 mod tool_files;
 #[cfg(feature = "tool")]
 mod tool_hints;
@@ -65,6 +67,8 @@ mod tool_plan;
 mod tool_plan_documentation;
 #[cfg(feature = "tool")]
 mod tool_plan_generated;
+#[cfg(feature = "tool")]
+mod tool_plan_runtimes;
 #[cfg(feature = "tool")]
 mod tool_plan_snapshot;
 #[cfg(feature = "tool")]

@@ -224,9 +224,43 @@ fn conditions() {
             "{\"when\": {\"initialization\": [\"on-demand\", »\"snapstart\"]}}",
             "\"snapstart\" is no initialization; did you mean \"snap-start\"?",
         ),
+        (
+            "{\"when\": {\"initialization\": »\"lambda_managed_instances\"}}",
+            "\"lambda_managed_instances\" is no initialization; did you mean \"lambda-managed-instances\"?",
+        ),
+        (
+            "{\"when\": {\"initialization\": »\"managed-instances\"}}",
+            "\"managed-instances\" is no initialization; did you mean \"lambda-managed-instances\"?",
+        ),
+        (
+            "{\"when\": {\"initialization\": »\"lambda-managed-instance\"}}",
+            "\"lambda-managed-instance\" is no initialization; did you mean \"lambda-managed-instances\"?",
+        ),
+        (
+            "{\"when\": {\"initialization\": »\"provisioned\"}}",
+            "\"provisioned\" is no initialization; did you mean \"provisioned-concurrency\"?",
+        ),
         ("{\"when\": {\"any\": »[]}}", "an empty array matches nothing; remove the key or name something"),
         ("{\"when\": {\"not\": {»\"files\": \"x\"}}}", "unknown key \"files\"; did you mean \"file\"?"),
     ]);
+}
+
+/// No function is told that it has one of these, so that they would never hold.
+#[test]
+fn a_condition_on_the_identifier_of_an_os_only_runtime() {
+    for (written, value) in [
+        ("provided.al2023", "»\"provided.al2023\""),
+        ("provided.al2", "[\"python\", »\"provided.al2\"]"),
+        ("provided*", "»\"provided*\""),
+        ("provide?.al2", "»\"provide?.al2\""),
+        ("provided.al[2]*", "»\"provided.al[2]*\""),
+    ] {
+        let message = format!(
+            "\"{written}\" never holds: an OS-only function is not told which runtime it has (AWS_EXECUTION_ENV is not set \
+             there); write \"provided\""
+        );
+        refuses_each(&[(&format!("{{\"when\": {{\"runtime\": {value}}}}}"), &message)]);
+    }
 }
 
 /// They would otherwise be taken for started.

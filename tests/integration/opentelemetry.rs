@@ -99,6 +99,42 @@ fn python() {
     compare("python", matrix, &["<folder>/python3", "/var/runtime/bootstrap.py"]);
 }
 
+/// What the vendor's wrapper takes away, foreword's configuration keeps: `PYTHONPATH` names what other layers have.
+#[test]
+fn python_keeps_the_packages_of_other_layers_and_makes_nothing_of_a_log_without_a_name() {
+    let configuration = format!("{}/layer/examples/opentelemetry-python.json", env!("CARGO_MANIFEST_DIR"));
+    let runtime = "#!/bin/sh\necho \"$PYTHONPATH $OTEL_RESOURCE_ATTRIBUTES\"\n";
+    for (version, initialization, instance) in [
+        ("3.8", "on-demand", ",faas.instance=stream"),
+        ("3.9", "snap-start", ""),
+        ("3.13", "provisioned-concurrency", ",faas.instance=stream"),
+        ("3.14", "snap-start", ""),
+    ] {
+        let test = Test::new().script("bin/python3", runtime).env("FOREWORD_CONFIG", &configuration);
+        let test = test.env("PATH", "<folder>/bin:/usr/bin:/bin");
+        let test = test.env("AWS_EXECUTION_ENV", format!("AWS_Lambda_python{version}"));
+        let test = test.env("AWS_LAMBDA_INITIALIZATION_TYPE", initialization).env("LAMBDA_RUNTIME_DIR", "/var/runtime");
+        let test = if instance.is_empty() { test } else { test.env("AWS_LAMBDA_LOG_STREAM_NAME", "stream") };
+        let path = format!("/var/runtime:/opt/python::/opt/python/lib/python{version}/site-packages");
+        let attributes = format!("cloud.region=,cloud.provider=aws,faas.name=,faas.version={instance}");
+        test.args(["/var/lang/bin/python3"]).stdout(format!("{path} {attributes}\n")).run();
+    }
+}
+
+#[cfg(feature = "tool")]
+#[test]
+fn the_configurations_do_nothing_unawares() {
+    for language in ["java", "node", "python"] {
+        let configuration = format!("{}/layer/examples/opentelemetry-{language}.json", env!("CARGO_MANIFEST_DIR"));
+        let captured = Test::new().args(["check", &configuration]).capture();
+        let output = shown(&captured.stdout);
+        let warnings: Vec<_> = output.lines().filter(|line| line.contains(": warning: ")).collect();
+        // The vendor's own wrapper sets the time whatever the function says.
+        let is_expected = |line: &&str| line.contains("OTEL_INSTRUMENTATION_AWS_LAMBDA_FLUSH_TIMEOUT");
+        assert_eq!((captured.status, warnings.iter().all(is_expected)), (0, true), "{output}");
+    }
+}
+
 /// Starts the command from every combination of states, once by the wrapper and once by foreword.
 #[track_caller]
 fn compare(language: &str, matrix: Matrix, command: &[&str]) {

@@ -124,6 +124,11 @@ fn sets_that_hide_what_the_function_says() {
         (r#"{"env": {"A": "${A}1", "B": "${B:-x}"}}"#, &[]),
         (r#"{"env": {"ORIG_HANDLER": "${_HANDLER}", "_HANDLER": "wrapper.handler"}}"#, &[]),
         (r#"{"env": {"OLD_A": {"default": "${A}"}, "A": "1"}}"#, &[]),
+        // No function's own configuration can set these.
+        (
+            r#"{"env": {"AWS_LAMBDA_METADATA_TOKEN": "1", "_MINE": "1", "_X_AMZN_TRACE_ID": "1", "LAMBDA_TASK_ROOT": "/"}}"#,
+            &[],
+        ),
         (r#"{"when": {"env": {"A": false}}, "env": {"A": "1"}}"#, &[]),
         // All of a file come at once, at the first.
         (

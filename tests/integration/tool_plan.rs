@@ -37,7 +37,7 @@ fn words(list: &Value) -> String {
 
 /// Every kind of thing that a plan can have.
 const EVERYTHING: &str = r#"{
-  "env": {"PYTHONPATH": {"prepend": "/opt/python", "separator": ":"}, "TZ": {"default": "UTC"}, "LANG": null, "DB_PASSWORD": "hunter22"},
+  "env": {"_HANDLER": {"prepend": "wrapper", "separator": "."}, "TZ": {"default": "UTC"}, "LANG": null, "DB_PASSWORD": "hunter22"},
   "options": {"append": ["-X", "importtime", "${UNSET}"]},
   "arguments": {"append": ["${BYTES}"]},
   "wrappers": ["/opt/datadog_wrapper", {"path": "/opt/otel-handler", "name": "otel", "when": {"env": {"OTEL": true}}}],
@@ -107,7 +107,8 @@ fn a_runtime_brings_its_command_line_and_its_environment() {
         (
             "nodejs22.x",
             "/var/lang/bin/node --expose-gc --max-http-header-size 81920 --max-semi-space-size=6 \
-             --max-old-space-size=116 /var/runtime/index.mjs",
+             --max-old-space-size=116 --no-experimental-require-module --no-experimental-detect-module \
+             /var/runtime/index.mjs",
         ),
         ("provided.al2023", "/var/task/app"),
     ] {

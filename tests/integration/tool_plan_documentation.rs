@@ -19,7 +19,7 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 /// By something that only this example has.
-const EXAMPLES: [(&str, &[Said]); 8] = [
+const EXAMPLES: [(&str, &[Said]); 9] = [
     (
         "warm up",
         &[(
@@ -43,8 +43,9 @@ const EXAMPLES: [(&str, &[Said]); 8] = [
                         "/command_line/words",
                         r#"["/var/lang/bin/python3.12", "-X", "importtime", "/var/runtime/bootstrap.py"]"#,
                     ),
-                    ("/environment/edits/0/after", r#""/opt/python:/var/runtime""#),
-                    ("/environment/edits/1/after", r#""my-function""#),
+                    ("/environment/edits/0/after", r#""my-function""#),
+                    ("/environment/edits/1/after", r#""deployment.environment.name=prod""#),
+                    ("/warnings", "[]"),
                     ("/phases/0/hooks/0/limit_ms", "3000"),
                     ("/phases/0/hooks/0/export", r#""json""#),
                 ],
@@ -53,9 +54,25 @@ const EXAMPLES: [(&str, &[Said]); 8] = [
                 &["--", "python3", "-m", "awslambdaric", "app.handler"],
                 &[
                     ("/command_line/words", r#"["python3", "-X", "importtime", "-m", "awslambdaric", "app.handler"]"#),
-                    ("/environment/edits/0/after", r#""/opt/python""#),
+                    ("/environment/edits/1/after", r#""deployment.environment.name=prod""#),
                 ],
             ),
+        ],
+    ),
+    (
+        "/opt/mine",
+        &[
+            (
+                &["--runtime", "python3.13"],
+                &[
+                    (
+                        "/environment/edits/0/after",
+                        r#""/opt/mine:/opt/python/lib/python3.13/site-packages:/opt/python:/var/lang/lib/python3.13/site-packages:/var/runtime""#,
+                    ),
+                    ("/warnings", "[]"),
+                ],
+            ),
+            (&["--runtime", "python3.12"], &[("/environment/edits", "[]")]),
         ],
     ),
     (

@@ -30,7 +30,7 @@ const VALID: [&str; 28] = [
     r#"{"hooks": {"pre_stop": [], "description": "x", "$schema": "x"}}"#,
     r#"{"when": {"runtime": "python", "description": "x"}}"#,
     r#"{"when": {"runtime": ["nodejs2[24].x", "java*", "provided", "${R}"]}}"#,
-    r#"{"when": {"initialization": ["on-demand", "provisioned-concurrency", "snap-start", "something-new"]}}"#,
+    r#"{"when": {"initialization": ["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances", "something-new"]}}"#,
     r#"{"when": {"architecture": ["x86_64", "arm64"], "file": ["/opt/*.jar", "${F}"]}}"#,
     r#"{"when": {"env": {"A": true, "B": false, "C": "x*", "": ["", "y"], "description": true}}}"#,
     r#"{"when": {"env": {"A": {"matches": ["x"], "ignore_case": true}, "B": {"matches": "", "$schema": "x"}}}}"#,
@@ -60,8 +60,24 @@ const BEYOND_CHANGED: [&str; 2] = ["runs backwards", "is no initialization; did 
 
 /// What values are replaced by, so that each kind of mistake is made everywhere.
 fn others() -> Vec<Value> {
-    let texts =
-        ["", "x", "/x", "${", "${A", "a${}", "${A:-${B}", "${A:-${B:-}", "${1}", "[z-a]", "\0", "a\0", "on_demand"];
+    let texts = [
+        "provided.al2023",
+        "prov*",
+        "provided",
+        "",
+        "x",
+        "/x",
+        "${",
+        "${A",
+        "a${}",
+        "${A:-${B}",
+        "${A:-${B:-}",
+        "${1}",
+        "[z-a]",
+        "\0",
+        "a\0",
+        "on_demand",
+    ];
     let mut others: Vec<Value> = texts.into_iter().map(Value::from).collect();
     others.extend([json!(null), json!(true), json!(0), json!(-1), json!(1.5), json!(4_294_967_296_u64)]);
     others.extend([json!([]), json!({}), json!([""]), json!([null]), json!({"x": 1}), json!([[]]), json!({"": ""})]);

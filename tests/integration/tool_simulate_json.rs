@@ -137,3 +137,42 @@ fn the_environment_that_a_function_finds() {
     }
     assert!(environ[0].get("AWS_EXECUTION_ENV").is_none());
 }
+
+/// The names of the variables that the function finds.
+fn names(test: Test) -> Vec<String> {
+    let handler = "import os\ndef handler(event, context):\n    return list(os.environ)\n";
+    let told = objects(test.file("app.py", handler), 0);
+    let answer = told.iter().find(|object| object["type"] == "answer").expect("an answer");
+    serde_json::from_value(answer["answer"].clone()).expect("names")
+}
+
+#[test]
+fn before_a_snapshot_a_function_finds_no_keys_and_no_names_of_its_log() {
+    const MISSING: [&str; 7] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ACCESS_KEY",
+        "AWS_SECRET_KEY",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+    ];
+    let with_keys = |options: &[&str]| {
+        let test = python(&[options, &["--format", "json"]].concat());
+        MISSING.iter().fold(test, |test, name| test.env(name, "given")).env("AWS_PROFILE", "mine")
+    };
+    let has = |names: &[String], wanted: &[&str]| {
+        wanted.iter().filter(|name| names.iter().any(|known| known == *name)).count()
+    };
+    const INSTEAD: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+    const KEPT: [&str; 1] = ["AWS_PROFILE"];
+    for (options, missing, instead) in [(&["--snap-start"][..], 0, 2), (&[], MISSING.len(), 0)] {
+        let names = names(with_keys(options));
+        let found = (has(&names, &MISSING), has(&names, &INSTEAD), has(&names, &KEPT));
+        assert_eq!(found, (missing, instead, 1), "{names:?}");
+    }
+    // Without keys there is nothing to hand out, and that is said.
+    let captured = python(&["--snap-start"]).file("app.py", "def handler(event, context): pass\n").capture();
+    let output = String::from_utf8_lossy(&captured.stdout);
+    assert!(output.contains("there are no credentials: "), "{output}");
+}

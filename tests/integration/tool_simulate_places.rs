@@ -130,6 +130,34 @@ fn a_layer_of_others() {
 }
 
 #[test]
+fn an_extension_is_not_given_what_lambda_gives_the_runtime_alone() {
+    let dumps = "#!/bin/sh\n/usr/bin/tr '\\0' '\\n' </proc/$$/environ\nexit 3\n";
+    let test = python(&["--layer", "layer", "--runtime", "python3.12"]).file("app.py", HANDLER);
+    let given =
+        ["_MINE", "AWS_XRAY_DAEMON_ADDRESS", "AWS_XRAY_CONTEXT_MISSING", "_AWS_XRAY_DAEMON_PORT", "MINE", "AWS_MINE"];
+    let test = given.iter().fold(test, |test, name| test.env(name, "given"));
+    let output = timeless(simulated(test.script("layer/extensions/dumps", dumps), 1).as_bytes());
+    let has = |name: &str| output.contains(&format!("│ {name}="));
+    for name in [
+        "_MINE",
+        "_HANDLER",
+        "_AWS_XRAY_DAEMON_PORT",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_EXECUTION_ENV",
+        "LAMBDA_RUNTIME_DIR",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+    ] {
+        assert!(!has(name), "{name}: {output}");
+    }
+    // The code is not in /var/task here.
+    for name in ["MINE", "AWS_MINE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "PATH", "LAMBDA_TASK_ROOT"] {
+        assert!(has(name), "{name}: {output}");
+    }
+}
+
+#[test]
 fn an_extension_that_fails() {
     let fails = "#!/bin/sh\nexit 3\n";
     let test = python(&["--layer", "layer"]).file("app.py", HANDLER).script("layer/extensions/fails", fails);

@@ -2,10 +2,11 @@
 
 use super::Advice;
 use super::rules::{Reached, has_phase, runs};
-use super::worlds::{INITIALIZATION, Worlds};
+use super::worlds::Worlds;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
 use crate::config::{Document, Hook, Phase, Place};
+use crate::lambda::INITIALIZATION;
 use std::ffi::OsStr;
 use std::time::Duration;
 

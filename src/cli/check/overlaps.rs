@@ -6,14 +6,7 @@ use crate::condition::When;
 use crate::config::inspect::Step;
 use crate::config::{EnvEdit, Hook, Place};
 use crate::environ::Edit;
-
-/// Variables of which Lambda lets a function set none, so that a set of them hides nothing (AWS's documentation, "Defined
-/// runtime environment variables").
-const RESERVED: &str = "_HANDLER _X_AMZN_TRACE_ID AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_EXECUTION_ENV \
-    AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE \
-    AWS_LAMBDA_LOG_FORMAT AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_LEVEL AWS_LAMBDA_LOG_STREAM_NAME \
-    AWS_LAMBDA_MAX_CONCURRENCY AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API AWS_REGION AWS_SECRET_ACCESS_KEY \
-    AWS_SESSION_TOKEN LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT";
+use crate::lambda::variables::is_reserved;
 
 /// Where the layer has foreword.
 const FOREWORD: &str = "/opt/bin/foreword";
@@ -90,7 +83,7 @@ fn hides(reached: &Reached, edit: &EnvEdit, before: &[Edited]) -> bool {
         && !before.iter().any(is_known)
         && !reached.conditions.iter().any(|when| asks_for(when, edit.name))
         && !reached.descriptions.iter().any(|text| names(text, edit.name))
-        && RESERVED.split(' ').all(|name| name != edit.name)
+        && !is_reserved(edit.name)
 }
 
 /// What only one rule can say.

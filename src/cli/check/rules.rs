@@ -2,10 +2,11 @@
 //! of them, and which hooks, no function will ever meet.
 
 use super::Advice;
-use super::worlds::{INITIALIZATION, Worlds};
+use super::worlds::Worlds;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
 use crate::config::{Document, Hook, Phase, Place, Rule};
+use crate::lambda::{INITIALIZATION, SNAP_START};
 use std::ffi::OsStr;
 
 /// A rule among all.
@@ -90,7 +91,7 @@ pub fn runs<'r>(phase: Phase, conditions: &[&'r When<'r>]) -> Option<bool> {
 
 /// Whether an environment goes through a phase.
 pub fn has_phase(facts: &Facts, phase: Phase) -> bool {
-    let is_snap_start = facts.environ.value(INITIALIZATION) == Some(OsStr::new("snap-start"));
+    let is_snap_start = facts.environ.value(INITIALIZATION) == Some(OsStr::new(SNAP_START));
     is_snap_start || matches!(phase, Phase::Initialize | Phase::PreStop)
 }
 

@@ -2,48 +2,16 @@
 //! what is not known for certain nothing is said.
 
 use crate::command_line::Interpreter;
-use crate::condition::{Facts, Runtime, RuntimeName, When, all};
+use crate::condition::{Facts, RuntimeName, When, all};
 use crate::environ::Environ;
+use crate::lambda::{MANAGED, Runtime};
 use crate::text::Text;
 use std::ffi::{CString, OsStr};
 
-/// Lambda's managed runtimes (AWS's documentation, "Lambda runtimes"). Of OS-only runtimes, Lambda gives foreword no
-/// identifier.
-const IDENTIFIERS: [&str; 30] = [
-    "python3.8",
-    "python3.9",
-    "python3.10",
-    "python3.11",
-    "python3.12",
-    "python3.13",
-    "python3.14",
-    "nodejs16.x",
-    "nodejs18.x",
-    "nodejs20.x",
-    "nodejs22.x",
-    "nodejs24.x",
-    "java8.al2",
-    "java11",
-    "java17",
-    "java21",
-    "java25",
-    "ruby3.2",
-    "ruby3.3",
-    "ruby3.4",
-    "ruby4.0",
-    "dotnet6",
-    "dotnet8",
-    "dotnet9",
-    "dotnet10",
-    "provided.al2",
-    "provided.al2023",
-    // Not managed: a function may name them in AWS_EXECUTION_ENV itself.
-    "provided",
-    "Image",
-    "",
-];
+/// What a function may have in `AWS_EXECUTION_ENV` beside the managed runtimes, if only because it says so itself.
+const OTHERS: [&str; 6] = ["dotnet9", "provided.al2", "provided.al2023", "provided", "Image", ""];
 
-/// Those in the list above on Amazon Linux 2 (AWS's documentation, "Lambda runtimes").
+/// Those of all these on Amazon Linux 2 (AWS's documentation, "Lambda runtimes").
 const AMAZON_LINUX_2: [&str; 12] = [
     "python3.8",
     "python3.9",
@@ -91,7 +59,8 @@ impl Runtimes {
     /// Those that conditions leave, whatever else they ask for.
     pub fn left(conditions: &[&When]) -> Self {
         let may_hold = |runtime: &RuntimeName| conditions.iter().all(|when| decide(when, runtime) != Some(false));
-        let left = IDENTIFIERS.iter().filter_map(|identifier| runtime(identifier)).filter(may_hold).collect();
+        let left =
+            MANAGED.iter().chain(&OTHERS).filter_map(|identifier| runtime(identifier)).filter(may_hold).collect();
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
     }
 

@@ -4,11 +4,10 @@
 use super::Advice;
 use super::rules::Reached;
 use super::worlds::Worlds;
-use crate::cli::function::lambda;
 use crate::cli::hints::unmatched::{self, Unmatched};
 use crate::command_line::CommandLine;
-use crate::condition::Runtime;
 use crate::environ::Environ;
+use crate::lambda::{self, Runtime};
 use crate::text::Text;
 use std::ffi::OsString;
 use std::io;
@@ -62,8 +61,8 @@ fn runtimes(reached: &Reached) -> Vec<String> {
 
 /// The command line of a runtime's start, with all that the rules before may add to it.
 fn start(runtime: &str, before: &[Reached]) -> Option<(CommandLine, Environ<'static>)> {
-    let environ = lambda::environ(runtime, &Environ::default()).ok()?;
-    let mut words = lambda::command_line(runtime, &environ);
+    let environ = lambda::environ(runtime, None).ok()?;
+    let mut words = lambda::command_line(runtime, &environ, &|_| false);
     let arguments = words.split_off(1);
     let mut line = CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));
     let expanded = |texts: &[Text]| -> Vec<OsString> { texts.iter().map(|text| text.expand(&environ)).collect() };

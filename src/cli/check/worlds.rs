@@ -4,22 +4,21 @@
 use crate::condition::{EnvTest, Facts, RuntimeName, When};
 use crate::environ::Environ;
 use crate::glob::Glob;
+use crate::lambda::{INITIALIZATION, INITIALIZATIONS};
 use crate::text::Text;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 
-/// The variable that says how the environment came to be.
-pub const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
-
 /// One identifier of each family; of what is none, Lambda gives the program alone.
 const RUNTIMES: [&str; 5] = ["python3.12", "nodejs22.x", "java21", "ruby3.4", "dotnet8"];
-
-const INITIALIZATIONS: [&str; 3] = ["on-demand", "provisioned-concurrency", "snap-start"];
 
 const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 
 /// Most worlds that are looked at.
 const MOST: usize = 50_000;
+
+/// Most in which whole starts are made.
+const MOST_FOR_STARTS: usize = 500;
 
 pub struct Worlds<'c> {
     runtimes: Vec<RuntimeName>,
@@ -56,6 +55,12 @@ impl<'c> Worlds<'c> {
         (!asked.is_unknown && count.is_some_and(|count| count <= MOST)).then_some(worlds)
     }
 
+    /// Whether there are so few that something that takes time can be done in each.
+    pub fn are_few(&self) -> bool {
+        let choices = self.variables.iter().map(|(_, values)| values.len()).chain(self.files.iter().map(|_| 2));
+        choices.product::<usize>() <= MOST_FOR_STARTS
+    }
+
     /// Whether there is a world of which something holds, as far as that can be told.
     pub fn any(&self, mut holds: impl FnMut(&Facts) -> bool) -> Option<bool> {
         let mut found = false;
@@ -64,11 +69,16 @@ impl<'c> Worlds<'c> {
     }
 
     pub fn each(&self, see: &mut dyn FnMut(&Facts)) {
+        self.each_on(&self.runtimes, see);
+    }
+
+    /// The same, on these runtimes alone.
+    pub fn each_on(&self, runtimes: &[RuntimeName], see: &mut dyn FnMut(&Facts)) {
         let mut chosen = vec![0; self.variables.len() + self.files.len()];
         let choices = self.variables.iter().map(|(_, values)| values.len()).chain(self.files.iter().map(|_| 2));
         let choices: Vec<usize> = choices.collect();
         loop {
-            self.see(&chosen, see);
+            self.see(&chosen, runtimes, see);
             // The next combination, as a counter counts on.
             let Some(next) = (0..chosen.len()).find(|&at| chosen[at] + 1 < choices[at]) else { return };
             chosen[..next].fill(0);
@@ -76,7 +86,7 @@ impl<'c> Worlds<'c> {
         }
     }
 
-    fn see(&self, chosen: &[usize], see: &mut dyn FnMut(&Facts)) {
+    fn see(&self, chosen: &[usize], runtimes: &[RuntimeName], see: &mut dyn FnMut(&Facts)) {
         let (values, files) = chosen.split_at(self.variables.len());
         let entries = self.variables.iter().zip(values).filter_map(|((name, values), &chosen)| {
             values[chosen].as_ref().and_then(|value| CString::new(format!("{name}={value}")).ok())
@@ -84,7 +94,7 @@ impl<'c> Worlds<'c> {
         let entries: Vec<CString> = entries.collect();
         let environ = Environ::from_entries(entries.iter().map(CString::as_c_str));
         let exists = |glob: &Glob| self.files.iter().position(|file| file == glob).is_some_and(|at| files[at] == 1);
-        for runtime in &self.runtimes {
+        for runtime in runtimes {
             for architecture in ARCHITECTURES {
                 see(&Facts { environ: &environ, runtime, architecture, exists: &exists });
             }

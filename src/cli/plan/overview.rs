@@ -14,9 +14,11 @@ pub use shown::Shown;
 pub use why::Answer;
 pub use wrappers::WrapperOverview;
 
-use super::unset::Unset;
+use crate::cli::effects::{self, Effect, Start};
 use crate::cli::function::Function;
 use crate::cli::hints;
+use crate::cli::snapshot;
+use crate::cli::unset::Unset;
 use crate::command_line::Parts;
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Document, Phase, Place, Source};
@@ -102,8 +104,12 @@ impl Overview {
         let exists = |glob: &Glob| function.has(glob);
         let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let mut edits = Edits::new(environ);
+        let mut changed = Vec::new();
         let plan = Plan::new(received, environ.clone(), &rules, &facts, |rule, edit, change| {
             edits.add(rule.place.to_string(), edit, change);
+            if change.is_some() {
+                changed.push((edit.name.to_owned(), edit.place.to_string()));
+            }
         });
         let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
         plan.check_last(around_snapshot)?;
@@ -132,11 +138,19 @@ impl Overview {
             Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings.extend(function.bootstrap_of_code().map(|file| why::about_bootstrap(&file)));
-        warnings.extend(edits.unset.iter().map(|unset| why::about_unset(unset, false)));
+        let start = Start { runtime: &runtime.identifier, received, before: environ, last, line: &execution.line };
+        let changed: Vec<_> = changed.iter().map(|(name, place)| (name.as_str(), place.as_str())).collect();
+        let about_effect =
+            |(place, effect): (&str, Effect)| format!("{place}: {}", effect.message(&runtime.identifier, false));
+        warnings.extend(effects::of(&start, &changed).into_iter().map(about_effect));
+        warnings.extend(snapshot::about_conditions(&rules, &facts));
+        let about_unset = |unset: &Unset, exports| why::about_unset(unset, exports, &facts);
+        warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
-        warnings.extend(of_rules.chain(unset_of_wrappers).map(|unset| why::about_unset(&unset, exports)));
+        warnings.extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
         let handed_over = Received { environ, runtime: &runtime.identifier };
-        let phase = |phase| PhaseOverview::new(phase, &plan, last, around_snapshot, &handed_over, &mut warnings);
+        let phase =
+            |phase| PhaseOverview::new(phase, &plan, last, around_snapshot, &handed_over, &facts, &mut warnings);
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
         let program = execution.prefix.first().unwrap_or(&execution.line.program);
@@ -183,7 +197,7 @@ impl Overview {
             wrappers,
             relay: why::about_relay(&plan, &facts, around_snapshot),
             extension: why::about_extension(&plan, environ),
-            notes: why::notes(&plan, around_snapshot),
+            notes: why::notes(&plan, around_snapshot, function.inferred.as_deref()),
             warnings,
         })
     }

@@ -77,7 +77,7 @@ impl<'s> Environment<'s> {
     pub fn initialize(&mut self, until: Instant) -> Result<Parked, Broken> {
         let mut environ = self.simulation.given.clone();
         environ.set(ADDRESS, self.lambda.address().as_ref());
-        let own = given::without_what_is_for_the_runtime(&environ);
+        let own = given::for_extensions(&environ);
         if let [(first, _), others @ ..] = &self.simulation.extensions[..] {
             let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();
             self.simulation.recorder.tell(&Moment::Note(&format!("extensions: {first}{others}")));

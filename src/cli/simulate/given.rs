@@ -5,13 +5,9 @@ use super::Options;
 use crate::chain;
 use crate::config;
 use crate::environ::Environ;
+use crate::lambda::{EXECUTION_ENV, INITIALIZATION, SNAP_START, variables};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-
-/// What only the runtime is told (AWS's documentation, "Lambda Extensions API"). `LAMBDA_TASK_ROOT` is one of these, too,
-/// but the code is not in /var/task here.
-const FOR_THE_RUNTIME: [&str; 5] =
-    ["AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR", "_HANDLER"];
 
 /// Where layers' programs and libraries are looked for.
 const OF_LAYERS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
@@ -55,21 +51,27 @@ pub fn environ<'e>(
     let version = if options.snap_start { "1" } else { "$LATEST" };
     set("AWS_LAMBDA_FUNCTION_VERSION", version.as_ref());
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", options.memory.to_string().as_ref());
-    let initialization = if options.snap_start { "snap-start" } else { "on-demand" };
-    set("AWS_LAMBDA_INITIALIZATION_TYPE", initialization.as_ref());
+    let initialization = if options.snap_start { SNAP_START } else { "on-demand" };
+    set(INITIALIZATION, initialization.as_ref());
     let group = [OsStr::new("/aws/lambda/"), &function].join(OsStr::new(""));
     set("AWS_LAMBDA_LOG_GROUP_NAME", &group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", "simulation".as_ref());
     set("LAMBDA_TASK_ROOT", folder.as_os_str());
     set("LAMBDA_RUNTIME_DIR", "/var/runtime".as_ref());
     set("TZ", ":UTC".as_ref());
+    if options.snap_start {
+        // Of keys an endpoint takes care.
+        let is_key = |name: &&&str| variables::KEYS[..3].contains(*name);
+        let absent = variables::ABSENT_AT_SNAP_START.iter().filter(|name| !is_key(name));
+        absent.for_each(|name| environ.unset(name));
+    }
     if environ.non_empty("AWS_LAMBDA_EXEC_WRAPPER").is_none() {
         environ.set("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.as_ref());
     }
     if let Some(runtime) = &options.asked.runtime {
         match runtime.starts_with("provided") {
-            true => environ.unset("AWS_EXECUTION_ENV"),
-            false => environ.set("AWS_EXECUTION_ENV", ["AWS_Lambda_", runtime].concat().as_ref()),
+            true => environ.unset(EXECUTION_ENV),
+            false => environ.set(EXECUTION_ENV, ["AWS_Lambda_", runtime].concat().as_ref()),
         }
     }
     for (name, folder) in OF_LAYERS.into_iter().filter(|_| !options.layers.is_empty()) {
@@ -93,9 +95,10 @@ pub fn environ<'e>(
     environ
 }
 
-/// What an extension is given of it.
-pub fn without_what_is_for_the_runtime<'e>(environ: &Environ<'e>) -> Environ<'e> {
-    let mut environ = environ.clone();
-    FOR_THE_RUNTIME.iter().for_each(|name| environ.unset(name));
-    environ
+/// What an extension is given of it. `LAMBDA_TASK_ROOT` is not on Lambda, but the code is not in /var/task here.
+pub fn for_extensions<'e>(environ: &Environ<'e>) -> Environ<'e> {
+    let mut own = environ.clone();
+    let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != "LAMBDA_TASK_ROOT";
+    environ.variables().map(|(name, _)| name).filter(is_taken).for_each(|name| own.unset(name));
+    own
 }

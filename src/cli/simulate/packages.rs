@@ -3,8 +3,8 @@
 //! bootstraps of the runtimes.
 
 use super::start::Start;
-use crate::condition::Runtime;
 use crate::environ::Environ;
+use crate::lambda::Runtime;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs;

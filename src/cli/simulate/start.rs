@@ -3,9 +3,9 @@
 
 use super::given;
 use crate::cli::function::{Asked, image};
-use crate::condition::Runtime;
 use crate::config;
 use crate::environ::Environ;
+use crate::lambda::Runtime;
 use crate::process;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -2,9 +2,10 @@
 
 use super::super::near::near;
 use super::{Decoder, Node};
-use crate::condition::{EnvTest, Runtime, When};
+use crate::condition::{EnvTest, When};
 use crate::glob::Case;
 use crate::json::Value;
+use crate::lambda::{INITIALIZATIONS, Runtime};
 use crate::text::Text;
 
 impl<'a> Decoder<'a> {
@@ -60,15 +61,23 @@ impl<'a> Decoder<'a> {
                     families.join(", ")
                 ),
             );
+        } else if written != Runtime::Provided.name() && Runtime::is_only_provided(written) {
+            self.problem(
+                node,
+                format!(
+                    "\"{written}\" never holds: an OS-only function is not told which runtime it has \
+                     (AWS_EXECUTION_ENV is not set there); write \"provided\""
+                ),
+            );
         }
         Some(glob)
     }
 
     /// Lambda may come to know more of them than these, so only what is nearly one of them is refused.
     fn initialization(&mut self, node: Node<'a>) -> Option<Text<'a>> {
-        const KNOWN: [&str; 3] = ["on-demand", "provisioned-concurrency", "snap-start"];
         let text = self.filled_text(node)?;
-        let near = if KNOWN.contains(&text.written()) { None } else { near(text.written(), &KNOWN) };
+        let near =
+            if INITIALIZATIONS.contains(&text.written()) { None } else { near(text.written(), &INITIALIZATIONS) };
         match near {
             None => Some(text),
             Some(near) => {

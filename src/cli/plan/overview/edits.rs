@@ -1,7 +1,7 @@
 //! The edits of an environment as the plan makes them, with what each found and left.
 
 use super::shown::Shown;
-use crate::cli::plan::unset::Unset;
+use crate::cli::unset::Unset;
 use crate::config::EnvEdit;
 use crate::environ::{Change, Environ};
 use std::ffi::{OsStr, OsString};

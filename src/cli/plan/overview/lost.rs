@@ -1,7 +1,7 @@
 //! Edits that a wrapper of the chain undoes: well-known ones set variables of their own, whatever is in them.
 
 use crate::command_line::base_name;
-use crate::condition::Runtime;
+use crate::lambda::Runtime;
 use crate::plan::Plan;
 use std::ffi::OsStr;
 

@@ -3,7 +3,8 @@
 use super::edits::{Edits, VariableEdit};
 use super::shown::Shown;
 use super::why;
-use crate::cli::plan::unset::Unset;
+use crate::cli::unset::Unset;
+use crate::condition::Facts;
 use crate::config::{Command, Export, Hook, OnFailure, Phase};
 use crate::environ::Environ;
 use crate::hooks::{self, Received};
@@ -55,6 +56,7 @@ impl PhaseOverview {
         behind_wrappers: &Environ,
         around_snapshot: AroundSnapshot,
         received: &Received,
+        facts: &Facts,
         warnings: &mut Vec<String>,
     ) -> Self {
         let exports = |hook: &&Hook| hook.export.is_some();
@@ -68,7 +70,7 @@ impl PhaseOverview {
         let mut hooks = Vec::new();
         for hook in plan.hooks(phase) {
             let (overview, unset) = HookOverview::new(hook, environ, received);
-            warnings.extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export)));
+            warnings.extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export, facts)));
             is_behind_export |= exports(&hook);
             hooks.push(overview);
         }

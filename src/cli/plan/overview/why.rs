@@ -1,9 +1,11 @@
 //! What there is to say about a plan in words: who takes part and why, what only a run can tell, what is hardly meant.
 
-use crate::cli::plan::unset::Unset;
+use crate::cli::snapshot;
+use crate::cli::unset::Unset;
 use crate::condition::Facts;
 use crate::config::{Phase, Rule};
 use crate::environ::Environ;
+use crate::lambda::{INITIALIZATION, SNAP_START};
 use crate::plan::{AroundSnapshot, Execution, NoSnapshot, Plan};
 use crate::runtime_api::ADDRESS;
 use std::path::Path;
@@ -22,8 +24,8 @@ pub fn about_relay(plan: &Plan, facts: &Facts, around_snapshot: AroundSnapshot) 
         (None, _) => "it runs the hooks around the snapshot".into(),
         (Some(NoSnapshot::NoHooks), _) => "there are no hooks around a snapshot".into(),
         (Some(NoSnapshot::NoSnapStart), _) => {
-            let found = facts.environ.lossy("AWS_LAMBDA_INITIALIZATION_TYPE").unwrap_or("unset".into());
-            format!("AWS_LAMBDA_INITIALIZATION_TYPE is {found}, not snap-start")
+            let found = facts.environ.lossy(INITIALIZATION).unwrap_or("unset".into());
+            format!("{INITIALIZATION} is {found}, not {SNAP_START}")
         }
         (Some(NoSnapshot::Concurrent), _) => {
             "AWS_LAMBDA_MAX_CONCURRENCY is set: such an environment is never restored".into()
@@ -45,11 +47,14 @@ pub fn about_extension(plan: &Plan, environ: &Environ) -> Answer {
     Answer { is_yes: count > 0 && has_api, why: why.into() }
 }
 
-pub fn about_unset(unset: &Unset, may_be_exported: bool) -> String {
+pub fn about_unset(unset: &Unset, may_be_exported: bool, facts: &Facts) -> String {
     let Unset { place, key, name } = unset;
     let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
     let unless = if may_be_exported { ", unless a hook exports it" } else { "" };
-    format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}")
+    match snapshot::is_absent(name, facts) {
+        true => format!("{place}: {}", snapshot::about_text(name, &key)),
+        false => format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}"),
+    }
 }
 
 /// That options are added to a program of which nobody knows where its own options stand.
@@ -74,8 +79,8 @@ pub fn about_bootstrap(file: &Path) -> String {
 }
 
 /// What only hooks and other wrappers can tell.
-pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot) -> Vec<String> {
-    let mut notes = Vec::new();
+pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot, inferred: Option<&str>) -> Vec<String> {
+    let mut notes: Vec<String> = inferred.into_iter().map(str::to_owned).collect();
     for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
         notes.push(format!(
             "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the command line and the \

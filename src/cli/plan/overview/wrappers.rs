@@ -3,7 +3,7 @@
 use super::edits::{Edits, VariableEdit};
 use super::shown::Shown;
 use crate::chain::EXEC_WRAPPER;
-use crate::cli::plan::unset::Unset;
+use crate::cli::unset::Unset;
 use crate::command_line::base_name;
 use crate::environ::Environ;
 use crate::plan::{self, Plan};

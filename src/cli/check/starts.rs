@@ -1,0 +1,107 @@
+//! What edits do on the managed runtimes beside what they seem to: makes, of every start that the conditions tell
+//! apart, what the wrapper makes of it.
+
+use super::Advice;
+use super::rules::Reached;
+use super::worlds::Worlds;
+use crate::cli::effects::{self, CONCERNED, Effect, Start};
+use crate::command_line::VARIABLES;
+use crate::condition::{Facts, RuntimeName};
+use crate::config::Place;
+use crate::environ::Environ;
+use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, MANAGED, Runtime, python_path};
+use crate::plan::Execution;
+use std::ffi::OsString;
+use std::io;
+
+/// An effect, the place of its edit, and the runtimes that have it.
+struct Found<'r> {
+    place: Place<'r>,
+    effect: Effect,
+    runtime: &'static str,
+    others: Vec<&'static str>,
+}
+
+pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+    let edits = |name: &str| rules.iter().any(|reached| reached.rule.env.iter().any(|edit| edit.name == name));
+    let is_concerned = |identifier: &str| match Runtime::of_identifier(identifier.as_bytes()) {
+        Runtime::Python => edits(python_path::NAME),
+        Runtime::Node => edits(VARIABLES[0].0),
+        Runtime::Java => edits(VARIABLES[1].0) || edits(VARIABLES[2].0),
+        _ => false,
+    };
+    let mut found = Vec::new();
+    // Of several, the newest is named.
+    for runtime in MANAGED.into_iter().rev().filter(|runtime| is_concerned(runtime)) {
+        of_runtime(runtime, rules, &mut found);
+    }
+    for Found { place, effect, runtime, others } in found {
+        advice.push(Advice::warning(place, effect.message(runtime, !others.is_empty())));
+    }
+}
+
+fn of_runtime<'r>(runtime: &'static str, rules: &[Reached<'r>], found: &mut Vec<Found<'r>>) {
+    let name = ["AWS_Lambda_", runtime].concat();
+    let mut declared = Environ::default();
+    declared.set(EXECUTION_ENV, name.as_ref());
+    let name = RuntimeName::of(&declared, "".as_ref());
+    let is_relevant = |reached: &&Reached| {
+        let options = !reached.rule.options.is_empty();
+        options || reached.rule.env.iter().any(|edit| CONCERNED.contains(&edit.name))
+    };
+    let relevant: Vec<_> = rules.iter().filter(is_relevant).collect();
+    let conditions = relevant.iter().flat_map(|reached| reached.conditions.iter().copied());
+    match Worlds::of(conditions).filter(Worlds::are_few) {
+        Some(worlds) => worlds.each_on(std::slice::from_ref(&name), &mut |facts: &Facts| {
+            let holds = |reached: &Reached| reached.conditions.iter().all(|when| when.holds(facts));
+            start(runtime, &relevant, facts.environ, &holds, found);
+        }),
+        // Too many, or more than can be known here: as if all held that let the runtime pass.
+        None => {
+            let holds = |reached: &Reached| reached.conditions.iter().all(|when| when.lets_pass(&name));
+            start(runtime, &relevant, &Environ::default(), &holds, found);
+        }
+    }
+}
+
+/// Makes of one start what the wrapper makes of it.
+fn start<'r>(
+    runtime: &'static str,
+    rules: &[&Reached<'r>],
+    world: &Environ,
+    holds: &dyn Fn(&Reached) -> bool,
+    found: &mut Vec<Found<'r>>,
+) {
+    let Ok(mut environ) = lambda::environ(runtime, world.value(INITIALIZATION)) else { return };
+    world.variables().for_each(|(name, value)| environ.set(name, value));
+    let received: Vec<OsString> = lambda::command_line(runtime, &environ, &|_| false);
+    lambda::export(runtime, &mut environ);
+    let mut last = environ.clone();
+    let mut edits = Vec::new();
+    let applying: Vec<_> = rules.iter().filter(|reached| holds(reached)).collect();
+    for reached in &applying {
+        for edit in &reached.rule.env {
+            if last.apply(edit.name, &edit.edit).is_some() {
+                edits.push((edit.name, edit.place));
+            }
+        }
+    }
+    let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
+    applying.iter().for_each(|reached| execution.edit(reached.rule, &last));
+    let start = Start { runtime, received: &received, before: &environ, last: &last, line: &execution.line };
+    for (place, effect) in effects::of(&start, &edits) {
+        let is_same = |one: &&mut Found| is_at(one.place, place) && one.effect.is_like(&effect);
+        match found.iter_mut().find(is_same) {
+            Some(known) if known.runtime == runtime || known.others.contains(&runtime) => {}
+            Some(known) => known.others.push(runtime),
+            None => found.push(Found { place, effect, runtime, others: Vec::new() }),
+        }
+    }
+}
+
+fn is_at(one: Place, other: Place) -> bool {
+    match (one, other) {
+        (Place::Read { source, node }, Place::Read { source: of, node: at }) => std::ptr::eq(source, of) && node == at,
+        _ => false,
+    }
+}
