@@ -57,7 +57,8 @@ pub(super) fn joined(interpreter: Option<Interpreter>, option: &[u8], name: &[u8
     }
 }
 
-/// The other ways to write an option with its value.
+/// The other ways to write an option with its value; the text of the option, and that with its separate value behind a
+/// space, are not among them.
 #[inline(never)]
 pub(super) fn spellings(interpreter: Option<Interpreter>, option: &OsStr, value: Option<&OsStr>) -> Vec<OsString> {
     let option = option.as_bytes();
@@ -69,6 +70,7 @@ pub(super) fn spellings(interpreter: Option<Interpreter>, option: &OsStr, value:
     };
     let name = &option[..end];
     let behind = || option.get(end + usize::from(option.get(end) == Some(&b'='))..);
+    let is_separate = value.is_some();
     let value = value.map(OsStr::as_bytes).or_else(|| behind().filter(|_| end < option.len()));
     let usual = usual(interpreter, name);
     let is_own_unusual = *usual != *name || value.is_some() && takes_value(interpreter, name);
@@ -76,9 +78,14 @@ pub(super) fn spellings(interpreter: Option<Interpreter>, option: &OsStr, value:
     let mut all = Vec::new();
     for name in names(interpreter, name).iter().map(|name| name.as_bytes()).chain(own) {
         let mut add = |parts: &[&[u8]]| all.push(OsString::from_vec(parts.concat()));
-        add(&[name]);
+        let is_written = name == option;
+        if !is_written {
+            add(&[name]);
+        }
         if let Some(value) = value {
-            add(&[name, b" ", value]);
+            if !(is_written && is_separate) {
+                add(&[name, b" ", value]);
+            }
             add(&[name, if name.starts_with(b"--") { b"=" } else { b"" }, value]);
         }
     }
