@@ -4,7 +4,7 @@
 mod api;
 mod handover;
 
-pub use handover::hand_over;
+pub use handover::{hand_over, meet};
 
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Phase, Rule};
@@ -80,21 +80,46 @@ pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
 
 /// Comes back at the end of the environment, or at once with what keeps the extension from its work.
 fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, log: Log) -> Result<(), Failure> {
-    let sources = if config::disabled(environ) { Vec::new() } else { config::sources(environ)? };
-    let documents = config::documents(&sources);
-    let rules = config::rules(&documents)?;
-    wait_and_stop(upstream, name, environ, &rules, log).map_err(|cause| unable(&cause))
+    let sources = if config::disabled(environ) { Ok(Vec::new()) } else { config::sources(environ) };
+    let documents = sources.as_deref().map(config::documents);
+    let rules = documents.as_deref().map_err(|&failure| failure.clone()).and_then(config::rules);
+    let rules = match &rules {
+        Ok(rules) => Wanted::Rules(rules),
+        Err(mistake) => Wanted::Nothing { mistake },
+    };
+    wait_and_stop(upstream, name, environ, rules, log).map_err(|cause| unable(&cause))
+}
+
+/// What the configuration asks for.
+#[derive(Clone, Copy)]
+enum Wanted<'w> {
+    Rules(&'w [Rule<'w>]),
+    /// It has a mistake. The wrapper reads it, too, and reports that so that the caller of the function sees it; an extension
+    /// that did so would hide it behind its own end.
+    Nothing {
+        mistake: &'w Failure,
+    },
+}
+
+impl Wanted<'_> {
+    /// Whether the extension has something to do, or to say, when the environment is shut down.
+    fn wants_shutdown(self, environ: &Environ) -> bool {
+        let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+        match self {
+            Wanted::Rules(rules) => plan::may_run(rules, Phase::PreStop, environ, &exists),
+            Wanted::Nothing { .. } => true,
+        }
+    }
 }
 
 fn unable(cause: &anyhow::Error) -> Failure {
     Failure::configuration(format!("unable to start the extension: {cause:#}"))
 }
 
-fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: &[Rule], log: Log) -> Result<()> {
+fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, wanted: Wanted, log: Log) -> Result<()> {
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
-    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
-    let wants_shutdown = plan::may_run(rules, Phase::PreStop, environ, &exists);
+    let wants_shutdown = wanted.wants_shutdown(environ);
     // The wrapper is started when all extensions have registered, and finds this one.
     let listener = wants_shutdown.then(|| Listener::new(upstream.address())).transpose();
     let deaf = |error: &io::Error| {
@@ -119,7 +144,12 @@ fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, rules: 
         let handed_over = listener.and_then(Listener::last);
         // Nobody comes any more, and the end may be sudden.
         listener.inspect(|listener| listener.remove());
-        stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log);
+        match wanted {
+            Wanted::Rules(rules) => stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log),
+            // Else it has said so.
+            Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => log.failure(mistake),
+            Wanted::Nothing { .. } => {}
+        }
         exit(0)
     })
 }

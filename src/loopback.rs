@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn requests_that_are_none_or_leave_this_machine() {
         for (text, why) in [
-            ("http://127.0.0.1/", "is no method"),
+            ("http://127.0.0.1/", "is no request"),
             ("POST", "is no request"),
             ("POST 127.0.0.1:8080/", "is no request"),
             ("post http://127.0.0.1/", "\"post\" is no method; take one of GET, POST"),

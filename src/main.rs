@@ -34,7 +34,7 @@ use command_line::Interpreter;
 use environ::Environ;
 use log::Log;
 use process::StandIn;
-use report::{Failure, Stop, status};
+use report::{ErrorType, Failure, Stop, status};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -175,6 +175,11 @@ fn end(stop: Stop, environ: &Environ, log: Log) -> i32 {
         Stop::Failure(failure) => failure,
     };
     log.failure(&failure);
+    if failure.error_type == ErrorType::ConfigInvalid
+        && let Some(address) = environ.lossy(runtime_api::ADDRESS)
+    {
+        extension::meet(&address);
+    }
     if let Some(address) = environ.lossy(runtime_api::ADDRESS)
         && let Err(error) = runtime_api::post_init_error(&address, &failure)
     {

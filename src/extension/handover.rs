@@ -13,6 +13,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +57,12 @@ pub fn hand_over(hooks: &[&Hook], received: &Received, environ: &Environ, addres
     extension.read_exact(&mut [0])
 }
 
+/// Lets the extension know that there is a wrapper, which reports what is wrong with the configuration.
+pub fn meet(address: &str) {
+    // Without an extension, nobody has to know.
+    drop(find(address));
+}
+
 /// Connects to the extension, wherever it listens.
 fn find(address: &str) -> io::Result<UnixStream> {
     let connected = SocketAddr::from_abstract_name(name(address)).and_then(|name| UnixStream::connect_addr(&name));
@@ -88,6 +95,7 @@ pub struct Listener {
     /// A directory that is there for the socket alone, where the socket has to be a file.
     directory: Option<PathBuf>,
     last: Mutex<Option<Arc<Vec<u8>>>>,
+    has_met_wrapper: AtomicBool,
 }
 
 impl Listener {
@@ -105,7 +113,7 @@ impl Listener {
                 (bind_in(&directory)?, Some(directory))
             }
         };
-        Ok(Self { socket, directory, last: Mutex::new(None) })
+        Ok(Self { socket, directory, last: Mutex::new(None), has_met_wrapper: AtomicBool::new(false) })
     }
 
     /// Removes what it has made, for a process that ends without dropping it.
@@ -131,6 +139,7 @@ impl Listener {
         if !process::is_of_this_user(&wrapper) {
             return Ok(());
         }
+        self.has_met_wrapper.store(true, Ordering::Relaxed);
         wrapper.set_read_timeout(Some(PATIENCE))?;
         let mut bytes = Vec::new();
         (&wrapper).take(LONGEST).read_to_end(&mut bytes)?;
@@ -139,6 +148,11 @@ impl Listener {
         }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(bytes));
         wrapper.write_all(&[0])
+    }
+
+    /// Whether a wrapper came, be it one that had nothing to hand over.
+    pub fn has_met_wrapper(&self) -> bool {
+        self.has_met_wrapper.load(Ordering::Relaxed)
     }
 
     /// What came last.

@@ -130,13 +130,32 @@ fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
     assert!(order.ends_with("\n2\n"), "{order}");
 }
 
-/// The extension reports it, and only then ends, so that its end counts as no crash.
+/// The wrapper reports it, and the extension waits: one line in the log, and the caller sees it.
 #[test]
-fn what_is_wrong_with_the_configuration_ends_the_init() {
-    let emulator = function(ENDS, &json!({"hoks": {}})).args(["./runtime", "app.handler"]).emulate();
-    assert_ne!(emulator.invoke(r#"{"key":"value"}"#).status, 200);
+fn a_mistake_in_the_configuration_is_said_once_and_reaches_the_caller() {
+    let line = "unknown key \"hoks\"; did you mean \"hooks\"?";
+    let emulator = function(ENDS, &json!({"hoks": {}})).emulate();
+    let answer = emulator.invoke(r#"{"key":"value"}"#);
+    let expected =
+        json!({"errorMessage": format!("FOREWORD_CONFIG:1:2: {line}"), "errorType": "Runtime.ForewordConfigInvalid"});
+    assert_eq!(
+        (&answer.body["errorMessage"], &answer.body["errorType"]),
+        (&expected["errorMessage"], &expected["errorType"])
+    );
+    emulator.shut_down();
+    let log = emulator.log();
+    assert_eq!(log.matches(&format!("foreword: FOREWORD_CONFIG:1:2: {line}\n")).count(), 1, "{log}");
+    assert!(!log.contains("Extension."), "{log}");
+}
+
+/// Where no wrapper reads the configuration, the extension says what keeps it from its work.
+#[test]
+fn a_mistake_in_the_configuration_is_said_by_the_extension_where_there_is_no_wrapper() {
+    let test = function(ENDS, &json!({"hoks": {}})).args(["./runtime", "app.handler"]);
+    let emulator = test.emulate();
+    answers(&emulator);
+    emulator.shut_down();
     says(&emulator, "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n");
-    says(&emulator, "First fatal error stored in appctx: Extension.InitError");
 }
 
 #[test]

@@ -122,36 +122,44 @@ fn a_registration_that_is_never_answered() {
     run.ends("a\n", &succeeded("a"));
 }
 
+/// A wrapper would have come and reported it.
 #[test]
-fn a_bad_configuration_is_reported_before_the_end() {
-    for (call, faults) in [(None, 0), (Some(Call::ExtensionRegister), 3), (Some(Call::ExtensionInitError), 3)] {
+fn a_bad_configuration_is_said_at_the_end_where_no_wrapper_came() {
+    for faults in [0, 3] {
         let lambda = lambda();
-        call.into_iter().for_each(|call| (0..faults).for_each(|_| lambda.fault(call, Fault::Status(500))));
-        let message = "FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?";
-        let test = Test::new().config(r#"{"hoks": {}}"#).extension(&lambda);
-        test.stderr(format!("foreword: {message}\n")).status(1).run();
-        let seen = lambda.seen();
-        assert_eq!(seen.count(Call::ExtensionNext), 0);
-        let report = seen.of(Call::ExtensionInitError).last().expect("a report");
-        assert_eq!(report.head.header("Lambda-Extension-Identifier"), Some("e0000000-0000-4000-8000-000000000000"));
-        assert_eq!(report.head.header("Lambda-Extension-Function-Error-Type"), Some("Extension.ConfigInvalid"));
-        let body: Value = serde_json::from_slice(&report.body.bytes).expect("JSON");
-        let expected = json!({"errorMessage": message, "errorType": "Extension.ConfigInvalid", "stackTrace": []});
-        assert_eq!((body, report.status), (expected, Some(202)));
+        (0..faults).for_each(|_| lambda.fault(Call::ExtensionRegister, Fault::Status(500)));
+        let run = Test::new().config(r#"{"hoks": {}}"#).waits(&lambda);
+        assert_eq!(run.stderr(), b"");
+        lambda.shutdown("spindown", Duration::from_millis(1900));
+        run.ends("", "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n");
+        assert_eq!(lambda.seen().count(Call::ExtensionInitError), 0);
     }
 }
 
 #[test]
-fn a_bad_configuration_that_cannot_be_reported_stays_in_the_log() {
-    for call in [Call::ExtensionRegister, Call::ExtensionInitError] {
-        let lambda = lambda();
-        (0..4).for_each(|_| lambda.fault(call, Fault::Status(500)));
-        let test = Test::new().config("{").extension(&lambda);
-        let found = test.capture();
-        let log = String::from_utf8(found.stderr).expect("text");
-        assert!(log.starts_with("foreword: FOREWORD_CONFIG:1:1: ") && log.lines().count() == 1, "{log}");
-        assert_eq!(found.status, 1);
-    }
+fn a_bad_configuration_is_left_to_a_wrapper_that_comes() {
+    let lambda = lambda();
+    let mut extension = Test::new().config(r#"{"hoks": {}}"#);
+    let wrapper = Test::new().config(r#"{"hoks": {}}"#).beside(&mut extension).runtime_api(&lambda);
+    let run = extension.waits(&lambda);
+    let line = "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n";
+    wrapper.args(["/bin/true"]).stderr(line).status(125).run();
+    lambda.shutdown("failure", Duration::from_millis(1900));
+    run.ends("", "");
+}
+
+#[test]
+fn a_bad_configuration_stays_in_the_log_where_nobody_registers() {
+    let lambda = lambda();
+    (0..4).for_each(|_| lambda.fault(Call::ExtensionRegister, Fault::Status(500)));
+    let run = Test::new().config("{").extension(&lambda).start();
+    let is_deaf = || String::from_utf8_lossy(&run.stderr()).contains("pre_stop hooks run at SIGTERM only");
+    assert!(wait_until(Duration::from_secs(30), is_deaf));
+    run.signal(Signal::SIGTERM);
+    let found = run.finish();
+    let log = String::from_utf8(found.stderr).expect("text");
+    assert!(log.contains("\nforeword: FOREWORD_CONFIG:1:1: ") && log.lines().count() == 2, "{log}");
+    assert_eq!(found.status, 0);
 }
 
 #[test]
