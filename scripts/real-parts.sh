@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real parts that the tests run on into target/real-parts; what is there already is left alone.
+# Installs the real parts that the tests run on into target/real-parts; what is there already is left alone. The tests that
+# need them are those that the feature real-parts adds: cargo test --features real-parts
 # Arguments choose among: system (Debian packages) emulator python node rust go java. None means all.
 # The versions of the last three are in tests/clients, in the files of cargo, go and maven.
 set -euo pipefail

@@ -133,7 +133,7 @@ layer_tests() {
     local tests native=x86_64 other=aarch64 emulated=$PWD/target/emulated
     [[ $(uname -m) != aarch64 ]] || native=aarch64 other=x86_64
     FOREWORD_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword \
-        cargo test --locked --no-default-features --test integration -- --skip documentation
+        cargo test --locked --no-default-features --features real-parts --test integration -- --skip documentation
 
     # A program, because a shell would change the environment on its way.
     mkdir -p "$emulated"
@@ -160,7 +160,8 @@ END
     tests=(documentation every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader
         a_program_of_a_machine a_program_of_this_machine what_is_no_program
         bootstrap_does_not_take_itself chain stand_in and_wrappers which_wrapper_cannot two_wrappers_run behind_other_wrappers)
-    FOREWORD_UNDER_TEST=$emulated/foreword cargo test --locked --no-default-features --test integration -- "${tests[@]/#/--skip=}"
+    FOREWORD_UNDER_TEST=$emulated/foreword \
+        cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
 # The tests of what foreword does on Lambda once more, with one system call after the other refused that nobody knows Lambda
@@ -180,7 +181,7 @@ refused_calls() {
                 refused=${refused/ $call / $call=$error }
             done
             echo "== refused:$refused"
-            FOREWORD_TEST_REFUSED=$refused cargo test --locked --quiet --test integration -- --test-threads 4 \
+            FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- --test-threads 4 \
                 "${skipped[@]/#/--skip=}" "${tests[@]}"
         done
     done
@@ -191,8 +192,10 @@ export FOREWORD_TEST_SANDBOX=${FOREWORD_TEST_SANDBOX-required}
 
 check scripts/real-parts.sh
 check cargo fmt --check
-check cargo clippy --locked --all-targets -- -D warnings
-check cargo clippy --locked --no-default-features --all-targets -- -D warnings
+for features in "" --features=real-parts; do
+    check cargo clippy --locked ${features:+"$features"} --all-targets -- -D warnings
+    check cargo clippy --locked --no-default-features ${features:+"$features"} --all-targets -- -D warnings
+done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run "${scripts[@]}"
 check dependencies
@@ -205,5 +208,5 @@ check tool_beside_layers
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests
-check cargo test --locked
+check cargo test --locked --features real-parts
 check refused_calls

@@ -16,7 +16,7 @@ mod overridden;
 #[cfg(feature = "tool")]
 mod parts;
 mod python;
-#[cfg(test)]
+#[cfg(all(test, feature = "real-parts"))]
 mod real_interpreters;
 mod ruby;
 

@@ -6,29 +6,30 @@ use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// What other wrappers do, each as a fixture.
-const WRAPPERS: [&str; 9] = [
+/// What other wrappers do, each as a fixture. The one in Python is in `real_parts::chain`.
+pub const WRAPPERS: [&str; 8] = [
     "after_program.sh",
     "before_last.sh",
     "prefix.sh",
     "address.sh",
     "by_variable.sh",
-    "instrument.py",
     "plain.sh",
     "looks_at_name.sh",
     "child.sh",
 ];
 
 /// Those that put options directly behind the program, so that in front of another wrapper they break its command line.
-const INSERTING: [&str; 3] = ["after_program.sh", "instrument.py", "plain.sh"];
+pub const INSERTING: [&str; 2] = ["after_program.sh", "plain.sh"];
+
+/// The one that needs Python.
+pub const IN_PYTHON: &str = "instrument.py";
 
 /// An interpreter that runs nothing and writes down what it received.
 const RUNTIME: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline >words\n/bin/cat /proc/$$/environ >environ\n";
 
-const JAVA: [&[u8]; 6] =
+pub const JAVA: [&[u8]; 6] =
     [b"-XX:-TieredCompilation", b"-cp", b"a.jar", b"-XX:-TieredCompilation", b"lambdainternal.AWSLambda", b"pkg.H"];
 
-/// What no shell and no language should make anything else of.
 const ODD: [&[u8]; 9] = [
     b"",
     b" a  b ",
@@ -45,13 +46,13 @@ type Words = Vec<Vec<u8>>;
 
 /// Arguments behind the program, and the environment; the test's folder is `<folder>`.
 #[derive(Clone, Debug, PartialEq)]
-struct Start {
+pub struct Start {
     arguments: Words,
     environ: Words,
 }
 
 impl Start {
-    fn new(arguments: &[&[u8]], environ: &[&[u8]]) -> Self {
+    pub fn new(arguments: &[&[u8]], environ: &[&[u8]]) -> Self {
         let lambda: [&[u8]; 7] = [
             &[b"PATH=", PATH.as_bytes()].concat(),
             b"LAMBDA_TASK_ROOT=<folder>",
@@ -82,8 +83,8 @@ impl Start {
         let test = self.environ.iter().fold(test, |test, entry| test.raw_env(resolved(entry)));
         let first = first.iter().map(|word| OsString::from(*word));
         let test = test.args(first.chain(["<folder>/python3.12".into()]).chain(self.arguments.iter().map(resolved)));
-        let test =
-            WRAPPERS.iter().fold(test.script("python3.12", RUNTIME), |test, name| test.script(name, wrapper(name)));
+        let scripts = WRAPPERS.iter().chain(&[IN_PYTHON]);
+        let test = scripts.fold(test.script("python3.12", RUNTIME), |test, name| test.script(name, wrapper(name)));
         let finished = test.run();
         let list = |name: &str| -> Words {
             let file = std::fs::read(finished.folder.path(name)).expect("the runtime ran");
@@ -119,7 +120,7 @@ impl Start {
     }
 
     #[track_caller]
-    fn check(&self, wrappers: &[&str]) {
+    pub fn check(&self, wrappers: &[&str]) {
         let (composed, chained) = (self.composed(wrappers), self.chained(wrappers));
         assert_eq!(shown(&chained), shown(&composed), "{wrappers:?}");
     }
@@ -172,50 +173,68 @@ fn any_number_of_wrappers() {
 
 #[test]
 fn every_byte_survives_every_chain() {
-    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
-    let entries: Words = names.iter().zip(ODD).map(|(name, value)| [name.as_bytes(), b"=", value].concat()).collect();
-    let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
-    let start = Start::new(&ODD, &entries);
+    let start = odd();
     for name in WRAPPERS {
         start.check(&[name, name]);
     }
     start.check(&WRAPPERS);
-    let every: Vec<u8> = (1..=255).collect();
-    Start::new(&[&every, b"last"], &[&[b"EVERY=", &every[..]].concat()]).check(&["after_program.sh", "instrument.py"]);
+    every_byte().check(&["after_program.sh", "plain.sh"]);
 }
 
-/// Each takes the next one for the interpreter and gives it options of the interpreter's.
+/// A start with words and values that no shell and no language should make anything else of.
+pub fn odd() -> Start {
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
+    let entries: Words = names.iter().zip(ODD).map(|(name, value)| [name.as_bytes(), b"=", value].concat()).collect();
+    let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+    Start::new(&ODD, &entries)
+}
+
+/// A start with a word and a value of all bytes that these can have.
+pub fn every_byte() -> Start {
+    let every: Vec<u8> = (1..=255).collect();
+    Start::new(&[&every, b"last"], &[&[b"EVERY=", &every[..]].concat()])
+}
+
 #[test]
 fn nested_by_hand_the_same_wrappers_fail() {
     for first in INSERTING {
         for second in INSERTING {
-            // Whoever starts the second one is no shell, which alone would make up for a first line that is not there.
-            let whole = |name: &str| match wrapper(name) {
-                script if script.starts_with(b"#!") => script,
-                script => [b"#!/bin/sh\n".to_vec(), script].concat(),
-            };
-            let test = [first, second].iter().fold(Test::new(), |test, name| test.script(name, whole(name)));
-            let test = test.script("python3.12", RUNTIME).without_foreword();
-            let test = test.args([&format!("./{first}"), &format!("./{second}"), "./python3.12", "app.py"]);
-            assert_ne!(test.capture().status, 0, "{first} {second}");
-            assert!(!test.path("words").exists(), "{first} {second}: the runtime ran");
+            fail_nested_by_hand(first, second);
         }
     }
 }
 
-/// Whatever runs before it, and nothing runs behind it.
+/// Each takes the next one for the interpreter and gives it options of the interpreter's.
+#[track_caller]
+pub fn fail_nested_by_hand(first: &str, second: &str) {
+    // Whoever starts the second one is no shell, which alone would make up for a first line that is not there.
+    let whole = |name: &str| match wrapper(name) {
+        script if script.starts_with(b"#!") => script,
+        script => [b"#!/bin/sh\n".to_vec(), script].concat(),
+    };
+    let test = [first, second].iter().fold(Test::new(), |test, name| test.script(name, whole(name)));
+    let test = test.script("python3.12", RUNTIME).without_foreword();
+    let test = test.args([&format!("./{first}"), &format!("./{second}"), "./python3.12", "app.py"]);
+    assert_ne!(test.capture().status, 0, "{first} {second}");
+    assert!(!test.path("words").exists(), "{first} {second}: the runtime ran");
+}
+
 #[test]
 fn one_that_never_comes_back_in_every_pair() {
+    WRAPPERS.into_iter().for_each(never_comes_back_beside);
+}
+
+/// Whatever runs before it, and nothing runs behind it.
+#[track_caller]
+pub fn never_comes_back_beside(name: &str) {
     let handler = "#!/bin/sh\necho handler $#\n";
-    for name in WRAPPERS {
-        for pair in [[name, "drop.sh"], ["drop.sh", name]] {
-            let test = pair.iter().fold(Test::new(), |test, name| test.script(name, wrapper(name)));
-            let test = test.script("python3.12", RUNTIME).script("app.handler", handler);
-            let test = test.script("instrument.py.handler", handler).env("_HANDLER", "app.handler");
-            let config = json!({"wrappers": pair.map(|name| format!("./{name}"))}).to_string();
-            let test = test.config(&config).env("TMPDIR", "<folder>").args(["./python3.12", "app.py"]);
-            let finished = test.stdout("handler 0\n").run();
-            assert!(!finished.folder.path("words").exists(), "{pair:?}: the runtime ran");
-        }
+    for pair in [[name, "drop.sh"], ["drop.sh", name]] {
+        let test = pair.iter().fold(Test::new(), |test, name| test.script(name, wrapper(name)));
+        let test = test.script("python3.12", RUNTIME).script("app.handler", handler);
+        let test = test.script("instrument.py.handler", handler).env("_HANDLER", "app.handler");
+        let config = json!({"wrappers": pair.map(|name| format!("./{name}"))}).to_string();
+        let test = test.config(&config).env("TMPDIR", "<folder>").args(["./python3.12", "app.py"]);
+        let finished = test.stdout("handler 0\n").run();
+        assert!(!finished.folder.path("words").exists(), "{pair:?}: the runtime ran");
     }
 }

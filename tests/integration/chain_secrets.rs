@@ -2,7 +2,6 @@
 //! may execute something else than the stand-in, and that may show its environment to anybody.
 
 use crate::support::extension::lambda;
-use crate::support::lambda::{Lambda, Settings};
 use crate::support::{Finished, PATH, Test};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -32,7 +31,7 @@ fn hook(name: &str) -> Value {
 }
 
 /// A function with planted values, whose configuration uses them wherever it can.
-fn test(wrappers: Value) -> Test {
+pub fn test(wrappers: Value) -> Test {
     let export = looking("export", "echo 'EXPORTED=planted-7 exported'");
     let config = json!({
         "env": {"LITERAL": "planted-6", "COPY": "<${DB_PASSWORD}>", "GONE": "planted-8"},
@@ -80,7 +79,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 /// Who looked found every planted value in its own variable, and none in one of foreword's, which is there for those who
 /// run in the chain alone.
 #[track_caller]
-fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
+pub fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
     for name in names {
         let path = finished.folder.path(&format!("seen-{name}"));
         let environ = std::fs::read(path).unwrap_or_else(|error| panic!("{name} did not look: {error}"));
@@ -127,21 +126,6 @@ fn a_last_wrapper_finds_no_variable_of_foreword_s() {
     let test = test(json!(["${WRAPPERS}/one", last]));
     assert_eq!(test.capture().status, 0);
     check(&test.finished(), &["export", "one", "drop", "own"], &["one"]);
-}
-
-#[test]
-fn hooks_of_the_relay_behind_a_chain_find_no_value_of_another_variable() {
-    let lambda = Lambda::new(Settings::default());
-    let test = test(json!(["${WRAPPERS}/one", "./two"])).runtime_api(&lambda);
-    let test = test.script("bin/client", include_bytes!("../clients/shell/bootstrap.sh"));
-    let test = test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").env("CLIENT_LOG", "<folder>/log");
-    let mut extension = Test::new();
-    let run = test.beside(&mut extension).start();
-    lambda.snapshot().unwrap();
-    lambda.restore().unwrap();
-    lambda.ready().unwrap();
-    run.terminate();
-    check(&run.finished, &["export", "one", "two", "before", "after", "runtime"], &["one", "two"]);
 }
 
 /// Whether what is handed over comes behind the chain or before the last wrapper.

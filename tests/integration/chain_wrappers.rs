@@ -109,22 +109,22 @@ fn a_wrapper_that_does_not_come_back_ends_with_its_own_status() {
 
 #[test]
 fn a_wrapper_that_starts_the_runtime_as_a_child_works() {
-    for child in [
-        "#!/bin/sh\n\"$@\" --child\nstatus=$?\necho over >>log\nexit $status\n",
-        "#!/usr/bin/env python3\nimport subprocess, sys\nstatus = subprocess.call(sys.argv[1:] + ['--child'])\n\
-         open('log', 'a').write('over\\n')\nsys.exit(status)\n",
+    starts_the_runtime_as_a_child("#!/bin/sh\n\"$@\" --child\nstatus=$?\necho over >>log\nexit $status\n");
+}
+
+/// Takes a wrapper that gives the runtime one more argument, ends with its status, and then writes `over` into the log.
+#[track_caller]
+pub fn starts_the_runtime_as_a_child(child: &str) {
+    for (wrappers, expected) in [
+        (&["./w", "./one"][..], "one\nruntime\nover\n"),
+        (&["./one", "./w"], "one\nruntime\nover\n"),
+        (&["./w", "./one", "./w"], "one\nruntime\nover\nover\n"),
     ] {
-        for (wrappers, expected) in [
-            (&["./w", "./one"][..], "one\nruntime\nover\n"),
-            (&["./one", "./w"], "one\nruntime\nover\n"),
-            (&["./w", "./one", "./w"], "one\nruntime\nover\nover\n"),
-        ] {
-            let count = wrappers.iter().filter(|name| **name == "./w").count();
-            let runtime = format!("{RUNTIME}exit 5\n");
-            let test = test(wrappers).script("w", child).script("bin/python3.12", runtime);
-            let finished = test.stdout(format!("bootstrap.py{}\n", " --child".repeat(count))).status(5).run();
-            assert_eq!(finished.read("log"), expected, "{child}");
-        }
+        let count = wrappers.iter().filter(|name| **name == "./w").count();
+        let runtime = format!("{RUNTIME}exit 5\n");
+        let test = test(wrappers).script("w", child).script("bin/python3.12", runtime);
+        let finished = test.stdout(format!("bootstrap.py{}\n", " --child".repeat(count))).status(5).run();
+        assert_eq!(finished.read("log"), expected, "{child}");
     }
 }
 

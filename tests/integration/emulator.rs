@@ -282,7 +282,9 @@ fn node_client(file: &str) -> String {
 /// Where the machine's own node is.
 fn node_folder() -> PathBuf {
     let path = std::env::var_os("PATH").expect("a PATH");
-    std::env::split_paths(&path).find(|folder| folder.join("node").is_file()).expect("node is missing")
+    std::env::split_paths(&path)
+        .find(|folder| folder.join("node").is_file())
+        .expect("node in PATH: run scripts/real-parts.sh")
 }
 
 fn own(words: &[String]) -> Vec<&str> {

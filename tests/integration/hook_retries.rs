@@ -2,7 +2,6 @@
 
 use crate::support::{Gate, REFUSED, Reaction, RuntimeApi, Test, normalise, wait_until};
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::time::Duration;
 
 /// Counts how often it ran, and succeeds the third time.
@@ -62,28 +61,6 @@ fn sigterm_during_a_pause_ends_foreword() {
     assert!(wait_until(Duration::from_secs(30), || run.stderr().ends_with(b"in 5000 ms\n")));
     assert_eq!(run.terminate().status, 143);
     assert_eq!(run.finished.read("order"), "try\n");
-}
-
-#[test]
-fn a_hook_waits_for_its_port() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    drop(listener);
-    let hooks = json!([
-        {"name": "server", "background": true, "command": ["python3", "-c", "
-import os, socket, time
-while not os.path.exists('asked'): time.sleep(0.01)
-server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
-while True: server.accept()[0].close()
-"]},
-        {"name": "asks", "command": "echo >asked"},
-        {"name": "port", "wait_for": "127.0.0.1:${PORT}"},
-        {"name": "both", "wait_for": address, "command": "echo both >>order"},
-    ]);
-    let port = address.rsplit(':').next().expect("a port");
-    let finished = Test::new().hooks(hooks).env("PORT", port).args(["/bin/echo", "runtime"]).stdout("runtime\n").run();
-    assert_eq!(finished.read("order"), "both\n");
-    assert!(finished.is_alone());
 }
 
 #[test]

@@ -1,21 +1,27 @@
-//! One binary for all tests of the built program, one file for each behaviour.
+//! One binary for all tests of the built program, one file for each behaviour. What the feature `real-parts` is for is in
+//! `real_parts`.
 
+#[cfg(feature = "real-parts")]
 mod bootstrap;
 mod chain;
 mod chain_conflicts;
 mod chain_env;
 mod chain_last;
 mod chain_order;
+#[cfg(feature = "real-parts")]
 mod chain_relay;
 mod chain_secrets;
 mod chain_wrappers;
+#[cfg(feature = "real-parts")]
 mod clients;
 mod configuration;
 mod documentation;
 mod edits;
+#[cfg(feature = "real-parts")]
 mod emulator;
 mod every_byte;
 mod exports;
+#[cfg(feature = "real-parts")]
 mod extension_emulator;
 mod extension_faults;
 mod extension_handover;
@@ -26,13 +32,16 @@ mod hook_retries;
 mod hooks;
 mod init_error;
 mod lambda_api;
+#[cfg(feature = "real-parts")]
 mod lambda_python;
 mod logs;
 mod mistakes;
 mod mistakes_of_form;
 mod opentelemetry;
 mod programs;
+mod real_parts;
 mod relay_absent;
+#[cfg(feature = "real-parts")]
 mod relay_clients;
 mod relay_failures;
 mod relay_life;
@@ -43,6 +52,8 @@ mod relay_tunnel;
 mod roles;
 mod sandbox;
 mod stand_in;
+// Some of it serves only tests on real parts.
+#[cfg_attr(not(feature = "real-parts"), allow(dead_code))]
 mod support;
 mod thaw;
 #[cfg(feature = "tool")]
@@ -71,21 +82,25 @@ mod tool_plan_generated;
 mod tool_plan_runtimes;
 #[cfg(feature = "tool")]
 mod tool_plan_snapshot;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_schema;
 #[cfg(feature = "tool")]
+mod tool_schema_descriptions;
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_failures;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_json;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_lambda;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_places;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_start;
-#[cfg(feature = "tool")]
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_telemetry;
+#[cfg(feature = "tool")]
+mod tool_simulate_usage;
 mod transparency;
 mod unprivileged;

@@ -3,6 +3,7 @@
 //! nothing but what is said here. Nothing is shared between tests, and no process outlives its test.
 
 pub mod client;
+#[cfg(feature = "real-parts")]
 mod emulator;
 pub mod extension;
 mod folder;
@@ -11,6 +12,7 @@ pub mod lambda;
 mod output;
 mod played;
 pub mod process;
+#[cfg(feature = "real-parts")]
 mod restoring_proxy;
 mod runtime_api;
 pub mod sandbox;
@@ -18,13 +20,17 @@ pub mod server;
 pub mod snap_start;
 #[cfg(feature = "tool")]
 pub mod timeline;
+#[cfg(feature = "tool")]
+pub mod zip;
 
 pub use client::Client;
+#[cfg(feature = "real-parts")]
 pub use emulator::{Answer, Emulator, real_part};
 pub use folder::Folder;
 pub use gate::Gate;
 pub use played::Played;
 pub use process::wait_until;
+#[cfg(feature = "real-parts")]
 pub use restoring_proxy::RestoringProxy;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
 
@@ -299,6 +305,7 @@ impl Test {
     }
 
     /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
+    #[cfg(feature = "real-parts")]
     pub fn emulate(self) -> Emulator {
         let words: Vec<_> = self.words().collect();
         Emulator::start(self.folder, &words, self.environment, &self.sandbox)

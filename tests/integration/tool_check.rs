@@ -1,7 +1,7 @@
 //! What `foreword check` finds in configurations that foreword accepts, and how it shows what it finds. The mistakes that
 //! the wrapper refuses are in `mistakes`, which asks `check` about each of them, too.
 
-use crate::support::{Test, foreword};
+use crate::support::Test;
 
 /// Marks the place in a configuration; it is taken out before the test.
 const MARK: char = '»';
@@ -360,21 +360,4 @@ fn secrets_are_not_shown() {
     assert_eq!((output.matches(": error: ").count(), output.contains("hid")), (2, false), "{output}");
     let shown = r#""env": {"API_TOKEN": [redacted], "DB_PASSWORD": {"default": [redacted]}}, "x": 1}"#;
     assert!(output.contains(shown), "{output}");
-}
-
-#[test]
-fn colours_are_for_terminals_that_want_them() {
-    let on_a_terminal = |name: &str, value: &str| {
-        let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
-        let test = Test::new().without_foreword().config("[").env("TERM", "xterm").env(name, value);
-        let captured = test.args(["python3", "-c", program, foreword(), "check", "missing"]).capture();
-        assert_eq!(captured.status, 1, "{captured:?}");
-        String::from_utf8(captured.stdout).expect("UTF-8")
-    };
-    let plain = "foreword: error: unable to read missing: no such file or directory\r\n";
-    let painted = plain.replace("foreword", "\x1b[1mforeword\x1b[0m").replace("error", "\x1b[1;31merror\x1b[0m");
-    assert_eq!(on_a_terminal("NO_COLOR", ""), painted);
-    assert_eq!(on_a_terminal("NO_COLOR", "1"), plain);
-    assert_eq!(on_a_terminal("TERM", "dumb"), plain);
-    Test::new().args(["check", "missing"]).stdout(plain.replace('\r', "")).status(1).run();
 }

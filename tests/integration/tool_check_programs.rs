@@ -186,6 +186,8 @@ fn modes_that_only_owner_and_group_may_use_are_an_error() {
     layer.finds_with(&["--layer", "layer"], &[&dropin]);
 }
 
+/// Python makes it.
+#[cfg(feature = "real-parts")]
 #[test]
 fn modes_in_a_zip_that_was_made_under_a_strict_umask_are_an_error() {
     let zip = "

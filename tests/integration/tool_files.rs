@@ -1,7 +1,6 @@
 //! That `check`, `plan` and `simulate` look at the same files, from whatever directory and however the code is named.
 
 use crate::support::Test;
-use crate::support::timeline::with_python;
 use serde_json::{Value, json};
 
 const COMMAND: [&str; 4] = ["--", "sh", "-c", "exit 0"];
@@ -46,7 +45,7 @@ fn all_read(test: &dyn Fn(Vec<String>) -> Test, directory: &[&str], expected: &[
 }
 
 fn files(words: Vec<String>) -> Test {
-    let test = with_python(Test::new()).args(words).env_remove("LAMBDA_TASK_ROOT");
+    let test = Test::new().args(words).env_remove("LAMBDA_TASK_ROOT");
     test.file("foreword.json", marked("HERE"))
         .file("code/foreword.json", marked("CODE"))
         .file("code/own.json", marked("OWN"))

@@ -245,6 +245,12 @@ fn options_for_a_program_that_is_no_interpreter_are_named() {
              interpreter reads"
         )
     };
+    // Which of them this machine has is not asked here.
+    let planned = |config: &str, line: &[&str]| {
+        let mut found = planned(config, line);
+        found.retain(|warning| !warning.starts_with("there is no program "));
+        found
+    };
     for (line, program) in [
         (&["--", "npx", "tsx", "app.ts"] as &[&str], Some("npx")),
         (&["--", "uv", "run", "app.py"], Some("uv")),
@@ -254,12 +260,9 @@ fn options_for_a_program_that_is_no_interpreter_are_named() {
         (&["--", "uv", "run", "python", "app.py"], None),
         (&["--runtime", "python3.12"], None),
     ] {
-        let mut found = planned(config, line);
-        // Which of them this machine has is not asked here.
-        found.retain(|warning| !warning.starts_with("there is no program "));
-        assert_eq!(found, program.map(warning).into_iter().collect::<Vec<_>>(), "{line:?}");
+        assert_eq!(planned(config, line), program.map(warning).into_iter().collect::<Vec<_>>(), "{line:?}");
     }
-    plan_warns(r#"{"arguments": {"append": ["x"]}}"#, &["--", "npx", "tsx"], &[]);
+    assert_eq!(planned(r#"{"arguments": {"append": ["x"]}}"#, &["--", "npx", "tsx"]), [""; 0]);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What `foreword plan` says, for people and for programs, and what it takes for the start of a function. That it is what
 //! the runtime receives is in `tool_plan_generated`.
 
-use crate::support::{DUMP, Test, foreword};
+use crate::support::{DUMP, Test};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// A test that sees nothing of the machine's but the folder.
-fn test() -> Test {
+pub fn test() -> Test {
     Test::new().env_remove("LAMBDA_TASK_ROOT")
 }
 
@@ -36,7 +36,7 @@ fn words(list: &Value) -> String {
 }
 
 /// Every kind of thing that a plan can have.
-const EVERYTHING: &str = r#"{
+pub const EVERYTHING: &str = r#"{
   "env": {"_HANDLER": {"prepend": "wrapper", "separator": "."}, "TZ": {"default": "UTC"}, "LANG": null, "DB_PASSWORD": "hunter22"},
   "options": {"append": ["-X", "importtime", "${UNSET}"]},
   "arguments": {"append": ["${BYTES}"]},
@@ -63,28 +63,6 @@ fn the_plan_for_programs_is_stable() {
     let arguments = ["--runtime", "python3.12", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start", "--env", "BYTES"];
     let arguments = [&["plan", "--format", "json"], &arguments[..]].concat();
     test.args(arguments).stdout(include_str!("tool_plan/everything.json")).run();
-}
-
-#[test]
-fn the_plan_for_people_has_colours_on_terminals_that_want_them() {
-    let on_a_terminal = |name: &str, value: &str| {
-        let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
-        let test = test().without_foreword().file("foreword.json", EVERYTHING).env("TERM", "xterm").env(name, value);
-        let command = ["python3", "-c", program, foreword(), "plan", "--runtime", "python3.12"];
-        let captured = test.args(command).capture();
-        assert_eq!(captured.status, 0, "{captured:?}");
-        String::from_utf8(captured.stdout).expect("UTF-8").replace("\r\n", "\n")
-    };
-    let plain = include_str!("tool_plan/everything.txt");
-    assert_eq!(on_a_terminal("NO_COLOR", "1"), plain);
-    assert_eq!(on_a_terminal("TERM", "dumb"), plain);
-    test().file("foreword.json", EVERYTHING).args(["plan", "--runtime", "python3.12"]).stdout(plain).run();
-    let painted = on_a_terminal("NO_COLOR", "");
-    assert!(painted.contains("\x1b[1mCommand line\x1b[0m\n"), "{painted}");
-    let mut parts = painted.split("\x1b[");
-    let first = parts.next().expect("the beginning").to_owned();
-    let unpainted = parts.fold(first, |text, part| text + part.split_once('m').expect("a colour's end").1);
-    assert_eq!(unpainted, plain);
 }
 
 #[test]

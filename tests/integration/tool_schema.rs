@@ -3,6 +3,7 @@
 
 use crate::documentation::configurations;
 use crate::support::{Test, real_part};
+use crate::tool_schema_descriptions::schema;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -148,13 +149,6 @@ fn add_pointers(value: &Value, pointer: String, to: &mut Vec<String>) {
     to.push(pointer);
 }
 
-/// The schema, as the tool prints it.
-fn schema() -> Vec<u8> {
-    let captured = Test::new().args(["schema"]).capture();
-    assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
-    captured.stdout
-}
-
 /// Which documents the validator accepts.
 fn accepted_by_schema(documents: &[String]) -> Vec<bool> {
     const VALIDATE: &str = "
@@ -238,48 +232,4 @@ fn what_only_check_can_tell_is_listed() {
         let [error] = &errors[..] else { panic!("{document}: {errors:?}") };
         assert!(error.contains(message), "{document}: {error}");
     }
-}
-
-/// Editors show it.
-#[test]
-fn every_key_is_described() {
-    fn look(schema: &Value, node: &Value, undescribed: &mut Vec<String>) {
-        for (key, property) in node["properties"].as_object().into_iter().flatten().filter(|(_, p)| p.is_object()) {
-            let target = property["$ref"].as_str().and_then(|path| schema.pointer(path.trim_start_matches('#')));
-            if property["description"].is_null() && target.is_none_or(|target| target["description"].is_null()) {
-                undescribed.push(key.clone());
-            }
-        }
-        match node {
-            Value::Object(members) => members.values().for_each(|node| look(schema, node, undescribed)),
-            Value::Array(items) => items.iter().for_each(|node| look(schema, node, undescribed)),
-            _ => {}
-        }
-    }
-    let schema: Value = serde_json::from_slice(&schema()).expect("JSON");
-    let mut undescribed = Vec::new();
-    look(&schema, &schema, &mut undescribed);
-    assert!(undescribed.is_empty(), "{undescribed:?}");
-}
-
-/// Some editors let what stands beside a reference take the place of what it leads to.
-#[test]
-fn nothing_beside_a_reference_is_said_by_its_target_too() {
-    fn look(schema: &Value, node: &Value, twice: &mut Vec<String>) {
-        let target = node["$ref"].as_str().map(|path| schema.pointer(path.trim_start_matches('#')).expect("a target"));
-        if let (Some(Value::Object(target)), Some(members)) = (target, node.as_object()) {
-            let is_twice =
-                |key: &&String| !["description", "$ref"].contains(&key.as_str()) && target.contains_key(*key);
-            twice.extend(members.keys().filter(is_twice).map(|key| format!("{key} of {node}")));
-        }
-        match node {
-            Value::Object(members) => members.values().for_each(|node| look(schema, node, twice)),
-            Value::Array(items) => items.iter().for_each(|node| look(schema, node, twice)),
-            _ => {}
-        }
-    }
-    let schema: Value = serde_json::from_slice(&schema()).expect("JSON");
-    let mut twice = Vec::new();
-    look(&schema, &schema, &mut twice);
-    assert!(twice.is_empty(), "{twice:#?}");
 }

@@ -240,29 +240,3 @@ fn hooks_in_a_log_of_json() {
         assert!(output.contains(rows), "{output}");
     }
 }
-
-#[test]
-fn wrong_use() {
-    for (arguments, message) in [
-        (&["--event", "{", "--", "x"][..], "error: the event \"{\" is no JSON: "),
-        (
-            &["--event", "@nowhere", "--", "x"],
-            "error: unable to read the event \"nowhere\": no such file or directory\n",
-        ),
-        (
-            &["--restores", "2", "--", "x"],
-            "error: the following required arguments were not provided:\n  --snap-start\n",
-        ),
-        (&["--timeout", "0", "--", "x"], "error: invalid value '0' for '--timeout <S>'"),
-        (&["--memory", "1", "--", "x"], "error: invalid value '1' for '--memory <MB>'"),
-        (&["--format", "xml", "--", "x"], "error: invalid value 'xml' for '--format <FORMAT>'"),
-        (&["--runtime", "python", "--", "x"], "error: Lambda has no runtime \"python\"; "),
-        (&["x"], "error: x is no directory of a function's code; name a program behind --"),
-        (&[], "error: there is no program; name it behind --, or a runtime with --runtime"),
-    ] {
-        let captured = Test::new().args([&["simulate"], arguments].concat()).capture();
-        let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();
-        assert!(stderr.starts_with(message), "{arguments:?}: {stderr}");
-        assert_eq!((captured.status, captured.stdout), (2, Vec::new()), "{arguments:?}");
-    }
-}

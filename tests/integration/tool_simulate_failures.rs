@@ -4,7 +4,7 @@
 use crate::support::process::is_gone;
 use crate::support::timeline::timeless;
 use crate::support::{BUSY, wait_until};
-use crate::tool_simulate::{objects, outside, python, says, simulated, tells};
+use crate::tool_simulate::{objects, outside, python, says, simulated};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -144,24 +144,6 @@ shutdown
 ";
     let expected = [first, &again(1), &again(2), "not all went well\n"].concat();
     assert_eq!((timeless(&captured.stdout), captured.status), (expected, 1));
-}
-
-#[test]
-fn a_runtime_that_is_not_there() {
-    let test = python(&["--snap-start"]).args(["simulate", "--snap-start", "--", "/nowhere"]);
-    tells(
-        test,
-        1,
-        "\
-init (at most 130 s)
-  foreword: unable to execute \"/nowhere\": no such file
-  the runtime reported an error of the init: Runtime.InvalidEntrypoint
-  publishing the version fails with {\"errorType\":\"Runtime.InvalidEntrypoint\",\"errorMessage\":\"unable to execute \\\"/nowhere\\\": no such file\",…}
-  init            in all               N ms of 130 s
-shutdown
-not all went well
-",
-    );
 }
 
 /// What each event comes to; the next one finds an environment all the same.

@@ -200,24 +200,6 @@ while ! test -e /tmp/handled; do :; done
     assert!(output.contains("  the extension ends ended: exit status 0\n") && output.contains(error), "{output}");
 }
 
-#[test]
-fn layers_that_cannot_be() {
-    let said = |test: Test| {
-        let captured = test.file("app.py", HANDLER).capture();
-        assert_eq!((captured.status, captured.stdout), (1, Vec::new()));
-        String::from_utf8(captured.stderr).expect("UTF-8")
-    };
-    assert_eq!(
-        said(python(&["--layer", "nowhere"])),
-        "foreword: unable to simulate: unable to read the layer nowhere: no such file or directory\n"
-    );
-    let without_mounts = [&WITHOUT_MOUNTS[..], &["sh"]].concat();
-    let refused = said(python(&["--layer", "layer"]).script("layer/bin/x", "").within(without_mounts));
-    let (cause, way_out) = refused.split_once("; ").expect("a way out");
-    assert!(cause.starts_with("foreword: unable to simulate: unable to lay the layers under /opt: "), "{refused}");
-    assert_eq!(way_out, "mounts of one's own need root or user namespaces, and a folder /opt\n");
-}
-
 /// One that is there is neither seen nor touched, and none is left.
 #[test]
 fn the_mark_of_a_restored_environment() {

@@ -61,7 +61,8 @@ impl Real {
         let mut words = line.split(' ');
         let tool = words.next().expect("a tool");
         let status = Command::new(tool).args(words).current_dir(&self.folder).status();
-        let status = status.unwrap_or_else(|error| panic!("{tool} is needed by this test: {error}"));
+        let status =
+            status.unwrap_or_else(|error| panic!("{tool} is needed by this test, run scripts/real-parts.sh: {error}"));
         assert!(status.success(), "{line}");
         self
     }
@@ -90,7 +91,9 @@ impl Real {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} is needed by this test: {error}", self.program));
+            .unwrap_or_else(|error| {
+                panic!("{} is needed by this test, run scripts/real-parts.sh: {error}", self.program)
+            });
         let input = (self.code)("stdin", false);
         // An interpreter that does not read its input may be gone by now.
         let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));

@@ -111,7 +111,7 @@ impl Drop for Emulator {
 /// A path in target/real-parts.
 pub fn real_part(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/real-parts").join(name);
-    assert!(path.exists(), "{} is missing: run scripts/real-parts.sh", path.display());
+    assert!(path.exists(), "unable to find a real part, {}: run scripts/real-parts.sh", path.display());
     path
 }
 

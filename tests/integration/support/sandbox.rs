@@ -181,9 +181,12 @@ static PROGRAM: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 static SHOWN: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
     let mut shown = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
     shown.extend(Path::new(super::foreword()).parent().map(Path::to_owned));
-    let python = super::real_part("python/bin/python3").canonicalize().unwrap_or_default();
-    // The installation, with its library, is above its directory of programs.
-    shown.extend(python.ancestors().nth(2).filter(|prefix| prefix.parent().is_some()).map(Path::to_owned));
+    #[cfg(feature = "real-parts")]
+    {
+        let python = super::real_part("python/bin/python3").canonicalize().unwrap_or_default();
+        // The installation, with its library, is above its directory of programs.
+        shown.extend(python.ancestors().nth(2).filter(|prefix| prefix.parent().is_some()).map(Path::to_owned));
+    }
     let is_new = |at: &usize| !(0..*at).any(|before| shown[*at].starts_with(&shown[before]));
     (0..shown.len()).filter(is_new).map(|at| shown[at].clone()).collect()
 });

@@ -1,7 +1,7 @@
 //! The timeline of `foreword simulate`, without what no test can know: how long something took, and the bar for it.
 
+#[cfg(feature = "real-parts")]
 use super::{Test, real_part};
-use std::env;
 
 /// Replaces in each row `▏   12 ms of 10 s` by `N ms of 10 s`, and in foreword's words the milliseconds. Which configuration
 /// is read, and that the shell has no credentials, tests of their own ask for.
@@ -29,7 +29,8 @@ fn timeless_line(line: &str) -> String {
 }
 
 /// With the machine's programs, and before them the Python that has AWS's runtime client.
+#[cfg(feature = "real-parts")]
 pub fn with_python(test: Test) -> Test {
-    let machine = env::var("PATH").expect("a PATH");
+    let machine = std::env::var("PATH").expect("a PATH");
     test.env("PATH", format!("{}:{machine}", real_part("python/bin").display()))
 }
