@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-binary_budget=1048576
-zip_budget=512000
+binary_budget=917504
+zip_budget=470000
 # As which the programs that Lambda's runtimes start are known to other wrappers; for a program of another name, foreword
 # makes such a link when it is needed, and then has to find a folder that can be written.
 stand_ins=(python python3 python3.{8..14} node java ruby dotnet bootstrap)
