@@ -158,6 +158,17 @@ fn a_mistake_in_the_configuration_is_said_by_the_extension_where_there_is_no_wra
     says(&emulator, "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n");
 }
 
+/// The extension alone makes the difference: it registers for no event.
+#[test]
+fn a_runtime_without_any_hook_gets_sigterm() {
+    let test = function(ENDS, &json!({})).args(["./runtime", "app.handler"]).env_remove("FOREWORD_CONFIG");
+    let emulator = test.emulate();
+    answers(&emulator);
+    emulator.shut_down();
+    says(&emulator, "registered, subscribed to []");
+    assert_eq!(emulator.read("order"), "runtime\n");
+}
+
 #[test]
 fn switched_off_it_changes_nothing() {
     let test = function(ENDS, &json!({"hoks": {}})).env("FOREWORD_DISABLED", "1");

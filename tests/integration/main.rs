@@ -38,6 +38,7 @@ mod logs;
 mod mistakes;
 mod mistakes_of_form;
 mod opentelemetry;
+mod patterns;
 mod programs;
 mod real_parts;
 mod relay_absent;

@@ -19,7 +19,25 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 /// By something that only this example has.
-const EXAMPLES: [(&str, &[Said]); 9] = [
+const EXAMPLES: [(&str, &[Said]); 11] = [
+    (
+        "collector is up",
+        &[(
+            &["--runtime", "python3.12"],
+            &[
+                ("/phases/0/hooks/0/wait_for", r#""127.0.0.1:4318""#),
+                ("/phases/0/hooks/0/command", "null"),
+                ("/phases/0/hooks/0/on_failure", r#""continue""#),
+            ],
+        )],
+    ),
+    (
+        "/tmp/credentials.json",
+        &[(
+            &["--runtime", "java21", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"],
+            &[("/phases/2/run_by", r#""relay""#), ("/phases/2/hooks/0/name", r#""credentials""#)],
+        )],
+    ),
     (
         "warm up",
         &[(

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 /// All of them, in the order in which they are read; paths from the project's folder.
-pub const PAGES: [&str; 15] = [
+pub const PAGES: [&str; 16] = [
     "README.md",
     "docs/configuration.md",
     "docs/hooks.md",
     "docs/snapstart.md",
     "docs/pre_stop.md",
     "docs/wrappers.md",
+    "docs/patterns.md",
     "docs/lambda.md",
     "docs/layer.md",
     "docs/failures.md",
