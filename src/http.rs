@@ -142,7 +142,9 @@ impl Answer {
                 Ok(match response.parse(bytes)? {
                     Status::Partial => None,
                     Status::Complete(length) => {
-                        Some((response.code.unwrap_or_default(), length, body_length(response.headers)))
+                        let status = response.code.unwrap_or_default();
+                        let body = if has_body(status) { body_length(response.headers) } else { BodyLength::Known(0) };
+                        Some((status, length, body))
                     }
                 })
             });
@@ -180,6 +182,11 @@ enum BodyLength {
     Known(usize),
     Chunked,
     UntilEnd,
+}
+
+/// Whatever the head of such an answer says, nothing follows (RFC 9112, section 6.3).
+fn has_body(status: u16) -> bool {
+    !matches!(status, 204 | 304)
 }
 
 fn body_length(headers: &[Header]) -> BodyLength {

@@ -86,6 +86,18 @@ fn any_2xx_is_success_however_it_is_sent() {
     succeeds(b"HTTP/1.0 200 OK\r\n\r\nuntil the end");
 }
 
+/// Whatever the server does with the connection, and whether or not it says how long nothing is.
+#[test]
+fn an_answer_without_a_body_is_not_waited_for() {
+    let held = Mutex::new(Vec::new());
+    let server = Server::new(move |mut stream| {
+        request_of(&stream);
+        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n");
+        held.lock().unwrap().push(stream);
+    });
+    Test::new().hooks(json!([hook(&server, "POST /x")])).args(["/bin/echo", "runtime"]).stdout("runtime\n").run();
+}
+
 #[test]
 fn another_status_is_a_failure() {
     fails(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "got the answer 500 to <url> after N ms");
