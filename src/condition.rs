@@ -4,12 +4,12 @@
 #[cfg(feature = "tool")]
 mod why;
 
-use crate::command_line::{Interpreter, base_name};
+use crate::command_line::{Interpreter, base_name, launched};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, Runtime};
 use crate::text::Text;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// All that is given must hold; nothing given holds always.
@@ -63,7 +63,13 @@ pub struct RuntimeName {
 }
 
 impl RuntimeName {
-    /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name.
+    /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name; that of a launcher of an interpreter is
+    /// the interpreter's.
+    pub fn of_command(environ: &Environ, command: &[OsString]) -> Self {
+        Self::of(environ, launched(command))
+    }
+
+    /// The same of a program alone.
     pub fn of(environ: &Environ, program: &OsStr) -> Self {
         let declared = environ.value(EXECUTION_ENV).and_then(|value| lambda::identifier(value.as_bytes()));
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();

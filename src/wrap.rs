@@ -54,7 +54,7 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     }
     let documents = config::documents(&sources);
     let rules = config::rules(&documents)?;
-    let runtime = RuntimeName::of(environ, &received[0]);
+    let runtime = RuntimeName::of_command(environ, received);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
     let mut plan = Plan::new(received, environ.clone(), &rules, &facts, |_, edit, change| say_edit(edit, change, log));
@@ -92,7 +92,7 @@ fn take_back(
     let clock = metrics::Clock::start(&last);
     let (words, wrapper) = chain::take_back(stage, returned, &mut last, log)?;
     let plan = Plan::resumed(&words, rest);
-    let runtime = RuntimeName::of(&rest.received, &words[0]);
+    let runtime = RuntimeName::of_command(&rest.received, &words);
     let handed_over = Received { environ: &rest.received, runtime: &runtime.identifier };
     finish(&plan, stage.around_snapshot, wrapper, last, &handed_over, clock, log)
 }

@@ -84,6 +84,15 @@ pub(super) fn length(program: &OsStr, arguments: &[OsString]) -> usize {
     }
 }
 
+/// The interpreter behind the launchers of a command line, or else its program.
+pub fn launched(command: &[OsString]) -> &OsStr {
+    let (program, arguments) = command.split_first().expect("a command line begins with its program");
+    match Interpreter::of_program(program) {
+        None => &command[length(program, arguments)],
+        Some(_) => program,
+    }
+}
+
 /// How many words stand before the program that a launcher starts.
 #[inline(never)]
 fn own_words(&(name, subcommand, with_value, mut others): &Launcher, arguments: &[OsString]) -> usize {

@@ -23,6 +23,7 @@ mod ruby;
 #[cfg(feature = "tool")]
 pub use aliases::takes_value;
 pub use interpreter::{Interpreter, base_name};
+pub use launcher::launched;
 #[cfg(feature = "tool")]
 pub use overridden::{Instead, VARIABLES, overridden};
 #[cfg(feature = "tool")]

@@ -181,6 +181,16 @@ fn one_architecture_is_this_machines_and_the_other_is_not() {
 }
 
 #[test]
+fn the_runtime_behind_a_launcher_meets_its_condition() {
+    let config = r#"{"when": {"runtime": "python"}, "env": {"LOG": "holds"}}"#;
+    for command in ["env python3", "env A=1 nice -n 0 python3", "timeout 5 python3"] {
+        let test = Test::new().config(config).script("bin/python3", "#!/bin/sh\necho \"$LOG\"\n");
+        let command = ["--"].into_iter().chain(command.split(' '));
+        test.env("PATH", "<folder>/bin:/usr/bin:/bin").args(command).stdout("holds\n").run();
+    }
+}
+
+#[test]
 fn a_variable_may_name_the_runtime_of_a_condition() {
     for (value, expected) in [("python", "holds"), ("python3.*", ""), ("python3.12", "holds"), ("java", ""), ("", "")] {
         let config = r#"{"when": {"runtime": "${KIND}"}, "env": {"LOG": "holds"}}"#;

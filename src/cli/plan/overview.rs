@@ -100,7 +100,7 @@ impl Overview {
         let (received, environ) = (&function.received, &function.environ);
         let documents = config::documents(sources);
         let rules = config::rules(&documents)?;
-        let runtime = RuntimeName::of(environ, &received[0]);
+        let runtime = RuntimeName::of_command(environ, received);
         let exists = |glob: &Glob| function.has(glob);
         let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let mut edits = Edits::new(environ);

@@ -32,7 +32,7 @@ impl Hooks {
         let Ok(sources) = config::sources(environ) else { return Self::default() };
         let documents = config::documents(&sources);
         let Ok(rules) = config::rules(&documents) else { return Self::default() };
-        let runtime = RuntimeName::of(environ, &command[0]);
+        let runtime = RuntimeName::of_command(environ, command);
         let exists = |glob: &_| files::exist(glob, config::task_root(environ));
         let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let plan = Plan::new(command, environ.clone(), &rules, &facts, |_, _, _| {});
