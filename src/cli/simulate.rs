@@ -114,7 +114,8 @@ fn events(named: &[String]) -> Result<Vec<String>, String> {
                 .map_err(|error| format!("unable to read the event {file:?}: {}", process::cause(&error)))?,
             None => named.clone(),
         };
-        match serde_json::from_str::<serde_json::Value>(&event) {
+        let event = event.trim_start_matches('\u{feff}');
+        match serde_json::from_str::<serde_json::Value>(event) {
             Ok(_) => Ok(event.trim().to_owned()),
             Err(error) => Err(format!("the event {named:?} is no JSON: {error}; @FILE reads it from a file")),
         }

@@ -156,6 +156,14 @@ fn tmp_has_no_more_room_than_lambda_gives() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_an_event() {
+    let test = python(&["--event", "\u{feff}[1]", "--event", "@event.json"]).file("event.json", "\u{feff}[1, 2]\n");
+    let output = simulated(test.file("app.py", "def handler(event, context):\n    return len(event)\n"), 0);
+    assert!(output.contains("  event   [1]\n  answer  1\n"), "{output}");
+    assert!(output.contains("  event   [1, 2]\n  answer  2\n"), "{output}");
+}
+
+#[test]
 fn an_event_over_six_mebibytes_is_refused_and_the_function_does_not_see_it() {
     let outside = outside();
     let file = |name: &str, length: usize| {
