@@ -2,7 +2,7 @@
 //! only as the caller's `Watch` does, so that signals and deadlines end it. Follows nothing and trusts nothing.
 
 use crate::http::Answer;
-use crate::process::{Latch, PollFlags, Signal, Wake, Watch};
+use crate::process::{Latch, PollFlags, Signal, Wake, Watch, connect};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -140,8 +140,7 @@ impl Until<'_> {
         loop {
             let mut refused = None;
             for target in &address.targets {
-                let left = self.deadline.saturating_duration_since(Instant::now());
-                match TcpStream::connect_timeout(target, left.clamp(Duration::from_millis(1), STEP)) {
+                match connect(target, self.deadline.min(Instant::now() + STEP)) {
                     Ok(stream) => return Ok(stream),
                     // A server that is busy answers later.
                     Err(error) if error.kind() == ErrorKind::TimedOut => {}

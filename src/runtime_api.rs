@@ -2,7 +2,7 @@
 //! Reports are bounded in time, so that nobody has to wait for a Runtime API that hangs.
 
 use crate::http::Answer;
-use crate::process::sleep;
+use crate::process::{connect, sleep};
 use crate::report::Failure;
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, ErrorKind, Read, Write};
@@ -90,7 +90,7 @@ impl RuntimeApi {
     fn connect_before(&self, deadline: Instant) -> io::Result<TcpStream> {
         let mut last = Err(io::ErrorKind::NotFound.into());
         for target in &self.targets {
-            last = TcpStream::connect_timeout(target, left(deadline));
+            last = connect(target, deadline);
             if last.is_ok() {
                 break;
             }

@@ -4,7 +4,7 @@
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::latch::Latch;
-use super::raw::spawn;
+use super::raw::{Refused, spawn};
 use super::stat::Stat;
 use super::streams::{Left, Streams};
 use super::wait::{PollFd, PollFlags, sleep};
@@ -16,6 +16,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, chdir, fchdir};
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
@@ -133,14 +134,27 @@ impl<'r> Child<'r> {
             .map_err(|errno| ExecError::system("make a command's standard streams", errno))?;
         let entries = request.environ.entries();
         let home = request.cwd.map(|folder| enter(folder, request.environ)).transpose()?;
+        // What no file has to do with.
+        let refused = Cell::new(None);
         let spawned = attempt(request.words, request.environ, |file, words| match ends_in_carriage_return(file) {
             true => Err(Errno::ENOENT),
-            false => spawn(file, words, &entries, theirs.given()),
+            false => spawn(file, words, &entries, theirs.given()).map_err(|unable| {
+                let (what, errno) = match unable {
+                    Refused::Process(errno) => ("make a process", errno),
+                    Refused::Preparation(errno) => ("give a process a group and standard streams of its own", errno),
+                    Refused::Execution(errno) => return errno,
+                };
+                refused.set(Some(ExecError::system(what, errno)));
+                errno
+            }),
         });
         if let Some(home) = home {
             fchdir(&home).map_err(|errno| ExecError::system("return to the working directory", errno))?;
         }
-        Ok(Self { pid: spawned?, streams })
+        match refused.take() {
+            Some(error) if spawned.is_err() => Err(error),
+            _ => Ok(Self { pid: spawned?, streams }),
+        }
     }
 
     /// How it ended, if it has; it is gone for good then.

@@ -31,7 +31,7 @@ pub use offspring::{Descendants, Started, adopt_descendants};
 pub use own_mounts::{cover, cover_for_all, own_mounts, protect, seal, show};
 pub use stand_in::StandIn;
 pub use streams::Left;
-pub use wait::{PEER_ENDED, PollFd, PollFlags, happened, sleep, wait};
+pub use wait::{PEER_ENDED, PollFd, PollFlags, connect, happened, sleep, wait};
 
 pub use watch::{Wake, Watch, die_of};
 

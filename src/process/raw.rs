@@ -7,7 +7,7 @@
 pub mod arena;
 mod spawn;
 
-pub use spawn::{Given, spawn};
+pub use spawn::{Given, Refused, spawn};
 
 use nix::errno::Errno;
 use nix::libc;

@@ -1,6 +1,7 @@
 //! Initialize hooks that do not end well: each gives one line that names it and the right status, leaves nothing
 //! running, and keeps the runtime from starting unless it says `continue`.
 
+use crate::support::sandbox;
 use crate::support::{Gate, PATH, Reaction, Running, RuntimeApi, Test, wait_until};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
@@ -68,6 +69,21 @@ fn a_hook_that_exits_with_a_status_or_is_killed() {
         ("exec env kill -40 $$", "was killed by a real-time signal after N ms"),
     ] {
         failing(&json!({"name": "x", "command": command})).stderr(line(what)).status(125).run();
+    }
+}
+
+/// The command has nothing to do with it.
+#[test]
+fn a_process_that_the_machine_refuses_is_not_blamed_on_the_command() {
+    for (refused, cause) in [
+        ("clone", "unable to make a process: operation not permitted"),
+        ("setpgid", "unable to give a process a group and standard streams of its own: operation not permitted"),
+        ("setpgid=EACCES", "unable to give a process a group and standard streams of its own: permission denied"),
+    ] {
+        let test = failing(&json!({"name": "x", "command": ["true"]})).refusing(refused);
+        if sandbox::is_available() {
+            test.stderr(line(&format!("could not be started: {cause}"))).status(125).run();
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use crate::support::process::Stat;
 use crate::support::snap_start::noting;
 use crate::support::{LIMIT, Reaction, Running, RuntimeApi, Test, wait_until};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{Backlog, listen};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
@@ -23,30 +26,38 @@ const PAUSE: Duration = Duration::from_millis(3);
 /// Stops a process and lets it go on, again and again.
 struct Freezing {
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    count: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
 }
 
 impl Freezing {
     fn begin(pid: Pid) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
         let thread = spawn(move || {
-            let mut count = 0;
             let state = || Stat::of(pid).map_or('X', |stat| stat.state);
             while !wait_until(PAUSE, || over.load(Ordering::Relaxed)) && !matches!(state(), 'X' | 'Z') {
                 let _ = kill(pid, Signal::SIGSTOP);
-                count += usize::from(wait_until(LIMIT, || matches!(state(), 'T' | 'X' | 'Z')) && state() == 'T');
+                let is_stopped = wait_until(LIMIT, || matches!(state(), 'T' | 'X' | 'Z')) && state() == 'T';
+                counted.fetch_add(usize::from(is_stopped), Ordering::Relaxed);
                 let _ = kill(pid, Signal::SIGCONT);
             }
-            count
         });
-        Self { is_over, thread }
+        Self { is_over, count, thread }
+    }
+
+    /// How often it was stopped so far.
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Lets the process be; gives how often it was stopped.
     fn end(self) -> usize {
         self.is_over.store(true, Ordering::Relaxed);
-        self.thread.join().expect("a count")
+        self.thread.join().expect("an end");
+        self.count.load(Ordering::Relaxed)
     }
 }
 
@@ -55,8 +66,11 @@ fn frozen(run: &Running) -> (String, String, i32) {
     let freezing = Freezing::begin(run.pid());
     let captured = run.finish();
     assert!(freezing.end() > 3);
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (text(captured.stdout), text(captured.stderr), captured.status)
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text")
 }
 
 #[test]
@@ -80,6 +94,31 @@ fn a_hook_that_times_out_between_a_freeze_and_a_thaw_is_ended_with_its_group() {
         let message = "foreword: hook \"x\" (initialize) timed out after 100 ms (timeout_ms)\n";
         assert_eq!(frozen(&run), (String::new(), message.to_owned(), 124), "{refused}");
         assert!(run.finished.is_alone());
+    }
+}
+
+/// It waits in the middle of connecting, because the server has no room for one more that it has not accepted.
+#[test]
+fn a_hook_s_request_to_a_busy_server_goes_on_after_a_thaw() {
+    for refused in REFUSED {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listen(&server, Backlog::new(0).expect("a length")).expect("no room");
+        let address = server.local_addr().expect("an address");
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+        let hooks = json!([{"name": "x", "http": format!("GET http://{address}/")}]);
+        let run = Test::new().hooks(hooks).refusing(refused).args(["/bin/echo", "runtime"]).start();
+        let freezing = Freezing::begin(run.pid());
+        assert!(wait_until(LIMIT, || freezing.count() > 30), "{refused}");
+        spawn(move || {
+            drop(waiting);
+            for mut client in server.incoming().flatten() {
+                let _ = client.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+            }
+        });
+        let captured = run.finish();
+        freezing.end();
+        assert_eq!((text(captured.stdout).as_str(), text(captured.stderr).as_str()), ("runtime\n", ""), "{refused}");
     }
 }
 

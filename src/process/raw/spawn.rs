@@ -12,7 +12,7 @@ use std::iter;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
 /// Bytes of stack for the few calls of the new process.
@@ -36,9 +36,22 @@ struct Start {
     errors: Option<c_int>,
     /// Why nothing was executed; 0 when something was, and `NO_WORD` before that is known.
     errno: AtomicI32,
+    /// Whether that is the kernel's answer to `execve`.
+    is_prepared: AtomicBool,
 }
 
 const NO_WORD: c_int = -1;
+
+/// What the kernel refused.
+#[derive(Debug, Clone, Copy)]
+pub enum Refused {
+    /// Another process.
+    Process(Errno),
+    /// To let the new process lead a group or have its standard streams.
+    Preparation(Errno),
+    /// To execute the file.
+    Execution(Errno),
+}
 
 /// The descriptors that become the standard streams of a new process; the others are inherited.
 pub struct Given<'d> {
@@ -52,7 +65,7 @@ pub struct Given<'d> {
 ///
 /// # Errors
 /// When there can be no new process, and when it cannot execute the file.
-pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: Given) -> nix::Result<Pid> {
+pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: Given) -> Result<Pid, Refused> {
     let words: Vec<_> = words.iter().map(|word| word.as_ref().as_ptr()).chain(iter::once(ptr::null())).collect();
     let entries: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).chain(iter::once(ptr::null())).collect();
     let start = Start {
@@ -63,6 +76,7 @@ pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: 
         output: given.output.map(|output| output.as_raw_fd()),
         errors: given.errors.map(|errors| errors.as_raw_fd()),
         errno: AtomicI32::new(NO_WORD),
+        is_prepared: AtomicBool::new(false),
     };
     let mut stack = MaybeUninit::<Stack>::uninit();
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -70,11 +84,12 @@ pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: 
     // or is gone, so what it lends it outlives the loan. The signals that have a handler are blocked, and it only notes.
     let pid =
         unsafe { libc::clone(begin, stack.as_mut_ptr().add(1).cast(), flags, (&raw const start).cast_mut().cast()) };
-    let pid = Pid::from_raw(Errno::result(pid)?);
+    let pid = Pid::from_raw(Errno::result(pid).map_err(Refused::Process)?);
     let outcome = match start.errno.load(Ordering::Acquire) {
         0 => Ok(pid),
-        NO_WORD => word_of_a_copy(pid),
-        errno => Err(Errno::from_raw(errno)),
+        NO_WORD => word_of_a_copy(pid).map_err(Refused::Execution),
+        errno if start.is_prepared.load(Ordering::Relaxed) => Err(Refused::Execution(Errno::from_raw(errno))),
+        errno => Err(Refused::Preparation(Errno::from_raw(errno))),
     };
     if outcome.is_err() {
         let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED);
@@ -104,6 +119,7 @@ extern "C" fn begin(start: *mut c_void) -> c_int {
     // SAFETY: `spawn` passes a `Start` and keeps it as it is until this process lets go of it.
     let start = unsafe { &*start.cast::<Start>() };
     let refused = prepare(start).and_then(|()| {
+        start.is_prepared.store(true, Ordering::Relaxed);
         start.errno.store(0, Ordering::Release);
         // SAFETY: the lists end in null pointers, and their strings in NUL.
         Errno::result(unsafe { libc::execve(start.file, start.words, start.entries) })
