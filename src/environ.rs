@@ -165,6 +165,11 @@ impl<'a> Environ<'a> {
             return REDACTED.as_bytes().to_vec();
         }
         values.retain(|value| value.len() >= SHORTEST);
+        // Who shows a part of a secret of several lines, such as a private key, shows whole lines of it.
+        let lines = |value: &&[u8]| value.contains(&b'\n');
+        let parts: Vec<_> =
+            values.iter().copied().filter(lines).flat_map(|value| value.split(|&byte| byte == b'\n')).collect();
+        values.extend(parts.into_iter().filter(|line| line.len() >= SHORTEST_LINE));
         // The longest first, where one begins like another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         let mut rest = text.as_bytes();
@@ -277,6 +282,9 @@ impl<'a> Environ<'a> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()
     }
 }
+
+/// A shorter line of a secret may be a word that stands elsewhere, too.
+const SHORTEST_LINE: usize = 12;
 
 /// Secrets that have fewer bytes are found by chance inside words.
 const SHORTEST: usize = 4;

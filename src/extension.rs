@@ -225,6 +225,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         kill_by: end.checked_sub(KILL),
         shutdown_reason: Some(&shutdown.reason),
         left: &|left| drop(left.go_on_in_thread()),
+        runs: &|_| {},
         log,
     };
     // Nobody is left to tell of what stops them.

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod background;
+mod cut_off;
 
 use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place};
 use crate::environ::{Change, Edit, Environ};
@@ -15,6 +16,7 @@ use crate::process::{Latch, Left, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop};
 use crate::runtime_api::ADDRESS;
 use attempt::{Attempt, Miss};
+use cut_off::Note;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -62,6 +64,8 @@ pub struct Runner<'r> {
     pub shutdown_reason: Option<&'r str>,
     /// Goes on with what those write that a hook has left behind.
     pub left: &'r dyn Fn(Left),
+    /// Is told the name of each hook that begins.
+    pub runs: &'r dyn Fn(&str),
     pub log: Log,
 }
 
@@ -79,7 +83,11 @@ pub fn run_in_wrapper(
         Failure::of_phase(first.phase, message)
     })?;
     let left = &Left::go_on_in_process;
-    Runner { received, watch: &watch, until, stop: None, kill_by: None, shutdown_reason: None, left, log }
+    // Only Lambda cuts an init off, and starts another in the same environment.
+    let is_cut_off = first.phase == Phase::Initialize && received.environ.value(ADDRESS).is_some();
+    let note = is_cut_off.then(|| Note::begin(log));
+    let runs = |name: &str| note.iter().for_each(|note| note.runs(name));
+    Runner { received, watch: &watch, until, stop: None, kill_by: None, shutdown_reason: None, left, runs: &runs, log }
         .run(hooks, environ)
 }
 
@@ -95,6 +103,7 @@ impl Runner<'_> {
                 background::start(self, hook, environ)?;
                 continue;
             }
+            (self.runs)(hook.name);
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {

@@ -84,7 +84,11 @@ pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
     let length = with_headers(|headers| {
         let mut response = httparse::Response::new(headers);
         Ok(match response.parse(answer)? {
-            Status::Complete(length) if !matches!(body_length(response.headers), BodyLength::UntilEnd) => Some(length),
+            Status::Complete(length)
+                if matches!(body_length(response.headers), BodyLength::Known(_) | BodyLength::Chunked) =>
+            {
+                Some(length)
+            }
             _ => None,
         })
     });
@@ -155,7 +159,8 @@ impl Answer {
                 Ok(None) => return Ok(None),
                 Ok(Some(head)) => head,
             };
-            if (100..200).contains(&status) {
+            // What comes behind 101 is no HTTP any more.
+            if (100..200).contains(&status) && status != 101 {
                 bytes.drain(..head_length);
                 continue;
             }
@@ -164,6 +169,7 @@ impl Answer {
                 BodyLength::Known(length) => Some(length).filter(|&length| length <= rest.len()),
                 BodyLength::Chunked => chunks_length(rest)?,
                 BodyLength::UntilEnd => Some(rest.len()).filter(|_| ended),
+                BodyLength::Unclear => bail!("it answered with a Content-Length that is no number, or with two"),
             };
             return match length {
                 Some(length) => {
@@ -182,18 +188,26 @@ enum BodyLength {
     Known(usize),
     Chunked,
     UntilEnd,
+    /// Its length is no number, or there are two of them.
+    Unclear,
 }
 
 /// Whatever the head of such an answer says, nothing follows (RFC 9112, section 6.3).
 fn has_body(status: u16) -> bool {
-    !matches!(status, 204 | 304)
+    !matches!(status, 101 | 204 | 304)
 }
 
 fn body_length(headers: &[Header]) -> BodyLength {
-    let number = |value: &[u8]| std::str::from_utf8(value).ok()?.trim().parse().ok();
-    match header(headers, "Transfer-Encoding") {
-        Some(_) => BodyLength::Chunked,
-        None => header(headers, "Content-Length").and_then(number).map_or(BodyLength::UntilEnd, BodyLength::Known),
+    if header(headers, "Transfer-Encoding").is_some() {
+        return BodyLength::Chunked;
+    }
+    let is_digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |value| std::str::from_utf8(value).ok().map(str::trim).filter(is_digits)?.parse().ok();
+    let mut lengths = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Content-Length"));
+    let Some(first) = lengths.next() else { return BodyLength::UntilEnd };
+    match number(first.value) {
+        Some(length) if lengths.all(|other| number(other.value) == Some(length)) => BodyLength::Known(length),
+        _ => BodyLength::Unclear,
     }
 }
 

@@ -108,10 +108,15 @@ impl Attempt<'_> {
         if let Some(left) = ended.left {
             (runner.left)(left);
         }
-        let said = || self.last_words(&ended.last_errors);
+        if ended.end == End::Exited(0) {
+            return Ok(ended.output);
+        }
+        // What was to be exported is a secret, also when nothing came of it.
+        let exported =
+            || hook.export.and_then(|format| export::variables(format, &ended.output).ok()).unwrap_or_default();
+        let said = || self.last_words(&ended.last_errors, &exported());
         let failed = |what: String| Err(Miss::Failed { what, said: said() });
         match ended.end {
-            End::Exited(0) => Ok(ended.output),
             End::Exited(status) => {
                 let why = why_shell(&hook.command, status);
                 failed(format!("exited with status {status} {}{why}", self.after()))
@@ -156,8 +161,10 @@ impl Attempt<'_> {
     }
 
     /// The last lines of standard error, as the caller of the function may see them.
-    fn last_words(&self, errors: &[u8]) -> String {
-        let shown = self.environ.redact(OsStr::from_bytes(errors));
+    fn last_words(&self, errors: &[u8], exported: &[Variable]) -> String {
+        let mut environ = self.environ.clone();
+        exported.iter().for_each(|(name, value)| environ.export(name, value));
+        let shown = environ.redact(OsStr::from_bytes(errors));
         let lines: Vec<_> = shown.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         let last = lines[lines.len().saturating_sub(MOST_LINES)..].join("\n");
         last[last.ceil_char_boundary(last.len().saturating_sub(MOST_SAID))..].to_owned()

@@ -88,7 +88,8 @@ impl Watch {
             let signal = self.sleep(&mut watched, wake);
             let signal = signal.map_err(|errno| ExecError::system("wait for a command", errno))?.map(End::Interrupted);
             child.streams.advance();
-            if let Some(status) = child.status() {
+            let status = child.status().map_err(|errno| ExecError::system("wait for a command", errno))?;
+            if let Some(status) = status {
                 child.streams.advance();
                 break signal.or(stopped.map(|(why, _)| why)).unwrap_or(status);
             }
@@ -158,13 +159,14 @@ impl<'r> Child<'r> {
     }
 
     /// How it ended, if it has; it is gone for good then.
-    fn status(&self) -> Option<End> {
+    fn status(&self) -> nix::Result<Option<End>> {
         match waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
-            Ok(WaitStatus::Exited(_, status)) => Some(End::Exited(status)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Some(End::Killed(Some(signal))),
-            Ok(_) => None,
+            Ok(WaitStatus::Exited(_, status)) => Ok(Some(End::Exited(status))),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Some(End::Killed(Some(signal)))),
+            Ok(_) => Ok(None),
             // nix has no name for real-time signals.
-            Err(_) => Some(End::Killed(None)),
+            Err(Errno::EINVAL) => Ok(Some(End::Killed(None))),
+            Err(errno) => Err(errno),
         }
     }
 

@@ -12,10 +12,10 @@ pub use story::BEFORE_SNAPSHOT;
 pub use story::{AFTER_RESTORE, Hooks};
 
 use crate::log::Log;
-use crate::process::{self, Latch, Process, Side, Watch, sleep};
+use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
 use crate::report::{ErrorType, Failure, status};
 use crate::runtime_api::RuntimeApi;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use progress::{Action, Call, Progress, Release, Restore};
 use std::io;
 use std::mem;
@@ -72,7 +72,7 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
         let keep: Vec<_> = [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
-        match process::split(&keep).context("unable to make a process")? {
+        match process::split(&keep).map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))? {
             Side::First => Ok(address),
             Side::Second => {
                 mem::forget(standard);

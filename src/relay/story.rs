@@ -51,6 +51,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             kill_by: None,
             shutdown_reason: None,
             left: &|left| drop(left.go_on_in_thread()),
+            runs: &|_| {},
             log: relay.log,
         };
         runner.run(phase, &mut hooks.environ.clone())

@@ -64,6 +64,17 @@ fn the_example_of_an_own_image_runs_a_function() {
         let line = dockerfile.lines().find_map(|line| line.strip_prefix(instruction)).expect("an instruction");
         serde_json::from_str(line).expect("a list")
     };
+    // The client that is tested is the one that the image installs.
+    let version = |text: &str, before: &str| {
+        let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no {before}"));
+        rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next().unwrap_or_default().to_owned()
+    };
+    let installed = version(include_str!("../../scripts/real-parts.sh"), "\naws_lambda_ric=");
+    assert_eq!(version(dockerfile, "npm install aws-lambda-ric@"), installed);
+    let page = include_str!("../../docs/layer.md");
+    for line in dockerfile.lines().filter(|line| line.starts_with("ENTRYPOINT ") || line.starts_with("CMD ")) {
+        assert!(page.contains(line), "{line}");
+    }
     let client = node_client("bin/index.mjs");
     let command = [words("ENTRYPOINT "), words("CMD ")].concat();
     let command: Vec<_> = command

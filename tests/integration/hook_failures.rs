@@ -305,6 +305,25 @@ fn nothing_is_started_when_a_later_source_has_a_mistake() {
     }
 }
 
+/// What Lambda does to an init that takes too long; the environment, and with it /tmp, is used again.
+#[test]
+fn a_hook_that_ran_when_the_init_was_cut_off_is_named_by_the_next_start() {
+    let api = RuntimeApi::new(Reaction::Accept);
+    let hooks = json!([
+        {"name": "quick", "command": "true"},
+        {"name": "stuck", "command": "[ -e again ] || { echo $$ >started; exec sleep 600; }"},
+    ]);
+    let test = |first: &mut Test| Test::new().beside(first).hooks(hooks.clone()).runtime_api(&api).args(["/bin/true"]);
+    let mut first = Test::new().hooks(hooks.clone()).runtime_api(&api).args(["/bin/true"]);
+    let [second, third] = [test(&mut first), test(&mut first)].map(|test| test.file("again", ""));
+    let first = first.start();
+    killed_while_a_hook_runs(&first);
+    let line = "foreword: the init before this one was cut off while hook \"stuck\" (initialize) ran; see what it waits for, \
+                or lower its \"timeout_ms\"\n";
+    second.stderr(line).run();
+    third.run();
+}
+
 /// Killed like this, foreword can stop nothing by itself.
 #[test]
 fn a_hook_ends_with_a_foreword_that_is_killed() {

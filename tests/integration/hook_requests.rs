@@ -115,6 +115,14 @@ fn what_is_no_answer_is_named() {
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1",
         &format!("{none} closed the connection in the middle of an answer"),
     );
+    for length in ["-3", "3, 4", "3\r\nContent-Length: 4", "x"] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody");
+        fails(
+            answer.leak().as_bytes(),
+            &format!("{none} answered with a Content-Length that is no number, or with two"),
+        );
+    }
+    fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the answer 101 to <url> after N ms");
     fails(b"SSH-2.0-OpenSSH_9.2\r\n", &format!("{none} answered something else than HTTP (invalid HTTP version)"));
     fails(b"\x16\x03\x01\x02\x00\x01", &format!("{none} answered something else than HTTP (invalid HTTP version)"));
     fails(

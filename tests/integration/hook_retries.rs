@@ -156,6 +156,12 @@ fn the_last_lines_hold_no_secret() {
         let (message, _) = told(hook(command), &[("DB_PASSWORD", secret)]);
         assert!(message.contains("[redacted]") && !message.contains(secret), "{message}");
     }
+    let key = "-----BEGIN KEY-----\nfirst line of the key\nsecond line of the key\n-----END KEY-----";
+    let (message, _) = told(hook("echo \"$PEM_KEY\" | grep -v BEGIN >&2; exit 3"), &[("PEM_KEY", key)]);
+    assert!(message.contains("[redacted]") && !message.contains("line of the key"), "{message}");
+    let exports = json!({"name": "x", "export": "json", "command": "echo '{\"A\": \"fetched-value\"}'; echo got fetched-value >&2; exit 3"});
+    let (message, _) = told(exports, &[]);
+    assert!(message.ends_with("\ngot [redacted]"), "{message}");
     // It is cut, and not in the middle of a line.
     let (message, _) = told(
         hook("i=0; while [ $i -lt 2000 ]; do printf '%s' \"$DB_PASSWORD\" >&2; i=$((i+1)); done; exit 3"),
