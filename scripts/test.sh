@@ -197,7 +197,7 @@ for features in "" --features=real-parts; do
     check cargo clippy --locked --no-default-features ${features:+"$features"} --all-targets -- -D warnings
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
-check shellcheck .ci/run "${scripts[@]}"
+check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
 check dependencies
 check reproducible_layer
 check refused_layers

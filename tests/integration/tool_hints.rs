@@ -290,6 +290,25 @@ fn an_edit_that_a_wrapper_undoes_is_lost() {
 }
 
 #[test]
+fn an_edit_that_a_script_undoes_is_lost() {
+    for (line, is_lost) in [
+        ("export A=theirs", true),
+        ("A='theirs'", true),
+        ("export A=\"theirs $A\"", false),
+        ("export A=${A:-theirs}", false),
+        ("  export A=theirs", false),
+        ("export AB=theirs", false),
+    ] {
+        let config = r#"{"env": {"A": "mine"}, "wrappers": ["./w.sh"]}"#;
+        let test = Test::new().env_remove("LAMBDA_TASK_ROOT").file("foreword.json", config);
+        let test = test.script("w.sh", format!("#!/bin/sh\n{line}\nexec \"$@\"\n"));
+        let shown = test.args(["plan", "--", "/bin/true"]).capture().stdout;
+        let shown = String::from_utf8(shown).expect("UTF-8");
+        assert_eq!(shown.contains("this edit of A is lost: the wrapper \"./w.sh\" sets"), is_lost, "{line}: {shown}");
+    }
+}
+
+#[test]
 fn the_description_of_a_rule_is_shown() {
     let config = r#"{
   "description": "what all functions have",
