@@ -91,6 +91,15 @@ fn a_python_path_that_takes_nothing_away_is_not_warned_of() {
 
 /// Of several versions one is named, and the way out says that each wants a value of its own.
 #[test]
+fn a_python_path_of_what_a_wrapper_hands_back_is_warned_of() {
+    let wrapper = r#"{"path": "/opt/w", "env": {"PYTHONPATH": "/mine"}}"#;
+    let config = format!(r#"{{"rules": [{{"when": {{"runtime": "python3.12"}}, "wrappers": [{wrapper}]}}]}}"#);
+    let is_one = |found: &[String]| found.iter().filter(|line| line.contains("PYTHONPATH")).count() == 1;
+    let (checked, planned) = (checked(&config), planned(&config, &runtime("python3.12")));
+    assert!(is_one(&checked) && is_one(&planned), "{checked:?} {planned:?}");
+}
+
+#[test]
 fn a_python_path_for_several_versions_is_warned_of_once() {
     let way_out = "in a rule for each version (\"when\": {\"runtime\": \"python3.14\"})";
     for config in [

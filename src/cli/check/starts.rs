@@ -7,7 +7,7 @@ use super::worlds::Worlds;
 use crate::cli::effects::{self, CONCERNED, Effect, Start};
 use crate::command_line::VARIABLES;
 use crate::condition::{Facts, RuntimeName};
-use crate::config::Place;
+use crate::config::{EnvEdit, Place, Rule};
 use crate::environ::Environ;
 use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, MANAGED, Runtime, python_path};
 use crate::plan::Execution;
@@ -23,7 +23,7 @@ struct Found<'r> {
 }
 
 pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
-    let edits = |name: &str| rules.iter().any(|reached| reached.rule.env.iter().any(|edit| edit.name == name));
+    let edits = |name: &str| rules.iter().any(|reached| edits_of(reached.rule).any(|edit| edit.name == name));
     let is_concerned = |identifier: &str| match Runtime::of_identifier(identifier.as_bytes()) {
         Runtime::Python => edits(python_path::NAME),
         Runtime::Node => edits(VARIABLES[0].0),
@@ -47,7 +47,7 @@ fn of_runtime<'r>(runtime: &'static str, rules: &[Reached<'r>], found: &mut Vec<
     let name = RuntimeName::of(&declared, "".as_ref());
     let is_relevant = |reached: &&Reached| {
         let options = !reached.rule.options.is_empty();
-        options || reached.rule.env.iter().any(|edit| CONCERNED.contains(&edit.name))
+        options || edits_of(reached.rule).any(|edit| CONCERNED.contains(&edit.name))
     };
     let relevant: Vec<_> = rules.iter().filter(is_relevant).collect();
     let conditions = relevant.iter().flat_map(|reached| reached.conditions.iter().copied());
@@ -79,11 +79,11 @@ fn start<'r>(
     let mut last = environ.clone();
     let mut edits = Vec::new();
     let applying: Vec<_> = rules.iter().filter(|reached| holds(reached)).collect();
-    for reached in &applying {
-        for edit in &reached.rule.env {
-            if last.apply(edit.name, &edit.edit).is_some() {
-                edits.push((edit.name, edit.place));
-            }
+    // Those of wrappers come behind all others.
+    let of_rules = applying.iter().flat_map(|reached| &reached.rule.env);
+    for edit in of_rules.chain(applying.iter().flat_map(|reached| edits_of_wrappers(reached.rule))) {
+        if last.apply(edit.name, &edit.edit).is_some() {
+            edits.push((edit.name, edit.place));
         }
     }
     let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
@@ -97,6 +97,15 @@ fn start<'r>(
             None => found.push(Found { place, effect, runtime, others: Vec::new() }),
         }
     }
+}
+
+/// All edits of the environment in a rule.
+fn edits_of<'r>(rule: &'r Rule<'r>) -> impl Iterator<Item = &'r EnvEdit<'r>> {
+    rule.env.iter().chain(edits_of_wrappers(rule))
+}
+
+fn edits_of_wrappers<'r>(rule: &'r Rule<'r>) -> impl Iterator<Item = &'r EnvEdit<'r>> {
+    rule.wrappers.iter().flat_map(|wrapper| &wrapper.env)
 }
 
 fn is_at(one: Place, other: Place) -> bool {

@@ -116,6 +116,8 @@ impl Overview {
 
         let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan);
         let last = &behind_wrappers;
+        let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| &wrapper.env);
+        changed.extend(of_wrappers.map(|edit| (edit.name.to_owned(), edit.place.to_string())));
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
         let mut made = vec![(String::new(), received.clone())];
         let mut unmatched = Vec::new();
