@@ -88,10 +88,16 @@ impl Watch {
             let signal = self.sleep(&mut watched, wake);
             let signal = signal.map_err(|errno| ExecError::system("wait for a command", errno))?.map(End::Interrupted);
             child.streams.advance();
-            let status = child.status().map_err(|errno| ExecError::system("wait for a command", errno))?;
+            let status = child.status().map_err(|errno| {
+                // Nobody could tell when it ends.
+                child.kill();
+                ExecError::system("wait for a command", errno)
+            })?;
             if let Some(status) = status {
                 child.streams.advance();
-                break signal.or(stopped.map(|(why, _)| why)).unwrap_or(status);
+                // One that arrived while nobody waited.
+                let missed = self.sleep(&mut [], Instant::now()).ok().flatten().map(End::Interrupted);
+                break signal.or(missed).or(stopped.map(|(why, _)| why)).unwrap_or(status);
             }
             if stop.is_some_and(Latch::is_set) {
                 child.kill();

@@ -183,6 +183,17 @@ fn initialize_hooks_run_whichever_call_is_refused() {
     });
 }
 
+/// Without it nothing is known of a hook, and nothing is said about it that is not so.
+#[test]
+fn a_refused_wait_is_not_blamed_on_the_hook() {
+    if is_available() {
+        let hook = json!([{"name": "a", "command": ["/bin/true"]}]);
+        let test = Test::new().hooks(hook).refusing("waitid").args(["/bin/true"]);
+        let cause = "unable to wait for a command: operation not permitted";
+        test.stderr(format!("foreword: hook \"a\" (initialize) could not be started: {cause}\n")).status(125).run();
+    }
+}
+
 #[test]
 fn a_relay_lives_as_long_as_its_runtime_whichever_call_is_refused() {
     refused_one_by_one(|test, refused| {
