@@ -2,6 +2,7 @@
 //! sources, decode them, look at what their rules do together, then at what they have executed, and at the layers.
 
 mod bootstrap;
+mod directories;
 mod elf;
 mod executables;
 mod files;
@@ -20,6 +21,7 @@ mod sources;
 mod starts;
 mod summary;
 mod unmatched;
+mod uses;
 mod worlds;
 mod wrappers;
 
@@ -145,6 +147,7 @@ fn check(
     snapshots::advise(&rules, &mut advice);
     starts::advise(&rules, &mut advice);
     wrappers::advise(&rules, &mut advice);
+    directories::advise(&rules, &|source| asked.code_of(source), opt, &mut advice);
     let named = named::all(&rules);
     let code_of = |named: &Named| asked.code_of(&named.document.source().name);
     let (of_programs, mut looked) = executables::advise(&named, &code_of, opt, &mut advice);

@@ -93,6 +93,15 @@ pub fn launched(command: &[OsString]) -> &OsStr {
     }
 }
 
+/// How many words of a launcher stand between it and the program that it starts: none where the program is no launcher, or
+/// starts nothing.
+#[cfg(feature = "tool")]
+pub fn words_of_launcher(program: &OsStr, arguments: &[OsString]) -> Option<usize> {
+    let name = base_name(program);
+    let launcher = LAUNCHERS.iter().find(|launcher| launcher.0.as_bytes() == name)?;
+    Some(own_words(launcher, arguments)).filter(|&length| length < arguments.len())
+}
+
 /// How many words stand before the program that a launcher starts.
 #[inline(never)]
 fn own_words(&(name, subcommand, with_value, mut others): &Launcher, arguments: &[OsString]) -> usize {
@@ -199,6 +208,25 @@ mod tests {
         assert_eq!(line.clone().into_arguments(), words);
         line.append_options(split("-Da"));
         assert_eq!(line.into_arguments(), split("5 java -cp a -Da Main x"));
+    }
+
+    #[test]
+    #[cfg(feature = "tool")]
+    fn the_program_behind_a_launcher_is_known_whatever_it_is() {
+        for (line, expected) in [
+            ("timeout -k 1 5 ./x a", Some(3)),
+            ("/usr/bin/nohup ./x", Some(0)),
+            ("nice -n 5 ./x", Some(2)),
+            ("env -i A=1 ./x", Some(2)),
+            ("setsid -w ./x", Some(1)),
+            ("timeout 5", None),
+            ("npx -c x", None),
+            ("uv pip install x", None),
+            ("./x timeout", None),
+        ] {
+            let words = split(line);
+            assert_eq!(super::words_of_launcher(&words[0], &words[1..]), expected, "{line}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub use aliases::takes_value;
 pub use interpreter::{Interpreter, base_name};
 pub use launcher::launched;
 #[cfg(feature = "tool")]
+pub use launcher::words_of_launcher;
+#[cfg(feature = "tool")]
 pub use overridden::{Instead, VARIABLES, overridden};
 #[cfg(feature = "tool")]
 pub use parts::Parts;

@@ -16,6 +16,20 @@ pub struct Parts {
 }
 
 impl CommandLine {
+    /// Where the file stands that is the entry, among the words behind the program; none for code, a module, or a main class.
+    pub fn file(&self) -> Option<usize> {
+        let words: Vec<_> = self.before.iter().chain(&self.after).collect();
+        let at = words.iter().position(|word| matches!(word.kind, Kind::Entry { .. }))?;
+        let is_introduced = words[..at].iter().any(|word| word.kind == Kind::Introduction);
+        let ends_in = |end: &[u8]| words[at].text.as_encoded_bytes().ends_with(end);
+        let is_file = match self.interpreter? {
+            Interpreter::Java => words[..at].iter().any(|word| word.text == "-jar") || ends_in(b".java"),
+            Interpreter::Dotnet => ends_in(b".dll"),
+            Interpreter::Python | Interpreter::Node | Interpreter::Ruby => !is_introduced,
+        };
+        (is_file && words[at].kind == Kind::Entry { joined: 0 }).then_some(at)
+    }
+
     pub fn parts(&self) -> Parts {
         let mut line = self.clone();
         line.close_options();
@@ -63,6 +77,29 @@ mod tests {
         ] {
             let parts = parse(line).parts();
             assert_eq!((parts.options, parts.entry, parts.arguments), (split(options), split(entry), split(arguments)));
+        }
+    }
+
+    #[test]
+    fn the_file_is_known_that_an_interpreter_reads() {
+        for (line, expected) in [
+            ("python3 -u -X dev ./x.py a", Some(3)),
+            ("python3 -- x.py", Some(1)),
+            ("python3 -m x", None),
+            ("python3 -c x", None),
+            ("node --require ./a.js app.js", Some(2)),
+            ("node -e 1 x", None),
+            ("node -p x", None),
+            ("ruby -w -I lib x.rb", Some(3)),
+            ("ruby -e 1 x.rb", None),
+            ("java -Xmx64m -jar a.jar x", Some(2)),
+            ("java -cp a Main", None),
+            ("java Main.java", Some(0)),
+            ("dotnet exec a.dll", Some(1)),
+            ("python3", None),
+            ("app x", None),
+        ] {
+            assert_eq!(parse(line).file(), expected, "{line}");
         }
     }
 

@@ -79,7 +79,13 @@ fn limits_of_initialize_hooks_of_on_demand_functions() {
 fn limits_of_the_other_phases() {
     let phase = |name: &str, hooks: &str| format!(r#"{{"hooks": {{"{name}": [{hooks}]}}}}"#);
     warns(&[
-        (&phase("after_restore", r#"{"name": "a", "command": "x"}, {"name": "b", "command": "x"}"#), &[]),
+        (
+            &phase("after_restore", r#"»{"name": "a", "command": "x"}, {"name": "b", "command": "x"}"#),
+            &[
+                r#"the hook "a" has no limit and may use up the 8 s that all after_restore hooks have; "b", which runs after it, is then not started; give it a "timeout_ms""#,
+            ],
+        ),
+        (&phase("after_restore", r#"{"name": "a", "command": "x"}"#), &[]),
         (&phase("after_restore", r#"{"name": "a", "command": "x", "timeout_ms": 8000}"#), &[]),
         (
             &phase("after_restore", r#"{"name": "a", "command": "x", "timeout_ms": »8500}"#),

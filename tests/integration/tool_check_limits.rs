@@ -48,8 +48,52 @@ fn pre_stop_hook_without_a_limit_takes_the_time_of_those_after_it() {
     finds(rules, None, &[&starves("2:64", "b", "a")]);
     let (java, node) = (r#", "when": {"runtime": "java"}"#, r#", "when": {"runtime": "node"}"#);
     finds(&both(java, node), None, &[]);
-    // After a restore, a hook that takes too long ends everything anyway.
-    finds(&both("", "").replace("pre_stop", "after_restore"), None, &[]);
+}
+
+#[test]
+fn after_restore_hook_without_a_limit_takes_the_time_of_those_after_it() {
+    let starves = |place: &str, name: &str, after: &str| {
+        format!(
+            "{place}: the hook \"{name}\" has no limit and may use up the 8 s that all after_restore hooks have; \"{after}\", \
+             which runs after it, is then not started; give it a \"timeout_ms\""
+        )
+    };
+    let hook = |name: &str, more: &str| format!(r#"{{"name": "{name}", "command": "x"{more}}}"#);
+    let limited = r#", "timeout_ms": 500"#;
+    let both =
+        |first: &str, second: &str| hooks("after_restore", &format!("{}, {}", hook("a", first), hook("b", second)));
+    // The one registered first runs first.
+    finds(&both("", ""), None, &[&starves("1:30", "a", "b")]);
+    finds(&both("", limited), None, &[&starves("1:30", "a", "b")]);
+    finds(&both(limited, ""), None, &[]);
+    finds(&both(limited, limited), None, &[]);
+    finds(&hooks("after_restore", &hook("a", "")), None, &[]);
+    let (java, node) = (r#", "when": {"runtime": "java"}"#, r#", "when": {"runtime": "node"}"#);
+    finds(&both(java, node), None, &[]);
+}
+
+#[test]
+fn attempts_that_do_not_all_fit_into_the_limit_are_a_warning() {
+    let hook = |phase: &str, more: &str| hooks(phase, &format!(r#"{{"name": "a", {more}, "command": "x"}}"#));
+    let fit = |place: &str, all: u32, fit: u32, limit: &str| {
+        format!(
+            "{place}: of the {all} attempts of the hook \"a\", at most {fit} fit into its limit of {limit}, because the pause \
+             between them doubles each time; lower \"attempts\" or \"pause_ms\", or raise \"timeout_ms\""
+        )
+    };
+    // They begin after 0, 200, 600, 1400 and 3000 ms.
+    let limited =
+        |attempts: u32, limit: u32| hook("initialize", &format!(r#""attempts": {attempts}, "timeout_ms": {limit}"#));
+    finds(&limited(5, 3000), None, &[&fit("1:53", 5, 4, "3 s")]);
+    finds(&limited(5, 3001), None, &[]);
+    finds(&limited(100, 3001), None, &[&fit("1:53", 100, 5, "3.001 s")]);
+    // Unless it has a limit, that of the phase counts.
+    finds(&hook("initialize", r#""attempts": 7"#), None, &[&fit("1:53", 7, 6, "10 s")]);
+    finds(&hook("initialize", r#""attempts": 6"#), None, &[]);
+    finds(&hook("pre_stop", r#""attempts": 5"#), None, &[&fit("1:51", 5, 4, "2 s")]);
+    let pause = |pause: u32| hook("pre_stop", &format!(r#""attempts": 2, "pause_ms": {pause}"#));
+    finds(&pause(2000), None, &[&fit("1:51", 2, 1, "2 s")]);
+    finds(&pause(1999), None, &[]);
 }
 
 #[test]

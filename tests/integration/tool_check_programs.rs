@@ -122,6 +122,149 @@ fn program_beside_the_code_that_is_missing_is_a_warning() {
 }
 
 #[test]
+fn symlink_that_leads_to_nothing_that_is_deployed_is_a_warning() {
+    let hook = || Code::hook(r#"["./bin/fetch"]"#);
+    let circle = |name: &str| {
+        format!(
+            "{ARRAY}: warning: the symlink {name} leads back to itself, so that nothing can open it; put the file in its place"
+        )
+    };
+    let outside = |name: &str, target: &str| {
+        format!(
+            "{ARRAY}: warning: the symlink {name} leads to {target:?}, out of the code's directory, to what is not deployed \
+             with it; put the file itself in the symlink's place"
+        )
+    };
+    let missing = |here: &str| {
+        format!(
+            "{ARRAY}: warning: the program \"./bin/fetch\" is not beside the code: there is no {here}; add it, or correct the \
+             path"
+        )
+    };
+    hook().link("bin/fetch", "gone").finds(&[&missing("bin/gone")]);
+    hook().link("bin/fetch", "/var/task/gone").finds(&[&missing("gone")]);
+    hook().link("bin/fetch", "fetch").finds(&[&circle("bin/fetch")]);
+    hook().link("bin", "bin").finds(&[&circle("bin")]);
+    hook().link("bin/fetch", "../../shared/m.sh").finds(&[&outside("bin/fetch", "../../shared/m.sh")]);
+    hook().link("bin/fetch", "/home/me/m.sh").finds(&[&outside("bin/fetch", "/home/me/m.sh")]);
+    hook().link("bin", "../tools").finds(&[&outside("bin", "../tools")]);
+    // The function has something there, or a condition asks for the file.
+    for target in ["/usr/bin/env", "/tmp/x", "/mnt/x", "/opt/bin/x", "../../../usr/bin/env", "../../runtime/x"] {
+        hook().link("bin/fetch", target).finds(&[]);
+    }
+    let guarded = Code::hook(r#"["./fetch"], "when": {"file": "fetch"}"#);
+    guarded.link("fetch", "fetch").finds(&[]);
+}
+
+#[test]
+fn directory_of_a_hook_that_is_missing_is_a_warning() {
+    let hook = |cwd: &str| Code::hook(&format!(r#"["true"], "cwd": "{cwd}""#));
+    let at = |message: &str| format!("foreword.json:1:69: warning: {message}");
+    let missing = |cwd: &str| {
+        at(&format!("the directory {cwd:?} is not beside the code: there is no tools; add it, or correct the path"))
+    };
+    for cwd in ["tools", "./tools/", "/var/task/tools", "${LAMBDA_TASK_ROOT}/tools"] {
+        hook(cwd).finds(&[&missing(cwd)]);
+        hook(cwd).file("tools/x", 0o644, "").finds(&[]);
+    }
+    hook("tools").file("tools", 0o644, "").finds(&[&at("\"tools\" is a file (tools); name a directory")]);
+    let layers = at("the directory \"/opt/x\" is in none of the layers; add it, or the layer that has it");
+    hook("/opt/x").file("layer/lib/x", 0o644, "").finds_with(&["--layer", "layer"], &[&layers]);
+    hook("/opt/lib").file("layer/lib/x", 0o644, "").finds_with(&["--layer", "layer"], &[]);
+    for cwd in [".", "/tmp/x", "${HERE}", "/var/task", "${LAMBDA_TASK_ROOT}", "/opt/x", "/opt"] {
+        hook(cwd).finds(&[]);
+    }
+    Code::hook(r#"["true"], "cwd": "tools", "when": {"file": "tools"}"#).finds(&[]);
+}
+
+/// Where a word stands, what it names, and the word.
+type Missed<'t> = (&'t str, &'t str, &'t str);
+
+/// Expects that of each command the file is missed that its row names, at these places.
+#[track_caller]
+fn misses(rows: &[(&str, &[Missed])]) {
+    for (command, expected) in rows {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(place, what, word)| {
+                let here = word.trim_start_matches("./").replace("${LAMBDA_TASK_ROOT}/", "");
+                format!(
+                    "{place}: warning: the {what} {word:?} is not beside the code: there is no {here}; add it, or correct the \
+                     path"
+                )
+            })
+            .collect();
+        Code::hook(command).finds(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn program_behind_a_launcher_that_is_missing_is_a_warning() {
+    misses(&[
+        (r#"["timeout", "5", "./q.sh"]"#, &[("foreword.json:1:69", "program", "./q.sh")]),
+        (r#"["nohup", "./m.sh"]"#, &[("foreword.json:1:62", "program", "./m.sh")]),
+        (r#"["nice", "-n", "5", "./x"]"#, &[("foreword.json:1:72", "program", "./x")]),
+        (r#"["stdbuf", "-oL", "./x"]"#, &[("foreword.json:1:70", "program", "./x")]),
+        (r#"["setsid", "./x"]"#, &[("foreword.json:1:63", "program", "./x")]),
+        (r#"["timeout", "${T}", "nice", "./x"]"#, &[("foreword.json:1:80", "program", "./x")]),
+        (r#"["timeout", "5", "python3", "-u", "x.py"]"#, &[("foreword.json:1:86", "script", "x.py")]),
+        (r#""timeout 5 ./m.sh""#, &[(STRING, "program", "./m.sh")]),
+        (r#""A=1 nice -n 5 timeout -k 1 5 ./m.sh | cat""#, &[(STRING, "program", "./m.sh")]),
+    ]);
+    let prefix = Code::new(r#"{"prefix": ["timeout", "5", "./q.sh"]}"#).file("q.sh", 0o644, SCRIPT);
+    prefix.finds(&[&no_permission("q.sh", "foreword.json:1:29")]);
+}
+
+#[test]
+fn program_in_a_shell_inside_that_is_missing_is_a_warning() {
+    let in_array = "foreword.json:1:67";
+    misses(&[
+        (r#"["bash", "-c", "./q.sh; ./z"]"#, &[(in_array, "program", "./q.sh"), (in_array, "program", "./z")]),
+        (r#"["bash", "-c", "./q.sh $X ${X}"]"#, &[(in_array, "program", "./q.sh")]),
+        (r#"["sh", "-ec", "sh -c './m.sh x'"]"#, &[("foreword.json:1:66", "program", "./m.sh")]),
+        (r#"["timeout", "5", "sh", "-c", "./m.sh"]"#, &[("foreword.json:1:81", "program", "./m.sh")]),
+        (r#""sh -c ./m.sh""#, &[(STRING, "program", "./m.sh")]),
+        (r#""sh -c './m.sh && true'""#, &[(STRING, "program", "./m.sh")]),
+        (r#""(./q.sh)""#, &[(STRING, "program", "./q.sh")]),
+        (r#""x=$(./q.sh)""#, &[(STRING, "program", "./q.sh")]),
+        (r#""echo \"$(./q.sh)\"""#, &[(STRING, "program", "./q.sh")]),
+        (r#""for i in 1 2; do ./m.sh $i; done""#, &[(STRING, "program", "./m.sh")]),
+        (r#""'./m.sh' x""#, &[(STRING, "program", "./m.sh")]),
+    ]);
+    let layer = Code::hook(r#"["bash", "-c", "true; /opt/z"]"#).file("layer/lib/x", 0o644, "");
+    let expected =
+        format!("{in_array}: warning: \"/opt/z\" is in none of the layers; add it, or the layer that has it");
+    layer.finds_with(&["--layer", "layer"], &[&expected]);
+}
+
+#[test]
+fn program_that_a_shell_finds_by_the_codes_directory_and_that_is_missing_is_a_warning() {
+    misses(&[
+        (r#""cd $LAMBDA_TASK_ROOT && ./m.sh", "cwd": "/tmp""#, &[(STRING, "program", "./m.sh")]),
+        (r#""cd \"$LAMBDA_TASK_ROOT\"; ./m.sh""#, &[(STRING, "program", "./m.sh")]),
+        (r#""${LAMBDA_TASK_ROOT}/m.sh --x""#, &[(STRING, "program", "${LAMBDA_TASK_ROOT}/m.sh")]),
+        (r#""\"$LAMBDA_TASK_ROOT/m.sh\" $X""#, &[(STRING, "program", "${LAMBDA_TASK_ROOT}/m.sh")]),
+    ]);
+    let nested = Code::hook(r#""cd $LAMBDA_TASK_ROOT/bin && ./m.sh""#).file("bin/m.sh", 0o644, SCRIPT);
+    nested.finds(&[&no_permission("bin/m.sh", STRING)]);
+}
+
+#[test]
+fn script_behind_an_interpreters_options_that_is_missing_is_a_warning() {
+    misses(&[
+        (r#"["python3", "-u", "./miss.py"]"#, &[("foreword.json:1:70", "script", "./miss.py")]),
+        (r#"["bash", "-e", "b.sh"]"#, &[("foreword.json:1:67", "script", "b.sh")]),
+        (
+            r#"["node", "--require", "./x.js", "app.js"]"#,
+            &[("foreword.json:1:74", "script", "./x.js"), ("foreword.json:1:84", "script", "app.js")],
+        ),
+        (r#"["ruby", "-w", "x.rb"]"#, &[("foreword.json:1:67", "script", "x.rb")]),
+        (r#"["java", "-Xmx64m", "-jar", "a.jar"]"#, &[("foreword.json:1:80", "script", "a.jar")]),
+        (r#""python3 -u miss.py $X""#, &[(STRING, "script", "miss.py")]),
+    ]);
+}
+
+#[test]
 fn carriage_returns_beside_the_code_are_an_error() {
     let first = |place: &str| {
         format!(
@@ -375,6 +518,17 @@ fn files_that_are_not_the_program_that_was_meant() {
     let mark = "the file begins with a byte order mark, and its #! line therefore counts for nothing; save it as UTF-8 without \
                 a byte order mark";
     finds("\u{feff}#!/usr/bin/env python3\n", "error", mark);
+    let page = "this is no program but an HTML page, such as a failed download leaves; get the file anew";
+    finds("<!DOCTYPE html>\n<html></html>\n", "warning", page);
+    finds("\n<html lang=\"en\">", "warning", page);
+    let zip = "this is no program but a zip archive; unpack it (unzip) and put the program here";
+    finds("PK\x03\x04\0\0", "warning", zip);
+    let gzip = format!(
+        "fetch: warning: this is no program but a gzip archive; unpack it (gunzip, tar xzf) and put the program here ({ARRAY} \
+         runs it)"
+    );
+    Code::hook(r#"["./fetch"]"#).file("fetch", 0o755, b"\x1f\x8b\x08\0").finds(&[&gzip]);
+    Code::hook(r#"["java", "-jar", "a.jar"]"#).file("a.jar", 0o644, "PK\x03\x04\0\0").finds(&[]);
     finds("", "warning", "this file is empty, so that to run it does nothing; put the program here");
 }
 
@@ -489,7 +643,21 @@ fn what_may_well_be_there_gives_no_warning() {
         r#""command -v jq && jq .""#,
         r#""jq . || true""#,
         r#""if ./x; then echo y; fi""#,
-        r#""for x in a b; do ./x; done""#,
+        r#""for x in a b; do ./$x; done""#,
+        r#""x=$(./y) || true""#,
+        r#""(./x) || true""#,
+        r#""cd $HERE && ./x""#,
+        r#"["timeout", "5", "${TOOL}"]"#,
+        r#"["env", "${TOOL}", "./x"]"#,
+        r#"["env", "-C", "/tmp", "./x"]"#,
+        r#"["env", "PATH=/tmp", "jq"]"#,
+        r#"["npx", "./x"]"#,
+        r#"["poetry", "run", "x"]"#,
+        r#"["bash", "-c", "[ -x ./x ] && ./x"]"#,
+        r#"["bash", "-c", "${TOOL}"]"#,
+        r#"["bash", "${OPTIONS}", "x.sh"]"#,
+        r#"["python3", "${OPTIONS}", "x.py"]"#,
+        r#"["timeout", "5", "./x"], "when": {"file": "x"}"#,
         r#""x() { ./y; }; x""#,
         r#""cat <<END\n./x\nEND""#,
         r#""./\"x\"""#,
@@ -499,6 +667,10 @@ fn what_may_well_be_there_gives_no_warning() {
     ] {
         Code::hook(command).finds(&[]);
     }
+    // Node adds the end of the name, and Python runs directories.
+    Code::hook(r#"["node", "./x"]"#).file("x.js", 0o644, "").finds(&[]);
+    Code::hook(r#"["node", "-r", "./y.js", "./x"]"#).file("y.js", 0o644, "").file("x/index.js", 0o644, "").finds(&[]);
+    Code::hook(r#"["python3", "-u", "./x"]"#).file("x/__main__.py", 0o644, "").finds(&[]);
     // Of other files, nobody knows where the code lies that goes with them.
     let config = r#"{"program": "./x"}"#;
     Code(Test::new().on_the_machine().file("other.json", config)).finds_with(&["other.json"], &[]);

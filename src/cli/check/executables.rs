@@ -55,17 +55,20 @@ pub fn advise<'r>(
                     }
                 }
             }
+            // Python and Node run what a directory has for that.
+            Place::Directory if named.kind == Use::Read => {}
             Place::Directory => {
                 let message = format!("{:?} is a directory; name a file in it", named.word);
                 advice.push(Advice::warning(named.place, message));
             }
-            Place::Nothing(searched) if !named.is_guarded => {
+            Place::Nothing(searched) if !named.is_guarded && !is_there_with_its_end(named, &files) => {
                 advice.push(Advice::warning(named.place, nothing(named, &searched, opt)));
             }
             Place::NoLayers => {
                 looked.in_no_layer.extend(named.path());
             }
-            Place::Nothing(_) | Place::Unknown => {}
+            Place::Astray(message) if !named.is_guarded => advice.push(Advice::warning(named.place, message)),
+            Place::Nothing(_) | Place::Astray(_) | Place::Unknown => {}
         }
     }
     (findings.into_values().flat_map(|(_, findings)| findings).collect(), looked)
@@ -82,7 +85,7 @@ fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Pl
             false => Err(missing(&path, runtimes, files)),
         };
     }
-    let word = named.word;
+    let word = named.word.as_str();
     if word.is_empty() || runtimes::is_everywhere(word) {
         return Err(None);
     }
@@ -117,8 +120,14 @@ fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Pl
     Err(missing(word, runtimes, files))
 }
 
+/// Whether it is there under a longer name, which Node finds.
+fn is_there_with_its_end(named: &Named, files: &Files) -> bool {
+    let is_there = |path: &str| matches!(files.look_up(&format!("{path}.js")), Place::File(_));
+    named.kind == Use::Read && named.path().is_some_and(|path| is_there(&path))
+}
+
 fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {
-    let word = named.word;
+    let word = named.word.as_str();
     match searched {
         Searched::Layers => match named.path().and_then(|path| opt?.one_deeper(&path)) {
             Some(other) => format!(

@@ -15,6 +15,26 @@ pub const TASK_ROOT: &str = "/var/task";
 /// Most links that lead from one to the next; the kernel follows as many.
 const MOST_LINKS: usize = 40;
 
+/// What begins the paths of what every function has besides its code and its layers.
+const IMAGE: [&str; 16] = [
+    "bin/",
+    "dev/",
+    "etc/",
+    "lib/",
+    "lib64/",
+    "mnt/",
+    "proc/",
+    "run/",
+    "sbin/",
+    "sys/",
+    "tmp/",
+    "usr/",
+    "var/lang/",
+    "var/rapid/",
+    "var/run/",
+    "var/runtime/",
+];
+
 /// A file of the function's, wherever it lies here.
 pub struct File<'f> {
     /// As messages name it.
@@ -38,6 +58,8 @@ pub enum Place<'f> {
     Unknown,
     /// It lies in a layer, and no layer was named.
     NoLayers,
+    /// A symlink leads to nothing that is deployed; what is said of it.
+    Astray(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +99,13 @@ impl<'f> Files<'f> {
     /// What is at an absolute path of the function's, at the end of all links.
     pub fn look_up(&self, path: &str) -> Place<'f> {
         let mut path = path.to_owned();
+        let mut link: Option<(String, String)> = None;
         for _ in 0..MOST_LINKS {
+            if link.is_some()
+                && let Some(normal) = normal(&path)
+            {
+                path = format!("/{normal}");
+            }
             if path.starts_with("/opt/") {
                 let Some(opt) = self.opt else { return Place::NoLayers };
                 match opt.look_up(&path) {
@@ -88,23 +116,51 @@ impl<'f> Files<'f> {
                 }
                 continue;
             }
-            let Some(inside) = path.strip_prefix(TASK_ROOT).and_then(|rest| rest.strip_prefix('/')) else {
-                return Place::Unknown;
+            if path == TASK_ROOT {
+                return Place::Directory;
+            }
+            let inside = path.strip_prefix(TASK_ROOT).and_then(|rest| rest.strip_prefix('/')).and_then(normal);
+            let Some(inside) = inside else {
+                return match link {
+                    Some((name, target)) if !is_in_image(&path) => Place::Astray(format!(
+                        "the symlink {name} leads to {target:?}, out of the code's directory, to what is not deployed \
+                         with it; put the file itself in the symlink's place"
+                    )),
+                    _ => Place::Unknown,
+                };
             };
-            let Some(inside) = normal(inside) else { return Place::Unknown };
             match self.code.step(&inside) {
                 Step::There(place) => return place,
-                Step::Link(target) => path = target,
+                Step::Link { name, written, target } => {
+                    path = target;
+                    link = Some((name, written));
+                }
             }
         }
-        Place::Unknown
+        match link {
+            Some((name, _)) => Place::Astray(format!(
+                "the symlink {name} leads back to itself, so that nothing can open it; put the file in its place"
+            )),
+            None => Place::Unknown,
+        }
     }
+}
+
+/// Whether an absolute path lies where the image or Lambda may well have something.
+fn is_in_image(path: &str) -> bool {
+    let inside = path.trim_start_matches('/');
+    IMAGE.iter().any(|start| inside.starts_with(start))
 }
 
 enum Step<'f> {
     There(Place<'f>),
-    /// A link leads to this path of the function's.
-    Link(String),
+    /// A link leads to a path of the function's.
+    Link {
+        name: String,
+        /// What the link holds.
+        written: String,
+        target: String,
+    },
 }
 
 impl Code {
@@ -125,12 +181,13 @@ impl Code {
             let mode = about.permissions().mode() & 0o7777;
             if about.is_symlink() {
                 let Ok(target) = fs::read_link(&here) else { return Step::There(Place::Unknown) };
-                let (target, rest) = (target.to_string_lossy(), &inside[end..]);
+                let (written, rest) = (target.to_string_lossy().into_owned(), &inside[end..]);
                 let folder = inside[..end].rsplit_once('/').map_or("", |(folder, _)| folder);
-                return match target.starts_with('/') {
-                    true => Step::Link(format!("{target}{rest}")),
-                    false => Step::Link(format!("{TASK_ROOT}/{folder}/{target}{rest}")),
+                let target = match written.starts_with('/') {
+                    true => format!("{written}{rest}"),
+                    false => format!("{TASK_ROOT}/{folder}/{written}{rest}"),
                 };
+                return Step::Link { name, written, target };
             }
             if index + 1 < ends.len() {
                 closed = closed.or((mode & 0o001 == 0).then_some((name, mode)));

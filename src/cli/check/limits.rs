@@ -43,9 +43,10 @@ pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut
             let mut passed = budgets.iter().filter_map(|budget| advise_phase(phase, budget, &hooks));
             advice.extend(passed.next().into_iter().flatten());
         }
-        if phase == Phase::PreStop {
-            advice.extend(unlimited(&hooks));
+        if matches!(phase, Phase::AfterRestore | Phase::PreStop) {
+            advice.extend(unlimited(phase, &hooks));
         }
+        advice.extend(hooks.iter().filter_map(attempts));
     }
 }
 
@@ -95,20 +96,49 @@ fn advise_phase<'r>(phase: Phase, budget: &Budget, hooks: &[Limited<'r>]) -> Opt
     Some(vec![Advice::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
 }
 
-/// A pre_stop hook without a limit may use up the time of those that run after it, which were registered before it.
-fn unlimited<'r>(hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
+/// A hook without a limit may use up the time that its phase has for those that run after it, too.
+fn unlimited<'r>(phase: Phase, hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
     let both = |a: &Limited<'r>, b: &Limited<'r>| -> Vec<&'r When<'r>> {
         a.conditions.iter().chain(&b.conditions).copied().collect()
     };
-    let together = |a: &Limited<'r>, b: &Limited<'r>| runs(Phase::PreStop, &both(a, b)) == Some(true);
-    hooks.iter().enumerate().rev().filter(|(_, hook)| hook.hook.timeout.is_none()).find_map(|(index, hook)| {
-        let after = hooks[..index].iter().rev().find(|after| together(hook, after))?;
-        let (name, after, most) = (hook.hook.name, after.hook.name, seconds(Phase::PreStop.default_timeout()));
+    let together = |a: &Limited<'r>, b: &Limited<'r>| runs(phase, &both(a, b)) == Some(true);
+    let mut in_order: Vec<_> = hooks.iter().filter(|hook| !hook.hook.background).collect();
+    // What was registered last is stopped first.
+    if phase == Phase::PreStop {
+        in_order.reverse();
+    }
+    in_order.iter().enumerate().filter(|(_, hook)| hook.hook.timeout.is_none()).find_map(|(index, hook)| {
+        let after = in_order[index + 1..].iter().find(|after| together(hook, after))?;
+        let (name, after, most) = (hook.hook.name, after.hook.name, seconds(phase.default_timeout()));
         let message = format!(
-            "the hook {name:?} has no limit and may use up the {most} that all pre_stop hooks have; {after:?}, \
-             which runs after it, is then not started; give it a \"timeout_ms\""
+            "the hook {name:?} has no limit and may use up the {most} that all {} hooks have; {after:?}, which runs \
+             after it, is then not started; give it a \"timeout_ms\"",
+            phase.name()
         );
         Some(Advice::warning(hook.place(), message))
+    })
+}
+
+/// What is wrong when the pauses between a hook's attempts alone leave no time for the last of them.
+fn attempts<'r>(limited: &Limited<'r>) -> Option<Advice<'r>> {
+    let hook = limited.hook;
+    let limit = hook.limit()?;
+    let (mut fit, mut begins, mut pause) = (1, hook.pause, hook.pause);
+    while fit < hook.attempts && begins < limit {
+        fit += 1;
+        pause = pause.saturating_mul(2);
+        begins = begins.saturating_add(pause);
+    }
+    (fit < hook.attempts).then(|| {
+        let message = format!(
+            "of the {} attempts of the hook {:?}, at most {fit} fit into its limit of {}, because the pause between them \
+             doubles each time; lower \"attempts\" or \"pause_ms\", or raise \"timeout_ms\"",
+            hook.attempts,
+            hook.name,
+            seconds(limit)
+        );
+        let place = limited.document.inside(hook.place, &[Step::Member("attempts")]);
+        Advice::warning(place, message)
     })
 }
 

@@ -70,6 +70,10 @@ const FOREIGN: [(&[u8], &str); 6] = [
     (b"\xca\xfe\xba\xbe", "macOS"),
 ];
 
+/// What archives begin with, and what they are (APPNOTE.TXT of PKWARE; RFC 1952).
+const ARCHIVES: [(&[u8], &str, &str); 2] =
+    [(b"PK\x03\x04", "a zip archive", "unzip"), (b"\x1f\x8b", "a gzip archive", "gunzip, tar xzf")];
+
 impl User {
     fn severity(&self) -> Severity {
         match self {
@@ -172,6 +176,8 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
             line: None,
             message: "this file is empty, so that to run it does nothing; put the program here".into(),
         });
+    } else if let Some(message) = other_than_program(content, user) {
+        faults.push(Fault { severity: Severity::Warning, line: None, message });
     } else if content.starts_with(b"\x7fELF") {
         faults.extend(binary(content, subject).into_iter().map(|(severity, message)| Fault {
             severity,
@@ -184,6 +190,19 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
         faults.extend(carriage_return(content, user).map(about));
     }
     faults
+}
+
+/// What is said of a download that is not what was wanted, or that was not unpacked.
+fn other_than_program(content: &[u8], user: &User) -> Option<String> {
+    let User::Configuration(_, kind) = user else { return None };
+    let text = content.trim_ascii_start();
+    let begins = |what: &[u8]| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
+    if begins(b"<!doctype html") || begins(b"<html") {
+        return Some("this is no program but an HTML page, such as a failed download leaves; get the file anew".into());
+    }
+    // Java and Python read archives.
+    let archive = ARCHIVES.iter().find(|(magic, ..)| *kind != Use::Read && content.starts_with(magic));
+    archive.map(|(_, what, how)| format!("this is no program but {what}; unpack it ({how}) and put the program here"))
 }
 
 /// Why the function's user, who is neither a file's owner nor in its group, cannot use it.

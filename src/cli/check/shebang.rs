@@ -30,7 +30,7 @@ pub fn fault(line: &[u8], files: &Files, runtimes: &Runtimes, severity: Severity
             Place::File(file) if file.mode.is_none_or(|mode| mode & 0o001 == 0) => {
                 format!("the interpreter {named:?} has no execute permission for other users; chmod a+rx {}", file.name)
             }
-            Place::File(_) | Place::Unknown | Place::NoLayers => return None,
+            Place::File(_) | Place::Unknown | Place::NoLayers | Place::Astray(_) => return None,
         };
         return Some((Severity::Warning, column(named), message));
     }
