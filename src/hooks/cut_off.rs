@@ -24,7 +24,7 @@ impl Note {
                 .write(true)
                 .create(true)
                 .mode(0o600)
-                .custom_flags(process::WITHOUT_FOLLOWING)
+                .custom_flags(process::WITHOUT_FOLLOWING | process::WITHOUT_WAITING)
                 .open(PATH)
         };
         let opened = open().or_else(|error| match error.kind() {
