@@ -181,7 +181,7 @@ refused_calls() {
                 refused=${refused/ $call / $call=$error }
             done
             echo "== refused:$refused"
-            FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- --test-threads 4 \
+            FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- \
                 "${skipped[@]/#/--skip=}" "${tests[@]}"
         done
     done
