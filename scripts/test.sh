@@ -156,9 +156,10 @@ END
     # Left out is what the emulator itself makes different. It drops and reorders odd entries of the environment, and ignores
     # a signal of its C library's. A program for another machine than foreword's is one for this machine. The file of the
     # process is the emulator's, so that foreword does not know itself. And what executes the stand-in, a link to foreword,
-    # executes it without the emulator. It writes /proc/self/stat itself, so that a process is not known by its start time.
+    # executes it without the emulator. It writes /proc/self/stat itself, so that a process is not known by its start time, and
+    # makes processes in its own way.
     tests=(documentation sandbox:: every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader
-        a_program_of_a_machine a_program_of_this_machine what_is_no_program
+        a_program_of_a_machine a_program_of_this_machine what_is_no_program a_process_that_the_machine_refuses
         bootstrap_does_not_take_itself chain stand_in and_wrappers which_wrapper_cannot two_wrappers_run behind_other_wrappers)
     FOREWORD_UNDER_TEST=$emulated/foreword \
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
