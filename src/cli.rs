@@ -61,7 +61,7 @@ pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
     }
 }
 
-/// What to say about a word that is no command: it may be a command that is misspelled, or meant as a program.
+/// Makes the message about a word that is no command: it may be a command that is misspelled, or meant as a program.
 fn no_command(word: &str) -> String {
     let meant = near(word, &COMMANDS).map_or_else(
         || format!("the commands are {}", COMMANDS.join(", ")),

@@ -28,7 +28,7 @@ const TOLD: [&str; 11] = [
 const USUAL: usize = 1024;
 
 pub struct Rest<'a> {
-    /// What Lambda handed over, as far as hooks and reports are told it.
+    /// The variables that Lambda handed over, as far as hooks and reports are told them.
     pub received: Environ<'a>,
     pub has_pre_stop: bool,
     /// The rules that edit words, in order.

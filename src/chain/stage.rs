@@ -32,7 +32,7 @@ pub struct Next<'a> {
     pub name: Option<&'a str>,
     /// Edits of the environment that it hands back.
     pub env: Vec<EnvEdit<'a>>,
-    /// Whether it never comes back.
+    /// True for a wrapper that never comes back.
     pub is_last: bool,
 }
 
@@ -132,7 +132,7 @@ impl<'a> Stage<'a> {
         }))
     }
 
-    /// Whether a path is that of the wrapper that has the process.
+    /// Compares a path with that of the wrapper that has the process.
     pub fn is_current(&self, path: &OsStr) -> bool {
         self.past.last() == Some(&checksum(path.as_bytes()))
     }

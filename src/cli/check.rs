@@ -60,7 +60,7 @@ impl<'r> Advice<'r> {
     }
 }
 
-/// What a person asks to be checked.
+/// The options of `check`.
 pub struct Options {
     /// Configurations, or directories of code; none for what a function here would load.
     pub files: Vec<PathBuf>,

@@ -4,6 +4,7 @@
 use super::Runner;
 use crate::config::Hook;
 use crate::environ::Environ;
+use crate::metrics;
 use crate::process::{Latch, Left, Process, Side, Watch, split};
 use crate::report::{Failure, Stop};
 use anyhow::{Context, Result};
@@ -53,8 +54,14 @@ fn run(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) -> Res
     let left = |left: Left| threads.borrow_mut().extend(left.go_on_in_thread().ok());
     let own = Runner { watch: &watch, until: None, stop: Some(stop), left: &left, ..*runner };
     match own.run_one(hook, environ) {
-        Ok((end, _)) => own.log.success(&end),
-        Err(Stop::Failure(failure)) => own.log.failure(&failure),
+        Ok((end, _)) => {
+            metrics::of_hook(&end, environ, own.received);
+            own.log.success(&end);
+        }
+        Err(Stop::Failure(failure)) => {
+            failure.hook.iter().for_each(|end| metrics::of_hook(end, environ, own.received));
+            own.log.failure(&failure);
+        }
         // The runtime has ended.
         Err(Stop::Signal(_) | Stop::Cancelled) => {}
     }

@@ -95,6 +95,17 @@ fn a_hook_in_the_background_is_not_waited_for_and_its_end_is_logged() {
 }
 
 #[test]
+fn a_hook_in_the_background_gives_a_metric_as_any_other() {
+    let hook = json!({"name": "x", "command": "exit 3", "background": true});
+    let runtime = "until grep -q Failures .stderr; do sleep 0.01; done";
+    let test = Test::new().hooks(json!([hook])).env("FOREWORD_METRICS", "Start").args(["/bin/sh", "-c", runtime]);
+    let captured = test.capture();
+    let log = String::from_utf8(captured.stderr).expect("text");
+    assert!(log.contains("\"Failures\":1") && log.contains("\"hook\":\"x\""), "{log}");
+    assert_eq!(captured.status, 0);
+}
+
+#[test]
 fn a_hook_in_the_background_ends_with_the_runtime() {
     let hook = json!({"name": "x", "command": "echo $$ >started; trap '' TERM; while :; do sleep 0.01; done", "background": true});
     let runtime = "until [ -s started ]; do sleep 0.01; done; ps -o ppid= --ppid $$ | wc -l";
