@@ -142,7 +142,7 @@ tool() {
     rm -rf "$folder"
     mkdir -p "$folder"
     cp "$target_folder/release/foreword" "$folder"
-    cargo run --locked --quiet --example manual -- "$folder"
+    cargo run --locked --quiet --package foreword-manual -- "$folder"
     echo "$folder: foreword, completions for bash, fish and zsh, man pages"
 }
 

@@ -1,5 +1,6 @@
-//! The wrapper chain: other exec wrappers get the process one after the other, each with the stand-in as its program, and
-//! whoever executes the stand-in gives command line and environment back. `stage` decides who is next; this acts.
+//! The wrapper chain: other exec wrappers get the process one after the other, each with the
+//! stand-in as its program, and whoever executes the stand-in gives command line and environment
+//! back. `stage` decides who is next; this acts.
 
 mod printable;
 mod rest;
@@ -33,8 +34,8 @@ pub struct Returned {
     pub arguments: Vec<OsString>,
 }
 
-/// Hands the process to the first wrapper of a plan, if it has one. Comes back when there is none, when that failed, or with
-/// the wrapper that is to be executed when all else is done.
+/// Hands the process to the first wrapper of a plan, if it has one. Comes back when there is none,
+/// when that failed, or with the wrapper that is to be executed when all else is done.
 pub fn begin(
     plan: &Plan,
     around_snapshot: AroundSnapshot,
@@ -68,9 +69,9 @@ pub fn begin(
     go_on(&mut stage, None, last, &plan.received[1..], log)
 }
 
-/// Takes command line and environment back from a wrapper and hands them to the next one. Comes back with the
-/// runtime's program and arguments when there is none, when that failed, or with the wrapper that is to be executed when all
-/// else is done.
+/// Takes command line and environment back from a wrapper and hands them to the next one. Comes
+/// back with the runtime's program and arguments when there is none, when that failed, or with the
+/// wrapper that is to be executed when all else is done.
 pub fn take_back(
     stage: &mut Stage,
     returned: Returned,
@@ -84,12 +85,13 @@ pub fn take_back(
     }
     // It was executed by foreword's own name, not by that of the stand-in.
     let name = base_name(&returned.name);
-    if returned.program.is_none() && name == b"foreword" && name != base_name(&stage.stand_in.path) {
+    if returned.program.is_none() && name == b"foreword" && name != base_name(&stage.stand_in.path)
+    {
         stage.stand_in.remove();
         let [path, wrapper] = [&returned.name, &stage.current].map(|path| environ.redact(path));
         let message = format!(
-            "the wrapper {wrapper:?} executed {path:?} in the place of the path that it was given; let it execute that \
-             as it is, not what it leads to (readlink -f)"
+            "the wrapper {wrapper:?} executed {path:?} in the place of the path that it was \
+             given; let it execute that as it is, not what it leads to (readlink -f)"
         );
         return Err(Failure::wrapper(status::CANNOT_EXECUTE, message));
     }
@@ -99,7 +101,8 @@ pub fn take_back(
     plan::edit(environ, &stage.env, &mut |edit, change| say_edit(edit, change, log));
     // A wrapper that is told to start foreword once more is in good hands already.
     let named = environ.non_empty(EXEC_WRAPPER).map(OsStr::to_owned);
-    let named = named.filter(|path| !stage.is_current(path) && !process::is_this_program(Path::new(path)));
+    let named =
+        named.filter(|path| !stage.is_current(path) && !process::is_this_program(Path::new(path)));
     match &stage.named {
         Some(path) => environ.set(EXEC_WRAPPER, path),
         None => environ.unset(EXEC_WRAPPER),
@@ -113,7 +116,8 @@ pub fn take_back(
     Ok(([std::slice::from_ref(&stage.program), &returned.arguments].concat(), last))
 }
 
-/// Becomes the next wrapper. Comes back when there is none, when that failed, or with one that never comes back.
+/// Becomes the next wrapper. Comes back when there is none, when that failed, or with one that
+/// never comes back.
 fn go_on(
     stage: &mut Stage,
     named: Option<&OsStr>,
@@ -123,7 +127,9 @@ fn go_on(
 ) -> Result<Option<Turn>, Failure> {
     let failure = match stage.advance(named, environ) {
         Ok(None) => return Ok(None),
-        Ok(Some(turn)) if turn.path.is_empty() => empty("", &stage.current, "behind the wrappers before it"),
+        Ok(Some(turn)) if turn.path.is_empty() => {
+            empty("", &stage.current, "behind the wrappers before it")
+        }
         Ok(Some(turn)) if turn.is_last => return Ok(Some(turn)),
         Ok(Some(turn)) => {
             let words = [&[turn.path.clone(), stage.stand_in.path.clone()], arguments].concat();
@@ -136,7 +142,8 @@ fn go_on(
         Err(Circle) => {
             let named = named.map(|path| environ.redact(path)).unwrap_or_default();
             let message = format!(
-                "wrapper {:?} names {named:?} in {EXEC_WRAPPER}, which ran before it: they would take turns for ever",
+                "wrapper {:?} names {named:?} in {EXEC_WRAPPER}, which ran before it: they would \
+                 take turns for ever",
                 environ.redact(&stage.current)
             );
             Failure::wrapper(status::CANNOT_EXECUTE, message)
@@ -146,8 +153,14 @@ fn go_on(
     Err(failure)
 }
 
-/// Becomes a wrapper that never comes back, with the runtime's own program and nothing of foreword's.
-pub fn execute_last(wrapper: &Turn, received: &[OsString], environ: &mut Environ, log: Log) -> Failure {
+/// Becomes a wrapper that never comes back, with the runtime's own program and nothing of
+/// foreword's.
+pub fn execute_last(
+    wrapper: &Turn,
+    received: &[OsString],
+    environ: &mut Environ,
+    log: Log,
+) -> Failure {
     if process::is_this_program(Path::new(&wrapper.path)) {
         return itself(&wrapper.path, environ);
     }
@@ -165,11 +178,14 @@ fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ, log: Log) -> F
 #[cold]
 fn itself(path: &OsStr, environ: &Environ) -> Failure {
     let path = environ.redact(path);
-    Failure::configuration(format!("the wrapper {path:?} is foreword itself; take it out of \"wrappers\""))
+    Failure::configuration(format!(
+        "the wrapper {path:?} is foreword itself; take it out of \"wrappers\""
+    ))
 }
 
 #[cold]
 fn empty(place: &str, written: &OsStr, whence: &str) -> Failure {
-    let message = format!("{place}the path of the wrapper, {written:?}, is empty {whence}; set the variable");
+    let message =
+        format!("{place}the path of the wrapper, {written:?}, is empty {whence}; set the variable");
     Failure::configuration(message + ", or give the wrapper a \"when\"")
 }

@@ -1,5 +1,5 @@
-//! What a person gets who starts foreword. The wrapper path never comes here. The tool itself is not in the layer's
-//! binary, which only says where it is.
+//! What a person gets who starts foreword. The wrapper path never comes here. The tool itself is
+//! not in the layer's binary, which only says where it is.
 
 #[cfg(feature = "tool")]
 mod arguments;
@@ -29,6 +29,9 @@ mod snapshot;
 #[cfg(feature = "tool")]
 mod unset;
 
+#[cfg(feature = "tool")]
+pub use arguments::command;
+
 use crate::config::near;
 use crate::environ::Environ;
 #[cfg(feature = "tool")]
@@ -47,7 +50,8 @@ pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 pub const OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
 /// Where the tool is, as the layer's binary says.
-const ELSEWHERE: &str = "in the tool, which \"cargo install --path .\" installs from foreword's source";
+const ELSEWHERE: &str =
+    "in the tool, which \"cargo install --path .\" installs from foreword's source";
 
 /// The exit status after wrong use.
 const WRONG_USE: i32 = 2;
@@ -56,19 +60,26 @@ const WRONG_USE: i32 = 2;
 #[cold]
 pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
     match arguments.get(1).map(|word| word.to_string_lossy()) {
-        Some(word) if !word.starts_with('-') && !COMMANDS.contains(&&*word) => wrong_use(&no_command(&word)),
+        Some(word) if !word.starts_with('-') && !COMMANDS.contains(&&*word) => {
+            wrong_use(&no_command(&word))
+        }
         _ => answer(arguments, environ),
     }
 }
 
-/// Makes the message about a word that is no command: it may be a command that is misspelled, or meant as a program.
+/// Makes the message about a word that is no command: it may be a command that is misspelled, or
+/// meant as a program.
 fn no_command(word: &str) -> String {
     let meant = near(word, &COMMANDS).map_or_else(
         || format!("the commands are {}", COMMANDS.join(", ")),
         |command| format!("did you mean \"{command}\"?"),
     );
-    let elsewhere = if cfg!(feature = "tool") { String::new() } else { format!("; they are {ELSEWHERE}") };
-    format!("there is no command {word:?}; {meant} (a program of this name: foreword -- {word}){elsewhere}")
+    let elsewhere =
+        if cfg!(feature = "tool") { String::new() } else { format!("; they are {ELSEWHERE}") };
+    format!(
+        "there is no command {word:?}; {meant} (a program of this name: foreword -- \
+         {word}){elsewhere}"
+    )
 }
 
 #[cfg(feature = "tool")]
@@ -144,14 +155,23 @@ fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
 fn answer(arguments: &[OsString], _: &Environ) -> i32 {
     let help = || {
         let options = "  -h, --help     Print help\n  -V, --version  Print version";
-        format!("{}\n\nUsage: {}\n\nOptions:\n{options}\n\n{}", help::ABOUT, help::USAGE, help::SURROUNDINGS)
+        format!(
+            "{}\n\nUsage: {}\n\nOptions:\n{options}\n\n{}",
+            help::ABOUT,
+            help::USAGE,
+            help::SURROUNDINGS
+        )
     };
     match arguments.get(1).map(|word| word.to_string_lossy()).as_deref() {
         None => print(std::io::stderr(), &help(), WRONG_USE),
         Some("help" | "-h" | "--help") => print(std::io::stdout(), &help(), 0),
-        Some("-V" | "--version") => print(std::io::stdout(), concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n"), 0),
+        Some("-V" | "--version") => {
+            print(std::io::stdout(), concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n"), 0)
+        }
         Some(word) if COMMANDS.contains(&word) => {
-            let message = format!("foreword: the layer's foreword has no command {word:?}; it is {ELSEWHERE}\n");
+            let message = format!(
+                "foreword: the layer's foreword has no command {word:?}; it is {ELSEWHERE}\n"
+            );
             print(std::io::stderr(), &message, WRONG_USE)
         }
         Some(word) => wrong_use(&format!("unexpected argument '{word}' found")),

@@ -1,5 +1,5 @@
-//! Conditions (`when`): decided once, against the environment and the command line that Lambda handed over.
-//! The file system is asked only for `file`, through `Facts`.
+//! Conditions (`when`): decided once, against the environment and the command line that Lambda
+//! handed over. The file system is asked only for `file`, through `Facts`.
 
 #[cfg(feature = "tool")]
 mod why;
@@ -63,19 +63,24 @@ pub struct RuntimeName {
 }
 
 impl RuntimeName {
-    /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name; that of a launcher of an interpreter is
-    /// the interpreter's.
+    /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name; that of a
+    /// launcher of an interpreter is the interpreter's.
     pub fn of_command(environ: &Environ, command: &[OsString]) -> Self {
         Self::of(environ, launched(command))
     }
 
     /// The same of a program alone.
     pub fn of(environ: &Environ, program: &OsStr) -> Self {
-        let declared = environ.value(EXECUTION_ENV).and_then(|value| lambda::identifier(value.as_bytes()));
+        let declared =
+            environ.value(EXECUTION_ENV).and_then(|value| lambda::identifier(value.as_bytes()));
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match declared {
-            Some(identifier) => Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) },
-            None => Self { family: family_of_program(program), identifier: text(base_name(program)) },
+            Some(identifier) => {
+                Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) }
+            }
+            None => {
+                Self { family: family_of_program(program), identifier: text(base_name(program)) }
+            }
         }
     }
 }
@@ -88,7 +93,10 @@ impl When<'_> {
     #[cfg(feature = "tool")]
     pub fn is_empty(&self) -> bool {
         let Self { runtime, initialization, architecture, file, env, not, any } = self;
-        let is_given = runtime.is_some() || initialization.is_some() || architecture.is_some() || any.is_some();
+        let is_given = runtime.is_some()
+            || initialization.is_some()
+            || architecture.is_some()
+            || any.is_some();
         !is_given && not.is_none() && file.is_empty() && env.is_empty()
     }
 
@@ -102,7 +110,9 @@ impl When<'_> {
     pub fn holds(&self, facts: &Facts) -> bool {
         let environ = facts.environ;
         let equals = |text: &Text, value: &OsStr| text.expand(environ) == value;
-        self.runtime.as_ref().is_none_or(|globs| globs.iter().any(|glob| facts.runtime.is(glob, environ)))
+        self.runtime
+            .as_ref()
+            .is_none_or(|globs| globs.iter().any(|glob| facts.runtime.is(glob, environ)))
             && self.initialization.as_ref().is_none_or(|texts| {
                 let value = environ.value(INITIALIZATION);
                 value.is_some_and(|value| texts.iter().any(|text| equals(text, value)))
@@ -116,9 +126,9 @@ impl When<'_> {
 }
 
 impl When<'_> {
-    /// Decides for a process that Lambda tells less than the wrapper, which is an extension: nothing where that may
-    /// make a difference (AWS's documentation, "Lambda Extensions API", has the variables that only runtimes are
-    /// given).
+    /// Decides for a process that Lambda tells less than the wrapper, which is an extension:
+    /// nothing where that may make a difference (AWS's documentation, "Lambda Extensions API",
+    /// has the variables that only runtimes are given).
     pub fn decide(&self, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> Option<bool> {
         let initialization = environ.value(INITIALIZATION);
         let is_initialization = |texts: &Vec<Text>| {
@@ -132,14 +142,16 @@ impl When<'_> {
             self.not.as_ref().map(|when| when.decide(environ, exists).map(|holds| !holds)),
             // One holds unless none of them does.
             self.any.as_ref().map(|list| {
-                all(list.iter().map(|when| when.decide(environ, exists).map(|holds| !holds))).map(|none| !none)
+                all(list.iter().map(|when| when.decide(environ, exists).map(|holds| !holds)))
+                    .map(|none| !none)
             }),
         ];
         let env = self.env.iter().map(|(name, test)| {
             let is_known = environ.non_empty(name).is_some() && test.is_plain();
             is_known.then(|| test.holds(name, environ))
         });
-        let file = self.file.iter().map(|text| text.is_plain().then(|| exists(&Glob::new(text, environ))));
+        let file =
+            self.file.iter().map(|text| text.is_plain().then(|| exists(&Glob::new(text, environ))));
         all(every.into_iter().flatten().chain(env).chain(file))
     }
 }

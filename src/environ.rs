@@ -1,6 +1,7 @@
 //! The environment as the kernel hands it over: an ordered list of byte strings, with whatever
 //! duplicates and oddities it holds. `edit` says what a configuration makes of one value.
-//! Entries that no edit names stay as they are, in their place; nothing here touches the process's own environment.
+//! Entries that no edit names stay as they are, in their place; nothing here touches the process's
+//! own environment.
 
 mod edit;
 
@@ -29,7 +30,8 @@ struct Entry<'a> {
 /// The length of no name: none is as long, nor is any variable (`MAX_ARG_STRLEN`, `execve(2)`).
 const NO_NAME: u32 = u32::MAX;
 
-/// How many more entries a copy has room for: it is made to be edited, and to grow would mean to copy it once more.
+/// How many more entries a copy has room for: it is made to be edited, and to grow would mean to
+/// copy it once more.
 const ROOM: usize = 16;
 
 impl Clone for Environ<'_> {
@@ -42,7 +44,11 @@ impl Clone for Environ<'_> {
 
 impl<'a> Entry<'a> {
     fn new(text: &'a CStr) -> Self {
-        let name_length = text.to_bytes().iter().position(|&byte| byte == b'=').map_or(NO_NAME, |length| length as u32);
+        let name_length = text
+            .to_bytes()
+            .iter()
+            .position(|&byte| byte == b'=')
+            .map_or(NO_NAME, |length| length as u32);
         Self { text: Cow::Borrowed(text), name_length, exported: false }
     }
 
@@ -60,7 +66,11 @@ impl<'a> Entry<'a> {
 
     /// Empty for an entry without a name.
     fn name(&self) -> &[u8] {
-        if self.name_length == NO_NAME { b"" } else { &self.text.to_bytes()[..self.name_length as usize] }
+        if self.name_length == NO_NAME {
+            b""
+        } else {
+            &self.text.to_bytes()[..self.name_length as usize]
+        }
     }
 
     fn value(&self) -> &OsStr {
@@ -84,7 +94,8 @@ impl<'a> Environ<'a> {
         self.value(name).filter(|value| !value.is_empty())
     }
 
-    /// The value for showing or for comparing with plain words; bytes that are not UTF-8 are replaced.
+    /// The value for showing or for comparing with plain words; bytes that are not UTF-8 are
+    /// replaced.
     pub fn lossy(&self, name: &str) -> Option<Cow<'_, str>> {
         self.non_empty(name).map(OsStr::to_string_lossy)
     }
@@ -122,7 +133,11 @@ impl<'a> Environ<'a> {
         };
         // What stood there first is the first that gave way.
         let before = place.map(|_| self.past[past].value());
-        Some(Change { before, after: after.map(|place| self.entries[place].value()), environ: self })
+        Some(Change {
+            before,
+            after: after.map(|place| self.entries[place].value()),
+            environ: self,
+        })
     }
 
     fn place(&self, name: &str) -> Option<usize> {
@@ -134,7 +149,8 @@ impl<'a> Environ<'a> {
         bytes.extend_from_slice(name.as_bytes());
         bytes.push(b'=');
         bytes.extend_from_slice(value.as_bytes());
-        let text = CString::new(bytes).expect("names and values are checked for NUL when they are read");
+        let text =
+            CString::new(bytes).expect("names and values are checked for NUL when they are read");
         let entry = Entry { text: Cow::Owned(text), name_length: name.len() as u32, exported };
         match place {
             None => self.entries.push(entry),
@@ -147,12 +163,13 @@ impl<'a> Environ<'a> {
 
     /// The value of a variable for a log.
     pub fn shown(&self, name: &str, value: &OsStr) -> String {
-        let secret = says_secret(name.as_bytes()) || self.entries.iter().any(|entry| entry.is(name) && entry.exported);
+        let secret = says_secret(name.as_bytes())
+            || self.entries.iter().any(|entry| entry.is(name) && entry.exported);
         if secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
     }
 
-    /// A text for a log or an error message: the values of secrets are replaced, also inside words unless they are too
-    /// short.
+    /// A text for a log or an error message: the values of secrets are replaced, also inside words
+    /// unless they are too short.
     pub fn redact(&self, text: &OsStr) -> String {
         String::from_utf8_lossy(&self.redacted(text)).into_owned()
     }
@@ -165,10 +182,15 @@ impl<'a> Environ<'a> {
             return REDACTED.as_bytes().to_vec();
         }
         values.retain(|value| value.len() >= SHORTEST);
-        // Who shows a part of a secret of several lines, such as a private key, shows whole lines of it.
+        // Who shows a part of a secret of several lines, such as a private key, shows whole lines
+        // of it.
         let lines = |value: &&[u8]| value.contains(&b'\n');
-        let parts: Vec<_> =
-            values.iter().copied().filter(lines).flat_map(|value| value.split(|&byte| byte == b'\n')).collect();
+        let parts: Vec<_> = values
+            .iter()
+            .copied()
+            .filter(lines)
+            .flat_map(|value| value.split(|&byte| byte == b'\n'))
+            .collect();
         values.extend(parts.into_iter().filter(|line| line.len() >= SHORTEST_LINE));
         // The longest first, where one begins like another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
@@ -194,7 +216,8 @@ impl<'a> Environ<'a> {
     pub fn redacted_entries(&self) -> Vec<Vec<u8>> {
         let redacted = |entry: &Entry| {
             let name = &entry.text.to_bytes()[..entry.text.count_bytes() - entry.value().len()];
-            let value = if entry.is_secret() { REDACTED.into() } else { self.redacted(entry.value()) };
+            let value =
+                if entry.is_secret() { REDACTED.into() } else { self.redacted(entry.value()) };
             [name, &value].concat()
         };
         self.entries.iter().map(redacted).collect()
@@ -232,17 +255,27 @@ impl<'a> Environ<'a> {
     pub fn only(&self, names: &[&str]) -> Environ<'_> {
         let is_one = |entry: &&Entry| names.iter().any(|name| entry.is(name));
         let entries = self.entries.iter().filter(is_one);
-        Environ { entries: entries.map(|entry| Entry::new(&entry.text)).collect(), past: Vec::new() }
+        Environ {
+            entries: entries.map(|entry| Entry::new(&entry.text)).collect(),
+            past: Vec::new(),
+        }
     }
 
-    /// The variables whose values must not be shown although their names do not say so: what hooks exported, and what a
-    /// secret was put into. Another process that knows these names finds the values in its own environment.
+    /// The variables whose values must not be shown although their names do not say so: what hooks
+    /// exported, and what a secret was put into. Another process that knows these names finds
+    /// the values in its own environment.
     pub fn secret_names(&self) -> Vec<&[u8]> {
         let are_secret: Vec<_> = self.entries.iter().map(Entry::is_secret).collect();
-        let present = self.entries.iter().zip(&are_secret).filter_map(|(entry, is_secret)| is_secret.then_some(entry));
+        let present = self
+            .entries
+            .iter()
+            .zip(&are_secret)
+            .filter_map(|(entry, is_secret)| is_secret.then_some(entry));
         let secrets = present.chain(self.past.iter().filter(|entry| entry.is_secret()));
-        let values: Vec<_> =
-            secrets.map(|entry| entry.value().as_bytes()).filter(|value| value.len() >= SHORTEST).collect();
+        let values: Vec<_> = secrets
+            .map(|entry| entry.value().as_bytes())
+            .filter(|value| value.len() >= SHORTEST)
+            .collect();
         // The values of all secrets would be compared with everything; few of them begin alike.
         let mut begins = [false; 256];
         values.iter().for_each(|value| begins[usize::from(value[0])] = true);
@@ -340,9 +373,15 @@ mod tests {
     #[test]
     fn edits_a_variable_in_its_place_and_leaves_one_of_it() {
         let entries = [c"A=1", c"B=2", c"A=3", c"odd", c"=x"];
-        assert_eq!(after(&entries, "A", &Edit::Set(text("${A}${B}"))), ["A=12", "B=2", "odd", "=x"]);
+        assert_eq!(
+            after(&entries, "A", &Edit::Set(text("${A}${B}"))),
+            ["A=12", "B=2", "odd", "=x"]
+        );
         assert_eq!(after(&entries, "A", &Edit::Unset), ["B=2", "odd", "=x"]);
-        assert_eq!(after(&entries, "odd", &Edit::Set(text("1"))), ["A=1", "B=2", "A=3", "odd", "=x", "odd=1"]);
+        assert_eq!(
+            after(&entries, "odd", &Edit::Set(text("1"))),
+            ["A=1", "B=2", "A=3", "odd", "=x", "odd=1"]
+        );
     }
 
     #[test]
@@ -370,7 +409,8 @@ mod tests {
 
     #[test]
     fn another_process_knows_what_this_one_knew() {
-        let mut environ = Environ::from_entries([c"A=1", c"odd", c"", c"A=2", c"DB_PASSWORD=hunter2"]);
+        let mut environ =
+            Environ::from_entries([c"A=1", c"odd", c"", c"A=2", c"DB_PASSWORD=hunter2"]);
         environ.apply("DB_PASSWORD", &Edit::Unset);
         environ.export("E", OsStr::new("first value"));
         environ.export("E", OsStr::new("\n=second"));
@@ -381,7 +421,10 @@ mod tests {
         let decoded = Environ::decode(&mut rest).expect("what was encoded");
         assert_eq!(rest, b"rest");
         assert_eq!(decoded.entries(), environ.entries());
-        assert_eq!(decoded.redact(OsStr::new("hunter2 first value \n=second")), "[redacted] [redacted] [redacted]");
+        assert_eq!(
+            decoded.redact(OsStr::new("hunter2 first value \n=second")),
+            "[redacted] [redacted] [redacted]"
+        );
         for wrong in [&b""[..], b"0", b"0A=1", b"0A=1\0", b"x\0"] {
             assert!(Environ::decode(&mut &*wrong).is_none(), "{wrong:?}");
         }
@@ -389,7 +432,12 @@ mod tests {
 
     #[test]
     fn another_process_that_knows_the_names_of_secrets_shows_none() {
-        let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=pw=hunter2!", c"A=1", c"odd hunter2"]);
+        let mut environ = Environ::from_entries([
+            c"DB_PASSWORD=hunter2",
+            c"URL=pw=hunter2!",
+            c"A=1",
+            c"odd hunter2",
+        ]);
         environ.export("E", OsStr::new("exported"));
         environ.export("SHORT", OsStr::new("123"));
         environ.export("API_TOKEN", OsStr::new("abcd"));
@@ -399,8 +447,13 @@ mod tests {
         let names = environ.secret_names();
         assert_eq!(names, [&b"URL"[..], b"E", b"SHORT", b"COPY"]);
 
-        let mut other =
-            Environ::from_entries([c"COPY=/more:<exported>", c"URL=pw=hunter2!", c"E=x", c"A=1", c"E=yyyy"]);
+        let mut other = Environ::from_entries([
+            c"COPY=/more:<exported>",
+            c"URL=pw=hunter2!",
+            c"E=x",
+            c"A=1",
+            c"E=yyyy",
+        ]);
         names.iter().for_each(|name| other.keep_secret(name));
         assert_eq!(
             other.redact(OsStr::new("A=1 -D/more:<exported> yyyy pw=hunter2!")),

@@ -1,5 +1,5 @@
-//! What a hook exports, read literally: nothing is expanded or evaluated, and no message quotes a value.
-//! Only reads; `hooks` puts the variables into the environment.
+//! What a hook exports, read literally: nothing is expanded or evaluated, and no message quotes a
+//! value. Only reads; `hooks` puts the variables into the environment.
 
 mod dotenv;
 
@@ -11,7 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 /// A variable's name and value.
 pub type Variable = (String, OsString);
 
-/// The variables in a hook's output; the error says what the hook did wrong, where, and the way out.
+/// The variables in a hook's output; the error says what the hook did wrong, where, and the way
+/// out.
 pub fn variables(format: Export, output: &[u8]) -> Result<Vec<Variable>, String> {
     let output = output.strip_prefix(b"\xef\xbb\xbf").unwrap_or(output);
     if output.trim_ascii().is_empty() {
@@ -21,10 +22,13 @@ pub fn variables(format: Export, output: &[u8]) -> Result<Vec<Variable>, String>
         Export::Json => json(output),
         Export::Dotenv => dotenv::variables(output),
     };
-    let variables = read.and_then(|variables| variables.iter().try_for_each(check).map(|()| variables));
+    let variables =
+        read.and_then(|variables| variables.iter().try_for_each(check).map(|()| variables));
     let variables = variables.map_err(|cause| format!("exported something unreadable: {cause}"))?;
     match format {
-        Export::Dotenv if variables.is_empty() => Err(nothing("there is no NAME=VALUE line in its output")),
+        Export::Dotenv if variables.is_empty() => {
+            Err(nothing("there is no NAME=VALUE line in its output"))
+        }
         _ => Ok(variables),
     }
 }
@@ -39,8 +43,8 @@ pub fn count(variables: &[Variable]) -> usize {
 /// A pipeline whose first part failed succeeds, and prints nothing.
 fn nothing(cause: &str) -> String {
     format!(
-        "exported nothing: {cause}; let the command fail when it gets nothing (a pipeline succeeds with its last \
-         part), or where that is right print {{}} with \"export\": \"json\""
+        "exported nothing: {cause}; let the command fail when it gets nothing (a pipeline \
+         succeeds with its last part), or where that is right print {{}} with \"export\": \"json\""
     )
 }
 
@@ -51,7 +55,9 @@ fn check((name, value): &Variable) -> Result<(), String> {
         _ if name.contains('=') => "holds \"=\"",
         _ if name.contains('\0') => "holds a NUL character",
         _ if value.as_bytes().contains(&0) => {
-            return Err(format!("the value of {name:?} holds a NUL character; print it encoded, such as in base64"));
+            return Err(format!(
+                "the value of {name:?} holds a NUL character; print it encoded, such as in base64"
+            ));
         }
         _ => return Ok(()),
     };
@@ -60,7 +66,8 @@ fn check((name, value): &Variable) -> Result<(), String> {
 
 /// One object of texts, numbers and booleans; numbers stay as they were written.
 fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
-    let text = std::str::from_utf8(output).map_err(|_| "the output is not UTF-8; print JSON as UTF-8")?;
+    let text =
+        std::str::from_utf8(output).map_err(|_| "the output is not UTF-8; print JSON as UTF-8")?;
     let node = json::parse(text).map_err(|problem| {
         let before = &text[..text.floor_char_boundary(problem.offset)];
         let line = before.matches('\n').count() + 1;
@@ -80,17 +87,23 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
             other => {
                 let found = other.described();
                 return Err(format!(
-                    "the value of {name:?} is {found}, not a text, number or boolean; \
-                     print it as a text, or leave it out"
+                    "the value of {name:?} is {found}, not a text, number or boolean; print it as \
+                     a text, or leave it out"
                 ));
             }
         };
         Ok((name.into_owned(), value.into()))
     };
-    let variables: Vec<Variable> =
-        members.into_vec().into_iter().zip(json::written_values(text)).map(variable).collect::<Result<_, _>>()?;
+    let variables: Vec<Variable> = members
+        .into_vec()
+        .into_iter()
+        .zip(json::written_values(text))
+        .map(variable)
+        .collect::<Result<_, _>>()?;
     match sorted_names(&variables).windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(format!("{:?} stands twice in the object; print every name once", pair[0])),
+        Some(pair) => {
+            Err(format!("{:?} stands twice in the object; print every name once", pair[0]))
+        }
         None => Ok(variables),
     }
 }
@@ -107,14 +120,28 @@ mod tests {
 
     #[test]
     fn reads_one_json_object() {
-        let list = variables(Export::Json, br#"{"A": "x\ny$HOME", "B": 1.50, "C": true}"#).expect("variables");
-        assert_eq!(list, [("A".into(), "x\ny$HOME".into()), ("B".into(), "1.50".into()), ("C".into(), "true".into())]);
+        let list = variables(Export::Json, br#"{"A": "x\ny$HOME", "B": 1.50, "C": true}"#)
+            .expect("variables");
+        assert_eq!(
+            list,
+            [
+                ("A".into(), "x\ny$HOME".into()),
+                ("B".into(), "1.50".into()),
+                ("C".into(), "true".into())
+            ]
+        );
         for (text, cause) in [
             (r#"{"A": null}"#, "the value of \"A\" is null, not a text, number or boolean; "),
             (r#"{"A": [1]}"#, "the value of \"A\" is an array, not a text, number or boolean; "),
-            (r#"{"A=B": "hidden"}"#, "the name \"A=B\" cannot be that of a variable: it holds \"=\"; "),
+            (
+                r#"{"A=B": "hidden"}"#,
+                "the name \"A=B\" cannot be that of a variable: it holds \"=\"; ",
+            ),
             (r#"{"": "hidden"}"#, "the name \"\" cannot be that of a variable: it is empty; "),
-            (r#"{"A\u0000": "hidden"}"#, "the name \"A\\0\" cannot be that of a variable: it holds a NUL character; "),
+            (
+                r#"{"A\u0000": "hidden"}"#,
+                "the name \"A\\0\" cannot be that of a variable: it holds a NUL character; ",
+            ),
             (r#"["hidden"]"#, "expected one JSON object, found an array; "),
             ("{}\nhidden", "line 2: this is not JSON: trailing characters; "),
             ("{", "line 1: this is not JSON: EOF while parsing an object; "),
@@ -128,7 +155,11 @@ mod tests {
     #[test]
     fn a_variable_that_stands_twice_counts_once() {
         for (output, expected) in [("A=1", 1), ("A=1\nB=2\nA=3", 2)] {
-            assert_eq!(count(&variables(Export::Dotenv, output.as_bytes()).expect("variables")), expected, "{output}");
+            assert_eq!(
+                count(&variables(Export::Dotenv, output.as_bytes()).expect("variables")),
+                expected,
+                "{output}"
+            );
         }
         assert_eq!(count(&variables(Export::Json, b"{}").expect("nothing")), 0);
     }

@@ -1,5 +1,6 @@
-//! The extension's story: register, wait until Lambda shuts the environment down, run the pre_stop hooks in what is left
-//! of its life. Lambda takes any other end of an extension for a crash of the whole function, so there is none.
+//! The extension's story: register, wait until Lambda shuts the environment down, run the pre_stop
+//! hooks in what is left of its life. Lambda takes any other end of an extension for a crash of the
+//! whole function, so there is none.
 
 mod api;
 mod handover;
@@ -30,18 +31,20 @@ use std::time::{Duration, Instant};
 /// What to count on when nobody says how much time is left.
 const UNKNOWN: Duration = Duration::from_millis(1500);
 
-/// So long before its end the hooks are told to end, so long before it they are killed, and so long before it the
-/// extension ends, whatever still holds it up.
+/// So long before its end the hooks are told to end, so long before it they are killed, and so long
+/// before it the extension ends, whatever still holds it up.
 const TERMINATE: Duration = Duration::from_millis(150);
 const KILL: Duration = Duration::from_millis(60);
 const EXIT: Duration = Duration::from_millis(30);
-const _: () = assert!(EXIT.as_millis() < KILL.as_millis() && KILL.as_millis() < TERMINATE.as_millis());
+const _: () =
+    assert!(EXIT.as_millis() < KILL.as_millis() && KILL.as_millis() < TERMINATE.as_millis());
 
 /// How long to wait before something is tried again that did not get the answer that it should.
-const RETRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
+const RETRIES: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
 
-/// Most memory that a thread may need for its stack, also to read JSON as deep as it may be; what is never touched
-/// costs nothing.
+/// Most memory that a thread may need for its stack, also to read JSON as deep as it may be; what
+/// is never touched costs nothing.
 const STACK: usize = 512 << 10;
 
 /// Lives as long as the environment; gives the exit status.
@@ -78,7 +81,8 @@ pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
     1
 }
 
-/// Comes back at the end of the environment, or at once with what keeps the extension from its work.
+/// Comes back at the end of the environment, or at once with what keeps the extension from its
+/// work.
 fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, log: Log) -> Result<(), Failure> {
     let sources = if config::disabled(environ) { Ok(Vec::new()) } else { config::sources(environ) };
     let documents = sources.as_deref().map(config::documents);
@@ -94,8 +98,8 @@ fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, log: Log) -> Res
 #[derive(Clone, Copy)]
 enum Wanted<'w> {
     Rules(&'w [Rule<'w>]),
-    /// It has a mistake. The wrapper reads it, too, and reports that so that the caller of the function sees it; an extension
-    /// that did so would hide it behind its own end.
+    /// It has a mistake. The wrapper reads it, too, and reports that so that the caller of the
+    /// function sees it; an extension that did so would hide it behind its own end.
     Nothing {
         mistake: &'w Failure,
     },
@@ -116,14 +120,22 @@ fn unable(cause: &anyhow::Error) -> Failure {
     Failure::configuration(format!("unable to start the extension: {cause:#}"))
 }
 
-fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, wanted: Wanted, log: Log) -> Result<()> {
+fn wait_and_stop(
+    upstream: &RuntimeApi,
+    name: &OsStr,
+    environ: &Environ,
+    wanted: Wanted,
+    log: Log,
+) -> Result<()> {
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
     let wants_shutdown = wanted.wants_shutdown(environ);
     // The wrapper is started when all extensions have registered, and finds this one.
     let listener = wants_shutdown.then(|| Listener::new(upstream.address())).transpose();
     let deaf = |error: &io::Error| {
-        log.warn(&format!("pre_stop hooks will not see what the runtime sees: unable to listen: {error}"));
+        log.warn(&format!(
+            "pre_stop hooks will not see what the runtime sees: unable to listen: {error}"
+        ));
     };
     let listener = listener.inspect_err(deaf).ok().flatten();
     let (shutdown, has_come) = (OnceLock::new(), Latch::new()?);
@@ -132,7 +144,8 @@ fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, wanted:
             let _ = shutdown.set(await_shutdown(upstream, name, wants_shutdown, log));
             has_come.set();
         })?;
-        // From here on there is a thread that the end of the scope would wait for, so no failure leaves it.
+        // From here on there is a thread that the end of the scope would wait for, so no failure
+        // leaves it.
         let listener = listener.as_ref().and_then(|listener| {
             let thread = Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen());
             thread.inspect_err(deaf).ok().map(|_| listener)
@@ -145,9 +158,13 @@ fn wait_and_stop(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, wanted:
         // Nobody comes any more, and the end may be sudden.
         listener.inspect(|listener| listener.remove());
         match wanted {
-            Wanted::Rules(rules) => stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log),
+            Wanted::Rules(rules) => {
+                stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log)
+            }
             // Else it has said so.
-            Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => log.failure(mistake),
+            Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
+                log.failure(mistake)
+            }
             Wanted::Nothing { .. } => {}
         }
         exit(0)
@@ -165,7 +182,9 @@ fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool, log
         }
     });
     shutdown.unwrap_or_else(|error| {
-        log.warn(&format!("pre_stop hooks run at SIGTERM only: unable to use the Extensions API: {error:#}"));
+        log.warn(&format!(
+            "pre_stop hooks run at SIGTERM only: unable to use the Extensions API: {error:#}"
+        ));
         loop {
             park();
         }
@@ -186,10 +205,12 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown, log: Log) {
     let end = Instant::now() + shutdown.left;
     let until = Deadline::after(shutdown.left.saturating_sub(TERMINATE));
-    // The process ends with it. The signals that the first one holds back do not end hooks: they have been told already.
+    // The process ends with it. The signals that the first one holds back do not end hooks: they
+    // have been told already.
     let watch = Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch)));
     if let Some(most) = shutdown.left.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
-        // A process that cannot be killed and a log that takes no line would hold up the end of the function.
+        // A process that cannot be killed and a log that takes no line would hold up the end of the
+        // function.
         let _ = Builder::new().stack_size(STACK).spawn(move || {
             sleep(most);
             if let Some(watch) = watch {
@@ -209,14 +230,17 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         }
         // Nobody knows better: the wrapper never came so far.
         None => {
-            let facts = Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
+            let facts =
+                Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
             let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _, _| {});
             (own, name.identifier.as_str(), plan.hooks(Phase::PreStop), plan.environ)
         }
     };
     // It is where the runtime would be started; without it, hooks run where the extension was.
     let _ = set_current_dir(config::task_root(received));
-    let Some(watch) = watch else { return log.warn("pre_stop hooks are not run: unable to watch them") };
+    let Some(watch) = watch else {
+        return log.warn("pre_stop hooks are not run: unable to watch them");
+    };
     let runner = Runner {
         received: &Received { environ: received, runtime },
         watch,

@@ -1,5 +1,5 @@
-//! Which files a glob names: wildcards stay inside one path segment and skip a leading dot, as in a shell.
-//! Only looks; what cannot be looked into holds no match.
+//! Which files a glob names: wildcards stay inside one path segment and skip a leading dot, as in a
+//! shell. Only looks; what cannot be looked into holds no match.
 
 use crate::glob::{Case, Glob};
 use std::ffi::OsString;
@@ -26,6 +26,8 @@ fn below(folder: PathBuf, segments: &[Glob]) -> bool {
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name()).any(|name| {
         let hidden = name.as_bytes().starts_with(b".") && !segment.starts_with(b'.');
-        !hidden && segment.matches(name.as_bytes(), Case::Respected) && below(folder.join(&name), rest)
+        !hidden
+            && segment.matches(name.as_bytes(), Case::Respected)
+            && below(folder.join(&name), rest)
     })
 }

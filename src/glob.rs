@@ -1,5 +1,5 @@
-//! Globs: `*`, `?`, `[a-z]` and `[!…]` over bytes, matching a whole text. An unclosed `[` is literal, and so is
-//! everything that a variable put in.
+//! Globs: `*`, `?`, `[a-z]` and `[!…]` over bytes, matching a whole text. An unclosed `[` is
+//! literal, and so is everything that a variable put in.
 
 use crate::environ::Environ;
 use crate::text::{Origin, Text};
@@ -26,21 +26,29 @@ impl Glob {
     pub fn new(text: &Text, environ: &Environ) -> Self {
         let mut symbols = Vec::new();
         text.pieces(environ, &mut |piece, origin| {
-            symbols.extend(piece.iter().map(|&byte| Symbol { byte, wild: origin == Origin::Written }));
+            symbols
+                .extend(piece.iter().map(|&byte| Symbol { byte, wild: origin == Origin::Written }));
         });
         Self::parse(&symbols)
     }
 
-    /// Says what is wrong with the sets of a glob that a user wrote: nothing, or why one can never match.
+    /// Says what is wrong with the sets of a glob that a user wrote: nothing, or why one can never
+    /// match.
     pub fn check(written: &str) -> Result<(), String> {
         let symbols: Vec<_> = written.bytes().map(|byte| Symbol { byte, wild: true }).collect();
         for token in Self::parse(&symbols).0 {
             let Token::OneOf { bytes, .. } = token else { continue };
             if let Some((low, high)) = bytes.iter().find(|(low, high)| low > high) {
-                return Err(format!("the range {}-{} in \"{written}\" runs backwards", *low as char, *high as char));
+                return Err(format!(
+                    "the range {}-{} in \"{written}\" runs backwards",
+                    *low as char, *high as char
+                ));
             }
             if bytes.iter().any(|(low, high)| !low.is_ascii() || !high.is_ascii()) {
-                return Err(format!("a set in \"{written}\" holds a character that is not ASCII (globs match bytes)"));
+                return Err(format!(
+                    "a set in \"{written}\" holds a character that is not ASCII (globs match \
+                     bytes)"
+                ));
             }
         }
         Ok(())
@@ -95,7 +103,10 @@ impl Glob {
 
     /// The text, if the glob has no wildcard: then it matches this alone.
     pub fn literal(&self) -> Option<Vec<u8>> {
-        self.0.iter().map(|token| if let Token::Byte(byte) = token { Some(*byte) } else { None }).collect()
+        self.0
+            .iter()
+            .map(|token| if let Token::Byte(byte) = token { Some(*byte) } else { None })
+            .collect()
     }
 
     /// Texts that it matches; one, if it has no wildcard.
@@ -108,7 +119,9 @@ impl Glob {
                     Token::Byte(byte) => sample.push(*byte),
                     Token::AnyByte => sample.push(b'0'),
                     Token::AnyBytes => sample.extend_from_slice(many),
-                    set => sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Respected))),
+                    set => {
+                        sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Respected)))
+                    }
                 }
             }
             String::from_utf8_lossy(&sample).into_owned()
@@ -123,13 +136,17 @@ impl Glob {
     #[cfg(feature = "tool")]
     pub fn inside(&self, folder: &str) -> Option<Glob> {
         let mut rest = self.0.iter();
-        let leads_there = folder.bytes().chain([b'/']).all(|byte| rest.next() == Some(&Token::Byte(byte)));
+        let leads_there =
+            folder.bytes().chain([b'/']).all(|byte| rest.next() == Some(&Token::Byte(byte)));
         leads_there.then(|| Glob(rest.as_slice().to_vec()))
     }
 
     /// The globs between the `/` of a path.
     pub fn segments(&self) -> Vec<Glob> {
-        self.0.split(|token| *token == Token::Byte(b'/')).map(|tokens| Glob(tokens.to_vec())).collect()
+        self.0
+            .split(|token| *token == Token::Byte(b'/'))
+            .map(|tokens| Glob(tokens.to_vec()))
+            .collect()
     }
 
     pub fn starts_with(&self, byte: u8) -> bool {
@@ -143,14 +160,17 @@ impl Token {
         let within = |low: u8, high: u8| match case {
             Case::Respected => lies_in(low, high, byte),
             Case::Ignored => {
-                lies_in(low, high, byte.to_ascii_lowercase()) || lies_in(low, high, byte.to_ascii_uppercase())
+                lies_in(low, high, byte.to_ascii_lowercase())
+                    || lies_in(low, high, byte.to_ascii_uppercase())
             }
         };
         match self {
             Token::Byte(own) => within(*own, *own),
             Token::AnyByte => true,
             Token::AnyBytes => false,
-            Token::OneOf { bytes, negated } => bytes.iter().any(|&(low, high)| within(low, high)) != *negated,
+            Token::OneOf { bytes, negated } => {
+                bytes.iter().any(|&(low, high)| within(low, high)) != *negated
+            }
         }
     }
 }
@@ -168,11 +188,13 @@ impl Symbol {
     }
 }
 
-/// Reads a set behind its `[`: as in POSIX a `]` that stands first is a member. `None` when it is not closed.
+/// Reads a set behind its `[`: as in POSIX a `]` that stands first is a member. `None` when it is
+/// not closed.
 fn set(symbols: &[Symbol]) -> Option<(Token, &[Symbol])> {
     let negated = symbols.first()?.as_wildcard() == Some(b'!');
     let members = &symbols[usize::from(negated)..];
-    let length = 1 + members.iter().skip(1).position(|symbol| symbol.as_wildcard() == Some(b']'))?;
+    let length =
+        1 + members.iter().skip(1).position(|symbol| symbol.as_wildcard() == Some(b']'))?;
     let (mut rest, after) = (&members[..length], &members[length + 1..]);
     let mut bytes = Vec::new();
     while let Some((first, tail)) = rest.split_first() {
@@ -222,7 +244,11 @@ mod tests {
             ("[${STAR}]", "*", true),
             ("[${STAR}]", "x", false),
         ] {
-            assert_eq!(glob(pattern).matches(text.as_bytes(), Case::Respected), expected, "{pattern} {text}");
+            assert_eq!(
+                glob(pattern).matches(text.as_bytes(), Case::Respected),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 

@@ -1,5 +1,6 @@
-//! Runs the hooks of a phase: in order, each within its limit and as often as it may be tried; says how each one
-//! ended and turns what it exports into edits of the environment. `attempt` makes one attempt.
+//! Runs the hooks of a phase: in order, each within its limit and as often as it may be tried; says
+//! how each one ended and turns what it exports into edits of the environment. `attempt` makes one
+//! attempt.
 
 mod attempt;
 mod background;
@@ -69,7 +70,8 @@ pub struct Runner<'r> {
     pub log: Log,
 }
 
-/// Runs the hooks of a phase in the wrapper itself: nothing has been started yet that would wait for signals.
+/// Runs the hooks of a phase in the wrapper itself: nothing has been started yet that would wait
+/// for signals.
 pub fn run_in_wrapper(
     hooks: &[&Hook],
     environ: &mut Environ,
@@ -87,13 +89,23 @@ pub fn run_in_wrapper(
     let is_cut_off = first.phase == Phase::Initialize && received.environ.value(ADDRESS).is_some();
     let note = is_cut_off.then(|| Note::begin(log));
     let runs = |name: &str| note.iter().for_each(|note| note.runs(name));
-    Runner { received, watch: &watch, until, stop: None, kill_by: None, shutdown_reason: None, left, runs: &runs, log }
-        .run(hooks, environ)
+    Runner {
+        received,
+        watch: &watch,
+        until,
+        stop: None,
+        kill_by: None,
+        shutdown_reason: None,
+        left,
+        runs: &runs,
+        log,
+    }
+    .run(hooks, environ)
 }
 
 impl Runner<'_> {
-    /// Runs hooks one after the other; what they export goes into `environ`. The first that fails is the last, unless
-    /// it says otherwise.
+    /// Runs hooks one after the other; what they export goes into `environ`. The first that fails
+    /// is the last, unless it says otherwise.
     pub fn run(&self, hooks: &[&Hook], environ: &mut Environ) -> Result<(), Stop> {
         for hook in hooks {
             if self.stop.is_some_and(Latch::is_set) {
@@ -107,7 +119,9 @@ impl Runner<'_> {
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {
-                        self.log.debug(|| format!("{}: hook {:?} exports {name}", hook.place, hook.name));
+                        self.log.debug(|| {
+                            format!("{}: hook {:?} exports {name}", hook.place, hook.name)
+                        });
                         environ.export(&name, &value);
                     }
                     metrics::of_hook(&end, environ, self.received);
@@ -164,25 +178,38 @@ impl Runner<'_> {
                 }
                 Err(miss) => miss,
             };
-            let of_all =
-                || if number > 1 { format!(" (attempt {number} of {})", hook.attempts) } else { String::new() };
+            let of_all = || {
+                if number > 1 {
+                    format!(" (attempt {number} of {})", hook.attempts)
+                } else {
+                    String::new()
+                }
+            };
             let failure = match miss {
                 Miss::Stop(stop) => return Err(stop),
                 Miss::TimedOut { why, said } => {
                     let what = match whose {
-                        Whose::Hook => format!("timed out after {limit} ms (timeout_ms){why}{}", of_all()),
+                        Whose::Hook => {
+                            format!("timed out after {limit} ms (timeout_ms){why}{}", of_all())
+                        }
                         Whose::Phase => {
                             let after = attempt.after();
-                            format!("timed out {after} (the {limit} ms of the phase are over){why}{}", of_all())
+                            format!(
+                                "timed out {after} (the {limit} ms of the phase are over){why}{}",
+                                of_all()
+                            )
                         }
                     };
                     end(HookOutcome::Timeout).failure(&what).saying(said)
                 }
                 Miss::Failed { what, said } => {
-                    let failure = end(HookOutcome::Failure).failure(&format!("{what}{}", of_all())).saying(said);
+                    let failure = end(HookOutcome::Failure)
+                        .failure(&format!("{what}{}", of_all()))
+                        .saying(said);
                     if number < hook.attempts && Instant::now() + pause < deadline.instant {
                         let ms = pause.as_millis();
-                        self.log.warn(&format!("{}; it is tried again in {ms} ms", failure.message));
+                        self.log
+                            .warn(&format!("{}; it is tried again in {ms} ms", failure.message));
                         attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
                         pause *= 2;
                         continue;
@@ -198,7 +225,8 @@ impl Runner<'_> {
     /// The JSON object that a hook finds on its standard input, as one line.
     fn context(&self, hook: &Hook, deadline: Deadline) -> Vec<u8> {
         let given = |name| self.received.environ.lossy(name);
-        let memory = given("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
+        let memory =
+            given("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
         let mut line = Vec::with_capacity(512);
         put(&mut line, "{\"phase\":", Some(hook.phase.name()));
         put(&mut line, ",\"hook\":", Some(hook.name));
@@ -208,7 +236,11 @@ impl Runner<'_> {
         put(&mut line, ",\"handler\":", given("_HANDLER").as_deref());
         put(&mut line, "},\"runtime\":", Some(self.received.runtime));
         put(&mut line, ",\"initialization\":", given(INITIALIZATION).as_deref());
-        put(&mut line, ",\"deadline_ms\":", Some(deadline.epoch_ms).filter(|_| deadline.limit < NO_LIMIT));
+        put(
+            &mut line,
+            ",\"deadline_ms\":",
+            Some(deadline.epoch_ms).filter(|_| deadline.limit < NO_LIMIT),
+        );
         if self.shutdown_reason.is_some() {
             put(&mut line, ",\"shutdown_reason\":", self.shutdown_reason);
         }
@@ -220,7 +252,9 @@ impl Runner<'_> {
 /// What the shell says with a status of its own (POSIX, "Shell Command Language", 2.8.2).
 fn why_shell(command: &Command, status: i32) -> &'static str {
     match (command, status) {
-        (Command::Shell(_), 126) => ": /bin/sh found a file that it cannot execute; chmod +x, or name its interpreter",
+        (Command::Shell(_), 126) => {
+            ": /bin/sh found a file that it cannot execute; chmod +x, or name its interpreter"
+        }
         (Command::Shell(_), 127) => {
             ": /bin/sh found no such command; name it by its path, or add its directory to PATH"
         }
@@ -228,8 +262,8 @@ fn why_shell(command: &Command, status: i32) -> &'static str {
     }
 }
 
-/// Adds a JSON value behind the text that leads to it. To make a tree of all of them first would cost more than they
-/// do.
+/// Adds a JSON value behind the text that leads to it. To make a tree of all of them first would
+/// cost more than they do.
 fn put(line: &mut Vec<u8>, before: &str, value: Option<impl Serialize>) {
     line.extend(before.as_bytes());
     line.extend(serde_json::to_vec(&value).expect("a text or a number is JSON"));
@@ -244,8 +278,9 @@ enum Whose {
 /// What `plan` calls the place of an edit that no configuration has.
 pub const OF_FOREWORD: Place = Place::Told("foreword itself");
 
-/// The runtime's environment so far with the hook's own edits, and the Runtime API at the address that Lambda gave;
-/// `each` sees every edit. A hook is no .NET program: it does not get the empty file of dotnet8 for its authorities.
+/// The runtime's environment so far with the hook's own edits, and the Runtime API at the address
+/// that Lambda gave; `each` sees every edit. A hook is no .NET program: it does not get the empty
+/// file of dotnet8 for its authorities.
 pub fn environment<'s, 'e>(
     hook: &Hook,
     environ: &'s Environ<'e>,

@@ -1,4 +1,5 @@
-//! Where the parts of HTTP/1 messages begin and end, and what their heads say. Only looks at bytes that are there.
+//! Where the parts of HTTP/1 messages begin and end, and what their heads say. Only looks at bytes
+//! that are there.
 
 use anyhow::{Result, anyhow, bail};
 use httparse::{EMPTY_HEADER, Error, Header, Status};
@@ -47,13 +48,14 @@ pub fn request_header(head: &[u8], name: &str) -> Option<String> {
     .ok()?
 }
 
-/// Whether the client of a request's complete head waits for the end of the connection behind the answer
-/// (RFC 9112, section 9.3).
+/// Whether the client of a request's complete head waits for the end of the connection behind the
+/// answer (RFC 9112, section 9.3).
 pub fn is_last(head: &[u8]) -> bool {
     let parsed = with_headers(|headers| {
         let mut request = httparse::Request::new(headers);
         request.parse(head)?;
-        let connection = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Connection"));
+        let connection =
+            request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Connection"));
         let mut options = connection.flat_map(|header| header.value.split(|&byte| byte == b','));
         let closes = options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
         Ok(closes || request.version == Some(0))
@@ -78,14 +80,17 @@ pub fn closing(head: &[u8]) -> Vec<u8> {
     closing
 }
 
-/// The same answer for a client that goes on with its connection: it says nothing about the connection. Nothing when the end of
-/// the answer is that of the connection.
+/// The same answer for a client that goes on with its connection: it says nothing about the
+/// connection. Nothing when the end of the answer is that of the connection.
 pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
     let length = with_headers(|headers| {
         let mut response = httparse::Response::new(headers);
         Ok(match response.parse(answer)? {
             Status::Complete(length)
-                if matches!(body_length(response.headers), BodyLength::Known(_) | BodyLength::Chunked) =>
+                if matches!(
+                    body_length(response.headers),
+                    BodyLength::Known(_) | BodyLength::Chunked
+                ) =>
             {
                 Some(length)
             }
@@ -93,7 +98,9 @@ pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
         })
     });
     let (head, body) = answer.split_at(length.ok()??);
-    let is_kept = |line: &&[u8]| !line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"connection:"));
+    let is_kept = |line: &&[u8]| {
+        !line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"connection:"))
+    };
     let lines = head.split_inclusive(|&byte| byte == b'\n').filter(is_kept);
     Some(lines.chain([body]).flatten().copied().collect())
 }
@@ -102,7 +109,8 @@ pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
-    /// From the status line to the end of the body; what was only to be waited for (`100 Continue`) is left out.
+    /// From the status line to the end of the body; what was only to be waited for (`100
+    /// Continue`) is left out.
     pub bytes: Vec<u8>,
     head_length: usize,
 }
@@ -130,12 +138,14 @@ impl Answer {
         with_headers(|headers| {
             let mut response = httparse::Response::new(headers);
             response.parse(&self.bytes)?;
-            Ok(header(response.headers, name).map(|value| String::from_utf8_lossy(value).into_owned()))
+            Ok(header(response.headers, name)
+                .map(|value| String::from_utf8_lossy(value).into_owned()))
         })
         .ok()?
     }
 
-    /// Takes the answer at the beginning of `bytes` once it is complete; `ended` says that nothing more will come.
+    /// Takes the answer at the beginning of `bytes` once it is complete; `ended` says that nothing
+    /// more will come.
     ///
     /// # Errors
     /// When it is not HTTP/1 or cut off.
@@ -147,14 +157,20 @@ impl Answer {
                     Status::Partial => None,
                     Status::Complete(length) => {
                         let status = response.code.unwrap_or_default();
-                        let body = if has_body(status) { body_length(response.headers) } else { BodyLength::Known(0) };
+                        let body = if has_body(status) {
+                            body_length(response.headers)
+                        } else {
+                            BodyLength::Known(0)
+                        };
                         Some((status, length, body))
                     }
                 })
             });
             let (status, head_length, body) = match head {
                 Err(error) => bail!("it answered something else than HTTP ({error})"),
-                Ok(None) if ended && bytes.is_empty() => bail!("it closed the connection without an answer"),
+                Ok(None) if ended && bytes.is_empty() => {
+                    bail!("it closed the connection without an answer")
+                }
                 Ok(None) if ended => bail!("it closed the connection in the middle of an answer"),
                 Ok(None) => return Ok(None),
                 Ok(Some(head)) => head,
@@ -169,7 +185,9 @@ impl Answer {
                 BodyLength::Known(length) => Some(length).filter(|&length| length <= rest.len()),
                 BodyLength::Chunked => chunks_length(rest)?,
                 BodyLength::UntilEnd => Some(rest.len()).filter(|_| ended),
-                BodyLength::Unclear => bail!("it answered with a Content-Length that is no number, or with two"),
+                BodyLength::Unclear => {
+                    bail!("it answered with a Content-Length that is no number, or with two")
+                }
             };
             return match length {
                 Some(length) => {
@@ -202,11 +220,15 @@ fn body_length(headers: &[Header]) -> BodyLength {
         return BodyLength::Chunked;
     }
     let is_digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = |value| std::str::from_utf8(value).ok().map(str::trim).filter(is_digits)?.parse().ok();
-    let mut lengths = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Content-Length"));
+    let number =
+        |value| std::str::from_utf8(value).ok().map(str::trim).filter(is_digits)?.parse().ok();
+    let mut lengths =
+        headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Content-Length"));
     let Some(first) = lengths.next() else { return BodyLength::UntilEnd };
     match number(first.value) {
-        Some(length) if lengths.all(|other| number(other.value) == Some(length)) => BodyLength::Known(length),
+        Some(length) if lengths.all(|other| number(other.value) == Some(length)) => {
+            BodyLength::Known(length)
+        }
         _ => BodyLength::Unclear,
     }
 }

@@ -1,5 +1,6 @@
-//! JSON that knows where it stands. serde_json reads a document in one pass; every key and value gets a number, in the
-//! order of the document. Only when something has to be said about one of them is its place looked for, in a second pass.
+//! JSON that knows where it stands. serde_json reads a document in one pass; every key and value
+//! gets a number, in the order of the document. Only when something has to be said about one of
+//! them is its place looked for, in a second pass.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -64,7 +65,11 @@ pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = Numbered(&Cell::new(0)).deserialize(&mut deserializer);
     read.and_then(|node| deserializer.end().map(|()| node)).map_err(|error| {
-        let start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+        let start = text
+            .split_inclusive('\n')
+            .take(error.line().saturating_sub(1))
+            .map(str::len)
+            .sum::<usize>();
         let offset = (start + error.column()).saturating_sub(1).min(text.len());
         let message = error.to_string();
         let cause = message.split_once(" at line ").map_or(message.as_str(), |(cause, _)| cause);
@@ -96,7 +101,9 @@ fn find<'a>(raw: &'a RawValue, left: &mut u32) -> Option<&'a str> {
     }
     *left -= 1;
     let members = match raw.get().as_bytes()[0] {
-        b'{' => serde_json::from_str::<Members>(raw.get()).expect("an object that was read before").0,
+        b'{' => {
+            serde_json::from_str::<Members>(raw.get()).expect("an object that was read before").0
+        }
         b'[' => serde_json::from_str(raw.get()).expect("a list that was read before"),
         _ => return None,
     };
@@ -200,18 +207,31 @@ mod tests {
     #[test]
     fn keeps_order_duplicates_places_and_numbers_as_written() {
         let text = "{\"a\": 1.50, \"b\\u0041\":\n [true, null], \"a\": \"x\"}";
-        let Ok(Node { value: Value::Object(members), .. }) = parse(text) else { panic!("an object") };
+        let Ok(Node { value: Value::Object(members), .. }) = parse(text) else {
+            panic!("an object")
+        };
         let seen: Vec<_> = members
             .iter()
             .map(|(key, value)| {
                 let Value::Text(name) = &key.value else { panic!("a key") };
-                (&**name, offset(text, key.number), value.value.described(), offset(text, value.number))
+                (
+                    &**name,
+                    offset(text, key.number),
+                    value.value.described(),
+                    offset(text, value.number),
+                )
             })
             .collect();
-        assert_eq!(seen, [("a", 1, "a number", 6), ("bA", 12, "an array", 24), ("a", 38, "a string", 43)]);
+        assert_eq!(
+            seen,
+            [("a", 1, "a number", 6), ("bA", 12, "an array", 24), ("a", 38, "a string", 43)]
+        );
         assert_eq!(written(text, members[0].1.number), "1.50");
         let Value::List(items) = &members[1].1.value else { panic!("a list") };
-        assert_eq!(items.iter().map(|item| written(text, item.number)).collect::<Vec<_>>(), ["true", "null"]);
+        assert_eq!(
+            items.iter().map(|item| written(text, item.number)).collect::<Vec<_>>(),
+            ["true", "null"]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! What foreword says, on standard error alone: one line at a time, as text or as JSON, each written whole.
-//! No logging framework: setting one up cost a start with a hook as much as a third of the hook itself.
+//! What foreword says, on standard error alone: one line at a time, as text or as JSON, each
+//! written whole. No logging framework: setting one up cost a start with a hook as much as a third
+//! of the hook itself.
 
 use crate::environ::Environ;
 use crate::process;
@@ -30,7 +31,10 @@ impl Level {
             ("debug", Level::Debug),
             ("trace", Level::Trace),
         ];
-        NAMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| level)
+        NAMES
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, level)| level)
     }
 
     /// As Lambda's own JSON logs have it.
@@ -57,8 +61,11 @@ impl Log {
     /// Reads `FOREWORD_LOG`, else Lambda's `AWS_LAMBDA_LOG_LEVEL`, and `AWS_LAMBDA_LOG_FORMAT`.
     pub fn from_environ(environ: &Environ) -> Self {
         let named = |variable| environ.lossy(variable).and_then(|name| Level::of(&name));
-        let level = named("FOREWORD_LOG").or_else(|| named("AWS_LAMBDA_LOG_LEVEL")).unwrap_or(Level::Info);
-        let json = environ.lossy("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let level =
+            named("FOREWORD_LOG").or_else(|| named("AWS_LAMBDA_LOG_LEVEL")).unwrap_or(Level::Info);
+        let json = environ
+            .lossy("AWS_LAMBDA_LOG_FORMAT")
+            .is_some_and(|format| format.eq_ignore_ascii_case("json"));
         Self { level, json }
     }
 
@@ -92,7 +99,8 @@ impl Log {
     pub fn success(self, hook: &HookEnd) {
         let mut message = format!("{hook} succeeded after {} ms", hook.milliseconds());
         if let Some(exported) = hook.exported {
-            message += &format!(", exported {exported} variable{}", if exported == 1 { "" } else { "s" });
+            message +=
+                &format!(", exported {exported} variable{}", if exported == 1 { "" } else { "s" });
         }
         self.say(Level::Info, &message, &|| fields(hook));
     }
@@ -155,18 +163,22 @@ fn fields(hook: &HookEnd) -> Vec<Field> {
 fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Years are counted from March, so that a leap day is the last of one; 400 of them have 146,097 days
-    // (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+    // Years are counted from March, so that a leap day is the last of one; 400 of them have 146,097
+    // days (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let months = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * months + 2) / 5 + 1;
     let month = if months < 10 { months + 3 } else { months - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z", since.subsec_micros())
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z",
+        since.subsec_micros()
+    )
 }
 
 #[cfg(test)]

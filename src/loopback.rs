@@ -1,5 +1,6 @@
-//! Servers on this machine that hooks speak to: an address that has to accept connections, a request over HTTP/1.1. Waits
-//! only as the caller's `Watch` does, so that signals and deadlines end it. Follows nothing and trusts nothing.
+//! Servers on this machine that hooks speak to: an address that has to accept connections, a
+//! request over HTTP/1.1. Waits only as the caller's `Watch` does, so that signals and deadlines
+//! end it. Follows nothing and trusts nothing.
 
 use crate::http::Answer;
 use crate::process::{Latch, PollFlags, Signal, Wake, Watch, connect};
@@ -31,12 +32,17 @@ impl Address {
     /// # Errors
     /// With what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (host, port) =
-            text.rsplit_once(':').ok_or_else(|| format!("\"{text}\" names no port, as in 127.0.0.1:8080"))?;
+        let (host, port) = text
+            .rsplit_once(':')
+            .ok_or_else(|| format!("\"{text}\" names no port, as in 127.0.0.1:8080"))?;
         let port = port.parse().ok().filter(|&port| port != 0);
-        let port = port.ok_or_else(|| format!("\"{text}\" has no port from 1 to 65535 at its end"))?;
+        let port =
+            port.ok_or_else(|| format!("\"{text}\" has no port from 1 to 65535 at its end"))?;
         Self::of(host, port).ok_or_else(|| {
-            format!("\"{host}\" is not this machine; a hook speaks to 127.0.0.1, [::1] or localhost only")
+            format!(
+                "\"{host}\" is not this machine; a hook speaks to 127.0.0.1, [::1] or localhost \
+                 only"
+            )
         })
     }
 
@@ -69,21 +75,29 @@ impl<'t> Request<'t> {
     /// # Errors
     /// With what is wrong with it.
     pub fn parse(text: &'t str) -> Result<Self, String> {
-        let form = || format!("\"{text}\" is no request; write it as \"POST http://127.0.0.1:8080/path\"");
+        let form =
+            || format!("\"{text}\" is no request; write it as \"POST http://127.0.0.1:8080/path\"");
         let (method, url) = text.split_once(' ').ok_or_else(form)?;
         if !METHODS.contains(&method) {
             return Err(format!("\"{method}\" is no method; take one of {}", METHODS.join(", ")));
         }
         if url.starts_with("https:") {
-            return Err(format!("\"{url}\" asks for TLS, which a server on the same machine does not need; take http"));
+            return Err(format!(
+                "\"{url}\" asks for TLS, which a server on the same machine does not need; take \
+                 http"
+            ));
         }
         let behind = url.strip_prefix("http://").ok_or_else(form)?;
         let (host, path) = behind.split_at(behind.find(['/', '?', '#']).unwrap_or(behind.len()));
-        if path.starts_with('#') || url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) || host.contains('@') {
+        if path.starts_with('#')
+            || url.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
+            || host.contains('@')
+        {
             return Err(form());
         }
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-        let address = if has_port { Address::parse(host) } else { Address::parse(&format!("{host}:80")) }?;
+        let address =
+            if has_port { Address::parse(host) } else { Address::parse(&format!("{host}:80")) }?;
         Ok(Self { method, host, path, address })
     }
 
@@ -91,11 +105,14 @@ impl<'t> Request<'t> {
         let Self { method, host, path, .. } = self;
         let slash = if path.starts_with('/') { "" } else { "/" };
         let version = env!("CARGO_PKG_VERSION");
-        let mut head = format!("{method} {slash}{path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: foreword/{version}\r\n");
+        let mut head = format!(
+            "{method} {slash}{path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: foreword/{version}\r\n"
+        );
         // Some servers refuse a GET that has a body.
         let body = if *method == "GET" { &[][..] } else { body };
         if *method != "GET" {
-            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            head +=
+                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
         [head.as_bytes(), b"Accept: */*\r\nConnection: close\r\n\r\n", body].concat()
     }
@@ -121,7 +138,11 @@ pub struct Until<'u> {
 }
 
 impl Until<'_> {
-    fn wait(&self, until: Instant, for_what: Option<(&TcpStream, PollFlags)>) -> Result<(), Trouble> {
+    fn wait(
+        &self,
+        until: Instant,
+        for_what: Option<(&TcpStream, PollFlags)>,
+    ) -> Result<(), Trouble> {
         let descriptor = for_what.map(|(stream, events)| (stream.as_fd(), events));
         match self.watch.wait_until(until.min(self.deadline), descriptor, self.stop) {
             Wake::Signal(signal) => Err(Trouble::Interrupted(signal)),
@@ -184,12 +205,17 @@ impl Until<'_> {
             self.wait(self.deadline, Some((&stream, PollFlags::POLLIN | writing)))?;
             match stream.write(&bytes[sent..]) {
                 Ok(written) => sent += written,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(_) => sent = bytes.len(),
             }
             let length = match stream.read(&mut piece) {
                 Ok(length) => length,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => continue,
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(failed(error)),
             };
             answer.extend_from_slice(&piece[..length]);

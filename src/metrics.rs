@@ -1,5 +1,5 @@
-//! Lines that CloudWatch takes for metrics, on standard error, when `FOREWORD_METRICS` names a namespace for them (AWS's
-//! documentation, "Specification: Embedded metric format").
+//! Lines that CloudWatch takes for metrics, on standard error, when `FOREWORD_METRICS` names a
+//! namespace for them (AWS's documentation, "Specification: Embedded metric format").
 
 use crate::environ::Environ;
 use crate::hooks::Received;
@@ -13,7 +13,13 @@ const NAMESPACE: &str = "FOREWORD_METRICS";
 /// Says how long a hook took, and whether it failed.
 pub fn of_hook(hook: &HookEnd, environ: &Environ, received: &Received) {
     let failures = u8::from(hook.outcome != HookOutcome::Success);
-    say(environ, received, hook.took, &[("phase", hook.phase.name()), ("hook", &hook.name)], Some(failures));
+    say(
+        environ,
+        received,
+        hook.took,
+        &[("phase", hook.phase.name()), ("hook", &hook.name)],
+        Some(failures),
+    );
 }
 
 /// The time that the wrapper itself takes, without its hooks; it runs only when it is asked for.
@@ -48,13 +54,21 @@ impl Clock {
 }
 
 /// The dimensions come behind that of the function.
-fn say(environ: &Environ, received: &Received, took: Duration, dimensions: &[(&str, &str)], failures: Option<u8>) {
+fn say(
+    environ: &Environ,
+    received: &Received,
+    took: Duration,
+    dimensions: &[(&str, &str)],
+    failures: Option<u8>,
+) {
     let Some(namespace) = environ.non_empty(NAMESPACE) else { return };
     let function = received.environ.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    let names: Vec<_> = ["function"].into_iter().chain(dimensions.iter().map(|(name, _)| *name)).collect();
+    let names: Vec<_> =
+        ["function"].into_iter().chain(dimensions.iter().map(|(name, _)| *name)).collect();
     let mut metrics = vec![json!({"Name": "Duration", "Unit": "Milliseconds"})];
     metrics.extend(failures.map(|_| json!({"Name": "Failures", "Unit": "Count"})));
-    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let timestamp =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     let about = json!({"Namespace": namespace.to_string_lossy(), "Dimensions": [names], "Metrics": metrics});
     let mut line = json!({
         "_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [about]},

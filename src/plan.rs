@@ -1,5 +1,6 @@
-//! Decides everything and does nothing: from the received command line, the environment and the rules to what
-//! will happen. The command line itself is worked out last, because its texts see what hooks exported.
+//! Decides everything and does nothing: from the received command line, the environment and the
+//! rules to what will happen. The command line itself is worked out last, because its texts see
+//! what hooks exported.
 
 mod execution;
 mod last;
@@ -78,19 +79,23 @@ pub enum NoSnapshot {
     NoRuntimeApi,
 }
 
-/// There since the restore of this environment was over; `/tmp` is what an environment keeps when it is reset.
+/// There since the restore of this environment was over; `/tmp` is what an environment keeps when
+/// it is reset.
 pub const RESTORED: &str = "/tmp/.foreword/restored";
 
-/// What to do in the place of hooks around a snapshot (the adapter's documentation, "SnapStart", since 1.1.0).
+/// What to do in the place of hooks around a snapshot (the adapter's documentation, "SnapStart",
+/// since 1.1.0).
 pub const WEB_ADAPTERS_OWN: &str = "remove them, and let the adapter call the application: \
-    AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends a POST to";
+                                    AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and \
+                                    AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends \
+                                    a POST to";
 
 /// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
 const WEB_ADAPTER: &str = "/opt/extensions/lambda-adapter";
 
 impl<'p> Plan<'p> {
-    /// `received` is the program and what follows it, and is never empty; `each` sees every edit, with what it changed if it
-    /// changed something.
+    /// `received` is the program and what follows it, and is never empty; `each` sees every edit,
+    /// with what it changed if it changed something.
     pub fn new(
         received: &'p [OsString],
         environ: Environ<'p>,
@@ -110,7 +115,8 @@ impl<'p> Plan<'p> {
         plan
     }
 
-    /// What is left of a plan behind the wrapper chain: conditions were decided and the environment edited before it.
+    /// What is left of a plan behind the wrapper chain: conditions were decided and the environment
+    /// edited before it.
     pub fn resumed(received: &'p [OsString], rest: &'p Rest<'p>) -> Self {
         Self {
             has_pre_stop: rest.has_pre_stop,
@@ -146,7 +152,9 @@ impl<'p> Plan<'p> {
             return;
         }
         self.rules.push(rule);
-        self.wrappers.extend(rule.wrappers.iter().filter(|wrapper| holds(&wrapper.when, Skipped::Wrapper(wrapper))));
+        self.wrappers.extend(
+            rule.wrappers.iter().filter(|wrapper| holds(&wrapper.when, Skipped::Wrapper(wrapper))),
+        );
         self.hooks.extend(rule.hooks.iter().filter(|hook| holds(&hook.when, Skipped::Hook(hook))));
         for nested in &rule.rules {
             self.register(nested, facts);
@@ -156,15 +164,20 @@ impl<'p> Plan<'p> {
     /// Who runs hooks around a snapshot; `is_there` tells of files.
     ///
     /// # Errors
-    /// When there are such hooks and something in the environment keeps the relay from running them.
-    pub fn around_snapshot(&self, facts: &Facts, is_there: impl Fn(&str) -> bool) -> Result<AroundSnapshot, Failure> {
+    /// When there are such hooks and something in the environment keeps the relay from running
+    /// them.
+    pub fn around_snapshot(
+        &self,
+        facts: &Facts,
+        is_there: impl Fn(&str) -> bool,
+    ) -> Result<AroundSnapshot, Failure> {
         if self.no_snapshot(facts).is_some() {
             return Ok(AroundSnapshot::Nobody);
         }
         if is_there(WEB_ADAPTER) {
             return Err(Failure::configuration(format!(
-                "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, past all \
-                 before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
+                "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's \
+                 place, past all before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
             )));
         }
         Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })
@@ -172,7 +185,8 @@ impl<'p> Plan<'p> {
 
     /// Why nobody runs hooks around a snapshot, if nobody does.
     pub fn no_snapshot(&self, facts: &Facts) -> Option<NoSnapshot> {
-        let is_around = |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
+        let is_around =
+            |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
         let initialization = facts.environ.value(INITIALIZATION);
         if !self.hooks.iter().any(is_around) {
             Some(NoSnapshot::NoHooks)
@@ -202,8 +216,14 @@ impl<'p> Plan<'p> {
         self.hooks.iter().filter(is_behind).copied().collect()
     }
 
-    /// What to execute, given the final environment; `each` sees what every rule that edits words made of it.
-    pub fn execution(&self, environ: &Environ, read: ReadFile, mut each: impl FnMut(&Rule, &Execution)) -> Execution {
+    /// What to execute, given the final environment; `each` sees what every rule that edits words
+    /// made of it.
+    pub fn execution(
+        &self,
+        environ: &Environ,
+        read: ReadFile,
+        mut each: impl FnMut(&Rule, &Execution),
+    ) -> Execution {
         let mut execution = Execution::received(self.received, read);
         for rule in self.rules.iter().filter(|rule| rule.edits_words()) {
             execution.edit(rule, environ);
@@ -212,19 +232,30 @@ impl<'p> Plan<'p> {
         execution
     }
 
-    /// The words that rules set and that may be programs, each with the key that sets it: the first one, and what it is told
-    /// to start, which is named by its path if it is named at all.
-    pub fn programs<'e>(&self, execution: &'e Execution) -> impl Iterator<Item = (&'static str, &'e OsString)> {
+    /// The words that rules set and that may be programs, each with the key that sets it: the first
+    /// one, and what it is told to start, which is named by its path if it is named at all.
+    pub fn programs<'e>(
+        &self,
+        execution: &'e Execution,
+    ) -> impl Iterator<Item = (&'static str, &'e OsString)> {
         let prefix = execution.prefix.iter().map(|word| ("prefix", word));
         let is_set = self.rules.iter().any(|rule| rule.program.is_some());
         let program = is_set.then_some(("program", &execution.line.program));
         let words = prefix.chain(program).enumerate();
-        words.filter(|(place, (_, word))| *place == 0 || word.as_bytes().contains(&b'/')).map(|(_, set)| set)
+        words
+            .filter(|(place, (_, word))| *place == 0 || word.as_bytes().contains(&b'/'))
+            .map(|(_, set)| set)
     }
 }
 
-/// Whether a hook of this phase may apply, as far as a process can tell that Lambda tells less than the wrapper.
-pub fn may_run(rules: &[Rule], phase: Phase, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> bool {
+/// Whether a hook of this phase may apply, as far as a process can tell that Lambda tells less than
+/// the wrapper.
+pub fn may_run(
+    rules: &[Rule],
+    phase: Phase,
+    environ: &Environ,
+    exists: &dyn Fn(&Glob) -> bool,
+) -> bool {
     let may_hold = |when: &When| when.decide(environ, exists) != Some(false);
     rules.iter().filter(|rule| may_hold(&rule.when)).any(|rule| {
         rule.hooks.iter().any(|hook| hook.phase == phase && may_hold(&hook.when))
@@ -234,10 +265,13 @@ pub fn may_run(rules: &[Rule], phase: Phase, environ: &Environ, exists: &dyn Fn(
 
 /// Whether there is a hook of this phase, be it one that does not apply.
 fn has_hook(rules: &[Rule], phase: Phase) -> bool {
-    rules.iter().any(|rule| rule.hooks.iter().any(|hook| hook.phase == phase) || has_hook(&rule.rules, phase))
+    rules.iter().any(|rule| {
+        rule.hooks.iter().any(|hook| hook.phase == phase) || has_hook(&rule.rules, phase)
+    })
 }
 
-/// Of hooks as registered, those of a phase in the order in which they run: what is registered first is the outermost.
+/// Of hooks as registered, those of a phase in the order in which they run: what is registered
+/// first is the outermost.
 fn in_order<'p>(mut hooks: Vec<&'p Hook<'p>>, phase: Phase) -> Vec<&'p Hook<'p>> {
     hooks.retain(|hook| hook.phase == phase);
     match phase {
@@ -248,7 +282,11 @@ fn in_order<'p>(mut hooks: Vec<&'p Hook<'p>>, phase: Phase) -> Vec<&'p Hook<'p>>
 }
 
 /// Performs edits of an environment, top to bottom, each seeing the ones above it.
-pub fn edit(environ: &mut Environ, edits: &[EnvEdit], each: &mut impl FnMut(&EnvEdit, Option<&Change>)) {
+pub fn edit(
+    environ: &mut Environ,
+    edits: &[EnvEdit],
+    each: &mut impl FnMut(&EnvEdit, Option<&Change>),
+) {
     for edit in edits {
         each(edit, environ.apply(edit.name, &edit.edit).as_ref());
     }
@@ -266,8 +304,10 @@ mod tests {
         let sources = [Source { name: "test".into(), text: config.into() }];
         let documents = documents(&sources);
         let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
-        let entries: Vec<_> =
-            environment.iter().map(|entry| std::ffi::CString::new(*entry).expect("an entry")).collect();
+        let entries: Vec<_> = environment
+            .iter()
+            .map(|entry| std::ffi::CString::new(*entry).expect("an entry"))
+            .collect();
         let environ = Environ::from_entries(entries.iter().map(|entry| entry.as_c_str()));
         let received: Vec<OsString> = received.split(' ').map(OsString::from).collect();
         let runtime = RuntimeName::of(&environ, &received[0]);
@@ -281,7 +321,12 @@ mod tests {
         let read = |_: &OsStr| unreachable!("no argument file");
         let words = plan.execution(&plan.environ, &read, |_, _| {}).into_words();
         let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();
-        let entries = plan.environ.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect();
+        let entries = plan
+            .environ
+            .entries()
+            .iter()
+            .map(|entry| entry.to_string_lossy().into_owned())
+            .collect();
         (words.join(" "), entries)
     }
 
@@ -289,18 +334,21 @@ mod tests {
         Text::new(text).expect("a text")
     }
 
-    const JAVA: &str = "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H";
+    const JAVA: &str =
+        "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H";
 
     #[test]
     fn edits_come_rule_by_rule_and_the_last_one_wins() {
         for (config, expected) in [
             (
                 r#"{"options": {"append": ["-Da"]}, "rules": [{"options": {"append": ["-Db"]}}]}"#,
-                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar -Da -Db lambdainternal.AWSLambda pkg.H",
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar -Da -Db \
+                 lambdainternal.AWSLambda pkg.H",
             ),
             (
                 r#"{"options": {"prepend": ["-Da"]}, "rules": [{"options": {"prepend": ["-Db"]}}]}"#,
-                "/var/lang/bin/java -Db -Da -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H",
+                "/var/lang/bin/java -Db -Da -XX:-TieredCompilation -cp a.jar \
+                 lambdainternal.AWSLambda pkg.H",
             ),
             (
                 r#"{"options": {"remove": ["-XX:*", "-cp *"], "append": ["-XX:x"]}}"#,
@@ -308,7 +356,8 @@ mod tests {
             ),
             (
                 r#"{"options": {"values": {"-cp": {"append": "b.jar", "separator": ":"}}}}"#,
-                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar:b.jar lambdainternal.AWSLambda pkg.H",
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar:b.jar \
+                 lambdainternal.AWSLambda pkg.H",
             ),
             (
                 r#"{"options": {"replace": {"a.jar": "c.jar"}}, "arguments": {"replace": {"${H}": "w.H", "": "x", "${NO}": "x"}}}"#,
@@ -324,7 +373,8 @@ mod tests {
             ),
             (
                 r#"{"env": {"H": null}, "arguments": {"append": ["${H:-unset}"]}}"#,
-                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H unset",
+                "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda \
+                 pkg.H unset",
             ),
         ] {
             assert_eq!(planned(config, JAVA, &["H=pkg.H"]).0, expected, "{config}");
@@ -375,7 +425,9 @@ mod tests {
             (r#"{"runtime": "node", "env": {"A": false}}"#, false),
         ] {
             let config = format!(r#"{{"when": {when}, "env": {{"APPLIED": "1"}}}}"#);
-            let applied = planned(&config, "/var/lang/bin/node x.js", &environment).1.contains(&"APPLIED=1".to_owned());
+            let applied = planned(&config, "/var/lang/bin/node x.js", &environment)
+                .1
+                .contains(&"APPLIED=1".to_owned());
             assert_eq!(applied, holds, "{when}");
         }
     }
@@ -388,8 +440,13 @@ mod tests {
             ("provided", "/var/task/bootstrap", true),
             ("provided", "node", false),
         ] {
-            let config = format!(r#"{{"when": {{"runtime": "{when}"}}, "env": {{"APPLIED": "1"}}}}"#);
-            assert_eq!(planned(&config, program, &[]).1 == ["APPLIED=1"], holds, "{when} {program}");
+            let config =
+                format!(r#"{{"when": {{"runtime": "{when}"}}, "env": {{"APPLIED": "1"}}}}"#);
+            assert_eq!(
+                planned(&config, program, &[]).1 == ["APPLIED=1"],
+                holds,
+                "{when} {program}"
+            );
         }
     }
 

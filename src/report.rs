@@ -1,5 +1,5 @@
-//! What is reported when foreword does not become the runtime, or when a hook ended: error type, exit status, message.
-//! Says nothing by itself; `log` writes it, `runtime_api` posts it.
+//! What is reported when foreword does not become the runtime, or when a hook ended: error type,
+//! exit status, message. Says nothing by itself; `log` writes it, `runtime_api` posts it.
 
 use crate::config::Phase;
 use crate::process::Signal;
@@ -20,8 +20,8 @@ pub enum ErrorType {
 }
 
 impl ErrorType {
-    /// The value of `errorType` and of the header `Lambda-Runtime-Function-Error-Type`. Lambda turns what does not
-    /// match `(Runtime|Function)\.[A-Z][a-zA-Z]+` into `Runtime.Unknown`.
+    /// The value of `errorType` and of the header `Lambda-Runtime-Function-Error-Type`. Lambda
+    /// turns what does not match `(Runtime|Function)\.[A-Z][a-zA-Z]+` into `Runtime.Unknown`.
     pub fn name(self) -> &'static str {
         match self {
             ErrorType::AfterRestore => "Runtime.AfterRestoreError",
@@ -44,7 +44,8 @@ pub mod status {
     pub const NOT_FOUND: i32 = 127;
 }
 
-/// Most characters of a message that are reported. Lambda takes 64 KiB at most, in which a character may need six bytes.
+/// Most characters of a message that are reported. Lambda takes 64 KiB at most, in which a
+/// character may need six bytes.
 const LONGEST_MESSAGE: usize = 10_000;
 
 /// Why the runtime is not started.
@@ -151,7 +152,8 @@ impl HookEnd {
             (HookOutcome::Timeout, ErrorType::HookFailed) => ErrorType::HookTimedOut,
             (_, failed) => failed,
         };
-        let status = if error_type == ErrorType::HookTimedOut { status::TIMED_OUT } else { status::FAILED };
+        let status =
+            if error_type == ErrorType::HookTimedOut { status::TIMED_OUT } else { status::FAILED };
         let message = format!("{self} {what}");
         Failure { hook: Some(self), ..Failure::new(error_type, status, message) }
     }

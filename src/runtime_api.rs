@@ -1,5 +1,6 @@
-//! The requests that foreword itself sends to the Runtime API: reports of what failed, and what the relay asks for.
-//! Reports are bounded in time, so that nobody has to wait for a Runtime API that hangs.
+//! The requests that foreword itself sends to the Runtime API: reports of what failed, and what the
+//! relay asks for. Reports are bounded in time, so that nobody has to wait for a Runtime API that
+//! hangs.
 
 use crate::http::Answer;
 use crate::process::{connect, sleep};
@@ -11,14 +12,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Names where the Runtime API listens, as `host:port` (AWS's documentation, "Using the Lambda runtime API").
+/// Names where the Runtime API listens, as `host:port` (AWS's documentation, "Using the Lambda
+/// runtime API").
 pub const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
 
-/// How long a report may take in all: the failure must reach the log even when the Runtime API hangs.
+/// How long a report may take in all: the failure must reach the log even when the Runtime API
+/// hangs.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
 
-/// foreword can fail before AWS's Runtime Interface Emulator, which starts it, listens: a connection that is refused is
-/// tried this often again, this far apart.
+/// foreword can fail before AWS's Runtime Interface Emulator, which starts it, listens: a
+/// connection that is refused is tried this often again, this far apart.
 const STARTING: usize = 10;
 const STARTING_STEP: Duration = Duration::from_millis(5);
 
@@ -58,7 +61,8 @@ impl RuntimeApi {
         Ok(Self { address: address.to_owned(), targets })
     }
 
-    /// Waits for a connection as long as the kernel does, which a client of its own would do as well.
+    /// Waits for a connection as long as the kernel does, which a client of its own would do as
+    /// well.
     pub fn connect(&self) -> io::Result<TcpStream> {
         TcpStream::connect(&self.targets[..])
     }
@@ -67,7 +71,8 @@ impl RuntimeApi {
     /// (AWS's documentation, "Using the Lambda runtime API").
     ///
     /// # Errors
-    /// When the Runtime API cannot be reached, does not answer in a second, or answers something else than 202.
+    /// When the Runtime API cannot be reached, does not answer in a second, or answers something
+    /// else than 202.
     pub fn report(&self, report: Report, failure: &Failure) -> Result<()> {
         let name = failure.error_type.name();
         let headers = [("Lambda-Runtime-Function-Error-Type", name)];
@@ -99,19 +104,26 @@ impl RuntimeApi {
     }
 
     /// A request that asks for the end of the connection; a body is JSON.
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Vec<u8> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
         if !body.is_empty() {
-            request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            request +=
+                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
         (request + "Connection: close\r\n\r\n" + body).into_bytes()
     }
 
-    /// Asks for something that may take for ever, over a connection of its own. The request is a whole one, and asks
-    /// for the end of the connection.
+    /// Asks for something that may take for ever, over a connection of its own. The request is a
+    /// whole one, and asks for the end of the connection.
     ///
     /// # Errors
     /// When there is no complete answer.
@@ -134,7 +146,8 @@ pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
     let (address, failure) = (address.to_owned(), failure.clone());
     // A thread, because looking up a name has no time limit of its own; it ends with the process.
     thread::Builder::new().spawn(move || {
-        let reported = RuntimeApi::find(&address).and_then(|api| api.report(Report::InitError, &failure));
+        let reported =
+            RuntimeApi::find(&address).and_then(|api| api.report(Report::InitError, &failure));
         sender.send(reported)
     })?;
     answer.recv_timeout(REPORT_LIMIT).map_err(|_| anyhow!("no answer within 1 s"))?

@@ -1,5 +1,6 @@
-//! Texts of a configuration, which may hold `${NAME}`, `${NAME:-text}` and `$$`: checked once when they are
-//! read, expanded against an environment when they are needed. What is put in is never expanded again.
+//! Texts of a configuration, which may hold `${NAME}`, `${NAME:-text}` and `$$`: checked once when
+//! they are read, expanded against an environment when they are needed. What is put in is never
+//! expanded again.
 
 use crate::environ::Environ;
 use std::ffi::OsString;
@@ -52,7 +53,8 @@ impl<'a> Text<'a> {
         OsString::from_vec(expanded)
     }
 
-    /// The variables that it takes for empty because they are unset, but for those that it has another text for.
+    /// The variables that it takes for empty because they are unset, but for those that it has
+    /// another text for.
     #[cfg(feature = "tool")]
     pub fn unset(&self, environ: &Environ) -> Vec<&'a str> {
         let each = &mut |_: &[u8], _| {};
@@ -83,7 +85,11 @@ struct Walk<'t, 'w> {
 }
 
 impl<'t, 'w> Walk<'t, 'w> {
-    fn new(rest: &'t str, environ: Option<&'w Environ<'w>>, each: &'w mut dyn FnMut(&[u8], Origin)) -> Self {
+    fn new(
+        rest: &'t str,
+        environ: Option<&'w Environ<'w>>,
+        each: &'w mut dyn FnMut(&[u8], Origin),
+    ) -> Self {
         Self {
             rest,
             environ,
@@ -93,7 +99,8 @@ impl<'t, 'w> Walk<'t, 'w> {
         }
     }
 
-    /// Walks to the end of the text or, when it is `depth` references deep, past the `}` that closes the innermost.
+    /// Walks to the end of the text or, when it is `depth` references deep, past the `}` that
+    /// closes the innermost.
     fn walk(&mut self, depth: usize, wanted: bool) -> Result<(), String> {
         let origin = if depth == 0 { Origin::Written } else { Origin::Inserted };
         let stops = |byte: u8| byte == b'$' || byte == b'}' && depth > 0;
@@ -120,16 +127,23 @@ impl<'t, 'w> Walk<'t, 'w> {
     /// Takes what follows a `${` off the rest.
     fn reference(&mut self, depth: usize, wanted: bool) -> Result<(), String> {
         let (name, after) = self.rest.split_at(name_length(self.rest));
-        let value = self.environ.and_then(|environ| environ.value(name)).map(OsStrExt::as_bytes).unwrap_or_default();
+        let value = self
+            .environ
+            .and_then(|environ| environ.value(name))
+            .map(OsStrExt::as_bytes)
+            .unwrap_or_default();
         if name.is_empty() || !(after.starts_with('}') || after.starts_with(":-")) {
             // What stands in the braces is not quoted: it may be part of a secret.
             self.rest.find('}').ok_or_else(unclosed)?;
-            return Err(
-                "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \"$${\")".into()
-            );
+            return Err("a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is \
+                        written \"$${\")"
+                .into());
         }
         #[cfg(feature = "tool")]
-        if wanted && after.starts_with('}') && self.environ.is_some_and(|environ| environ.value(name).is_none()) {
+        if wanted
+            && after.starts_with('}')
+            && self.environ.is_some_and(|environ| environ.value(name).is_none())
+        {
             self.unset.push(name);
         }
         self.put(value, Origin::Inserted, wanted);
@@ -138,7 +152,9 @@ impl<'t, 'w> Walk<'t, 'w> {
                 self.rest = &after[1..];
                 Ok(())
             }
-            Some(_) if depth == MOST_NESTED => Err(format!("more than {MOST_NESTED} \"${{\" stand inside each other")),
+            Some(_) if depth == MOST_NESTED => {
+                Err(format!("more than {MOST_NESTED} \"${{\" stand inside each other"))
+            }
             Some(instead) => {
                 self.rest = instead;
                 self.walk(depth + 1, wanted && value.is_empty())
@@ -202,8 +218,19 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_closed_or_not_a_name() {
-        for text in ["${", "${A", "${A:-", "${A:-x", "${A:-${B}", "a${}", "${1}", "${A B}", "${A:+x}", "${A-x}", "${é}"]
-        {
+        for text in [
+            "${",
+            "${A",
+            "${A:-",
+            "${A:-x",
+            "${A:-${B}",
+            "a${}",
+            "${1}",
+            "${A B}",
+            "${A:+x}",
+            "${A-x}",
+            "${é}",
+        ] {
             assert!(Text::new(text).is_err(), "{text}");
         }
         assert!(Text::new(&"${A:-".repeat(10_000)).is_err());
@@ -217,7 +244,11 @@ mod tests {
         text.pieces(&environ, &mut |piece, origin| pieces.push((piece.to_vec(), origin)));
         assert_eq!(
             pieces,
-            [(b"*".to_vec(), Origin::Written), (b"*".to_vec(), Origin::Inserted), (b"?".to_vec(), Origin::Inserted)]
+            [
+                (b"*".to_vec(), Origin::Written),
+                (b"*".to_vec(), Origin::Inserted),
+                (b"?".to_vec(), Origin::Inserted)
+            ]
         );
     }
 }

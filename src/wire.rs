@@ -1,5 +1,6 @@
-//! The one serialization that processes of foreword's understand: items one after the other, each with a NUL behind it; how
-//! many a list has comes first. The wrapper chain and the extension are told with it what the wrapper has decided.
+//! The one serialization that processes of foreword's understand: items one after the other, each
+//! with a NUL behind it; how many a list has comes first. The wrapper chain and the extension are
+//! told with it what the wrapper has decided.
 
 use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place};
 use crate::environ::Edit;
@@ -79,7 +80,9 @@ pub fn put_hook(items: &mut Writer, hook: &Hook) {
     items.put_number(hook.pause.as_millis() as u32);
     put_env(items, &hook.env, false);
     items.put_list(hook.cwd.as_slice(), put_text);
-    items.put_list(hook.timeout.as_slice(), |items, timeout| items.put_number(timeout.as_millis() as u32));
+    items.put_list(hook.timeout.as_slice(), |items, timeout| {
+        items.put_number(timeout.as_millis() as u32)
+    });
     items.put_number((hook.on_failure == OnFailure::Continue).into());
 }
 
@@ -105,7 +108,10 @@ pub fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
         pause: Duration::from_millis(items.take_number()?.into()),
         env: take_env(items)?,
         cwd: items.take_list(take_text)?.pop(),
-        timeout: items.take_list(Reader::take_number)?.pop().map(|timeout| Duration::from_millis(timeout.into())),
+        timeout: items
+            .take_list(Reader::take_number)?
+            .pop()
+            .map(|timeout| Duration::from_millis(timeout.into())),
         on_failure: if items.take_number()? == 1 { OnFailure::Continue } else { OnFailure::Fail },
         ..Hook::empty(phase, Place::Told(""))
     })

@@ -1,13 +1,16 @@
-//! Bytes as printable ASCII and back: no language whose texts are Unicode can spoil what a variable carries so.
+//! Bytes as printable ASCII and back: no language whose texts are Unicode can spoil what a variable
+//! carries so.
 
 /// Stands before the two digits of a byte that is not written as one byte.
 const ESCAPE: u8 = b'%';
 
-/// Stand for the bytes that are not printed and yet are frequent: NUL, which no variable can hold, and the end of a line.
+/// Stand for the bytes that are not printed and yet are frequent: NUL, which no variable can hold,
+/// and the end of a line.
 const NUL: u8 = b'~';
 const LINE_END: u8 = b'`';
 
-/// Behind the last byte, and nowhere else, so that what was cut off is noticed; the digits of the checksum follow.
+/// Behind the last byte, and nowhere else, so that what was cut off is noticed; the digits of the
+/// checksum follow.
 const END: &[u8] = b"%.";
 const DIGITS: usize = 8;
 
@@ -69,7 +72,8 @@ pub fn read(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether a byte is written as one byte.
 fn is_plain(byte: u8) -> bool {
-    let is_printable = (b' '..=b'~').contains(&byte) & (byte != ESCAPE) & (byte != NUL) & (byte != LINE_END);
+    let is_printable =
+        (b' '..=b'~').contains(&byte) & (byte != ESCAPE) & (byte != NUL) & (byte != LINE_END);
     is_printable | (byte == 0) | (byte == b'\n')
 }
 

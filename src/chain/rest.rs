@@ -1,6 +1,7 @@
-//! What the wrappers of a chain do not change and the process behind them needs: what Lambda said about the function, and of
-//! the plan the edits of words and the hooks that the relay and the extension run, unexpanded, as the configuration has
-//! them. To read it again takes a fraction of what the configuration would take.
+//! What the wrappers of a chain do not change and the process behind them needs: what Lambda said
+//! about the function, and of the plan the edits of words and the hooks that the relay and the
+//! extension run, unexpanded, as the configuration has them. To read it again takes a fraction of
+//! what the configuration would take.
 
 use crate::config::{Hook, Place, Rule, WordEdits};
 use crate::environ::Environ;
@@ -8,8 +9,8 @@ use crate::plan::{AroundSnapshot, Plan};
 use crate::runtime_api::ADDRESS;
 use crate::wire::{Reader, Writer, put_edit, put_hook, put_text, take_edit, take_hook, take_text};
 
-/// All variables whose values travel: what hooks are told of the function, where failures are reported to, how to log, and
-/// where pre_stop hooks run.
+/// All variables whose values travel: what hooks are told of the function, where failures are
+/// reported to, how to log, and where pre_stop hooks run.
 const TOLD: [&str; 11] = [
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_FUNCTION_VERSION",
@@ -37,8 +38,14 @@ pub struct Rest<'a> {
     pub hooks: Vec<Hook<'a>>,
 }
 
-/// Writes it down. To find out where rules stand takes long, and is of use only to who wants to know everything.
-pub fn encoded(plan: &Plan, around_snapshot: AroundSnapshot, received: &Environ, with_places: bool) -> Vec<u8> {
+/// Writes it down. To find out where rules stand takes long, and is of use only to who wants to
+/// know everything.
+pub fn encoded(
+    plan: &Plan,
+    around_snapshot: AroundSnapshot,
+    received: &Environ,
+    with_places: bool,
+) -> Vec<u8> {
     let mut items = Writer::with_room(USUAL);
     received.only(&TOLD).encode(&mut items.bytes);
     items.put_number(plan.has_pre_stop.into());
@@ -52,7 +59,9 @@ pub fn encoded(plan: &Plan, around_snapshot: AroundSnapshot, received: &Environ,
         items.put_list(rule.program.as_slice(), put_text);
         items.put_list(&rule.prefix, put_text);
     });
-    items.put_list(&plan.hooks_behind_wrappers(around_snapshot), |items, hook| put_hook(items, hook));
+    items.put_list(&plan.hooks_behind_wrappers(around_snapshot), |items, hook| {
+        put_hook(items, hook)
+    });
     items.bytes.shrink_to_fit();
     items.bytes
 }
@@ -141,10 +150,13 @@ mod tests {
     }
 
     fn shown_hook(hook: &Hook) -> String {
-        let Hook { phase, name, command, cwd, timeout, on_failure, wait_for, attempts, pause, .. } = hook;
+        let Hook {
+            phase, name, command, cwd, timeout, on_failure, wait_for, attempts, pause, ..
+        } = hook;
         let env: Vec<_> = hook.env.iter().map(|edit| (edit.name, &edit.edit)).collect();
         format!(
-            "{phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?} {wait_for:?} {attempts} {pause:?}"
+            "{phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?} {wait_for:?} \
+             {attempts} {pause:?}"
         )
     }
 
@@ -153,16 +165,30 @@ mod tests {
         let sources = [Source { name: "file".into(), text: EVERYTHING.into() }];
         let documents = documents(&sources);
         let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
-        let received =
-            Environ::from_entries([c"_HANDLER=a", c"DB_PASSWORD=hidden", c"odd", c"AWS_EXECUTION_ENV=b", c"A=x"]);
+        let received = Environ::from_entries([
+            c"_HANDLER=a",
+            c"DB_PASSWORD=hidden",
+            c"odd",
+            c"AWS_EXECUTION_ENV=b",
+            c"A=x",
+        ]);
         let words = [OsString::from("python3")];
         let runtime = RuntimeName::of(&received, OsStr::new("python3"));
-        let facts = Facts { environ: &received, runtime: &runtime, architecture: "x86_64", exists: &|_| false };
+        let facts = Facts {
+            environ: &received,
+            runtime: &runtime,
+            architecture: "x86_64",
+            exists: &|_| false,
+        };
         let plan = Plan::new(&words, received.clone(), &rules, &facts, |_, _, _| {});
 
         let own = [&rules[0], &rules[0].rules[0]].map(shown);
         for (around_snapshot, phases, count) in [
-            (AroundSnapshot::Relay, &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..], 5),
+            (
+                AroundSnapshot::Relay,
+                &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..],
+                5,
+            ),
             (AroundSnapshot::Wrapper, &[Phase::PreStop], 2),
         ] {
             let bytes = encoded(&plan, around_snapshot, &received, true);
@@ -175,7 +201,9 @@ mod tests {
                 hooks.sort();
                 hooks
             };
-            let hooks = sorted(phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect());
+            let hooks = sorted(
+                phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect(),
+            );
             assert_eq!(sorted(rest.hooks.iter().map(shown_hook).collect()), hooks);
             assert_eq!(hooks.len(), count);
             for length in 0..bytes.len() {

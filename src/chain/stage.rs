@@ -1,6 +1,7 @@
-//! What the stand-in has to know and cannot find out again, and which wrapper comes next. It travels in variables, the one
-//! thing that every wrapper hands on. Wrappers may execute what shows its environment to anybody, so it holds no value of
-//! another variable but of those that `rest` lists and of the one that names wrappers, whose place the chain takes.
+//! What the stand-in has to know and cannot find out again, and which wrapper comes next. It
+//! travels in variables, the one thing that every wrapper hands on. Wrappers may execute what shows
+//! its environment to anybody, so it holds no value of another variable but of those that `rest`
+//! lists and of the one that names wrappers, whose place the chain takes.
 
 use super::printable::{self, checksum};
 use super::rest::Rest;
@@ -38,7 +39,12 @@ pub struct Next<'a> {
 
 impl<'a> Next<'a> {
     pub fn new(wrapper: &Wrapper<'a>) -> Self {
-        Self { path: wrapper.path, name: wrapper.name, env: wrapper.env.clone(), is_last: wrapper.is_last }
+        Self {
+            path: wrapper.path,
+            name: wrapper.name,
+            env: wrapper.env.clone(),
+            is_last: wrapper.is_last,
+        }
     }
 
     /// Makes the turn of it.
@@ -79,8 +85,9 @@ pub struct Stage<'a> {
     pub current: OsString,
     /// Edits of what that wrapper hands back.
     pub env: Vec<EnvEdit<'a>>,
-    /// Tells the paths of the last wrapper that came by its place in the list and of those that were named since; the last
-    /// of them has the process. A path may be a value of a variable, so that only its checksum travels.
+    /// Tells the paths of the last wrapper that came by its place in the list and of those that
+    /// were named since; the last of them has the process. A path may be a value of a
+    /// variable, so that only its checksum travels.
     pub past: Vec<u32>,
     pub next: Vec<Next<'a>>,
     pub around_snapshot: AroundSnapshot,
@@ -89,12 +96,16 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Takes the wrapper that comes next, if one does; `named` is the one that the last wrapper named by itself. Paths see
-    /// the environment.
+    /// Takes the wrapper that comes next, if one does; `named` is the one that the last wrapper
+    /// named by itself. Paths see the environment.
     ///
     /// # Errors
     /// When the one that it named ran before.
-    pub fn advance(&mut self, named: Option<&OsStr>, environ: &Environ) -> Result<Option<Turn>, Circle> {
+    pub fn advance(
+        &mut self,
+        named: Option<&OsStr>,
+        environ: &Environ,
+    ) -> Result<Option<Turn>, Circle> {
         let named = named.filter(|path| !self.is_current(path));
         if named.is_some_and(|path| self.past.contains(&checksum(path.as_bytes()))) {
             return Err(Circle);
@@ -107,7 +118,8 @@ impl<'a> Stage<'a> {
             (Some(path), Some(place)) => (path.to_owned(), Some(self.next.remove(place))),
             (Some(path), None) => (path.to_owned(), None),
             (None, _) => {
-                // The list has an end, so that whoever is named may be named again behind its next entry.
+                // The list has an end, so that whoever is named may be named again behind its next
+                // entry.
                 self.past.clear();
                 if self.next.is_empty() {
                     return Ok(None);
@@ -137,8 +149,13 @@ impl<'a> Stage<'a> {
         self.past.last() == Some(&checksum(path.as_bytes()))
     }
 
-    /// The variables that carry it, with their values; `environ` is the environment that they are to be found in.
-    pub fn variables(&self, environ: &Environ, with_places: bool) -> Vec<(Cow<'static, str>, OsString)> {
+    /// The variables that carry it, with their values; `environ` is the environment that they are
+    /// to be found in.
+    pub fn variables(
+        &self,
+        environ: &Environ,
+        with_places: bool,
+    ) -> Vec<(Cow<'static, str>, OsString)> {
         let mut items = Writer::with_room(self.rest.len() + USUAL);
         items.put(self.stand_in.path.as_bytes());
         items.put_number(self.stand_in.maker.unwrap_or(0));
@@ -162,15 +179,25 @@ impl<'a> Stage<'a> {
             let rest = last.split_off(LONGEST_PART);
             parts.push(rest);
         }
-        parts.into_iter().map(OsString::from_vec).enumerate().map(|(number, part)| (variable(number), part)).collect()
+        parts
+            .into_iter()
+            .map(OsString::from_vec)
+            .enumerate()
+            .map(|(number, part)| (variable(number), part))
+            .collect()
     }
 
-    /// Understands what `take` took, and lets the environment know its secrets again; nothing when it is something else.
+    /// Understands what `take` took, and lets the environment know its secrets again; nothing when
+    /// it is something else.
     pub fn decode(bytes: &'a [u8], environ: &mut Environ) -> Option<(Self, Rest<'a>)> {
         let mut items = Reader(bytes);
-        let owned = |items: &mut Reader| items.take().map(|item| OsStr::from_bytes(item).to_owned());
+        let owned =
+            |items: &mut Reader| items.take().map(|item| OsStr::from_bytes(item).to_owned());
         let mut stage = Stage {
-            stand_in: StandIn { path: owned(&mut items)?, maker: Some(items.take_number()?).filter(|&pid| pid != 0) },
+            stand_in: StandIn {
+                path: owned(&mut items)?,
+                maker: Some(items.take_number()?).filter(|&pid| pid != 0),
+            },
             program: owned(&mut items)?,
             named: items.take_list(owned)?.pop(),
             current: owned(&mut items)?,
@@ -201,8 +228,10 @@ fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
 
 /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
 pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
-    let names: Vec<_> = (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
-    let parts: Vec<_> = names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
+    let names: Vec<_> =
+        (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
+    let parts: Vec<_> =
+        names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
     let read = match parts[..] {
         [part] => printable::read(part),
         _ => printable::read(&parts.concat()),
@@ -256,13 +285,19 @@ mod tests {
     }
 
     fn shown(stage: &Stage) -> String {
-        let env =
-            |env: &[EnvEdit]| env.iter().map(|edit| format!("{} {:?};", edit.name, edit.edit)).collect::<String>();
-        let next = |next: &Next| format!("{:?} {:?} {} {}", next.path, next.name, env(&next.env), next.is_last);
+        let env = |env: &[EnvEdit]| {
+            env.iter().map(|edit| format!("{} {:?};", edit.name, edit.edit)).collect::<String>()
+        };
+        let next = |next: &Next| {
+            format!("{:?} {:?} {} {}", next.path, next.name, env(&next.env), next.is_last)
+        };
         let Stage { stand_in, program, named, current, past, around_snapshot, rest, .. } = stage;
         let next: Vec<_> = stage.next.iter().map(next).collect();
         let env = env(&stage.env);
-        format!("{stand_in:?} {program:?} {named:?} {current:?} {env} {past:?} {next:?} {around_snapshot:?} {rest:?}")
+        format!(
+            "{stand_in:?} {program:?} {named:?} {current:?} {env} {past:?} {next:?} \
+             {around_snapshot:?} {rest:?}"
+        )
     }
 
     #[track_caller]
@@ -270,7 +305,8 @@ mod tests {
         let mut environ = Environ::from_entries([c"A=1"]);
         for (name, value) in stage.variables(&environ, false) {
             assert!(
-                value.len() <= LONGEST_PART && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')),
+                value.len() <= LONGEST_PART
+                    && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')),
                 "{value:?}"
             );
             environ.set(&name, &value);
@@ -290,9 +326,16 @@ mod tests {
         stage.around_snapshot = AroundSnapshot::Relay;
         stage.past = vec![u32::MAX, 0];
         let edit = |edit| EnvEdit { name: "A", edit, place: Place::Told("") };
-        stage.env = vec![edit(Edit::Unset), edit(Edit::Prepend { text: text("${B}"), separator: text("\n") })];
-        stage.next[1] =
-            Next { name: Some("é"), env: vec![edit(Edit::Set(text("1")))], is_last: true, ..next("${W}/b") };
+        stage.env = vec![
+            edit(Edit::Unset),
+            edit(Edit::Prepend { text: text("${B}"), separator: text("\n") }),
+        ];
+        stage.next[1] = Next {
+            name: Some("é"),
+            env: vec![edit(Edit::Set(text("1")))],
+            is_last: true,
+            ..next("${W}/b")
+        };
         travels(&stage);
     }
 
@@ -309,7 +352,9 @@ mod tests {
     #[test]
     fn what_foreword_did_not_write_is_not_taken() {
         let mut environ = Environ::default();
-        let [(_, written)] = &stage().variables(&environ, false)[..] else { panic!("one variable") };
+        let [(_, written)] = &stage().variables(&environ, false)[..] else {
+            panic!("one variable")
+        };
         let bytes = written.as_bytes();
         let mut is_taken = |value: &[u8]| {
             environ.set(STAGE, OsStr::from_bytes(value));
@@ -331,7 +376,10 @@ mod tests {
     }
 
     /// Runs a chain of `listed`; each wrapper may name another one. Gives those that ran.
-    fn run(listed: &[Next], names: impl Fn(&str) -> Option<&'static str>) -> Result<Vec<String>, String> {
+    fn run(
+        listed: &[Next],
+        names: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<Vec<String>, String> {
         let environ = Environ::from_entries([c"A=/opt/a"]);
         let mut stage = Stage { next: listed.to_vec(), ..stage() };
         let mut ran: Vec<String> = Vec::new();
@@ -369,13 +417,20 @@ mod tests {
         assert_eq!(run(&listed(&[a, b, c]), naming("c")), names(&["a", "c", "b"]));
         assert_eq!(run(&listed(&["${A}", a]), naming("x")), names(&["a", "x", "a", "x"]));
         let last = Next { is_last: true, ..next(c) };
-        assert_eq!(run(&[next(a), next(b), last], naming("c")), names(&["a", "b", "c"]), "it is the last one");
+        assert_eq!(
+            run(&[next(a), next(b), last], naming("c")),
+            names(&["a", "b", "c"]),
+            "it is the last one"
+        );
     }
 
     #[test]
     fn wrappers_that_name_each_other_are_stopped() {
         let each_other = |name: &str| Some(if name == "a" { "b" } else { "a" });
         assert_eq!(run(&listed(&["${A}"]), each_other), Err("/opt/b".into()));
-        assert_eq!(run(&listed(&["/opt/a", "${B:-/opt/b}"]), each_other), Err("${B:-/opt/b}".into()));
+        assert_eq!(
+            run(&listed(&["/opt/a", "${B:-/opt/b}"]), each_other),
+            Err("${B:-/opt/b}".into())
+        );
     }
 }

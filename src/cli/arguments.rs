@@ -1,5 +1,5 @@
-//! The tool's command line, as clap knows it. The example that writes completions and man pages reads this file too,
-//! so it uses nothing of foreword's but `help`.
+//! The tool's command line, as clap knows it. The example that writes completions and man pages
+//! reads this file too, so it uses nothing of foreword's but `help`.
 
 use super::help;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
@@ -23,11 +23,17 @@ pub fn command() -> Command {
 
 fn check() -> Command {
     Command::new("check")
-        .about("Finds everything that is wrong with a configuration, and with the layers that it relies on")
+        .about(
+            "Finds everything that is wrong with a configuration, and with the layers that it \
+             relies on",
+        )
         .arg(
             Arg::new("files")
                 .value_name("FILES")
-                .help("Configurations, or directories of code; without any, what a function here would load")
+                .help(
+                    "Configurations, or directories of code; without any, what a function here \
+                     would load",
+                )
                 .num_args(0..)
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::AnyPath),
@@ -36,7 +42,10 @@ fn check() -> Command {
             Arg::new("layers")
                 .long("layer")
                 .value_name("DIR|ZIP")
-                .help("Layers in the order in which the function has them: folders laid out as under /opt, or zips")
+                .help(
+                    "Layers in the order in which the function has them: folders laid out as \
+                     under /opt, or zips",
+                )
                 .num_args(1..)
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
@@ -62,18 +71,17 @@ fn plan() -> Command {
                 .long("config")
                 .value_name("FILE")
                 .help(
-                    "A configuration in the place of those that a function here would load; may be given several times",
+                    "A configuration in the place of those that a function here would load; may \
+                     be given several times",
                 )
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::FilePath),
         )
-        .arg(
-            Arg::new("runtime")
-                .long("runtime")
-                .value_name("NAME")
-                .help("The environment and the command line that Lambda gives this runtime, such as python3.12"),
-        )
+        .arg(Arg::new("runtime").long("runtime").value_name("NAME").help(
+            "The environment and the command line that Lambda gives this runtime, such as \
+             python3.12",
+        ))
         .arg(
             Arg::new("format")
                 .long("format")
@@ -82,7 +90,9 @@ fn plan() -> Command {
                 .value_parser(["text", "json"])
                 .default_value("text"),
         )
-        .after_help("Nothing is started or changed. Exits with 1 when the configuration has errors.")
+        .after_help(
+            "Nothing is started or changed. Exits with 1 when the configuration has errors.",
+        )
 }
 
 /// What says how a function is started.
@@ -108,7 +118,10 @@ fn function() -> [Arg; 4] {
             .value_hint(ValueHint::FilePath),
         Arg::new("command")
             .value_name("PROGRAM")
-            .help("The runtime's command line, as foreword receives it, or an image's ENTRYPOINT and CMD; --runtime knows it")
+            .help(
+                "The runtime's command line, as foreword receives it, or an image's ENTRYPOINT \
+                 and CMD; --runtime knows it",
+            )
             .last(true)
             .num_args(0..)
             .value_parser(value_parser!(OsString))
@@ -119,13 +132,19 @@ fn function() -> [Arg; 4] {
 fn schema() -> Command {
     Command::new("schema")
         .about("Prints the JSON Schema of the configuration, for editors")
-        .after_help("An editor that knows \"$schema\" completes from it: foreword schema >foreword.schema.json")
+        .after_help(
+            "An editor that knows \"$schema\" completes from it: foreword schema \
+             >foreword.schema.json",
+        )
 }
 
 fn simulate() -> Command {
     let numbers = |from, to| value_parser!(u64).range(from..=to);
     Command::new("simulate")
-        .about("Runs a function here as Lambda would, from its init through snapshot and restore to its shutdown")
+        .about(
+            "Runs a function here as Lambda would, from its init through snapshot and restore to \
+             its shutdown",
+        )
         .override_usage("foreword simulate [OPTIONS] [DIR] [-- PROGRAM [ARGUMENT]...]")
         .args(function())
         .arg(
@@ -166,16 +185,18 @@ fn simulate() -> Command {
                 .default_value("128")
                 .value_parser(numbers(128, 10240)),
         )
-        .arg(
-            Arg::new("runtime").long("runtime").value_name("NAME").help(
-                "Lambda's identifier of the runtime, such as python3.12; without a program, starts its client here",
-            ),
-        )
+        .arg(Arg::new("runtime").long("runtime").value_name("NAME").help(
+            "Lambda's identifier of the runtime, such as python3.12; without a program, starts \
+             its client here",
+        ))
         .arg(
             Arg::new("layers")
                 .long("layer")
                 .value_name("DIR|ZIP")
-                .help("Layers to lay under /opt, with their extensions, in the order in which the function has them")
+                .help(
+                    "Layers to lay under /opt, with their extensions, in the order in which the \
+                     function has them",
+                )
                 .num_args(1..)
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
@@ -190,6 +211,7 @@ fn simulate() -> Command {
                 .value_parser(["text", "json"]),
         )
         .after_help(
-            "Exits with 1 when something did not go well, and with 128 and the signal's number when interrupted.",
+            "Exits with 1 when something did not go well, and with 128 and the signal's number \
+             when interrupted.",
         )
 }

@@ -1,5 +1,6 @@
-//! `foreword check`: finds everything that is wrong with a configuration before a cold start does. The story: read all
-//! sources, decode them, look at what their rules do together, then at what they have executed, and at the layers.
+//! `foreword check`: finds everything that is wrong with a configuration before a cold start does.
+//! The story: read all sources, decode them, look at what their rules do together, then at what
+//! they have executed, and at the layers.
 
 mod bootstrap;
 mod directories;
@@ -111,17 +112,24 @@ fn readable(found: Vec<Found>, findings: &mut Vec<Finding>) -> Vec<Source> {
     for found in found {
         match found {
             Ok(source) => sources.push(source),
-            Err(Unreadable::NoFile(message)) => findings.push(Finding::general(Severity::Error, message)),
+            Err(Unreadable::NoFile(message)) => {
+                findings.push(Finding::general(Severity::Error, message))
+            }
             Err(Unreadable::NoText(source, problem)) => {
-                findings.push(Finding::at(Severity::Error, &source, problem.offset, problem.message));
+                findings.push(Finding::at(
+                    Severity::Error,
+                    &source,
+                    problem.offset,
+                    problem.message,
+                ));
             }
         }
     }
     sources
 }
 
-/// What is wrong in the documents, in their order, and then in the layers. What a document's rules come to is only looked
-/// at when all of it was understood.
+/// What is wrong in the documents, in their order, and then in the layers. What a document's rules
+/// come to is only looked at when all of it was understood.
 fn check(
     documents: &[Document],
     asked: &Asked,

@@ -13,7 +13,8 @@ impl Colors {
     /// Colours are for people, who may have asked for none (https://no-color.org).
     pub fn of(stream: impl IsTerminal, environ: &Environ) -> Self {
         let term = environ.lossy("TERM");
-        let is_plain = environ.non_empty("NO_COLOR").is_some() || term.is_none_or(|term| term == "dumb");
+        let is_plain =
+            environ.non_empty("NO_COLOR").is_some() || term.is_none_or(|term| term == "dumb");
         if stream.is_terminal() && !is_plain { Colors::On } else { Colors::Off }
     }
 

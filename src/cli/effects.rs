@@ -1,6 +1,6 @@
-//! Edits of the environment that do something else on Lambda than they seem to: a `PYTHONPATH` that takes the layers'
-//! packages away, options in variables that the command line overrides. `plan` asks about one start, `check` about
-//! all that may come.
+//! Edits of the environment that do something else on Lambda than they seem to: a `PYTHONPATH` that
+//! takes the layers' packages away, options in variables that the command line overrides. `plan`
+//! asks about one start, `check` about all that may come.
 
 use crate::command_line::{CommandLine, Instead, Interpreter, VARIABLES, overridden};
 use crate::environ::Environ;
@@ -8,17 +8,14 @@ use crate::lambda::python_path::{self, Python};
 use std::ffi::OsString;
 
 /// The variables that this is about.
-pub const CONCERNED: [&str; 4] = [python_path::NAME, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
+pub const CONCERNED: [&str; 4] =
+    [python_path::NAME, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
 
 /// What an edit does beside what it seems to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Packages of layers are not found any more.
-    LayersLost {
-        missing: Vec<String>,
-        whole: String,
-        has_others: bool,
-    },
+    LayersLost { missing: Vec<String>, whole: String, has_others: bool },
     Overridden {
         variable: &'static str,
         option: String,
@@ -39,21 +36,29 @@ pub struct Start<'s> {
     pub line: &'s CommandLine,
 }
 
-/// What edits do beside what they seem to; `edits` are those that changed something, in their order, with a place each.
+/// What edits do beside what they seem to; `edits` are those that changed something, in their
+/// order, with a place each.
 pub fn of<P: Clone>(start: &Start, edits: &[(&str, P)]) -> Vec<(P, Effect)> {
-    let last_edit = |name: &str| edits.iter().rev().find(|(edited, _)| *edited == name).map(|(_, place)| place.clone());
+    let last_edit = |name: &str| {
+        edits.iter().rev().find(|(edited, _)| *edited == name).map(|(_, place)| place.clone())
+    };
     let mut effects = Vec::new();
     if let (Some(place), Some(effect)) = (last_edit(python_path::NAME), layers_lost(start)) {
         effects.push((place, effect));
     }
     let Some(interpreter) = Interpreter::of_program(&start.line.program) else { return effects };
-    let options: Vec<String> = start.line.parts().options.iter().map(|word| start.last.redact(word)).collect();
+    let options: Vec<String> =
+        start.line.parts().options.iter().map(|word| start.last.redact(word)).collect();
     for (variable, _) in VARIABLES.into_iter().filter(|(_, of)| *of == interpreter) {
-        let (Some(place), Some(value)) = (last_edit(variable), start.last.value(variable)) else { continue };
+        let (Some(place), Some(value)) = (last_edit(variable), start.last.value(variable)) else {
+            continue;
+        };
         let value = start.last.redact(value);
         let before = start.before.lossy(variable).unwrap_or_default();
         let is_new = |option: &str| !before.split_ascii_whitespace().any(|word| word == option);
-        for one in overridden(interpreter, &value, &options).into_iter().filter(|one| is_new(&one.option)) {
+        for one in
+            overridden(interpreter, &value, &options).into_iter().filter(|one| is_new(&one.option))
+        {
             let effect = Effect::Overridden {
                 variable,
                 option: one.option,
@@ -71,7 +76,9 @@ fn layers_lost(start: &Start) -> Option<Effect> {
     let is_bootstrap = start.received.iter().any(|word| word == python_path::BOOTSTRAP);
     let program = start.received.first().and_then(|program| program.to_str()).unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default();
-    let python = Python::of_identifier(start.runtime).or(Python::of_identifier(program)).filter(|_| is_bootstrap)?;
+    let python = Python::of_identifier(start.runtime)
+        .or(Python::of_identifier(program))
+        .filter(|_| is_bootstrap)?;
     let value = start.last.redact(start.last.value(python_path::NAME)?);
     let missing = python.missing(&value);
     let whole = python.whole(&value);
@@ -84,7 +91,9 @@ impl Effect {
     pub fn is_like(&self, other: &Effect) -> bool {
         match (self, other) {
             (Effect::LayersLost { .. }, Effect::LayersLost { .. }) => true,
-            (Effect::Overridden { option, .. }, Effect::Overridden { option: other, .. }) => option == other,
+            (Effect::Overridden { option, .. }, Effect::Overridden { option: other, .. }) => {
+                option == other
+            }
             _ => false,
         }
     }
@@ -96,21 +105,23 @@ impl Effect {
                 let missing = missing.join(" and ");
                 let unset = if *has_others { "" } else { "leave PYTHONPATH unset, or " };
                 let each = match is_one_of_several {
-                    true => format!(", in a rule for each version (\"when\": {{\"runtime\": {runtime:?}}})"),
+                    true => format!(
+                        ", in a rule for each version (\"when\": {{\"runtime\": {runtime:?}}})"
+                    ),
                     false => String::new(),
                 };
                 format!(
-                    "with PYTHONPATH set, {runtime} does not find what layers have in {missing}; {unset}write \
-                     {whole:?}{each}"
+                    "with PYTHONPATH set, {runtime} does not find what layers have in {missing}; \
+                     {unset}write {whole:?}{each}"
                 )
             }
             Effect::Overridden { variable, option, winner, is_fatal: false, instead } => format!(
-                "{option} in {variable} has no effect on {runtime}: {winner} on its command line wins; write \
-                 \"options\": {instead}"
+                "{option} in {variable} has no effect on {runtime}: {winner} on its command line \
+                 wins; write \"options\": {instead}"
             ),
             Effect::Overridden { variable, option, winner, is_fatal: true, instead } => format!(
-                "{option} in {variable} ends the start of {runtime}, whose command line has {winner}, and there can be \
-                 one collector; write \"options\": {instead}, too"
+                "{option} in {variable} ends the start of {runtime}, whose command line has \
+                 {winner}, and there can be one collector; write \"options\": {instead}, too"
             ),
         }
     }

@@ -1,5 +1,6 @@
-//! What `check` found, and how it is shown: the place as compilers write it, what is wrong and what to do about it,
-//! the line, and a caret under the place. Values of variables whose name says that they are secret are not shown.
+//! What `check` found, and how it is shown: the place as compilers write it, what is wrong and what
+//! to do about it, the line, and a caret under the place. Values of variables whose name says that
+//! they are secret are not shown.
 
 mod secrets;
 
@@ -7,7 +8,8 @@ use super::colors::Colors;
 use crate::config::Source;
 use std::fmt::Write;
 
-/// Most characters of a line that are shown; of a longer one half as many on either side of the place.
+/// Most characters of a line that are shown; of a longer one half as many on either side of the
+/// place.
 const MOST_SHOWN: usize = 120;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +64,25 @@ impl Finding {
         if let Some(spot) = &self.spot {
             let _ = write!(place, ":{}:{}", spot.line, spot.column);
         }
-        let mut shown = format!("{}: {}: {}\n", colors.paint("1", &place), colors.paint(color, word), self.message);
+        let mut shown = format!(
+            "{}: {}: {}\n",
+            colors.paint("1", &place),
+            colors.paint(color, word),
+            self.message
+        );
         if let Some(spot) = &self.spot {
             let number = spot.line.to_string();
             // A tab before the caret is as wide as the one above it.
             let blank = |c: char| if c == '\t' { '\t' } else { ' ' };
             let gap: String = spot.before.chars().map(blank).collect();
             let _ = writeln!(shown, " {number} | {}", spot.shown);
-            let _ = writeln!(shown, " {:width$} | {gap}{}", "", colors.paint(color, "^"), width = number.len());
+            let _ = writeln!(
+                shown,
+                " {:width$} | {gap}{}",
+                "",
+                colors.paint(color, "^"),
+                width = number.len()
+            );
         }
         shown
     }
@@ -106,7 +119,9 @@ impl Spot {
 
 /// A text that does nothing to a terminal.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -121,9 +136,15 @@ mod tests {
 
     #[test]
     fn the_caret_stands_under_the_place() {
-        assert_eq!(shown("{\n  »\"a\": 1\n}"), "file:2:3: error: wrong\n 2 |   \"a\": 1\n   |   ^\n");
+        assert_eq!(
+            shown("{\n  »\"a\": 1\n}"),
+            "file:2:3: error: wrong\n 2 |   \"a\": 1\n   |   ^\n"
+        );
         assert_eq!(shown("\n\t»x"), "file:2:2: error: wrong\n 2 | \tx\n   | \t^\n");
-        assert_eq!(shown("{\"ä\": »1}\r\n"), "file:1:7: error: wrong\n 1 | {\"ä\": 1}\n   |       ^\n");
+        assert_eq!(
+            shown("{\"ä\": »1}\r\n"),
+            "file:1:7: error: wrong\n 1 | {\"ä\": 1}\n   |       ^\n"
+        );
         assert_eq!(shown("»"), "file:1:1: error: wrong\n 1 | \n   | ^\n");
         assert_eq!(shown("{}\n»"), "file:2:1: error: wrong\n 2 | \n   | ^\n");
         assert_eq!(shown("»\x1b[2Jx"), "file:1:1: error: wrong\n 1 | \u{fffd}[2Jx\n   | ^\n");
@@ -133,14 +154,18 @@ mod tests {
     fn of_a_long_line_the_part_around_the_place_is_shown() {
         let long = shown(&format!("{}»{}", "a".repeat(500), "b".repeat(500)));
         let (a, b) = ("a".repeat(60), "b".repeat(60));
-        assert_eq!(long, format!("file:1:501: error: wrong\n 1 | …{a}{b}…\n   |  {}^\n", " ".repeat(60)));
+        assert_eq!(
+            long,
+            format!("file:1:501: error: wrong\n 1 | …{a}{b}…\n   |  {}^\n", " ".repeat(60))
+        );
     }
 
     #[test]
     fn secrets_are_hidden_and_the_caret_stays() {
         let line = r#"{"env": {"API_TOKEN": "hidden", "B": »1}}"#;
         let expected = r#" 1 | {"env": {"API_TOKEN": [redacted], "B": 1}}"#;
-        let caret = format!("   | {}^", " ".repeat(r#"{"env": {"API_TOKEN": [redacted], "B": "#.len()));
+        let caret =
+            format!("   | {}^", " ".repeat(r#"{"env": {"API_TOKEN": [redacted], "B": "#.len()));
         assert_eq!(shown(line), format!("file:1:38: error: wrong\n{expected}\n{caret}\n"));
         for line in [
             r#"{"env": {"API_TOKEN": »"hidden${"}}"#,

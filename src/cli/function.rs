@@ -1,5 +1,6 @@
-//! The start of a function, as far as it is known on this machine: the command line and the environment that foreword would
-//! be handed, by Lambda or by a shell, and where the function's files lie here.
+//! The start of a function, as far as it is known on this machine: the command line and the
+//! environment that foreword would be handed, by Lambda or by a shell, and where the function's
+//! files lie here.
 
 mod given;
 pub mod image;
@@ -41,7 +42,9 @@ impl Asked {
             given.extend(given::of_file(file, own)?);
         }
         for entry in &self.env {
-            given.extend(given::of_entry(entry, own).map_err(|cause| format!("--env {entry:?}: {cause}"))?);
+            given.extend(
+                given::of_entry(entry, own).map_err(|cause| format!("--env {entry:?}: {cause}"))?,
+            );
         }
         Ok(given)
     }
@@ -58,7 +61,9 @@ impl Asked {
         if let Some(directory) = &self.directory {
             if !directory.is_dir() {
                 let name = directory.display();
-                return Err(format!("{name} is no directory of a function's code; name a program behind --"));
+                return Err(format!(
+                    "{name} is no directory of a function's code; name a program behind --"
+                ));
             }
             return Ok(Some(directory));
         }
@@ -92,8 +97,9 @@ impl<'e> Function<'e> {
     /// With what is wrong in what was asked.
     pub fn new(asked: &Asked, own: &Environ<'e>) -> Result<Self, String> {
         let given = asked.variables(own)?;
-        let given_to =
-            |name: &str| given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str());
+        let given_to = |name: &str| {
+            given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+        };
         let mut environ = match &asked.runtime {
             Some(name) => lambda::environ(name, given_to(INITIALIZATION))?,
             None => own.clone(),
@@ -106,11 +112,16 @@ impl<'e> Function<'e> {
             environ.set(name, value);
         }
         let named = asked.directory(&given, own)?;
-        let is_given = given.iter().any(|(name, value)| name == config::TASK_ROOT_VARIABLE && !value.is_empty());
-        // A path that a variable gives is the function's; any other directory stands for that of the function.
+        let is_given = given
+            .iter()
+            .any(|(name, value)| name == config::TASK_ROOT_VARIABLE && !value.is_empty());
+        // A path that a variable gives is the function's; any other directory stands for that of
+        // the function.
         let here = match named {
             Some(_) if is_given && asked.directory.is_none() => None,
-            Some(named) if asked.directory.is_some() || asked.runtime.is_some() => Some(named.to_owned()),
+            Some(named) if asked.directory.is_some() || asked.runtime.is_some() => {
+                Some(named.to_owned())
+            }
             Some(_) => None,
             None => Some(PathBuf::from(".")),
         };
@@ -120,15 +131,27 @@ impl<'e> Function<'e> {
         let is_os_only = asked.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
         let (command, note) = image::without_foreword(&asked.command);
         let is_lambdas = asked.runtime.is_some();
-        let mut function = Self { received: Vec::new(), environ, is_lambdas, here, is_os_only, note, inferred: None };
+        let mut function = Self {
+            received: Vec::new(),
+            environ,
+            is_lambdas,
+            here,
+            is_os_only,
+            note,
+            inferred: None,
+        };
         function.received = match (&asked.runtime, &command[..]) {
             (Some(name), []) => {
-                function.inferred =
-                    lambda::inferred(name).map(|what| format!("what {name} is really started with: {what}"));
+                function.inferred = lambda::inferred(name)
+                    .map(|what| format!("what {name} is really started with: {what}"));
                 let is_there = |path: &str| function.here(Path::new(path)).is_file();
                 lambda::command_line(name, &function.environ, &is_there)
             }
-            (None, []) => return Err("there is no program; name it behind --, or a runtime with --runtime".into()),
+            (None, []) => {
+                return Err(
+                    "there is no program; name it behind --, or a runtime with --runtime".into()
+                );
+            }
             (_, command) => command.to_vec(),
         };
         if let Some(name) = &asked.runtime {
@@ -152,7 +175,8 @@ impl<'e> Function<'e> {
 
     /// Where a path of the function's leads on this machine.
     pub fn here(&self, path: &Path) -> PathBuf {
-        let inside = self.here.as_ref().and_then(|here| Some(here.join(path.strip_prefix(TASK_ROOT).ok()?)));
+        let inside =
+            self.here.as_ref().and_then(|here| Some(here.join(path.strip_prefix(TASK_ROOT).ok()?)));
         inside.unwrap_or_else(|| path.to_owned())
     }
 
@@ -178,7 +202,8 @@ impl<'e> Function<'e> {
         (self.is_os_only && file.is_file() && !process::is_this_program(&file)).then_some(file)
     }
 
-    /// Whether the program is a bare word that no directory of PATH has; of a PATH of Lambda's this machine knows nothing.
+    /// Whether the program is a bare word that no directory of PATH has; of a PATH of Lambda's this
+    /// machine knows nothing.
     pub fn is_missing(&self, program: &OsStr, environ: &Environ) -> bool {
         let is_bare = !program.is_empty() && !program.as_encoded_bytes().contains(&b'/');
         is_bare && !self.is_lambdas && !process::is_in_path(program, environ)

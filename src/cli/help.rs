@@ -1,8 +1,8 @@
 //! What help says with the tool and without it.
 
 pub const ABOUT: &str = "\
-The exec wrapper for AWS Lambda: it injects options, arguments and environment from a declarative configuration, runs \
-hook commands, and becomes the runtime.";
+The exec wrapper for AWS Lambda: it injects options, arguments and environment from a declarative \
+                         configuration, runs hook commands, and becomes the runtime.";
 
 /// How foreword is started around a program.
 pub const USAGE: &str = "foreword -- PROGRAM [ARGUMENT]...";
@@ -18,5 +18,6 @@ Environment:
   FOREWORD_DISABLED   1 executes the program untouched
 
 In a function, set AWS_LAMBDA_EXEC_WRAPPER=/opt/bin/foreword. To try a command line here:
-  FOREWORD_CONFIG='{\"options\": {\"append\": [\"-X\", \"importtime\"]}}' foreword -- python3 -c pass
+  FOREWORD_CONFIG='{\"options\": {\"append\": [\"-X\", \"importtime\"]}}' foreword -- python3 -c \
+                                pass
 ";

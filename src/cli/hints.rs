@@ -1,4 +1,5 @@
-//! What a rule says that is legal and hardly meant. `check` and `plan` both tell it; the wrapper never asks.
+//! What a rule says that is legal and hardly meant. `check` and `plan` both tell it; the wrapper
+//! never asks.
 
 mod commands;
 mod expansion;
@@ -39,19 +40,28 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
     for (name, list) in [("prepend", &rule.options.prepend), ("append", &rule.options.append)] {
         for (index, text) in list.iter().enumerate() {
             let steps = [Step::Member("options"), Step::Member(name), Step::Item(index)];
-            add(document.inside(rule.place, &steps), options::about(text.written()).into_iter().collect());
+            add(
+                document.inside(rule.place, &steps),
+                options::about(text.written()).into_iter().collect(),
+            );
         }
     }
     for hook in &rule.hooks {
         if let Command::Words(words) = &hook.command {
             for (index, message) in commands::about(words) {
-                add(document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]), vec![message]);
+                add(
+                    document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]),
+                    vec![message],
+                );
             }
         }
     }
     for (key, text) in [("program", rule.program.as_ref()), ("prefix", rule.prefix.first())] {
         let message = text.and_then(|text| commands::about_program(text.written()));
-        add(document.inside(rule.place, &[Step::Member(key), Step::First]), message.into_iter().collect());
+        add(
+            document.inside(rule.place, &[Step::Member(key), Step::First]),
+            message.into_iter().collect(),
+        );
     }
     for wrapper in &rule.wrappers {
         let message = commands::about_program(wrapper.path.written());
@@ -59,7 +69,9 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
     }
     let conditions = [(rule.place, &rule.when)].into_iter();
     let conditions = conditions.chain(rule.hooks.iter().map(|hook| (hook.place, &hook.when)));
-    for (place, when) in conditions.chain(rule.wrappers.iter().map(|wrapper| (wrapper.place, &wrapper.when))) {
+    for (place, when) in
+        conditions.chain(rule.wrappers.iter().map(|wrapper| (wrapper.place, &wrapper.when)))
+    {
         for (name, message) in switches::about(when) {
             let steps = [Step::Member("when"), Step::Member("env"), Step::Member(name)];
             add(document.inside(place, &steps), vec![message]);
@@ -80,13 +92,21 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Found<'r>> {
     texts.extend(rule.entry.iter().map(|text| found(inside(rule.place, "entry"), text, true)));
     texts.extend(rule.program.iter().map(|text| found(inside(rule.place, "program"), text, true)));
     for (index, text) in rule.prefix.iter().enumerate() {
-        texts.push(found(document.inside(rule.place, &[Step::Member("prefix"), Step::Item(index)]), text, index == 0));
+        texts.push(found(
+            document.inside(rule.place, &[Step::Member("prefix"), Step::Item(index)]),
+            text,
+            index == 0,
+        ));
     }
     for (index, text) in rule.when.file.iter().enumerate() {
         let steps = [Step::Member("when"), Step::Member("file"), Step::Item(index)];
         texts.push(found(document.inside(rule.place, &steps), text, true));
     }
-    texts.extend(rule.wrappers.iter().map(|wrapper| found(inside(wrapper.place, "path"), &wrapper.path, true)));
+    texts.extend(
+        rule.wrappers
+            .iter()
+            .map(|wrapper| found(inside(wrapper.place, "path"), &wrapper.path, true)),
+    );
     for hook in &rule.hooks {
         of_edits(&hook.env, &mut texts);
         texts.extend(hook.cwd.iter().map(|text| found(inside(hook.place, "cwd"), text, true)));
@@ -94,7 +114,8 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Found<'r>> {
             && !commands::is_shell(words)
         {
             for (index, text) in words.iter().enumerate() {
-                let place = document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]);
+                let place =
+                    document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]);
                 texts.push(found(place, text, index == 0));
             }
         }
@@ -116,9 +137,13 @@ fn of_words<'r>(
     edits: &'r WordEdits<'r>,
     texts: &mut Vec<Found<'r>>,
 ) {
-    let inside = |name, step| document.inside(rule.place, &[Step::Member(key), Step::Member(name), step]);
-    for (name, list) in [("remove", &edits.remove), ("prepend", &edits.prepend), ("append", &edits.append)] {
-        let found = |(index, text)| Found { place: inside(name, Step::Item(index)), text, is_path: false };
+    let inside =
+        |name, step| document.inside(rule.place, &[Step::Member(key), Step::Member(name), step]);
+    for (name, list) in
+        [("remove", &edits.remove), ("prepend", &edits.prepend), ("append", &edits.append)]
+    {
+        let found =
+            |(index, text)| Found { place: inside(name, Step::Item(index)), text, is_path: false };
         texts.extend(list.iter().enumerate().map(found));
     }
     for (from, to) in &edits.replace {

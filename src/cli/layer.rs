@@ -1,5 +1,5 @@
-//! Layers as Lambda lays them over each other under /opt, read from directories or zips. Only looks: `check` says what is
-//! wrong with a file in one.
+//! Layers as Lambda lays them over each other under /opt, read from directories or zips. Only
+//! looks: `check` says what is wrong with a file in one.
 
 mod zip;
 
@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 const MOST_LINKS: usize = 40;
 
 /// Folders that layers have at their root (AWS's documentation, "Packaging your layer content").
-const FOLDERS: [&str; 8] = ["bin", "extensions", "java", "lib", "nodejs", "python", "ruby", "dotnet"];
+const FOLDERS: [&str; 8] =
+    ["bin", "extensions", "java", "lib", "nodejs", "python", "ruby", "dotnet"];
 
 pub struct Layer {
     /// As the user named it.
@@ -55,7 +56,8 @@ impl Layer {
     pub fn open(path: &Path) -> Result<Self, String> {
         let name = path.display().to_string();
         let unable = |cause: &str| format!("unable to read the layer {name}: {cause}");
-        let is_folder = fs::metadata(path).map_err(|error| unable(&process::cause(&error)))?.is_dir();
+        let is_folder =
+            fs::metadata(path).map_err(|error| unable(&process::cause(&error)))?.is_dir();
         let mut layer = Self {
             name: name.trim_end_matches('/').to_owned(),
             entries: BTreeMap::new(),
@@ -66,7 +68,9 @@ impl Layer {
             layer.add_folder(path, "").map_err(|error| unable(&process::cause(&error)))?;
         } else {
             layer.packed = fs::read(path).map_err(|error| unable(&process::cause(&error)))?;
-            layer.add_packed().map_err(|cause| unable(&format!("{cause}; files come before --layer")))?;
+            layer
+                .add_packed()
+                .map_err(|cause| unable(&format!("{cause}; files come before --layer")))?;
         }
         Ok(layer)
     }
@@ -104,7 +108,9 @@ impl Layer {
             let Some(path) = normal(&member.name) else { continue };
             let is_link = member.mode & 0o170_000 == 0o120_000;
             let kind = match is_link {
-                true => Kind::Link(String::from_utf8_lossy(&member.content.read(&self.packed)?).into_owned()),
+                true => Kind::Link(
+                    String::from_utf8_lossy(&member.content.read(&self.packed)?).into_owned(),
+                ),
                 false => Kind::Packed(member.content),
             };
             self.entries.insert(path, Entry { mode: member.mode, kind });
@@ -132,10 +138,12 @@ impl<'l> File<'l> {
         Some(self.entry.mode & 0o7777).filter(|&mode| mode != 0)
     }
 
-    /// The first directory on the way to it that another user than its owner and group cannot pass, and its mode.
+    /// The first directory on the way to it that another user than its owner and group cannot pass,
+    /// and its mode.
     pub fn closed_directory(&self) -> Option<(String, u32)> {
         let ends = self.path.match_indices('/').map(|(at, _)| &self.path[..at]);
-        let modes = ends.filter_map(|path| Some((path, self.layer.directories.get(path)? & 0o7777)));
+        let modes =
+            ends.filter_map(|path| Some((path, self.layer.directories.get(path)? & 0o7777)));
         let mut closed = modes.filter(|(_, mode)| *mode != 0 && mode & 0o001 == 0);
         closed.next().map(|(path, mode)| (format!("{}/{path}", self.layer.name), mode))
     }
@@ -143,7 +151,9 @@ impl<'l> File<'l> {
     /// What is in it; a link has its target.
     pub fn content(&self) -> Result<Cow<'l, [u8]>, String> {
         match &self.entry.kind {
-            Kind::File(path) => fs::read(path).map(Cow::Owned).map_err(|error| process::cause(&error)),
+            Kind::File(path) => {
+                fs::read(path).map(Cow::Owned).map_err(|error| process::cause(&error))
+            }
             Kind::Packed(content) => content.read(&self.layer.packed),
             Kind::Link(target) => Ok(Cow::Borrowed(target.as_bytes())),
         }
@@ -177,7 +187,12 @@ impl Opt {
     pub fn files(&self) -> Vec<File<'_>> {
         let mut files = BTreeMap::new();
         for layer in &self.layers {
-            files.extend(layer.entries.iter().map(|(path, entry)| (path.as_str(), File { layer, path, entry })));
+            files.extend(
+                layer
+                    .entries
+                    .iter()
+                    .map(|(path, entry)| (path.as_str(), File { layer, path, entry })),
+            );
         }
         files.into_values().collect()
     }
@@ -188,11 +203,16 @@ impl Opt {
 
     /// What is at a path as the function knows it, at the end of all links.
     pub fn look_up(&self, path: &str) -> At<'_> {
-        let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else { return At::Nothing };
+        let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else {
+            return At::Nothing;
+        };
         for _ in 0..MOST_LINKS {
             // A folder on the way may be a link, too.
             let ends = inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]);
-            let link = ends.filter_map(|end| self.at(&inside[..end])).find_map(|file| match &file.entry.kind {
+            let link = ends.filter_map(|end| self.at(&inside[..end])).find_map(|file| match &file
+                .entry
+                .kind
+            {
                 Kind::Link(target) => Some((file, target)),
                 Kind::File(_) | Kind::Packed(_) => None,
             });
@@ -211,8 +231,11 @@ impl Opt {
 
     /// What is at a path relative to /opt on which there are no links.
     fn at_end(&self, path: &str) -> At<'_> {
-        let is_in_it = |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        let is_directory = |layer: &Layer| layer.directories.contains_key(path) || layer.entries.keys().any(is_in_it);
+        let is_in_it =
+            |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        let is_directory = |layer: &Layer| {
+            layer.directories.contains_key(path) || layer.entries.keys().any(is_in_it)
+        };
         match self.at(path) {
             Some(file) => At::File(file),
             None if self.layers.iter().any(is_directory) => At::Directory,
@@ -241,7 +264,9 @@ impl Opt {
     pub fn one_deeper(&self, path: &str) -> Option<File<'_>> {
         let inside = path.strip_prefix("/opt/")?;
         let is_one_deeper = |file: &File| {
-            file.path.split_once('/').is_some_and(|(folder, rest)| rest == inside && !FOLDERS.contains(&folder))
+            file.path
+                .split_once('/')
+                .is_some_and(|(folder, rest)| rest == inside && !FOLDERS.contains(&folder))
         };
         self.files().into_iter().find(is_one_deeper)
     }

@@ -1,5 +1,6 @@
-//! `foreword plan`: shows what the wrapper would do, and why. The story: find out what foreword would be handed, make the
-//! plan that the wrapper makes, look at all of it, print that. Nothing is started or changed.
+//! `foreword plan`: shows what the wrapper would do, and why. The story: find out what foreword
+//! would be handed, make the plan that the wrapper makes, look at all of it, print that. Nothing is
+//! started or changed.
 
 mod json;
 mod overview;
@@ -46,7 +47,9 @@ fn planned(asked: &Asked, function: &Function) -> Result<Overview, Failure> {
     let sources = if is_disabled { Vec::new() } else { function.sources(&asked.configs)? };
     let mut overview = Overview { is_disabled, ..Overview::new(function, &sources)? };
     if !is_disabled && asked.configs.is_empty() {
-        overview.warnings.extend(hints::strays(function.task_root(), config::dropin_dir(&function.environ)));
+        overview
+            .warnings
+            .extend(hints::strays(function.task_root(), config::dropin_dir(&function.environ)));
     }
     Ok(overview)
 }

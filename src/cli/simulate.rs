@@ -1,5 +1,6 @@
-//! `foreword simulate`: a Lambda on this machine that takes a function, its wrapper and its extensions from the init through
-//! snapshot and restore to the shutdown, tells what happens as it does, and fails when something did not go well.
+//! `foreword simulate`: a Lambda on this machine that takes a function, its wrapper and its
+//! extensions from the init through snapshot and restore to the shutdown, tells what happens as it
+//! does, and fails when something did not go well.
 
 mod base64;
 mod broken;
@@ -9,7 +10,6 @@ mod given;
 mod hooks;
 mod interruption;
 mod json;
-mod lambda;
 mod life;
 mod line;
 mod moment;
@@ -99,7 +99,9 @@ impl From<String> for Refusal {
 /// Gives the exit status.
 pub fn run(options: &Options, environ: &Environ) -> i32 {
     simulate(options, environ).unwrap_or_else(|refusal| match refusal {
-        Refusal::Usage(message) => super::print(stderr(), &format!("error: {message}\n"), WRONG_USE),
+        Refusal::Usage(message) => {
+            super::print(stderr(), &format!("error: {message}\n"), WRONG_USE)
+        }
         Refusal::Unable(message) => {
             super::print(stderr(), &format!("foreword: unable to simulate: {message}\n"), FAILED)
         }
@@ -110,14 +112,17 @@ pub fn run(options: &Options, environ: &Environ) -> i32 {
 fn events(named: &[String]) -> Result<Vec<String>, String> {
     let read = |named: &String| {
         let event = match named.strip_prefix('@') {
-            Some(file) => fs::read_to_string(file)
-                .map_err(|error| format!("unable to read the event {file:?}: {}", process::cause(&error)))?,
+            Some(file) => fs::read_to_string(file).map_err(|error| {
+                format!("unable to read the event {file:?}: {}", process::cause(&error))
+            })?,
             None => named.clone(),
         };
         let event = event.trim_start_matches('\u{feff}');
         match serde_json::from_str::<serde_json::Value>(event) {
             Ok(_) => Ok(event.trim().to_owned()),
-            Err(error) => Err(format!("the event {named:?} is no JSON: {error}; @FILE reads it from a file")),
+            Err(error) => {
+                Err(format!("the event {named:?} is no JSON: {error}; @FILE reads it from a file"))
+            }
         }
     };
     let events: Vec<_> = named.iter().map(read).collect::<Result<_, _>>()?;
@@ -125,23 +130,29 @@ fn events(named: &[String]) -> Result<Vec<String>, String> {
 }
 
 fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
-    let unable = |what: &str, error: std::io::Error| format!("unable to {what}: {}", process::cause(&error));
+    let unable =
+        |what: &str, error: std::io::Error| format!("unable to {what}: {}", process::cause(&error));
     let asked = &options.asked;
     asked.runtime.as_deref().map_or(Ok(()), crate::lambda::known).map_err(Refusal::Usage)?;
     let events = events(&options.events).map_err(Refusal::Usage)?;
     let variables = asked.variables(user).map_err(Refusal::Usage)?;
     let root = asked.directory(&variables, user).map_err(Refusal::Usage)?.unwrap_or(Path::new("."));
-    let root = root.canonicalize().map_err(|error| unable(&format!("find the code in {}", root.display()), error))?;
-    let layers: Vec<_> = options.layers.iter().map(|path| Layer::open(path)).collect::<Result<_, _>>()?;
+    let root = root
+        .canonicalize()
+        .map_err(|error| unable(&format!("find the code in {}", root.display()), error))?;
+    let layers: Vec<_> =
+        options.layers.iter().map(|path| Layer::open(path)).collect::<Result<_, _>>()?;
     let opt = (!layers.is_empty()).then(|| Opt::new(layers));
     let has_layers = opt.is_some();
     let mut given = given::environ(options, user, &variables, &root);
-    let (place, note) = Place::prepare(options.snap_start, opt.as_ref(), &root, &asked.command, &given)?;
+    let (place, note) =
+        Place::prepare(options.snap_start, opt.as_ref(), &root, &asked.command, &given)?;
     drop(opt);
     let mut notes = vec![about_sources(&given)];
     notes.extend(note);
     notes.extend(given::dropped(user, &variables));
-    let (mut start, about) = Start::of(asked, &mut given, &root, has_layers).map_err(Refusal::Usage)?;
+    let (mut start, about) =
+        Start::of(asked, &mut given, &root, has_layers).map_err(Refusal::Usage)?;
     notes.extend(about);
     if let (Some(runtime), true) = (&asked.runtime, has_layers) {
         let found = packages::find(runtime, &mut start, &mut given, &root, || place.folder());
@@ -150,7 +161,8 @@ fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
         }));
     }
     if options.snap_start {
-        let about = credentials::hand_over(&mut given).map_err(|error| unable("hand out credentials", error))?;
+        let about = credentials::hand_over(&mut given)
+            .map_err(|error| unable("hand out credentials", error))?;
         notes.extend(about);
     }
     let hooks = Hooks::of(&start.received(), &given);
@@ -159,8 +171,10 @@ fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
     let has_own = extensions.iter().any(|(name, _)| name == environment::OWN);
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;
 
-    let (recorder, said) = Recorder::new(options.format, hooks).map_err(|error| unable("make a pipe", error))?;
-    let descendants = process::adopt_descendants().map_err(|error| unable("adopt processes", error))?;
+    let (recorder, said) =
+        Recorder::new(options.format, hooks).map_err(|error| unable("make a pipe", error))?;
+    let descendants =
+        process::adopt_descendants().map_err(|error| unable("adopt processes", error))?;
     // Before there are threads, which inherit it: signals arrive in one of them and nowhere else.
     let watch = Watch::start().map_err(|errno| unable("watch signals", errno.into()))?;
     let over = Latch::new().map_err(|errno| unable("watch signals", errno.into()))?;
@@ -184,13 +198,15 @@ fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
     notes.iter().for_each(|note| recorder.tell(&Moment::Note(note)));
     if lacks_extension {
         recorder.problem(
-            "pre_stop hooks do not run: none of these layers has foreword's extension; add the layer foreword-prestop \
-             with --layer",
+            "pre_stop hooks do not run: none of these layers has foreword's extension; add the \
+             layer foreword-prestop with --layer",
         );
     }
     scope(|scope| {
         scope.spawn(|| recorder.follow(&over));
-        scope.spawn(|| watch.wait_for(&over).inspect(|&signal| simulation.interruption.arrives(signal)));
+        scope.spawn(|| {
+            watch.wait_for(&over).inspect(|&signal| simulation.interruption.arrives(signal))
+        });
         for number in 1..=options.restores {
             if options.restores > 1 {
                 recorder.tell(&Moment::Environment { number, of: options.restores });
@@ -222,7 +238,8 @@ fn about_sources(environ: &Environ) -> String {
     match config::sources(environ) {
         Ok(sources) if sources.is_empty() => {
             let (dropins, root) = (config::dropin_dir(environ), config::task_root(environ));
-            let unset = if environ.non_empty(config::INLINE).is_some() { "is empty" } else { "is not set" };
+            let unset =
+                if environ.non_empty(config::INLINE).is_some() { "is empty" } else { "is not set" };
             format!(
                 "configuration: none in {} and {}, and {} {unset}",
                 dropins.display(),
@@ -238,13 +255,15 @@ fn about_sources(environ: &Environ) -> String {
     }
 }
 
-/// Whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper tells.
+/// Whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper
+/// tells.
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
     let Ok(sources) = config::sources(environ) else { return false };
     let documents = config::documents(&sources);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     !config::disabled(environ)
-        && config::rules(&documents).is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))
+        && config::rules(&documents)
+            .is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))
 }
 
 impl Simulation<'_> {

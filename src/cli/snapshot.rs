@@ -1,5 +1,5 @@
-//! Variables that a function has everywhere but at the init before a snapshot: texts take them for empty there, and
-//! conditions for unset.
+//! Variables that a function has everywhere but at the init before a snapshot: texts take them for
+//! empty there, and conditions for unset.
 
 use crate::condition::{EnvTest, Facts, When};
 use crate::config::Rule;
@@ -16,8 +16,9 @@ pub fn is_absent(name: &str, facts: &Facts) -> bool {
 /// What to say of a text that wants one; `key` tells where, if it has to be told.
 pub fn about_text(name: &str, key: &str) -> String {
     format!(
-        "${{{name}}}{key} counts as empty at the init before a snapshot, where Lambda does not set it{}; write \
-         ${{{name}:-…}}, or a rule with \"not\": {{\"initialization\": \"snap-start\"}}",
+        "${{{name}}}{key} counts as empty at the init before a snapshot, where Lambda does not \
+         set it{}; write ${{{name}:-…}}, or a rule with \"not\": {{\"initialization\": \
+         \"snap-start\"}}",
         instead(name)
     )
 }
@@ -25,8 +26,8 @@ pub fn about_text(name: &str, key: &str) -> String {
 /// What to say of a condition that wants one.
 pub fn about_condition(name: &str) -> String {
     format!(
-        "this asks for {name}, which Lambda does not set at the init before a snapshot{}, so that it never holds there; ask for \
-         \"initialization\", too",
+        "this asks for {name}, which Lambda does not set at the init before a snapshot{}, so that \
+         it never holds there; ask for \"initialization\", too",
         instead(name)
     )
 }
@@ -48,7 +49,10 @@ pub fn wanted<'w>(when: &When<'w>) -> Vec<&'w str> {
 fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) {
     for (name, test) in &when.env {
         let wants_value = !matches!(test, EnvTest::UnsetOrEmpty);
-        if wants_value == is_positive && variables::is_absent_at_snap_start(name) && !names.contains(name) {
+        if wants_value == is_positive
+            && variables::is_absent_at_snap_start(name)
+            && !names.contains(name)
+        {
             names.push(name);
         }
     }
@@ -62,7 +66,8 @@ pub fn about_conditions(rules: &[Rule], facts: &Facts) -> Vec<String> {
     for rule in rules {
         let hooks = rule.hooks.iter().map(|hook| (&hook.when, hook.place));
         let wrappers = rule.wrappers.iter().map(|wrapper| (&wrapper.when, wrapper.place));
-        for (when, place) in std::iter::once((&rule.when, rule.place)).chain(hooks).chain(wrappers) {
+        for (when, place) in std::iter::once((&rule.when, rule.place)).chain(hooks).chain(wrappers)
+        {
             let absent = wanted(when).into_iter().filter(|name| is_absent(name, facts));
             messages.extend(absent.map(|name| format!("{place}: {}", about_condition(name))));
         }

@@ -1,4 +1,5 @@
-//! Which variables texts of a configuration take for empty because they are unset: legal, and seldom meant.
+//! Which variables texts of a configuration take for empty because they are unset: legal, and
+//! seldom meant.
 
 use crate::config::{Command, Hook, Rule, WordEdits, Wrapper};
 use crate::environ::{Edit, Environ};
@@ -48,7 +49,11 @@ impl Unset {
             Command::Http(request) => ("http", vec![request]),
             Command::Shell(_) | Command::Nothing => ("command", Vec::new()),
         };
-        let keys = [("wait_for", hook.wait_for.iter().collect()), (key, texts), ("cwd", hook.cwd.iter().collect())];
+        let keys = [
+            ("wait_for", hook.wait_for.iter().collect()),
+            (key, texts),
+            ("cwd", hook.cwd.iter().collect()),
+        ];
         keys.into_iter().flat_map(|(key, texts)| of(texts, &place, Some(key), environ)).collect()
     }
 }
@@ -56,7 +61,14 @@ impl Unset {
 fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Text<'e>> {
     let replace = edits.replace.iter().flat_map(|(from, to)| [from, to]);
     let values = edits.values.iter().flat_map(|(_, edit)| edit.texts());
-    edits.remove.iter().chain(replace).chain(values).chain(&edits.prepend).chain(&edits.append).collect()
+    edits
+        .remove
+        .iter()
+        .chain(replace)
+        .chain(values)
+        .chain(&edits.prepend)
+        .chain(&edits.append)
+        .collect()
 }
 
 fn of(texts: Vec<&Text>, place: &str, key: Option<&'static str>, environ: &Environ) -> Vec<Unset> {

@@ -1,5 +1,6 @@
-//! The ways to write one option: its other names, its value joined or separate. An edit that names one means all of them.
-//! Nothing here is inlined: it would be at every edit, and the size of the file is what a cold start pays for.
+//! The ways to write one option: its other names, its value joined or separate. An edit that names
+//! one means all of them. Nothing here is inlined: it would be at every edit, and the size of the
+//! file is what a cold start pays for.
 
 use super::grammar::contains;
 use super::{Interpreter, dotnet, java, node, python, ruby};
@@ -46,10 +47,15 @@ pub(super) fn is_same(interpreter: Option<Interpreter>, one: &[u8], other: &[u8]
 
 /// The byte at which the value begins that is joined to an option of this name.
 #[inline(never)]
-pub(super) fn joined(interpreter: Option<Interpreter>, option: &[u8], name: &[u8]) -> Option<usize> {
+pub(super) fn joined(
+    interpreter: Option<Interpreter>,
+    option: &[u8],
+    name: &[u8],
+) -> Option<usize> {
     // A name may hold a `=` itself, as that of a property may.
     let is_written = option.starts_with(name) && option.get(name.len()) == Some(&b'=');
-    let end = if is_written { Some(name.len()) } else { option.iter().position(|&byte| byte == b'=') };
+    let end =
+        if is_written { Some(name.len()) } else { option.iter().position(|&byte| byte == b'=') };
     match end {
         Some(end) if is_written || is_same(interpreter, name, &option[..end]) => Some(end + 1),
         _ if is_glued(interpreter, option) && is_same(interpreter, name, &option[..2]) => Some(2),
@@ -57,10 +63,14 @@ pub(super) fn joined(interpreter: Option<Interpreter>, option: &[u8], name: &[u8
     }
 }
 
-/// The other ways to write an option with its value; the text of the option, and that with its separate value behind a
-/// space, are not among them.
+/// The other ways to write an option with its value; the text of the option, and that with its
+/// separate value behind a space, are not among them.
 #[inline(never)]
-pub(super) fn spellings(interpreter: Option<Interpreter>, option: &OsStr, value: Option<&OsStr>) -> Vec<OsString> {
+pub(super) fn spellings(
+    interpreter: Option<Interpreter>,
+    option: &OsStr,
+    value: Option<&OsStr>,
+) -> Vec<OsString> {
     let option = option.as_bytes();
     let equals = option.iter().position(|&byte| byte == b'=').filter(|_| option.starts_with(b"--"));
     let end = match (value, equals) {
@@ -94,14 +104,18 @@ pub(super) fn spellings(interpreter: Option<Interpreter>, option: &OsStr, value:
 
 /// Whether an option has a value, in the next word or joined.
 pub fn takes_value(interpreter: Option<Interpreter>, name: &[u8]) -> bool {
-    let is_in = |table: &[&str]| table.iter().any(|option| is_equal(interpreter, name, option.as_bytes()));
+    let is_in =
+        |table: &[&str]| table.iter().any(|option| is_equal(interpreter, name, option.as_bytes()));
     let is_short = |letters: &[u8]| matches!(name, [b'-', letter] if letters.contains(letter));
     match interpreter {
         None => false,
-        Some(Interpreter::Python) => is_short(python::SHORT_WITH_VALUE) || name == b"--check-hash-based-pycs",
+        Some(Interpreter::Python) => {
+            is_short(python::SHORT_WITH_VALUE) || name == b"--check-hash-based-pycs"
+        }
         Some(Interpreter::Ruby) => {
             let long = name.strip_prefix(b"--");
-            is_short(ruby::SHORT_WITH_VALUE) || long.is_some_and(|name| contains(ruby::LONG_WITH_VALUE, name))
+            is_short(ruby::SHORT_WITH_VALUE)
+                || long.is_some_and(|name| contains(ruby::LONG_WITH_VALUE, name))
         }
         Some(Interpreter::Node) => is_in(node::WITH_VALUE),
         Some(Interpreter::Java) => is_in(java::WITH_VALUE),
@@ -122,8 +136,12 @@ fn is_glued(interpreter: Option<Interpreter>, option: &[u8]) -> bool {
 /// All names of an option that has several.
 #[inline(never)]
 pub(super) fn names(interpreter: Option<Interpreter>, name: &[u8]) -> &'static [&'static str] {
-    let groups = ALIASES.iter().find(|(of, _)| Some(*of) == interpreter).map_or(&[][..], |(_, groups)| groups);
-    let has = |group: &&&[&str]| group.iter().any(|alias| is_equal(interpreter, name, alias.as_bytes()));
+    let groups = ALIASES
+        .iter()
+        .find(|(of, _)| Some(*of) == interpreter)
+        .map_or(&[][..], |(_, groups)| groups);
+    let has =
+        |group: &&&[&str]| group.iter().any(|alias| is_equal(interpreter, name, alias.as_bytes()));
     groups.iter().find(has).map_or(&[], |group| group)
 }
 
@@ -132,7 +150,8 @@ fn is_equal(interpreter: Option<Interpreter>, one: &[u8], other: &[u8]) -> bool 
     one.len() == other.len() && usual(interpreter, one) == usual(interpreter, other)
 }
 
-/// A name as its interpreter's manual writes it: Node reads `_` as `-`, and .NET capital letters as small ones.
+/// A name as its interpreter's manual writes it: Node reads `_` as `-`, and .NET capital letters as
+/// small ones.
 #[inline(never)]
 fn usual(interpreter: Option<Interpreter>, name: &[u8]) -> Cow<'_, [u8]> {
     match interpreter {
@@ -152,7 +171,9 @@ mod tests {
 
     fn append(name: &'static str) -> impl Fn(&mut CommandLine) {
         move |line| {
-            line.edit_option_values(OsStr::new(name), |value| Some([value, OsStr::new(":x")].join(OsStr::new(""))))
+            line.edit_option_values(OsStr::new(name), |value| {
+                Some([value, OsStr::new(":x")].join(OsStr::new("")))
+            })
         }
     }
 
@@ -163,11 +184,19 @@ mod tests {
     #[test]
     fn values_of_an_option_of_another_name_are_edited() {
         edited("java -classpath a A", append("-cp"), "java -classpath a:x A");
-        edited("java -cp a --class-path=b A", append("-classpath"), "java -cp a:x --class-path=b:x A");
+        edited(
+            "java -cp a --class-path=b A",
+            append("-classpath"),
+            "java -cp a:x --class-path=b:x A",
+        );
         edited("java --class-path a A", append("-cp"), "java --class-path a:x A");
         edited("java --module-path m -p n A", append("-p"), "java --module-path m:x -p n:x A");
         edited("java -Dp=a A", append("-D"), "java -Dp=a A");
-        edited("node --require=./a -r ./b app.js", append("-r"), "node --require=./a:x -r ./b:x app.js");
+        edited(
+            "node --require=./a -r ./b app.js",
+            append("-r"),
+            "node --require=./a:x -r ./b:x app.js",
+        );
         edited("node -C a app.js", append("--conditions"), "node -C a:x app.js");
         edited(
             "node --max_http_header_size 1 app.js",
@@ -179,10 +208,22 @@ mod tests {
             append("--max_http_header_size"),
             "node --max-http-header-size=1:x app.js",
         );
-        edited("ruby -I/lib -I lib -Ilib2 app.rb", append("-I"), "ruby -I/lib:x -I lib:x -Ilib2:x app.rb");
+        edited(
+            "ruby -I/lib -I lib -Ilib2 app.rb",
+            append("-I"),
+            "ruby -I/lib:x -I lib:x -Ilib2:x app.rb",
+        );
         edited("ruby -E UTF-8 app.rb", append("--encoding"), "ruby -E UTF-8:x app.rb");
-        edited("python3 -Xdev -X dev -Wx app.py", append("-X"), "python3 -Xdev:x -X dev:x -Wx app.py");
-        edited("dotnet --ROLL-FORWARD Major a.dll", append("--roll-forward"), "dotnet --ROLL-FORWARD Major:x a.dll");
+        edited(
+            "python3 -Xdev -X dev -Wx app.py",
+            append("-X"),
+            "python3 -Xdev:x -X dev:x -Wx app.py",
+        );
+        edited(
+            "dotnet --ROLL-FORWARD Major a.dll",
+            append("--roll-forward"),
+            "dotnet --ROLL-FORWARD Major:x a.dll",
+        );
         edited("app -cp a", append("-classpath"), "app -cp a");
     }
 
@@ -196,8 +237,16 @@ mod tests {
         edited("node --import=./a --import ./b app.js", remove("--import"), "node app.js");
         edited("node -i app.js", remove("--interactive"), "node app.js");
         edited("node --expose_gc app.js", remove("--expose-gc"), "node app.js");
-        edited("python3 -Ximporttime -X dev app.py", remove("-X importtime"), "python3 -X dev app.py");
-        edited("python3 -X importtime -X dev app.py", remove("-Ximporttime"), "python3 -X dev app.py");
+        edited(
+            "python3 -Ximporttime -X dev app.py",
+            remove("-X importtime"),
+            "python3 -X dev app.py",
+        );
+        edited(
+            "python3 -X importtime -X dev app.py",
+            remove("-Ximporttime"),
+            "python3 -X dev app.py",
+        );
         edited("ruby -rset -r json app.rb", remove("-r set"), "ruby -r json app.rb");
         edited("ruby --encoding=UTF-8 app.rb", remove("-E UTF-8"), "ruby app.rb");
         edited("dotnet --FX-version 8 a.dll", remove("--fx-version 8"), "dotnet a.dll");
@@ -210,7 +259,11 @@ mod tests {
         };
         edited("java -classpath a A", replace("-cp", "--class-path"), "java --class-path a A");
         edited("java -da A", replace("-disableassertions", "-ea"), "java -ea A");
-        edited("node --interactive app.js", replace("-i", "--expose-gc"), "node --expose-gc app.js");
+        edited(
+            "node --interactive app.js",
+            replace("-i", "--expose-gc"),
+            "node --expose-gc app.js",
+        );
         edited("ruby -d app.rb", replace("--debug", "-w"), "ruby -w app.rb");
     }
 }

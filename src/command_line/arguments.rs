@@ -39,15 +39,18 @@ impl CommandLine {
         }
     }
 
-    /// Where options may follow the entry (`node -e CODE`), an edit can bring an argument that looks like one
-    /// to the front; `--` keeps it an argument.
+    /// Where options may follow the entry (`node -e CODE`), an edit can bring an argument that
+    /// looks like one to the front; `--` keeps it an argument.
     pub(super) fn close_options(&mut self) {
         let argument = self.after.iter().position(|word| word.kind == Kind::Argument);
         let Some((first, leading)) = argument.map(|first| (first, &self.after[..first])) else {
             return;
         };
         let continued = matches!(self.interpreter, Some(Interpreter::Node | Interpreter::Ruby))
-            && matches!(leading, [Word { kind: Kind::Introduction | Kind::Entry { joined: 1.. }, .. }, ..])
+            && matches!(
+                leading,
+                [Word { kind: Kind::Introduction | Kind::Entry { joined: 1.. }, .. }, ..]
+            )
             && leading.iter().all(|word| word.kind != Kind::EndOfOptions);
         if continued && matches!(self.after[first].text.as_bytes(), [b'-', _, ..]) {
             self.after.insert(first, Word::new(Kind::EndOfOptions, "--".into()));
@@ -88,7 +91,11 @@ mod tests {
         edited("node app.js b", prepend, "node app.js -x b");
         edited("node -- app.js b", prepend, "node -- app.js -x b");
         edited("python3 -c a b", prepend, "python3 -c a -x b");
-        edited("node -e a b -x", |line| line.remove_arguments(|word| word == "b"), "node -e a -- -x");
+        edited(
+            "node -e a b -x",
+            |line| line.remove_arguments(|word| word == "b"),
+            "node -e a -- -x",
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The walk over a command line that Python, Node and Ruby share: options, then the entry, then its arguments.
-//! What a word is by itself is up to the interpreter's `form`.
+//! The walk over a command line that Python, Node and Ruby share: options, then the entry, then its
+//! arguments. What a word is by itself is up to the interpreter's `form`.
 
 use super::{Kind, Word};
 use std::ffi::OsString;
@@ -87,7 +87,8 @@ fn demote(word: &mut Word) {
     };
 }
 
-/// Whether `table` has the option; tables are short, and a search is cheaper than anything that is prepared.
+/// Whether `table` has the option; tables are short, and a search is cheaper than anything that is
+/// prepared.
 pub(super) fn contains(table: &[&str], option: &[u8]) -> bool {
     table.iter().any(|name| name.as_bytes() == option)
 }

@@ -17,7 +17,8 @@ impl Interpreter {
     #[cfg(feature = "tool")]
     pub const ALL: [Self; 5] = [Self::Python, Self::Node, Self::Java, Self::Ruby, Self::Dotnet];
 
-    /// By the base name of the program, which may end in a version: `python3.12`, `ruby3.1`, `node-22`.
+    /// By the base name of the program, which may end in a version: `python3.12`, `ruby3.1`,
+    /// `node-22`.
     pub fn of_program(program: &OsStr) -> Option<Self> {
         let base = base_name(program);
         let versioned = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');

@@ -1,6 +1,7 @@
-//! Java's command line: `java [option]... MAINCLASS | -jar JAR | -m MODULE | FILE.java [argument]...`, and the
-//! argument files that the launcher expands. After the JDK's manual page java(1), sections "Synopsis" and "java
-//! Command-Line Argument Files", and `java.c` and `args.c` of its launcher, JDK 11 to 25.
+//! Java's command line: `java [option]... MAINCLASS | -jar JAR | -m MODULE | FILE.java
+//! [argument]...`, and the argument files that the launcher expands. After the JDK's manual page
+//! java(1), sections "Synopsis" and "java Command-Line Argument Files", and `java.c` and `args.c`
+//! of its launcher, JDK 11 to 25.
 
 mod argument_file;
 
@@ -35,8 +36,9 @@ pub(super) fn words(options: Vec<OsString>) -> Vec<Word> {
     expand(options, |_| Err(io::ErrorKind::Unsupported.into())).0
 }
 
-/// The words of a command line. An argument file of whole options stays one option; one that holds the entry or
-/// its introduction, or begins or ends between an option and its value, gives way to its words.
+/// The words of a command line. An argument file of whole options stays one option; one that holds
+/// the entry or its introduction, or begins or ends between an option and its value, gives way to
+/// its words.
 pub(super) fn expand(
     arguments: Vec<OsString>,
     read: impl Fn(&OsStr) -> io::Result<Vec<u8>>,
@@ -58,8 +60,10 @@ pub(super) fn expand(
             Some(Ok(content)) => content,
         };
         let inside_value = launcher.expects_value;
-        let contents: Vec<Word> =
-            argument_file::split(&content).into_iter().map(|word| launcher.word_of_file(word)).collect();
+        let contents: Vec<Word> = argument_file::split(&content)
+            .into_iter()
+            .map(|word| launcher.word_of_file(word))
+            .collect();
         let mut kinds = contents.iter().map(|word| word.kind);
         let options_only = kinds.all(|kind| matches!(kind, Kind::Option | Kind::Value));
         if options_only && !inside_value && !launcher.expects_value {
@@ -92,7 +96,9 @@ impl Launcher {
     /// The file that a word of the command line stands for.
     fn argument_file<'a>(&self, word: &'a OsStr) -> Option<&'a OsStr> {
         match word.as_bytes() {
-            [b'@', path @ ..] if self.expands(word) && path[0] != b'@' => Some(OsStr::from_bytes(path)),
+            [b'@', path @ ..] if self.expands(word) && path[0] != b'@' => {
+                Some(OsStr::from_bytes(path))
+            }
             _ => None,
         }
     }
@@ -162,7 +168,8 @@ mod tests {
     #[test]
     fn options_stand_before_the_entry_and_its_introduction() {
         check(&[
-            "/var/lang/bin/java < -XX:MaxHeapSize=1k -Dx=y -classpath a.jar:b.jar > [lambdainternal.AWSLambda]",
+            "/var/lang/bin/java < -XX:MaxHeapSize=1k -Dx=y -classpath a.jar:b.jar > \
+             [lambdainternal.AWSLambda]",
             "java < -cp ./* > [com.example.Main] p.C::m -cp x",
             "java < -Xmx64m > -jar [a.jar] -jar",
             "java < > -jar -Xmx64m -cp x [a.jar] -x",

@@ -1,12 +1,13 @@
-//! Programs that start another program: `dumb-init -- node app.js`, `uv run python app.py`, `timeout 5 java …`. Finds the
-//! interpreter behind them, so that options go to it and not to the launcher.
+//! Programs that start another program: `dumb-init -- node app.js`, `uv run python app.py`,
+//! `timeout 5 java …`. Finds the interpreter behind them, so that options go to it and not to the
+//! launcher.
 
 use super::interpreter::{Interpreter, base_name};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// How a launcher's own words end: its name, its subcommand, its options whose value is the next word (`*`: all long ones),
-/// and how many other words stand before the program.
+/// How a launcher's own words end: its name, its subcommand, its options whose value is the next
+/// word (`*`: all long ones), and how many other words stand before the program.
 type Launcher = (&'static str, &'static str, &'static str, usize);
 
 /// After the manual pages of coreutils and util-linux, and the launchers' own documentation.
@@ -20,7 +21,12 @@ const LAUNCHERS: &[Launcher] = &[
     ("conda", "run", "-n --name -p --prefix --cwd", 0),
     ("ddtrace-run", "", "", 0),
     ("docker-init", "", "-e -p", 0),
-    ("doppler", "run", "-p --project -c --config -t --token --name-transformer --fallback --mount --format", 0),
+    (
+        "doppler",
+        "run",
+        "-p --project -c --config -t --token --name-transformer --fallback --mount --format",
+        0,
+    ),
     ("dotenv", "run", "-f --file", 0),
     ("dotenvx", "run", "-f --env-file -e --env", 0),
     ("dumb-init", "", "-r --rewrite", 0),
@@ -52,28 +58,32 @@ const LAUNCHERS: &[Launcher] = &[
     (
         "uv",
         "run",
-        "-p --python --project --directory --package --env-file --with --with-editable --with-requirements --extra \
-         --group --only-group --no-group --no-extra --config-file --cache-dir --index --default-index --color",
+        "-p --python --project --directory --package --env-file --with --with-editable \
+         --with-requirements --extra --group --only-group --no-group --no-extra --config-file \
+         --cache-dir --index --default-index --color",
         0,
     ),
     (
         "xvfb-run",
         "",
-        "-e --error-file -f --auth-file -n --server-num -p --xauth-protocol -s --server-args -w --wait",
+        "-e --error-file -f --auth-file -n --server-num -p --xauth-protocol -s --server-args -w \
+         --wait",
         0,
     ),
     ("yarn", "", "--cwd", 0),
 ];
 
-/// How many words behind a program belong to launchers, the interpreter at their end included: none where the program is no
-/// launcher, or starts no interpreter.
+/// How many words behind a program belong to launchers, the interpreter at their end included: none
+/// where the program is no launcher, or starts no interpreter.
 #[inline(never)]
 pub(super) fn length(program: &OsStr, arguments: &[OsString]) -> usize {
     let mut at = 0;
     let mut program = program;
     loop {
         let name = base_name(program);
-        let Some(launcher) = LAUNCHERS.iter().find(|launcher| launcher.0.as_bytes() == name) else { return 0 };
+        let Some(launcher) = LAUNCHERS.iter().find(|launcher| launcher.0.as_bytes() == name) else {
+            return 0;
+        };
         at += own_words(launcher, &arguments[at..]);
         let Some(next) = arguments.get(at) else { return 0 };
         at += 1;
@@ -86,15 +96,16 @@ pub(super) fn length(program: &OsStr, arguments: &[OsString]) -> usize {
 
 /// The interpreter behind the launchers of a command line, or else its program.
 pub fn launched(command: &[OsString]) -> &OsStr {
-    let (program, arguments) = command.split_first().expect("a command line begins with its program");
+    let (program, arguments) =
+        command.split_first().expect("a command line begins with its program");
     match Interpreter::of_program(program) {
         None => &command[length(program, arguments)],
         Some(_) => program,
     }
 }
 
-/// How many words of a launcher stand between it and the program that it starts: none where the program is no launcher, or
-/// starts nothing.
+/// How many words of a launcher stand between it and the program that it starts: none where the
+/// program is no launcher, or starts nothing.
 #[cfg(feature = "tool")]
 pub fn words_of_launcher(program: &OsStr, arguments: &[OsString]) -> Option<usize> {
     let name = base_name(program);
@@ -104,7 +115,10 @@ pub fn words_of_launcher(program: &OsStr, arguments: &[OsString]) -> Option<usiz
 
 /// How many words stand before the program that a launcher starts.
 #[inline(never)]
-fn own_words(&(name, subcommand, with_value, mut others): &Launcher, arguments: &[OsString]) -> usize {
+fn own_words(
+    &(name, subcommand, with_value, mut others): &Launcher,
+    arguments: &[OsString],
+) -> usize {
     let mut is_subcommand_missing = !subcommand.is_empty();
     let mut at = 0;
     while let Some(word) = arguments.get(at).map(|word| word.as_bytes()) {
@@ -114,7 +128,9 @@ fn own_words(&(name, subcommand, with_value, mut others): &Launcher, arguments: 
                 return at;
             }
             let is_any = with_value == "*" && word.starts_with(b"--") && !word.contains(&b'=');
-            at += usize::from(is_any || with_value.split(' ').any(|option| option.as_bytes() == word));
+            at += usize::from(
+                is_any || with_value.split(' ').any(|option| option.as_bytes() == word),
+            );
         } else if is_subcommand_missing {
             is_subcommand_missing = false;
             if word != subcommand.as_bytes() {
@@ -204,7 +220,8 @@ mod tests {
     fn an_argument_file_behind_a_launcher_stays_where_nothing_is_edited() {
         let words = split("5 java @file x");
         let read = |_: &std::ffi::OsStr| Ok(b"-cp a Main".to_vec());
-        let mut line = crate::command_line::CommandLine::parse("timeout".into(), words.clone(), read);
+        let mut line =
+            crate::command_line::CommandLine::parse("timeout".into(), words.clone(), read);
         assert_eq!(line.clone().into_arguments(), words);
         line.append_options(split("-Da"));
         assert_eq!(line.into_arguments(), split("5 java -cp a -Da Main x"));

@@ -1,13 +1,15 @@
-//! Node's command line: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may follow code.
-//! After the manual, "Command-line API", and `OptionsParser::Parse` in `src/node_options-inl.h`.
+//! Node's command line: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may
+//! follow code. After the manual, "Command-line API", and `OptionsParser::Parse` in
+//! `src/node_options-inl.h`.
 
 use super::grammar::{AfterCode, Form, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::OptionsLastCodeIsEntry };
 
-/// Options whose value is the next word where it is not joined by `=`: those of type integer, string, list
-/// and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24, and their aliases. V8's options
-/// take a value only behind `=`; so do, for all versions, the few options that differ between these.
+/// Options whose value is the next word where it is not joined by `=`: those of type integer,
+/// string, list and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24, and their
+/// aliases. V8's options take a value only behind `=`; so do, for all versions, the few options
+/// that differ between these.
 pub(super) const WITH_VALUE: &[&str] = &[
     "--allow-fs-read",
     "--allow-fs-write",
@@ -89,9 +91,9 @@ pub(super) const WITH_VALUE: &[&str] = &[
     "-r",
 ];
 
-/// A value never begins with `-`. `--print` takes code only where a word that is not empty follows it, and
-/// then even behind `=`, whose text it drops. `--prof-process` ends the options. `--run` names a task of
-/// `package.json`, which stands for code here.
+/// A value never begins with `-`. `--print` takes code only where a word that is not empty follows
+/// it, and then even behind `=`, whose text it drops. `--prof-process` ends the options. `--run`
+/// names a task of `package.json`, which stands for code here.
 fn form(word: &[u8], next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;
@@ -99,7 +101,8 @@ fn form(word: &[u8], next: Option<&[u8]>) -> Form {
     if word == b"--" {
         return Form::EndOfOptions;
     }
-    let equals = if word.starts_with(b"--") { word.iter().position(|&byte| byte == b'=') } else { None };
+    let equals =
+        if word.starts_with(b"--") { word.iter().position(|&byte| byte == b'=') } else { None };
     let name = &word[..equals.unwrap_or(word.len())];
     let value_follows = next.is_some_and(|next| !next.starts_with(b"-"));
     if is(name, "--print") || is(name, "-p") {
@@ -112,7 +115,9 @@ fn form(word: &[u8], next: Option<&[u8]>) -> Form {
         Some(_) => Form::Option,
         None if code || is(name, "-e") || is(name, "-pe") => Form::Introduction,
         None if is(name, "--prof-process") => Form::EndOfOptions,
-        None if value_follows && WITH_VALUE.iter().any(|option| is(name, option)) => Form::TakesValue,
+        None if value_follows && WITH_VALUE.iter().any(|option| is(name, option)) => {
+            Form::TakesValue
+        }
         None => Form::Option,
     }
 }
@@ -120,7 +125,9 @@ fn form(word: &[u8], next: Option<&[u8]>) -> Form {
 /// Node reads `_` in the name of an option as `-`.
 fn is(name: &[u8], option: &str) -> bool {
     let dashed = |(&byte, &wanted): (&u8, &u8)| byte == wanted || (byte == b'_' && wanted == b'-');
-    name.len() == option.len() && name[..2] == option.as_bytes()[..2] && name.iter().zip(option.as_bytes()).all(dashed)
+    name.len() == option.len()
+        && name[..2] == option.as_bytes()[..2]
+        && name.iter().zip(option.as_bytes()).all(dashed)
 }
 
 #[cfg(test)]
@@ -130,7 +137,8 @@ mod tests {
     #[test]
     fn options_stand_before_the_entry_and_its_introduction() {
         check(&[
-            "/var/lang/bin/node < --expose-gc --max-http-header-size 81920 --max-old-space-size=116 > [/var/runtime/index.mjs]",
+            "/var/lang/bin/node < --expose-gc --max-http-header-size 81920 \
+             --max-old-space-size=116 > [/var/runtime/index.mjs]",
             "node < -r ./a.js --import=./b.js > [app.js] -e x",
             "node < --max_http_header-size 81920 > [app.js]",
             "node < --no_deprecation --stack-size=900 > [app.js]",

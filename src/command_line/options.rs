@@ -1,13 +1,13 @@
-//! The edits of an interpreter's own options: remove, replace, change a value, prepend, append. What is inserted
-//! is read by the grammar too, so that later edits see options and values.
+//! The edits of an interpreter's own options: remove, replace, change a value, prepend, append.
+//! What is inserted is read by the grammar too, so that later edits see options and values.
 
 use super::{CommandLine, Kind, Word, ahead, aliases, words};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 impl CommandLine {
-    /// Removes the options, with their values, of which the text or `option value`, joined by one space, matches, in any
-    /// spelling of the option.
+    /// Removes the options, with their values, of which the text or `option value`, joined by one
+    /// space, matches, in any spelling of the option.
     pub fn remove_options(&mut self, matches: impl Fn(&OsStr) -> bool) {
         let interpreter = self.interpreter;
         self.retain_options(&mut |option, value| {
@@ -20,12 +20,16 @@ impl CommandLine {
         });
     }
 
-    /// Replaces options and separate values, each as a whole, where `with` has a text for it or for another name of it.
+    /// Replaces options and separate values, each as a whole, where `with` has a text for it or for
+    /// another name of it.
     pub fn replace_options(&mut self, with: impl Fn(&OsStr) -> Option<OsString>) {
         let interpreter = self.interpreter;
         for word in self.before.iter_mut().chain(&mut self.after) {
-            let names =
-                || aliases::names(interpreter, word.text.as_bytes()).iter().find_map(|name| with(OsStr::new(name)));
+            let names = || {
+                aliases::names(interpreter, word.text.as_bytes())
+                    .iter()
+                    .find_map(|name| with(OsStr::new(name)))
+            };
             let text = match word.kind {
                 Kind::Option => with(&word.text).or_else(names),
                 Kind::Value => with(&word.text),
@@ -37,16 +41,21 @@ impl CommandLine {
         }
     }
 
-    /// Edits the value, separate or joined, of every option that has this name among its names; `None` removes the
-    /// option with its value. An option without a value is left alone.
+    /// Edits the value, separate or joined, of every option that has this name among its names;
+    /// `None` removes the option with its value. An option without a value is left alone.
     pub fn edit_option_values(&mut self, name: &OsStr, edit: impl Fn(&OsStr) -> Option<OsString>) {
         let (interpreter, name) = (self.interpreter, name.as_bytes());
         self.retain_options(&mut |option, value| {
-            if let (None, Some(at)) = (&value, aliases::joined(interpreter, option.as_bytes(), name)) {
+            if let (None, Some(at)) =
+                (&value, aliases::joined(interpreter, option.as_bytes(), name))
+            {
                 let (front, value) = option.as_bytes().split_at(at);
-                let edited = edit(OsStr::from_bytes(value)).map(|value| [front, value.as_bytes()].concat());
+                let edited =
+                    edit(OsStr::from_bytes(value)).map(|value| [front, value.as_bytes()].concat());
                 edited.map(|edited| *option = OsString::from_vec(edited)).is_some()
-            } else if let Some(value) = value.filter(|_| aliases::is_same(interpreter, name, option.as_bytes())) {
+            } else if let Some(value) =
+                value.filter(|_| aliases::is_same(interpreter, name, option.as_bytes()))
+            {
                 edit(value).map(|edited| *value = edited).is_some()
             } else {
                 true
@@ -60,23 +69,32 @@ impl CommandLine {
         self.before.splice(at..at, self.as_options(options));
     }
 
-    /// Inserts options directly before the entry and what introduces it, after those appended earlier.
+    /// Inserts options directly before the entry and what introduces it, after those appended
+    /// earlier.
     pub fn append_options(&mut self, options: Vec<OsString>) {
         let options = self.as_options(options);
         self.before.extend(options);
     }
 
-    /// Removes options, each with its separate value, that `keep` does not want; it may change both.
+    /// Removes options, each with its separate value, that `keep` does not want; it may change
+    /// both.
     #[inline(never)]
-    fn retain_options(&mut self, keep: &mut dyn FnMut(&mut OsString, Option<&mut OsString>) -> bool) {
+    fn retain_options(
+        &mut self,
+        keep: &mut dyn FnMut(&mut OsString, Option<&mut OsString>) -> bool,
+    ) {
         for words in [&mut self.before, &mut self.after] {
             let mut at = 0;
             while at < words.len() {
                 let (kept, rest) = match &mut words[at..] {
-                    [option, value, ..] if option.kind == Kind::Option && value.kind == Kind::Value => {
+                    [option, value, ..]
+                        if option.kind == Kind::Option && value.kind == Kind::Value =>
+                    {
                         (keep(&mut option.text, Some(&mut value.text)), 2)
                     }
-                    [option, ..] if option.kind == Kind::Option => (keep(&mut option.text, None), 1),
+                    [option, ..] if option.kind == Kind::Option => {
+                        (keep(&mut option.text, None), 1)
+                    }
                     _ => (true, 1),
                 };
                 if kept {
@@ -132,7 +150,9 @@ mod tests {
 
     #[test]
     fn an_option_is_removed_with_its_value_and_arguments_stay() {
-        let remove = |text: &'static str| move |line: &mut CommandLine| line.remove_options(|option| option == text);
+        let remove = |text: &'static str| {
+            move |line: &mut CommandLine| line.remove_options(|option| option == text)
+        };
         edited("node -r a -r b app.js -r a", remove("-r a"), "node -r b app.js -r a");
         edited("node -r a -r b app.js -r a", remove("-r"), "node app.js -r a");
         edited("node -r a app.js", remove("a"), "node -r a app.js");
@@ -160,7 +180,9 @@ mod tests {
     fn values_are_edited_joined_or_separate() {
         let append = |name: &'static str| {
             move |line: &mut CommandLine| {
-                line.edit_option_values(OsStr::new(name), |value| Some([value, OsStr::new(":x")].join(OsStr::new(""))));
+                line.edit_option_values(OsStr::new(name), |value| {
+                    Some([value, OsStr::new(":x")].join(OsStr::new("")))
+                });
             }
         };
         edited("java -cp a -cp b A -cp c", append("-cp"), "java -cp a:x -cp b:x A -cp c");

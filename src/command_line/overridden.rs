@@ -1,6 +1,7 @@
-//! Options that stand in a variable and have no effect, because the command line has others that win: of
-//! `NODE_OPTIONS` (Node's manual, "NODE_OPTIONS"), `JAVA_TOOL_OPTIONS` and `JDK_JAVA_OPTIONS` (the manual of `java`);
-//! `_JAVA_OPTIONS` wins over the command line. A test measures it on real interpreters. Only the tool asks.
+//! Options that stand in a variable and have no effect, because the command line has others that
+//! win: of `NODE_OPTIONS` (Node's manual, "NODE_OPTIONS"), `JAVA_TOOL_OPTIONS` and
+//! `JDK_JAVA_OPTIONS` (the manual of `java`); `_JAVA_OPTIONS` wins over the command line. A test
+//! measures it on real interpreters. Only the tool asks.
 
 use super::Interpreter;
 use std::fmt;
@@ -26,7 +27,9 @@ pub enum Instead {
 impl fmt::Display for Instead {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Instead::Value { name, value } => write!(formatter, "{{\"values\": {{{name:?}: {value:?}}}}}"),
+            Instead::Value { name, value } => {
+                write!(formatter, "{{\"values\": {{{name:?}: {value:?}}}}}")
+            }
             Instead::Append(option) => write!(formatter, "{{\"append\": [{option:?}]}}"),
             Instead::Remove(option) => write!(formatter, "{{\"remove\": [{option:?}]}}"),
         }
@@ -50,9 +53,10 @@ pub fn overridden(interpreter: Interpreter, value: &str, line: &[String]) -> Vec
     }
 }
 
-/// Node's options that take one value, of which the last counts. Those that add up, such as `--import`, are not among
-/// them.
-const OF_ONE_VALUE: [&str; 3] = ["--max-http-header-size", "--max-old-space-size", "--max-semi-space-size"];
+/// Node's options that take one value, of which the last counts. Those that add up, such as
+/// `--import`, are not among them.
+const OF_ONE_VALUE: [&str; 3] =
+    ["--max-http-header-size", "--max-old-space-size", "--max-semi-space-size"];
 
 /// An option of Node's: its name as Node reads it, and its value, joined or separate.
 struct NodeOption<'w> {
@@ -64,9 +68,14 @@ struct NodeOption<'w> {
 fn node_options(words: &[String]) -> Vec<NodeOption<'_>> {
     let mut options = Vec::new();
     for (at, word) in words.iter().enumerate().filter(|(_, word)| word.starts_with("--")) {
-        let (written, joined) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        let (written, joined) =
+            word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
         let separate = words.get(at + 1).map(String::as_str).filter(|next| !next.starts_with('-'));
-        options.push(NodeOption { written, name: written.replace('_', "-"), value: joined.or(separate) });
+        options.push(NodeOption {
+            written,
+            name: written.replace('_', "-"),
+            value: joined.or(separate),
+        });
     }
     options
 }
@@ -74,17 +83,27 @@ fn node_options(words: &[String]) -> Vec<NodeOption<'_>> {
 fn of_node(words: &[String], line: &[String]) -> Vec<Overridden> {
     let line = node_options(line);
     let of_one = |option: NodeOption| {
-        let winner =
-            line.iter().rev().find(|other| is_opposite(&option.name, &other.name) || option.name == other.name)?;
+        let winner = line
+            .iter()
+            .rev()
+            .find(|other| is_opposite(&option.name, &other.name) || option.name == other.name)?;
         if is_opposite(&option.name, &winner.name) {
             let (option, winner) = (option.written.to_owned(), winner.written.to_owned());
-            return Some(Overridden { option, is_fatal: false, instead: Instead::Remove(winner.clone()), winner });
+            return Some(Overridden {
+                option,
+                is_fatal: false,
+                instead: Instead::Remove(winner.clone()),
+                winner,
+            });
         }
-        let value =
-            option.value.filter(|_| OF_ONE_VALUE.contains(&option.name.as_str()) && option.value != winner.value)?;
+        let value = option.value.filter(|_| {
+            OF_ONE_VALUE.contains(&option.name.as_str()) && option.value != winner.value
+        })?;
         Some(Overridden {
             option: format!("{}={value}", option.written),
-            winner: winner.value.map_or(winner.written.into(), |value| format!("{} {value}", winner.written)),
+            winner: winner
+                .value
+                .map_or(winner.written.into(), |value| format!("{} {value}", winner.written)),
             is_fatal: false,
             instead: Instead::Value { name: winner.written.into(), value: value.into() },
         })
@@ -105,13 +124,30 @@ fn of_java(words: &[String], line: &[String]) -> Vec<Overridden> {
             let name = winner.split_once('=').map_or("-Xmx", |(name, _)| name);
             let separator = if name == "-Xmx" { "" } else { "=" };
             let instead = Instead::Remove(format!("{name}{separator}*"));
-            return Some(Overridden { option: option.clone(), winner: winner.clone(), is_fatal: false, instead });
+            return Some(Overridden {
+                option: option.clone(),
+                winner: winner.clone(),
+                is_fatal: false,
+                instead,
+            });
         }
-        let winner =
-            line.iter().rev().find(|other| java_key(other).as_ref() == Some(&key)).filter(|other| *other != option)?;
+        let winner = line
+            .iter()
+            .rev()
+            .find(|other| java_key(other).as_ref() == Some(&key))
+            .filter(|other| *other != option)?;
         let is_collector = key == Key::Collector;
-        let instead = if is_collector { Instead::Remove(winner.clone()) } else { Instead::Append(option.clone()) };
-        Some(Overridden { option: option.clone(), winner: winner.clone(), is_fatal: is_collector, instead })
+        let instead = if is_collector {
+            Instead::Remove(winner.clone())
+        } else {
+            Instead::Append(option.clone())
+        };
+        Some(Overridden {
+            option: option.clone(),
+            winner: winner.clone(),
+            is_fatal: is_collector,
+            instead,
+        })
     };
     words.iter().filter_map(of_one).collect()
 }
@@ -144,7 +180,9 @@ fn java_key(option: &str) -> Option<Key<'_>> {
     match option {
         _ if option.starts_with("-Xmx") => Some(Key::Heap),
         _ if option.starts_with("-Xshare:") => Some(Key::Other("-Xshare")),
-        _ if option.starts_with("-D") => Some(Key::Other(option.split('=').next().unwrap_or(option))),
+        _ if option.starts_with("-D") => {
+            Some(Key::Other(option.split('=').next().unwrap_or(option)))
+        }
         _ => None,
     }
 }
@@ -161,71 +199,98 @@ mod tests {
 
     #[test]
     fn options_of_node_that_the_command_line_has_otherwise_have_no_effect() {
-        let line = "--expose-gc --max-http-header-size 81920 --max-semi-space-size=6 --max-old-space-size=116 \
-                    --no-experimental-require-module";
+        let line = "--expose-gc --max-http-header-size 81920 --max-semi-space-size=6 \
+                    --max-old-space-size=116 --no-experimental-require-module";
         for (value, expected) in [
             (
                 "--max-old-space-size=64",
-                "--max-old-space-size=64 < --max-old-space-size 116: {\"values\": {\"--max-old-space-size\": \"64\"}}",
+                "--max-old-space-size=64 < --max-old-space-size 116: {\"values\": \
+                 {\"--max-old-space-size\": \"64\"}}",
             ),
             (
                 "--max_old_space_size=64",
-                "--max_old_space_size=64 < --max-old-space-size 116: {\"values\": {\"--max-old-space-size\": \"64\"}}",
+                "--max_old_space_size=64 < --max-old-space-size 116: {\"values\": \
+                 {\"--max-old-space-size\": \"64\"}}",
             ),
             (
                 "--max-http-header-size 9",
-                "--max-http-header-size=9 < --max-http-header-size 81920: {\"values\": {\"--max-http-header-size\": \"9\"}}",
+                "--max-http-header-size=9 < --max-http-header-size 81920: {\"values\": \
+                 {\"--max-http-header-size\": \"9\"}}",
             ),
             (
                 "--max-semi-space-size=1",
-                "--max-semi-space-size=1 < --max-semi-space-size 6: {\"values\": {\"--max-semi-space-size\": \"1\"}}",
+                "--max-semi-space-size=1 < --max-semi-space-size 6: {\"values\": \
+                 {\"--max-semi-space-size\": \"1\"}}",
             ),
             (
                 "--experimental-require-module",
-                "--experimental-require-module < --no-experimental-require-module: {\"remove\": [\"--no-experimental-require-module\"]}",
+                "--experimental-require-module < --no-experimental-require-module: {\"remove\": \
+                 [\"--no-experimental-require-module\"]}",
             ),
             ("--no-expose-gc", "--no-expose-gc < --expose-gc: {\"remove\": [\"--expose-gc\"]}"),
         ] {
             assert_eq!(found(Interpreter::Node, value, line), [expected], "{value}");
         }
-        for value in
-            ["", "--import /a.mjs", "--max-old-space-size=116", "--enable-source-maps", "--expose-gc", "-r ./a.js"]
-        {
-            assert_eq!(found(Interpreter::Node, value, &format!("{line} --import /b.mjs")), [] as [&str; 0], "{value}");
+        for value in [
+            "",
+            "--import /a.mjs",
+            "--max-old-space-size=116",
+            "--enable-source-maps",
+            "--expose-gc",
+            "-r ./a.js",
+        ] {
+            assert_eq!(
+                found(Interpreter::Node, value, &format!("{line} --import /b.mjs")),
+                [] as [&str; 0],
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn options_of_java_that_the_command_line_has_otherwise_have_no_effect() {
-        let line = "-XX:MaxHeapSize=111412k -javaagent:/a.jar -XX:+UseSerialGC -Xshare:on -XX:+TieredCompilation \
-                    -XX:TieredStopAtLevel=1 --add-opens=java.base/java.io=ALL-UNNAMED -Da=b";
+        let line = "-XX:MaxHeapSize=111412k -javaagent:/a.jar -XX:+UseSerialGC -Xshare:on \
+                    -XX:+TieredCompilation -XX:TieredStopAtLevel=1 \
+                    --add-opens=java.base/java.io=ALL-UNNAMED -Da=b";
         for (value, expected) in [
             ("-Xmx50m", "-Xmx50m < -XX:MaxHeapSize=111412k: {\"append\": [\"-Xmx50m\"]}"),
             (
                 "-XX:MaxHeapSize=50m",
-                "-XX:MaxHeapSize=50m < -XX:MaxHeapSize=111412k: {\"append\": [\"-XX:MaxHeapSize=50m\"]}",
+                "-XX:MaxHeapSize=50m < -XX:MaxHeapSize=111412k: {\"append\": \
+                 [\"-XX:MaxHeapSize=50m\"]}",
             ),
             (
                 "-XX:MaxRAMPercentage=75",
-                "-XX:MaxRAMPercentage=75 < -XX:MaxHeapSize=111412k: {\"remove\": [\"-XX:MaxHeapSize=*\"]}",
+                "-XX:MaxRAMPercentage=75 < -XX:MaxHeapSize=111412k: {\"remove\": \
+                 [\"-XX:MaxHeapSize=*\"]}",
             ),
             (
                 "-XX:-TieredCompilation",
-                "-XX:-TieredCompilation < -XX:+TieredCompilation: {\"append\": [\"-XX:-TieredCompilation\"]}",
+                "-XX:-TieredCompilation < -XX:+TieredCompilation: {\"append\": \
+                 [\"-XX:-TieredCompilation\"]}",
             ),
             (
                 "-XX:TieredStopAtLevel=4",
-                "-XX:TieredStopAtLevel=4 < -XX:TieredStopAtLevel=1: {\"append\": [\"-XX:TieredStopAtLevel=4\"]}",
+                "-XX:TieredStopAtLevel=4 < -XX:TieredStopAtLevel=1: {\"append\": \
+                 [\"-XX:TieredStopAtLevel=4\"]}",
             ),
             ("-Xshare:auto", "-Xshare:auto < -Xshare:on: {\"append\": [\"-Xshare:auto\"]}"),
-            ("-XX:+UseG1GC", "-XX:+UseG1GC < -XX:+UseSerialGC: {\"remove\": [\"-XX:+UseSerialGC\"]}"),
+            (
+                "-XX:+UseG1GC",
+                "-XX:+UseG1GC < -XX:+UseSerialGC: {\"remove\": [\"-XX:+UseSerialGC\"]}",
+            ),
             ("-Da=c", "-Da=c < -Da=b: {\"append\": [\"-Da=c\"]}"),
         ] {
             assert_eq!(found(Interpreter::Java, value, line), [expected], "{value}");
         }
-        for value in
-            ["", "-javaagent:/b.jar", "-XX:+UseSerialGC", "-Db=1", "--add-opens=a/b=C", "-XX:+UseStringDeduplication"]
-        {
+        for value in [
+            "",
+            "-javaagent:/b.jar",
+            "-XX:+UseSerialGC",
+            "-Db=1",
+            "--add-opens=a/b=C",
+            "-XX:+UseStringDeduplication",
+        ] {
             assert_eq!(found(Interpreter::Java, value, line), [] as [&str; 0], "{value}");
         }
     }

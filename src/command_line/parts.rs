@@ -1,5 +1,5 @@
-//! A command line for one who reads it: what will be passed on, by what the interpreter takes each word for. Only the
-//! tool asks.
+//! A command line for one who reads it: what will be passed on, by what the interpreter takes each
+//! word for. Only the tool asks.
 
 use super::{CommandLine, Interpreter, Kind, Word, words};
 use std::ffi::OsString;
@@ -16,14 +16,17 @@ pub struct Parts {
 }
 
 impl CommandLine {
-    /// Where the file stands that is the entry, among the words behind the program; none for code, a module, or a main class.
+    /// Where the file stands that is the entry, among the words behind the program; none for code,
+    /// a module, or a main class.
     pub fn file(&self) -> Option<usize> {
         let words: Vec<_> = self.before.iter().chain(&self.after).collect();
         let at = words.iter().position(|word| matches!(word.kind, Kind::Entry { .. }))?;
         let is_introduced = words[..at].iter().any(|word| word.kind == Kind::Introduction);
         let ends_in = |end: &[u8]| words[at].text.as_encoded_bytes().ends_with(end);
         let is_file = match self.interpreter? {
-            Interpreter::Java => words[..at].iter().any(|word| word.text == "-jar") || ends_in(b".java"),
+            Interpreter::Java => {
+                words[..at].iter().any(|word| word.text == "-jar") || ends_in(b".java")
+            }
             Interpreter::Dotnet => ends_in(b".dll"),
             Interpreter::Python | Interpreter::Node | Interpreter::Ruby => !is_introduced,
         };
@@ -38,13 +41,19 @@ impl CommandLine {
         let all = match &self.expansion {
             Some(expansion) if all.iter().map(|word| &word.text).eq(&expansion.expanded) => {
                 let mut received = expansion.received.clone();
-                let behind = received.split_off(all.iter().filter(|word| word.kind == Kind::Launcher).count());
+                let behind = received
+                    .split_off(all.iter().filter(|word| word.kind == Kind::Launcher).count());
                 let launching = received.into_iter().map(|text| Word::new(Kind::Launcher, text));
                 launching.chain(words(Some(Interpreter::Java), behind)).collect()
             }
             _ => all,
         };
-        let mut parts = Parts { launched: Vec::new(), options: Vec::new(), entry: Vec::new(), arguments: Vec::new() };
+        let mut parts = Parts {
+            launched: Vec::new(),
+            options: Vec::new(),
+            entry: Vec::new(),
+            arguments: Vec::new(),
+        };
         for word in all {
             let part = match word.kind {
                 Kind::Launcher => &mut parts.launched,
@@ -76,7 +85,10 @@ mod tests {
             ("app -x", "", "", "-x"),
         ] {
             let parts = parse(line).parts();
-            assert_eq!((parts.options, parts.entry, parts.arguments), (split(options), split(entry), split(arguments)));
+            assert_eq!(
+                (parts.options, parts.entry, parts.arguments),
+                (split(options), split(entry), split(arguments))
+            );
         }
     }
 
@@ -106,10 +118,16 @@ mod tests {
     #[test]
     fn the_words_of_a_launcher_are_a_part() {
         let parts = parse("timeout 5 python3 -u app.py x").parts();
-        assert_eq!((parts.launched, parts.options, parts.entry), (split("5 python3"), split("-u"), split("app.py")));
+        assert_eq!(
+            (parts.launched, parts.options, parts.entry),
+            (split("5 python3"), split("-u"), split("app.py"))
+        );
         let read = |_: &OsStr| Ok(b"-cp a Main".to_vec());
         let parts = CommandLine::parse("timeout".into(), split("5 java @file x"), read).parts();
-        assert_eq!((parts.launched, parts.options, parts.entry), (split("5 java"), split("@file"), split("x")));
+        assert_eq!(
+            (parts.launched, parts.options, parts.entry),
+            (split("5 java"), split("@file"), split("x"))
+        );
     }
 
     #[test]
@@ -127,6 +145,9 @@ mod tests {
         assert_eq!((parts.options, parts.entry), (split("@file"), split("y")));
         line.append_options(split("-Da"));
         let parts = line.parts();
-        assert_eq!((parts.options, parts.entry, parts.arguments), (split("-cp a -Da"), split("Main"), split("x y")));
+        assert_eq!(
+            (parts.options, parts.entry, parts.arguments),
+            (split("-cp a -Da"), split("Main"), split("x y"))
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! CPython's command line: `python [option]... [-c CODE | -m MODULE | SCRIPT | -] [argument]...`.
-//! After the manual, "Using Python: Command line and environment", and `Python/getopt.c` of 3.8 to 3.14.
+//! After the manual, "Using Python: Command line and environment", and `Python/getopt.c` of 3.8 to
+//! 3.14.
 
 use super::grammar::{AfterCode, Form, Grammar};
 
@@ -8,8 +9,9 @@ pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::Argum
 /// The letters of short options that have a value.
 pub(super) const SHORT_WITH_VALUE: &[u8] = b"WX";
 
-/// Short options stand in clusters; `c`, `m`, `W` and `X` take the rest of their word, or else the next one.
-/// A `-` inside of a cluster begins a long option, of which one takes a value, always the next word.
+/// Short options stand in clusters; `c`, `m`, `W` and `X` take the rest of their word, or else the
+/// next one. A `-` inside of a cluster begins a long option, of which one takes a value, always the
+/// next word.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;

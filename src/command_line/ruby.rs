@@ -1,9 +1,11 @@
-//! Ruby's command line: `ruby [option]... [-e CODE]... [--] [SCRIPT] [argument]...`; with code, options may
-//! follow it and there is no script. After ruby(1) and `proc_options` in `ruby.c` of 3.1 to 3.4.
+//! Ruby's command line: `ruby [option]... [-e CODE]... [--] [SCRIPT] [argument]...`; with code,
+//! options may follow it and there is no script. After ruby(1) and `proc_options` in `ruby.c` of
+//! 3.1 to 3.4.
 
 use super::grammar::{AfterCode, Form, Grammar, contains};
 
-pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::OptionsFirstCodeIsEntry };
+pub(super) const GRAMMAR: Grammar =
+    Grammar { form, after_code: AfterCode::OptionsFirstCodeIsEntry };
 
 /// Long options whose value is the next word where it is not joined by `=`.
 pub(super) const LONG_WITH_VALUE: &[&str] = &[
@@ -22,9 +24,9 @@ pub(super) const LONG_WITH_VALUE: &[&str] = &[
 /// The letters of short options that have a value.
 pub(super) const SHORT_WITH_VALUE: &[u8] = b"rICXE";
 
-/// Short options stand in clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of their word, or else the
-/// next one; `F`, `i`, `x` and `W:` only the rest. `K` takes one letter, `0`, `T` and `W` take digits, which mean
-/// nothing by themselves, and the cluster goes on.
+/// Short options stand in clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of their word, or
+/// else the next one; `F`, `i`, `x` and `W:` only the rest. `K` takes one letter, `0`, `T` and `W`
+/// take digits, which mean nothing by themselves, and the cluster goes on.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;

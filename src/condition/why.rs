@@ -1,4 +1,5 @@
-//! Why a condition does not hold, in words. Only the tool asks; the wrapper wants to know no more than whether.
+//! Why a condition does not hold, in words. Only the tool asks; the wrapper wants to know no more
+//! than whether.
 
 use super::{EnvTest, Facts, When};
 use crate::environ::{Environ, REDACTED, says_secret};
@@ -15,13 +16,19 @@ impl When<'_> {
             && !globs.iter().any(|glob| facts.runtime.is(glob, environ))
         {
             let runtime = &facts.runtime.identifier;
-            why.push(format!("the runtime is {runtime}, wanted {}", one_of(&expanded(globs, environ))));
+            why.push(format!(
+                "the runtime is {runtime}, wanted {}",
+                one_of(&expanded(globs, environ))
+            ));
         }
         if let Some(texts) = &self.initialization {
             let value = environ.value(INITIALIZATION);
             if !value.is_some_and(|value| texts.iter().any(|text| text.expand(environ) == value)) {
                 let found = value.map_or("unknown".into(), |value| environ.redact(value));
-                why.push(format!("the initialization is {found}, wanted {}", one_of(&expanded(texts, environ))));
+                why.push(format!(
+                    "the initialization is {found}, wanted {}",
+                    one_of(&expanded(texts, environ))
+                ));
             }
         }
         if let Some(names) = &self.architecture
@@ -33,7 +40,10 @@ impl When<'_> {
         let unmet = self.env.iter().filter(|(name, test)| !test.holds(name, environ));
         why.extend(unmet.map(|(name, test)| test.why_not(name, environ)));
         let missing = self.file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
-        why.extend(missing.map(|text| format!("there is no file {}", environ.redact(&text.expand(environ)))));
+        why.extend(
+            missing
+                .map(|text| format!("there is no file {}", environ.redact(&text.expand(environ)))),
+        );
         if self.not.as_ref().is_some_and(|when| when.holds(facts)) {
             why.push("what stands in \"not\" holds".into());
         }
@@ -59,7 +69,8 @@ impl EnvTest<'_> {
             EnvTest::UnsetOrEmpty => "nothing".into(),
             EnvTest::Matches(..) if says_secret(name.as_bytes()) => REDACTED.into(),
             EnvTest::Matches(globs, case) => {
-                let globs: Vec<_> = expanded(globs, environ).iter().map(|glob| format!("{glob:?}")).collect();
+                let globs: Vec<_> =
+                    expanded(globs, environ).iter().map(|glob| format!("{glob:?}")).collect();
                 one_of(&globs) + if *case == Case::Ignored { " in any case" } else { "" }
             }
         };
@@ -97,12 +108,21 @@ mod tests {
         ]);
         for (when, expected) in [
             ("{}", &[] as &[&str]),
-            (r#"{"runtime": "node", "env": {"A": "y*"}, "not": {"env": {"E": true}}, "any": [{}]}"#, &[]),
+            (
+                r#"{"runtime": "node", "env": {"A": "y*"}, "not": {"env": {"E": true}}, "any": [{}]}"#,
+                &[],
+            ),
             (
                 r#"{"runtime": ["java", "python3.*"], "architecture": "arm64"}"#,
-                &["the runtime is nodejs22.x, wanted java or python3.*", "this machine is x86_64, wanted arm64"],
+                &[
+                    "the runtime is nodejs22.x, wanted java or python3.*",
+                    "this machine is x86_64, wanted arm64",
+                ],
             ),
-            (r#"{"initialization": "snap-start"}"#, &["the initialization is on-demand, wanted snap-start"]),
+            (
+                r#"{"initialization": "snap-start"}"#,
+                &["the initialization is on-demand, wanted snap-start"],
+            ),
             (r#"{"file": ["/a", "/there"]}"#, &["there is no file /a"]),
             (
                 r#"{"env": {"E": true, "A": false, "U": "*", "API_TOKEN": "hidden"}}"#,
@@ -120,17 +140,25 @@ mod tests {
             (r#"{"not": {"runtime": "node"}}"#, &["what stands in \"not\" holds"]),
             (
                 r#"{"any": [{"runtime": "java", "env": {"E": "x"}}, {"env": {"U": true}}]}"#,
-                &["none of \"any\" holds (the runtime is nodejs22.x, wanted java and E is empty, wanted \"x\"; \
-                   U is unset, wanted some text)"],
+                &["none of \"any\" holds (the runtime is nodejs22.x, wanted java and E is empty, \
+                   wanted \"x\"; U is unset, wanted some text)"],
             ),
         ] {
             let sources = [Source { name: "test".into(), text: format!(r#"{{"when": {when}}}"#) }];
             let documents = documents(&sources);
             let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
             let runtime = RuntimeName::of(&environ, OsStr::new("x"));
-            let there = crate::glob::Glob::new(&crate::text::Text::new("/there").expect("a text"), &environ);
+            let there = crate::glob::Glob::new(
+                &crate::text::Text::new("/there").expect("a text"),
+                &environ,
+            );
             let exists = |glob: &_| *glob == there;
-            let facts = Facts { environ: &environ, runtime: &runtime, architecture: "x86_64", exists: &exists };
+            let facts = Facts {
+                environ: &environ,
+                runtime: &runtime,
+                architecture: "x86_64",
+                exists: &exists,
+            };
             assert_eq!(rules[0].when.why_not(&facts), expected, "{when}");
             assert_eq!(rules[0].when.holds(&facts), expected.is_empty(), "{when}");
         }

@@ -1,5 +1,5 @@
-//! From JSON to rules. Goes on after a mistake, so that all of them are found; a rule that came with problems
-//! is not to be used. Knows every key; decides nothing about what applies.
+//! From JSON to rules. Goes on after a mistake, so that all of them are found; a rule that came
+//! with problems is not to be used. Knows every key; decides nothing about what applies.
 
 mod hooks;
 mod rule;
@@ -19,14 +19,15 @@ const MOST_NESTED: usize = 32;
 /// Allowed in every object whose keys are ours.
 const ANNOTATIONS: [&str; 2] = ["$schema", "description"];
 
-/// Adds the rule in a document to those before it; gives everything that is wrong with it, in the order of the document. A
-/// rule with problems is incomplete.
+/// Adds the rule in a document to those before it; gives everything that is wrong with it, in the
+/// order of the document. A rule with problems is incomplete.
 pub fn rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Problem> {
     let mut decoder = Decoder { source: document.source, problems: Vec::new(), depth: 0 };
     match &document.root {
         Ok(root) => decoder.rule(root, rules),
         Err(problem) => {
-            let message = [&problem.message, no_json::way_out(&document.source.text, problem)].concat();
+            let message =
+                [&problem.message, no_json::way_out(&document.source.text, problem)].concat();
             decoder.problems.push(Problem { message, ..*problem });
             rules.push(Rule::empty(Place::Read { source: document.source, node: 0 }));
         }
@@ -48,7 +49,11 @@ type Members<'a> = &'a [(json::Node<'a>, json::Node<'a>)];
 
 impl<'a> Decoder<'a> {
     /// A value, or a list of one or more of them.
-    fn one_or_more<T>(&mut self, node: Node<'a>, decode: impl Fn(&mut Self, Node<'a>) -> Option<T>) -> Vec<T> {
+    fn one_or_more<T>(
+        &mut self,
+        node: Node<'a>,
+        decode: impl Fn(&mut Self, Node<'a>) -> Option<T>,
+    ) -> Vec<T> {
         match node.value {
             Value::List(_) => {
                 let list = self.filled_list(node);
@@ -84,7 +89,11 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes all values of a list, or all members of an object.
-    fn each<I, T>(&mut self, items: &'a [I], decode: impl Fn(&mut Self, &'a I) -> Option<T>) -> Vec<T> {
+    fn each<I, T>(
+        &mut self,
+        items: &'a [I],
+        decode: impl Fn(&mut Self, &'a I) -> Option<T>,
+    ) -> Vec<T> {
         let mut decoded = Vec::with_capacity(items.len());
         decoded.extend(items.iter().filter_map(|item| decode(self, item)));
         decoded
@@ -125,10 +134,12 @@ impl<'a> Decoder<'a> {
 
     fn string(&mut self, node: Node<'a>) -> Option<&'a str> {
         match &node.value {
-            // JSON has a NUL only behind an escape, and a text with escapes is not borrowed from the source.
-            Value::Text(Cow::Owned(text)) if text.contains('\0') => {
-                self.refuse(node, "this string holds a NUL character, which no argument or variable can")
-            }
+            // JSON has a NUL only behind an escape, and a text with escapes is not borrowed from
+            // the source.
+            Value::Text(Cow::Owned(text)) if text.contains('\0') => self.refuse(
+                node,
+                "this string holds a NUL character, which no argument or variable can",
+            ),
             Value::Text(text) => Some(text),
             _ => self.wrong(node, "a string"),
         }
@@ -136,7 +147,10 @@ impl<'a> Decoder<'a> {
 
     fn filled_list(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
         if matches!(&node.value, Value::List(items) if items.is_empty()) {
-            self.problem(node, "an empty array matches nothing; remove the key or name something".into());
+            self.problem(
+                node,
+                "an empty array matches nothing; remove the key or name something".into(),
+            );
         }
         self.list(node)
     }
@@ -181,7 +195,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The members of an object whose keys are ours; those that are not are reported, and are passed all the same.
+    /// The members of an object whose keys are ours; those that are not are reported, and are
+    /// passed all the same.
     fn object(&mut self, node: Node<'a>, keys: &[&str]) -> Members<'a> {
         let members = self.members(node);
         let (mut seen, mut is_well) = (0_u32, true);
@@ -211,7 +226,10 @@ impl<'a> Decoder<'a> {
 
     fn wrong<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
         let way_out = way_out(expected, &node.value);
-        self.problem(node, format!("expected {expected}, found {}{way_out}", node.value.described()));
+        self.problem(
+            node,
+            format!("expected {expected}, found {}{way_out}", node.value.described()),
+        );
         None
     }
 
@@ -221,7 +239,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn problem(&mut self, node: Node<'a>, message: String) {
-        self.problems.push(Problem { offset: json::offset(&self.source.text, node.number), message });
+        self.problems
+            .push(Problem { offset: json::offset(&self.source.text, node.number), message });
     }
 
     fn place(&self, node: Node<'a>) -> Place<'a> {
@@ -238,7 +257,9 @@ fn way_out(expected: &str, found: &Value) -> &'static str {
         Value::List(_) if expected == PHASES => "; write {\"initialize\": […]}",
         Value::Null if !expected.contains("null") => "; remove the key",
         Value::Number(_) | Value::Boolean(_) if wants("a string") => "; put it in quotes",
-        Value::Text(_) if wants("a number") || wants("true or false") => "; write it without quotes",
+        Value::Text(_) if wants("a number") || wants("true or false") => {
+            "; write it without quotes"
+        }
         Value::Text(_) if wants("an array") => "; write [\"…\", \"…\"], one string for each word",
         Value::Object(_) if expected == "an array" => "; put it in brackets, [{…}]",
         Value::List(_) if wants("an object") => "; write {\"NAME\": …}",
@@ -264,12 +285,19 @@ mod tests {
     fn check(marked: &str, expected: &[&str]) {
         let text = marked.replace('»', "");
         let source = Source { name: "test".into(), text };
-        let places: Vec<usize> =
-            marked.match_indices('»').enumerate().map(|(index, (offset, mark))| offset - index * mark.len()).collect();
+        let places: Vec<usize> = marked
+            .match_indices('»')
+            .enumerate()
+            .map(|(index, (offset, mark))| offset - index * mark.len())
+            .collect();
         let problems = problems(&source);
         let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(messages, expected, "{marked}");
-        assert_eq!(problems.iter().map(|problem| problem.offset).collect::<Vec<_>>(), places, "{marked}");
+        assert_eq!(
+            problems.iter().map(|problem| problem.offset).collect::<Vec<_>>(),
+            places,
+            "{marked}"
+        );
     }
 
     #[test]
@@ -314,9 +342,8 @@ mod tests {
             ),
             (
                 r#"{"env": {"A": »1}}"#,
-                &[
-                    "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found a number; put it in quotes",
-                ],
+                &["expected a string, null, or an object with \"default\", \"prepend\" or \
+                   \"append\", found a number; put it in quotes"],
             ),
             (
                 r#"{"env": {"A": {»"prepend": "x"}}}"#,
@@ -334,17 +361,27 @@ mod tests {
                 r#"{"env": {"A": »{}}}"#,
                 &["the edit says nothing; it takes one of \"default\", \"prepend\" and \"append\""],
             ),
-            (r#"{"env": {"A": »"${"}}"#, &["a \"${\" is not closed (a literal \"${\" is written \"$${\")"]),
-            (r#"{"options": {"remove": [»"[z-a]"]}}"#, &["the range z-a in \"[z-a]\" runs backwards"]),
+            (
+                r#"{"env": {"A": »"${"}}"#,
+                &["a \"${\" is not closed (a literal \"${\" is written \"$${\")"],
+            ),
+            (
+                r#"{"options": {"remove": [»"[z-a]"]}}"#,
+                &["the range z-a in \"[z-a]\" runs backwards"],
+            ),
             (
                 r#"{"options": {"append": »"-X"}}"#,
-                &["expected an array, found a string; write [\"…\", \"…\"], one string for each word"],
+                &["expected an array, found a string; write [\"…\", \"…\"], one string for each \
+                   word"],
             ),
             (
                 r#"{"arguments": {»"values": {}}}"#,
                 &["unknown key \"values\"; here go remove, replace, prepend, append"],
             ),
-            (r#"{"hooks": {»"initialise": []}}"#, &["unknown key \"initialise\"; did you mean \"initialize\"?"]),
+            (
+                r#"{"hooks": {»"initialise": []}}"#,
+                &["unknown key \"initialise\"; did you mean \"initialize\"?"],
+            ),
             (
                 r#"{"hooks": {"initialize": [»{"name": "n"}, »{"command": "x"}]}}"#,
                 &["the hook has no \"command\"", "the hook has no \"name\""],
@@ -371,24 +408,27 @@ mod tests {
             ),
             (
                 r#"{"hooks": {"pre_stop": [{"name": "n", "command": "x", »"export": "json"}]}}"#,
-                &[
-                    "a hook in pre_stop cannot export: the runtime runs already; let it write a file for the handler to read, or move it to \"initialize\"",
-                ],
+                &["a hook in pre_stop cannot export: the runtime runs already; let it write a \
+                   file for the handler to read, or move it to \"initialize\""],
             ),
             (
                 r#"{"when": {"runtime": »"pyhton"}}"#,
-                &[
-                    "\"pyhton\" is no runtime; did you mean \"python\"? (one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")",
-                ],
+                &["\"pyhton\" is no runtime; did you mean \"python\"? (one of python, node, \
+                   java, ruby, dotnet, provided, or a glob such as \"python3.*\")"],
             ),
-            (r#"{"when": {"file": »[]}}"#, &["an empty array matches nothing; remove the key or name something"]),
+            (
+                r#"{"when": {"file": »[]}}"#,
+                &["an empty array matches nothing; remove the key or name something"],
+            ),
             (
                 r#"{"when": {"env": {"A": »null}}}"#,
-                &[
-                    "expected true, false, a glob, an array of globs or an object with \"matches\", found null; remove the key",
-                ],
+                &["expected true, false, a glob, an array of globs or an object with \
+                   \"matches\", found null; remove the key"],
             ),
-            (r#"{"program": »"a\u0000b"}"#, &["this string holds a NUL character, which no argument or variable can"]),
+            (
+                r#"{"program": »"a\u0000b"}"#,
+                &["this string holds a NUL character, which no argument or variable can"],
+            ),
         ] {
             check(marked, expected);
         }

@@ -1,5 +1,5 @@
-//! What the tool asks of a configuration, and the wrapper never does: everything that is wrong with it, and where the
-//! parts of a rule stand.
+//! What the tool asks of a configuration, and the wrapper never does: everything that is wrong with
+//! it, and where the parts of a rule stand.
 
 use super::{Document, Place, Rule, Source, decode};
 use crate::json::{self, Node, Problem, Value};
@@ -29,7 +29,9 @@ impl<'a> Document<'a> {
 
     /// The text that a key of the object at a place has.
     pub fn text(&'a self, place: Place<'a>, name: &str) -> Option<&'a str> {
-        let Place::Read { node, .. } = self.inside(place, &[Step::Member(name)]) else { return None };
+        let Place::Read { node, .. } = self.inside(place, &[Step::Member(name)]) else {
+            return None;
+        };
         match &find(self.root.as_ref().ok()?, node)?.value {
             Value::Text(text) => Some(text),
             _ => None,
@@ -59,7 +61,9 @@ impl Place<'_> {
     /// The byte at which it begins, if it is in this source.
     pub fn offset_in(&self, source: &Source) -> Option<usize> {
         match self {
-            Place::Read { source: own, node } if std::ptr::eq(*own, source) => Some(json::offset(&own.text, *node)),
+            Place::Read { source: own, node } if std::ptr::eq(*own, source) => {
+                Some(json::offset(&own.text, *node))
+            }
             _ => None,
         }
     }

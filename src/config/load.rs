@@ -1,5 +1,5 @@
-//! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code, `FOREWORD_CONFIG`.
-//! Reads files, and understands nothing of what they say.
+//! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code,
+//! `FOREWORD_CONFIG`. Reads files, and understands nothing of what they say.
 
 use super::no_json;
 use crate::environ::Environ;
@@ -32,7 +32,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// `FILE:LINE:COLUMN` of a byte of the text; lines and columns count from one, columns in characters.
+    /// `FILE:LINE:COLUMN` of a byte of the text; lines and columns count from one, columns in
+    /// characters.
     pub fn place(&self, offset: usize) -> String {
         let before = &self.text[..self.text.floor_char_boundary(offset)];
         let line = before.matches('\n').count() + 1;
@@ -50,7 +51,8 @@ pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
     Path::new(environ.non_empty(TASK_ROOT_VARIABLE).unwrap_or(OsStr::new(TASK_ROOT)))
 }
 
-/// The function's executable, on runtimes that leave it to the function to bring one: `Handler` names it.
+/// The function's executable, on runtimes that leave it to the function to bring one: `Handler`
+/// names it.
 pub fn handler(environ: &Environ) -> Option<OsString> {
     let handler = environ.non_empty("_HANDLER")?;
     Some([task_root(environ).as_os_str(), OsStr::new("/"), handler].into_iter().collect())
@@ -71,7 +73,8 @@ pub fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
     Path::new(environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new(DROPIN_DIR)))
 }
 
-/// All sources that exist, in the order in which they apply; a file that two of them name comes once.
+/// All sources that exist, in the order in which they apply; a file that two of them name comes
+/// once.
 pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
     let mut sources = Sources::default();
     sources.add_folder(dropin_dir(environ));
@@ -114,8 +117,8 @@ impl Sources {
         }
     }
 
-    /// Adds what a function would bring that is not started here: a relative path leads from its code, where functions are
-    /// started (AWS's documentation, "Lambda execution environment").
+    /// Adds what a function would bring that is not started here: a relative path leads from its
+    /// code, where functions are started (AWS's documentation, "Lambda execution environment").
     #[cfg(feature = "tool")]
     pub fn add_function(&mut self, environ: &Environ) {
         let named = environ.value(INLINE).unwrap_or_default();
@@ -129,7 +132,8 @@ impl Sources {
         self.add(environ, path.as_os_str());
     }
 
-    /// Adds what the function itself brings: the file beside its code, and what its variable has or names.
+    /// Adds what the function itself brings: the file beside its code, and what its variable has or
+    /// names.
     fn add(&mut self, environ: &Environ, named: &OsStr) {
         let beside_the_code = task_root(environ).join("foreword.json");
         if let Err(error) = self.read(&beside_the_code)
@@ -139,7 +143,9 @@ impl Sources {
         }
         match behind_mark(named.as_bytes()).trim_ascii_start() {
             b"" => {}
-            json if json.starts_with(b"{") => self.list.push(source(INLINE.into(), named.as_bytes().to_vec())),
+            json if json.starts_with(b"{") => {
+                self.list.push(source(INLINE.into(), named.as_bytes().to_vec()))
+            }
             _ => {
                 if let Err(error) = self.read(Path::new(named)) {
                     self.refuse(unreadable_name(named, &error));
@@ -166,7 +172,8 @@ impl Sources {
     /// Reads a file, unless it was read already.
     fn read(&mut self, path: &Path) -> io::Result<()> {
         // A FIFO that nobody writes to must not hold up the start.
-        let mut file = File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
+        let mut file =
+            File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
         let about = file.metadata()?;
         if about.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
@@ -210,7 +217,10 @@ pub fn source(name: String, mut text: Vec<u8>) -> Found {
     String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        Unreadable::NoText(Source { name, text }, Problem { offset, message: "this is not UTF-8".into() })
+        Unreadable::NoText(
+            Source { name, text },
+            Problem { offset, message: "this is not UTF-8".into() },
+        )
     })
 }
 
@@ -227,25 +237,35 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }
 
-/// What `FOREWORD_CONFIG` names is quoted only when it looks like a path: it may be a whole configuration, wrongly quoted.
+/// What `FOREWORD_CONFIG` names is quoted only when it looks like a path: it may be a whole
+/// configuration, wrongly quoted.
 fn unreadable_name(named: &OsStr, error: &io::Error) -> String {
     let text = named.to_string_lossy();
-    let is_path = text.len() < 256 && !text.bytes().any(|byte| b"{}[]\"\n".contains(&byte)) && !text.contains(": ");
+    let is_path = text.len() < 256
+        && !text.bytes().any(|byte| b"{}[]\"\n".contains(&byte))
+        && !text.contains(": ");
     match (is_path, error.kind()) {
         (false, _) => {
-            let is_quoted = matches!(text.trim_ascii_start().as_bytes(), [b'\'' | b'"' | b'`', ..] | [0xe2, 0x80, ..]);
+            let is_quoted = matches!(
+                text.trim_ascii_start().as_bytes(),
+                [b'\'' | b'"' | b'`', ..] | [0xe2, 0x80, ..]
+            );
             let way_out = match (is_quoted, no_json::other_language(&text)) {
                 (true, _) => "; remove the quotes around it",
                 (_, language) => language.unwrap_or_default(),
             };
-            format!("{INLINE} is neither the path of a file nor a JSON object, which begins with {{{way_out}")
+            format!(
+                "{INLINE} is neither the path of a file nor a JSON object, which begins with \
+                 {{{way_out}"
+            )
         }
         (true, io::ErrorKind::NotFound) => {
-            let is_windows =
-                matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic()) || text.contains('\\');
+            let is_windows = matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
+                || text.contains('\\');
             let way_out = match is_windows {
                 true => {
-                    "; a function's paths are like /var/task/x.json (MSYS_NO_PATHCONV=1 keeps Git Bash from changing them)"
+                    "; a function's paths are like /var/task/x.json (MSYS_NO_PATHCONV=1 keeps Git \
+                     Bash from changing them)"
                 }
                 false => "",
             };
@@ -272,7 +292,10 @@ mod tests {
             (&[c"FOREWORD_DROPIN_DIR=/a", c"LAMBDA_TASK_ROOT=/b"], ("/a", "/b")),
         ] {
             let environ = Environ::from_entries(entries.iter().copied());
-            assert_eq!((dropin_dir(&environ), task_root(&environ)), (Path::new(expected.0), Path::new(expected.1)));
+            assert_eq!(
+                (dropin_dir(&environ), task_root(&environ)),
+                (Path::new(expected.0), Path::new(expected.1))
+            );
         }
     }
 }

@@ -11,7 +11,10 @@ pub fn near<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
             false => edit_distance(&written, &known),
         }
     };
-    let best = known.iter().map(|known| (distance(known), *known)).min_by_key(|(distance, _)| *distance)?;
+    let best = known
+        .iter()
+        .map(|known| (distance(known), *known))
+        .min_by_key(|(distance, _)| *distance)?;
     (best.0 <= written.len().max(best.1.len()) / 3).then_some(best.1)
 }
 

@@ -17,7 +17,9 @@ pub fn way_out(text: &str, problem: &Problem) -> &'static str {
             false => "; put all of it in braces",
         },
         (_, "invalid escape") => "; write a backslash as \\\\ (paths in a function have /)",
-        (_, cause) if cause.starts_with("control character") => "; write a line break as \\n, a tab as \\t",
+        (_, cause) if cause.starts_with("control character") => {
+            "; write a line break as \\n, a tab as \\t"
+        }
         (_, cause) if cause.starts_with("EOF") => match text.trim_ascii().is_empty() {
             true => "; it is empty, write {}",
             false => "; it ends before all brackets and quotes are closed",
@@ -25,8 +27,12 @@ pub fn way_out(text: &str, problem: &Problem) -> &'static str {
         ([b'/', b'/' | b'*', ..] | [b'#', ..], _) => "; JSON has no comments, use \"description\"",
         ([b'\'' | b'`', ..], _) => "; put it in double quotes",
         // U+2018 to U+201F, « and ».
-        ([0xe2, 0x80, 0x98..=0x9f, ..] | [0xc2, 0xab | 0xbb, ..], _) => "; these are typographic quotes, write \"",
-        ([first, ..], _) if !first.is_ascii() => "; this character stands outside of quotes, remove it",
+        ([0xe2, 0x80, 0x98..=0x9f, ..] | [0xc2, 0xab | 0xbb, ..], _) => {
+            "; these are typographic quotes, write \""
+        }
+        ([first, ..], _) if !first.is_ascii() => {
+            "; this character stands outside of quotes, remove it"
+        }
         ([b',', ..], "key must be a string") => "; remove one comma",
         (_, "key must be a string") => "; put the key in double quotes",
         ([b'=', ..], "expected `:`") => "; write a colon",
@@ -46,8 +52,11 @@ pub fn way_out(text: &str, problem: &Problem) -> &'static str {
 pub fn other_language(text: &str) -> Option<&'static str> {
     let mut lines = text.as_bytes().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.find(|line| !matches!(line, [] | [b'#', ..]))?;
-    let length =
-        |line: &[u8]| line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.$".contains(byte)).count();
+    let length = |line: &[u8]| {
+        line.iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.$".contains(byte))
+            .count()
+    };
     let (name, behind) = first.split_at(length(first));
     match (name, behind) {
         (b"---", []) | (b"-", [b' ', ..]) | ([_, ..], [b':'] | [b':', b' ', ..]) => {

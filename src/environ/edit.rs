@@ -36,7 +36,9 @@ impl<'a> Edit<'a> {
         match self {
             Edit::Unset => Vec::new(),
             Edit::Set(text) | Edit::Default(text) => vec![text],
-            Edit::Prepend { text, separator } | Edit::Append { text, separator } => vec![text, separator],
+            Edit::Prepend { text, separator } | Edit::Append { text, separator } => {
+                vec![text, separator]
+            }
         }
     }
 
@@ -70,7 +72,9 @@ fn joined<'v>(
         None => Effect::Set(text),
         Some(old) => {
             let [first, second] = order(text.as_bytes(), old.as_bytes());
-            Effect::Set(OsString::from_vec([first, separator.expand(environ).as_bytes(), second].concat()))
+            Effect::Set(OsString::from_vec(
+                [first, separator.expand(environ).as_bytes(), second].concat(),
+            ))
         }
     }
 }

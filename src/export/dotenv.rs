@@ -1,5 +1,6 @@
-//! Dotenv lines, as the tools print them that hooks call. Their readers disagree about many of them: a line has a value
-//! here only if everybody who writes it means the same, else it is refused (docs/hooks.md has the table).
+//! Dotenv lines, as the tools print them that hooks call. Their readers disagree about many of
+//! them: a line has a value here only if everybody who writes it means the same, else it is refused
+//! (docs/hooks.md has the table).
 
 use super::Variable;
 use std::ffi::OsString;
@@ -10,25 +11,29 @@ type Refusal = &'static str;
 
 const NO_EQUALS: Refusal = "there is no \"=\"; print NAME=VALUE lines and nothing else";
 const NO_NAME: Refusal = "there is no name before \"=\"; print NAME=VALUE lines and nothing else";
-const NAME: Refusal = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone; \
-     print NAME=VALUE lines and nothing else";
-const UNCLOSED: Refusal = "a quote is not closed; close it, or write one inside of double quotes as \\\"";
-const BEHIND: Refusal =
-    "something stands behind the closing quote; put the whole value into quotes, and a blank before a comment";
-const TRIPLE: Refusal = "three quotes stand in a row, which readers take for different things; write one";
-const ESCAPE: Refusal = "readers disagree about a backslash in double quotes before anything but \\ \" $ ` ! n r t; \
-     write \\\\ for a backslash";
-const SINGLE: Refusal = "readers disagree about a backslash in single quotes before a backslash or quote; \
-     write it in double quotes as \\\\";
-const BARE: Refusal = "readers disagree about a backslash outside quotes; put the value into single quotes";
+const NAME: Refusal = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" \
+                       alone; print NAME=VALUE lines and nothing else";
+const UNCLOSED: Refusal =
+    "a quote is not closed; close it, or write one inside of double quotes as \\\"";
+const BEHIND: Refusal = "something stands behind the closing quote; put the whole value into \
+                         quotes, and a blank before a comment";
+const TRIPLE: Refusal =
+    "three quotes stand in a row, which readers take for different things; write one";
+const ESCAPE: Refusal = "readers disagree about a backslash in double quotes before anything but \
+                         \\ \" $ ` ! n r t; write \\\\ for a backslash";
+const SINGLE: Refusal = "readers disagree about a backslash in single quotes before a backslash \
+                         or quote; write it in double quotes as \\\\";
+const BARE: Refusal =
+    "readers disagree about a backslash outside quotes; put the value into single quotes";
 const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a command in a shell, \
-     and nothing is run here; put the value into single quotes, or a backslash before it in double quotes";
+                          and nothing is run here; put the value into single quotes, or a \
+                          backslash before it in double quotes";
 const SHELL_QUOTES: Refusal =
     "only a shell understands $'…' and $\"…\"; print with env -0, or write \\n in double quotes";
 const NEXT: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind the value; \
-     print one NAME=VALUE a line, or put the value into quotes";
-const RETURN: Refusal = "readers disagree about a carriage return inside a value; \
-     write it in double quotes as \\r, or end lines with \\n alone";
+                       print one NAME=VALUE a line, or put the value into quotes";
+const RETURN: Refusal = "readers disagree about a carriage return inside a value; write it in \
+                         double quotes as \\r, or end lines with \\n alone";
 
 /// The variables in the order printed, those that stand twice included.
 pub fn variables(output: &[u8]) -> Result<Vec<Variable>, String> {
@@ -47,12 +52,13 @@ pub fn variables(output: &[u8]) -> Result<Vec<Variable>, String> {
     Ok(variables)
 }
 
-/// Takes an entry of what `env -0` prints: the value is what stands there, since a NUL ends it and nothing else.
+/// Takes an entry of what `env -0` prints: the value is what stands there, since a NUL ends it and
+/// nothing else.
 fn entry((index, entry): (usize, &[u8])) -> Result<Variable, String> {
     let equals = entry.iter().position(|&byte| byte == b'=');
     let parts = equals.ok_or(NO_EQUALS).and_then(|equals| {
-        let name =
-            std::str::from_utf8(&entry[..equals]).map_err(|_| "the name before \"=\" is not UTF-8; rename it")?;
+        let name = std::str::from_utf8(&entry[..equals])
+            .map_err(|_| "the name before \"=\" is not UTF-8; rename it")?;
         if name.is_empty() {
             Err(NO_NAME)
         } else {
@@ -102,7 +108,8 @@ impl Lines<'_> {
                     return Err(SHELL_QUOTES);
                 }
                 if bare.contains(&b'\\') {
-                    // As `printf %q` writes it: nothing that is special to a shell goes without a backslash.
+                    // As `printf %q` writes it: nothing that is special to a shell goes without a
+                    // backslash.
                     self.skip(equals + 1 + blanks);
                     self.word(BARE, b"", |byte| {
                         byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte) || byte > 127
@@ -117,9 +124,15 @@ impl Lines<'_> {
         Ok(Some((name, OsString::from_vec(value))))
     }
 
-    /// Takes a word as tools quote it for a shell, which ends at a blank, and what may follow it on its line.
-    /// It consists of quoted parts with these `quotes`, characters behind a backslash, and `plain` ones.
-    fn word(&mut self, refusal: Refusal, quotes: &[u8], plain: fn(u8) -> bool) -> Result<Vec<u8>, Refusal> {
+    /// Takes a word as tools quote it for a shell, which ends at a blank, and what may follow it on
+    /// its line. It consists of quoted parts with these `quotes`, characters behind a
+    /// backslash, and `plain` ones.
+    fn word(
+        &mut self,
+        refusal: Refusal,
+        quotes: &[u8],
+        plain: fn(u8) -> bool,
+    ) -> Result<Vec<u8>, Refusal> {
         if self.rest.starts_with(b"\"\"\"") || self.rest.starts_with(b"'''") {
             return Err(TRIPLE);
         }
@@ -129,7 +142,9 @@ impl Lines<'_> {
             match (byte, self.rest.get(at + 1)) {
                 (b'"', _) if quotes.contains(&byte) => at = self.double(at + 1, &mut value)?,
                 (b'\'', _) if quotes.contains(&byte) => at = self.single(at + 1, &mut value)?,
-                (b'\\', Some(&escaped)) if escaped == b' ' || escaped.is_ascii_punctuation() && escaped != b'\\' => {
+                (b'\\', Some(&escaped))
+                    if escaped == b' ' || escaped.is_ascii_punctuation() && escaped != b'\\' =>
+                {
                     value.push(escaped);
                     at += 2;
                 }
@@ -212,10 +227,12 @@ fn marked(text: &[u8]) -> Option<&[u8]> {
 
 /// Whether every reader of dotenv files may know it as a name.
 fn is_name(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    !text.is_empty()
+        && text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// Refuses an unquoted value in which a shell would see more than one; a `$` is like any other character.
+/// Refuses an unquoted value in which a shell would see more than one; a `$` is like any other
+/// character.
 fn check_bare(value: &[u8]) -> Result<(), Refusal> {
     if value.contains(&b'\r') {
         return Err(RETURN);
@@ -226,9 +243,14 @@ fn check_bare(value: &[u8]) -> Result<(), Refusal> {
             b'`' => return Err(COMMAND),
             b'$' if rest.starts_with(b"(") => return Err(COMMAND),
             b'&' if rest.starts_with(b"&") => return Err(NEXT),
-            b';' if rest.first().is_none_or(|&next| is_blank(next)) || rest.starts_with(b"export") => return Err(NEXT),
+            b';' if rest.first().is_none_or(|&next| is_blank(next))
+                || rest.starts_with(b"export") =>
+            {
+                return Err(NEXT);
+            }
             b' ' | b'\t' => {
-                let name = rest.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_'));
+                let name =
+                    rest.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_'));
                 if name.is_some_and(|end| end > 0 && rest[end] == b'=') {
                     return Err(NEXT);
                 }
@@ -256,8 +278,10 @@ mod tests {
     fn spans(mut text: &str) -> Vec<String> {
         let mut spans = Vec::new();
         while let Some(start) = text.find('`') {
-            let fence = &text[start..][..text[start..].len() - text[start..].trim_start_matches('`').len()];
-            let (span, rest) = text[start + fence.len()..].split_once(fence).expect("a span has an end");
+            let fence =
+                &text[start..][..text[start..].len() - text[start..].trim_start_matches('`').len()];
+            let (span, rest) =
+                text[start + fence.len()..].split_once(fence).expect("a span has an end");
             spans.push(span.replace('⏎', "\n"));
             text = rest;
         }
@@ -268,8 +292,12 @@ mod tests {
     fn the_table_of_the_documentation_is_what_happens() {
         let mut lines = 0;
         let page = include_str!("../../docs/hooks.md");
-        let table = page.split_once("| printed | value |\n").expect("the table").1.split("\n\n").next();
-        let rows = table.expect("its end").lines().filter_map(|row| row.trim_matches(['|', ' ']).split_once(" | "));
+        let table =
+            page.split_once("| printed | value |\n").expect("the table").1.split("\n\n").next();
+        let rows = table
+            .expect("its end")
+            .lines()
+            .filter_map(|row| row.trim_matches(['|', ' ']).split_once(" | "));
         for (printed, means) in rows {
             for line in spans(printed) {
                 lines += 1;
@@ -293,9 +321,18 @@ mod tests {
         for (output, expected) in [
             ("A=1\nB=2", vec![("A", "1"), ("B", "2")]),
             ("\n# comment\n  A = x y \r\n", vec![("A", "x y")]),
-            ("export A=1\nexport\tB='2'\nexported=3", vec![("A", "1"), ("B", "2"), ("exported", "3")]),
-            ("A=x # comment\nB=x#y\nC=#x\nD= # comment", vec![("A", "x"), ("B", "x#y"), ("C", "#x"), ("D", "")]),
-            ("A='$HOME `id` \\n' # c\nB=\"a\\tb\\\"\\$\"", vec![("A", "$HOME `id` \\n"), ("B", "a\tb\"$")]),
+            (
+                "export A=1\nexport\tB='2'\nexported=3",
+                vec![("A", "1"), ("B", "2"), ("exported", "3")],
+            ),
+            (
+                "A=x # comment\nB=x#y\nC=#x\nD= # comment",
+                vec![("A", "x"), ("B", "x#y"), ("C", "#x"), ("D", "")],
+            ),
+            (
+                "A='$HOME `id` \\n' # c\nB=\"a\\tb\\\"\\$\"",
+                vec![("A", "$HOME `id` \\n"), ("B", "a\tb\"$")],
+            ),
             ("A=\"one\ntwo\"\nB='x\n y'\nC=", vec![("A", "one\ntwo"), ("B", "x\n y"), ("C", "")]),
             ("A=1\nA=2", vec![("A", "1"), ("A", "2")]),
             (
@@ -306,7 +343,8 @@ mod tests {
             ("a.b-c=1\n1=2", vec![("a.b-c", "1"), ("1", "2")]),
             ("", vec![]),
         ] {
-            let expected: Vec<_> = expected.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+            let expected: Vec<_> =
+                expected.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
             assert_eq!(read(output.as_bytes()), Ok(expected), "{output}");
         }
     }
@@ -325,8 +363,16 @@ mod tests {
             ("infisical", "A='a \"b\" $c'", "a \"b\" $c"),
             ("chamber env, shlex.quote, dash's export -p", "export A='it'\"'\"'s'", "it's"),
             ("dotenvx", r"A='it'\''s'", "it's"),
-            ("bash's export -p", r#"declare -x A="\$HOME \`id\` !x \"q\" \\""#, "$HOME `id` !x \"q\" \\"),
-            ("bash's printf %q", r#"A=\$HOME\ \`id\`\ \!x\ \"q\"\ \(b\)"#, "$HOME `id` !x \"q\" (b)"),
+            (
+                "bash's export -p",
+                r#"declare -x A="\$HOME \`id\` !x \"q\" \\""#,
+                "$HOME `id` !x \"q\" \\",
+            ),
+            (
+                "bash's printf %q",
+                r#"A=\$HOME\ \`id\`\ \!x\ \"q\"\ \(b\)"#,
+                "$HOME `id` !x \"q\" (b)",
+            ),
             ("printf %q of nothing", "A=''", ""),
             ("aws-vault", "AWS_SESSION_TOKEN=IQoJ+/b3==", "IQoJ+/b3=="),
         ] {
@@ -361,9 +407,18 @@ mod tests {
             ("A B=hidden", "line 1: the name before \"=\" may hold letters, "),
             ("=hidden", "line 1: there is no name before \"=\"; "),
             ("A\0=hidden", "line 1: the name before \"=\" may hold letters, "),
-            ("A=hid\r\nB=hid\rden", "line 2: readers disagree about a carriage return inside a value; "),
-            ("A='hid\r\nden'\r\n", "line 1: readers disagree about a carriage return inside a value; "),
-            ("A=\"hid\r\nden\"\r\n", "line 1: readers disagree about a carriage return inside a value; "),
+            (
+                "A=hid\r\nB=hid\rden",
+                "line 2: readers disagree about a carriage return inside a value; ",
+            ),
+            (
+                "A='hid\r\nden'\r\n",
+                "line 1: readers disagree about a carriage return inside a value; ",
+            ),
+            (
+                "A=\"hid\r\nden\"\r\n",
+                "line 1: readers disagree about a carriage return inside a value; ",
+            ),
             ("A=\"hidden\"\rB=1", "line 1: something stands behind the closing quote; "),
             ("A=-----BEGIN KEY-----\nhidden==\n-----END KEY-----", "line 3: there is no \"=\"; "),
             ("A=hidden&&b", "line 1: only a shell understands "),
@@ -373,7 +428,10 @@ mod tests {
             ("A=hidden\\", "line 1: readers disagree about a backslash outside quotes; "),
             ("A=x\\ hidden y", "line 1: readers disagree about a backslash outside quotes; "),
             ("A='hid'$'\\n''den'", "line 1: something stands behind the closing quote; "),
-            ("A='hidden\\''\nB='x'", "line 1: readers disagree about a backslash in single quotes "),
+            (
+                "A='hidden\\''\nB='x'",
+                "line 1: readers disagree about a backslash in single quotes ",
+            ),
             ("\u{feff}A=hidden", "line 1: the name before \"=\" may hold letters, "),
         ] {
             let refusal = read(output.as_bytes()).expect_err(output);
@@ -388,7 +446,8 @@ mod tests {
 
     #[test]
     fn what_env_0_prints_is_taken_as_it_is() {
-        let list = [("A", "it's \"x\"\n$B # c"), ("B", ""), ("f%%", "() { :; }")].map(|(a, b)| (a.into(), b.into()));
+        let list = [("A", "it's \"x\"\n$B # c"), ("B", ""), ("f%%", "() { :; }")]
+            .map(|(a, b)| (a.into(), b.into()));
         assert_eq!(read(b"A=it's \"x\"\n$B # c\0B=\0f%%=() { :; }\0"), Ok(list.to_vec()));
         for (output, expected) in [
             (&b"A=1\0hidden\0"[..], "entry 2 before a NUL: there is no \"=\"; "),

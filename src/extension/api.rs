@@ -1,4 +1,5 @@
-//! The Extensions API as far as foreword needs it (AWS's documentation, "Using the Lambda Extensions API").
+//! The Extensions API as far as foreword needs it (AWS's documentation, "Using the Lambda
+//! Extensions API").
 
 use super::UNKNOWN;
 use crate::report::Failure;
@@ -35,7 +36,8 @@ impl<'a> Api<'a> {
         let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
         let header = ("Lambda-Extension-Name", &*name.to_string_lossy());
         let body = json!({"events": events}).to_string();
-        let answer = upstream.ask(&upstream.request("POST", &path("register"), &[header], &body))?;
+        let answer =
+            upstream.ask(&upstream.request("POST", &path("register"), &[header], &body))?;
         match (answer.status, answer.header("Lambda-Extension-Identifier")) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
             (status, _) => bail!("it answered {status} to the registration"),
@@ -51,7 +53,8 @@ impl<'a> Api<'a> {
         if answer.status != 200 {
             bail!("it answered {} to the request for an event", answer.status);
         }
-        let event: Value = serde_json::from_slice(&answer.body()).context("it sent an event that is no JSON")?;
+        let event: Value =
+            serde_json::from_slice(&answer.body()).context("it sent an event that is no JSON")?;
         Ok((event["eventType"] == "SHUTDOWN").then(|| shutdown(&event, now_ms())))
     }
 
@@ -62,7 +65,11 @@ impl<'a> Api<'a> {
     pub fn refuse(&self, failure: &Failure) -> Result<()> {
         const ERROR_TYPE: &str = "Extension.ConfigInvalid";
         let header = ("Lambda-Extension-Function-Error-Type", ERROR_TYPE);
-        match self.upstream.ask(&self.request("POST", "init/error", &[header], &failure.body(ERROR_TYPE)))?.status {
+        match self
+            .upstream
+            .ask(&self.request("POST", "init/error", &[header], &failure.body(ERROR_TYPE)))?
+            .status
+        {
             202 => Ok(()),
             status => bail!("it answered {status} to the report"),
         }
@@ -80,7 +87,9 @@ fn path(call: &str) -> String {
 
 /// What is left is in the body; a deadline that is far away is nobody's promise.
 fn shutdown(event: &Value, now_ms: f64) -> Shutdown {
-    let left = event["deadlineMs"].as_f64().map(|deadline| (deadline - now_ms).clamp(0.0, MOST.as_secs_f64() * 1e3));
+    let left = event["deadlineMs"]
+        .as_f64()
+        .map(|deadline| (deadline - now_ms).clamp(0.0, MOST.as_secs_f64() * 1e3));
     let left = left.map_or(UNKNOWN, |left| Duration::from_secs_f64(left / 1e3));
     Shutdown { reason: event["shutdownReason"].as_str().unwrap_or_default().to_owned(), left }
 }
@@ -106,7 +115,8 @@ mod tests {
             (json!(null), 1500),
         ] {
             let event = json!({"deadlineMs": deadline, "shutdownReason": "spindown"});
-            let expected = Shutdown { reason: "spindown".into(), left: Duration::from_millis(left) };
+            let expected =
+                Shutdown { reason: "spindown".into(), left: Duration::from_millis(left) };
             assert_eq!(shutdown(&event, 1_000_000.0), expected, "{event}");
         }
         assert_eq!(shutdown(&json!([]), 0.0), Shutdown { reason: String::new(), left: UNKNOWN });

@@ -1,5 +1,5 @@
-//! What the wrapper tells the extension, so that pre_stop hooks see what the runtime saw: over a Unix socket that only
-//! processes of the same user may use. Nothing of it is written anywhere.
+//! What the wrapper tells the extension, so that pre_stop hooks see what the runtime saw: over a
+//! Unix socket that only processes of the same user may use. Nothing of it is written anywhere.
 
 use crate::config::Hook;
 use crate::environ::Environ;
@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the wrapper waits for an extension that does not listen to it, and the extension for one who says nothing.
+/// How long the wrapper waits for an extension that does not listen to it, and the extension for
+/// one who says nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long to wait after something that went wrong.
@@ -41,7 +42,12 @@ pub struct Handover<'h> {
 ///
 /// # Errors
 /// When there is none.
-pub fn hand_over(hooks: &[&Hook], received: &Received, environ: &Environ, address: &str) -> io::Result<()> {
+pub fn hand_over(
+    hooks: &[&Hook],
+    received: &Received,
+    environ: &Environ,
+    address: &str,
+) -> io::Result<()> {
     let mut items = Writer::with_room(0);
     items.put(received.runtime.as_bytes());
     items.put_list(hooks, |items, hook| put_hook(items, hook));
@@ -57,7 +63,8 @@ pub fn hand_over(hooks: &[&Hook], received: &Received, environ: &Environ, addres
     extension.read_exact(&mut [0])
 }
 
-/// Lets the extension know that there is a wrapper, which reports what is wrong with the configuration.
+/// Lets the extension know that there is a wrapper, which reports what is wrong with the
+/// configuration.
 pub fn meet(address: &str) {
     // Without an extension, nobody has to know.
     drop(find(address));
@@ -65,7 +72,8 @@ pub fn meet(address: &str) {
 
 /// Connects to the extension, wherever it listens.
 fn find(address: &str) -> io::Result<UnixStream> {
-    let connected = SocketAddr::from_abstract_name(name(address)).and_then(|name| UnixStream::connect_addr(&name));
+    let connected = SocketAddr::from_abstract_name(name(address))
+        .and_then(|name| UnixStream::connect_addr(&name));
     let of_this_user = |extension: UnixStream| match process::is_of_this_user(&extension) {
         true => Ok(extension),
         false => Err(io::ErrorKind::PermissionDenied.into()),
@@ -104,8 +112,8 @@ impl Listener {
     /// # Errors
     /// When it can do neither.
     pub fn new(address: &str) -> io::Result<Self> {
-        let in_no_directory =
-            SocketAddr::from_abstract_name(name(address)).and_then(|name| UnixListener::bind_addr(&name));
+        let in_no_directory = SocketAddr::from_abstract_name(name(address))
+            .and_then(|name| UnixListener::bind_addr(&name));
         let (socket, directory) = match in_no_directory {
             Ok(socket) => (socket, None),
             Err(_) => {
@@ -113,7 +121,12 @@ impl Listener {
                 (bind_in(&directory)?, Some(directory))
             }
         };
-        Ok(Self { socket, directory, last: Mutex::new(None), has_met_wrapper: AtomicBool::new(false) })
+        Ok(Self {
+            socket,
+            directory,
+            last: Mutex::new(None),
+            has_met_wrapper: AtomicBool::new(false),
+        })
     }
 
     /// Removes what it has made, for a process that ends without dropping it.
@@ -161,7 +174,8 @@ impl Listener {
     }
 }
 
-/// Binds a socket in a directory that nobody else can enter. What an extension that was killed has left is taken over.
+/// Binds a socket in a directory that nobody else can enter. What an extension that was killed has
+/// left is taken over.
 fn bind_in(directory: &Path) -> io::Result<UnixListener> {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -176,14 +190,14 @@ fn bind_in(directory: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(socket)
 }
 
-/// The name of the socket, another one for each environment: where one machine has several of them, their Runtime APIs
-/// have several addresses.
+/// The name of the socket, another one for each environment: where one machine has several of them,
+/// their Runtime APIs have several addresses.
 fn name(address: &str) -> String {
     format!("foreword/{address}")
 }
 
-/// Where the socket is when it has to be a file, which needs a directory that wrapper and extension can both write to:
-/// `/tmp`, on Lambda.
+/// Where the socket is when it has to be a file, which needs a directory that wrapper and extension
+/// can both write to: `/tmp`, on Lambda.
 fn directory(address: &str) -> PathBuf {
     Path::new("/tmp").join(format!(".{}", name(address).replace('/', "-")))
 }

@@ -1,4 +1,5 @@
-//! One attempt of a hook: waits for its port, then runs its command or asks its server, and reads what it exports.
+//! One attempt of a hook: waits for its port, then runs its command or asks its server, and reads
+//! what it exports.
 
 use super::{Deadline, Runner, why_shell, words};
 use crate::config::{Command, Hook};
@@ -55,7 +56,8 @@ impl Attempt<'_> {
             Command::Http(request) => self.ask(&request.expand(self.environ))?,
             Command::Nothing => Vec::new(),
         };
-        let exported = self.hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
+        let exported =
+            self.hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
         exported.map_err(Miss::failed)
     }
 
@@ -80,13 +82,15 @@ impl Attempt<'_> {
     fn wait_for(&self, address: &OsStr) -> Result<(), Miss> {
         let shown = self.environ.redact(address);
         let parsed = Address::parse(&address.to_string_lossy());
-        let parsed = parsed.map_err(|why| Miss::failed(format!("cannot wait for {shown:?}: {why}")))?;
+        let parsed =
+            parsed.map_err(|why| Miss::failed(format!("cannot wait for {shown:?}: {why}")))?;
         self.until().accepts(&parsed).map_err(|trouble| match trouble {
             Trouble::Interrupted(signal) => Miss::Stop(Stop::Signal(signal)),
             Trouble::Cancelled => Miss::Stop(Stop::Cancelled),
-            Trouble::Failed(_) | Trouble::TimedOut => {
-                Miss::TimedOut { why: format!(": nothing accepts connections at {shown}"), said: String::new() }
-            }
+            Trouble::Failed(_) | Trouble::TimedOut => Miss::TimedOut {
+                why: format!(": nothing accepts connections at {shown}"),
+                said: String::new(),
+            },
         })
     }
 
@@ -104,7 +108,8 @@ impl Attempt<'_> {
             kill_by: runner.kill_by,
             stop: runner.stop,
         });
-        let ended = ended.map_err(|error| Miss::failed(format!("could not be started: {}", error.message)))?;
+        let ended = ended
+            .map_err(|error| Miss::failed(format!("could not be started: {}", error.message)))?;
         if let Some(left) = ended.left {
             (runner.left)(left);
         }
@@ -112,8 +117,11 @@ impl Attempt<'_> {
             return Ok(ended.output);
         }
         // What was to be exported is a secret, also when nothing came of it.
-        let exported =
-            || hook.export.and_then(|format| export::variables(format, &ended.output).ok()).unwrap_or_default();
+        let exported = || {
+            hook.export
+                .and_then(|format| export::variables(format, &ended.output).ok())
+                .unwrap_or_default()
+        };
         let said = || self.last_words(&ended.last_errors, &exported());
         let failed = |what: String| Err(Miss::Failed { what, said: said() });
         match ended.end {
@@ -125,7 +133,9 @@ impl Attempt<'_> {
                 let signal = signal.map_or("a real-time signal", Signal::as_str);
                 failed(format!("was killed by {signal} {}", self.after()))
             }
-            End::TooMuchOutput => failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export")),
+            End::TooMuchOutput => {
+                failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export"))
+            }
             End::TimedOut => Err(Miss::TimedOut { why: String::new(), said: said() }),
             End::Interrupted(signal) => Err(Miss::Stop(Stop::Signal(signal))),
             End::Cancelled => Err(Miss::Stop(Stop::Cancelled)),
@@ -137,20 +147,31 @@ impl Attempt<'_> {
         let shown = self.environ.redact(request);
         let text = request.to_string_lossy();
         let request = loopback::Request::parse(&text);
-        let request = request.map_err(|why| Miss::failed(format!("cannot ask {shown:?}: {}", self.redacted(&why))))?;
+        let request = request.map_err(|why| {
+            Miss::failed(format!("cannot ask {shown:?}: {}", self.redacted(&why)))
+        })?;
         let body = self.runner.context(self.hook, self.deadline);
         match self.until().ask(&request, &body) {
             Ok(answer) if (200..300).contains(&answer.status) => Ok(answer.body()),
             Ok(answer) => {
-                let why = if (300..400).contains(&answer.status) { "; redirects are not followed" } else { "" };
-                Err(Miss::failed(format!("got the answer {} to {shown:?} {}{why}", answer.status, self.after())))
+                let why = if (300..400).contains(&answer.status) {
+                    "; redirects are not followed"
+                } else {
+                    ""
+                };
+                Err(Miss::failed(format!(
+                    "got the answer {} to {shown:?} {}{why}",
+                    answer.status,
+                    self.after()
+                )))
             }
             Err(Trouble::Failed(cause)) => {
                 Err(Miss::failed(format!("got no answer to {shown:?} {}: {cause}", self.after())))
             }
-            Err(Trouble::TimedOut) => {
-                Err(Miss::TimedOut { why: format!(": no answer to {shown:?}"), said: String::new() })
-            }
+            Err(Trouble::TimedOut) => Err(Miss::TimedOut {
+                why: format!(": no answer to {shown:?}"),
+                said: String::new(),
+            }),
             Err(Trouble::Interrupted(signal)) => Err(Miss::Stop(Stop::Signal(signal))),
             Err(Trouble::Cancelled) => Err(Miss::Stop(Stop::Cancelled)),
         }
@@ -165,7 +186,8 @@ impl Attempt<'_> {
         let mut environ = self.environ.clone();
         exported.iter().for_each(|(name, value)| environ.export(name, value));
         let shown = environ.redact(OsStr::from_bytes(errors));
-        let lines: Vec<_> = shown.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<_> =
+            shown.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         let last = lines[lines.len().saturating_sub(MOST_LINES)..].join("\n");
         last[last.ceil_char_boundary(last.len().saturating_sub(MOST_SAID))..].to_owned()
     }

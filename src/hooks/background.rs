@@ -1,5 +1,5 @@
-//! A hook that nobody waits for. A process of its own, which is not the runtime's child, runs it and says how it ended; both
-//! end with the runtime.
+//! A hook that nobody waits for. A process of its own, which is not the runtime's child, runs it
+//! and says how it ended; both end with the runtime.
 
 use super::Runner;
 use crate::config::Hook;
@@ -12,7 +12,8 @@ use std::cell::RefCell;
 use std::process::exit;
 use std::thread::Builder;
 
-/// Most memory for the thread that waits for the end of the runtime; what it never touches costs nothing.
+/// Most memory for the thread that waits for the end of the runtime; what it never touches costs
+/// nothing.
 const STACK: usize = 64 << 10;
 
 /// Starts a hook.

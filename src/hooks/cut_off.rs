@@ -1,5 +1,6 @@
-//! Which initialize hook runs, in a file that outlives a reset of the environment: when Lambda cuts an init off, nobody is
-//! left to say so, and the next start does. It holds the name of the hook and nothing else.
+//! Which initialize hook runs, in a file that outlives a reset of the environment: when Lambda cuts
+//! an init off, nobody is left to say so, and the next start does. It holds the name of the hook
+//! and nothing else.
 
 use crate::log::Log;
 use crate::process;
@@ -16,7 +17,8 @@ const LONGEST: usize = 200;
 pub struct Note(Option<File>);
 
 impl Note {
-    /// Says what an earlier start has left, and is ready to note. Where nothing can be written, nothing is noted.
+    /// Says what an earlier start has left, and is ready to note. Where nothing can be written,
+    /// nothing is noted.
     pub fn begin(log: Log) -> Self {
         let open = || {
             OpenOptions::new()
@@ -29,7 +31,9 @@ impl Note {
         };
         let opened = open().or_else(|error| match error.kind() {
             ErrorKind::NotFound => {
-                DirBuilder::new().mode(0o700).create(Path::new(PATH).parent().expect("it is in a directory"))?;
+                DirBuilder::new()
+                    .mode(0o700)
+                    .create(Path::new(PATH).parent().expect("it is in a directory"))?;
                 open()
             }
             _ => Err(error),
@@ -40,8 +44,8 @@ impl Note {
             && let Some(name) = left.lines().next()
         {
             log.warn(&format!(
-                "the init before this one was cut off while hook {name:?} (initialize) ran; see what it waits for, or \
-                 lower its \"timeout_ms\""
+                "the init before this one was cut off while hook {name:?} (initialize) ran; see \
+                 what it waits for, or lower its \"timeout_ms\""
             ));
         }
         Self(opened.ok())

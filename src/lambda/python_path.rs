@@ -1,7 +1,7 @@
-//! What Python's bootstrap makes of `PYTHONPATH`. Only while it is unset (an empty one counts as set) `bootstrap.py`
-//! adds the layers' directories to `sys.path`, and sets it to `/var/runtime` for the function to see (the script,
-//! quoted in public; recorded by localstack's AWS-validated snapshots, January 2026). A wrapper that sets it has to
-//! name them itself.
+//! What Python's bootstrap makes of `PYTHONPATH`. Only while it is unset (an empty one counts as
+//! set) `bootstrap.py` adds the layers' directories to `sys.path`, and sets it to `/var/runtime`
+//! for the function to see (the script, quoted in public; recorded by localstack's AWS-validated
+//! snapshots, January 2026). A wrapper that sets it has to name them itself.
 
 /// The variable.
 pub const NAME: &str = "PYTHONPATH";
@@ -21,14 +21,17 @@ impl<'r> Python<'r> {
         version.starts_with("3.").then_some(Self { version })
     }
 
-    /// The layers' directories that a value does not name, so that what layers have there is not found.
+    /// The layers' directories that a value does not name, so that what layers have there is not
+    /// found.
     pub fn missing(&self, value: &str) -> Vec<String> {
-        let is_named = |directory: &String| value.split(':').any(|named| named.trim_end_matches('/') == directory);
+        let is_named = |directory: &String| {
+            value.split(':').any(|named| named.trim_end_matches('/') == directory)
+        };
         self.of_layers().into_iter().filter(|directory| !is_named(directory)).collect()
     }
 
-    /// A value with which everything is found that is found while it is unset, and behind what another one adds to
-    /// that.
+    /// A value with which everything is found that is found while it is unset, and behind what
+    /// another one adds to that.
     pub fn whole(&self, value: &str) -> String {
         let version = self.version;
         let mut all: Vec<String> = self.of_layers().into();
@@ -37,7 +40,9 @@ impl<'r> Python<'r> {
             all.push(format!("/var/lang/lib/python{version}/site-packages"));
         }
         all.push("/var/runtime".into());
-        let is_new = |named: &&str| !named.is_empty() && !all.iter().any(|known| known == named.trim_end_matches('/'));
+        let is_new = |named: &&str| {
+            !named.is_empty() && !all.iter().any(|known| known == named.trim_end_matches('/'))
+        };
         let own: Vec<&str> = value.split(':').filter(is_new).collect();
         own.into_iter().chain(all.iter().map(String::as_str)).collect::<Vec<_>>().join(":")
     }

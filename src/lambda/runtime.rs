@@ -13,8 +13,14 @@ pub enum Runtime {
 }
 
 impl Runtime {
-    pub const ALL: [Runtime; 6] =
-        [Runtime::Python, Runtime::Node, Runtime::Java, Runtime::Ruby, Runtime::Dotnet, Runtime::Provided];
+    pub const ALL: [Runtime; 6] = [
+        Runtime::Python,
+        Runtime::Node,
+        Runtime::Java,
+        Runtime::Ruby,
+        Runtime::Dotnet,
+        Runtime::Provided,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -37,8 +43,8 @@ impl Runtime {
         Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
     }
 
-    /// Whether a glob can only match identifiers of OS-only runtimes, which no function is told (`AWS_EXECUTION_ENV` is
-    /// not set there): `provided.al2023`, `provided*`, `prov*`.
+    /// Whether a glob can only match identifiers of OS-only runtimes, which no function is told
+    /// (`AWS_EXECUTION_ENV` is not set there): `provided.al2023`, `provided*`, `prov*`.
     pub fn is_only_provided(glob: &str) -> bool {
         let prefix = &glob[..glob.find(['*', '?', '[', '$']).unwrap_or(glob.len())];
         let is_cut = prefix.len() < glob.len();
@@ -56,12 +62,28 @@ mod tests {
 
     #[test]
     fn a_glob_on_os_only_identifiers_is_told_from_the_others() {
-        for glob in
-            ["provided.al2023", "provided.al2", "provided*", "provided.*", "provide?.al2", "prov*", "provided.al[2]*"]
-        {
+        for glob in [
+            "provided.al2023",
+            "provided.al2",
+            "provided*",
+            "provided.*",
+            "provide?.al2",
+            "prov*",
+            "provided.al[2]*",
+        ] {
             assert!(Runtime::is_only_provided(glob), "{glob}");
         }
-        for glob in ["python3.12", "p*", "*", "${X}", "java8.al2", "*.al2023", "ruby[34].*", "provider2", "prov2"] {
+        for glob in [
+            "python3.12",
+            "p*",
+            "*",
+            "${X}",
+            "java8.al2",
+            "*.al2023",
+            "ruby[34].*",
+            "provider2",
+            "prov2",
+        ] {
             assert!(!Runtime::is_only_provided(glob), "{glob}");
         }
     }

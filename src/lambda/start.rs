@@ -1,15 +1,18 @@
-//! What Lambda hands the bootstrap of a runtime: the environment of a fresh function from a zip, of 128 MB, before
-//! the bootstrap adds to it. Recorded by localstack's AWS-validated snapshots (`test_lambda_common`, January 2026;
-//! `test_lambda`, November 2025 to February 2026) unless something else is said.
+//! What Lambda hands the bootstrap of a runtime: the environment of a fresh function from a zip, of
+//! 128 MB, before the bootstrap adds to it. Recorded by localstack's AWS-validated snapshots
+//! (`test_lambda_common`, January 2026; `test_lambda`, November 2025 to February 2026) unless
+//! something else is said.
 
-use super::{EXECUTION_ENV, INITIALIZATION, MANAGED_INSTANCES, Runtime, SNAP_START, identifier, variables};
+use super::{
+    EXECUTION_ENV, INITIALIZATION, MANAGED_INSTANCES, Runtime, SNAP_START, identifier, variables,
+};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::text::Text;
 use std::ffi::{CStr, OsStr};
 
-/// The managed runtimes that functions are created or updated with, the newest of a family last (AWS's documentation,
-/// "Lambda runtimes"; ruby4.0 since April 2026).
+/// The managed runtimes that functions are created or updated with, the newest of a family last
+/// (AWS's documentation, "Lambda runtimes"; ruby4.0 since April 2026).
 pub const MANAGED: [&str; 24] = [
     "python3.8",
     "python3.9",
@@ -79,9 +82,9 @@ const COMMON: [&CStr; 14] = [
     c"_AWS_XRAY_DAEMON_PORT=2000",
 ];
 
-/// Where Lambda's own services listen; the second is provided.al2's, and was everybody's until 2024. The metadata API
-/// is there since March 2026 (AWS's documentation, "Using the Lambda metadata endpoint"); its address on provided.al2
-/// is inferred (?).
+/// Where Lambda's own services listen; the second is provided.al2's, and was everybody's until
+/// 2024. The metadata API is there since March 2026 (AWS's documentation, "Using the Lambda
+/// metadata endpoint"); its address on provided.al2 is inferred (?).
 const ADDRESSES: [&CStr; 4] = [
     c"AWS_LAMBDA_RUNTIME_API=169.254.100.1:9001",
     c"AWS_XRAY_DAEMON_ADDRESS=169.254.100.1:2000",
@@ -95,14 +98,16 @@ const ADDRESSES_OF_AL2: [&CStr; 4] = [
     c"AWS_LAMBDA_METADATA_API=127.0.0.1:9001",
 ];
 
-/// Stand-ins for what only a function has; their names say that they are secret, so that they are never shown.
+/// Stand-ins for what only a function has; their names say that they are secret, so that they are
+/// never shown.
 const TOKEN: &CStr = c"AWS_LAMBDA_METADATA_TOKEN=token-of-the-metadata-api";
 const KEYS: [&CStr; 3] = [
     c"AWS_ACCESS_KEY_ID=id-of-the-access-key",
     c"AWS_SECRET_ACCESS_KEY=secret-of-the-access-key",
     c"AWS_SESSION_TOKEN=token-of-the-session",
 ];
-const OLD_KEYS: [&CStr; 2] = [c"AWS_ACCESS_KEY=id-of-the-access-key", c"AWS_SECRET_KEY=secret-of-the-access-key"];
+const OLD_KEYS: [&CStr; 2] =
+    [c"AWS_ACCESS_KEY=id-of-the-access-key", c"AWS_SECRET_KEY=secret-of-the-access-key"];
 
 /// In the place of keys, under SnapStart and on managed instances (AWS's published emulator,
 /// `StoreEnvironmentVariablesFromInitForInitCaching`; AWS's documentation of SnapStart).
@@ -125,7 +130,8 @@ pub fn known(name: &str) -> Result<(), String> {
     Err(format!("Lambda has no runtime {name:?}; name one as Lambda does, such as {examples}"))
 }
 
-/// What Lambda gives a function, without what its bootstrap adds. `initialization` is on-demand unless it is given.
+/// What Lambda gives a function, without what its bootstrap adds. `initialization` is on-demand
+/// unless it is given.
 ///
 /// # Errors
 /// When Lambda has no such runtime.
@@ -145,11 +151,13 @@ pub fn environ<'e>(name: &str, initialization: Option<&OsStr>) -> Result<Environ
     entries.push(TOKEN);
     match is_snap_start || is_managed_instance {
         true => entries.extend(CONTAINER_KEYS),
-        false => entries.extend(KEYS.into_iter().chain(is_old_java.then_some(OLD_KEYS).into_iter().flatten())),
+        false => entries
+            .extend(KEYS.into_iter().chain(is_old_java.then_some(OLD_KEYS).into_iter().flatten())),
     }
-    // Recorded on java17 to 25 and dotnet, not on java8.al2, java11 and OS-only runtimes. The clients of Python, Node
-    // and Ruby take it from their environment (their published code), so that it is there before them (?). Managed
-    // instances have a socket for it, whose path is not known, so that it is left out.
+    // Recorded on java17 to 25 and dotnet, not on java8.al2, java11 and OS-only runtimes. The
+    // clients of Python, Node and Ruby take it from their environment (their published code),
+    // so that it is there before them (?). Managed instances have a socket for it, whose path
+    // is not known, so that it is left out.
     if runtime != Runtime::Provided && !is_old_java && !is_managed_instance {
         entries.push(c"_LAMBDA_TELEMETRY_LOG_FD=62");
     }

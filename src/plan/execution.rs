@@ -59,7 +59,8 @@ impl Execution {
 impl Rule<'_> {
     /// Whether it says anything about the command line.
     pub fn edits_words(&self) -> bool {
-        let words = !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
+        let words =
+            !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
         words || self.entry.is_some() || self.program.is_some()
     }
 }
@@ -73,10 +74,12 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
     let replacements = replacements(edits, environ);
     line.replace_options(|word| replacement(&replacements, word));
     for (name, edit) in &edits.values {
-        line.edit_option_values(OsStr::new(name), |value| match edit.effect(Some(value), environ) {
-            Effect::Keep => Some(value.to_owned()),
-            Effect::Set(value) => Some(value),
-            Effect::Unset => None,
+        line.edit_option_values(OsStr::new(name), |value| {
+            match edit.effect(Some(value), environ) {
+                Effect::Keep => Some(value.to_owned()),
+                Effect::Set(value) => Some(value),
+                Effect::Unset => None,
+            }
         });
     }
     line.prepend_options(expanded(&edits.prepend, environ));
@@ -109,7 +112,8 @@ fn matches_one(globs: &[Glob], word: &OsStr) -> bool {
 
 /// What is replaced by what; a key that works out as empty matches nothing.
 fn replacements(edits: &WordEdits, environ: &Environ) -> Vec<(OsString, OsString)> {
-    let expanded = edits.replace.iter().map(|(from, to)| (from.expand(environ), to.expand(environ)));
+    let expanded =
+        edits.replace.iter().map(|(from, to)| (from.expand(environ), to.expand(environ)));
     expanded.filter(|(from, _)| !from.is_empty()).collect()
 }
 

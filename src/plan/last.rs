@@ -8,23 +8,33 @@ use crate::report::Failure;
 const APART: &str = "let their conditions exclude each other";
 
 impl Plan<'_> {
-    /// Makes sure that the wrapper which never comes back, if there is one, is the last one and nothing comes behind it.
+    /// Makes sure that the wrapper which never comes back, if there is one, is the last one and
+    /// nothing comes behind it.
     ///
     /// # Errors
     /// With the first thing that would, and the wrapper.
     pub fn check_last(&self, around_snapshot: AroundSnapshot) -> Result<(), Failure> {
-        let Some(place) = self.wrappers.iter().position(|wrapper| wrapper.is_last) else { return Ok(()) };
+        let Some(place) = self.wrappers.iter().position(|wrapper| wrapper.is_last) else {
+            return Ok(());
+        };
         let last = self.wrappers[place];
-        let mut refused = self.wrappers[place + 1..].iter().map(|wrapper| behind_wrapper(last, wrapper)).next();
-        let mut edited = self.rules.iter().flat_map(|rule| edited_words(rule).map(move |key| (key, rule)));
-        refused = refused.or_else(|| edited.next().map(|(key, rule)| behind_edit(last, key, &rule.place.to_string())));
+        let mut refused =
+            self.wrappers[place + 1..].iter().map(|wrapper| behind_wrapper(last, wrapper)).next();
+        let mut edited =
+            self.rules.iter().flat_map(|rule| edited_words(rule).map(move |key| (key, rule)));
+        refused = refused.or_else(|| {
+            edited.next().map(|(key, rule)| behind_edit(last, key, &rule.place.to_string()))
+        });
         if around_snapshot == AroundSnapshot::Relay {
             let is_around = |phase| matches!(phase, Phase::BeforeSnapshot | Phase::AfterRestore);
             let hook = self.hooks.iter().find(|hook| is_around(hook.phase));
-            refused =
-                refused.or_else(|| hook.map(|hook| behind_hook(last, hook.phase, hook.name, &hook.place.to_string())));
+            refused = refused.or_else(|| {
+                hook.map(|hook| behind_hook(last, hook.phase, hook.name, &hook.place.to_string()))
+            });
         }
-        refused.map_or(Ok(()), |message| Err(Failure::configuration(format!("{}: {message}", last.place))))
+        refused.map_or(Ok(()), |message| {
+            Err(Failure::configuration(format!("{}: {message}", last.place)))
+        })
     }
 }
 

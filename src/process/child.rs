@@ -1,5 +1,5 @@
-//! Running one command in a process group of its own: it is started, watched, and stopped at its deadline with all that it
-//! started.
+//! Running one command in a process group of its own: it is started, watched, and stopped at its
+//! deadline with all that it started.
 
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
@@ -37,7 +37,8 @@ pub struct Request<'r> {
     /// Most bytes of standard output to take; `None` lets the command inherit it.
     pub capture: Option<usize>,
     pub deadline: Instant,
-    /// When what is left of it after SIGTERM is killed at the latest; before that it has [`GRACE`].
+    /// When what is left of it after SIGTERM is killed at the latest; before that it has
+    /// [`GRACE`].
     pub kill_by: Option<Instant>,
     /// Once set, the command is of no use any more: its group is killed without a grace.
     pub stop: Option<&'r Latch>,
@@ -86,7 +87,9 @@ impl Watch {
             let mut watched = child.streams.watched();
             watched.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
             let signal = self.sleep(&mut watched, wake);
-            let signal = signal.map_err(|errno| ExecError::system("wait for a command", errno))?.map(End::Interrupted);
+            let signal = signal
+                .map_err(|errno| ExecError::system("wait for a command", errno))?
+                .map(End::Interrupted);
             child.streams.advance();
             let status = child.status().map_err(|errno| {
                 // Nobody could tell when it ends.
@@ -96,7 +99,8 @@ impl Watch {
             if let Some(status) = status {
                 child.streams.advance();
                 // One that arrived while nobody waited.
-                let missed = self.sleep(&mut [], Instant::now()).ok().flatten().map(End::Interrupted);
+                let missed =
+                    self.sleep(&mut [], Instant::now()).ok().flatten().map(End::Interrupted);
                 break signal.or(missed).or(stopped.map(|(why, _)| why)).unwrap_or(status);
             }
             if stop.is_some_and(Latch::is_set) {
@@ -105,10 +109,13 @@ impl Watch {
                 continue;
             }
             let late = || (Instant::now() >= request.deadline).then_some(End::TimedOut);
-            let reason = signal.or(child.streams.has_too_much().then_some(End::TooMuchOutput)).or_else(late);
+            let reason =
+                signal.or(child.streams.has_too_much().then_some(End::TooMuchOutput)).or_else(late);
             match (stopped, reason) {
                 (None, _) => stopped = reason.map(|why| (why, child.terminate(request.kill_by))),
-                (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => stopped = Some((why, kill_at)),
+                (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => {
+                    stopped = Some((why, kill_at))
+                }
                 (Some((why, kill_at)), _) if Instant::now() >= kill_at => {
                     child.kill();
                     stopped = Some((why, Instant::now() + GRACE));
@@ -122,7 +129,8 @@ impl Watch {
             child.outlive_group(kill_at, request.stop);
         }
         self.note_running(0);
-        let flooded = child.streams.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
+        let flooded =
+            child.streams.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
         let end = if flooded { End::TooMuchOutput } else { end };
         let (output, last_errors, left) = child.streams.end();
         Ok(Ended { end, output, last_errors, left })
@@ -143,20 +151,25 @@ impl<'r> Child<'r> {
         let home = request.cwd.map(|folder| enter(folder, request.environ)).transpose()?;
         // What no file has to do with.
         let refused = Cell::new(None);
-        let spawned = attempt(request.words, request.environ, |file, words| match ends_in_carriage_return(file) {
-            true => Err(Errno::ENOENT),
-            false => spawn(file, words, &entries, theirs.given()).map_err(|unable| {
-                let (what, errno) = match unable {
-                    Refused::Process(errno) => ("make a process", errno),
-                    Refused::Preparation(errno) => ("give a process a group and standard streams of its own", errno),
-                    Refused::Execution(errno) => return errno,
-                };
-                refused.set(Some(ExecError::system(what, errno)));
-                errno
-            }),
+        let spawned = attempt(request.words, request.environ, |file, words| {
+            match ends_in_carriage_return(file) {
+                true => Err(Errno::ENOENT),
+                false => spawn(file, words, &entries, theirs.given()).map_err(|unable| {
+                    let (what, errno) = match unable {
+                        Refused::Process(errno) => ("make a process", errno),
+                        Refused::Preparation(errno) => {
+                            ("give a process a group and standard streams of its own", errno)
+                        }
+                        Refused::Execution(errno) => return errno,
+                    };
+                    refused.set(Some(ExecError::system(what, errno)));
+                    errno
+                }),
+            }
         });
         if let Some(home) = home {
-            fchdir(&home).map_err(|errno| ExecError::system("return to the working directory", errno))?;
+            fchdir(&home)
+                .map_err(|errno| ExecError::system("return to the working directory", errno))?;
         }
         match refused.take() {
             Some(error) if spawned.is_err() => Err(error),
@@ -189,15 +202,18 @@ impl<'r> Child<'r> {
         let _ = killpg(self.pid, Signal::SIGKILL);
     }
 
-    /// Whether a process of the group still runs. Dead ones count only for `killpg`: under an init that reaps late, or
-    /// when foreword itself is the first process and nobody reaps, they would be waited for in vain.
+    /// Whether a process of the group still runs. Dead ones count only for `killpg`: under an init
+    /// that reaps late, or when foreword itself is the first process and nobody reaps, they
+    /// would be waited for in vain.
     fn group_lives(&self) -> bool {
         if killpg(self.pid, None).is_err() {
             return false;
         }
         let Ok(processes) = fs::read_dir("/proc") else { return true };
-        let stats = processes.flatten().filter_map(|process| fs::read(process.path().join("stat")).ok());
-        let mut members = stats.filter_map(|stat| Stat::of(&stat)).filter(|stat| stat.group == self.pid.as_raw());
+        let stats =
+            processes.flatten().filter_map(|process| fs::read(process.path().join("stat")).ok());
+        let mut members =
+            stats.filter_map(|stat| Stat::of(&stat)).filter(|stat| stat.group == self.pid.as_raw());
         members.any(|stat| stat.lives)
     }
 
@@ -215,7 +231,8 @@ impl<'r> Child<'r> {
 /// Enters a folder, where `spawn` starts the command; gives the way back.
 fn enter(folder: &OsStr, environ: &Environ) -> Result<OwnedFd, ExecError> {
     let unable = |errno| ExecError::system(&format!("enter {:?}", environ.redact(folder)), errno);
-    let home = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(unable)?;
+    let home = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(unable)?;
     chdir(folder).map_err(unable)?;
     Ok(home)
 }

@@ -1,5 +1,5 @@
-//! A second process of foreword's that stays when the first becomes the runtime: nobody's child, and without anything
-//! that it inherited but what it is to keep.
+//! A second process of foreword's that stays when the first becomes the runtime: nobody's child,
+//! and without anything that it inherited but what it is to keep.
 
 use super::raw::{self, Disposition};
 use super::stat::Stat;
@@ -35,10 +35,13 @@ impl Process {
     /// When there is neither a descriptor for it nor a `/proc`.
     pub fn this() -> io::Result<Self> {
         let descriptor = raw::pidfd_of_this().ok();
-        let start_time = fs::read("/proc/self/stat").map(|stat| Stat::of(&stat).map_or(0, |stat| stat.start_time));
+        let start_time = fs::read("/proc/self/stat")
+            .map(|stat| Stat::of(&stat).map_or(0, |stat| stat.start_time));
         match start_time {
             Err(error) if descriptor.is_none() => Err(error),
-            start_time => Ok(Self { pid: Pid::this(), start_time: start_time.unwrap_or(0), descriptor }),
+            start_time => {
+                Ok(Self { pid: Pid::this(), start_time: start_time.unwrap_or(0), descriptor })
+            }
         }
     }
 
@@ -67,7 +70,8 @@ impl Process {
 
     /// Sends SIGKILL; to a process that has ended, nothing.
     pub fn kill(&self) {
-        let by_descriptor = self.descriptor.as_ref().map(|descriptor| raw::kill_by_pidfd(descriptor.as_fd()));
+        let by_descriptor =
+            self.descriptor.as_ref().map(|descriptor| raw::kill_by_pidfd(descriptor.as_fd()));
         if !matches!(by_descriptor, Some(Ok(()))) && self.lives() {
             let _ = kill(self.pid, Signal::SIGKILL);
         }
@@ -78,10 +82,13 @@ impl Process {
         self.descriptor.as_ref().map(AsFd::as_fd)
     }
 
-    /// Looks it up. Where that fails for another reason than its end, such as a lack of descriptors, it counts as alive.
+    /// Looks it up. Where that fails for another reason than its end, such as a lack of
+    /// descriptors, it counts as alive.
     fn lives(&self) -> bool {
         match fs::read(format!("/proc/{}/stat", self.pid)) {
-            Ok(stat) => Stat::of(&stat).is_none_or(|stat| stat.lives && stat.start_time == self.start_time),
+            Ok(stat) => {
+                Stat::of(&stat).is_none_or(|stat| stat.lives && stat.start_time == self.start_time)
+            }
             // The process may end between the two calls that open and read.
             Err(error) => !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)),
         }
@@ -107,8 +114,8 @@ pub fn fill_standard_streams() -> nix::Result<Vec<OwnedFd>> {
 pub enum Side {
     /// The one that was there before, with the same children as before.
     First,
-    /// The new one. It keeps standard output and error and the given descriptors; signals that are for the first one,
-    /// or for their group, do not end it.
+    /// The new one. It keeps standard output and error and the given descriptors; signals that are
+    /// for the first one, or for their group, do not end it.
     Second,
 }
 
@@ -128,7 +135,8 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
             _ => Err(Errno::EINTR),
         };
     }
-    // Here, where the first one hears of a failure, and before there is a process that a signal must not end.
+    // Here, where the first one hears of a failure, and before there is a process that a signal
+    // must not end.
     let made = shed(null, keep).and_then(|()| raw::fork());
     match made {
         Ok(None) => Ok(Side::Second),
@@ -141,26 +149,35 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
 /// Leaves behind what a new process inherited, and what would end it.
 fn shed(null: OwnedFd, keep: &[BorrowedFd]) -> nix::Result<()> {
     raw::arena::retire();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE] {
+    for signal in
+        [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE]
+    {
         Disposition::ignore(signal)?.forget();
     }
     dup2_stdin(null)?;
-    let is_kept = |descriptor: i32| descriptor <= 2 || keep.iter().any(|kept| kept.as_raw_fd() == descriptor);
-    open_descriptors().into_iter().filter(|&descriptor| !is_kept(descriptor)).for_each(|descriptor| {
-        // The one with which they were listed is closed by now.
-        let _ = close(descriptor);
-    });
+    let is_kept =
+        |descriptor: i32| descriptor <= 2 || keep.iter().any(|kept| kept.as_raw_fd() == descriptor);
+    open_descriptors().into_iter().filter(|&descriptor| !is_kept(descriptor)).for_each(
+        |descriptor| {
+            // The one with which they were listed is closed by now.
+            let _ = close(descriptor);
+        },
+    );
     Ok(())
 }
 
 /// The numbers of the descriptors that are open, and perhaps some more.
 fn open_descriptors() -> Vec<i32> {
     let listed = fs::read_dir("/proc/self/fd").map(|entries| {
-        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect::<Vec<_>>()
+        entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect::<Vec<_>>()
     });
     // Without a /proc, all that there can be.
     listed.unwrap_or_else(|_| {
-        let most = sysconf(SysconfVar::OPEN_MAX).ok().flatten().and_then(|most| i32::try_from(most).ok());
+        let most =
+            sysconf(SysconfVar::OPEN_MAX).ok().flatten().and_then(|most| i32::try_from(most).ok());
         (0..most.unwrap_or(1024)).collect()
     })
 }

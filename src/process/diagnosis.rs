@@ -1,5 +1,6 @@
-//! Why a program could not be executed, in words that name the cause and the way out. The kernel says only
-//! "no such file" for a script whose interpreter is missing; this looks at the file to tell.
+//! Why a program could not be executed, in words that name the cause and the way out. The kernel
+//! says only "no such file" for a script whose interpreter is missing; this looks at the file to
+//! tell.
 
 use crate::condition::ARCHITECTURE;
 use crate::environ::Environ;
@@ -14,7 +15,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-/// The kernel takes no single argument or variable longer than this (`MAX_ARG_STRLEN`: 32 pages, `execve(2)`).
+/// The kernel takes no single argument or variable longer than this (`MAX_ARG_STRLEN`: 32 pages,
+/// `execve(2)`).
 const LONGEST_STRING: usize = 131_072;
 
 #[derive(Debug)]
@@ -29,14 +31,20 @@ impl ExecError {
     /// None of the files that the name may mean is there.
     pub fn not_found(program: &OsStr, environ: &Environ) -> Self {
         let shown = environ.redact(program);
-        let split = if program.as_bytes().contains(&b' ') { "; write each word as a string of its own" } else { "" };
+        let split = if program.as_bytes().contains(&b' ') {
+            "; write each word as a string of its own"
+        } else {
+            ""
+        };
         let message = match program.as_bytes() {
             b"" => "unable to execute the program: its name is empty".into(),
             name if name.contains(&b'/') => {
                 format!("unable to execute {shown:?}: {}{split}", absence(program, environ))
             }
             _ => match environ.non_empty("PATH") {
-                Some(path) => format!("unable to find {shown:?} in PATH ({}){split}", environ.redact(path)),
+                Some(path) => {
+                    format!("unable to find {shown:?} in PATH ({}){split}", environ.redact(path))
+                }
                 None => format!("unable to find {shown:?}: PATH is unset or empty{split}"),
             },
         };
@@ -48,15 +56,29 @@ impl ExecError {
         Self { message: format!("unable to {what}: {}", described(errno)), status: status::FAILED }
     }
 
-    /// The kernel refused to execute a file that is there; the words and the environment are those it was to have.
-    pub fn refused(program: &OsStr, file: &CStr, errno: Errno, words: &[OsString], environ: &Environ) -> Self {
+    /// The kernel refused to execute a file that is there; the words and the environment are those
+    /// it was to have.
+    pub fn refused(
+        program: &OsStr,
+        file: &CStr,
+        errno: Errno,
+        words: &[OsString],
+        environ: &Environ,
+    ) -> Self {
         let path = path_of(file);
         let why = match errno {
             Errno::E2BIG => too_big(words, environ),
             _ => refusal(path, errno),
         };
-        let shown = environ.redact(if program.as_bytes().contains(&b'/') { program } else { path.as_os_str() });
-        Self { message: format!("unable to execute {shown:?}: {why}"), status: status::CANNOT_EXECUTE }
+        let shown = environ.redact(if program.as_bytes().contains(&b'/') {
+            program
+        } else {
+            path.as_os_str()
+        });
+        Self {
+            message: format!("unable to execute {shown:?}: {why}"),
+            status: status::CANNOT_EXECUTE,
+        }
     }
 }
 
@@ -83,11 +105,12 @@ fn described(errno: Errno) -> String {
     }
 }
 
-/// Whether a `#!` line ends in a carriage return. The kernel refuses `#!/bin/sh\r`, but hands `#!/usr/bin/env sh\r` to `env`,
-/// whose complaint would be all that is left of the cause.
+/// Whether a `#!` line ends in a carriage return. The kernel refuses `#!/bin/sh\r`, but hands
+/// `#!/usr/bin/env sh\r` to `env`, whose complaint would be all that is left of the cause.
 pub fn ends_in_carriage_return(file: &CStr) -> bool {
     let start = beginning(path_of(file));
-    start.starts_with(b"#!") && start.split(|&byte| byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
+    start.starts_with(b"#!")
+        && start.split(|&byte| byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
 }
 
 /// Whether a file that the kernel does not know how to execute is a text for the shell.
@@ -99,7 +122,9 @@ pub fn is_script(file: &CStr) -> bool {
 /// Why there is no file of this path.
 fn absence(path: &OsStr, environ: &Environ) -> String {
     match fs::read_link(path) {
-        Ok(target) => format!("it is a link to {:?}, which leads nowhere", environ.redact(target.as_os_str())),
+        Ok(target) => {
+            format!("it is a link to {:?}, which leads nowhere", environ.redact(target.as_os_str()))
+        }
         Err(_) => "no such file".into(),
     }
 }
@@ -116,12 +141,14 @@ fn refusal(path: &Path, errno: Errno) -> String {
             true => "this user may not execute it (chmod a+rx)".into(),
             false => "this user may not execute it".into(),
         },
-        (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES | Errno::ENOEXEC, Some(line)) => {
-            interpreter_refusal(line, errno)
-        }
+        (
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES | Errno::ENOEXEC,
+            Some(line),
+        ) => interpreter_refusal(line, errno),
         (Errno::ENOENT, None) => match loader(path) {
             Some(loader) => format!(
-                "it needs the loader {loader:?}, which is not here; link it statically or build it for this system"
+                "it needs the loader {loader:?}, which is not here; link it statically or build \
+                 it for this system"
             ),
             None => described(errno),
         },
@@ -133,18 +160,28 @@ fn refusal(path: &Path, errno: Errno) -> String {
 /// Why the interpreter in a `#!` line could not be executed.
 fn interpreter_refusal(line: &[u8], errno: Errno) -> String {
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let named = String::from_utf8_lossy(line.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default())
-        .into_owned();
+    let named = String::from_utf8_lossy(
+        line.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default(),
+    )
+    .into_owned();
     if let Some(line) = line.strip_suffix(b"\r") {
         let line = format!("#!{}", String::from_utf8_lossy(line));
         return format!(
-            "its first line, {line:?}, ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')"
+            "its first line, {line:?}, ends in a carriage return; save it with Unix line ends \
+             (sed -i 's/\\r$//')"
         );
     }
     match errno {
-        _ if named.is_empty() => "its first line names no interpreter; let it name one (#!/bin/sh)".into(),
-        Errno::ENOENT => format!("the interpreter in its first line, {named:?}, does not exist; name one that does"),
-        _ => format!("the interpreter in its first line, {named:?}, cannot be executed: {}", described(errno)),
+        _ if named.is_empty() => {
+            "its first line names no interpreter; let it name one (#!/bin/sh)".into()
+        }
+        Errno::ENOENT => format!(
+            "the interpreter in its first line, {named:?}, does not exist; name one that does"
+        ),
+        _ => format!(
+            "the interpreter in its first line, {named:?}, cannot be executed: {}",
+            described(errno)
+        ),
     }
 }
 
@@ -156,7 +193,8 @@ fn is_where_nothing_is_executed(path: &Path) -> bool {
     statvfs(path).is_ok_and(|about| about.flags().contains(FsFlags::ST_NOEXEC))
 }
 
-/// The first bytes of a file, as many as the kernel looks at for a `#!` line and as an ELF header needs.
+/// The first bytes of a file, as many as the kernel looks at for a `#!` line and as an ELF header
+/// needs.
 fn beginning(path: &Path) -> Vec<u8> {
     let mut start = vec![0; 256];
     // A folder or an unreadable file has no beginning; the kernel's own word then stands.
@@ -165,11 +203,14 @@ fn beginning(path: &Path) -> Vec<u8> {
     start
 }
 
-/// What is wrong with a file that the kernel takes for no program (`e_machine` of the ELF header, elf(5)).
+/// What is wrong with a file that the kernel takes for no program (`e_machine` of the ELF header,
+/// elf(5)).
 fn misfit(start: &[u8]) -> String {
     let machine = match (start.starts_with(b"\x7fELF"), start.get(5), start.get(18..20)) {
         // `EI_DATA` says which byte of a number comes first: 2 is big-endian.
-        (true, Some(2), Some(&[high, low])) | (true, Some(_), Some(&[low, high])) => u16::from_le_bytes([low, high]),
+        (true, Some(2), Some(&[high, low])) | (true, Some(_), Some(&[low, high])) => {
+            u16::from_le_bytes([low, high])
+        }
         _ => return "it is neither a program nor a script; name a program or a script".into(),
     };
     let machine = match machine {
@@ -179,7 +220,9 @@ fn misfit(start: &[u8]) -> String {
     };
     match machine == ARCHITECTURE {
         true => "it is a damaged program, perhaps cut off; copy it again".into(),
-        false => format!("it is for {machine}, and this machine is {ARCHITECTURE}; build it for {ARCHITECTURE}"),
+        false => format!(
+            "it is for {machine}, and this machine is {ARCHITECTURE}; build it for {ARCHITECTURE}"
+        ),
     }
 }
 
@@ -191,8 +234,10 @@ fn loader(path: &Path) -> Option<String> {
         file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
     };
     let header = read(0, 64).filter(|header| header.starts_with(b"\x7fELF\x02"))?;
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-    let (start, size, count) = (number(&header[32..40]), number(&header[54..56]), number(&header[56..58]));
+    let number =
+        |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let (start, size, count) =
+        (number(&header[32..40]), number(&header[54..56]), number(&header[56..58]));
     let headers = (0..count).filter_map(|index| read(start.checked_add(index * size)?, 56));
     let interp = headers.into_iter().find(|header| number(&header[..4]) == 3)?;
     let length = usize::try_from(number(&interp[32..40])).ok().filter(|&length| length < 4096)?;
@@ -203,19 +248,27 @@ fn loader(path: &Path) -> Option<String> {
 /// Which argument or variable makes the lists too long for the kernel; names, never values.
 fn too_big(words: &[OsString], environ: &Environ) -> String {
     let entries = environ.entries();
-    let arguments = words.iter().enumerate().map(|(index, word)| (word.len(), format!("argument {index}")));
+    let arguments =
+        words.iter().enumerate().map(|(index, word)| (word.len(), format!("argument {index}")));
     let variables = entries.iter().map(|entry| {
         let equals = entry.to_bytes().iter().position(|&byte| byte == b'=');
         let name = equals.map(|end| String::from_utf8_lossy(&entry.to_bytes()[..end]));
-        (entry.count_bytes(), name.map_or("an entry without \"=\"".into(), |name| format!("the variable {name}")))
+        (
+            entry.count_bytes(),
+            name.map_or("an entry without \"=\"".into(), |name| format!("the variable {name}")),
+        )
     });
     let sizes: Vec<_> = arguments.chain(variables).collect();
     let total: usize = sizes.iter().map(|(size, _)| size + 1).sum();
     let (largest, name) = sizes.into_iter().max_by_key(|(size, _)| *size).unwrap_or_default();
     match largest < LONGEST_STRING {
         true => format!(
-            "command line and environment together have {total} bytes, more than the kernel takes; the largest is {name} with {largest}"
+            "command line and environment together have {total} bytes, more than the kernel \
+             takes; the largest is {name} with {largest}"
         ),
-        false => format!("{name} has {largest} bytes, and the kernel takes {} at most", LONGEST_STRING - 1),
+        false => format!(
+            "{name} has {largest} bytes, and the kernel takes {} at most",
+            LONGEST_STRING - 1
+        ),
     }
 }

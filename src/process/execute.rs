@@ -1,5 +1,6 @@
-//! Finding a program as `execvp` does, and becoming it. Whatever the kernel refuses is handed to `diagnosis`;
-//! nothing is looked at beforehand, because on the way that succeeds that would be time lost.
+//! Finding a program as `execvp` does, and becoming it. Whatever the kernel refuses is handed to
+//! `diagnosis`; nothing is looked at beforehand, because on the way that succeeds that would be
+//! time lost.
 
 use super::diagnosis::{ExecError, ends_in_carriage_return, is_script, path_of};
 use super::is_this_program;
@@ -20,17 +21,20 @@ const SHELL: &CStr = c"/bin/sh";
 pub fn execute(words: &[OsString], environ: &Environ) -> ExecError {
     let entries = environ.entries();
     // An interpreter is no script; not to look saves a cold start the time.
-    let may_be_script = words.first().is_some_and(|program| Interpreter::of_program(program).is_none());
-    let execute = |file: &CStr, words: &[CString]| match may_be_script && ends_in_carriage_return(file) {
-        true => Err(Errno::ENOENT),
-        false => execve(file, words, &entries),
-    };
+    let may_be_script =
+        words.first().is_some_and(|program| Interpreter::of_program(program).is_none());
+    let execute =
+        |file: &CStr, words: &[CString]| match may_be_script && ends_in_carriage_return(file) {
+            true => Err(Errno::ENOENT),
+            false => execve(file, words, &entries),
+        };
     match attempt(words, environ, execute) {
         Err(error) => error,
     }
 }
 
-/// Tries each file that the first word may mean until one is executed; `run` gives the kernel's answer.
+/// Tries each file that the first word may mean until one is executed; `run` gives the kernel's
+/// answer.
 pub fn attempt<T>(
     words: &[OsString],
     environ: &Environ,
@@ -61,7 +65,9 @@ pub fn attempt<T>(
                 let found = match errno {
                     Errno::ENOTDIR if program.as_bytes().contains(&b'/') => true,
                     // A script that is there gives the same answers when its interpreter is not.
-                    Errno::ENOENT | Errno::ENOTDIR => access(file.as_c_str(), AccessFlags::F_OK).is_ok(),
+                    Errno::ENOENT | Errno::ENOTDIR => {
+                        access(file.as_c_str(), AccessFlags::F_OK).is_ok()
+                    }
                     _ => true,
                 };
                 if refused.is_none() && found {
@@ -96,7 +102,8 @@ pub fn would_start_this_program(program: &OsStr, environ: &Environ) -> bool {
     found.is_some_and(|file| is_this_program(path_of(&file)))
 }
 
-/// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of PATH.
+/// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of
+/// PATH.
 fn candidates(program: &OsStr, environ: &Environ) -> Vec<CString> {
     match program.as_bytes() {
         b"" => Vec::new(),

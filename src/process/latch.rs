@@ -1,4 +1,5 @@
-//! Something that happens once and that any number of threads wait for, together with what else they wait for.
+//! Something that happens once and that any number of threads wait for, together with what else
+//! they wait for.
 
 use super::wait::{PollFd, PollFlags, happened, wait};
 use nix::fcntl::OFlag;

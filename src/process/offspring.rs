@@ -1,5 +1,5 @@
-//! What the tool starts and has to end again, to the last descendant: whoever loses its parent becomes a child of this
-//! process, so that everything that comes of a command can be found.
+//! What the tool starts and has to end again, to the last descendant: whoever loses its parent
+//! becomes a child of this process, so that everything that comes of a command can be found.
 
 use super::child::End;
 use super::raw::Disposition;
@@ -37,8 +37,8 @@ pub struct Descendants {
     before: Vec<Pid>,
 }
 
-/// Makes this process the one that descendants without a parent come to, and lets output that nobody reads any more be an
-/// error in the place of its end.
+/// Makes this process the one that descendants without a parent come to, and lets output that
+/// nobody reads any more be an error in the place of its end.
 ///
 /// # Errors
 /// When the kernel refuses one of these.
@@ -51,8 +51,8 @@ pub fn adopt_descendants() -> io::Result<Descendants> {
 }
 
 impl Started {
-    /// Starts a program with these words, without anything to read and with this for all that it writes. `at_end` is called
-    /// when it has ended, and how is known by then.
+    /// Starts a program with these words, without anything to read and with this for all that it
+    /// writes. `at_end` is called when it has ended, and how is known by then.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -63,7 +63,10 @@ impl Started {
         output: impl AsFd,
         at_end: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        let words = words.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+        let words = words
+            .iter()
+            .map(|word| CString::new(word.as_bytes()))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut files = PosixSpawnFileActions::init()?;
         let nothing = File::open("/dev/null")?;
         files.add_dup2(nothing.as_raw_fd(), 0)?;
@@ -100,7 +103,8 @@ impl Started {
         let mut status = lock(&self.ended.0);
         while status.is_none() {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
-            status = self.ended.1.wait_timeout(status, left).unwrap_or_else(PoisonError::into_inner).0;
+            status =
+                self.ended.1.wait_timeout(status, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -127,9 +131,11 @@ fn end_of(pid: Pid) -> End {
 }
 
 impl Descendants {
-    /// Whether one of them that is this program, or the one at this path, has started something that still lives.
+    /// Whether one of them that is this program, or the one at this path, has started something
+    /// that still lives.
     pub fn are_waited_for_by(&self, other: &Path) -> bool {
-        let identity = |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
+        let identity =
+            |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
         let programs = [identity(Path::new("/proc/self/exe")), identity(other)];
         let is_one = |pid: &Pid| {
             let program = identity(&Path::new("/proc").join(pid.to_string()).join("exe"));
@@ -160,17 +166,20 @@ fn processes() -> Vec<(Pid, Pid)> {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes = listed.filter_map(|process| {
         let pid = process.file_name().to_str()?.parse().ok()?;
-        let stat = Stat::of(&fs::read(process.path().join("stat")).ok()?).filter(|stat| stat.lives)?;
+        let stat =
+            Stat::of(&fs::read(process.path().join("stat")).ok()?).filter(|stat| stat.lives)?;
         Some((Pid::from_raw(pid), Pid::from_raw(stat.parent)))
     });
     processes.collect()
 }
 
 fn descendants(but: &[Pid]) -> Vec<Pid> {
-    let mut others: Vec<_> = processes().into_iter().filter(|(pid, _)| !but.contains(pid)).collect();
+    let mut others: Vec<_> =
+        processes().into_iter().filter(|(pid, _)| !but.contains(pid)).collect();
     let (mut found, mut parents) = (Vec::new(), vec![Pid::this()]);
     while let Some(of) = parents.pop() {
-        let (children, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|&(_, parent)| parent == of);
+        let (children, rest): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|&(_, parent)| parent == of);
         parents.extend(children.iter().map(|&(pid, _)| pid));
         found.extend(children.iter().map(|&(pid, _)| pid));
         others = rest;

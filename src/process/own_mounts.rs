@@ -10,8 +10,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Gives this process mounts of its own. For a process with one thread only. Whoever may not mount may it in a user namespace
-/// of its own, where it stays the user that it is.
+/// Gives this process mounts of its own. For a process with one thread only. Whoever may not mount
+/// may it in a user namespace of its own, where it stays the user that it is.
 ///
 /// # Errors
 /// When the kernel or its settings do not let it.
@@ -47,7 +47,8 @@ pub fn seal(folder: &Path) -> io::Result<()> {
     Ok(mount(nothing, folder, nothing, flags, nothing)?)
 }
 
-/// Lays an empty directory in memory over this one, in which everybody may write up to so many bytes.
+/// Lays an empty directory in memory over this one, in which everybody may write up to so many
+/// bytes.
 ///
 /// # Errors
 /// When the directory is not there, and when the mount is refused.
@@ -57,7 +58,8 @@ pub fn cover_for_all(directory: &Path, most_bytes: u64) -> io::Result<()> {
     Ok(mount(kind, directory, kind, MsFlags::MS_NODEV | MsFlags::MS_NOSUID, Some(data.as_str()))?)
 }
 
-/// Shows at this path, which has to be there, the file or directory that was opened, with all that is mounted in it.
+/// Shows at this path, which has to be there, the file or directory that was opened, with all that
+/// is mounted in it.
 ///
 /// # Errors
 /// When the mount is refused.

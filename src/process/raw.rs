@@ -1,6 +1,6 @@
-//! The only unsafe code: C's entry point, the clock, signals, the allocator, and what nix has no call for.
-//! The entry point is C's because Rust's own start-up changes what must reach the runtime untouched: it ignores
-//! SIGPIPE, opens closed standard descriptors and sets up a signal stack.
+//! The only unsafe code: C's entry point, the clock, signals, the allocator, and what nix has no
+//! call for. The entry point is C's because Rust's own start-up changes what must reach the runtime
+//! untouched: it ignores SIGPIPE, opens closed standard descriptors and sets up a signal stack.
 
 #![allow(unsafe_code)]
 
@@ -21,18 +21,9 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Called by C's start-up; in tests, which have a `main` of their own, by nobody.
-#[cfg_attr(test, allow(dead_code))]
-// SAFETY: nothing else in the program defines `main`; the crate is `no_main`.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
-    // SAFETY: C's start-up passes the two lists that the kernel made.
-    let (arguments, environment) = unsafe { (strings(argv), strings(envp)) };
-    crate::start(arguments, environment)
-}
-
-/// Tells the time, also to the standard library, by a system call. The C library would look for the kernel's code that
-/// needs none, which costs as much as dozens of calls, and a start asks a few times.
+/// Tells the time, also to the standard library, by a system call. The C library would look for the
+/// kernel's code that needs none, which costs as much as dozens of calls, and a start asks a few
+/// times.
 #[cfg_attr(test, allow(dead_code))]
 // SAFETY: it does what the C library's function of this name does.
 #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -41,22 +32,37 @@ extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -
     unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int }
 }
 
-/// The strings of a list that ends in a null pointer.
-///
-/// # Safety
-/// The list and its strings must be as `execve` lays them out, and stay so for the life of the process.
-unsafe fn strings(mut next: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
-    std::iter::from_fn(move || {
-        // SAFETY: the list ends in a null pointer, which is where this stops.
-        let string = unsafe { next.as_ref() }.filter(|string| !string.is_null())?;
-        // SAFETY: the null pointer was not reached, so another element follows.
-        next = unsafe { next.add(1) };
-        // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this program changes it.
-        Some(unsafe { CStr::from_ptr(*string) })
-    })
+/// The strings of a list that ends in a null pointer: arguments, or an environment.
+pub struct Strings {
+    next: *const *const c_char,
 }
 
-/// The path by which this program was executed, which may be relative or that of a link (`AT_EXECFN`, `getauxval(3)`).
+impl Strings {
+    /// Takes a list as `execve(2)` lays it out.
+    ///
+    /// # Safety
+    /// The list and its strings must stay unchanged for the life of the process.
+    pub unsafe fn new(list: *const *const c_char) -> Self {
+        Self { next: list }
+    }
+}
+
+impl Iterator for Strings {
+    type Item = &'static CStr;
+
+    fn next(&mut self) -> Option<&'static CStr> {
+        // SAFETY: the list ends in a null pointer, which is where this stops.
+        let string = unsafe { self.next.as_ref() }.filter(|string| !string.is_null())?;
+        // SAFETY: the null pointer was not reached, so another element follows.
+        self.next = unsafe { self.next.add(1) };
+        // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this
+        // program changes it.
+        Some(unsafe { CStr::from_ptr(*string) })
+    }
+}
+
+/// The path by which this program was executed, which may be relative or that of a link
+/// (`AT_EXECFN`, `getauxval(3)`).
 pub fn executed_path() -> Option<&'static Path> {
     // SAFETY: it only looks something up.
     let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
@@ -105,7 +111,8 @@ impl Disposition {
     }
 }
 
-/// Makes a copy of this process; gives its number, and nothing in the copy. For a process with one thread only.
+/// Makes a copy of this process; gives its number, and nothing in the copy. For a process with one
+/// thread only.
 ///
 /// # Errors
 /// When the kernel refuses another process.
@@ -123,7 +130,8 @@ pub fn fork() -> nix::Result<Option<Pid>> {
 /// When the kernel is older than 5.3, a sandbox refuses the call, or there is no descriptor left.
 pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
     // SAFETY: the call takes two numbers.
-    let descriptor = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) })?;
+    let descriptor =
+        Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) })?;
     let descriptor = c_int::try_from(descriptor).map_err(|_| Errno::EOVERFLOW)?;
     // SAFETY: the kernel has just made it, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
@@ -136,15 +144,23 @@ pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
 pub fn kill_by_pidfd(process: BorrowedFd) -> nix::Result<()> {
     let no_details = ptr::null::<libc::siginfo_t>();
     // SAFETY: without details about the signal the call reads no memory.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_details, 0) };
+    let sent = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process.as_raw_fd(),
+            libc::SIGKILL,
+            no_details,
+            0,
+        )
+    };
     Errno::result(sent).map(drop)
 }
 
 /// The signal that [`note`] was called with last, since it was taken; 0 for none.
 static ARRIVED: AtomicI32 = AtomicI32::new(0);
 
-/// Notes a signal that would have ended foreword. Only what may be done in a signal handler may happen here
-/// (signal-safety(7)).
+/// Notes a signal that would have ended foreword. Only what may be done in a signal handler may
+/// happen here (signal-safety(7)).
 extern "C" fn note(signal: c_int) {
     if signal != Signal::SIGCHLD as c_int {
         ARRIVED.store(signal, Ordering::Relaxed);

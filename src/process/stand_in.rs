@@ -11,10 +11,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process;
 
-/// The folder beside foreword that has a link for each program that Lambda's runtimes start, for where nothing can be written.
+/// The folder beside foreword that has a link for each program that Lambda's runtimes start, for
+/// where nothing can be written.
 const FOLDER: &str = "stand-in";
 
-/// Where a link of another name is made: in the first of these that can be written, after the folder that `TMPDIR` names.
+/// Where a link of another name is made: in the first of these that can be written, after the
+/// folder that `TMPDIR` names.
 const PLACES: [&str; 3] = ["/tmp", "/dev/shm", "/var/tmp"];
 
 /// What the folder that is made there is called, with six letters behind it.
@@ -33,7 +35,8 @@ impl StandIn {
     /// # Errors
     /// When there is no link of that name and none can be made; says what helps.
     pub fn named(name: &OsStr, tmpdir: Option<&OsStr>) -> Result<Self, String> {
-        // Lambda starts foreword by the path in the layer. To ask /proc instead costs more than all the rest here.
+        // Lambda starts foreword by the path in the layer. To ask /proc instead costs more than all
+        // the rest here.
         let executed = raw::executed_path().filter(|path| path.is_absolute());
         if let Some(link) = executed.and_then(|path| leading_back(path, name)) {
             return Ok(Self { path: link.into(), maker: None });
@@ -53,15 +56,20 @@ impl StandIn {
             }
         }
         Err(format!(
-            "unable to make a link {name:?} for wrappers to execute in {}; make {:?} a link to foreword beforehand",
+            "unable to make a link {name:?} for wrappers to execute in {}; make {:?} a link to \
+             foreword beforehand",
             refusals.join(", "),
             beside(&foreword, name)
         ))
     }
 
-    /// The path by which this process was executed, if it is a stand-in's, whatever name it was given.
+    /// The path by which this process was executed, if it is a stand-in's, whatever name it was
+    /// given.
     pub fn executed() -> Option<OsString> {
-        raw::executed_path().map(Path::as_os_str).filter(|path| Self::is_at(path)).map(OsStr::to_owned)
+        raw::executed_path()
+            .map(Path::as_os_str)
+            .filter(|path| Self::is_at(path))
+            .map(OsStr::to_owned)
     }
 
     /// Whether a path is that of a stand-in, as far as its words tell.
@@ -70,7 +78,8 @@ impl StandIn {
         folder == FOLDER.as_bytes() || folder.starts_with(MADE.as_bytes())
     }
 
-    /// Removes the link, if this process made it: one that a wrapper started may not be the last to need it.
+    /// Removes the link, if this process made it: one that a wrapper started may not be the last to
+    /// need it.
     pub fn remove(&self) {
         let path = Path::new(&self.path);
         let is_ours = || self.maker.is_some_and(|maker| maker == process::id());
@@ -92,12 +101,13 @@ fn shipped(foreword: &Path, name: &OsStr) -> Option<PathBuf> {
     Some(beside(foreword, name)).filter(|link| access(link, AccessFlags::X_OK).is_ok())
 }
 
-/// The link that leads back to a path by which foreword was executed. That path may itself be a link from elsewhere, and what
-/// lies beside it somebody else's.
+/// The link that leads back to a path by which foreword was executed. That path may itself be a
+/// link from elsewhere, and what lies beside it somebody else's.
 fn leading_back(executed: &Path, name: &OsStr) -> Option<PathBuf> {
     let link = beside(executed, name);
     let target = fs::read_link(&link).ok()?;
-    (target.parent() == Some(Path::new("..")) && target.file_name() == executed.file_name()).then_some(link)
+    (target.parent() == Some(Path::new("..")) && target.file_name() == executed.file_name())
+        .then_some(link)
 }
 
 /// Makes a link in a new folder that nobody else can write to.

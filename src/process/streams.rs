@@ -1,5 +1,5 @@
-//! The standard streams of a command as foreword sees them: input that it feeds, output that it captures, and standard error,
-//! which it passes on as it comes and whose end it keeps.
+//! The standard streams of a command as foreword sees them: input that it feeds, output that it
+//! captures, and standard error, which it passes on as it comes and whose end it keeps.
 
 use super::detach::{Side, split};
 use super::raw::{Disposition, Given};
@@ -19,7 +19,8 @@ use std::time::Instant;
 /// Every pipe holds a page, and takes as much at once when it has room for anything (pipe(7)).
 const PAGE: usize = 4096;
 
-/// How much of the end of standard error is kept. It is more than is shown, because secrets are looked for before it is cut.
+/// How much of the end of standard error is kept. It is more than is shown, because secrets are
+/// looked for before it is cut.
 const KEPT: usize = 8192;
 
 /// How many pages of standard error are passed on before something else is looked at.
@@ -48,7 +49,8 @@ pub struct Theirs {
 
 impl Theirs {
     pub fn given(&self) -> Given<'_> {
-        let [output, errors] = [&self.output, &self.errors].map(|end| end.as_ref().map(AsFd::as_fd));
+        let [output, errors] =
+            [&self.output, &self.errors].map(|end| end.as_ref().map(AsFd::as_fd));
         Given { input: self.input.as_fd(), output, errors }
     }
 }
@@ -70,14 +72,21 @@ impl<'r> Streams<'r> {
         let (errors, their_errors) = is_open.then(output_pipe).transpose()?.unzip();
         let theirs = Theirs { input: reader, output: their_output, errors: their_errors };
         let errors = errors.map(Errors::new);
-        Ok((Self { input, output, most: capture.unwrap_or(0), captured: Vec::new(), errors }, theirs))
+        Ok((
+            Self { input, output, most: capture.unwrap_or(0), captured: Vec::new(), errors },
+            theirs,
+        ))
     }
 
     /// The descriptors to wait for before there is something to move.
     pub fn watched(&self) -> Vec<PollFd<'_>> {
         let mut watched = Vec::with_capacity(4);
-        watched.extend(self.input.as_ref().map(|(input, _)| PollFd::new(input.as_fd(), PollFlags::POLLOUT)));
-        watched.extend(self.output.as_ref().map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
+        watched.extend(
+            self.input.as_ref().map(|(input, _)| PollFd::new(input.as_fd(), PollFlags::POLLOUT)),
+        );
+        watched.extend(
+            self.output.as_ref().map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)),
+        );
         watched.extend(self.errors.as_ref().and_then(Errors::watched));
         watched
     }
@@ -113,7 +122,8 @@ impl<'r> Streams<'r> {
         self.captured.len() > self.most
     }
 
-    /// What was captured, the end of standard error, and what those still write that the command has left behind.
+    /// What was captured, the end of standard error, and what those still write that the command
+    /// has left behind.
     pub fn end(self) -> (Vec<u8>, Vec<u8>, Option<Left>) {
         let last = self.errors.as_ref().map(Errors::last_lines).unwrap_or_default();
         let left = Left { output: self.output, errors: self.errors };
@@ -136,7 +146,13 @@ struct Errors {
 
 impl Errors {
     fn new(pipe: File) -> Self {
-        Self { pipe: Some(pipe), pending: Vec::new(), last: Vec::new(), is_cut: false, log: io::stderr() }
+        Self {
+            pipe: Some(pipe),
+            pending: Vec::new(),
+            last: Vec::new(),
+            is_cut: false,
+            log: io::stderr(),
+        }
     }
 
     fn watched(&self) -> Option<PollFd<'_>> {
@@ -146,7 +162,8 @@ impl Errors {
         }
     }
 
-    /// Moves a bounded amount: somebody who writes without end must not keep foreword from looking at the time.
+    /// Moves a bounded amount: somebody who writes without end must not keep foreword from looking
+    /// at the time.
     fn advance(&mut self) {
         for _ in 0..AT_ONCE {
             if self.pending.is_empty() {
@@ -162,7 +179,8 @@ impl Errors {
             match write(&self.log, &self.pending) {
                 Ok(written) => drop(self.pending.drain(..written)),
                 Err(Errno::EINTR | Errno::EAGAIN) => return,
-                // Neither a reader that went away nor a full disk may keep the command from its work.
+                // Neither a reader that went away nor a full disk may keep the command from its
+                // work.
                 Err(_) => self.pending.clear(),
             }
         }
@@ -180,7 +198,11 @@ impl Errors {
     fn last_lines(&self) -> Vec<u8> {
         let start = match self.is_cut {
             false => 0,
-            true => self.last.iter().position(|&byte| byte == b'\n').map_or(self.last.len(), |end| end + 1),
+            true => self
+                .last
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .map_or(self.last.len(), |end| end + 1),
         };
         self.last[start..].to_vec()
     }
@@ -190,8 +212,9 @@ impl Errors {
     }
 }
 
-/// What is still written by those that a command has left behind, such as a daemon. Without a reader they would die of
-/// SIGPIPE: what they write to a captured standard output is thrown away, standard error is passed on.
+/// What is still written by those that a command has left behind, such as a daemon. Without a
+/// reader they would die of SIGPIPE: what they write to a captured standard output is thrown away,
+/// standard error is passed on.
 #[derive(Debug)]
 pub struct Left {
     output: Option<File>,
@@ -199,8 +222,8 @@ pub struct Left {
 }
 
 impl Left {
-    /// Goes on in a process of its own, which ends with the last of them. For a process with one thread only. Where there can
-    /// be no process, they die of SIGPIPE.
+    /// Goes on in a process of its own, which ends with the last of them. For a process with one
+    /// thread only. Where there can be no process, they die of SIGPIPE.
     pub fn go_on_in_process(self) {
         let Self { output, errors } = &self;
         let pipe = errors.as_ref().and_then(|errors| errors.pipe.as_ref());
@@ -234,7 +257,8 @@ impl Left {
             if self.is_over() {
                 return;
             }
-            let output = self.output.as_ref().map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN));
+            let output =
+                self.output.as_ref().map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN));
             let mut watched: Vec<_> =
                 output.into_iter().chain(self.errors.as_ref().and_then(Errors::watched)).collect();
             if wait(&mut watched, None).is_err() {

@@ -21,7 +21,8 @@ pub fn happened(watched: &PollFd) -> bool {
     watched.any() != Some(false)
 }
 
-/// Sleeps until something happens to one of the descriptors, or the time comes; it may come back for nothing.
+/// Sleeps until something happens to one of the descriptors, or the time comes; it may come back
+/// for nothing.
 ///
 /// # Errors
 /// When the kernel has no memory for it.
@@ -30,17 +31,23 @@ pub fn wait(watched: &mut [PollFd], until: Option<Instant>) -> nix::Result<()> {
 }
 
 /// The same, with this mask of blocked signals meanwhile; a signal that arrives ends the sleep.
-pub(super) fn wait_with(watched: &mut [PollFd], until: Option<Instant>, mask: Option<SigSet>) -> nix::Result<()> {
-    let left = until.map(|until| TimeSpec::from_duration(until.saturating_duration_since(Instant::now())));
+pub(super) fn wait_with(
+    watched: &mut [PollFd],
+    until: Option<Instant>,
+    mask: Option<SigSet>,
+) -> nix::Result<()> {
+    let left =
+        until.map(|until| TimeSpec::from_duration(until.saturating_duration_since(Instant::now())));
     match ppoll(watched, left, mask) {
-        // After a thaw, sandboxes that refuse `restart_syscall` let a sleep end with EPERM (Lambda did so until 2019).
+        // After a thaw, sandboxes that refuse `restart_syscall` let a sleep end with EPERM (Lambda
+        // did so until 2019).
         Ok(_) | Err(Errno::EINTR | Errno::EPERM) => Ok(()),
         Err(errno) => Err(errno),
     }
 }
 
-/// Connects until a time. The standard library's function takes a wait that was only interrupted for a failure where
-/// `restart_syscall` is refused.
+/// Connects until a time. The standard library's function takes a wait that was only interrupted
+/// for a failure where `restart_syscall` is refused.
 ///
 /// # Errors
 /// When nobody accepts the connection, or not in time (`TimedOut`).

@@ -1,5 +1,5 @@
-//! The signals that foreword must not die of while something else is to be ended first, and waiting for them together with
-//! whatever else may happen.
+//! The signals that foreword must not die of while something else is to be ended first, and waiting
+//! for them together with whatever else may happen.
 
 use super::latch::Latch;
 use super::raw::{Disposition, take_noted};
@@ -10,12 +10,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
-/// While it lives, signals that would end foreword, and the end of children, are only noticed by who waits here.
-/// Afterwards mask and dispositions are what they were.
+/// While it lives, signals that would end foreword, and the end of children, are only noticed by
+/// who waits here. Afterwards mask and dispositions are what they were.
 pub struct Watch {
-    /// The process group of the command that is running; 0 when none is, or none has been started quite yet.
+    /// The process group of the command that is running; 0 when none is, or none has been started
+    /// quite yet.
     running: AtomicI32,
-    /// The mask from before, and what it is while somebody waits: signals arrive then and at no other time.
+    /// The mask from before, and what it is while somebody waits: signals arrive then and at no
+    /// other time.
     previous: SigSet,
     waiting: SigSet,
     noted: Vec<Disposition>,
@@ -35,10 +37,12 @@ impl Watch {
         watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal)));
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
         // From here on, its end puts back what was changed.
-        let mut watch = Self { running: AtomicI32::new(0), previous, waiting, noted: Vec::with_capacity(5) };
+        let mut watch =
+            Self { running: AtomicI32::new(0), previous, waiting, noted: Vec::with_capacity(5) };
         for signal in watched.iter() {
             let noted = Disposition::noting(signal)?;
-            // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
+            // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses
+            // away.
             if signal == Signal::SIGCHLD || !noted.was_ignored() {
                 watch.noted.push(noted);
             }
@@ -60,12 +64,16 @@ impl Watch {
         self.running.store(group, Ordering::Relaxed);
     }
 
-    /// Sleeps until something happens to one of the descriptors, a signal arrives, or the time comes; of signals that would
-    /// have ended foreword, gives one.
+    /// Sleeps until something happens to one of the descriptors, a signal arrives, or the time
+    /// comes; of signals that would have ended foreword, gives one.
     ///
     /// # Errors
     /// When the kernel has no memory for it.
-    pub(super) fn sleep(&self, watched: &mut [PollFd], until: Instant) -> nix::Result<Option<Signal>> {
+    pub(super) fn sleep(
+        &self,
+        watched: &mut [PollFd],
+        until: Instant,
+    ) -> nix::Result<Option<Signal>> {
         wait_with(watched, Some(until), Some(self.waiting))?;
         Ok(take_noted())
     }
@@ -78,7 +86,8 @@ impl Watch {
         stop: Option<&Latch>,
     ) -> Wake {
         loop {
-            let mut watched: Vec<_> = descriptor.iter().map(|(one, events)| PollFd::new(*one, *events)).collect();
+            let mut watched: Vec<_> =
+                descriptor.iter().map(|(one, events)| PollFd::new(*one, *events)).collect();
             watched.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
             match self.sleep(&mut watched, until) {
                 Ok(Some(signal)) => return Wake::Signal(signal),
@@ -91,7 +100,8 @@ impl Watch {
         }
     }
 
-    /// Waits until the latch is set or one of the signals that would end foreword came, and gives that.
+    /// Waits until the latch is set or one of the signals that would end foreword came, and gives
+    /// that.
     pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
         loop {
             let mut watched = [PollFd::new(latch.as_fd(), PollFlags::POLLIN)];
@@ -125,8 +135,8 @@ impl Drop for Watch {
     }
 }
 
-/// Ends this process the way a signal would have, had it not been held back; gives the exit status in case the
-/// signal cannot: the kernel spares the first process of a PID namespace.
+/// Ends this process the way a signal would have, had it not been held back; gives the exit status
+/// in case the signal cannot: the kernel spares the first process of a PID namespace.
 pub fn die_of(signal: Signal) -> i32 {
     let _ = kill(Pid::this(), signal);
     128 + signal as i32

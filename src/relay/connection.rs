@@ -1,5 +1,5 @@
-//! One connection of the runtime's: its first request is looked at, and held or passed on as `progress` says;
-//! once the relay is open, nothing is looked at any more.
+//! One connection of the runtime's: its first request is looked at, and held or passed on as
+//! `progress` says; once the relay is open, nothing is looked at any more.
 
 use super::progress::{Action, Call, Release};
 use super::{Relay, tunnel};
@@ -27,7 +27,8 @@ pub fn serve(relay: &Relay, client: TcpStream) {
     }
 }
 
-/// Serves one request, or all that is left; gives back a connection that may bring another request to look at.
+/// Serves one request, or all that is left; gives back a connection that may bring another request
+/// to look at.
 fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
     let Some((call, length)) = first_request(relay, &mut client, &mut bytes) else {
         tunnel(relay, client, bytes, || {});
@@ -45,7 +46,11 @@ fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
 }
 
 /// Reads one head. Nothing when this connection is none to look at.
-fn first_request(relay: &Relay, client: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<(Call, usize)> {
+fn first_request(
+    relay: &Relay,
+    client: &mut TcpStream,
+    bytes: &mut Vec<u8>,
+) -> Option<(Call, usize)> {
     let mut piece = [0; 8192];
     loop {
         if !bytes.is_empty() && relay.is_open() {
@@ -68,8 +73,15 @@ fn first_request(relay: &Relay, client: &mut TcpStream, bytes: &mut Vec<u8>) -> 
     }
 }
 
-/// Keeps a request until the runtime may go on. A client that goes away is nobody to give anything to.
-fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length: usize) -> Option<Unread> {
+/// Keeps a request until the runtime may go on. A client that goes away is nobody to give anything
+/// to.
+fn hold(
+    relay: &Relay,
+    client: TcpStream,
+    call: Call,
+    mut bytes: Vec<u8>,
+    length: usize,
+) -> Option<Unread> {
     if !lives_until(&client, &relay.verdict) {
         return None;
     }
@@ -111,8 +123,8 @@ fn hold(relay: &Relay, client: TcpStream, call: Call, mut bytes: Vec<u8>, length
 /// Whether a client may go on with its connection.
 struct IsUsable(bool);
 
-/// Gives an answer that came on another connection, which ended with it. A client that gets an event expects its own to go on:
-/// it answers the event there.
+/// Gives an answer that came on another connection, which ended with it. A client that gets an
+/// event expects its own to go on: it answers the event there.
 fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io::Result<IsUsable> {
     let wants_more = call == Call::InvocationNext && !http::is_last(request);
     let keeping = wants_more.then(|| http::keeping(answer)).flatten();
@@ -123,7 +135,10 @@ fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io
 /// Waits until the latch is set; says whether the client is there then.
 fn lives_until(client: &TcpStream, latch: &Latch) -> bool {
     loop {
-        let mut watched = [PollFd::new(client.as_fd(), PEER_ENDED), PollFd::new(latch.as_fd(), PollFlags::POLLIN)];
+        let mut watched = [
+            PollFd::new(client.as_fd(), PEER_ENDED),
+            PollFd::new(latch.as_fd(), PollFlags::POLLIN),
+        ];
         let waited = wait(&mut watched, None);
         match watched.each_ref().map(happened) {
             [false, false] if waited.is_ok() => {}
@@ -144,7 +159,8 @@ const ACCEPTED: (&str, &str) = ("202 Accepted", r#"{"status":"OK"}"#);
 
 fn answer(mut client: &TcpStream, (status, body): (&str, &str)) {
     let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: \
+         close\r\n\r\n{body}",
         body.len()
     );
     if client.write_all(answer.as_bytes()).is_ok() {
@@ -152,8 +168,8 @@ fn answer(mut client: &TcpStream, (status, body): (&str, &str)) {
     }
 }
 
-/// Takes what the client still sends, such as a body that nobody needs: closed over it, the connection would be reset,
-/// and the answer lost.
+/// Takes what the client still sends, such as a body that nobody needs: closed over it, the
+/// connection would be reset, and the answer lost.
 fn linger(mut client: &TcpStream) {
     let until = Instant::now() + LINGER;
     let mut piece = [0; 8192];
@@ -162,7 +178,8 @@ fn linger(mut client: &TcpStream) {
     while Instant::now() < until && matches!(client.read(&mut piece), Ok(1..)) {}
 }
 
-/// Connects upstream and lets both sides speak. A client that has not begun to is not worth a connection.
+/// Connects upstream and lets both sides speak. A client that has not begun to is not worth a
+/// connection.
 fn tunnel(relay: &Relay, client: TcpStream, first: Vec<u8>, answered: impl FnOnce()) {
     if first.is_empty() {
         return;

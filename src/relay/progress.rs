@@ -1,7 +1,8 @@
-//! How far snapshot and restore have come, and what that means for each request of the runtime. Pure: it decides,
-//! and everyone else in the relay acts on it.
+//! How far snapshot and restore have come, and what that means for each request of the runtime.
+//! Pure: it decides, and everyone else in the relay acts on it.
 
-/// The requests that the relay knows; paths are those of AWS's documentation, "Using the Lambda runtime API".
+/// The requests that the relay knows; paths are those of AWS's documentation, "Using the Lambda
+/// runtime API".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     RestoreNext,
@@ -16,7 +17,11 @@ pub enum Call {
 impl Call {
     pub fn of(method: &str, target: &str) -> Self {
         // A target may name the host in front of the path (RFC 9112, section 3.2.2).
-        let start = if target.starts_with('/') { 0 } else { target.match_indices('/').nth(2).map_or(0, |(at, _)| at) };
+        let start = if target.starts_with('/') {
+            0
+        } else {
+            target.match_indices('/').nth(2).map_or(0, |(at, _)| at)
+        };
         match (method, target[start..].split('?').next().unwrap_or_default()) {
             ("GET", "/2018-06-01/runtime/restore/next") => Call::RestoreNext,
             ("GET", "/2018-06-01/runtime/invocation/next") => Call::InvocationNext,
@@ -33,7 +38,8 @@ impl Call {
 pub enum Action {
     /// It waits until the runtime may go on.
     Hold,
-    /// It goes upstream over a connection of its own, and the next request of this client is looked at again.
+    /// It goes upstream over a connection of its own, and the next request of this client is looked
+    /// at again.
     Pass,
     /// Nothing of this connection is looked at any more.
     Tunnel,
@@ -147,7 +153,8 @@ impl Progress {
         self.registering = self.registering.saturating_sub(1);
     }
 
-    /// Whether the runtime has nothing left to do before the snapshot, or fails and will not get there.
+    /// Whether the runtime has nothing left to do before the snapshot, or fails and will not get
+    /// there.
     pub fn is_asked(&self) -> bool {
         self.state != State::Armed
     }
@@ -186,8 +193,8 @@ impl Progress {
         (self.restore, self.event) = (Some(restore), event);
     }
 
-    /// A hook has failed, or there is no restore. Says whether that is to be reported, which the runtime itself may have
-    /// done before.
+    /// A hook has failed, or there is no restore. Says whether that is to be reported, which the
+    /// runtime itself may have done before.
     pub fn fail(&mut self) -> bool {
         if self.state != State::Open {
             self.state = State::Failed;
@@ -259,7 +266,8 @@ mod tests {
     fn every_call_in_every_state() {
         use Action::{Hold, Pass, Tunnel};
         assert_eq!(actions(|_| {}), [Hold, Hold, Pass, Pass, Pass]);
-        let before = |progress: &mut Progress| assert_eq!(progress.receive(Call::InvocationNext, b""), Hold);
+        let before =
+            |progress: &mut Progress| assert_eq!(progress.receive(Call::InvocationNext, b""), Hold);
         assert_eq!(actions(before), [Hold, Hold, Pass, Pass, Pass]);
         assert_eq!(actions(until_restored), [Hold, Hold, Pass, Pass, Pass]);
         assert_eq!(actions(|progress| assert!(progress.fail())), [Hold, Hold, Hold, Hold, Pass]);
@@ -344,7 +352,10 @@ mod tests {
     #[test]
     fn paths() {
         assert_eq!(Call::of("GET", "/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
-        assert_eq!(Call::of("GET", "http://host:1/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
+        assert_eq!(
+            Call::of("GET", "http://host:1/2018-06-01/runtime/restore/next?x"),
+            Call::RestoreNext
+        );
         assert_eq!(Call::of("GET", "/x://y/2018-06-01/runtime/restore/next"), Call::Other);
         assert_eq!(Call::of("GET", "*"), Call::Other);
         assert_eq!(Call::of("POST", "/2018-06-01/runtime/restore/next"), Call::Other);

@@ -1,5 +1,6 @@
-//! The relay's way through the phases: it waits until the runtime is ready for the snapshot, runs the before_snapshot
-//! hooks, asks for the restore, runs the after_restore hooks, and lets the runtime go on.
+//! The relay's way through the phases: it waits until the runtime is ready for the snapshot, runs
+//! the before_snapshot hooks, asks for the restore, runs the after_restore hooks, and lets the
+//! runtime go on.
 
 use super::Relay;
 use super::progress::{Asked, Restore};
@@ -22,10 +23,12 @@ use std::time::{Duration, Instant};
 /// How long all before_snapshot hooks have together.
 pub const BEFORE_SNAPSHOT: Duration = Duration::from_secs(120);
 
-/// How long all after_restore hooks have together: Lambda gives a restore 10 s, and the runtime needs some of them.
+/// How long all after_restore hooks have together: Lambda gives a restore 10 s, and the runtime
+/// needs some of them.
 pub const AFTER_RESTORE: Duration = Duration::from_secs(8);
 
-/// An internal extension's registration is answered at once; one that is not does not hold up the snapshot for longer.
+/// An internal extension's registration is answered at once; one that is not does not hold up the
+/// snapshot for longer.
 const REGISTRATION: Duration = Duration::from_secs(1);
 
 /// How long a runtime that was refused its request has to end by itself.
@@ -64,14 +67,15 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         return give_up(relay, Report::InitError, stop);
     }
     let registered = Some(Instant::now() + REGISTRATION);
-    let asked = relay.wait_until(registered, |desk| !desk.progress.is_registering()).progress.freeze();
+    let asked =
+        relay.wait_until(registered, |desk| !desk.progress.is_registering()).progress.freeze();
     let answer = match &asked {
         None => return,
         Some(Asked::ByRuntime(head)) => relay.upstream.ask(&http::closing(head)),
         Some(Asked::ByRelay(head)) => {
             relay.log.warn(
-                "the runtime takes no part in SnapStart; values that must be unique have to be made anew \
-                 in after_restore hooks",
+                "the runtime takes no part in SnapStart; values that must be unique have to be \
+                 made anew in after_restore hooks",
             );
             relay.upstream.ask(&restore_next(relay, head))
         }
@@ -104,13 +108,15 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
     relay.go_on(Restore::Done, event);
 }
 
-const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const BAD_GATEWAY: &str =
+    "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// The request that a runtime which knows nothing of SnapStart does not make. By these two headers of a first request
-/// the platform knows the runtime.
+/// The request that a runtime which knows nothing of SnapStart does not make. By these two headers
+/// of a first request the platform knows the runtime.
 fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
     let value = |name| http::request_header(head, name).map(|value| (name, value));
-    let headers: Vec<_> = ["User-Agent", "Lambda-Runtime-Features"].into_iter().filter_map(value).collect();
+    let headers: Vec<_> =
+        ["User-Agent", "Lambda-Runtime-Features"].into_iter().filter_map(value).collect();
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
     relay.upstream.request("GET", "/2018-06-01/runtime/restore/next", &headers, "")
 }
@@ -148,11 +154,18 @@ pub fn mark_restored(log: Log) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             _ => {
                 let mut options = OpenOptions::new();
-                options.write(true).create(true).mode(0o600).custom_flags(process::WITHOUT_FOLLOWING).open(RESTORED)
+                options
+                    .write(true)
+                    .create(true)
+                    .mode(0o600)
+                    .custom_flags(process::WITHOUT_FOLLOWING)
+                    .open(RESTORED)
             }
         }
     };
     if let Err(error) = mark() {
-        log.warn(&format!("unable to write {RESTORED}, so no after_restore hook will run after a reset: {error}"));
+        log.warn(&format!(
+            "unable to write {RESTORED}, so no after_restore hook will run after a reset: {error}"
+        ));
     }
 }

@@ -1,5 +1,6 @@
-//! Carries bytes both ways between two connections, without a look at them: an end passes on as an end, a reset as a
-//! reset, so that what was truncated stays truncated. There is no time after which it gives up.
+//! Carries bytes both ways between two connections, without a look at them: an end passes on as an
+//! end, a reset as a reset, so that what was truncated stays truncated. There is no time after
+//! which it gives up.
 
 use crate::process::{PollFd, PollFlags, reset, wait};
 use std::collections::VecDeque;
@@ -7,8 +8,9 @@ use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-/// Most that is read at a time: less means more calls, and more would leave the processor's cache before it is written.
-/// Most connections never carry more than a page, and what is never filled costs nothing.
+/// Most that is read at a time: less means more calls, and more would leave the processor's cache
+/// before it is written. Most connections never carry more than a page, and what is never filled
+/// costs nothing.
 const ROOM: usize = 256 << 10;
 
 /// One of the two directions.
@@ -55,8 +57,9 @@ impl Flow {
     }
 }
 
-/// Carries bytes until both sides have ended; `first` is what the client has sent already. `answered` is called when
-/// nothing more comes from upstream: some clients end their side late, or never.
+/// Carries bytes until both sides have ended; `first` is what the client has sent already.
+/// `answered` is called when nothing more comes from upstream: some clients end their side late, or
+/// never.
 pub fn run(client: TcpStream, upstream: TcpStream, first: Vec<u8>, answered: impl FnOnce()) {
     let mut answered = Some(answered);
     let mut tell = || answered.take().map_or((), |answered| answered());
@@ -67,7 +70,12 @@ pub fn run(client: TcpStream, upstream: TcpStream, first: Vec<u8>, answered: imp
     tell();
 }
 
-fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>, answered: &mut dyn FnMut()) -> Result<()> {
+fn carry(
+    client: &TcpStream,
+    upstream: &TcpStream,
+    first: Vec<u8>,
+    answered: &mut dyn FnMut(),
+) -> Result<()> {
     for stream in [client, upstream] {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
@@ -77,14 +85,18 @@ fn carry(client: &TcpStream, upstream: &TcpStream, first: Vec<u8>, answered: &mu
     let mut room = vec![0; ROOM];
     up.advance(client, upstream, &mut room)?;
     while !(up.is_ended && down.is_ended) {
-        let mut watched =
-            [PollFd::new(client.as_fd(), interest(&up, &down)), PollFd::new(upstream.as_fd(), interest(&down, &up))];
-        // One that has been told the end and is not to be read now would wake this over and over, once it has ended too.
+        let mut watched = [
+            PollFd::new(client.as_fd(), interest(&up, &down)),
+            PollFd::new(upstream.as_fd(), interest(&down, &up)),
+        ];
+        // One that has been told the end and is not to be read now would wake this over and over,
+        // once it has ended too.
         let is_worth_it = |of: &PollFd, writes: &Flow| !(of.events().is_empty() && writes.is_ended);
         let first = usize::from(!is_worth_it(&watched[0], &down));
         let last = 1 + usize::from(is_worth_it(&watched[1], &up));
         wait(&mut watched[first..last], None)?;
-        let [of_client, of_upstream] = watched.map(|one| one.revents().unwrap_or(PollFlags::empty()));
+        let [of_client, of_upstream] =
+            watched.map(|one| one.revents().unwrap_or(PollFlags::empty()));
         if (of_client | of_upstream).contains(PollFlags::POLLERR) {
             return Err(ErrorKind::ConnectionReset.into());
         }

@@ -1,10 +1,11 @@
-//! OS-only runtimes: the emulator starts `/opt/bootstrap`, which is a link to foreword, without arguments; a real
-//! function's executable, which `_HANDLER` names, becomes the runtime.
+//! OS-only runtimes: the emulator starts `/opt/bootstrap`, which is a link to foreword, without
+//! arguments; a real function's executable, which `_HANDLER` names, becomes the runtime.
 
 use crate::support::{Emulator, RestoringProxy, Test, real_part};
 use serde_json::json;
 
-/// Real functions; each answers with the event, and writes into the file that `CLIENT_LOG` names or fails.
+/// Real functions; each answers with the event, and writes into the file that `CLIENT_LOG` names or
+/// fails.
 const FUNCTIONS: [&str; 2] = ["go/client", "rust/release/client"];
 
 /// A function under the emulator, with the layer's bootstrap.
@@ -12,7 +13,9 @@ fn function(client: &str, test: Test) -> Emulator {
     let client = std::fs::read(real_part(client)).expect("a function");
     let test = test.script("function", client).named("opt/bootstrap");
     let lambda = [("NAME", "function"), ("VERSION", "1"), ("MEMORY_SIZE", "128")];
-    let test = lambda.iter().fold(test, |test, (name, value)| test.env(format!("AWS_LAMBDA_FUNCTION_{name}"), value));
+    let test = lambda
+        .iter()
+        .fold(test, |test, (name, value)| test.env(format!("AWS_LAMBDA_FUNCTION_{name}"), value));
     test.env("_HANDLER", "function").env("TMPDIR", "<folder>").emulate()
 }
 
@@ -34,16 +37,22 @@ fn a_function_runs_with_what_hooks_export_and_wrappers_set() {
         let emulator = function(client, test);
         for count in 1..=2 {
             let answer = emulator.invoke(r#"{"key":"value"}"#);
-            assert_eq!((answer.status, answer.body), (200, json!({"key": "value"})), "{client}: {}", emulator.log());
-            let invocations: String = (1..=count).map(|number| format!("invoke {number}\n")).collect();
+            assert_eq!(
+                (answer.status, answer.body),
+                (200, json!({"key": "value"})),
+                "{client}: {}",
+                emulator.log()
+            );
+            let invocations: String =
+                (1..=count).map(|number| format!("invoke {number}\n")).collect();
             let expected = format!("hook\nwrapper of function\n{invocations}");
             assert_eq!(std::fs::read_to_string(&log).expect("a log"), expected, "{client}");
         }
     }
 }
 
-/// The function's own hooks are the inner ones, if its runtime has such. In front of all that a hook exports where the
-/// function writes, and a wrapper sets whom it speaks to.
+/// The function's own hooks are the inner ones, if its runtime has such. In front of all that a
+/// hook exports where the function writes, and a wrapper sets whom it speaks to.
 #[test]
 fn a_function_runs_behind_hooks_around_a_snapshot_and_wrappers() {
     for (client, [before, after]) in
@@ -64,9 +73,16 @@ fn a_function_runs_behind_hooks_around_a_snapshot_and_wrappers() {
         let emulator = function(client, test.script("proxied", proxy.wrapper()));
         for count in 1..=2 {
             let answer = emulator.invoke(r#"{"key":"value"}"#);
-            assert_eq!((answer.status, answer.body), (200, json!({"key": "value"})), "{client}: {}", emulator.log());
-            let invocations: String = (1..=count).map(|number| format!("invoke {number}\n")).collect();
-            let expected = format!("initialize\n{before}before_snapshot\nafter_restore\n{after}{invocations}");
+            assert_eq!(
+                (answer.status, answer.body),
+                (200, json!({"key": "value"})),
+                "{client}: {}",
+                emulator.log()
+            );
+            let invocations: String =
+                (1..=count).map(|number| format!("invoke {number}\n")).collect();
+            let expected =
+                format!("initialize\n{before}before_snapshot\nafter_restore\n{after}{invocations}");
             assert_eq!(emulator.read("log"), expected, "{client}");
         }
     }
@@ -76,7 +92,8 @@ fn a_function_runs_behind_hooks_around_a_snapshot_and_wrappers() {
 fn the_caller_sees_that_the_handler_names_nothing() {
     let test = Test::new().named("opt/bootstrap").env("_HANDLER", "missing");
     let answer = test.emulate().invoke("{}");
-    let message = "unable to execute \"<folder>/missing\": no such file; let Handler name the function's executable";
+    let message = "unable to execute \"<folder>/missing\": no such file; let Handler name the \
+                   function's executable";
     assert_eq!(
         answer.body,
         json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message, "stackTrace": []})

@@ -1,5 +1,5 @@
-//! The wrapper chain: whatever wrappers run, in whatever order, the runtime gets the command line and the environment
-//! that each of them alone would have made of what the one before it left.
+//! The wrapper chain: whatever wrappers run, in whatever order, the runtime gets the command line
+//! and the environment that each of them alone would have made of what the one before it left.
 
 use crate::support::{FOLDER, PATH, Test};
 use serde_json::json;
@@ -18,17 +18,25 @@ pub const WRAPPERS: [&str; 8] = [
     "child.sh",
 ];
 
-/// Those that put options directly behind the program, so that in front of another wrapper they break its command line.
+/// Those that put options directly behind the program, so that in front of another wrapper they
+/// break its command line.
 pub const INSERTING: [&str; 2] = ["after_program.sh", "plain.sh"];
 
 /// The one that needs Python.
 pub const IN_PYTHON: &str = "instrument.py";
 
 /// An interpreter that runs nothing and writes down what it received.
-const RUNTIME: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline >words\n/bin/cat /proc/$$/environ >environ\n";
+const RUNTIME: &str =
+    "#!/bin/sh\n/bin/cat /proc/$$/cmdline >words\n/bin/cat /proc/$$/environ >environ\n";
 
-pub const JAVA: [&[u8]; 6] =
-    [b"-XX:-TieredCompilation", b"-cp", b"a.jar", b"-XX:-TieredCompilation", b"lambdainternal.AWSLambda", b"pkg.H"];
+pub const JAVA: [&[u8]; 6] = [
+    b"-XX:-TieredCompilation",
+    b"-cp",
+    b"a.jar",
+    b"-XX:-TieredCompilation",
+    b"lambdainternal.AWSLambda",
+    b"pkg.H",
+];
 
 const ODD: [&[u8]; 9] = [
     b"",
@@ -68,7 +76,8 @@ impl Start {
 
     fn set(&mut self, name: &str, value: &str) {
         let entry = format!("{name}={value}").into_bytes();
-        let known = self.environ.iter_mut().find(|known| known.starts_with(format!("{name}=").as_bytes()));
+        let known =
+            self.environ.iter_mut().find(|known| known.starts_with(format!("{name}=").as_bytes()));
         *known.expect("a known variable") = entry;
     }
 
@@ -77,14 +86,19 @@ impl Start {
     fn behind(&self, command: Test, first: &[&str]) -> Self {
         let folder = command.path("").into_os_string().into_vec();
         let folder = folder.strip_suffix(b"/").unwrap_or(&folder).to_vec();
-        let resolved = |word: &Vec<u8>| OsString::from_vec(replace(word, FOLDER.as_bytes(), &folder));
+        let resolved =
+            |word: &Vec<u8>| OsString::from_vec(replace(word, FOLDER.as_bytes(), &folder));
         let defaults = ["PATH", "LAMBDA_TASK_ROOT", "FOREWORD_DROPIN_DIR"];
         let test = defaults.iter().fold(command, |test, name| test.env_remove(name));
         let test = self.environ.iter().fold(test, |test, entry| test.raw_env(resolved(entry)));
         let first = first.iter().map(|word| OsString::from(*word));
-        let test = test.args(first.chain(["<folder>/python3.12".into()]).chain(self.arguments.iter().map(resolved)));
+        let test = test.args(
+            first.chain(["<folder>/python3.12".into()]).chain(self.arguments.iter().map(resolved)),
+        );
         let scripts = WRAPPERS.iter().chain(&[IN_PYTHON]);
-        let test = scripts.fold(test.script("python3.12", RUNTIME), |test, name| test.script(name, wrapper(name)));
+        let test = scripts.fold(test.script("python3.12", RUNTIME), |test, name| {
+            test.script(name, wrapper(name))
+        });
         let finished = test.run();
         let list = |name: &str| -> Words {
             let file = std::fs::read(finished.folder.path(name)).expect("the runtime ran");
@@ -114,7 +128,8 @@ impl Start {
     /// What they make of it one after the other through foreword.
     #[track_caller]
     fn chained(&self, wrappers: &[&str]) -> Self {
-        let paths: Vec<_> = wrappers.iter().map(|name| format!("${{LAMBDA_TASK_ROOT}}/{name}")).collect();
+        let paths: Vec<_> =
+            wrappers.iter().map(|name| format!("${{LAMBDA_TASK_ROOT}}/{name}")).collect();
         let config = json!({"wrappers": paths}).to_string();
         self.behind(Test::new().file("foreword.json", config), &[])
     }
@@ -184,7 +199,11 @@ fn every_byte_survives_every_chain() {
 /// A start with words and values that no shell and no language should make anything else of.
 pub fn odd() -> Start {
     let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
-    let entries: Words = names.iter().zip(ODD).map(|(name, value)| [name.as_bytes(), b"=", value].concat()).collect();
+    let entries: Words = names
+        .iter()
+        .zip(ODD)
+        .map(|(name, value)| [name.as_bytes(), b"=", value].concat())
+        .collect();
     let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
     Start::new(&ODD, &entries)
 }
@@ -207,12 +226,14 @@ fn nested_by_hand_the_same_wrappers_fail() {
 /// Each takes the next one for the interpreter and gives it options of the interpreter's.
 #[track_caller]
 pub fn fail_nested_by_hand(first: &str, second: &str) {
-    // Whoever starts the second one is no shell, which alone would make up for a first line that is not there.
+    // Whoever starts the second one is no shell, which alone would make up for a first line that is
+    // not there.
     let whole = |name: &str| match wrapper(name) {
         script if script.starts_with(b"#!") => script,
         script => [b"#!/bin/sh\n".to_vec(), script].concat(),
     };
-    let test = [first, second].iter().fold(Test::new(), |test, name| test.script(name, whole(name)));
+    let test =
+        [first, second].iter().fold(Test::new(), |test, name| test.script(name, whole(name)));
     let test = test.script("python3.12", RUNTIME).without_foreword();
     let test = test.args([&format!("./{first}"), &format!("./{second}"), "./python3.12", "app.py"]);
     assert_ne!(test.capture().status, 0, "{first} {second}");

@@ -1,4 +1,5 @@
-//! Wrappers that get in each other's way, or in foreword's: nothing runs for ever, and what is wrong is said.
+//! Wrappers that get in each other's way, or in foreword's: nothing runs for ever, and what is
+//! wrong is said.
 
 use crate::support::{Reaction, RuntimeApi, Test, foreword};
 use serde_json::json;
@@ -10,8 +11,10 @@ const RUNTIME: &str = "#!/bin/sh\necho \"runtime $* $AWS_LAMBDA_RUNTIME_API\" >>
 
 fn test(wrappers: &[&str]) -> Test {
     let config = json!({"wrappers": wrappers, "options": {"append": ["-X"]}}).to_string();
-    let test = Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
-    let test = test.config(&config).env("AWS_LAMBDA_EXEC_WRAPPER", foreword()).env("TMPDIR", "<folder>");
+    let test =
+        Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
+    let test =
+        test.config(&config).env("AWS_LAMBDA_EXEC_WRAPPER", foreword()).env("TMPDIR", "<folder>");
     test.args(["bin/python3.12", "app.py"])
 }
 
@@ -24,8 +27,9 @@ fn ran(test: Test, expected: &[&str]) {
 
 #[test]
 fn foreword_in_its_own_chain_is_refused() {
-    let cause =
-        |path: &str| format!("foreword: the wrapper {path:?} is foreword itself; take it out of \"wrappers\"\n");
+    let cause = |path: &str| {
+        format!("foreword: the wrapper {path:?} is foreword itself; take it out of \"wrappers\"\n")
+    };
     let named = |path: &str| test(&[]).config(&format!(r#"{{"wrappers": ["./one", {path:?}]}}"#));
     named(foreword()).stderr(cause(foreword())).status(125).run();
     named("${AWS_LAMBDA_EXEC_WRAPPER}").stderr(cause(foreword())).status(125).run();
@@ -39,8 +43,10 @@ fn foreword_as_the_program_is_refused() {
     let refuses = |config: String, program: &str, key: &str| {
         let cause = format!("foreword: {program} is foreword itself; take it out of {key:?}\n");
         // A folder of the name is not what PATH is searched for.
-        let test =
-            test(&[]).named("link").file("folder/link/x", "").env("PATH", "<folder>/folder:<folder>:/usr/bin:/bin");
+        let test = test(&[])
+            .named("link")
+            .file("folder/link/x", "")
+            .env("PATH", "<folder>/folder:<folder>:/usr/bin:/bin");
         test.config(&config).stderr(cause).status(125).run();
     };
     refuses(format!(r#"{{"prefix": [{own}]}}"#), &own, "prefix");
@@ -55,19 +61,25 @@ fn foreword_as_the_program_is_refused() {
     ran(test(&[]).config(others), &["runtime app.py"]);
 }
 
-/// With an option, with nothing or an end of options, and by a stand-in that was made, of which nothing is left.
+/// With an option, with nothing or an end of options, and by a stand-in that was made, of which
+/// nothing is left.
 #[test]
 fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
     let api = RuntimeApi::new(Reaction::Accept);
     for words in ["-X importtime \"${@:2}\"", "", "--"] {
-        let wrapper =
-            format!("#!/bin/bash\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$(readlink -f \"$1\")\" {words}\n");
+        let wrapper = format!(
+            "#!/bin/bash\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$(readlink -f \
+             \"$1\")\" {words}\n"
+        );
         let cause = format!(
-            "foreword: the wrapper \"./w\" executed {:?} in the place of the path that it was given; let it execute that \
-             as it is, not what it leads to (readlink -f)\n",
+            "foreword: the wrapper \"./w\" executed {:?} in the place of the path that it was \
+             given; let it execute that as it is, not what it leads to (readlink -f)\n",
             std::fs::canonicalize(foreword()).expect("foreword")
         );
-        let test = test(&["./one", "./w"]).script("w", wrapper).file("tmp/x", "").env("TMPDIR", "<folder>/tmp");
+        let test = test(&["./one", "./w"])
+            .script("w", wrapper)
+            .file("tmp/x", "")
+            .env("TMPDIR", "<folder>/tmp");
         let finished = test.runtime_api(&api).stderr(cause).status(126).run();
         assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
     }
@@ -82,17 +94,21 @@ fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
 /// Its stand-in has foreword's own name.
 #[test]
 fn a_program_may_be_called_as_foreword_is() {
-    for words in ["\"$@\"", "\"$1\" -v \"${@:2}\"", "-a \"$0\" \"$@\"", "-a foreword \"$1\" -v \"${@:2}\""] {
+    for words in
+        ["\"$@\"", "\"$1\" -v \"${@:2}\"", "-a \"$0\" \"$@\"", "-a foreword \"$1\" -v \"${@:2}\""]
+    {
         let wrapper = format!("#!/bin/bash\nexec {words}\n");
         let test = test(&["./w", "./one"]).script("w", &wrapper).script("bin/foreword", RUNTIME);
-        let runtime = if wrapper.contains("-v") { "runtime -X -v app.py" } else { "runtime -X app.py" };
+        let runtime =
+            if wrapper.contains("-v") { "runtime -X -v app.py" } else { "runtime -X app.py" };
         ran(test.args(["bin/foreword", "app.py"]), &["one", runtime]);
     }
 }
 
 #[test]
 fn a_wrapper_whose_path_is_empty_is_refused() {
-    let cause = "foreword: FOREWORD_CONFIG:1:42: the path of the wrapper, \"${WRAPPER}\", is empty here; set the variable, or give the wrapper a \"when\"\n";
+    let cause = "foreword: FOREWORD_CONFIG:1:42: the path of the wrapper, \"${WRAPPER}\", is \
+                 empty here; set the variable, or give the wrapper a \"when\"\n";
     test(&["${WRAPPER}"]).stderr(cause).status(125).run();
     let config = r#"{"wrappers": [{"path": "${WRAPPER}", "when": {"env": {"WRAPPER": true}}}]}"#;
     ran(test(&[]).config(config), &["runtime app.py"]);
@@ -108,13 +124,16 @@ fn a_wrapper_may_go_on_under_its_own_name() {
 /// As a hook that stands twice is run twice.
 #[test]
 fn a_wrapper_that_stands_twice_runs_twice() {
-    ran(test(&["./one", "./one", "./two", "./one"]), &["one", "one", "two", "one", "runtime -X app.py"]);
+    ran(
+        test(&["./one", "./one", "./two", "./one"]),
+        &["one", "one", "two", "one", "runtime -X app.py"],
+    );
 }
 
 #[test]
 fn a_wrapper_that_executes_what_the_variable_names_meets_itself() {
-    let wrapper = "#!/bin/bash\necho by-variable >>log\n\
-                   [[ $AWS_LAMBDA_EXEC_WRAPPER == \"$0\" ]] || exec \"$AWS_LAMBDA_EXEC_WRAPPER\" \"$@\"\nexec \"$@\"\n";
+    let wrapper = "#!/bin/bash\necho by-variable >>log\n[[ $AWS_LAMBDA_EXEC_WRAPPER == \"$0\" ]] \
+                   || exec \"$AWS_LAMBDA_EXEC_WRAPPER\" \"$@\"\nexec \"$@\"\n";
     let test = |wrappers| test(wrappers).script("w", wrapper);
     ran(test(&["./w", "./w"]), &["by-variable", "by-variable", "runtime -X app.py"]);
     ran(test(&["./one", "./w", "./two"]), &["one", "by-variable", "two", "runtime -X app.py"]);
@@ -122,11 +141,16 @@ fn a_wrapper_that_executes_what_the_variable_names_meets_itself() {
 
 #[test]
 fn a_wrapper_may_name_the_next_one() {
-    let naming = |path: &str| format!("#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER={path} exec \"$@\"\n");
+    let naming = |path: &str| {
+        format!("#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER={path} exec \"$@\"\n")
+    };
     let test = |wrappers, path| test(wrappers).script("w", naming(path)).script("three", WRAPPER);
     ran(test(&["./w", "./one"], "./three"), &["naming", "three", "one", "runtime -X app.py"]);
     ran(test(&["./w", "./one", "./two"], "./two"), &["naming", "two", "one", "runtime -X app.py"]);
-    ran(test(&["./w", "./w"], "./three"), &["naming", "three", "naming", "three", "runtime -X app.py"]);
+    ran(
+        test(&["./w", "./w"], "./three"),
+        &["naming", "three", "naming", "three", "runtime -X app.py"],
+    );
     // The chain goes on anyway.
     for path in [foreword(), "", "./w", "\"$0\""] {
         ran(test(&["./w", "./one"], path), &["naming", "one", "runtime -X app.py"]);
@@ -137,21 +161,28 @@ fn a_wrapper_may_name_the_next_one() {
 
 #[test]
 fn wrappers_that_name_each_other_are_stopped() {
-    let naming = |path: &str| format!("#!/bin/sh\nexport AWS_LAMBDA_EXEC_WRAPPER={path}\nexec \"$@\"\n");
-    let cause = "foreword: wrapper \"./b\" names \"./a\" in AWS_LAMBDA_EXEC_WRAPPER, which ran before it: they would take turns for ever\n";
+    let naming =
+        |path: &str| format!("#!/bin/sh\nexport AWS_LAMBDA_EXEC_WRAPPER={path}\nexec \"$@\"\n");
+    let cause = "foreword: wrapper \"./b\" names \"./a\" in AWS_LAMBDA_EXEC_WRAPPER, which ran \
+                 before it: they would take turns for ever\n";
     let test = test(&["./a"]).script("a", naming("./b")).script("b", naming("./a"));
     test.stderr(cause).status(126).run();
 }
 
-/// What Lambda's variable named before the chain, or what the wrapper has been told is the wrapper to use.
+/// What Lambda's variable named before the chain, or what the wrapper has been told is the wrapper
+/// to use.
 #[test]
 fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     let hook = json!({"name": "h", "command": "echo hook >>log"});
-    for command in ["\"$FOREWORD\" \"$@\"", "\"$FOREWORD\" -- \"$@\"", "\"$FOREWORD\" \"$1\" -v \"${@:2}\""] {
+    for command in
+        ["\"$FOREWORD\" \"$@\"", "\"$FOREWORD\" -- \"$@\"", "\"$FOREWORD\" \"$1\" -v \"${@:2}\""]
+    {
         let wrapper = format!("#!/bin/bash\necho nesting >>log\nexec {command}\n");
         let config = json!({"wrappers": ["./one", "./w", "./two"], "options": {"append": ["-X"]}, "hooks": {"initialize": [hook]}});
-        let test = test(&[]).config(&config.to_string()).script("w", &wrapper).named("opt/foreword");
-        let runtime = if command.contains("-v") { "runtime -v -X app.py" } else { "runtime -X app.py" };
+        let test =
+            test(&[]).config(&config.to_string()).script("w", &wrapper).named("opt/foreword");
+        let runtime =
+            if command.contains("-v") { "runtime -v -X app.py" } else { "runtime -X app.py" };
         let test = test.env("FOREWORD", "<folder>/opt/foreword").env("FOREWORD_LOG", "warn");
         ran(test, &["hook", "one", "nesting", "two", runtime]);
     }
@@ -160,7 +191,9 @@ fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
 /// What tells a stand-in is that it leads to foreword, not what its folder is called.
 #[test]
 fn a_program_may_lie_in_a_folder_of_a_stand_in_s_name() {
-    let test = test(&["./one"]).script("stand-in/python3.12", RUNTIME).args(["stand-in/python3.12", "app.py"]);
+    let test = test(&["./one"])
+        .script("stand-in/python3.12", RUNTIME)
+        .args(["stand-in/python3.12", "app.py"]);
     ran(test, &["one", "runtime -X app.py"]);
 }
 
@@ -168,18 +201,25 @@ fn a_program_may_lie_in_a_folder_of_a_stand_in_s_name() {
 #[test]
 fn a_wrapper_may_start_another_program_through_foreword() {
     let wrapper = "#!/bin/bash\nexec \"$FOREWORD\" bin/python3.13 \"${@:2}\" 13\n";
-    let test = test(&["./w", "./two"]).script("w", wrapper).named("opt/foreword").script("bin/python3.13", RUNTIME);
+    let test = test(&["./w", "./two"])
+        .script("w", wrapper)
+        .named("opt/foreword")
+        .script("bin/python3.13", RUNTIME);
     ran(test.env("FOREWORD", "<folder>/opt/foreword"), &["two", "runtime -X app.py 13"]);
 }
 
 #[test]
 fn a_wrapper_may_use_the_command_line_tool() {
     let wrapper = "#!/bin/sh\n\"$FOREWORD\" --version >>log\nexec \"$@\"\n";
-    let test = test(&["./w"]).script("w", wrapper).named("opt/foreword").env("FOREWORD", "<folder>/opt/foreword");
+    let test = test(&["./w"])
+        .script("w", wrapper)
+        .named("opt/foreword")
+        .env("FOREWORD", "<folder>/opt/foreword");
     ran(test, &[concat!("foreword ", env!("CARGO_PKG_VERSION")), "runtime -X app.py"]);
 }
 
-/// The runtime speaks to the address that the chain leaves there; failures go to the one that Lambda gave.
+/// The runtime speaks to the address that the chain leaves there; failures go to the one that
+/// Lambda gave.
 #[test]
 fn a_wrapper_sets_the_runtime_s_address_and_not_foreword_s() {
     let setting = "#!/bin/sh\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$@\"\n";
@@ -195,29 +235,41 @@ fn a_wrapper_sets_the_runtime_s_address_and_not_foreword_s() {
 
 #[test]
 fn what_foreword_did_not_put_into_its_variable_is_refused() {
-    let cause =
-        "foreword: FOREWORD_STAGE is not as foreword left it; it is foreword's own variable, let nothing set it\n";
+    let cause = "foreword: FOREWORD_STAGE is not as foreword left it; it is foreword's own \
+                 variable, let nothing set it\n";
     for value in ["1", "", "%"] {
-        test(&["./one"]).env("FOREWORD_STAGE", value).named("foreword").stderr(cause).status(125).run();
+        test(&["./one"])
+            .env("FOREWORD_STAGE", value)
+            .named("foreword")
+            .stderr(cause)
+            .status(125)
+            .run();
     }
     // More than there was, less, and something else of the same length.
-    for spoiled in
-        ["$FOREWORD_STAGE,", "${FOREWORD_STAGE%?}", "${FOREWORD_STAGE#?}", "${FOREWORD_STAGE/python3.12/python3.13}"]
-    {
+    for spoiled in [
+        "$FOREWORD_STAGE,",
+        "${FOREWORD_STAGE%?}",
+        "${FOREWORD_STAGE#?}",
+        "${FOREWORD_STAGE/python3.12/python3.13}",
+    ] {
         let spoiling = format!("#!/bin/bash\nexport FOREWORD_STAGE=\"{spoiled}\"\nexec \"$@\"\n");
         test(&["./w"]).script("w", spoiling).stderr(cause).status(125).run();
     }
-    let disabled = test(&["./one"]).env("FOREWORD_STAGE", "1").env("FOREWORD_DISABLED", "1").named("foreword");
+    let disabled =
+        test(&["./one"]).env("FOREWORD_STAGE", "1").env("FOREWORD_DISABLED", "1").named("foreword");
     assert_eq!(disabled.run().read("log"), "runtime app.py \n");
 }
 
-/// Whatever the program is called: as `bootstrap`, or as foreword's own program, foreword would begin the chain anew.
+/// Whatever the program is called: as `bootstrap`, or as foreword's own program, foreword would
+/// begin the chain anew.
 #[test]
 fn a_wrapper_that_drops_the_environment_is_told_so() {
     const ENDS_A_LOOP: &str = "echo w >>log; [ \"$(wc -l <log)\" -lt 5 ] || exit 99";
-    let dropping = |command: &str| format!("#!/bin/sh\necho \"$1\" >stand-in\n{ENDS_A_LOOP}\n{command}\n");
-    let handler =
-        |name: &str| test(&[]).named("opt/bootstrap").args([""; 0]).env("_HANDLER", name).script(name, RUNTIME);
+    let dropping =
+        |command: &str| format!("#!/bin/sh\necho \"$1\" >stand-in\n{ENDS_A_LOOP}\n{command}\n");
+    let handler = |name: &str| {
+        test(&[]).named("opt/bootstrap").args([""; 0]).env("_HANDLER", name).script(name, RUNTIME)
+    };
     let foreword = || test(&[]).named("opt/foreword").env("FOREWORD", "<folder>/opt/foreword");
     for (test, command) in [
         (test(&[]), "exec env -i PATH=\"$PATH\" \"$@\""),
@@ -228,9 +280,11 @@ fn a_wrapper_that_drops_the_environment_is_told_so() {
     ] {
         let test = test.config(r#"{"wrappers": ["./w"]}"#).script("w", dropping(command));
         let captured = test.capture();
-        let read = |name: &str| std::fs::read_to_string(test.path(name)).expect("what the wrapper wrote");
+        let read =
+            |name: &str| std::fs::read_to_string(test.path(name)).expect("what the wrapper wrote");
         let cause = format!(
-            "foreword: foreword was started as {:?} without FOREWORD_STAGE: let wrappers hand on their environment\n",
+            "foreword: foreword was started as {:?} without FOREWORD_STAGE: let wrappers hand on \
+             their environment\n",
             read("stand-in").trim_end()
         );
         let log = String::from_utf8(captured.stderr).expect("UTF-8");

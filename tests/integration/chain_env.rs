@@ -1,4 +1,5 @@
-//! A wrapper's own edits of the environment: made when the process comes back from it, in order, and lost to nobody.
+//! A wrapper's own edits of the environment: made when the process comes back from it, in order,
+//! and lost to nobody.
 
 use crate::support::Test;
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ export OPTIONS=\"of ${0##*/}\"
 exec \"$@\"
 ";
 
-const RUNTIME: &str = "#!/bin/sh\necho \"runtime [$*]: ${OPTIONS-none} $SEEN $AWS_LAMBDA_EXEC_WRAPPER\" >>log\n";
+const RUNTIME: &str =
+    "#!/bin/sh\necho \"runtime [$*]: ${OPTIONS-none} $SEEN $AWS_LAMBDA_EXEC_WRAPPER\" >>log\n";
 
 fn test(config: &Value) -> Test {
     test_of(&config.to_string())
@@ -18,7 +20,8 @@ fn test(config: &Value) -> Test {
 
 /// The same, with edits in the order written.
 fn test_of(config: &str) -> Test {
-    let test = Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
+    let test =
+        Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
     let test = test.config(config).env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword");
     test.env("FOREWORD_LOG", "warn").args(["bin/python3.12", "app.py"])
 }
@@ -30,8 +33,7 @@ fn log(config: &Value, expected: &str) {
 
 #[test]
 fn a_wrapper_that_overwrites_a_variable_does_not_win_over_its_env() {
-    let edit =
-        |edit: Value| json!({"env": {"OPTIONS": "mine"}, "wrappers": [{"path": "./one", "env": {"OPTIONS": edit}}]});
+    let edit = |edit: Value| json!({"env": {"OPTIONS": "mine"}, "wrappers": [{"path": "./one", "env": {"OPTIONS": edit}}]});
     let runs = |edited: Value, options: &str| {
         let expected = format!("one: mine \nruntime [app.py]: {options}  /opt/bin/foreword\n");
         log(&edit(edited), &expected);
@@ -47,7 +49,8 @@ fn a_wrapper_that_overwrites_a_variable_does_not_win_over_its_env() {
     );
 }
 
-/// Each sees what its wrapper left and the edits above it; the next wrapper and the command line see it.
+/// Each sees what its wrapper left and the edits above it; the next wrapper and the command line
+/// see it.
 #[test]
 fn edits_of_two_wrappers_are_made_in_order_each_behind_its_own() {
     let config = r#"{
@@ -59,13 +62,13 @@ fn edits_of_two_wrappers_are_made_in_order_each_behind_its_own() {
     }"#;
     assert_eq!(
         test_of(config).run().read("log"),
-        "one:  \n\
-         two: 1:of one! 1:of one\n\
-         runtime [app.py 1:of one|2:of two:./two]: of two 1:of one|2:of two:./two /opt/bin/foreword\n",
+        "one:  \ntwo: 1:of one! 1:of one\nruntime [app.py 1:of one|2:of two:./two]: of two 1:of \
+         one|2:of two:./two /opt/bin/foreword\n",
     );
 }
 
-/// Also one that only applies under a condition, and one that starts the runtime as a child, once for each time.
+/// Also one that only applies under a condition, and one that starts the runtime as a child, once
+/// for each time.
 #[test]
 fn edits_are_those_of_wrappers_that_apply_each_time_that_the_process_comes_back() {
     let env = json!({"SEEN": {"append": "x", "separator": ""}});
@@ -75,7 +78,8 @@ fn edits_are_those_of_wrappers_that_apply_each_time_that_the_process_comes_back(
         {"path": "./child", "env": env}
     ]});
     let log = test(&config).script("child", child).run().read("log");
-    let runs = "runtime [app.py --version]: none x /opt/bin/foreword\nruntime [app.py]: none x /opt/bin/foreword\n";
+    let runs = "runtime [app.py --version]: none x /opt/bin/foreword\nruntime [app.py]: none x \
+                /opt/bin/foreword\n";
     assert_eq!(log, runs);
 }
 
@@ -108,14 +112,15 @@ fn a_path_sees_what_the_wrapper_before_it_left() {
 #[test]
 fn a_path_that_is_empty_behind_another_wrapper_is_refused() {
     let config = json!({"wrappers": [{"path": "./one", "env": {"NEXT": null}}, "${NEXT}"]});
-    let cause = "foreword: the path of the wrapper, \"${NEXT}\", is empty behind the wrappers before it; set the variable, or \
-                 give the wrapper a \"when\"\n";
+    let cause = "foreword: the path of the wrapper, \"${NEXT}\", is empty behind the wrappers \
+                 before it; set the variable, or give the wrapper a \"when\"\n";
     test(&config).env("NEXT", "./two").stderr(cause).status(125).run();
 }
 
 #[test]
 fn edits_are_logged_with_their_places() {
-    let config = json!({"wrappers": [{"path": "./one", "env": {"SEEN": "1", "A_TOKEN": "hidden"}}]});
+    let config =
+        json!({"wrappers": [{"path": "./one", "env": {"SEEN": "1", "A_TOKEN": "hidden"}}]});
     let captured = test(&config).env("FOREWORD_LOG", "debug").capture();
     let log = String::from_utf8(captured.stderr).expect("UTF-8");
     for line in [

@@ -1,5 +1,6 @@
-//! A wrapper that is known to execute something of its own: it gets the runtime's own program and nothing of foreword's, and
-//! whatever would have to be done behind it is refused before anything is started.
+//! A wrapper that is known to execute something of its own: it gets the runtime's own program and
+//! nothing of foreword's, and whatever would have to be done behind it is refused before anything
+//! is started.
 
 use crate::support::extension::{echo, lambda, succeeded};
 use crate::support::{Reaction, RuntimeApi, Test, foreword};
@@ -16,9 +17,17 @@ exec ./own
 const WRAPPER: &str = "#!/bin/sh\necho one >>log\nOPTIONS=one exec \"$@\" --one\n";
 
 fn test(config: &Value) -> Test {
-    let test = Test::new().script("last", LAST).script("one", WRAPPER).script("own", "#!/bin/sh\necho own >>log\n");
-    let test = test.script("bin/python3.12", "#!/bin/sh\necho runtime >>log\n").config(&config.to_string());
-    let test = test.file("tmp/x", "").env("TMPDIR", "<folder>/tmp").env("AWS_LAMBDA_EXEC_WRAPPER", foreword());
+    let test = Test::new()
+        .script("last", LAST)
+        .script("one", WRAPPER)
+        .script("own", "#!/bin/sh\necho own >>log\n");
+    let test = test
+        .script("bin/python3.12", "#!/bin/sh\necho runtime >>log\n")
+        .config(&config.to_string());
+    let test = test
+        .file("tmp/x", "")
+        .env("TMPDIR", "<folder>/tmp")
+        .env("AWS_LAMBDA_EXEC_WRAPPER", foreword());
     test.env("FOREWORD_LOG", "warn").args(["bin/python3.12", "app.py"])
 }
 
@@ -36,7 +45,10 @@ fn a_last_wrapper_gets_the_program_itself_and_no_stage() {
 fn a_last_wrapper_behind_another_one_gets_what_that_left_and_no_stage() {
     let one = json!({"path": "./one", "env": {"OPTIONS": {"append": "edited", "separator": "-"}}});
     let finished = test(&json!({"wrappers": [one, last()]})).run();
-    assert_eq!(finished.read("log"), "one\nlast [bin/python3.12 app.py --one] ./last one-edited 0\nown\n");
+    assert_eq!(
+        finished.read("log"),
+        "one\nlast [bin/python3.12 app.py --one] ./last one-edited 0\nown\n"
+    );
     assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
 }
 
@@ -45,7 +57,10 @@ fn a_last_wrapper_behind_another_one_gets_what_that_left_and_no_stage() {
 fn a_last_wrapper_that_comes_back_starts_the_runtime() {
     let config = json!({"wrappers": [{"path": "./one", "last": true}]});
     assert_eq!(test(&config).run().read("log"), "one\nruntime\n");
-    assert_eq!(test(&json!({"wrappers": [{"path": "./one", "last": false}]})).run().read("log"), "one\nruntime\n");
+    assert_eq!(
+        test(&json!({"wrappers": [{"path": "./one", "last": false}]})).run().read("log"),
+        "one\nruntime\n"
+    );
 }
 
 #[test]
@@ -53,12 +68,18 @@ fn a_last_wrapper_that_is_named_by_another_one_stays_the_last() {
     let naming = "#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER=./last exec \"$@\"\n";
     let config = json!({"wrappers": ["./naming", "./one", last()]});
     let finished = test(&config).script("naming", naming).run();
-    assert_eq!(finished.read("log"), "naming\none\nlast [bin/python3.12 app.py --one] ./last one 0\nown\n");
+    assert_eq!(
+        finished.read("log"),
+        "naming\none\nlast [bin/python3.12 app.py --one] ./last one 0\nown\n"
+    );
 }
 
 #[test]
 fn a_last_wrapper_that_cannot_be_executed_is_named() {
-    for wrappers in [json!([{"path": "./none", "last": true}]), json!(["./one", {"path": "./none", "last": true}])] {
+    for wrappers in [
+        json!([{"path": "./none", "last": true}]),
+        json!(["./one", {"path": "./none", "last": true}]),
+    ] {
         let cause = "foreword: wrapper \"none\": unable to execute \"./none\": no such file\n";
         test(&json!({"wrappers": wrappers})).stderr(cause).status(127).run();
     }
@@ -67,24 +88,37 @@ fn a_last_wrapper_that_cannot_be_executed_is_named() {
 /// It would be entered for ever.
 #[test]
 fn foreword_as_the_last_wrapper_is_refused() {
-    for wrappers in [json!([{"path": foreword(), "last": true}]), json!(["./one", {"path": foreword(), "last": true}])]
-    {
-        let cause = format!("foreword: the wrapper {:?} is foreword itself; take it out of \"wrappers\"\n", foreword());
+    for wrappers in [
+        json!([{"path": foreword(), "last": true}]),
+        json!(["./one", {"path": foreword(), "last": true}]),
+    ] {
+        let cause = format!(
+            "foreword: the wrapper {:?} is foreword itself; take it out of \"wrappers\"\n",
+            foreword()
+        );
         test(&json!({"wrappers": wrappers})).stderr(cause).status(125).run();
     }
 }
 
-/// What is said about a configuration: by the wrapper, which starts nothing, by the plan, and by `check`.
+/// What is said about a configuration: by the wrapper, which starts nothing, by the plan, and by
+/// `check`.
 #[track_caller]
 fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
     let api = RuntimeApi::new(Reaction::Accept);
     let hook = r#"{"hooks": {"initialize": [{"name": "started", "command": ">started"}]}}"#;
     let test = || prepare(Test::new().config(config).file("foreword.d/a.json", hook));
-    let wrapper = test().runtime_api(&api).args(["./python3.12"]).stderr(format!("foreword: {message}\n")).status(125);
+    let wrapper = test()
+        .runtime_api(&api)
+        .args(["./python3.12"])
+        .stderr(format!("foreword: {message}\n"))
+        .status(125);
     assert!(!wrapper.run().folder.path("started").exists(), "something was started");
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    assert_eq!(body, json!({"errorMessage": message, "errorType": "Runtime.ForewordConfigInvalid", "stackTrace": []}));
+    assert_eq!(
+        body,
+        json!({"errorMessage": message, "errorType": "Runtime.ForewordConfigInvalid", "stackTrace": []})
+    );
     #[cfg(feature = "tool")]
     {
         let captured = prepare(Test::new().config(config)).args(["check"]).capture();
@@ -93,7 +127,11 @@ fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
         // It knows where in a rule the key stands.
         let found = output.lines().next().expect("a line").to_owned();
         let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
-        assert_eq!((shape(&found), captured.status), (shape(&format!("{place}: error: {message}")), 1), "{output}");
+        assert_eq!(
+            (shape(&found), captured.status),
+            (shape(&format!("{place}: error: {message}")), 1),
+            "{output}"
+        );
         assert!(found.starts_with(place), "{found}");
     }
 }
@@ -107,10 +145,12 @@ fn edits_of_words_behind_a_last_wrapper_are_refused() {
         ("program", r#""x""#),
         ("prefix", r#"["x"]"#),
     ] {
-        let config = format!(r#"{{"wrappers": [{{"path": "/w", "last": true}}], "{key}": {edit}}}"#);
+        let config =
+            format!(r#"{{"wrappers": [{{"path": "/w", "last": true}}], "{key}": {edit}}}"#);
         let message = format!(
-            "FOREWORD_CONFIG:1:15: unable to edit {key:?} (FOREWORD_CONFIG:1:1) behind the wrapper \"/w\": it is \"last\" \
-             and never comes back; remove the edit, or let their conditions exclude each other"
+            "FOREWORD_CONFIG:1:15: unable to edit {key:?} (FOREWORD_CONFIG:1:1) behind the \
+             wrapper \"/w\": it is \"last\" and never comes back; remove the edit, or let their \
+             conditions exclude each other"
         );
         refuses(&config, |test| test, &message);
     }
@@ -118,9 +158,11 @@ fn edits_of_words_behind_a_last_wrapper_are_refused() {
 
 #[test]
 fn a_wrapper_behind_a_last_one_is_refused() {
-    let message = "FOREWORD_CONFIG:1:15: unable to run the wrapper \"second\" (FOREWORD_CONFIG:1:45) behind the wrapper \"/w\": \
-                   it is \"last\" and never comes back; name it before that one, or let their conditions exclude each other";
-    let config = r#"{"wrappers": [{"path": "/w", "last": true}, {"path": "/x", "name": "second"}]}"#;
+    let message = "FOREWORD_CONFIG:1:15: unable to run the wrapper \"second\" \
+                   (FOREWORD_CONFIG:1:45) behind the wrapper \"/w\": it is \"last\" and never \
+                   comes back; name it before that one, or let their conditions exclude each other";
+    let config =
+        r#"{"wrappers": [{"path": "/w", "last": true}, {"path": "/x", "name": "second"}]}"#;
     refuses(config, |test| test, message);
 }
 
@@ -132,14 +174,16 @@ fn hooks_around_a_snapshot_behind_a_last_wrapper_are_refused() {
         );
         let place = config.find("{\"name\"").expect("a hook") + 1;
         let message = format!(
-            "FOREWORD_CONFIG:1:15: unable to run the hook \"h\" ({phase}, FOREWORD_CONFIG:1:{place}), which takes the relay, \
-             behind the wrapper \"/w\": it is \"last\" and never comes back; remove the hook, or let their conditions exclude \
-             each other"
+            "FOREWORD_CONFIG:1:15: unable to run the hook \"h\" ({phase}, \
+             FOREWORD_CONFIG:1:{place}), which takes the relay, behind the wrapper \"/w\": it is \
+             \"last\" and never comes back; remove the hook, or let their conditions exclude each \
+             other"
         );
         refuses(&config, |test| test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"), &message);
         // Where there is no snapshot they would not run anyway.
         let config = config.replace("\"/w\"", "\"./last\"");
-        let test = test(&json!({})).config(&config).env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+        let test =
+            test(&json!({})).config(&config).env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
         assert_eq!(test.run().read("log").lines().last(), Some("own"));
     }
 }
@@ -151,8 +195,8 @@ fn a_last_wrapper_s_own_env_is_refused() {
         r#"{"wrappers": [{"path": "/w", "last": true, "env": {"A": "1"}}]}"#,
         r#"{"wrappers": [{"path": "/w", "last": true, "env": {}, "when": {"file": "/none"}}]}"#,
     ] {
-        let message = "FOREWORD_CONFIG:1:44: unable to edit \"env\" behind the wrapper \"/w\": it is \"last\" and never comes \
-                       back; remove one of the two";
+        let message = "FOREWORD_CONFIG:1:44: unable to edit \"env\" behind the wrapper \"/w\": it \
+                       is \"last\" and never comes back; remove one of the two";
         refuses(config, |test| test, message);
     }
 }
@@ -189,7 +233,8 @@ fn pre_stop_hooks_are_handed_over_before_a_last_wrapper() {
         let run = extension.waits(&lambda);
         wrapper.run();
         lambda.shutdown("spindown", Duration::from_millis(1900));
-        let option = if wrappers.as_array().is_some_and(|list| list.len() == 2) { "one" } else { "" };
+        let option =
+            if wrappers.as_array().is_some_and(|list| list.len() == 2) { "one" } else { "" };
         let stderr = [succeeded("told"), succeeded("first")].concat();
         run.ends(&format!("edited exported {option}\nfirst\n"), &stderr);
     }

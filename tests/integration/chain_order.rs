@@ -1,5 +1,5 @@
-//! What stands around the wrapper chain: hooks before it, edits of the command line behind it, and what wrappers and the
-//! runtime find in their environment.
+//! What stands around the wrapper chain: hooks before it, edits of the command line behind it, and
+//! what wrappers and the runtime find in their environment.
 
 use crate::support::{DUMP, FOLDER, Test};
 use serde_json::{Value, json};
@@ -21,8 +21,10 @@ exec true
 
 /// Two wrappers, and a runtime that goes by the name of an interpreter.
 fn test(config: Value) -> Test {
-    let test = Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
-    let test = test.config(&config.to_string()).env("FOREWORD_LOG", "warn").env("TMPDIR", "<folder>");
+    let test =
+        Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
+    let test =
+        test.config(&config.to_string()).env("FOREWORD_LOG", "warn").env("TMPDIR", "<folder>");
     test.args(["<folder>/bin/python3.12", "bootstrap.py"])
 }
 
@@ -30,8 +32,13 @@ fn test(config: Value) -> Test {
 #[track_caller]
 fn log(test: Test) -> String {
     let finished = test.run();
-    let log = finished.read("log").replace(finished.folder.path("").to_str().expect("UTF-8"), "<folder>/");
-    let process = log.lines().find_map(|line| line.split("] ").nth(1)?.split(' ').next()).expect("a process ID");
+    let log = finished
+        .read("log")
+        .replace(finished.folder.path("").to_str().expect("UTF-8"), "<folder>/");
+    let process = log
+        .lines()
+        .find_map(|line| line.split("] ").nth(1)?.split(' ').next())
+        .expect("a process ID");
     log.replace(&format!(" {process} "), " PID ")
 }
 
@@ -44,13 +51,13 @@ fn hooks_then_wrappers_then_edits_of_the_command_line() {
         "options": {"append": ["-X", "${EDITED}-${HOOK}-${FROM_one}${FROM_two}"]},
         "arguments": {"append": ["${AWS_LAMBDA_EXEC_WRAPPER}"]}
     });
-    let test = test(config).env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword").env("TWO", "<folder>/two");
+    let test =
+        test(config).env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword").env("TWO", "<folder>/two");
     assert_eq!(
         log(test),
-        "hook\n\
-         one python3.12 [bootstrap.py] PID <folder>/one\n\
-         two python3.12 [bootstrap.py] PID <folder>/two\n\
-         runtime [-X env-env-11 bootstrap.py /opt/bin/foreword] PID /opt/bin/foreword\n"
+        "hook\none python3.12 [bootstrap.py] PID <folder>/one\ntwo python3.12 [bootstrap.py] PID \
+         <folder>/two\nruntime [-X env-env-11 bootstrap.py /opt/bin/foreword] PID \
+         /opt/bin/foreword\n"
     );
 }
 
@@ -69,7 +76,8 @@ fn behind_a_wrapper_that_changes_nothing_the_environment_is_the_same_byte_for_by
         let test = Test::new().script("runtime", DUMP).file("foreword.json", config);
         let test = test.env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword");
         let entries = ["B=2", "A=1", "B=3", "no equals sign", "=no name", "E=", "SECRET_KEY=1"];
-        let test = entries.iter().fold(test, |test, entry| test.raw_env(entry)).args(["./runtime", "x"]);
+        let test =
+            entries.iter().fold(test, |test, entry| test.raw_env(entry)).args(["./runtime", "x"]);
         let folder = test.path(".").display().to_string();
         let folder = folder.strip_suffix("/.").expect("a folder");
         String::from_utf8(test.capture().stdout).expect("UTF-8").replace(folder, FOLDER)
@@ -96,9 +104,8 @@ fn conditions_are_those_of_the_start_whatever_wrappers_change() {
     });
     assert_eq!(
         log(test(config).env("STAGE", "start").env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12")),
-        "one python3.12 [bootstrap.py] PID ./one\n\
-         two python3.12 [bootstrap.py] PID ./two\n\
-         runtime [-1 -5 bootstrap.py] PID none\n"
+        "one python3.12 [bootstrap.py] PID ./one\ntwo python3.12 [bootstrap.py] PID \
+         ./two\nruntime [-1 -5 bootstrap.py] PID none\n"
     );
 }
 
@@ -113,7 +120,8 @@ fn wrappers_of_all_sources_and_rules_in_the_order_of_edits() {
     assert_eq!(ran, ["dropin", "file", "nested", "last", "runtime"]);
 }
 
-/// Behind the chain the configuration is needed once more, whatever became of its files and variables.
+/// Behind the chain the configuration is needed once more, whatever became of its files and
+/// variables.
 #[test]
 fn the_configuration_is_the_one_of_the_start() {
     let config = json!({
@@ -123,17 +131,21 @@ fn the_configuration_is_the_one_of_the_start() {
         "options": {"append": ["-X"]},
         "description": "x".repeat(300_000)
     });
-    let test = test(json!({"options": {"append": ["-é"]}})).file("foreword.json", config.to_string());
+    let test =
+        test(json!({"options": {"append": ["-é"]}})).file("foreword.json", config.to_string());
     assert!(log(test).ends_with("runtime [-X -é bootstrap.py] PID none\n"));
 }
 
 #[test]
 fn hooks_run_once_and_what_they_export_is_kept() {
     let hook = json!({"name": "h", "command": "echo x >>hooks; echo KEPT=kept; echo TAKEN=taken", "export": "dotenv"});
-    let config = json!({"hooks": {"initialize": [hook]}, "wrappers": ["./one", "./unset", "./two"]}).to_string();
+    let config =
+        json!({"hooks": {"initialize": [hook]}, "wrappers": ["./one", "./unset", "./two"]})
+            .to_string();
     let runtime = "#!/bin/sh\necho $KEPT $TAKEN$FROM_one$FROM_two\n";
     let test = test(json!({})).script("bin/python3.12", runtime).config(&config);
-    let finished = test.script("unset", "#!/bin/sh\nunset TAKEN\nexec \"$@\"\n").stdout("kept 11\n").run();
+    let finished =
+        test.script("unset", "#!/bin/sh\nunset TAKEN\nexec \"$@\"\n").stdout("kept 11\n").run();
     assert_eq!(finished.read("hooks"), "x\n");
 }
 
@@ -149,10 +161,14 @@ fn no_secret_is_shown_behind_the_chain() {
         "wrappers": ["./copy", "./copy"],
         "options": {"append": ["-D${COPY}", "-D${URL}", "-D${B}", "-D${SESSION}"]}
     }"#;
-    let wrapper = "#!/bin/sh\nexport COPY=${COPY-$SESSION} A_TOKEN=edited-2\nexec \"$@\" \"--word=$COPY\"\n";
-    let test = Test::new().script("copy", wrapper).script("bin/python3.12", "#!/bin/sh\n").config(config);
+    let wrapper =
+        "#!/bin/sh\nexport COPY=${COPY-$SESSION} A_TOKEN=edited-2\nexec \"$@\" \"--word=$COPY\"\n";
     let test =
-        test.env("DB_PASSWORD", "hunter22").env("FOREWORD_LOG", "debug").args(["bin/python3.12", "bootstrap.py"]);
+        Test::new().script("copy", wrapper).script("bin/python3.12", "#!/bin/sh\n").config(config);
+    let test = test
+        .env("DB_PASSWORD", "hunter22")
+        .env("FOREWORD_LOG", "debug")
+        .args(["bin/python3.12", "bootstrap.py"]);
     let log = String::from_utf8(test.capture().stderr).expect("text");
     for secret in ["exported-1", "exported-2", "hunter22", "edited-1"] {
         assert!(!log.contains(secret), "{secret} in\n{log}");

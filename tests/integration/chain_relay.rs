@@ -1,16 +1,18 @@
-//! Hooks around a snapshot behind a wrapper chain: the relay belongs to the process that becomes the runtime, and stands
-//! in front of the address that the wrappers left.
+//! Hooks around a snapshot behind a wrapper chain: the relay belongs to the process that becomes
+//! the runtime, and stands in front of the address that the wrappers left.
 
 use crate::support::lambda::{Lambda, Settings};
 use crate::support::{PATH, Test, foreword};
 use serde_json::json;
 
-/// Gives the start a `/tmp` of its own with nothing but the test's folder: what is there tells of restores.
-const OWN_TMP: &str = "set -e; folder=$LAMBDA_TASK_ROOT; mount --bind \"$folder\" /mnt; mount -t tmpfs none /tmp; \
-                       mkdir -p \"$folder\"; mount --bind /mnt \"$folder\"; cd \"$folder\"; exec \"$@\"";
+/// Gives the start a `/tmp` of its own with nothing but the test's folder: what is there tells of
+/// restores.
+const OWN_TMP: &str = "set -e; folder=$LAMBDA_TASK_ROOT; mount --bind \"$folder\" /mnt; mount -t \
+                       tmpfs none /tmp; mkdir -p \"$folder\"; mount --bind /mnt \"$folder\"; cd \
+                       \"$folder\"; exec \"$@\"";
 
-/// A function's life around a snapshot behind one wrapper; gives what wrapper, hooks and function wrote, without the
-/// address that Lambda gave, and foreword's log.
+/// A function's life around a snapshot behind one wrapper; gives what wrapper, hooks and function
+/// wrote, without the address that Lambda gave, and foreword's log.
 #[track_caller]
 fn live(wrapper: &str) -> (String, String) {
     let lambda = Lambda::new(Settings::default());
@@ -27,13 +29,16 @@ fn live(wrapper: &str) -> (String, String) {
     let local = format!("#!/bin/sh\nexport AWS_LAMBDA_RUNTIME_API=localhost:{port}\nexec \"$@\"\n");
     let client = include_bytes!("../clients/shell/bootstrap.sh");
     let program = "#!/bin/sh\n[ \"$1\" != --version ] || exec echo 3.12\nexec bin/client\n";
-    let test =
-        Test::new().script("foreword", std::fs::read(foreword()).expect("foreword")).script("bin/client", client);
+    let test = Test::new()
+        .script("foreword", std::fs::read(foreword()).expect("foreword"))
+        .script("bin/client", client);
     let test = test.script("local", local).script("w", wrapper).script("bin/python3.12", program);
-    let test = test.config(&config.to_string()).runtime_api(&lambda).env("PATH", PATH).without_foreword();
+    let test =
+        test.config(&config.to_string()).runtime_api(&lambda).env("PATH", PATH).without_foreword();
     let setup = ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", OWN_TMP, "setup"];
     let test = test.args(setup.iter().chain(&["<folder>/foreword", "bin/python3.12", "x"]));
-    let test = test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").env("CLIENT_LOG", "<folder>/log");
+    let test =
+        test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").env("CLIENT_LOG", "<folder>/log");
     let run = test.env("TMPDIR", "<folder>").env("FOREWORD_LOG", "debug").start();
 
     lambda.snapshot().unwrap();

@@ -1,5 +1,6 @@
-//! What foreword's own variables hold: nothing of any other variable, whoever of all that it starts looks at them. A wrapper
-//! may execute something else than the stand-in, and that may show its environment to anybody.
+//! What foreword's own variables hold: nothing of any other variable, whoever of all that it starts
+//! looks at them. A wrapper may execute something else than the stand-in, and that may show its
+//! environment to anybody.
 
 use crate::support::extension::lambda;
 use crate::support::{Finished, PATH, Test};
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Values that must be found in their own variables only; bytes of every kind that the stage escapes.
+/// Values that must be found in their own variables only; bytes of every kind that the stage
+/// escapes.
 const PLANTED: [(&str, &[u8]); 7] = [
     ("DB_PASSWORD", b"planted-1 of a name that says so"),
     ("DB_URL", b"planted-2://user:p%41~`ss\n\xff@host"),
@@ -43,13 +45,17 @@ pub fn test(wrappers: Value) -> Test {
             "pre_stop": [{"name": "stop", "command": "cat /proc/$$/environ"}]
         }
     });
-    let test = Test::new().config(&config.to_string()).env("PATH", PATH).env("FOREWORD_LOG", "debug");
+    let test =
+        Test::new().config(&config.to_string()).env("PATH", PATH).env("FOREWORD_LOG", "debug");
     let test = test.script("planted-5/one", looking("one", "export FROM=one; exec \"$@\""));
     let test = test.script("two", looking("two", "exec \"$@\" \"$FROM\""));
     let test = test.script("drop", looking("drop", "exec \"$LAMBDA_TASK_ROOT/own\""));
-    let test =
-        test.script("own", looking("own", "exit 0")).script("bin/python3.12", looking("runtime", "exec bin/client"));
-    let given = PLANTED[..5].iter().fold(test, |test, (name, value)| test.env(name, OsStr::from_bytes(value)));
+    let test = test
+        .script("own", looking("own", "exit 0"))
+        .script("bin/python3.12", looking("runtime", "exec bin/client"));
+    let given = PLANTED[..5]
+        .iter()
+        .fold(test, |test, (name, value)| test.env(name, OsStr::from_bytes(value)));
     given.env("_HANDLER", "app.handler").args(["bin/python3.12", "x"])
 }
 
@@ -76,29 +82,45 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Who looked found every planted value in its own variable, and none in one of foreword's, which is there for those who
-/// run in the chain alone.
+/// Who looked found every planted value in its own variable, and none in one of foreword's, which
+/// is there for those who run in the chain alone.
 #[track_caller]
 pub fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
     for name in names {
         let path = finished.folder.path(&format!("seen-{name}"));
-        let environ = std::fs::read(path).unwrap_or_else(|error| panic!("{name} did not look: {error}"));
+        let environ =
+            std::fs::read(path).unwrap_or_else(|error| panic!("{name} did not look: {error}"));
         let entries: Vec<&[u8]> = environ.split(|byte| *byte == 0).collect();
         let planted = if *name == "export" { &PLANTED[..6] } else { &PLANTED };
         for (variable, value) in planted {
             let entry = [variable.as_bytes(), b"=", value].concat();
             assert!(entries.contains(&&*entry), "{name} lacks {variable}");
         }
-        let is_own =
-            |entry: &&&[u8]| entry.starts_with(b"FOREWORD_") && !OF_THE_USER.iter().any(|of| entry.starts_with(of));
+        let is_own = |entry: &&&[u8]| {
+            entry.starts_with(b"FOREWORD_") && !OF_THE_USER.iter().any(|of| entry.starts_with(of))
+        };
         let own: Vec<u8> = entries.iter().filter(is_own).flat_map(|entry| entry.to_vec()).collect();
-        assert_eq!(holds(&own, b"FOREWORD_STAGE="), in_chain.contains(name), "{name}: {}", own.escape_ascii());
-        let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
+        assert_eq!(
+            holds(&own, b"FOREWORD_STAGE="),
+            in_chain.contains(name),
+            "{name}: {}",
+            own.escape_ascii()
+        );
+        let digits = |bytes: &[u8]| {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()
+        };
         let read = unescaped(&own);
-        for value in planted.iter().map(|(_, value)| *value).chain([&b"planted-8"[..], b"planted-"]) {
+        for value in planted.iter().map(|(_, value)| *value).chain([&b"planted-8"[..], b"planted-"])
+        {
             let reversed: Vec<u8> = value.iter().rev().copied().collect();
-            for form in [value.to_vec(), digits(value), digits(value).to_ascii_uppercase(), reversed] {
-                assert!(!holds(&own, &form) && !holds(&read, &form), "{name}: {}", own.escape_ascii());
+            for form in
+                [value.to_vec(), digits(value), digits(value).to_ascii_uppercase(), reversed]
+            {
+                assert!(
+                    !holds(&own, &form) && !holds(&read, &form),
+                    "{name}: {}",
+                    own.escape_ascii()
+                );
             }
         }
     }
@@ -132,15 +154,21 @@ fn a_last_wrapper_finds_no_variable_of_foreword_s() {
 #[test]
 fn hooks_of_the_extension_find_no_value_of_another_variable() {
     let last = json!({"path": "./drop", "last": true});
-    for wrappers in [json!(["${WRAPPERS}/one", "./two"]), json!(["${WRAPPERS}/one", last]), json!([last])] {
+    for wrappers in
+        [json!(["${WRAPPERS}/one", "./two"]), json!(["${WRAPPERS}/one", last]), json!([last])]
+    {
         let lambda = lambda();
-        let wrapper = test(wrappers.clone()).script("bin/client", "#!/bin/sh\n").runtime_api(&lambda);
+        let wrapper =
+            test(wrappers.clone()).script("bin/client", "#!/bin/sh\n").runtime_api(&lambda);
         let mut extension = test(wrappers.clone());
         let wrapper = wrapper.beside(&mut extension);
         let run = extension.args([""; 0]).waits(&lambda);
         let captured = wrapper.capture();
         let log = String::from_utf8_lossy(&captured.stderr);
-        assert!(captured.status == 0 && !log.contains("pre_stop hooks are not run"), "{wrappers} {log}");
+        assert!(
+            captured.status == 0 && !log.contains("pre_stop hooks are not run"),
+            "{wrappers} {log}"
+        );
         lambda.shutdown("spindown", std::time::Duration::from_millis(1900));
         // The folder is the wrapper's user's.
         std::fs::write(wrapper.path("seen-stop"), run.finish().stdout).expect("unable to write");
@@ -148,8 +176,8 @@ fn hooks_of_the_extension_find_no_value_of_another_variable() {
     }
 }
 
-/// In the log at its most detailed and in messages: exports, what edits put a secret into, and what a wrapper copied, moved to
-/// the end of the environment or added to.
+/// In the log at its most detailed and in messages: exports, what edits put a secret into, and what
+/// a wrapper copied, moved to the end of the environment or added to.
 #[test]
 fn secrets_are_redacted_behind_the_chain_wherever_wrappers_put_them() {
     let config = r#"{
@@ -159,10 +187,16 @@ fn secrets_are_redacted_behind_the_chain_wherever_wrappers_put_them() {
         "options": {"append": ["-D${COPY}", "-D${SESSION}", "-D${MOVED}", "-D${LATER}"]},
         "program": "/missing/${SESSION}/${LATER}"
     }"#;
-    let moves = "#!/bin/sh\nexec env -u SESSION -u COPY MOVED=\"$SESSION\" COPY=\"$COPY\" SESSION=\"$SESSION\" \"$@\" \"--word=$SESSION\"\n";
+    let moves = "#!/bin/sh\nexec env -u SESSION -u COPY MOVED=\"$SESSION\" COPY=\"$COPY\" \
+                 SESSION=\"$SESSION\" \"$@\" \"--word=$SESSION\"\n";
     let adds = "#!/bin/sh\nexport COPY=\"more $COPY\"\nexec \"$@\" \"--word=$COPY\"\n";
-    let test = Test::new().script("moves", moves).script("adds", adds).config(config).env("DB_PASSWORD", "hunter22");
-    let captured = test.env("FOREWORD_LOG", "debug").args(["bin/python3.12", "bootstrap.py"]).capture();
+    let test = Test::new()
+        .script("moves", moves)
+        .script("adds", adds)
+        .config(config)
+        .env("DB_PASSWORD", "hunter22");
+    let captured =
+        test.env("FOREWORD_LOG", "debug").args(["bin/python3.12", "bootstrap.py"]).capture();
     let log = String::from_utf8(captured.stderr).expect("text");
     for secret in ["exported-1", "hunter22"] {
         assert!(!log.contains(secret), "{secret} in\n{log}");
@@ -170,7 +204,8 @@ fn secrets_are_redacted_behind_the_chain_wherever_wrappers_put_them() {
     let last = log.lines().last().expect("a line");
     assert_eq!(
         last,
-        "foreword: unable to execute \"/missing/[redacted]/[redacted]\": no such file; write each word as a string of its own",
+        "foreword: unable to execute \"/missing/[redacted]/[redacted]\": no such file; write each \
+         word as a string of its own",
         "{log}"
     );
     assert_eq!(captured.status, 127);

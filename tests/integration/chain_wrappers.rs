@@ -1,12 +1,13 @@
-//! Wrappers as they are in the wild: what cannot be executed, what ends by itself, what starts the runtime as a child or
-//! asks it for its version first.
+//! Wrappers as they are in the wild: what cannot be executed, what ends by itself, what starts the
+//! runtime as a child or asks it for its version first.
 
 use crate::support::{FOLDER, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 
 /// This machine, as Lambda calls it, and one that it is not (`e_machine` of the ELF header).
 const THIS: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-const FOREIGN: (u8, &str) = if cfg!(target_arch = "x86_64") { (183, "arm64") } else { (62, "x86_64") };
+const FOREIGN: (u8, &str) =
+    if cfg!(target_arch = "x86_64") { (183, "arm64") } else { (62, "x86_64") };
 
 /// Says who it is and goes on.
 const WRAPPER: &str = "#!/bin/sh\necho \"${0##*/}\" >>log\nexec \"$@\"\n";
@@ -14,17 +15,23 @@ const WRAPPER: &str = "#!/bin/sh\necho \"${0##*/}\" >>log\nexec \"$@\"\n";
 const RUNTIME: &str = "#!/bin/sh\necho \"$*\"\necho runtime >>log\n";
 
 fn test(wrappers: &[&str]) -> Test {
-    let test = Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
-    let test = test.config(&json!({"wrappers": wrappers}).to_string()).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
+    let test =
+        Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
+    let test = test
+        .config(&json!({"wrappers": wrappers}).to_string())
+        .env("TMPDIR", "<folder>/tmp")
+        .file("tmp/x", "");
     test.args(["bin/python3.12", "bootstrap.py"])
 }
 
-/// The line, the status and what the caller of the function is told; nothing is left of the stand-in.
+/// The line, the status and what the caller of the function is told; nothing is left of the
+/// stand-in.
 #[track_caller]
 fn fails(test: Test, error_type: &str, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
     let folder = test.path(".").display().to_string();
-    let finished = test.runtime_api(&api).stderr(format!("foreword: {cause}\n")).status(status).run();
+    let finished =
+        test.runtime_api(&api).stderr(format!("foreword: {cause}\n")).status(status).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
     let cause = cause.replace(FOLDER, folder.trim_end_matches("/."));
@@ -51,17 +58,23 @@ fn what_cannot_be_executed_is_named_with_the_way_out() {
     for (content, cause) in [
         (
             &b"#!/bin/bash\r\nexec \"$@\"\r\n"[..],
-            "its first line, \"#!/bin/bash\", ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
+            "its first line, \"#!/bin/bash\", ends in a carriage return; save it with Unix line \
+             ends (sed -i 's/\\r$//')",
         ),
         (
             b"#!/usr/bin/env bash\r\nexec \"$@\"\r\n",
-            "its first line, \"#!/usr/bin/env bash\", ends in a carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
+            "its first line, \"#!/usr/bin/env bash\", ends in a carriage return; save it with \
+             Unix line ends (sed -i 's/\\r$//')",
         ),
         (
             b"#!/nowhere/bash\n",
-            "the interpreter in its first line, \"/nowhere/bash\", does not exist; name one that does",
+            "the interpreter in its first line, \"/nowhere/bash\", does not exist; name one that \
+             does",
         ),
-        (&foreign, &format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1)),
+        (
+            &foreign,
+            &format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1),
+        ),
         (b"\0garbage", "it is neither a program nor a script; name a program or a script"),
     ] {
         refuses(|test| test.script("w", content), &refused(cause), 126);
@@ -81,7 +94,8 @@ fn a_wrapper_is_called_by_its_name() {
 #[test]
 fn a_script_without_a_first_line_is_one_for_the_shell() {
     let wrapper = "echo \"$0\" >>log\nexec \"$@\" --sh\n";
-    let finished = test(&["./one", "./w", "./two"]).script("w", wrapper).stdout("bootstrap.py --sh\n").run();
+    let finished =
+        test(&["./one", "./w", "./two"]).script("w", wrapper).stdout("bootstrap.py --sh\n").run();
     assert_eq!(finished.read("log"), "one\n./w\ntwo\nruntime\n");
 }
 
@@ -96,23 +110,36 @@ fn a_wrapper_that_does_not_come_back_ends_with_its_own_status() {
         ("exec \"$LAMBDA_TASK_ROOT/$_HANDLER\"", 9),
     ] {
         let wrapper = format!("#!/bin/sh\n{wrapper}\n");
-        let test = test(&["./one", "./w", "./two"]).script("w", &wrapper).script("app.sh", "exit 9\n");
+        let test =
+            test(&["./one", "./w", "./two"]).script("w", &wrapper).script("app.sh", "exit 9\n");
         let test = test.env("_HANDLER", "app.sh").env("FOREWORD_LOG", "debug");
         let captured = test.capture();
-        let (log, wrote) = (String::from_utf8(captured.stderr), std::fs::read_to_string(test.path("log")));
-        assert_eq!((captured.status, wrote.expect("a log").as_str()), (status, "one\n"), "{wrapper}");
+        let (log, wrote) =
+            (String::from_utf8(captured.stderr), std::fs::read_to_string(test.path("log")));
+        assert_eq!(
+            (captured.status, wrote.expect("a log").as_str()),
+            (status, "one\n"),
+            "{wrapper}"
+        );
         let log = log.expect("UTF-8");
-        let last = log.lines().rfind(|line| line.contains("is handed the process")).expect("a line");
-        assert!(last.starts_with("foreword: wrapper \"w\" is handed the process: [\"./w\", "), "{last}");
+        let last =
+            log.lines().rfind(|line| line.contains("is handed the process")).expect("a line");
+        assert!(
+            last.starts_with("foreword: wrapper \"w\" is handed the process: [\"./w\", "),
+            "{last}"
+        );
     }
 }
 
 #[test]
 fn a_wrapper_that_starts_the_runtime_as_a_child_works() {
-    starts_the_runtime_as_a_child("#!/bin/sh\n\"$@\" --child\nstatus=$?\necho over >>log\nexit $status\n");
+    starts_the_runtime_as_a_child(
+        "#!/bin/sh\n\"$@\" --child\nstatus=$?\necho over >>log\nexit $status\n",
+    );
 }
 
-/// Takes a wrapper that gives the runtime one more argument, ends with its status, and then writes `over` into the log.
+/// Takes a wrapper that gives the runtime one more argument, ends with its status, and then writes
+/// `over` into the log.
 #[track_caller]
 pub fn starts_the_runtime_as_a_child(child: &str) {
     for (wrappers, expected) in [
@@ -123,23 +150,27 @@ pub fn starts_the_runtime_as_a_child(child: &str) {
         let count = wrappers.iter().filter(|name| **name == "./w").count();
         let runtime = format!("{RUNTIME}exit 5\n");
         let test = test(wrappers).script("w", child).script("bin/python3.12", runtime);
-        let finished = test.stdout(format!("bootstrap.py{}\n", " --child".repeat(count))).status(5).run();
+        let finished =
+            test.stdout(format!("bootstrap.py{}\n", " --child".repeat(count))).status(5).run();
         assert_eq!(finished.read("log"), expected, "{child}");
     }
 }
 
-/// The interpreter answers as it would without other wrappers; what starts it afterwards finds everything as before.
+/// The interpreter answers as it would without other wrappers; what starts it afterwards finds
+/// everything as before.
 #[test]
 fn a_wrapper_may_ask_the_interpreter_for_its_version_first() {
-    let probing = "#!/bin/bash\nversion=$(\"$1\" --version) || exit 1\n[[ $(\"$1\" --version) == \"$version\" ]] || exit 2\n\
-                   exec \"$1\" \"-X $version\" \"${@:2}\"\n";
+    let probing = "#!/bin/bash\nversion=$(\"$1\" --version) || exit 1\n[[ $(\"$1\" --version) == \
+                   \"$version\" ]] || exit 2\nexec \"$1\" \"-X $version\" \"${@:2}\"\n";
     let hook = json!({"name": "h", "command": "echo hook >>log"});
     for wrappers in [["./w", "./one"], ["./one", "./w"], ["./w", "./w"]] {
         let config = json!({"wrappers": wrappers, "hooks": {"initialize": [hook]}}).to_string();
-        let runtime = "#!/bin/sh\nfor word; do [ \"$word\" != --version ] || exec echo 3.12; done\necho \"$*\"\n";
+        let runtime = "#!/bin/sh\nfor word; do [ \"$word\" != --version ] || exec echo 3.12; \
+                       done\necho \"$*\"\n";
         let test = test(&[]).script("w", probing).script("bin/python3.12", runtime).config(&config);
         let options = if wrappers == ["./w", "./w"] { "-X 3.12 -X 3.12" } else { "-X 3.12" };
-        let finished = test.env("FOREWORD_LOG", "warn").stdout(format!("{options} bootstrap.py\n")).run();
+        let finished =
+            test.env("FOREWORD_LOG", "warn").stdout(format!("{options} bootstrap.py\n")).run();
         assert_eq!(finished.read("log").lines().filter(|line| *line == "hook").count(), 1);
     }
 }
@@ -147,15 +178,27 @@ fn a_wrapper_may_ask_the_interpreter_for_its_version_first() {
 #[test]
 fn a_missing_runtime_behind_wrappers_is_named_as_ever() {
     let missing = test(&["./one", "./two"]).args(["/nowhere/python3.12", "x"]);
-    fails(missing, "Runtime.InvalidEntrypoint", "unable to execute \"/nowhere/python3.12\": no such file", 127);
+    fails(
+        missing,
+        "Runtime.InvalidEntrypoint",
+        "unable to execute \"/nowhere/python3.12\": no such file",
+        127,
+    );
 }
 
 /// Nothing of it is carried along a second time; what the kernel does not take is named.
 #[test]
 fn an_environment_as_large_as_the_kernel_takes_goes_through_the_chain() {
     // A quarter of the stack's limit (execve(2)).
-    let setup =
-        ["/bin/bash", "-c", "ulimit -Ss 8192; exec \"$@\"", "setup", foreword(), "bin/python3.12", "bootstrap.py"];
+    let setup = [
+        "/bin/bash",
+        "-c",
+        "ulimit -Ss 8192; exec \"$@\"",
+        "setup",
+        foreword(),
+        "bin/python3.12",
+        "bootstrap.py",
+    ];
     let names = || (0..20).map(|number| format!("LARGE_{number}"));
     let large = |config: Value| {
         let test = test(&["./one"]).without_foreword().args(setup).config(&config.to_string());
@@ -166,6 +209,7 @@ fn an_environment_as_large_as_the_kernel_takes_goes_through_the_chain() {
         names().map(|name| (format!("COPY_{name}"), json!(format!("${{{name}}}")))).collect();
     let captured = large(json!({"wrappers": ["./one"], "env": copies})).capture();
     let log = String::from_utf8(captured.stderr).expect("UTF-8");
-    let cause = "foreword: wrapper \"one\": unable to execute \"./one\": command line and environment together have ";
+    let cause = "foreword: wrapper \"one\": unable to execute \"./one\": command line and \
+                 environment together have ";
     assert!(log.starts_with(cause) && captured.status == 126, "{} {log}", captured.status);
 }

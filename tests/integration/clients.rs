@@ -1,5 +1,6 @@
-//! The runtime clients that people use, each through foreword from its init to the third invocation, with a snapshot
-//! in between. Without snapshot hooks foreword has no part in it: all is as without foreword.
+//! The runtime clients that people use, each through foreword from its init to the third
+//! invocation, with a snapshot in between. Without snapshot hooks foreword has no part in it: all
+//! is as without foreword.
 
 use crate::support::lambda::{Answer, Call, Lambda, Outcome, Parked, Settings};
 use crate::support::{Captured, Test, real_part};
@@ -129,17 +130,25 @@ impl RuntimeClient {
 
     /// One handler of Node's answers buffered or streamed, never both.
     pub fn node() -> [Self; 2] {
-        [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)].map(|(handler, stream)| {
-            let function = std::fs::read(format!("{SOURCES}/node/index.mjs")).expect("unable to read the function");
-            let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
-            let client = Self::new(&["node", bootstrap], move |test| {
-                // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that folder.
-                test.file("index.mjs", &function)
-                    .env("RUNTIME_CLIENT", part("node/node_modules/aws-lambda-ric/dist/index.mjs"))
-                    .env("_HANDLER", handler)
-            });
-            Self { stream, ..client }
-        })
+        [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)].map(
+            |(handler, stream)| {
+                let function = std::fs::read(format!("{SOURCES}/node/index.mjs"))
+                    .expect("unable to read the function");
+                let bootstrap =
+                    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
+                let client = Self::new(&["node", bootstrap], move |test| {
+                    // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that
+                    // folder.
+                    test.file("index.mjs", &function)
+                        .env(
+                            "RUNTIME_CLIENT",
+                            part("node/node_modules/aws-lambda-ric/dist/index.mjs"),
+                        )
+                        .env("_HANDLER", handler)
+                });
+                Self { stream, ..client }
+            },
+        )
     }
 
     pub fn go() -> Self {
@@ -155,18 +164,26 @@ impl RuntimeClient {
 
     /// A run without foreword.
     pub fn direct(&self) -> Test {
-        (self.prepare)(Test::new()).without_foreword().args(&self.command).env("CLIENT_LOG", "<folder>/log")
+        (self.prepare)(Test::new())
+            .without_foreword()
+            .args(&self.command)
+            .env("CLIENT_LOG", "<folder>/log")
     }
 
     /// A run through foreword, with no configuration yet.
     pub fn through(&self) -> Test {
-        (self.prepare)(Test::new()).args(["--"].into_iter().chain(self.command.iter().map(String::as_str)))
+        (self.prepare)(Test::new())
+            .args(["--"].into_iter().chain(self.command.iter().map(String::as_str)))
     }
 
-    /// A run on an OS-only runtime: the layer's bootstrap finds the executable, and nothing else, by `_HANDLER`.
+    /// A run on an OS-only runtime: the layer's bootstrap finds the executable, and nothing else,
+    /// by `_HANDLER`.
     pub fn through_bootstrap(&self) -> Test {
-        let [program] = &self.command[..] else { panic!("more than an executable: {:?}", self.command) };
-        let test = (self.prepare)(Test::new()).script("function", std::fs::read(program).expect("a function"));
+        let [program] = &self.command[..] else {
+            panic!("more than an executable: {:?}", self.command)
+        };
+        let test = (self.prepare)(Test::new())
+            .script("function", std::fs::read(program).expect("a function"));
         test.named("opt/bootstrap").env("_HANDLER", "function")
     }
 
@@ -181,7 +198,8 @@ impl RuntimeClient {
             assert_eq!(life.parked, self.parked);
             assert_eq!(life.log[0], self.hooks[0]);
             assert_eq!(life.log[1], self.hooks.concat());
-            // The runtime has been told the Runtime API's own address, and takes it for the one that it speaks to.
+            // The runtime has been told the Runtime API's own address, and takes it for the one
+            // that it speaks to.
             assert_eq!(life.addresses[1], life.addresses[0]);
         }
         assert!(through.answers == direct.answers, "the answers are others than without foreword");
@@ -203,7 +221,11 @@ impl RuntimeClient {
             assert_eq!((outcome, is_complete, &trailers[..]), (&Outcome::Response, &true, &[][..]));
         }
         assert_eq!(json_of(echo), json!({"key": "value"}));
-        let letters = big.body.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).expect("a text of JSON");
+        let letters = big
+            .body
+            .strip_prefix(b"\"")
+            .and_then(|rest| rest.strip_suffix(b"\""))
+            .expect("a text of JSON");
         assert_eq!(big.body.len(), 6 << 20);
         assert!(letters.iter().all(|letter| *letter == b'x'));
         match self.stream {
@@ -212,7 +234,10 @@ impl RuntimeClient {
             Stream::Prelude => {
                 let body = String::from_utf8_lossy(&stream.body);
                 let (prelude, parts) = body.split_once("\0\0\0\0\0\0\0\0").expect("a prelude");
-                assert_eq!(serde_json::from_str::<Value>(prelude).expect("JSON")["statusCode"], json!(200));
+                assert_eq!(
+                    serde_json::from_str::<Value>(prelude).expect("JSON")["statusCode"],
+                    json!(200)
+                );
                 assert_eq!(parts, PARTS);
             }
         }
@@ -242,10 +267,13 @@ pub fn live(client: Test) -> Life {
     let run = test.start();
 
     let parked = lambda.snapshot().unwrap();
-    // Which of its connections a client polls on is settled when it does so for all that it waits for.
+    // Which of its connections a client polls on is settled when it does so for all that it waits
+    // for.
     let is_polling = |calls: [usize; 2]| (calls[0] == calls[1]).then_some(());
     let extension = [Call::ExtensionRegister, Call::ExtensionNext];
-    lambda.wait("an extension that polls", |seen| is_polling(extension.map(|call| seen.count(call)))).unwrap();
+    lambda
+        .wait("an extension that polls", |seen| is_polling(extension.map(|call| seen.count(call))))
+        .unwrap();
     let before = log();
     lambda.restore().unwrap();
     lambda.ready().unwrap();
@@ -258,16 +286,24 @@ pub fn live(client: Test) -> Life {
     let captured = run.terminate();
     assert!(run.finished.is_alone());
     assert_eq!(lambda.seen().requests.len(), seen.requests.len(), "it asks for nothing more");
-    let address =
-        |entry: &std::ffi::OsString| Some(entry.to_str()?.strip_prefix("AWS_LAMBDA_RUNTIME_API=")?.to_owned());
-    let [told] = &environment.iter().filter_map(address).collect::<Vec<_>>()[..] else { panic!("{environment:?}") };
+    let address = |entry: &std::ffi::OsString| {
+        Some(entry.to_str()?.strip_prefix("AWS_LAMBDA_RUNTIME_API=")?.to_owned())
+    };
+    let [told] = &environment.iter().filter_map(address).collect::<Vec<_>>()[..] else {
+        panic!("{environment:?}")
+    };
     let hosts = [lambda.address(), told];
     assert!(
-        seen.requests.iter().all(|request| request.header("Host").is_some_and(|host| hosts.contains(&host))),
+        seen.requests
+            .iter()
+            .all(|request| request.header("Host").is_some_and(|host| hosts.contains(&host))),
         "{seen}"
     );
-    let anonymous = |head: &str| hosts.iter().fold(head.to_owned(), |head, host| head.replace(host, "<address>"));
-    let mut requests: Vec<_> = seen.requests.iter().map(|request| anonymous(&request.head.0)).collect();
+    let anonymous = |head: &str| {
+        hosts.iter().fold(head.to_owned(), |head, host| head.replace(host, "<address>"))
+    };
+    let mut requests: Vec<_> =
+        seen.requests.iter().map(|request| anonymous(&request.head.0)).collect();
     requests.sort();
     Life {
         parked,

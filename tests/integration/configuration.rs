@@ -35,9 +35,13 @@ fn every_source_applies_in_its_order() {
 fn drop_ins_apply_by_file_name_as_the_shell_lists_them() {
     // Made in another order than that of their names.
     let names = ["b", "9", "10", "Z", "a", "a-b", "aa", "é"];
-    let files = names.iter().fold(test(), |test, name| test.file(&format!("foreword.d/{name}.json"), named(name)));
+    let files = names
+        .iter()
+        .fold(test(), |test, name| test.file(&format!("foreword.d/{name}.json"), named(name)));
     let ignored = [".hidden.json", "c.txt", "c.json.bak", "json", "c.JSON", ".json", "deep/c.json"];
-    let files = ignored.iter().fold(files, |test, name| test.file(&format!("foreword.d/{name}"), "not even JSON"));
+    let files = ignored
+        .iter()
+        .fold(files, |test, name| test.file(&format!("foreword.d/{name}"), "not even JSON"));
     files.stdout("10 9 Z a-b a aa b é\n").run();
 }
 
@@ -69,15 +73,18 @@ fn foreword_config_is_a_path_or_the_json_itself() {
 fn a_named_file_that_is_missing_is_an_error() {
     test()
         .env("FOREWORD_CONFIG", "<folder>/missing.json")
-        .stderr("foreword: FOREWORD_CONFIG names \"<folder>/missing.json\", and there is no such file\n")
+        .stderr(
+            "foreword: FOREWORD_CONFIG names \"<folder>/missing.json\", and there is no such \
+             file\n",
+        )
         .status(125)
         .run();
 }
 
 #[test]
 fn json_in_quotes_is_not_taken_for_a_path() {
-    let message = "foreword: FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with {; remove the \
-                   quotes around it\n";
+    let message = "foreword: FOREWORD_CONFIG is neither the path of a file nor a JSON object, \
+                   which begins with {; remove the quotes around it\n";
     test().env("FOREWORD_CONFIG", "'{\"env\": {}}'").stderr(message).status(125).run();
 }
 
@@ -85,7 +92,8 @@ fn json_in_quotes_is_not_taken_for_a_path() {
 #[test]
 fn a_byte_order_mark_is_no_part_of_the_json() {
     test().file("foreword.json", format!("\u{feff}{}", named("task"))).stdout("task\n").run();
-    let message = "foreword: <folder>/foreword.json:1:1: expected an object, found an array; write {\"NAME\": …}\n";
+    let message = "foreword: <folder>/foreword.json:1:1: expected an object, found an array; \
+                   write {\"NAME\": …}\n";
     test().file("foreword.json", "\u{feff}[]").stderr(message).status(125).run();
 }
 
@@ -139,7 +147,9 @@ fn later_sources_come_after_earlier_ones() {
 #[test]
 fn a_rules_own_edits_come_before_those_of_the_rules_in_it() {
     let append = |name: &str, rules: &str| {
-        format!(r#"{{"rules": [{rules}], "env": {{"LOG": {{"append": "{name}", "separator": " "}}}}}}"#)
+        format!(
+            r#"{{"rules": [{rules}], "env": {{"LOG": {{"append": "{name}", "separator": " "}}}}}}"#
+        )
     };
     let inner = [append("1.1", ""), append("1.2", "")].join(", ");
     let outer = [append("1", &inner), append("2", "")].join(", ");
@@ -149,7 +159,9 @@ fn a_rules_own_edits_come_before_those_of_the_rules_in_it() {
 #[test]
 fn the_condition_of_a_file_and_of_outer_rules_counts_for_all_in_it() {
     let never = r#""when": {"env": {"NEVER": true}}"#;
-    let skipped = format!(r#"{{{never}, "env": {{"LOG": "skipped"}}, "rules": [{{"env": {{"LOG": "inner"}}}}]}}"#);
+    let skipped = format!(
+        r#"{{{never}, "env": {{"LOG": "skipped"}}, "rules": [{{"env": {{"LOG": "inner"}}}}]}}"#
+    );
     test().file("foreword.json", &skipped).config(&named("inline")).stdout("inline\n").run();
     test().config(&format!(r#"{{"rules": [{skipped}]}}"#)).stdout("\n").run();
 }
@@ -168,7 +180,8 @@ fn conditions_see_what_lambda_handed_over_and_no_edit() {
     test().env("GIVEN", "1").env("FOREWORD_LOG", "warn").config(config).stdout("given\n").run();
 }
 
-/// Which of the two it is depends on the foreword that is tested; what it calls this machine, `programs` tests.
+/// Which of the two it is depends on the foreword that is tested; what it calls this machine,
+/// `programs` tests.
 #[test]
 fn one_architecture_is_this_machines_and_the_other_is_not() {
     let rules = ["x86_64", "arm64"].map(|name| {
@@ -192,9 +205,14 @@ fn the_runtime_behind_a_launcher_meets_its_condition() {
 
 #[test]
 fn a_variable_may_name_the_runtime_of_a_condition() {
-    for (value, expected) in [("python", "holds"), ("python3.*", ""), ("python3.12", "holds"), ("java", ""), ("", "")] {
+    for (value, expected) in
+        [("python", "holds"), ("python3.*", ""), ("python3.12", "holds"), ("java", ""), ("", "")]
+    {
         let config = r#"{"when": {"runtime": "${KIND}"}, "env": {"LOG": "holds"}}"#;
-        let test = test().config(config).env("KIND", value).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12");
+        let test = test()
+            .config(config)
+            .env("KIND", value)
+            .env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12");
         test.stdout(format!("{expected}\n")).run();
     }
 }
@@ -213,8 +231,11 @@ fn an_execution_environment_that_names_no_runtime_leaves_it_to_the_program() {
         ("", "dotnet", "dotnet", "holds"),
         ("AWS_Lambda_java21", "python3", "java", "holds"),
     ] {
-        let config = format!(r#"{{"when": {{"runtime": "{condition}"}}, "env": {{"LOG": "holds"}}}}"#);
-        let test = Test::new().script(program, "#!/bin/sh\necho \"$LOG\"\n").args([format!("./{program}")]);
+        let config =
+            format!(r#"{{"when": {{"runtime": "{condition}"}}, "env": {{"LOG": "holds"}}}}"#);
+        let test = Test::new()
+            .script(program, "#!/bin/sh\necho \"$LOG\"\n")
+            .args([format!("./{program}")]);
         let test = test.config(&config).env("AWS_EXECUTION_ENV", declared);
         test.stdout(format!("{expected}\n")).run();
     }
@@ -222,8 +243,11 @@ fn an_execution_environment_that_names_no_runtime_leaves_it_to_the_program() {
 
 #[test]
 fn a_managed_instance_is_an_initialization() {
-    for (value, expected) in [("lambda-managed-instances", "holds"), ("on-demand", ""), ("snap-start", "")] {
-        let config = r#"{"when": {"initialization": "lambda-managed-instances"}, "env": {"LOG": "holds"}}"#;
+    for (value, expected) in
+        [("lambda-managed-instances", "holds"), ("on-demand", ""), ("snap-start", "")]
+    {
+        let config =
+            r#"{"when": {"initialization": "lambda-managed-instances"}, "env": {"LOG": "holds"}}"#;
         let test = test().config(config).env("AWS_LAMBDA_INITIALIZATION_TYPE", value);
         test.stdout(format!("{expected}\n")).run();
     }
@@ -270,9 +294,10 @@ fn files_as_conditions() {
         (r#""dangling""#, false),
         (r#""dang*""#, false),
     ] {
-        let test = ["agent.jar", "lib/deep.txt", "lib/deep/er/x", ".hidden", ".folder/inside", "open[1"]
-            .iter()
-            .fold(test(), |test, name| test.file(name, ""));
+        let test =
+            ["agent.jar", "lib/deep.txt", "lib/deep/er/x", ".hidden", ".folder/inside", "open[1"]
+                .iter()
+                .fold(test(), |test, name| test.file(name, ""));
         symlink("agent.jar", test.path("link")).unwrap();
         symlink("nowhere", test.path("dangling")).unwrap();
         let config = format!(r#"{{"when": {{"file": {file}}}, "env": {{"LOG": "holds"}}}}"#);

@@ -15,7 +15,8 @@ use std::time::Duration;
 /// The configurations that it shows.
 pub fn configurations() -> Vec<String> {
     let is_configuration = |block: &String| !block.contains("errorType");
-    let configurations: Vec<_> = PAGES.iter().flat_map(|page| blocks(page, "json")).filter(is_configuration).collect();
+    let configurations: Vec<_> =
+        PAGES.iter().flat_map(|page| blocks(page, "json")).filter(is_configuration).collect();
     assert!(configurations.len() >= 4, "the documentation shows configurations");
     configurations
 }
@@ -66,7 +67,8 @@ pub fn prints_what_it_shows(page: &str, test: Test) {
 fn every_configuration_is_accepted() {
     for configuration in configurations() {
         // Decoded whole, and applied never: the agents and secrets of examples are not here.
-        let never = format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
+        let never =
+            format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
         Test::new().config(&never).args(["/bin/true"]).run();
     }
 }
@@ -75,17 +77,20 @@ fn every_configuration_is_accepted() {
 #[test]
 fn every_configuration_passes_check() {
     for configuration in configurations() {
-        let captured = Test::new().file("a.json", &configuration).args(["check", "a.json"]).capture();
+        let captured =
+            Test::new().file("a.json", &configuration).args(["check", "a.json"]).capture();
         assert_eq!((captured.status, captured.stderr), (0, Vec::new()), "{configuration}");
     }
 }
 
-/// A run of the example that holds a text, with a java that prints its command line; what it looks for in `/opt` is
-/// looked for in the test's folder.
+/// A run of the example that holds a text, with a java that prints its command line; what it looks
+/// for in `/opt` is looked for in the test's folder.
 fn example(holding: &str) -> Test {
     let configurations = configurations();
     let mut found = configurations.iter().filter(|block| block.contains(holding));
-    let (Some(block), None) = (found.next(), found.next()) else { panic!("one example has {holding}") };
+    let (Some(block), None) = (found.next(), found.next()) else {
+        panic!("one example has {holding}")
+    };
     let this = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let test = Test::new().script("java", "#!/bin/sh\necho \"$*\"\n");
     test.config(&block.replace("/opt/", "<folder>/opt/").replace("x86_64", this))
@@ -96,7 +101,15 @@ fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
     example("\"remove\"")
         .env("ORIG_HANDLER", "app.Handler")
         .env("_HANDLER", "wrapper.Handler")
-        .args(["./java", "-XX:-TieredCompilation", "-Xshare:on", "-classpath", "a.jar", "Main", "app.Handler"])
+        .args([
+            "./java",
+            "-XX:-TieredCompilation",
+            "-Xshare:on",
+            "-classpath",
+            "a.jar",
+            "Main",
+            "app.Handler",
+        ])
         .stdout(
             "-XX:+TieredCompilation -Xshare:auto -classpath a.jar:<folder>/opt/lib/agent.jar \
              -Djava.net.preferIPv4Stack=true Main wrapper.Handler\n",
@@ -116,7 +129,8 @@ fn the_example_of_conditions_applies_when_all_of_them_hold() {
         ("TEAM", "b"),
     ];
     let test = || {
-        let test = example("\"initialization\"").file("opt/agent-1.jar", "").args(["./java", "Main"]);
+        let test =
+            example("\"initialization\"").file("opt/agent-1.jar", "").args(["./java", "Main"]);
         met.iter().fold(test, |test, (name, value)| test.env(name, value))
     };
     test().stdout("-javaagent:<folder>/opt/agent.jar Main\n").run();
@@ -141,10 +155,12 @@ fn the_example_of_conditions_applies_when_all_of_them_hold() {
 #[test]
 fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
     let say = |name: &str| format!("#!/bin/sh\necho {name} \"$*\"\n");
-    let test =
-        example("\"deregister\"").script("opt/bin/deregister", say("deregister")).script("bin/curl", say("curl"));
+    let test = example("\"deregister\"")
+        .script("opt/bin/deregister", say("deregister"))
+        .script("bin/curl", say("curl"));
     let lambda = extension::lambda();
-    let run = test.env("PATH", format!("<folder>/bin:{PATH}")).env("SERVICE_ID", "7").waits(&lambda);
+    let run =
+        test.env("PATH", format!("<folder>/bin:{PATH}")).env("SERVICE_ID", "7").waits(&lambda);
     lambda.shutdown("spindown", Duration::from_millis(1900));
     let log = extension::succeeded("flush") + &extension::succeeded("deregister");
     run.ends("curl -s -X POST localhost:4318/flush\nderegister 7\n", &log);
@@ -152,7 +168,10 @@ fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
 
 /// The keys that foreword itself says go into an object, asked for with one that does not.
 fn keys_of(marked: &str) -> Vec<String> {
-    let output = Test::new().config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#)).args(["/bin/true"]).capture();
+    let output = Test::new()
+        .config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#))
+        .args(["/bin/true"])
+        .capture();
     let line = String::from_utf8(output.stderr).expect("UTF-8");
     let (_, keys) = line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
     keys.split(", ").map(str::to_owned).collect()
@@ -183,24 +202,44 @@ fn every_variable_error_type_and_exit_status_stands_in_it() {
     let documentation = everything();
     let source = source(&Path::new(PROJECT).join("src"));
     let quoted = |prefix: &str| -> Vec<&str> {
-        source.split('"').filter(|text| text.starts_with(prefix) && !text.contains([' ', '\n', '\\'])).collect()
+        source
+            .split('"')
+            .filter(|text| text.starts_with(prefix) && !text.contains([' ', '\n', '\\']))
+            .collect()
     };
-    let names =
-        [quoted("FOREWORD_"), quoted("AWS_"), quoted("LAMBDA_"), quoted("Runtime."), quoted("Extension.")].concat();
+    let names = [
+        quoted("FOREWORD_"),
+        quoted("AWS_"),
+        quoted("LAMBDA_"),
+        quoted("Runtime."),
+        quoted("Extension."),
+    ]
+    .concat();
     assert!(names.len() > 10, "the source names its variables and error types");
     for name in names.into_iter().filter(|name| !name.contains('=') && *name != "AWS_Lambda_") {
         assert!(documentation.contains(&format!("`{name}`")), "{name}");
     }
-    let statuses =
-        source.split_once("pub mod status {").expect("the exit statuses").1.split_once('}').expect("its end").0;
-    for status in statuses.lines().filter_map(|line| line.trim_end_matches(';').rsplit_once(" = ")) {
-        assert!(documentation.contains(&format!("| {} |", status.1)), "the exit status {}", status.1);
+    let statuses = source
+        .split_once("pub mod status {")
+        .expect("the exit statuses")
+        .1
+        .split_once('}')
+        .expect("its end")
+        .0;
+    for status in statuses.lines().filter_map(|line| line.trim_end_matches(';').rsplit_once(" = "))
+    {
+        assert!(
+            documentation.contains(&format!("| {} |", status.1)),
+            "the exit status {}",
+            status.1
+        );
     }
 }
 
 /// All source files, one after the other, without their tests.
 fn source(folder: &Path) -> String {
-    let entries = fs::read_dir(folder).expect("the source").map(|entry| entry.expect("an entry").path());
+    let entries =
+        fs::read_dir(folder).expect("the source").map(|entry| entry.expect("an entry").path());
     // What simulate plays Lambda with has Lambda's own words.
     let entries = entries.filter(|path| !path.ends_with("simulate/lambda"));
     let text = |path: std::path::PathBuf| match path.is_dir() {
@@ -226,13 +265,22 @@ fn every_command_and_flag_stands_in_it() {
     };
     let documentation = everything();
     let whole = help(&["--help"]);
-    let commands = whole.split_once("\nCommands:\n").expect("the commands").1.split_once("\n\n").expect("their end").0;
-    let commands: Vec<_> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let commands = whole
+        .split_once("\nCommands:\n")
+        .expect("the commands")
+        .1
+        .split_once("\n\n")
+        .expect("their end")
+        .0;
+    let commands: Vec<_> =
+        commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() > 2, "{whole}");
     for command in commands.into_iter().filter(|command| *command != "help") {
         assert!(documentation.contains(&format!("`foreword {command}")), "the command {command}");
         let own = help(&[command, "--help"]);
-        for flag in own.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help") {
+        for flag in
+            own.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help")
+        {
             assert!(documentation.contains(flag), "{flag} of {command}");
         }
     }

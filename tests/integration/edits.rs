@@ -1,4 +1,5 @@
-//! What edits make of the command lines that Lambda hands over, as listed in AWS's images and in ours.
+//! What edits make of the command lines that Lambda hands over, as listed in AWS's images and in
+//! ours.
 
 use crate::support::Test;
 
@@ -9,16 +10,20 @@ const PYTHON: &str = "<folder>/python3.12|/var/runtime/bootstrap.py";
 const PYTHON_IMAGE: &str = "<folder>/python3|-m|awslambdaric|app.handler";
 const NODE: &str = "<folder>/node|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|\
                     --max-old-space-size=116|/var/runtime/index.mjs";
-const NODE_IMAGE: &str = "<folder>/node|/var/task/node_modules/aws-lambda-ric/bin/index.mjs|index.handler";
-const JAVA11: &str = "<folder>/java|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/var/runtime/x.jar|\
-                      -classpath|a.jar:b.jar|lambdainternal.AWSLambda";
-const JAVA21: &str = "<folder>/java|-XX:MaxHeapSize=445645k|-XX:+TieredCompilation|-XX:TieredStopAtLevel=1|\
-                      --add-opens=java.base/java.io=ALL-UNNAMED|-classpath|a.jar:b.jar|\
-                      com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.Class::method";
-const JAVA_IMAGE: &str = "<folder>/java|-cp|./*|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.H";
+const NODE_IMAGE: &str =
+    "<folder>/node|/var/task/node_modules/aws-lambda-ric/bin/index.mjs|index.handler";
+const JAVA11: &str = "<folder>/java|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/\
+                      var/runtime/x.jar|-classpath|a.jar:b.jar|lambdainternal.AWSLambda";
+const JAVA21: &str = "<folder>/java|-XX:MaxHeapSize=445645k|-XX:+TieredCompilation|-XX:\
+                      TieredStopAtLevel=1|--add-opens=java.base/java.io=ALL-UNNAMED|-classpath|a.\
+                      jar:b.jar|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.\
+                      Class::method";
+const JAVA_IMAGE: &str =
+    "<folder>/java|-cp|./*|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.H";
 const RUBY: &str = "<folder>/ruby|/var/runtime/index.rb";
-const DOTNET: &str = "<folder>/dotnet|exec|--depsfile|/var/task/A.deps.json|--runtimeconfig|\
-                      /var/task/A.runtimeconfig.json|/var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M";
+const DOTNET: &str = "<folder>/dotnet|exec|--depsfile|/var/task/A.deps.json|--runtimeconfig|/var/\
+                      task/A.runtimeconfig.json|/var/runtime/Amazon.Lambda.RuntimeSupport.\
+                      dll|A::T::M";
 const NATIVE: &str = "<folder>/Native";
 
 fn test(command: &str, config: &str) -> Test {
@@ -37,9 +42,18 @@ fn edits(rows: &[(&str, &str, &str)]) {
 
 #[test]
 fn without_an_edit_every_command_line_stays() {
-    for command in
-        [PYTHON, PYTHON_IMAGE, NODE, NODE_IMAGE, JAVA11, JAVA21, JAVA_IMAGE, RUBY, DOTNET, &format!("{NATIVE}|")]
-    {
+    for command in [
+        PYTHON,
+        PYTHON_IMAGE,
+        NODE,
+        NODE_IMAGE,
+        JAVA11,
+        JAVA21,
+        JAVA_IMAGE,
+        RUBY,
+        DOTNET,
+        &format!("{NATIVE}|"),
+    ] {
         let expected = command.trim_start_matches("<folder>/");
         edits(&[(command.trim_end_matches('|'), "{}", expected)]);
     }
@@ -57,14 +71,22 @@ fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program
             "node|<|<<|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|--max-old-space-size=116|>|>>|\
              /var/runtime/index.mjs",
         ),
-        (NODE_IMAGE, config, "node|<|<<|>|>>|/var/task/node_modules/aws-lambda-ric/bin/index.mjs|index.handler"),
+        (
+            NODE_IMAGE,
+            config,
+            "node|<|<<|>|>>|/var/task/node_modules/aws-lambda-ric/bin/index.mjs|index.handler",
+        ),
         (
             JAVA11,
             config,
             "java|<|<<|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/var/runtime/x.jar|\
              -classpath|a.jar:b.jar|>|>>|lambdainternal.AWSLambda",
         ),
-        (JAVA_IMAGE, config, "java|<|<<|-cp|./*|>|>>|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.H"),
+        (
+            JAVA_IMAGE,
+            config,
+            "java|<|<<|-cp|./*|>|>>|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.H",
+        ),
         (RUBY, config, "ruby|<|<<|>|>>|/var/runtime/index.rb"),
         (
             DOTNET,
@@ -186,7 +208,11 @@ fn arguments() {
         (NATIVE, r#"{"arguments": {"append": ["x"]}}"#, "Native|x"),
         ("<folder>/Native|a|b|a", r#"{"arguments": {"remove": ["a"]}}"#, "Native|b"),
         // A key that works out as empty matches nothing, not even an empty argument.
-        ("<folder>/Native||a", r#"{"arguments": {"replace": {"${UNSET}": "x", "": "x"}}}"#, "Native||a"),
+        (
+            "<folder>/Native||a",
+            r#"{"arguments": {"replace": {"${UNSET}": "x", "": "x"}}}"#,
+            "Native||a",
+        ),
     ]);
 }
 
@@ -197,12 +223,17 @@ fn entries() {
         (PYTHON_IMAGE, r#"{"entry": "wrapped"}"#, "python3|-m|wrapped|app.handler"),
         ("<folder>/python3|-Im|awslambdaric|h", r#"{"entry": "wrapped"}"#, "python3|-Im|wrapped|h"),
         ("<folder>/python3|-mawslambdaric|h", r#"{"entry": "wrapped"}"#, "python3|-mwrapped|h"),
-        ("<folder>/java|-Da=b|-jar|a.jar|h", r#"{"entry": "/opt/b.jar"}"#, "java|-Da=b|-jar|/opt/b.jar|h"),
+        (
+            "<folder>/java|-Da=b|-jar|a.jar|h",
+            r#"{"entry": "/opt/b.jar"}"#,
+            "java|-Da=b|-jar|/opt/b.jar|h",
+        ),
         (JAVA_IMAGE, r#"{"entry": "Main"}"#, "java|-cp|./*|Main|pkg.H"),
         (
             DOTNET,
             r#"{"entry": "/opt/O.dll"}"#,
-            "dotnet|exec|--depsfile|/var/task/A.deps.json|--runtimeconfig|/var/task/A.runtimeconfig.json|/opt/O.dll|A::T::M",
+            "dotnet|exec|--depsfile|/var/task/A.deps.json|--runtimeconfig|/var/task/A.\
+             runtimeconfig.json|/opt/O.dll|A::T::M",
         ),
         (RUBY, r#"{"entry": "1", "rules": [{"entry": "${_HANDLER}"}]}"#, "ruby|app.handler"),
     ]);
@@ -210,30 +241,41 @@ fn entries() {
 
 #[test]
 fn an_entry_that_is_not_there_is_not_replaced() {
-    let warning = "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
+    let warning =
+        "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
     test(NATIVE, r#"{"entry": "x"}"#).stdout("Native|\n").stderr(warning).run();
 }
 
 #[test]
 fn programs_and_prefixes() {
     let tools = |config: &str| {
-        let test = test(PYTHON_IMAGE, config).script("bin/python3", "#!/bin/sh\necho \"path $*\"\n");
+        let test =
+            test(PYTHON_IMAGE, config).script("bin/python3", "#!/bin/sh\necho \"path $*\"\n");
         let again = "#!/bin/sh\necho \"${0##*/} $*\"\nshift \"$1\"\nexec \"$@\"\n";
-        test.script("bin/first", again).script("bin/second", again).env("PATH", "<folder>/bin:/usr/bin:/bin")
+        test.script("bin/first", again)
+            .script("bin/second", again)
+            .env("PATH", "<folder>/bin:/usr/bin:/bin")
     };
     for (config, expected) in [
         (r#"{"program": "python3"}"#, "path -m awslambdaric app.handler\n"),
-        (r#"{"program": "first", "rules": [{"program": "python3"}]}"#, "path -m awslambdaric app.handler\n"),
+        (
+            r#"{"program": "first", "rules": [{"program": "python3"}]}"#,
+            "path -m awslambdaric app.handler\n",
+        ),
         // The options stay those of the program that foreword received.
-        (r#"{"program": "/bin/echo", "options": {"append": ["-X"]}}"#, "-X -m awslambdaric app.handler\n"),
+        (
+            r#"{"program": "/bin/echo", "options": {"append": ["-X"]}}"#,
+            "-X -m awslambdaric app.handler\n",
+        ),
         (
             r#"{"prefix": ["first", "1"]}"#,
-            "first 1 <folder>/python3 -m awslambdaric app.handler\npython3|-m|awslambdaric|app.handler\n",
+            "first 1 <folder>/python3 -m awslambdaric \
+             app.handler\npython3|-m|awslambdaric|app.handler\n",
         ),
         (
             r#"{"prefix": ["first", "1"], "program": "python3", "rules": [{"prefix": ["second", "2", "x"]}]}"#,
-            "second 2 x first 1 python3 -m awslambdaric app.handler\n\
-             first 1 python3 -m awslambdaric app.handler\npath -m awslambdaric app.handler\n",
+            "second 2 x first 1 python3 -m awslambdaric app.handler\nfirst 1 python3 -m \
+             awslambdaric app.handler\npath -m awslambdaric app.handler\n",
         ),
     ] {
         tools(config).stdout(expected).run();
@@ -289,7 +331,11 @@ fn edits_of_the_environment() {
             let config = format!(r#"{{"env": {{"V": {edit}}}}}"#);
             let test = test(NATIVE, &config).script("Native", "#!/bin/sh\necho \"${V--}\"\n");
             let test = test.env("OTHER", "1").env("INERT", "${OTHER}");
-            state.into_iter().fold(test, |test, value| test.env("V", value)).stdout(format!("{expected}\n")).run();
+            state
+                .into_iter()
+                .fold(test, |test, value| test.env("V", value))
+                .stdout(format!("{expected}\n"))
+                .run();
         }
     }
 }

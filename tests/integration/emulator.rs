@@ -1,5 +1,5 @@
-//! Whole functions: AWS's runtime clients for Python and Node, started through foreword under AWS's emulator, as
-//! managed runtimes start them and as the `ENTRYPOINT` of an own image does.
+//! Whole functions: AWS's runtime clients for Python and Node, started through foreword under AWS's
+//! emulator, as managed runtimes start them and as the `ENTRYPOINT` of an own image does.
 
 use crate::support::{Answer, Emulator, PATH, Test, foreword, real_part};
 use serde_json::json;
@@ -22,8 +22,12 @@ enum Client {
 
 use Client::{Node, Python};
 
-const EVERY_START: [(Client, Start); 4] =
-    [(Python, Start::Managed), (Python, Start::Image), (Node, Start::Managed), (Node, Start::Image)];
+const EVERY_START: [(Client, Start); 4] = [
+    (Python, Start::Managed),
+    (Python, Start::Image),
+    (Node, Start::Managed),
+    (Node, Start::Image),
+];
 
 #[test]
 fn without_configuration_the_function_runs_as_ever() {
@@ -31,7 +35,11 @@ fn without_configuration_the_function_runs_as_ever() {
         let emulator = function(client, start, foreword()).emulate();
         let answer = emulator.invoke(r#"{"key":"value"}"#);
         assert_eq!(answer.body["event"], json!({"key": "value"}), "{client:?} {start:?}");
-        assert_eq!(answer.body["command_line"], json!(command_line(client, start)[1..]), "{client:?} {start:?}");
+        assert_eq!(
+            answer.body["command_line"],
+            json!(command_line(client, start)[1..]),
+            "{client:?} {start:?}"
+        );
     }
 }
 
@@ -43,25 +51,37 @@ fn options_are_added_before_python_s_entry() {
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["options"], json!(["importtime"]), "{start:?}: {answer:?}");
         let command_line = command_line(Python, start);
-        assert_eq!(answer.body["command_line"], json!([&["-X", "importtime"], &own(&command_line)[1..]].concat()));
-        assert!(emulator.log().contains("import time: self [us] | cumulative | imported package"), "{start:?}");
+        assert_eq!(
+            answer.body["command_line"],
+            json!([&["-X", "importtime"], &own(&command_line)[1..]].concat())
+        );
+        assert!(
+            emulator.log().contains("import time: self [us] | cumulative | imported package"),
+            "{start:?}"
+        );
     }
 }
 
 #[test]
 fn a_program_may_be_a_word_that_is_looked_up_in_path() {
-    let test = function(Python, Start::Image, foreword()).config(r#"{"options": {"append": ["-X", "importtime"]}}"#);
-    let emulator = test.args([foreword(), "python3", "-m", "awslambdaric", "app.handler"]).emulate();
+    let test = function(Python, Start::Image, foreword())
+        .config(r#"{"options": {"append": ["-X", "importtime"]}}"#);
+    let emulator =
+        test.args([foreword(), "python3", "-m", "awslambdaric", "app.handler"]).emulate();
     assert_eq!(emulator.invoke("{}").body["options"], json!(["importtime"]));
     assert!(emulator.log().contains("import time: self [us] | cumulative | imported package"));
 }
 
-/// What stands in the layer's example, with what the image would hold in the places that the machine has it in.
+/// What stands in the layer's example, with what the image would hold in the places that the
+/// machine has it in.
 #[test]
 fn the_example_of_an_own_image_runs_a_function() {
     let dockerfile = include_str!("../../layer/examples/Dockerfile");
     let words = |instruction: &str| -> Vec<String> {
-        let line = dockerfile.lines().find_map(|line| line.strip_prefix(instruction)).expect("an instruction");
+        let line = dockerfile
+            .lines()
+            .find_map(|line| line.strip_prefix(instruction))
+            .expect("an instruction");
         serde_json::from_str(line).expect("a list")
     };
     // The client that is tested is the one that the image installs.
@@ -72,7 +92,10 @@ fn the_example_of_an_own_image_runs_a_function() {
     let installed = version(include_str!("../../scripts/real-parts.sh"), "\naws_lambda_ric=");
     assert_eq!(version(dockerfile, "npm install aws-lambda-ric@"), installed);
     let page = include_str!("../../docs/layer.md");
-    for line in dockerfile.lines().filter(|line| line.starts_with("ENTRYPOINT ") || line.starts_with("CMD ")) {
+    for line in dockerfile
+        .lines()
+        .filter(|line| line.starts_with("ENTRYPOINT ") || line.starts_with("CMD "))
+    {
         assert!(page.contains(line), "{line}");
     }
     let client = node_client("bin/index.mjs");
@@ -85,7 +108,11 @@ fn the_example_of_an_own_image_runs_a_function() {
             other => other,
         })
         .collect();
-    assert_eq!(command, [foreword(), "--", "node", &client, "index.handler"], "the program is looked up in PATH");
+    assert_eq!(
+        command,
+        [foreword(), "--", "node", &client, "index.handler"],
+        "the program is looked up in PATH"
+    );
     let test = function(Node, Start::Image, foreword()).args(command);
     let emulator = test.config(r#"{"options": {"append": ["--no-warnings"]}}"#).emulate();
     assert_eq!(emulator.invoke("{}").body["options"], json!(["--no-warnings"]));
@@ -95,11 +122,15 @@ fn the_example_of_an_own_image_runs_a_function() {
 fn options_are_added_before_node_s_entry() {
     for start in [Start::Managed, Start::Image] {
         let test = function(Node, start, foreword());
-        let emulator = test.config(r#"{"options": {"append": ["--stack-trace-limit=7", "--no-warnings"]}}"#).emulate();
+        let emulator = test
+            .config(r#"{"options": {"append": ["--stack-trace-limit=7", "--no-warnings"]}}"#)
+            .emulate();
         let answer = emulator.invoke("{}");
         let command_line = command_line(Node, start);
-        let entry = command_line.iter().position(|argument| argument.ends_with(".mjs")).expect("an entry");
-        let expected = [&own(&command_line)[1..entry], &["--stack-trace-limit=7", "--no-warnings"]].concat();
+        let entry =
+            command_line.iter().position(|argument| argument.ends_with(".mjs")).expect("an entry");
+        let expected =
+            [&own(&command_line)[1..entry], &["--stack-trace-limit=7", "--no-warnings"]].concat();
         assert_eq!(answer.body["options"], json!(expected), "{start:?}: {answer:?}");
     }
 }
@@ -112,30 +143,51 @@ fn two_wrappers_run_before_the_runtime() {
             Python => ("-Ximporttime", "-Xutf8", "-Xdev"),
             Node => ("--stack-trace-limit=7", "--no-warnings", "--no-deprecation"),
         };
-        let wrapper =
-            |option: &str| format!("#!/bin/bash\nexport \"FROM_${{0##*/}}=1\"\nexec \"$1\" {option} \"${{@:2}}\"\n");
-        let config = json!({"wrappers": ["./one", "./two"], "options": {"append": [third]}}).to_string();
-        let test = function(client, start, foreword()).script("one", wrapper(one)).script("two", wrapper(two));
+        let wrapper = |option: &str| {
+            format!(
+                "#!/bin/bash\nexport \"FROM_${{0##*/}}=1\"\nexec \"$1\" {option} \"${{@:2}}\"\n"
+            )
+        };
+        let config =
+            json!({"wrappers": ["./one", "./two"], "options": {"append": [third]}}).to_string();
+        let test = function(client, start, foreword())
+            .script("one", wrapper(one))
+            .script("two", wrapper(two));
         let emulator = test.config(&config).env("TMPDIR", "<folder>").emulate();
         let answer = emulator.invoke(r#"{"key":"value"}"#);
-        assert_eq!(answer.body["event"], json!({"key": "value"}), "{client:?} {start:?}: {answer:?}");
+        assert_eq!(
+            answer.body["event"],
+            json!({"key": "value"}),
+            "{client:?} {start:?}: {answer:?}"
+        );
         let received = command_line(client, start);
         let is_option = |word: &&str| word.starts_with("--") || word.parse::<u32>().is_ok();
         let options: Vec<_> = own(&received)[1..].iter().copied().take_while(is_option).collect();
-        let expected = [&[two, one], &options[..], &[third], &own(&received)[1 + options.len()..]].concat();
+        let expected =
+            [&[two, one], &options[..], &[third], &own(&received)[1 + options.len()..]].concat();
         assert_eq!(answer.body["command_line"], json!(expected), "{client:?} {start:?}");
         let environment = answer.body["environment"].as_object().expect("an environment");
         assert_eq!([&environment["FROM_one"], &environment["FROM_two"]], [&json!("1"); 2]);
-        let wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER").map(|path| path.as_str().expect("text"));
-        assert_eq!(wrapper, matches!(start, Start::Managed).then_some(foreword()), "{client:?} {start:?}");
-        assert!(!environment.keys().any(|name| name.starts_with("FOREWORD_STAGE")), "{client:?} {start:?}");
+        let wrapper =
+            environment.get("AWS_LAMBDA_EXEC_WRAPPER").map(|path| path.as_str().expect("text"));
+        assert_eq!(
+            wrapper,
+            matches!(start, Start::Managed).then_some(foreword()),
+            "{client:?} {start:?}"
+        );
+        assert!(
+            !environment.keys().any(|name| name.starts_with("FOREWORD_STAGE")),
+            "{client:?} {start:?}"
+        );
     }
 }
 
 #[test]
 fn the_caller_sees_which_wrapper_cannot_be_executed() {
     for (client, start) in EVERY_START {
-        let test = function(client, start, foreword()).script("one", "#!/bin/sh\nexec \"$@\"\n").file("two", "");
+        let test = function(client, start, foreword())
+            .script("one", "#!/bin/sh\nexec \"$@\"\n")
+            .file("two", "");
         let test = test.config(r#"{"wrappers": ["./one", "./two"]}"#).env("TMPDIR", "<folder>");
         let message = "wrapper \"two\": unable to execute \"./two\": it has no run bit (chmod +x)";
         fails(&test.emulate(), "Runtime.ForewordWrapperFailed", message, 126);
@@ -148,7 +200,10 @@ fn aws_s_own_example_breaks_the_command_line_of_an_image() {
     assert_eq!(managed.invoke("{}").body["options"], json!(["importtime"]));
     let image = function(Python, Start::Image, "<folder>/importtime").emulate();
     let answer = image.invoke("{}");
-    assert_eq!(answer.body["errorMessage"], json!("Bad handler '-X': not enough values to unpack (expected 2, got 1)"));
+    assert_eq!(
+        answer.body["errorMessage"],
+        json!("Bad handler '-X': not enough values to unpack (expected 2, got 1)")
+    );
 }
 
 #[test]
@@ -160,23 +215,32 @@ fn variables_that_hooks_export_reach_the_function() {
                 {"name": "dotenv", "command": "cat .env", "export": "dotenv"}
             ]}}"#,
         );
-        let secrets =
-            r#"{"API_KEY": "k $HOME \"é\"\nline two", "PORT": 8080, "RATE": 1.50, "ON": true, "TWICE": "json"}"#;
+        let secrets = r#"{"API_KEY": "k $HOME \"é\"\nline two", "PORT": 8080, "RATE": 1.50, "ON": true, "TWICE": "json"}"#;
         let test = test.script("secrets", format!("#!/bin/sh\ncat <<'END'\n{secrets}\nEND\n"));
         let dotenv = "# comment\nexport REGION=eu\nQUOTED='a $b \"c\"'\nTWICE=dotenv\n";
         let emulator = test.file(".env", dotenv).emulate();
         let answer = emulator.invoke("{}");
         let environment = &answer.body["environment"];
-        let found = ["API_KEY", "PORT", "RATE", "ON", "REGION", "QUOTED", "TWICE"].map(|name| &environment[name]);
-        let expected = ["k $HOME \"é\"\nline two", "8080", "1.50", "true", "eu", "a $b \"c\"", "dotenv"];
-        assert_eq!(found, expected.map(|text| json!(text)).each_ref(), "{client:?} {start:?}: {answer:?}");
+        let found = ["API_KEY", "PORT", "RATE", "ON", "REGION", "QUOTED", "TWICE"]
+            .map(|name| &environment[name]);
+        let expected =
+            ["k $HOME \"é\"\nline two", "8080", "1.50", "true", "eu", "a $b \"c\"", "dotenv"];
+        assert_eq!(
+            found,
+            expected.map(|text| json!(text)).each_ref(),
+            "{client:?} {start:?}: {answer:?}"
+        );
         for line in [
             r#"foreword: hook "secrets" (initialize) succeeded after N ms, exported 5 variables"#,
             r#"foreword: hook "dotenv" (initialize) succeeded after N ms, exported 3 variables"#,
         ] {
             assert!(emulator.log().contains(line), "{}", emulator.log());
         }
-        assert!(!emulator.log().contains("line two"), "what is exported is not logged:\n{}", emulator.log());
+        assert!(
+            !emulator.log().contains("line two"),
+            "what is exported is not logged:\n{}",
+            emulator.log()
+        );
     }
 }
 
@@ -184,7 +248,9 @@ fn variables_that_hooks_export_reach_the_function() {
 fn the_caller_sees_which_hook_failed() {
     for (client, start) in EVERY_START {
         let test = function(client, start, foreword());
-        let emulator = test.config(r#"{"hooks": {"initialize": [{"name": "x", "command": "exit 3"}]}}"#).emulate();
+        let emulator = test
+            .config(r#"{"hooks": {"initialize": [{"name": "x", "command": "exit 3"}]}}"#)
+            .emulate();
         let message = r#"hook "x" (initialize) exited with status 3 after N ms"#;
         fails(&emulator, "Runtime.ForewordHookFailed", message, 125);
     }
@@ -205,7 +271,8 @@ fn the_caller_sees_which_hook_timed_out() {
 fn the_caller_sees_what_is_wrong_with_the_configuration() {
     for (client, start) in EVERY_START {
         let test = function(client, start, foreword());
-        let emulator = test.file("foreword.json", "{\n  \"option\": {\"append\": [\"-X\"]}\n}\n").emulate();
+        let emulator =
+            test.file("foreword.json", "{\n  \"option\": {\"append\": [\"-X\"]}\n}\n").emulate();
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["errorType"], json!("Runtime.ForewordConfigInvalid"), "{answer:?}");
         let message = answer.body["errorMessage"].as_str().expect("a message");
@@ -217,7 +284,9 @@ fn the_caller_sees_what_is_wrong_with_the_configuration() {
 
 #[test]
 fn the_caller_sees_that_the_runtime_is_missing() {
-    let test = Test::new().args([foreword(), "/var/lang/bin/python3.99", "app.handler"]).without_foreword();
+    let test = Test::new()
+        .args([foreword(), "/var/lang/bin/python3.99", "app.handler"])
+        .without_foreword();
     let emulator = test.emulate();
     let answer = emulator.invoke("{}");
     assert_eq!(answer.body["errorType"], json!("Runtime.InvalidEntrypoint"), "{answer:?}");
@@ -239,12 +308,16 @@ fn fails(emulator: &Emulator, error_type: &str, message: &str, status: i32) {
 /// A function of this client with this wrapper in front of its runtime.
 fn function(client: Client, start: Start, wrapper: &str) -> Test {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda");
-    let content = |name: &str| std::fs::read(format!("{fixtures}/{name}")).expect("unable to read a fixture");
-    let mut test = Test::new().script("managed", content("managed.sh")).script("importtime", content("importtime.sh"));
+    let content =
+        |name: &str| std::fs::read(format!("{fixtures}/{name}")).expect("unable to read a fixture");
+    let mut test = Test::new()
+        .script("managed", content("managed.sh"))
+        .script("importtime", content("importtime.sh"));
     for name in ["app.py", "bootstrap.py", "index.mjs", "bootstrap.mjs"] {
         test = test.file(name, content(name));
     }
-    let programs = [real_part("python/bin"), node_folder()].map(|folder| folder.display().to_string());
+    let programs =
+        [real_part("python/bin"), node_folder()].map(|folder| folder.display().to_string());
     let command_line = command_line(client, start);
     let handler = match client {
         Python => "app.handler",

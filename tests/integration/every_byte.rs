@@ -1,5 +1,5 @@
-//! The command line and the environment are lists of byte strings: whatever they hold reaches the runtime as it
-//! is and where it was, but for what an edit names.
+//! The command line and the environment are lists of byte strings: whatever they hold reaches the
+//! runtime as it is and where it was, but for what an edit names.
 
 use crate::support::{DUMP, Test, foreword};
 use std::ffi::OsStr;
@@ -9,12 +9,19 @@ type Words = Vec<Vec<u8>>;
 
 /// A start of `runtime`, which prints what it received.
 fn test(arguments: &Words, environment: &Words) -> Test {
-    let test = Test::new().script("runtime", DUMP).args(command(&["./runtime"], arguments)).without_foreword();
+    let test = Test::new()
+        .script("runtime", DUMP)
+        .args(command(&["./runtime"], arguments))
+        .without_foreword();
     environment.iter().fold(test, |test, entry| test.raw_env(OsStr::from_bytes(entry)))
 }
 
 fn command<'w>(first: &'w [&'w str], arguments: &'w Words) -> Vec<&'w OsStr> {
-    first.iter().map(OsStr::new).chain(arguments.iter().map(|word| OsStr::from_bytes(word))).collect()
+    first
+        .iter()
+        .map(OsStr::new)
+        .chain(arguments.iter().map(|word| OsStr::from_bytes(word)))
+        .collect()
 }
 
 /// The list as the kernel shows it.
@@ -27,9 +34,14 @@ fn joined(words: &Words) -> Vec<u8> {
 fn unchanged(arguments: &Words, environment: &Words) -> Vec<u8> {
     let mut test = test(arguments, environment);
     let alone = test.capture();
-    assert!(alone.stdout.ends_with(&joined(environment)), "the start itself changes the environment");
+    assert!(
+        alone.stdout.ends_with(&joined(environment)),
+        "the start itself changes the environment"
+    );
     test = test.args(command(&[foreword(), "./runtime"], arguments));
-    for configuration in [None, Some("{}"), Some(r#"{"when": {"env": {"NO": true}}, "env": {"A": "1"}}"#)] {
+    for configuration in
+        [None, Some("{}"), Some(r#"{"when": {"env": {"NO": true}}, "env": {"A": "1"}}"#)]
+    {
         if let Some(json) = configuration {
             test = test.file("foreword.json", json);
         }
@@ -67,7 +79,17 @@ fn oddities_of_the_environment() {
 #[test]
 fn oddities_of_the_arguments() {
     unchanged(
-        &words(&[b"", b" ", b"--", b"-", b"\n", b"a=b", b"$HOME ${PATH} $$ * [a]", b"\xff\xfe", b""]),
+        &words(&[
+            b"",
+            b" ",
+            b"--",
+            b"-",
+            b"\n",
+            b"a=b",
+            b"$HOME ${PATH} $$ * [a]",
+            b"\xff\xfe",
+            b"",
+        ]),
         &Words::new(),
     );
 }
@@ -76,7 +98,10 @@ fn oddities_of_the_arguments() {
 fn every_byte_but_nul() {
     let every = (1..=255).collect::<Vec<u8>>();
     let each: Words = (1..=255).map(|byte| vec![byte]).collect();
-    unchanged(&[each.clone(), vec![every.clone()]].concat(), &[each, vec![every, b"LAST=".to_vec()]].concat());
+    unchanged(
+        &[each.clone(), vec![every.clone()]].concat(),
+        &[each, vec![every, b"LAST=".to_vec()]].concat(),
+    );
 }
 
 #[test]
@@ -114,7 +139,11 @@ fn an_edit_of_one_variable_leaves_all_others_in_place() {
         let captured = test.capture();
         let start = alone.len() - joined(&environment).len();
         let found = captured.stdout.strip_prefix(&alone[..start]).expect("the same start");
-        assert_eq!(found.escape_ascii().to_string(), joined(&expected).escape_ascii().to_string(), "round {round}");
+        assert_eq!(
+            found.escape_ascii().to_string(),
+            joined(&expected).escape_ascii().to_string(),
+            "round {round}"
+        );
         assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
     }
 }
@@ -134,9 +163,13 @@ fn argv_0_is_the_program_as_it_was_written() {
         for (command, json) in [
             ([program, "/proc/self/cmdline"], "{}".to_owned()),
             (["/opt/other", "/proc/self/cmdline"], format!(r#"{{"program": "{program}"}}"#)),
-            (["/proc/self/cmdline", "x"], format!(r#"{{"prefix": ["{program}"], "arguments": {{"remove": ["x"]}}}}"#)),
+            (
+                ["/proc/self/cmdline", "x"],
+                format!(r#"{{"prefix": ["{program}"], "arguments": {{"remove": ["x"]}}}}"#),
+            ),
         ] {
-            let test = Test::new().file("foreword.json", json).args([&["--"], &command[..]].concat());
+            let test =
+                Test::new().file("foreword.json", json).args([&["--"], &command[..]].concat());
             test.stdout(format!("{program}\0/proc/self/cmdline\0")).run();
         }
     }
@@ -153,7 +186,8 @@ impl Random {
         (self.0 >> 16) as usize % limit
     }
 
-    /// Up to thirty words of up to forty bytes; every fourth word starts like a variable, some are empty.
+    /// Up to thirty words of up to forty bytes; every fourth word starts like a variable, some are
+    /// empty.
     fn words(&mut self) -> Words {
         (0..self.below(30)).map(|_| self.word()).collect()
     }

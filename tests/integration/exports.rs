@@ -1,4 +1,5 @@
-//! What a hook exports becomes edits of the environment, literally, or nothing at all; its values are shown nowhere.
+//! What a hook exports becomes edits of the environment, literally, or nothing at all; its values
+//! are shown nowhere.
 
 use crate::support::{Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
@@ -8,7 +9,8 @@ fn exporting(format: &str) -> Value {
     json!({"name": "x", "command": ["/bin/cat", "exported"], "export": format})
 }
 
-/// A run whose runtime prints these variables, each behind its name, or nothing for one that is unset.
+/// A run whose runtime prints these variables, each behind its name, or nothing for one that is
+/// unset.
 fn printing(names: &[&str]) -> Test {
     let print = |name: &&str| format!("printf '%s\\n' \"${{{name}+{name}=${name}}}\"\n");
     let test = Test::new().env("FOREWORD_LOG", "warn").args(["./runtime"]);
@@ -22,21 +24,33 @@ fn json_reaches_the_runtime_as_it_was_written() {
          "LINES": "one\ntwo", "ESCAPED": "\u00e9\ud83d\ude00", "INTEGER": 12345678901234567890123,
          "FRACTION": 1.50, "EXPONENT": -1E+3, "YES": true, "NO": false, "a.b-c": "odd name"}
     "#;
-    printing(&["PLAIN", "EMPTY", "SHELL_LIKE", "LINES", "ESCAPED", "INTEGER", "FRACTION", "EXPONENT", "YES", "NO"])
-        .hooks(json!([exporting("json"), {"name": "odd", "command": ["/usr/bin/printenv", "a.b-c"]}]))
-        .env("HOME", "/wrong")
-        .file("exported", exported)
-        .stdout(
-            "odd name\nPLAIN=x y\nEMPTY=\nSHELL_LIKE=$HOME ${HOME} $$ `id` $(id) \\ '\"' * ~\n\
-             LINES=one\ntwo\nESCAPED=é😀\nINTEGER=12345678901234567890123\n\
-             FRACTION=1.50\nEXPONENT=-1E+3\nYES=true\nNO=false\n",
-        )
-        .run();
+    printing(&[
+        "PLAIN",
+        "EMPTY",
+        "SHELL_LIKE",
+        "LINES",
+        "ESCAPED",
+        "INTEGER",
+        "FRACTION",
+        "EXPONENT",
+        "YES",
+        "NO",
+    ])
+    .hooks(json!([exporting("json"), {"name": "odd", "command": ["/usr/bin/printenv", "a.b-c"]}]))
+    .env("HOME", "/wrong")
+    .file("exported", exported)
+    .stdout(
+        "odd name\nPLAIN=x y\nEMPTY=\nSHELL_LIKE=$HOME ${HOME} $$ `id` $(id) \\ '\"' * \
+         ~\nLINES=one\ntwo\nESCAPED=é😀\nINTEGER=12345678901234567890123\nFRACTION=1.50\\
+         nEXPONENT=-1E+3\nYES=true\nNO=false\n",
+    )
+    .run();
 }
 
 #[test]
 fn dotenv_reaches_the_runtime_as_dotenv_files_have_it() {
-    let exported = b"# comment\n\nPLAIN=x y # comment\nexport EXPORTED='$HOME `id`'\nBARE=$HOME ${HOME}\r\n\
+    let exported =
+        b"# comment\n\nPLAIN=x y # comment\nexport EXPORTED='$HOME `id`'\nBARE=$HOME ${HOME}\r\n\
         DOUBLE=\"one\ntwo\\t\\\"${HOME}\"\nEQUALS=a=b\nEMPTY=\nBYTES=\xff\xfe\n";
     printing(&["PLAIN", "EXPORTED", "BARE", "DOUBLE", "EQUALS", "EMPTY", "BYTES"])
         .hooks(json!([exporting("dotenv")]))
@@ -49,7 +63,8 @@ fn dotenv_reaches_the_runtime_as_dotenv_files_have_it() {
         .run();
 }
 
-/// How tools write the same value, each in its own way; the first two escape what no shell needs escaped.
+/// How tools write the same value, each in its own way; the first two escape what no shell needs
+/// escaped.
 #[test]
 fn dotenv_of_a_tool_that_escapes_arrives_without_its_backslashes() {
     for (exported, value) in [
@@ -80,15 +95,24 @@ fn env_0_of_a_command_is_exported_whole() {
 #[test]
 fn json_with_a_byte_order_mark_is_read_like_any_other() {
     let exported = b"\xef\xbb\xbf{\"A\": \"1\"}\r\n";
-    printing(&["A"]).hooks(json!([exporting("json")])).file("exported", exported).stdout("A=1\n").run();
+    printing(&["A"])
+        .hooks(json!([exporting("json")]))
+        .file("exported", exported)
+        .stdout("A=1\n")
+        .run();
 }
 
 #[test]
 fn an_empty_object_says_that_there_is_nothing_to_export() {
     for exported in ["{}", " {}\n", "\u{feff}{}"] {
-        let test = printing(&["A"]).hooks(json!([exporting("json")])).file("exported", exported).stdout("\n");
+        let test = printing(&["A"])
+            .hooks(json!([exporting("json")]))
+            .file("exported", exported)
+            .stdout("\n");
         test.env("FOREWORD_LOG", "info")
-            .stderr("foreword: hook \"x\" (initialize) succeeded after N ms, exported 0 variables\n")
+            .stderr(
+                "foreword: hook \"x\" (initialize) succeeded after N ms, exported 0 variables\n",
+            )
             .run();
     }
 }
@@ -96,8 +120,9 @@ fn an_empty_object_says_that_there_is_nothing_to_export() {
 /// A line that a failed export gives; the way out stands behind the cause.
 fn nothing(cause: &str) -> String {
     format!(
-        "foreword: hook \"x\" (initialize) exported nothing: {cause}; let the command fail when it gets nothing \
-         (a pipeline succeeds with its last part), or where that is right print {{}} with \"export\": \"json\""
+        "foreword: hook \"x\" (initialize) exported nothing: {cause}; let the command fail when \
+         it gets nothing (a pipeline succeeds with its last part), or where that is right print \
+         {{}} with \"export\": \"json\""
     )
 }
 
@@ -150,8 +175,9 @@ fn the_line_of_a_hook_that_exports_counts_its_variables() {
         test().stderr(format!("foreword: {message}\n")).run();
         let message = json!(message);
         let line = format!(
-            "{{\"timestamp\":\"T\",\"level\":\"INFO\",\"message\":{message},\"phase\":\"initialize\",\"hook\":\"x\",\
-             \"outcome\":\"success\",\"durationMs\":N,\"exported\":{count}}}\n"
+            "{{\"timestamp\":\"T\",\"level\":\"INFO\",\"message\":{message},\"phase\":\"\
+             initialize\",\"hook\":\"x\",\"outcome\":\"success\",\"durationMs\":N,\"exported\":\
+             {count}}}\n"
         );
         test().env("AWS_LAMBDA_LOG_FORMAT", "JSON").stderr(line).run();
     }
@@ -183,45 +209,80 @@ fn exports_overwrite_edits_and_are_seen_by_what_comes_later() {
 /// The path of programs is a variable like others.
 #[test]
 fn an_exported_path_is_where_the_runtime_is_looked_up() {
-    let hooks = json!([{"name": "x", "command": ["/bin/echo", "PATH=bin:/bin"], "export": "dotenv"}]);
-    let test = Test::new().hooks(hooks).script("bin/echo", "#!/bin/sh\n/bin/echo of the export \"$@\"\n");
+    let hooks =
+        json!([{"name": "x", "command": ["/bin/echo", "PATH=bin:/bin"], "export": "dotenv"}]);
+    let test =
+        Test::new().hooks(hooks).script("bin/echo", "#!/bin/sh\n/bin/echo of the export \"$@\"\n");
     test.args(["--", "echo", "x"]).stdout("of the export x\n").run();
 }
 
 #[test]
 fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
-    let (object, text) = ("print one JSON object and nothing else", "print it as a text, or leave it out");
+    let (object, text) =
+        ("print one JSON object and nothing else", "print it as a text, or leave it out");
     let (kind, rename) = ("not a text, number or boolean", "print another name");
     let lines = "print NAME=VALUE lines and nothing else";
     let name = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone";
     let refused = |format: &str, exported: &[u8], cause: &str| {
-        let line = format!("foreword: hook \"x\" (initialize) exported something unreadable: {cause}");
+        let line =
+            format!("foreword: hook \"x\" (initialize) exported something unreadable: {cause}");
         let test = || printing(&["A"]).file("exported", exported);
         test().hooks(json!([exporting(format)])).stderr(format!("{line}\n")).status(125).run();
         // Nothing of it is used either.
         let mut lenient = exporting(format);
         lenient["on_failure"] = json!("continue");
-        test().hooks(json!([lenient])).stdout("\n").stderr(format!("{line} (on_failure: continue)\n")).run();
+        test()
+            .hooks(json!([lenient]))
+            .stdout("\n")
+            .stderr(format!("{line} (on_failure: continue)\n"))
+            .run();
     };
     for (exported, cause) in [
-        (&b"{\"A\": \"hidden\""[..], format!("line 1: this is not JSON: EOF while parsing an object; {object}")),
+        (
+            &b"{\"A\": \"hidden\""[..],
+            format!("line 1: this is not JSON: EOF while parsing an object; {object}"),
+        ),
         (b"{\n\"A\": hidden}", format!("line 2: this is not JSON: expected value; {object}")),
-        (b"{\"A\": \"1\"}\n{\"B\": \"hidden\"}", format!("line 2: this is not JSON: trailing characters; {object}")),
+        (
+            b"{\"A\": \"1\"}\n{\"B\": \"hidden\"}",
+            format!("line 2: this is not JSON: trailing characters; {object}"),
+        ),
         (b"hidden\n{\"A\": \"1\"}", format!("line 1: this is not JSON: expected value; {object}")),
         (b"{\"A\": \"1\"}\0", format!("line 1: this is not JSON: trailing characters; {object}")),
         (b"{\"A\": \"1\",}", format!("line 1: this is not JSON: trailing comma; {object}")),
-        (b"[\"hidden\"]", "expected one JSON object, found an array; print {\"NAME\": \"value\"}".into()),
-        (b"\"hidden\"", "expected one JSON object, found a string; print {\"NAME\": \"value\"}".into()),
+        (
+            b"[\"hidden\"]",
+            "expected one JSON object, found an array; print {\"NAME\": \"value\"}".into(),
+        ),
+        (
+            b"\"hidden\"",
+            "expected one JSON object, found a string; print {\"NAME\": \"value\"}".into(),
+        ),
         (b"null", "expected one JSON object, found null; print {\"NAME\": \"value\"}".into()),
-        (b"{\"A\": {\"B\": \"hidden\"}}", format!("the value of \"A\" is an object, {kind}; {text}")),
+        (
+            b"{\"A\": {\"B\": \"hidden\"}}",
+            format!("the value of \"A\" is an object, {kind}; {text}"),
+        ),
         (b"{\"A\": [\"hidden\"]}", format!("the value of \"A\" is an array, {kind}; {text}")),
         (b"{\"A\": null}", format!("the value of \"A\" is null, {kind}; {text}")),
-        (b"{\"A\": \"hidden\", \"\\u0041\": \"2\"}", "\"A\" stands twice in the object; print every name once".into()),
-        (b"{\"\": \"hidden\"}", format!("the name \"\" cannot be that of a variable: it is empty; {rename}")),
-        (b"{\"A=B\": \"hidden\"}", format!("the name \"A=B\" cannot be that of a variable: it holds \"=\"; {rename}")),
+        (
+            b"{\"A\": \"hidden\", \"\\u0041\": \"2\"}",
+            "\"A\" stands twice in the object; print every name once".into(),
+        ),
+        (
+            b"{\"\": \"hidden\"}",
+            format!("the name \"\" cannot be that of a variable: it is empty; {rename}"),
+        ),
+        (
+            b"{\"A=B\": \"hidden\"}",
+            format!("the name \"A=B\" cannot be that of a variable: it holds \"=\"; {rename}"),
+        ),
         (
             b"{\"A\\u0000\": \"hidden\"}",
-            format!("the name \"A\\0\" cannot be that of a variable: it holds a NUL character; {rename}"),
+            format!(
+                "the name \"A\\0\" cannot be that of a variable: it holds a NUL character; \
+                 {rename}"
+            ),
         ),
         (
             b"{\"A\": \"hid\\u0000den\"}",
@@ -239,28 +300,33 @@ fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
         (b"A\0=hidden\n", format!("line 1: {name}; {lines}")),
         (b"A\xff=hidden\n", format!("line 1: {name}; {lines}")),
         (b"=hidden\n", format!("line 1: there is no name before \"=\"; {lines}")),
-        (b"A=hid\0den\n", "the value of \"A\" holds a NUL character; print it encoded, such as in base64".into()),
+        (
+            b"A=hid\0den\n",
+            "the value of \"A\" holds a NUL character; print it encoded, such as in base64".into(),
+        ),
         (b"A=1\0hidden\0", format!("entry 2 before a NUL: there is no \"=\"; {lines}")),
         (
             b"A='hidden\n",
-            "line 1: a quote is not closed; close it, or write one inside of double quotes as \\\"".into(),
+            "line 1: a quote is not closed; close it, or write one inside of double quotes as \\\""
+                .into(),
         ),
         (
             b"A=1\n\nB=\"hidden\" x\n",
-            "line 3: something stands behind the closing quote; \
-             put the whole value into quotes, and a blank before a comment"
+            "line 3: something stands behind the closing quote; put the whole value into quotes, \
+             and a blank before a comment"
                 .into(),
         ),
         (
             b"B=$(cat hidden)\n",
-            "line 1: \"$(\" or \"`\" outside single quotes would run a command in a shell, and nothing is run here; \
-             put the value into single quotes, or a backslash before it in double quotes"
+            "line 1: \"$(\" or \"`\" outside single quotes would run a command in a shell, and \
+             nothing is run here; put the value into single quotes, or a backslash before it in \
+             double quotes"
                 .into(),
         ),
         (
             b"B=$'hidden'\n",
-            "line 1: only a shell understands $'…' and $\"…\"; \
-             print with env -0, or write \\n in double quotes"
+            "line 1: only a shell understands $'…' and $\"…\"; print with env -0, or write \\n in \
+             double quotes"
                 .into(),
         ),
     ] {
@@ -274,12 +340,20 @@ fn the_output_of_a_hook_that_failed_is_not_used() {
         ("cat exported; exit 3", 10_000, "exited with status 3 after N ms"),
         ("cat exported; kill -KILL $$", 10_000, "was killed by SIGKILL after N ms"),
         ("cat exported; exec sleep 1000", 200, "timed out after N ms (timeout_ms)"),
-        ("trap 'exit 0' TERM; cat exported; sleep 1000 & wait", 200, "timed out after N ms (timeout_ms)"),
+        (
+            "trap 'exit 0' TERM; cat exported; sleep 1000 & wait",
+            200,
+            "timed out after N ms (timeout_ms)",
+        ),
     ] {
-        let hook =
-            json!({"name": "x", "command": command, "timeout_ms": limit, "export": "json", "on_failure": "continue"});
+        let hook = json!({"name": "x", "command": command, "timeout_ms": limit, "export": "json", "on_failure": "continue"});
         let line = format!("foreword: hook \"x\" (initialize) {what} (on_failure: continue)\n");
-        printing(&["A"]).hooks(json!([hook])).file("exported", r#"{"A": "1"}"#).stdout("\n").stderr(line).run();
+        printing(&["A"])
+            .hooks(json!([hook]))
+            .file("exported", r#"{"A": "1"}"#)
+            .stdout("\n")
+            .stderr(line)
+            .run();
     }
 }
 
@@ -287,16 +361,24 @@ fn the_output_of_a_hook_that_failed_is_not_used() {
 const SECRET: &str = "hid\"den";
 const QUOTED: [&str; 2] = ["hid\"den", "hid\\\"den"];
 
-/// Configurations that put what was exported as `OPAQUE` wherever a message might take it from, and how each ends.
+/// Configurations that put what was exported as `OPAQUE` wherever a message might take it from, and
+/// how each ends.
 fn tempting() -> [(Value, i32); 7] {
     let hook = exporting("json");
     let with = |key: &str, value: Value| json!({"hooks": {"initialize": [hook]}, key: value});
     let after = |hook: Value| json!({"hooks": {"initialize": [exporting("json"), hook]}});
     let in_cwd = json!({"name": "y", "command": ["/bin/true"], "cwd": "/nowhere/${OPAQUE}"});
     let in_command = json!({"name": "y", "command": ["/nowhere/${OPAQUE}"]});
-    let in_path = json!({"name": "y", "command": ["nosuch"], "env": {"PATH": "/nowhere/${OPAQUE}"}});
+    let in_path =
+        json!({"name": "y", "command": ["nosuch"], "env": {"PATH": "/nowhere/${OPAQUE}"}});
     [
-        (with("options", json!({"append": ["--option=${OPAQUE}", "${COPY}"], "remove": ["${OPAQUE}"]})), 0),
+        (
+            with(
+                "options",
+                json!({"append": ["--option=${OPAQUE}", "${COPY}"], "remove": ["${OPAQUE}"]}),
+            ),
+            0,
+        ),
         (with("arguments", json!({"append": ["${OPAQUE}"], "replace": {"given": "${OPAQUE}"}})), 0),
         (with("program", json!("/nowhere/${OPAQUE}")), 127),
         (with("prefix", json!(["${OPAQUE}"])), 127),
@@ -329,8 +411,12 @@ fn an_exported_value_is_never_shown() {
                 *level == "off" || (status == 0 && ["error", "warn"].contains(level)),
                 "{stderr}"
             );
-            let said = stderr + &api.requests().iter().map(|request| request.body.as_str()).collect::<String>();
-            assert!(!QUOTED.iter().any(|secret| said.contains(secret)), "{config} at {level} in {format}: {said}");
+            let said = stderr
+                + &api.requests().iter().map(|request| request.body.as_str()).collect::<String>();
+            assert!(
+                !QUOTED.iter().any(|secret| said.contains(secret)),
+                "{config} at {level} in {format}: {said}"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the extension in `/opt/extensions`,
-//! which is a folder of the test's own there, and the machine's `/opt` stays as it is. The emulator itself ends an environment
-//! that takes longer than Lambda allows, so what hooks and extension have said and done was in time.
+//! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the
+//! extension in `/opt/extensions`, which is a folder of the test's own there, and the machine's
+//! `/opt` stays as it is. The emulator itself ends an environment that takes longer than Lambda
+//! allows, so what hooks and extension have said and done was in time.
 
 use crate::support::{Emulator, Test, foreword, wait_until};
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Answers each event with itself, but for one: that it never answers. What it does at SIGTERM is in the script before it.
+/// Answers each event with itself, but for one: that it never answers. What it does at SIGTERM is
+/// in the script before it.
 const RUNTIME: &str = r#"
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 while :; do
@@ -27,10 +29,15 @@ const IGNORES: &str = "trap 'echo ignored >>order' TERM";
 
 /// The layer and a function, with a runtime that begins like this.
 fn function(runtime: &str, config: &Value) -> Test {
-    let test = Test::new().over("opt", "/opt").script("opt/bin/foreword", read(foreword()).expect("foreword"));
+    let test = Test::new()
+        .over("opt", "/opt")
+        .script("opt/bin/foreword", read(foreword()).expect("foreword"));
     let test = test.linked("opt/extensions/foreword", Path::new("../bin/foreword"));
-    let test = test.script("runtime", format!("#!/bin/sh\n{runtime}\n{RUNTIME}")).env_remove("FOREWORD_DROPIN_DIR");
-    let test = test.without_foreword().args(["/opt/bin/foreword", "--", "./runtime", "app.handler"]);
+    let test = test
+        .script("runtime", format!("#!/bin/sh\n{runtime}\n{RUNTIME}"))
+        .env_remove("FOREWORD_DROPIN_DIR");
+    let test =
+        test.without_foreword().args(["/opt/bin/foreword", "--", "./runtime", "app.handler"]);
     test.config(&config.to_string())
 }
 
@@ -41,7 +48,12 @@ fn notes(name: &str, then: &str) -> Value {
 
 #[track_caller]
 fn answers(emulator: &Emulator) {
-    assert_eq!(emulator.invoke(r#"{"key":"value"}"#).body, json!({"key": "value"}), "{}", emulator.log());
+    assert_eq!(
+        emulator.invoke(r#"{"key":"value"}"#).body,
+        json!({"key": "value"}),
+        "{}",
+        emulator.log()
+    );
 }
 
 #[track_caller]
@@ -52,7 +64,8 @@ fn says(emulator: &Emulator, line: &str) {
 #[test]
 fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
     let exports = json!({"name": "exports", "command": "echo EXPORTED=of-the-hook SECRET=hunter2 | tr ' ' '\\n'", "export": "dotenv"});
-    let sees = r#"printf '%s %s %s\n' "$EXPORTED" "$_HANDLER" "$(pwd)" >>order; test "$SECRET" = hunter2"#;
+    let sees =
+        r#"printf '%s %s %s\n' "$EXPORTED" "$_HANDLER" "$(pwd)" >>order; test "$SECRET" = hunter2"#;
     let reason = r#"sed 's/.*"shutdown_reason":"[A-Za-z]\{1,\}".*/with a reason/' >>order"#;
     let hooks = json!({"initialize": [exports], "pre_stop": [notes("first", ""), notes("second", reason), notes("last", sees)]});
     let emulator = function(ENDS, &json!({"hooks": hooks})).emulate();
@@ -66,13 +79,18 @@ fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
     for name in ["first", "second", "last"] {
         says(&emulator, &format!("foreword: hook \"{name}\" (pre_stop) succeeded after N ms\n"));
     }
-    assert!(!emulator.log().contains("hunter2") && !emulator.log().contains("of-the-hook"), "{}", emulator.log());
+    assert!(
+        !emulator.log().contains("hunter2") && !emulator.log().contains("of-the-hook"),
+        "{}",
+        emulator.log()
+    );
 }
 
 #[test]
 fn a_runtime_that_ignores_sigterm_takes_no_turn_from_the_hooks() {
     let emulator =
-        function(IGNORES, &json!({"hooks": {"pre_stop": [notes("first", ""), notes("last", "")]}})).emulate();
+        function(IGNORES, &json!({"hooks": {"pre_stop": [notes("first", ""), notes("last", "")]}}))
+            .emulate();
     answers(&emulator);
     emulator.shut_down();
     assert_eq!(emulator.read("order"), "ignored\nlast\nfirst\n");
@@ -82,7 +100,8 @@ fn a_runtime_that_ignores_sigterm_takes_no_turn_from_the_hooks() {
 fn an_overrunning_hook_is_stopped_before_the_environment_is() {
     let mut deaf = notes("deaf", "trap '' TERM; while :; do sleep 100; done");
     deaf["timeout_ms"] = json!(100);
-    let hooks = json!([notes("never", ""), notes("over", "exec sleep 100"), deaf, notes("last", "")]);
+    let hooks =
+        json!([notes("never", ""), notes("over", "exec sleep 100"), deaf, notes("last", "")]);
     let emulator = function(ENDS, &json!({"hooks": {"pre_stop": hooks}})).emulate();
     answers(&emulator);
     emulator.shut_down();
@@ -95,8 +114,10 @@ fn an_overrunning_hook_is_stopped_before_the_environment_is() {
 /// A program in the extension's place that starts it and notes how it ended.
 #[test]
 fn the_extension_exits_0() {
-    for (hooks, noted) in [(json!([notes("fails", "exit 3")]), "runtime\nfails\nstatus 0\n"), (json!([]), "runtime\n")]
-    {
+    for (hooks, noted) in [
+        (json!([notes("fails", "exit 3")]), "runtime\nfails\nstatus 0\n"),
+        (json!([]), "runtime\n"),
+    ] {
         let test = function(ENDS, &json!({"hooks": {"pre_stop": hooks}}));
         std::fs::remove_file(test.path("opt/extensions/foreword")).expect("the link");
         let test = test.linked("opt/lib/extensions/foreword", Path::new("../../bin/foreword"));
@@ -111,7 +132,8 @@ fn the_extension_exits_0() {
 
 #[test]
 fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
-    let reason = r#"sed 's/.*"shutdown_reason":"\([A-Za-z]*\)".*/\1/' >>order; echo "$ONLY" >>order"#;
+    let reason =
+        r#"sed 's/.*"shutdown_reason":"\([A-Za-z]*\)".*/\1/' >>order; echo "$ONLY" >>order"#;
     let hooks = json!({
         "initialize": [{"name": "exports", "command": "echo >>starts; echo ONLY=$(wc -l <starts)", "export": "dotenv"}],
         "pre_stop": [notes("a", reason)],
@@ -121,11 +143,16 @@ fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
     answers(&emulator);
     let body = emulator.invoke(r#"{"hang": true}"#).body;
     assert!(body.to_string().contains("timed out"), "{body}");
-    assert!(wait_until(LIMIT, || emulator.read("order").ends_with("1\n")), "{}", emulator.read("order"));
+    assert!(
+        wait_until(LIMIT, || emulator.read("order").ends_with("1\n")),
+        "{}",
+        emulator.read("order")
+    );
     answers(&emulator);
     emulator.shut_down();
     let order = emulator.read("order").to_lowercase();
-    let runtime = |order: &str| order.strip_prefix("runtime\n").map_or(order.to_owned(), str::to_owned);
+    let runtime =
+        |order: &str| order.strip_prefix("runtime\n").map_or(order.to_owned(), str::to_owned);
     assert!(runtime(&order).starts_with("a\ntimeout\n1\n"), "{order}");
     assert!(order.ends_with("\n2\n"), "{order}");
 }
@@ -136,15 +163,18 @@ fn a_mistake_in_the_configuration_is_said_once_and_reaches_the_caller() {
     let line = "unknown key \"hoks\"; did you mean \"hooks\"?";
     let emulator = function(ENDS, &json!({"hoks": {}})).emulate();
     let answer = emulator.invoke(r#"{"key":"value"}"#);
-    let expected =
-        json!({"errorMessage": format!("FOREWORD_CONFIG:1:2: {line}"), "errorType": "Runtime.ForewordConfigInvalid"});
+    let expected = json!({"errorMessage": format!("FOREWORD_CONFIG:1:2: {line}"), "errorType": "Runtime.ForewordConfigInvalid"});
     assert_eq!(
         (&answer.body["errorMessage"], &answer.body["errorType"]),
         (&expected["errorMessage"], &expected["errorType"])
     );
     emulator.shut_down();
     let log = emulator.log();
-    assert_eq!(log.matches(&format!("foreword: FOREWORD_CONFIG:1:2: {line}\n")).count(), 1, "{log}");
+    assert_eq!(
+        log.matches(&format!("foreword: FOREWORD_CONFIG:1:2: {line}\n")).count(),
+        1,
+        "{log}"
+    );
     assert!(!log.contains("Extension."), "{log}");
 }
 
@@ -155,13 +185,17 @@ fn a_mistake_in_the_configuration_is_said_by_the_extension_where_there_is_no_wra
     let emulator = test.emulate();
     answers(&emulator);
     emulator.shut_down();
-    says(&emulator, "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n");
+    says(
+        &emulator,
+        "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n",
+    );
 }
 
 /// The extension alone makes the difference: it registers for no event.
 #[test]
 fn a_runtime_without_any_hook_gets_sigterm() {
-    let test = function(ENDS, &json!({})).args(["./runtime", "app.handler"]).env_remove("FOREWORD_CONFIG");
+    let test =
+        function(ENDS, &json!({})).args(["./runtime", "app.handler"]).env_remove("FOREWORD_CONFIG");
     let emulator = test.emulate();
     answers(&emulator);
     emulator.shut_down();

@@ -1,5 +1,5 @@
-//! The extension beside an Extensions API that follows a script: what it asks for, and that whatever comes back, it never
-//! ends before the environment does.
+//! The extension beside an Extensions API that follows a script: what it asks for, and that
+//! whatever comes back, it never ends before the environment does.
 
 use crate::support::extension::{echo, lambda, succeeded, waits};
 use crate::support::lambda::{Call, Fault, Lambda};
@@ -15,7 +15,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 fn said(call: &str) -> String {
     format!(
-        "foreword: pre_stop hooks run at SIGTERM only: unable to use the Extensions API: it answered 500 to the {call}\n"
+        "foreword: pre_stop hooks run at SIGTERM only: unable to use the Extensions API: it \
+         answered 500 to the {call}\n"
     )
 }
 
@@ -34,7 +35,10 @@ fn it_registers_for_the_shutdown_alone_under_the_name_of_its_file() {
     assert_eq!(registered.head.header("Lambda-Extension-Name"), Some("foreword"));
     assert_eq!(registered.head.header("Content-Type"), Some("application/json"));
     let next = waits(&lambda, 1);
-    assert_eq!(next.head.header("Lambda-Extension-Identifier"), Some("e0000000-0000-4000-8000-000000000000"));
+    assert_eq!(
+        next.head.header("Lambda-Extension-Identifier"),
+        Some("e0000000-0000-4000-8000-000000000000")
+    );
     assert_eq!(lambda.seen().requests.len(), 2);
     lambda.shutdown("spindown", LEFT);
     run.ends("a\n", &succeeded("a"));
@@ -44,7 +48,12 @@ fn it_registers_for_the_shutdown_alone_under_the_name_of_its_file() {
 /// Three of them in a row, as often as it is tried again.
 #[test]
 fn an_api_that_recovers() {
-    let deep = format!("HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{}{}", "[".repeat(200), "]".repeat(200)).leak();
+    let deep = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{}{}",
+        "[".repeat(200),
+        "]".repeat(200)
+    )
+    .leak();
     for faults in [
         [Fault::Reset, Fault::Status(500), Fault::Status(403)],
         [
@@ -84,12 +93,14 @@ fn answers_that_are_only_slow_or_in_pieces() {
     }
 }
 
-/// Tried four times, it is not tried any more, and the extension stays for what a signal may still tell it.
+/// Tried four times, it is not tried any more, and the extension stays for what a signal may still
+/// tell it.
 #[test]
 fn an_api_that_does_not_recover_is_no_reason_to_end() {
-    for (call, said) in
-        [(Call::ExtensionRegister, said("registration")), (Call::ExtensionNext, said("request for an event"))]
-    {
+    for (call, said) in [
+        (Call::ExtensionRegister, said("registration")),
+        (Call::ExtensionNext, said("request for an event")),
+    ] {
         let lambda = lambda();
         (0..5).for_each(|_| lambda.fault(call, Fault::Status(500)));
         let run = Test::new().pre_stop(json!([echo("a")])).extension(&lambda).start();
@@ -106,7 +117,8 @@ fn an_api_that_refuses_connections() {
     let lambda = lambda();
     lambda.refuse();
     let run = Test::new().pre_stop(json!([echo("a")])).extension(&lambda).start();
-    let said = "foreword: pre_stop hooks run at SIGTERM only: unable to use the Extensions API: Connection refused (os error 111)\n";
+    let said = "foreword: pre_stop hooks run at SIGTERM only: unable to use the Extensions API: \
+                Connection refused (os error 111)\n";
     assert!(wait_until(LIMIT, || run.stderr() == said.as_bytes()));
     run.signal(Signal::SIGTERM);
     run.ends("a\n", &(said.to_owned() + &succeeded("a")));
@@ -131,7 +143,10 @@ fn a_bad_configuration_is_said_at_the_end_where_no_wrapper_came() {
         let run = Test::new().config(r#"{"hoks": {}}"#).waits(&lambda);
         assert_eq!(run.stderr(), b"");
         lambda.shutdown("spindown", Duration::from_millis(1900));
-        run.ends("", "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n");
+        run.ends(
+            "",
+            "foreword: FOREWORD_CONFIG:1:2: unknown key \"hoks\"; did you mean \"hooks\"?\n",
+        );
         assert_eq!(lambda.seen().count(Call::ExtensionInitError), 0);
     }
 }
@@ -153,7 +168,8 @@ fn a_bad_configuration_stays_in_the_log_where_nobody_registers() {
     let lambda = lambda();
     (0..4).for_each(|_| lambda.fault(Call::ExtensionRegister, Fault::Status(500)));
     let run = Test::new().config("{").extension(&lambda).start();
-    let is_deaf = || String::from_utf8_lossy(&run.stderr()).contains("pre_stop hooks run at SIGTERM only");
+    let is_deaf =
+        || String::from_utf8_lossy(&run.stderr()).contains("pre_stop hooks run at SIGTERM only");
     assert!(wait_until(Duration::from_secs(30), is_deaf));
     run.signal(Signal::SIGTERM);
     let found = run.finish();
@@ -166,7 +182,9 @@ fn a_bad_configuration_stays_in_the_log_where_nobody_registers() {
 fn without_hooks_it_registers_for_nothing_and_waits_all_the_same() {
     let other = r#"{"hooks": {"initialize": [{"name": "a", "command": "exit 3"}]}}"#;
     let never = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "echo a", "when": {"env": {"SET": false}}}]}}"#;
-    for (config, disabled) in [("", ""), ("{}", ""), (other, ""), (never, ""), (r#"{"hoks": {}}"#, "1")] {
+    for (config, disabled) in
+        [("", ""), ("{}", ""), (other, ""), (never, ""), (r#"{"hoks": {}}"#, "1")]
+    {
         let lambda = lambda();
         let test = Test::new().config(config).env("FOREWORD_DISABLED", disabled).env("SET", "1");
         let run = test.waits(&lambda);
@@ -203,7 +221,11 @@ fn conditions_that_it_cannot_decide_let_it_register() {
         let config = json!({"rules": [{"when": when, "hooks": {"pre_stop": [echo("a")]}}]});
         let test = Test::new().config(&config.to_string()).env("SET", "1").file("here", "");
         let _run = test.waits(&lambda);
-        assert_eq!(events(&lambda), if expected { json!(["SHUTDOWN"]) } else { json!([]) }, "{when}");
+        assert_eq!(
+            events(&lambda),
+            if expected { json!(["SHUTDOWN"]) } else { json!([]) },
+            "{when}"
+        );
     }
 }
 
@@ -212,5 +234,8 @@ fn an_address_that_is_none() {
     let unable = |cause: &str| format!("foreword: unable to start the extension: {cause}\n");
     let test = || Test::new().pre_stop(json!([echo("a")])).named("extensions/foreword").status(125);
     test().stderr(unable("AWS_LAMBDA_RUNTIME_API is not set")).run();
-    test().runtime_api("nowhere").stderr(unable("unable to find \"nowhere\": invalid socket address")).run();
+    test()
+        .runtime_api("nowhere")
+        .stderr(unable("unable to find \"nowhere\": invalid socket address"))
+        .run();
 }

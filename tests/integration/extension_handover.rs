@@ -1,5 +1,5 @@
-//! What pre_stop hooks see: the environment of the runtime, which the wrapper hands over to the extension, and nobody
-//! else, and what is left of it when nobody hands anything over.
+//! What pre_stop hooks see: the environment of the runtime, which the wrapper hands over to the
+//! extension, and nobody else, and what is left of it when nobody hands anything over.
 
 use crate::support::extension::{echo, lambda, succeeded};
 use crate::support::lambda::Lambda;
@@ -61,7 +61,8 @@ fn a_hook_sees_what_the_runtime_sees() {
     });
     let (extension, wrapper) = both(&lambda, &config);
     let run = extension.waits(&lambda);
-    let wrapper = wrapper.file("exported", json!({"EXPORTED": "exported", "SECRET": SECRET}).to_string());
+    let wrapper =
+        wrapper.file("exported", json!({"EXPORTED": "exported", "SECRET": SECRET}).to_string());
     let wrapper = starts(wrapper.env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12"));
     lambda.shutdown("spindown", LEFT);
     let captured = run.finish();
@@ -71,12 +72,16 @@ fn a_hook_sees_what_the_runtime_sees() {
     assert_eq!(context["function"]["handler"], json!("app.handler"));
     assert_eq!(context["runtime"], json!("python3.12"));
     let folder = wrapper.folder.path("").canonicalize().expect("a folder");
-    let expected =
-        format!("{}\nboth exported exported wrapper.handler\n{SECRET}\n{}\n", folder.display(), lambda.address());
+    let expected = format!(
+        "{}\nboth exported exported wrapper.handler\n{SECRET}\n{}\n",
+        folder.display(),
+        lambda.address()
+    );
     assert_eq!((rest, captured.stderr, captured.status), (&*expected, Vec::new(), 0));
 }
 
-/// Not in what either process says at any level, not in a file, and not where other processes could read it.
+/// Not in what either process says at any level, not in a file, and not where other processes could
+/// read it.
 #[test]
 fn what_is_handed_over_is_written_nowhere() {
     for level in ["trace", "info"] {
@@ -96,15 +101,18 @@ fn what_is_handed_over_is_written_nowhere() {
         // The runtime has been started, so all has been handed over.
         assert!(wait_until(LIMIT, || has_export(&wrapper)));
         for file in ["environ", "cmdline"] {
-            let content = fs::read(format!("/proc/{}/{file}", extension.pid())).expect("a file of the process");
+            let content = fs::read(format!("/proc/{}/{file}", extension.pid()))
+                .expect("a file of the process");
             assert!(!holds_secret(&content));
         }
         lambda.shutdown("spindown", LEFT);
         let ended = extension.finish();
         let log = String::from_utf8_lossy(&ended.stderr);
-        for (name, said) in
-            [("missing", "could not be started"), ("no folder", "could not be started"), ("fails", "exited")]
-        {
+        for (name, said) in [
+            ("missing", "could not be started"),
+            ("no folder", "could not be started"),
+            ("fails", "exited"),
+        ] {
             assert!(log.contains(&format!("hook {name:?} (pre_stop) {said}")), "{log}");
         }
         assert!(log.contains("hook \"sees\" (pre_stop) succeeded") == (level != "off"), "{log}");
@@ -127,17 +135,21 @@ fn holds_secret(bytes: &[u8]) -> bool {
 }
 
 fn files_with_secret(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let found = entries.map(|path| match path.is_dir() {
         true => files_with_secret(&path),
         // A link leads to foreword itself.
-        false if path.is_symlink() || !holds_secret(&fs::read(&path).expect("a file")) => Vec::new(),
+        false if path.is_symlink() || !holds_secret(&fs::read(&path).expect("a file")) => {
+            Vec::new()
+        }
         false => vec![path.display().to_string()],
     });
     found.flatten().collect()
 }
 
-/// Larger than any socket's buffer, with bytes that are not UTF-8 and entries that are no variables.
+/// Larger than any socket's buffer, with bytes that are not UTF-8 and entries that are no
+/// variables.
 #[test]
 fn environments_of_any_size_and_bytes() {
     let lambda = lambda();
@@ -150,24 +162,32 @@ fn environments_of_any_size_and_bytes() {
     let wrapper = names.iter().fold(wrapper, |wrapper, name| wrapper.env(name, &long));
     starts(
         wrapper
-            .env("BYTES", <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff\xfe="))
+            .env(
+                "BYTES",
+                <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff\xfe="),
+            )
             .raw_env("odd"),
     );
     lambda.shutdown("spindown", LEFT);
     let found = run.finish();
     assert_eq!(found.stderr, b"");
     let lines: Vec<_> = found.stdout.split(|byte| *byte == b'\n').collect();
-    assert_eq!(lines.iter().filter(|line| line.starts_with(b"LONG") && line.len() == 100_006).count(), 8);
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with(b"LONG") && line.len() == 100_006).count(),
+        8
+    );
     assert!(lines.contains(&&b"BYTES=\xff\xfe="[..]));
 }
 
-/// The one that was told last knows best: a runtime that is started anew may have been given something else.
+/// The one that was told last knows best: a runtime that is started anew may have been given
+/// something else.
 #[test]
 fn the_last_runtime_counts() {
     let lambda = lambda();
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
     let mut extension = one(&config);
-    let wrappers = ["first", "second"].map(|only| beside(&mut extension, &lambda, &config).env("ONLY", only));
+    let wrappers =
+        ["first", "second"].map(|only| beside(&mut extension, &lambda, &config).env("ONLY", only));
     let run = extension.waits(&lambda);
     let _finished = wrappers.map(starts);
     lambda.shutdown("timeout", LEFT);
@@ -186,8 +206,11 @@ fn conditions_are_decided_by_the_wrapper() {
             when("python", last),
         ]}})
     };
-    for (last, expected) in [(json!({"runtime": "python"}), "python\n"), (json!({"not": {"runtime": "python"}}), "")] {
-        let lambda = if expected.is_empty() { &crate::support::extension::lambda() } else { &lambda };
+    for (last, expected) in
+        [(json!({"runtime": "python"}), "python\n"), (json!({"not": {"runtime": "python"}}), "")]
+    {
+        let lambda =
+            if expected.is_empty() { &crate::support::extension::lambda() } else { &lambda };
         let (extension, wrapper) = both(lambda, &config(last));
         let run = extension.waits(lambda);
         starts(wrapper.env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12"));
@@ -236,7 +259,8 @@ fn who_says_something_else_or_nothing_changes_nothing() {
         let mut other = UnixStream::connect_addr(&address(&lambda)).expect("a listener");
         let _ = other.write_all(said);
     }
-    // The wrapper comes when nobody is in front of it any more: it has no more patience than the extension.
+    // The wrapper comes when nobody is in front of it any more: it has no more patience than the
+    // extension.
     silent.set_read_timeout(Some(LIMIT)).expect("a limit");
     assert_eq!(silent.read(&mut [0]).expect("an end"), 0);
     starts(wrapper.env("ONLY", "told"));
@@ -244,14 +268,17 @@ fn who_says_something_else_or_nothing_changes_nothing() {
     run.ends("told\n", "");
 }
 
-/// What is in the place of the directory is not trusted, and what an extension that was killed has left is taken over.
+/// What is in the place of the directory is not trusted, and what an extension that was killed has
+/// left is taken over.
 #[test]
 fn a_directory_that_is_there_already_is_taken_over_if_it_is_the_users_own() {
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
     for (mode, told) in [(0o700, "told\n"), (0o755, "\n")] {
         let lambda = lambda();
-        let name = SocketAddr::from_abstract_name(format!("foreword/{}", lambda.address())).expect("a name");
-        let _taken = std::os::unix::net::UnixListener::bind_addr(&name).expect("a name that is free");
+        let name = SocketAddr::from_abstract_name(format!("foreword/{}", lambda.address()))
+            .expect("a name");
+        let _taken =
+            std::os::unix::net::UnixListener::bind_addr(&name).expect("a name that is free");
         if fs::metadata("/proc/self").expect("this process").uid() != 0 {
             // The wrapper would take the test for the extension.
             return;
@@ -260,21 +287,31 @@ fn a_directory_that_is_there_already_is_taken_over_if_it_is_the_users_own() {
         let left = format!("tmp/.foreword-{}/socket", lambda.address());
         let extension = extension.file(&left, "");
         let directory = extension.path(&left).parent().expect("a directory").to_owned();
-        fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("a mode");
+        fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .expect("a mode");
         let run = extension.waits(&lambda);
         let wrapped = wrapper.env("ONLY", "told").args(["/bin/true"]).capture();
         lambda.shutdown("spindown", LEFT);
         let captured = run.finish();
         let log = String::from_utf8(captured.stderr).expect("text");
-        let expected = "foreword: pre_stop hooks will not see what the runtime sees: unable to listen: ";
+        let expected =
+            "foreword: pre_stop hooks will not see what the runtime sees: unable to listen: ";
         assert_eq!(log.starts_with(expected), mode != 0o700, "{log}");
-        assert_eq!((String::from_utf8_lossy(&captured.stdout).as_ref(), captured.status), (told, 0));
-        assert_eq!(wrapped.stderr.is_empty(), mode == 0o700, "{}", String::from_utf8_lossy(&wrapped.stderr));
+        assert_eq!(
+            (String::from_utf8_lossy(&captured.stdout).as_ref(), captured.status),
+            (told, 0)
+        );
+        assert_eq!(
+            wrapped.stderr.is_empty(),
+            mode == 0o700,
+            "{}",
+            String::from_utf8_lossy(&wrapped.stderr)
+        );
     }
 }
 
-/// Hooks get none of the extension's descriptors, and the runtime none of the wrapper's: whoever lists them opens the
-/// first that is free.
+/// Hooks get none of the extension's descriptors, and the runtime none of the wrapper's: whoever
+/// lists them opens the first that is free.
 #[test]
 fn no_descriptor_of_foreword_s_goes_further() {
     let lambda = lambda();

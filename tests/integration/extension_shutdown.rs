@@ -1,4 +1,5 @@
-//! The end of an environment: which hooks run, in which order and until when, and that the extension ends in time.
+//! The end of an environment: which hooks run, in which order and until when, and that the
+//! extension ends in time.
 
 use crate::support::extension::{echo, lambda, succeeded, waits};
 use crate::support::{Test, wait_until};
@@ -32,9 +33,10 @@ fn hooks_run_in_reverse_order_whatever_becomes_of_the_others() {
     let run = Test::new().pre_stop(hooks).waits(&lambda);
     lambda.shutdown("spindown", LEFT);
     let log = succeeded("last")
-        + "foreword: hook \"missing\" (pre_stop) could not be started: unable to execute \"/missing\": no such file\n\
-           foreword: hook \"continues\" (pre_stop) was killed by SIGKILL after N ms (on_failure: continue)\n\
-           foreword: hook \"fails\" (pre_stop) exited with status 3 after N ms\n"
+        + "foreword: hook \"missing\" (pre_stop) could not be started: unable to execute \
+           \"/missing\": no such file\nforeword: hook \"continues\" (pre_stop) was killed by \
+           SIGKILL after N ms (on_failure: continue)\nforeword: hook \"fails\" (pre_stop) exited \
+           with status 3 after N ms\n"
         + &succeeded("first");
     run.ends("last\ncontinues\nfails\nfirst\n", &log);
 }
@@ -43,7 +45,9 @@ fn hooks_run_in_reverse_order_whatever_becomes_of_the_others() {
 fn a_hook_is_told_why_and_until_when() {
     for reason in ["spindown", "timeout", "failure", "a \\\"new\\\" one"] {
         let lambda = lambda();
-        let test = Test::new().pre_stop(json!([{"name": "a", "command": "cat"}])).env("FOREWORD_LOG", "warn");
+        let test = Test::new()
+            .pre_stop(json!([{"name": "a", "command": "cat"}]))
+            .env("FOREWORD_LOG", "warn");
         let run = test
             .env("AWS_LAMBDA_FUNCTION_NAME", "function")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -58,7 +62,10 @@ fn a_hook_is_told_why_and_until_when() {
         assert_eq!(context["function"], function);
         let deadline = context["deadline_ms"].as_u64().expect("a deadline");
         let earliest = before + 1900 - 150 - 10;
-        assert!((earliest..=epoch_ms() + 1900 - 150).contains(&deadline), "{deadline}, asked at {before}");
+        assert!(
+            (earliest..=epoch_ms() + 1900 - 150).contains(&deadline),
+            "{deadline}, asked at {before}"
+        );
     }
 }
 
@@ -80,14 +87,15 @@ fn an_overrunning_hook_is_stopped_and_the_others_get_what_is_left() {
     let run = Test::new().pre_stop(hooks).waits(&lambda);
     lambda.shutdown("spindown", LEFT);
     let log = succeeded("last")
-        + "foreword: hook \"deaf\" (pre_stop) timed out after N ms (timeout_ms)\n\
-           foreword: hook \"over\" (pre_stop) timed out after N ms (timeout_ms)\n"
+        + "foreword: hook \"deaf\" (pre_stop) timed out after N ms (timeout_ms)\nforeword: hook \
+           \"over\" (pre_stop) timed out after N ms (timeout_ms)\n"
         + &succeeded("first");
     run.ends("last\nfirst\n", &log);
 }
 
-/// SIGTERM comes 150 ms before the end, SIGKILL 60 ms before it, and 30 ms before it the extension ends in any case and kills
-/// what runs, on a busy machine without having said all that there is to say of a hook that had to be killed.
+/// SIGTERM comes 150 ms before the end, SIGKILL 60 ms before it, and 30 ms before it the extension
+/// ends in any case and kills what runs, on a busy machine without having said all that there is to
+/// say of a hook that had to be killed.
 #[test]
 fn the_end_of_the_phase_stops_what_has_no_limit_of_its_own() {
     for (command, fewest_lines) in [(SLEEP, 2), ("trap '' TERM; while :; do sleep 100; done", 0)] {
@@ -102,11 +110,17 @@ fn the_end_of_the_phase_stops_what_has_no_limit_of_its_own() {
         let lines: Vec<_> = log.lines().collect();
         assert!((fewest_lines..=2).contains(&lines.len()), "{log}");
         if let Some(over) = lines.first() {
-            assert!(over.starts_with("foreword: hook \"over\" (pre_stop) timed out after "), "{log}");
+            assert!(
+                over.starts_with("foreword: hook \"over\" (pre_stop) timed out after "),
+                "{log}"
+            );
             assert!(over.ends_with(" ms of the phase are over)"), "{log}");
         }
         if let Some(first) = lines.get(1) {
-            assert!(first.starts_with("foreword: hook \"first\" (pre_stop) was not started: the "), "{log}");
+            assert!(
+                first.starts_with("foreword: hook \"first\" (pre_stop) was not started: the "),
+                "{log}"
+            );
         }
         assert_eq!((captured.status, captured.stdout), (0, Vec::new()));
         assert!(took >= Duration::from_millis(540) && took < LIMIT, "{took:?}");
@@ -127,9 +141,12 @@ fn deadlines_that_are_far_away_or_make_no_sense() {
         let lambda = lambda();
         let run = Test::new().pre_stop(hook()).waits(&lambda);
         let begin = Instant::now();
-        lambda.tell(&format!(r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline},"shutdownReason":"spindown"}}"#));
+        lambda.tell(&format!(
+            r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline},"shutdownReason":"spindown"}}"#
+        ));
         let log = format!(
-            "foreword: hook \"a\" (pre_stop) timed out after N ms (the {} ms of the phase are over)\n",
+            "foreword: hook \"a\" (pre_stop) timed out after N ms (the {} ms of the phase are \
+             over)\n",
             left - 150
         );
         run.ends("", &log);
@@ -138,7 +155,11 @@ fn deadlines_that_are_far_away_or_make_no_sense() {
     let lambda = lambda();
     let run = Test::new().pre_stop(hook()).waits(&lambda);
     lambda.tell(r#"{"eventType":"SHUTDOWN"}"#);
-    run.ends("", "foreword: hook \"a\" (pre_stop) timed out after N ms (the 1350 ms of the phase are over)\n");
+    run.ends(
+        "",
+        "foreword: hook \"a\" (pre_stop) timed out after N ms (the 1350 ms of the phase are \
+         over)\n",
+    );
 }
 
 #[test]
@@ -146,9 +167,15 @@ fn a_deadline_in_the_past_starts_no_hook() {
     for deadline in ["0", "-1", "1000000000000"] {
         let lambda = lambda();
         let run = Test::new().pre_stop(json!([echo("a"), echo("b")])).waits(&lambda);
-        lambda.tell(&format!(r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline},"shutdownReason":"timeout"}}"#));
-        let not_started =
-            |name| format!("foreword: hook \"{name}\" (pre_stop) was not started: the 0 ms of the phase are over\n");
+        lambda.tell(&format!(
+            r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline},"shutdownReason":"timeout"}}"#
+        ));
+        let not_started = |name| {
+            format!(
+                "foreword: hook \"{name}\" (pre_stop) was not started: the 0 ms of the phase are \
+                 over\n"
+            )
+        };
         run.ends("", &(not_started("b") + &not_started("a")));
     }
 }
@@ -158,7 +185,9 @@ fn events_that_it_does_not_know_are_skipped() {
     let lambda = lambda();
     let run = Test::new().pre_stop(json!([echo("a")])).waits(&lambda);
     for (number, event) in
-        [r#"{"eventType":"INVOKE","deadlineMs":1}"#, r#"{"eventType":["SHUTDOWN"]}"#, "[]", "7"].iter().enumerate()
+        [r#"{"eventType":"INVOKE","deadlineMs":1}"#, r#"{"eventType":["SHUTDOWN"]}"#, "[]", "7"]
+            .iter()
+            .enumerate()
     {
         lambda.tell(event);
         waits(&lambda, number + 2);
@@ -171,13 +200,17 @@ fn events_that_it_does_not_know_are_skipped() {
 fn a_signal_counts_as_a_shutdown_with_1500_ms() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let lambda = lambda();
-        let run = Test::new().pre_stop(json!([echo("first"), {"name": "last", "command": SLEEP}])).waits(&lambda);
+        let run = Test::new()
+            .pre_stop(json!([echo("first"), {"name": "last", "command": SLEEP}]))
+            .waits(&lambda);
         let begin = Instant::now();
         run.signal(signal);
         let log = String::from_utf8(run.finish().stderr).expect("text");
         assert!(log.contains("(the 1350 ms of the phase are over)\n"), "{log}");
         assert!(
-            log.contains("hook \"first\" (pre_stop) was not started: the 1350 ms of the phase are over\n"),
+            log.contains(
+                "hook \"first\" (pre_stop) was not started: the 1350 ms of the phase are over\n"
+            ),
             "{log}"
         );
         assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
@@ -194,7 +227,9 @@ fn a_signal_counts_as_a_shutdown_with_1500_ms() {
 fn a_signal_during_the_shutdown_ends_nothing() {
     let lambda = lambda();
     let wait = "echo begun >begun; until [ -e go ]; do sleep 0.01; done; echo done";
-    let run = Test::new().pre_stop(json!([echo("first"), {"name": "last", "command": wait}])).waits(&lambda);
+    let run = Test::new()
+        .pre_stop(json!([echo("first"), {"name": "last", "command": wait}]))
+        .waits(&lambda);
     lambda.shutdown("spindown", LEFT);
     assert!(wait_until(LIMIT, || run.finished.folder.path("begun").exists()));
     run.signal(Signal::SIGTERM);
@@ -209,7 +244,11 @@ fn a_log_that_nobody_reads_does_not_hold_the_end_up() {
     let lambda = lambda();
     let hooks = json!([echo("first"), {"name": "last", "command": "exit 3"}]);
     let test = Test::new().pre_stop(hooks).extension(&lambda);
-    let test = test.without_foreword().args(["/bin/sh", "-c", "mkfifo log && exec ./extensions/foreword 2<>log"]);
+    let test = test.without_foreword().args([
+        "/bin/sh",
+        "-c",
+        "mkfifo log && exec ./extensions/foreword 2<>log",
+    ]);
     let run = test.start();
     waits(&lambda, 1);
     // Who holds it open reads nothing.

@@ -1,5 +1,5 @@
-//! Initialize hooks that do not end well: each gives one line that names it and the right status, leaves nothing
-//! running, and keeps the runtime from starting unless it says `continue`.
+//! Initialize hooks that do not end well: each gives one line that names it and the right status,
+//! leaves nothing running, and keeps the runtime from starting unless it says `continue`.
 
 use crate::support::sandbox;
 use crate::support::{Gate, PATH, Reaction, Running, RuntimeApi, Test, wait_until};
@@ -19,16 +19,19 @@ fn line(what: &str) -> String {
 }
 
 /// What the shell says with a status, and nobody else.
-const NO_COMMAND: &str = "exited with status 127 after N ms: /bin/sh found no such command; name it by its path, or add its \
-                          directory to PATH";
-const NOT_EXECUTABLE: &str = "exited with status 126 after N ms: /bin/sh found a file that it cannot execute; chmod +x, or \
-                              name its interpreter";
+const NO_COMMAND: &str = "exited with status 127 after N ms: /bin/sh found no such command; name \
+                          it by its path, or add its directory to PATH";
+const NOT_EXECUTABLE: &str = "exited with status 126 after N ms: /bin/sh found a file that it \
+                              cannot execute; chmod +x, or name its interpreter";
 
 #[test]
 fn a_command_without_a_shell_that_exits_as_a_shell_would_is_told_nothing_of_one() {
     for status in [126, 127] {
         let hook = json!({"name": "x", "command": ["/bin/sh", "-c", format!("exit {status}")]});
-        failing(&hook).stderr(line(&format!("exited with status {status} after N ms"))).status(125).run();
+        failing(&hook)
+            .stderr(line(&format!("exited with status {status} after N ms")))
+            .status(125)
+            .run();
     }
 }
 
@@ -47,7 +50,9 @@ fn a_command_in_one_string_of_an_array_is_told_to_be_split() {
     Test::new()
         .config(r#"{"program": "/nowhere/python3 -O"}"#)
         .args(["/bin/true"])
-        .stderr(format!("foreword: unable to execute \"/nowhere/python3 -O\": no such file; {SPLIT}\n"))
+        .stderr(format!(
+            "foreword: unable to execute \"/nowhere/python3 -O\": no such file; {SPLIT}\n"
+        ))
         .status(127)
         .run();
 }
@@ -77,8 +82,15 @@ fn a_hook_that_exits_with_a_status_or_is_killed() {
 fn a_process_that_the_machine_refuses_is_not_blamed_on_the_command() {
     for (refused, cause) in [
         ("clone", "unable to make a process: operation not permitted"),
-        ("setpgid", "unable to give a process a group and standard streams of its own: operation not permitted"),
-        ("setpgid=EACCES", "unable to give a process a group and standard streams of its own: permission denied"),
+        (
+            "setpgid",
+            "unable to give a process a group and standard streams of its own: operation not \
+             permitted",
+        ),
+        (
+            "setpgid=EACCES",
+            "unable to give a process a group and standard streams of its own: permission denied",
+        ),
     ] {
         let test = failing(&json!({"name": "x", "command": ["true"]})).refusing(refused);
         if sandbox::is_available() {
@@ -100,25 +112,26 @@ fn a_hook_that_cannot_be_started() {
         (
             "./dos",
             ".",
-            "unable to execute \"./dos\": its first line, \"#!/bin/sh\", ends in a carriage return; \
-             save it with Unix line ends (sed -i 's/\\r$//')",
+            "unable to execute \"./dos\": its first line, \"#!/bin/sh\", ends in a carriage \
+             return; save it with Unix line ends (sed -i 's/\\r$//')",
         ),
         (
             "./dos-env",
             ".",
-            "unable to execute \"./dos-env\": its first line, \"#!/usr/bin/env bash\", ends in a carriage return; \
-             save it with Unix line ends (sed -i 's/\\r$//')",
+            "unable to execute \"./dos-env\": its first line, \"#!/usr/bin/env bash\", ends in a \
+             carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
         ),
         (
             "./dos-option",
             ".",
-            "unable to execute \"./dos-option\": its first line, \"#!/bin/sh -e\", ends in a carriage return; \
-             save it with Unix line ends (sed -i 's/\\r$//')",
+            "unable to execute \"./dos-option\": its first line, \"#!/bin/sh -e\", ends in a \
+             carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
         ),
         (
             "./astray",
             ".",
-            "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", does not exist; name one that does",
+            "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", \
+             does not exist; name one that does",
         ),
         ("/bin/true", "missing", "unable to enter \"missing\": no such file or directory"),
         ("/bin/true", "<folder>/plain", "unable to enter \"<folder>/plain\": not a directory"),
@@ -137,7 +150,8 @@ fn a_hook_that_cannot_be_started() {
     }
 }
 
-/// Whatever a group does about SIGTERM, it is gone when foreword has ended, and the hook has timed out.
+/// Whatever a group does about SIGTERM, it is gone when foreword has ended, and the hook has timed
+/// out.
 #[test]
 fn a_hook_that_is_still_running_at_its_deadline() {
     for (command, limit) in [
@@ -177,18 +191,26 @@ fn the_runtime_api_hears_of_a_hook_that_timed_out() {
     let expected = line("timed out after N ms (timeout_ms)");
     failing(&hook).runtime_api(&api).stderr(expected).status(124).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
-    assert_eq!(request.header("lambda-runtime-function-error-type"), Some("Runtime.ForewordHookTimedOut"));
+    assert_eq!(
+        request.header("lambda-runtime-function-error-type"),
+        Some("Runtime.ForewordHookTimedOut")
+    );
     assert!(request.body.contains("timed out after "), "{}", request.body);
 }
 
 #[test]
 fn a_hook_exports_one_mebibyte_and_no_more() {
     let filling = |bytes: usize| {
-        let command = format!("echo A=1; head -c {} /dev/zero | tr '\\0' '#'", bytes - "A=1\n".len());
+        let command =
+            format!("echo A=1; head -c {} /dev/zero | tr '\\0' '#'", bytes - "A=1\n".len());
         json!({"name": "x", "command": command, "export": "dotenv"})
     };
     let too_much = line("wrote more than the 1048576 bytes that it can export");
-    Test::new().hooks(json!([filling(1 << 20)])).args(["/bin/sh", "-c", "echo $A"]).stdout("1\n").run();
+    Test::new()
+        .hooks(json!([filling(1 << 20)]))
+        .args(["/bin/sh", "-c", "echo $A"])
+        .stdout("1\n")
+        .run();
     failing(&filling((1 << 20) + 1)).stderr(&too_much).status(125).run();
     for command in ["yes", "trap '' TERM PIPE; yes 2>&-; sleep 1000"] {
         let hook = json!({"name": "x", "command": command, "export": "json"});
@@ -222,14 +244,14 @@ fn a_hook_that_may_fail_stops_nothing() {
         .args(["/bin/echo", "runtime"])
         .stdout("hook\nruntime\n")
         .stderr(
-            "foreword: hook \"fails\" (initialize) exited with status 3 after N ms (on_failure: continue)\n\
-             foreword: hook \"is killed\" (initialize) was killed by SIGKILL after N ms (on_failure: continue)\n\
-             foreword: hook \"hangs\" (initialize) timed out after N ms (timeout_ms) \
-             (on_failure: continue)\n\
-             foreword: hook \"is missing\" (initialize) could not be started: unable to execute \"/nowhere/x\": \
-             no such file (on_failure: continue)\n\
-             foreword: hook \"exports nonsense\" (initialize) exported something unreadable: \
-             line 1: this is not JSON: expected value; print one JSON object and nothing else (on_failure: continue)\n",
+            "foreword: hook \"fails\" (initialize) exited with status 3 after N ms (on_failure: \
+             continue)\nforeword: hook \"is killed\" (initialize) was killed by SIGKILL after N \
+             ms (on_failure: continue)\nforeword: hook \"hangs\" (initialize) timed out after N \
+             ms (timeout_ms) (on_failure: continue)\nforeword: hook \"is missing\" (initialize) \
+             could not be started: unable to execute \"/nowhere/x\": no such file (on_failure: \
+             continue)\nforeword: hook \"exports nonsense\" (initialize) exported something \
+             unreadable: line 1: this is not JSON: expected value; print one JSON object and \
+             nothing else (on_failure: continue)\n",
         )
         .run();
     assert!(finished.is_alone());
@@ -239,13 +261,16 @@ fn a_hook_that_may_fail_stops_nothing() {
 #[test]
 fn a_signal_to_foreword_ends_the_hooks_group_and_then_foreword() {
     let hook = |signal: &str| {
-        let command = "trap 'echo ended >&2; exit 0' TERM; kill -SIGNAL $PPID; while :; do sleep 1000 & wait; done";
+        let command = "trap 'echo ended >&2; exit 0' TERM; kill -SIGNAL $PPID; while :; do sleep \
+                       1000 & wait; done";
         json!({"name": "x", "command": command.replace("SIGNAL", signal)})
     };
     let mut lenient = hook("TERM");
     lenient["on_failure"] = json!("continue");
     lenient["export"] = json!("dotenv");
-    for (hook, status) in [(hook("TERM"), 143), (lenient, 143), (hook("INT"), 130), (hook("HUP"), 129)] {
+    for (hook, status) in
+        [(hook("TERM"), 143), (lenient, 143), (hook("INT"), 130), (hook("HUP"), 129)]
+    {
         assert!(failing(&hook).stderr("ended\n").status(status).run().is_alone(), "{hook}");
     }
     // It leaves a core file where one is allowed, of which an emulator tells.
@@ -259,15 +284,17 @@ fn a_group_that_ignores_the_signal_to_foreword_is_killed() {
     assert!(failing(&json!({"name": "x", "command": command})).status(143).run().is_alone());
 }
 
-/// It is the signal that foreword then dies of, also when the hook's end comes with it or has to be forced.
+/// It is the signal that foreword then dies of, also when the hook's end comes with it or has to be
+/// forced.
 #[test]
 fn a_signal_to_foreword_counts_also_while_a_hook_is_stopped_at_its_deadline() {
     for rest in [
-        "kill -STOP $PPID; kill -TERM $PPID; \
-         (until grep -q '^State:.Z' /proc/$$/status; do :; done; kill -CONT $PPID) & exit 0",
+        "kill -STOP $PPID; kill -TERM $PPID; (until grep -q '^State:.Z' /proc/$$/status; do :; \
+         done; kill -CONT $PPID) & exit 0",
         "kill -TERM $PPID; sleep 1000",
     ] {
-        let command = format!("ended() {{ trap '' TERM; {rest}; }}; trap ended TERM; sleep 1000 & wait");
+        let command =
+            format!("ended() {{ trap '' TERM; {rest}; }}; trap ended TERM; sleep 1000 & wait");
         let hook = json!({"name": "x", "command": command, "timeout_ms": 1000});
         assert!(failing(&hook).status(143).run().is_alone(), "{rest}");
     }
@@ -276,8 +303,8 @@ fn a_signal_to_foreword_counts_also_while_a_hook_is_stopped_at_its_deadline() {
 /// foreword is stopped until both have happened: the signal came, and the hook ended by itself.
 #[test]
 fn a_signal_to_foreword_counts_also_when_the_hook_has_ended_in_the_meantime() {
-    let command = "parent=$PPID; kill -STOP $parent; kill -TERM $parent; \
-                   (until grep -q '^State:.Z' /proc/$$/status; do :; done; kill -CONT $parent) & exit 0";
+    let command = "parent=$PPID; kill -STOP $parent; kill -TERM $parent; (until grep -q \
+                   '^State:.Z' /proc/$$/status; do :; done; kill -CONT $parent) & exit 0";
     let next = json!({"name": "next", "command": ["/nowhere/x"], "on_failure": "continue"});
     let hooks = json!([{"name": "x", "command": command}, next]);
     Test::new().hooks(hooks).args(["/bin/echo", "runtime"]).status(143).run();
@@ -285,12 +312,17 @@ fn a_signal_to_foreword_counts_also_when_the_hook_has_ended_in_the_meantime() {
 
 #[test]
 fn nothing_is_started_when_a_later_source_has_a_mistake() {
-    let good = json!({"hooks": {"initialize": [{"name": "x", "command": ["/bin/echo", "hook"]}]}}).to_string();
+    let good = json!({"hooks": {"initialize": [{"name": "x", "command": ["/bin/echo", "hook"]}]}})
+        .to_string();
     for (config, place) in [
-        ("{\"optons\": {}}", "FOREWORD_CONFIG:1:2: unknown key \"optons\"; did you mean \"options\"?"),
+        (
+            "{\"optons\": {}}",
+            "FOREWORD_CONFIG:1:2: unknown key \"optons\"; did you mean \"options\"?",
+        ),
         (
             "{",
-            "FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; it ends before all brackets and quotes are closed",
+            "FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; it ends before \
+             all brackets and quotes are closed",
         ),
         ("missing.json", "FOREWORD_CONFIG names \"missing.json\", and there is no such file"),
     ] {
@@ -305,7 +337,8 @@ fn nothing_is_started_when_a_later_source_has_a_mistake() {
     }
 }
 
-/// What Lambda does to an init that takes too long; the environment, and with it /tmp, is used again.
+/// What Lambda does to an init that takes too long; the environment, and with it /tmp, is used
+/// again.
 #[test]
 fn a_hook_that_ran_when_the_init_was_cut_off_is_named_by_the_next_start() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -313,13 +346,15 @@ fn a_hook_that_ran_when_the_init_was_cut_off_is_named_by_the_next_start() {
         {"name": "quick", "command": "true"},
         {"name": "stuck", "command": "[ -e again ] || { echo $$ >started; exec sleep 600; }"},
     ]);
-    let test = |first: &mut Test| Test::new().beside(first).hooks(hooks.clone()).runtime_api(&api).args(["/bin/true"]);
+    let test = |first: &mut Test| {
+        Test::new().beside(first).hooks(hooks.clone()).runtime_api(&api).args(["/bin/true"])
+    };
     let mut first = Test::new().hooks(hooks.clone()).runtime_api(&api).args(["/bin/true"]);
     let [second, third] = [test(&mut first), test(&mut first)].map(|test| test.file("again", ""));
     let first = first.start();
     killed_while_a_hook_runs(&first);
-    let line = "foreword: the init before this one was cut off while hook \"stuck\" (initialize) ran; see what it waits for, \
-                or lower its \"timeout_ms\"\n";
+    let line = "foreword: the init before this one was cut off while hook \"stuck\" (initialize) \
+                ran; see what it waits for, or lower its \"timeout_ms\"\n";
     second.stderr(line).run();
     third.run();
 }
@@ -336,7 +371,8 @@ fn a_hook_ends_with_a_foreword_that_is_killed() {
 /// That is all that a refused `prctl` costs: the hook outlives a foreword that is killed.
 #[test]
 fn a_hook_outlives_a_foreword_that_is_killed_where_prctl_is_refused() {
-    let hook = json!({"name": "x", "command": "echo $$ >started; read -r go <gate; echo went on >order"});
+    let hook =
+        json!({"name": "x", "command": "echo $$ >started; read -r go <gate; echo went on >order"});
     let test = Test::new().hooks(json!([hook])).args(["/bin/true"]);
     let mut gate = Gate::new(&test.path("gate"));
     let run = test.start();
@@ -349,7 +385,8 @@ fn a_hook_outlives_a_foreword_that_is_killed_where_prctl_is_refused() {
 #[track_caller]
 fn killed_while_a_hook_runs(run: &Running) {
     let started = run.finished.folder.path("started");
-    assert!(wait_until(Duration::from_secs(10), || fs::read(&started).is_ok_and(|pid| pid.ends_with(b"\n"))));
+    assert!(wait_until(Duration::from_secs(10), || fs::read(&started)
+        .is_ok_and(|pid| pid.ends_with(b"\n"))));
     kill(run.pid(), Signal::SIGKILL).expect("it runs");
     assert_eq!(run.finish().status, 137);
 }

@@ -57,14 +57,19 @@ fn fails(answer: &'static [u8], what: &str) {
 #[track_caller]
 fn succeeds(answer: &'static [u8]) {
     let (server, requests) = answering(answer);
-    Test::new().hooks(json!([hook(&server, "POST /x")])).args(["/bin/echo", "runtime"]).stdout("runtime\n").run();
+    Test::new()
+        .hooks(json!([hook(&server, "POST /x")]))
+        .args(["/bin/echo", "runtime"])
+        .stdout("runtime\n")
+        .run();
     assert_eq!(requests.lock().unwrap().len(), 1);
 }
 
 #[test]
 fn the_context_is_the_body_of_a_request() {
     let (server, requests) = answering(b"HTTP/1.1 204 No Content\r\n\r\n");
-    let test = Test::new().hooks(json!([hook(&server, "POST /initialize?a=b"), hook(&server, "GET /ready")]));
+    let test = Test::new()
+        .hooks(json!([hook(&server, "POST /initialize?a=b"), hook(&server, "GET /ready")]));
     test.env("AWS_LAMBDA_FUNCTION_NAME", "orders").args(["/bin/true"]).run();
     let requests = requests.lock().unwrap();
     let [(post, context), (get, nothing)] = &requests[..] else { panic!("{requests:?}") };
@@ -72,8 +77,13 @@ fn the_context_is_the_body_of_a_request() {
     assert_eq!((&context["hook"], &context["function"]["name"]), (&json!("x"), &json!("orders")));
     let version = env!("CARGO_PKG_VERSION");
     let common = format!("Host: {}\r\nUser-Agent: foreword/{version}\r\n", server.address);
-    assert!(post.starts_with(&format!("POST /initialize?a=b HTTP/1.1\r\n{common}Content-Type: application/json\r\n")));
-    assert_eq!(get, &format!("GET /ready HTTP/1.1\r\n{common}Accept: */*\r\nConnection: close\r\n"));
+    assert!(post.starts_with(&format!(
+        "POST /initialize?a=b HTTP/1.1\r\n{common}Content-Type: application/json\r\n"
+    )));
+    assert_eq!(
+        get,
+        &format!("GET /ready HTTP/1.1\r\n{common}Accept: */*\r\nConnection: close\r\n")
+    );
     assert_eq!(nothing, b"");
 }
 
@@ -95,14 +105,25 @@ fn an_answer_without_a_body_is_not_waited_for() {
         let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n");
         held.lock().unwrap().push(stream);
     });
-    Test::new().hooks(json!([hook(&server, "POST /x")])).args(["/bin/echo", "runtime"]).stdout("runtime\n").run();
+    Test::new()
+        .hooks(json!([hook(&server, "POST /x")]))
+        .args(["/bin/echo", "runtime"])
+        .stdout("runtime\n")
+        .run();
 }
 
 #[test]
 fn another_status_is_a_failure() {
-    fails(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "got the answer 500 to <url> after N ms");
-    fails(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone", "got the answer 404 to <url> after N ms");
-    let redirect = b"HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 0\r\n\r\n";
+    fails(
+        b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
+        "got the answer 500 to <url> after N ms",
+    );
+    fails(
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone",
+        "got the answer 404 to <url> after N ms",
+    );
+    let redirect =
+        b"HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 0\r\n\r\n";
     fails(redirect, "got the answer 302 to <url> after N ms; redirects are not followed");
 }
 
@@ -110,7 +131,10 @@ fn another_status_is_a_failure() {
 fn what_is_no_answer_is_named() {
     let none = "got no answer to <url> after N ms: it";
     fails(b"", &format!("{none} closed the connection without an answer"));
-    fails(b"HTTP/1.1 200 OK\r\nContent-Le", &format!("{none} closed the connection in the middle of an answer"));
+    fails(
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        &format!("{none} closed the connection in the middle of an answer"),
+    );
     fails(
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1",
         &format!("{none} closed the connection in the middle of an answer"),
@@ -123,8 +147,14 @@ fn what_is_no_answer_is_named() {
         );
     }
     fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the answer 101 to <url> after N ms");
-    fails(b"SSH-2.0-OpenSSH_9.2\r\n", &format!("{none} answered something else than HTTP (invalid HTTP version)"));
-    fails(b"\x16\x03\x01\x02\x00\x01", &format!("{none} answered something else than HTTP (invalid HTTP version)"));
+    fails(
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        &format!("{none} answered something else than HTTP (invalid HTTP version)"),
+    );
+    fails(
+        b"\x16\x03\x01\x02\x00\x01",
+        &format!("{none} answered something else than HTTP (invalid HTTP version)"),
+    );
     fails(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         &format!("{none} answered in chunks that cannot be read"),
@@ -139,18 +169,24 @@ fn an_endless_answer_is_given_up() {
         while stream.write_all(&[b'x'; 65536]).is_ok() {}
     });
     let line = format!(
-        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{}/\" after N ms: it answered with more than \
-         1114112 bytes\n",
+        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{}/\" after N ms: it \
+         answered with more than 1114112 bytes\n",
         server.address
     );
-    Test::new().hooks(json!([hook(&server, "POST /")])).args(["/bin/true"]).stderr(line).status(125).run();
+    Test::new()
+        .hooks(json!([hook(&server, "POST /")]))
+        .args(["/bin/true"])
+        .stderr(line)
+        .status(125)
+        .run();
 }
 
 #[test]
 fn nobody_at_the_port_is_named() {
     let hook = json!({"name": "x", "http": format!("POST http://{REFUSED}/")});
     let line = format!(
-        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{REFUSED}/\" after N ms: connection refused\n"
+        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{REFUSED}/\" after N \
+         ms: connection refused\n"
     );
     Test::new().hooks(json!([hook])).args(["/bin/true"]).stderr(line).status(125).run();
 }
@@ -159,7 +195,8 @@ fn nobody_at_the_port_is_named() {
 fn a_server_that_hangs_times_out() {
     let held = Mutex::new(Vec::new());
     let server = Server::new(move |stream| held.lock().unwrap().push(stream));
-    let hook = json!({"name": "x", "http": format!("POST http://{}/", server.address), "timeout_ms": 200});
+    let hook =
+        json!({"name": "x", "http": format!("POST http://{}/", server.address), "timeout_ms": 200});
     let line = format!(
         "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms): no answer to \"POST http://{}/\"\n",
         server.address

@@ -1,5 +1,5 @@
-//! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the same standard
-//! output: what is expected there is the expected order.
+//! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the
+//! same standard output: what is expected there is the expected order.
 
 use crate::support::{DUMP, Reaction, RuntimeApi, Test, epoch_milliseconds, foreword};
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ fn rule(names: &[&str]) -> Value {
 /// The fields of proc(5) that tell where a process belongs; the shell reads them of itself.
 const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
 
-/// A set of signals in the text of /proc/PID/status. Signals 32 and 33 are the C library's own: glibc's posix_spawn,
-/// which starts the test too, leaves them ignored.
+/// A set of signals in the text of /proc/PID/status. Signals 32 and 33 are the C library's own:
+/// glibc's posix_spawn, which starts the test too, leaves them ignored.
 fn signals(status: &str, set: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
     let bits = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
@@ -50,7 +50,8 @@ fn hooks_run_as_registered_and_then_the_runtime() {
         "inline",
         "hook that applies",
     ];
-    let logged = |name: &&str| format!("foreword: hook \"{name}\" (initialize) succeeded after N ms\n");
+    let logged =
+        |name: &&str| format!("foreword: hook \"{name}\" (initialize) succeeded after N ms\n");
     Test::new()
         .config(&inline.to_string())
         .file("foreword.json", task.to_string())
@@ -67,7 +68,10 @@ fn hooks_run_as_registered_and_then_the_runtime() {
 fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
     let hook = json!({"name": "look", "command": "cat >context", "timeout_ms": 60_000});
     let test = Test::new()
-        .config(&json!({"env": {"_HANDLER": "wrapper.handler"}, "hooks": {"initialize": [hook]}}).to_string())
+        .config(
+            &json!({"env": {"_HANDLER": "wrapper.handler"}, "hooks": {"initialize": [hook]}})
+                .to_string(),
+        )
         .env("AWS_LAMBDA_FUNCTION_NAME", "hello")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
@@ -86,7 +90,8 @@ fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
     let context: Value = serde_json::from_str(&line).expect("JSON");
     let deadline = context["deadline_ms"].as_u64().expect("a time");
     assert!((before + 60_000..=after + 60_000).contains(&deadline), "{before} {deadline} {after}");
-    let function = json!({"name": "hello", "version": "$LATEST", "memory": 512, "handler": "app.handler"});
+    let function =
+        json!({"name": "hello", "version": "$LATEST", "memory": 512, "handler": "app.handler"});
     let expected = json!({
         "phase": "initialize",
         "hook": "look",
@@ -103,10 +108,12 @@ fn what_nobody_said_is_null_in_the_context_or_the_default() {
     let hook = json!({"name": "look \"twice\"\n", "command": "cat >context"});
     let test = Test::new().hooks(json!([hook])).args(["/bin/echo", "started"]);
     let before = epoch_milliseconds();
-    let mut context: Value = serde_json::from_str(&test.stdout("started\n").run().read("context")).expect("JSON");
+    let mut context: Value =
+        serde_json::from_str(&test.stdout("started\n").run().read("context")).expect("JSON");
     let after = epoch_milliseconds();
     // The limit of a hook that says none is 10 s.
-    let deadline = context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
+    let deadline =
+        context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
     let deadline = deadline.as_u64().expect("a time");
     assert!((before + 10_000..=after + 10_000).contains(&deadline), "{before} {deadline} {after}");
     let function = json!({"name": null, "version": null, "memory": null, "handler": null});
@@ -120,11 +127,17 @@ fn what_nobody_said_is_null_in_the_context_or_the_default() {
     assert_eq!(context, expected);
 }
 
-/// The context is a file that nobody has to read, and the runtime's own standard input is still there.
+/// The context is a file that nobody has to read, and the runtime's own standard input is still
+/// there.
 #[test]
 fn a_hook_need_not_read_its_context() {
     let hooks = json!([{"name": "ignores it", "command": ["/bin/true"]}, {"name": "closes it", "command": "exec <&-"}]);
-    Test::new().hooks(hooks).stdin("for the runtime\n").args(["/bin/cat"]).stdout("for the runtime\n").run();
+    Test::new()
+        .hooks(hooks)
+        .stdin("for the runtime\n")
+        .args(["/bin/cat"])
+        .stdout("for the runtime\n")
+        .run();
 }
 
 #[test]
@@ -145,11 +158,9 @@ fn a_hook_has_the_environment_as_edited_so_far() {
         let test = test.args(["/bin/sh", "-c", look]);
         let address = given.unwrap_or("unset");
         let expected = format!(
-            "edited given, edited, unset, {address}\n\
-             unset, exported, of exported and nothing, {address}\n\
-             edited given, exported, unset, 127.0.0.1:4\n\
-             edited given, exported, unset, {address}\n\
-             edited given, exported, unset, 127.0.0.1:3\n"
+            "edited given, edited, unset, {address}\nunset, exported, of exported and nothing, \
+             {address}\nedited given, exported, unset, 127.0.0.1:4\nedited given, exported, \
+             unset, {address}\nedited given, exported, unset, 127.0.0.1:3\n"
         );
         match given {
             None => test,
@@ -164,7 +175,13 @@ fn a_hook_has_the_environment_as_edited_so_far() {
 /// Byte for byte: order, duplicates, entries without `=`, bytes that are not UTF-8.
 #[test]
 fn a_hook_without_edits_has_the_environment_of_the_runtime() {
-    let test = || Test::new().raw_env("A=1").raw_env("odd").raw_env("A=2").env("B", std::ffi::OsStr::new("\u{e9}"));
+    let test = || {
+        Test::new()
+            .raw_env("A=1")
+            .raw_env("odd")
+            .raw_env("A=2")
+            .env("B", std::ffi::OsStr::new("\u{e9}"))
+    };
     let dump = "#!/bin/sh\n/bin/cat /proc/$$/environ >hook\n";
     let test = test().script("hook.sh", dump).script("runtime", DUMP).args(["./runtime"]);
     let test = test.hooks(json!([{"name": "dump", "command": ["./hook.sh"]}]));
@@ -208,11 +225,19 @@ fn a_hook_leads_a_process_group_of_its_own_in_the_session_and_under_the_process_
 #[test]
 fn a_hook_starts_with_default_dispositions_and_an_empty_mask() {
     let hooks = json!([{"name": "look", "command": ["/bin/cp", "/proc/self/status", "status"]}]);
-    let parent = ["/usr/bin/env", "--ignore-signal=PIPE,CHLD,HUP,TERM,RTMAX", "--block-signal=USR1,CHLD,INT"];
+    let parent = [
+        "/usr/bin/env",
+        "--ignore-signal=PIPE,CHLD,HUP,TERM,RTMAX",
+        "--block-signal=USR1,CHLD,INT",
+    ];
     let foreword = [foreword(), "/bin/echo", "started"];
     let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
     let status = test.stdout("started\n").run().read("status");
-    assert_eq!(["SigPnd", "SigBlk", "SigIgn", "SigCgt"].map(|mask| signals(&status, mask)), [0; 4], "{status}");
+    assert_eq!(
+        ["SigPnd", "SigBlk", "SigIgn", "SigCgt"].map(|mask| signals(&status, mask)),
+        [0; 4],
+        "{status}"
+    );
 }
 
 #[test]
@@ -225,12 +250,19 @@ fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
     ]);
     let listing = |command: &[&str]| {
         let setup = ["/bin/bash", "-c", "exec \"$@\" 7</dev/null 2>&1", "setup"];
-        Test::new().hooks(hooks.clone()).without_foreword().args([&setup, command].concat()).capture()
+        Test::new()
+            .hooks(hooks.clone())
+            .without_foreword()
+            .args([&setup, command].concat())
+            .capture()
     };
     let alone = listing(&["/bin/ls", "/proc/self/fd"]);
     let together = listing(&[foreword(), "/bin/ls", "/proc/self/fd"]);
     assert!(alone.stdout.ends_with(b"\n7\n"), "{}", alone.stdout.escape_ascii());
-    assert_eq!(together.stdout.escape_ascii().to_string(), alone.stdout.repeat(4).escape_ascii().to_string());
+    assert_eq!(
+        together.stdout.escape_ascii().to_string(),
+        alone.stdout.repeat(4).escape_ascii().to_string()
+    );
 }
 
 #[test]
@@ -260,7 +292,8 @@ fn a_script_without_a_first_line_for_the_kernel_is_the_shells() {
         .run();
 }
 
-/// foreword takes SIGCHLD for itself while hooks run; what the parent left of it is the runtime's again.
+/// foreword takes SIGCHLD for itself while hooks run; what the parent left of it is the runtime's
+/// again.
 #[test]
 fn exit_statuses_are_seen_although_the_parent_ignores_sigchld() {
     let hooks = json!([
@@ -270,26 +303,32 @@ fn exit_statuses_are_seen_although_the_parent_ignores_sigchld() {
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD"];
     let foreword = [foreword(), "/bin/cp", "/proc/self/status", "status"];
     let test = Test::new().hooks(hooks).without_foreword().args([&parent[..], &foreword].concat());
-    let line = "foreword: hook \"fails\" (initialize) exited with status 3 after N ms (on_failure: continue)\n";
+    let line = "foreword: hook \"fails\" (initialize) exited with status 3 after N ms \
+                (on_failure: continue)\n";
     let status = test.stderr(line).run().read("status");
     // SIGCHLD is signal 17.
     assert_eq!(signals(&status, "SigIgn"), 1 << 16, "{status}");
 }
 
-/// The daemon has everything it inherited, and whoever waits for the pipe's end waits for the daemon.
+/// The daemon has everything it inherited, and whoever waits for the pipe's end waits for the
+/// daemon.
 #[test]
 fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
     let daemon = "mkfifo go done; (read -r word <go; echo \"$word\" >&2; echo ended >done) &";
     for (hook, exported) in [
         (json!({"name": "start", "command": daemon}), "unset"),
-        (json!({"name": "start", "command": format!("{daemon} echo A=1"), "export": "dotenv"}), "1"),
+        (
+            json!({"name": "start", "command": format!("{daemon} echo A=1"), "export": "dotenv"}),
+            "1",
+        ),
     ] {
         Test::new()
             .hooks(json!([hook]))
             .args([
                 "/bin/sh",
                 "-c",
-                "echo ${A-unset}; echo from the daemon >go; cat done; until grep -q daemon .stderr; do :; done",
+                "echo ${A-unset}; echo from the daemon >go; cat done; until grep -q daemon \
+                 .stderr; do :; done",
             ])
             .stdout(format!("{exported}\nended\n"))
             .stderr("from the daemon\n")
@@ -297,9 +336,10 @@ fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
     }
 }
 
-/// Starts a daemon that writes to its standard output when it is told to, more than a pipe holds, and says how that went.
-const WRITING_DAEMON: &str = "mkfifo go done; \
-    (read -r word <go; head -c 200000 /dev/zero; status=$?; head -c 200000 /dev/zero && echo went on $status >done) &";
+/// Starts a daemon that writes to its standard output when it is told to, more than a pipe holds,
+/// and says how that went.
+const WRITING_DAEMON: &str = "mkfifo go done; (read -r word <go; head -c 200000 /dev/zero; \
+                              status=$?; head -c 200000 /dev/zero && echo went on $status >done) &";
 
 #[test]
 fn a_daemon_that_an_exporting_hook_leaves_behind_can_go_on_writing() {
@@ -315,19 +355,24 @@ fn a_daemon_that_an_exporting_hook_leaves_behind_can_go_on_writing() {
         let test = Test::new().hooks(json!([hook])).env("FOREWORD_LOG", "off");
         let runtime = "echo ${A-unset}; echo now >go; cat done; ps -o ppid= --ppid $$ | wc -l";
         // The pipeline's own two processes, and none that foreword has left.
-        let finished = test.args(["/bin/sh", "-c", runtime]).stdout(format!("{exported}\nwent on 0\n2\n")).run();
+        let finished = test
+            .args(["/bin/sh", "-c", runtime])
+            .stdout(format!("{exported}\nwent on 0\n2\n"))
+            .run();
         assert!(finished.is_alone(), "{command}");
     }
 }
 
-/// What it writes later is not exported, and whoever waits for the end of the runtime's output does not wait for it.
+/// What it writes later is not exported, and whoever waits for the end of the runtime's output does
+/// not wait for it.
 #[test]
 fn a_daemon_that_an_exporting_hook_leaves_behind_holds_nothing_of_the_runtimes() {
     let daemon = "mkfifo go; (read -r word <go; echo LATE=1) & echo A=1";
     let hook = json!({"name": "start", "command": daemon, "export": "dotenv"});
     let test = Test::new().hooks(json!([hook])).without_foreword();
     let parent = "\"$@\" | cat; echo late >go";
-    let runtime = ["/bin/sh", "-c", parent, "sh", foreword(), "/bin/sh", "-c", "echo $A ${LATE-none}"];
+    let runtime =
+        ["/bin/sh", "-c", parent, "sh", foreword(), "/bin/sh", "-c", "echo $A ${LATE-none}"];
     assert!(test.args(runtime).stdout("1 none\n").run().is_alone());
 }
 
@@ -340,12 +385,13 @@ fn pre_stop_hooks_without_an_extension_give_a_warning() {
         let test = Test::new().config(&json!({"hooks": {"pre_stop": [hook]}}).to_string());
         test.args(["/bin/echo", "runtime"]).stdout("runtime\n")
     };
-    let warning = "foreword: pre_stop hooks are not run: there is no extension of foreword's to run them, which the layer \
-                   foreword-prestop has (Connection refused (os error 111))\n";
+    let warning = "foreword: pre_stop hooks are not run: there is no extension of foreword's to \
+                   run them, which the layer foreword-prestop has (Connection refused (os error \
+                   111))\n";
     test(true).runtime_api(&api).stderr(warning).run();
     test(false).runtime_api(&api).run();
-    let nowhere = "foreword: pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when the \
-                   environment ends; foreword simulate runs them\n";
+    let nowhere = "foreword: pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so \
+                   nobody tells when the environment ends; foreword simulate runs them\n";
     test(true).stderr(nowhere).run();
     test(true).runtime_api("").stderr(nowhere).run();
     test(true).env("FOREWORD_LOG", "error").run();
@@ -354,11 +400,13 @@ fn pre_stop_hooks_without_an_extension_give_a_warning() {
 
 #[test]
 fn hooks_around_a_snapshot_without_a_runtime_api_give_a_warning() {
-    let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; foreword \
-                   simulate runs them\n";
+    let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is \
+                   not set; foreword simulate runs them\n";
     for phase in ["before_snapshot", "after_restore"] {
-        let config = json!({"hooks": {phase: [{"name": "x", "command": ["/bin/echo", "run"]}]}}).to_string();
-        let test = || Test::new().config(&config).args(["/bin/echo", "runtime"]).stdout("runtime\n");
+        let config =
+            json!({"hooks": {phase: [{"name": "x", "command": ["/bin/echo", "run"]}]}}).to_string();
+        let test =
+            || Test::new().config(&config).args(["/bin/echo", "runtime"]).stdout("runtime\n");
         test().env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").stderr(warning).run();
         test().env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand").run();
         test().run();
@@ -368,7 +416,8 @@ fn hooks_around_a_snapshot_without_a_runtime_api_give_a_warning() {
 /// What dotnet8's bootstrap sets, and what becomes of it.
 #[test]
 fn the_empty_file_of_authorities_that_dotnet8_has_reaches_the_runtime_and_no_hook() {
-    let hook = r#"{"name": "n", "command": "echo hook ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}""#;
+    let hook =
+        r#"{"name": "n", "command": "echo hook ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}""#;
     let runtime = "echo runtime ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}";
     const EMPTY: &str = "/var/runtime/empty-certificates.crt";
     for (name, value, env, of_hook, of_runtime) in [
@@ -383,7 +432,13 @@ fn the_empty_file_of_authorities_that_dotnet8_has_reaches_the_runtime_and_no_hoo
             format!("{EMPTY}2 unset"),
         ),
         ("SSL_CERT_DIR", EMPTY, "", &format!("unset {EMPTY}"), format!("unset {EMPTY}")),
-        ("SSL_CERT_FILE", EMPTY, r#", "env": {"SSL_CERT_FILE": "/mine"}"#, "/mine unset", format!("{EMPTY} unset")),
+        (
+            "SSL_CERT_FILE",
+            EMPTY,
+            r#", "env": {"SSL_CERT_FILE": "/mine"}"#,
+            "/mine unset",
+            format!("{EMPTY} unset"),
+        ),
         (
             "SSL_CERT_FILE",
             EMPTY,
@@ -391,7 +446,13 @@ fn the_empty_file_of_authorities_that_dotnet8_has_reaches_the_runtime_and_no_hoo
             &format!("{EMPTY} unset"),
             format!("{EMPTY} unset"),
         ),
-        ("SSL_CERT_FILE", EMPTY, r#", "env": {"A": "${SSL_CERT_FILE}"}"#, "unset unset", format!("{EMPTY} unset")),
+        (
+            "SSL_CERT_FILE",
+            EMPTY,
+            r#", "env": {"A": "${SSL_CERT_FILE}"}"#,
+            "unset unset",
+            format!("{EMPTY} unset"),
+        ),
     ] {
         let config = format!(r#"{{"hooks": {{"initialize": [{hook}{env}}}]}}}}"#);
         let test = Test::new().config(&config).env("FOREWORD_LOG", "warn").env(name, value);

@@ -1,4 +1,5 @@
-//! What the Runtime API hears of a failure, and that a Runtime API with faults of its own changes nothing else.
+//! What the Runtime API hears of a failure, and that a Runtime API with faults of its own changes
+//! nothing else.
 
 use crate::support::{REFUSED, Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
@@ -9,7 +10,9 @@ const MESSAGE: &str = r#"hook "x" (initialize) exited with status 3 after N ms"#
 
 fn failing() -> Test {
     let test = Test::new().config(FAILING_HOOK).args(["./runtime"]);
-    test.script("runtime", "#!/bin/sh\necho started\n").stderr(format!("foreword: {MESSAGE}\n")).status(125)
+    test.script("runtime", "#!/bin/sh\necho started\n")
+        .stderr(format!("foreword: {MESSAGE}\n"))
+        .status(125)
 }
 
 #[test]
@@ -18,12 +21,21 @@ fn a_failure_is_posted_once() {
     failing().runtime_api(&api).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     assert_eq!((&*request.method, &*request.path), ("POST", "/2018-06-01/runtime/init/error"));
-    assert_eq!(request.header("lambda-runtime-function-error-type"), Some("Runtime.ForewordHookFailed"));
+    assert_eq!(
+        request.header("lambda-runtime-function-error-type"),
+        Some("Runtime.ForewordHookFailed")
+    );
     assert_eq!(request.header("host"), Some(api.address()));
     let body: Value = serde_json::from_str(&request.body).expect("a body of JSON");
     let message = body["errorMessage"].as_str().expect("a message");
-    assert!(message.starts_with(r#"hook "x" (initialize) exited with status 3 after "#), "{message}");
-    assert_eq!(body, json!({"errorMessage": message, "errorType": "Runtime.ForewordHookFailed", "stackTrace": []}));
+    assert!(
+        message.starts_with(r#"hook "x" (initialize) exited with status 3 after "#),
+        "{message}"
+    );
+    assert_eq!(
+        body,
+        json!({"errorMessage": message, "errorType": "Runtime.ForewordHookFailed", "stackTrace": []})
+    );
 }
 
 #[test]
@@ -64,7 +76,8 @@ fn a_runtime_api_that_hangs_is_left_after_a_second() {
 #[test]
 fn the_report_goes_to_the_address_that_lambda_gave() {
     let api = RuntimeApi::new(Reaction::Accept);
-    let config = FAILING_HOOK.replacen('{', r#"{"env": {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}, "#, 1);
+    let config =
+        FAILING_HOOK.replacen('{', r#"{"env": {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}, "#, 1);
     failing().config(&config).runtime_api(&api).run();
     assert_eq!(api.requests().len(), 1);
 }

@@ -3,16 +3,18 @@
 mod faults;
 
 use crate::support::client::{
-    Client, EVENT_NEXT, INIT_ERROR, INVOCATION_NEXT, REGISTER, RESTORE_ERROR, RESTORE_NEXT, body_of, response_to,
-    status_of,
+    Client, EVENT_NEXT, INIT_ERROR, INVOCATION_NEXT, REGISTER, RESTORE_ERROR, RESTORE_NEXT,
+    body_of, response_to, status_of,
 };
-use crate::support::lambda::{Answer, Call, Connection, Failure, Lambda, Outcome, Parked, Seen, Settings, State, hash};
+use crate::support::lambda::{
+    Answer, Call, Connection, Failure, Lambda, Outcome, Parked, Seen, Settings, State, hash,
+};
 use serde_json::{Value, json};
 use std::net::Shutdown;
 use std::time::Duration;
 
-const OK: &str =
-    "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}";
+const OK: &str = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: \
+                  15\r\n\r\n{\"status\":\"OK\"}";
 const RESTORED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /// What one call does in one state.
@@ -32,7 +34,10 @@ fn every_call_in_every_state() {
     for (call, row) in [
         (RESTORE_NEXT, [Blocks(RestoreReady), Forbids, Forbids, Forbids, Forbids, Forbids]),
         (INVOCATION_NEXT, [Blocks(Ready), Forbids, Blocks(Ready), Forbids, Forbids, Blocks(Ready)]),
-        (INIT_ERROR, [Accepts(InitError), Forbids, Accepts(RestoreError), Forbids, Forbids, Forbids]),
+        (
+            INIT_ERROR,
+            [Accepts(InitError), Forbids, Accepts(RestoreError), Forbids, Forbids, Forbids],
+        ),
         (RESTORE_ERROR, [Forbids, Forbids, Accepts(RestoreError), Forbids, Forbids, Forbids]),
     ] {
         let states = [Started, RestoreReady, Restoring, RestoreError, InitError, Ready];
@@ -48,9 +53,11 @@ fn every_call_in_every_state() {
 fn a_refused_call_is_told_the_transition() {
     let lambda = Lambda::new(Settings::default());
     let _parked = bring_to(&lambda, State::RestoreReady);
-    let body = "{\"errorMessage\":\"State transition from RestoreReady to InitError failed for runtime. \
-                Error: State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}";
-    let head = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 162\r\n\r\n";
+    let body = "{\"errorMessage\":\"State transition from RestoreReady to InitError failed for \
+                runtime. Error: State transition is not \
+                allowed\",\"errorType\":\"InvalidStateTransition\"}";
+    let head =
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 162\r\n\r\n";
     assert_eq!(Client::new(&lambda).ask(INIT_ERROR, "{}"), format!("{head}{body}"));
 }
 
@@ -77,7 +84,10 @@ fn what_is_not_http_1_is_recorded_and_refused() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    assert_eq!(client.rest(), b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(
+        client.rest(),
+        b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
     assert_eq!(lambda.seen().requests[0].head.0, "PRI * HTTP/2.0");
 }
 
@@ -89,7 +99,10 @@ fn a_head_may_be_long_and_come_in_any_pieces() {
     assert_eq!(client.ask_with(INIT_ERROR, &long, "{}"), OK);
     // Each byte of the two is one character of what is recorded.
     assert_eq!(lambda.seen().requests[0].header("Long").unwrap().chars().count(), 2 << 20);
-    for byte in format!("{RESTORE_ERROR} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n").bytes()
+    for byte in format!(
+        "{RESTORE_ERROR} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+    )
+    .bytes()
     {
         client.send(&[byte]);
     }
@@ -142,7 +155,8 @@ fn a_life_from_init_to_shutdown() {
     // As long as nothing has answered the event, it is handed out again.
     assert_eq!(body_of(&client.ask(INVOCATION_NEXT, "")).len(), event.len());
 
-    let wrong_id = "POST /2018-06-01/runtime/invocation/00000000-0000-4000-8000-000000000009/response";
+    let wrong_id =
+        "POST /2018-06-01/runtime/invocation/00000000-0000-4000-8000-000000000009/response";
     assert_eq!(status_of(&client.ask(wrong_id, "late")), 400);
     let answer = "a".repeat(6 << 20);
     assert_eq!(client.ask(&response_to(&id), &answer), OK);
@@ -153,7 +167,10 @@ fn a_life_from_init_to_shutdown() {
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
     assert_eq!(client.ask(&response_to(&id).replace("response", "error"), "{}"), OK);
-    assert_eq!(lambda.answer(&id).unwrap(), buffered(Outcome::Error("Runtime.Test".to_owned()), "{}"));
+    assert_eq!(
+        lambda.answer(&id).unwrap(),
+        buffered(Outcome::Error("Runtime.Test".to_owned()), "{}")
+    );
 
     let seen = lambda.seen();
     assert_eq!(seen.count(Call::RestoreNext), 1);
@@ -172,11 +189,15 @@ fn a_streamed_answer_with_trailers() {
     client.request(INVOCATION_NEXT, "");
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
-    let head = "Transfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\
-                Trailer: Lambda-Runtime-Function-Error-Type\r\n";
-    client.send(format!("{} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n", response_to(&id)).as_bytes());
+    let head = "Transfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: \
+                streaming\r\nTrailer: Lambda-Runtime-Function-Error-Type\r\n";
+    client.send(
+        format!("{} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n", response_to(&id)).as_bytes(),
+    );
     // It can be seen while it comes.
-    lambda.wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(())).unwrap();
+    lambda
+        .wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(()))
+        .unwrap();
     let chunk = vec![b'x'; 1 << 20];
     for _ in 0..7 {
         client.send(b"100000\r\n");
@@ -189,7 +210,10 @@ fn a_streamed_answer_with_trailers() {
     assert_eq!(answer.body.len(), 5 + (7 << 20));
     assert_eq!(answer.outcome, Outcome::Error("Runtime.Late".to_owned()));
     assert!(answer.is_streamed && answer.is_complete);
-    assert_eq!(answer.trailers, [("Lambda-Runtime-Function-Error-Type".to_owned(), "Runtime.Late".to_owned())]);
+    assert_eq!(
+        answer.trailers,
+        [("Lambda-Runtime-Function-Error-Type".to_owned(), "Runtime.Late".to_owned())]
+    );
 }
 
 #[test]
@@ -206,7 +230,9 @@ fn a_buffered_answer_has_a_limit_and_a_truncated_one_is_told() {
     client.request(INVOCATION_NEXT, "");
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
-    client.send(format!("{} HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf", response_to(&id)).as_bytes());
+    client.send(
+        format!("{} HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf", response_to(&id)).as_bytes(),
+    );
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     assert_eq!(status_of(&client.reply()), 400);
     let answer = lambda.answer(&id).unwrap();
@@ -239,7 +265,9 @@ fn a_client_that_takes_no_part_gets_no_signal() {
 fn a_report_ends_every_wait_for_the_runtime() {
     let lambda = Lambda::new(Settings::default());
     assert_eq!(Client::new(&lambda).ask(INIT_ERROR, r#"{"errorType":"Runtime.Test"}"#), OK);
-    let Err(Failure::Reported(report)) = lambda.snapshot() else { panic!("a snapshot without a runtime") };
+    let Err(Failure::Reported(report)) = lambda.snapshot() else {
+        panic!("a snapshot without a runtime")
+    };
     assert_eq!((report.call, report.error_type.as_str()), (Call::InitError, "Runtime.Test"));
     assert_eq!(report.body, br#"{"errorType":"Runtime.Test"}"#);
 
@@ -254,7 +282,10 @@ fn a_report_ends_every_wait_for_the_runtime() {
 
     let lambda = Lambda::new(Settings::default());
     lambda.limit(Duration::from_millis(1));
-    assert!(matches!(lambda.invoke("{}"), Err(Failure::TimedOut("a runtime in invocation/next", _))));
+    assert!(matches!(
+        lambda.invoke("{}"),
+        Err(Failure::TimedOut("a runtime in invocation/next", _))
+    ));
 }
 
 #[test]
@@ -284,32 +315,47 @@ fn a_body_waits_for_100_continue_and_a_connection_closes_on_request() {
     client.send(format!("{INIT_ERROR} HTTP/1.1\r\n{head}\r\n").as_bytes());
     assert_eq!(client.reply(), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send(b"{}");
-    assert_eq!(client.rest(), OK.replace("Content-Length", "Connection: close\r\nContent-Length").as_bytes());
+    assert_eq!(
+        client.rest(),
+        OK.replace("Content-Length", "Connection: close\r\nContent-Length").as_bytes()
+    );
 }
 
 #[test]
 fn an_internal_extension_polls_on_the_connection_of_the_runtime() {
-    let lambda = Lambda::new(Settings { extensions: vec!["foreword".to_owned()], ..Settings::default() });
+    let lambda =
+        Lambda::new(Settings { extensions: vec!["foreword".to_owned()], ..Settings::default() });
     let mut client = Client::new(&lambda);
     let name = |name: &str| format!("Lambda-Extension-Name: {name}\r\n");
     assert_eq!(status_of(&client.ask_with(REGISTER, "", "{}")), 403);
-    assert_eq!(status_of(&client.ask_with(REGISTER, &name("inner"), r#"{"events":["SHUTDOWN"]}"#)), 403);
+    assert_eq!(
+        status_of(&client.ask_with(REGISTER, &name("inner"), r#"{"events":["SHUTDOWN"]}"#)),
+        403
+    );
     let inner = identifier(&client.ask_with(REGISTER, &name("inner"), r#"{"events":["INVOKE"]}"#));
-    let outer = identifier(&client.ask_with(REGISTER, &name("foreword"), r#"{"events":["SHUTDOWN"]}"#));
+    let outer =
+        identifier(&client.ask_with(REGISTER, &name("foreword"), r#"{"events":["SHUTDOWN"]}"#));
     assert_eq!(status_of(&client.ask(EVENT_NEXT, "")), 403);
     client.request(INVOCATION_NEXT, "");
     lambda.hand_out("{}").unwrap();
     client.reply();
     assert_eq!(status_of(&client.ask_with(REGISTER, &name("late"), r#"{"events":[]}"#)), 403);
 
-    let event: Value = serde_json::from_str(body_of(&client.ask_with(EVENT_NEXT, &inner, ""))).unwrap();
+    let event: Value =
+        serde_json::from_str(body_of(&client.ask_with(EVENT_NEXT, &inner, ""))).unwrap();
     assert_eq!(event["eventType"], "INVOKE");
     client.request_with(EVENT_NEXT, &outer, "");
     lambda.shutdown("spindown", Duration::from_secs(2));
     let event: Value = serde_json::from_str(body_of(&client.reply())).unwrap();
-    assert_eq!((&event["eventType"], &event["shutdownReason"]), (&json!("SHUTDOWN"), &json!("spindown")));
+    assert_eq!(
+        (&event["eventType"], &event["shutdownReason"]),
+        (&json!("SHUTDOWN"), &json!("spindown"))
+    );
     for call in ["init", "exit"] {
-        assert_eq!(client.ask_with(&format!("POST /2020-01-01/extension/{call}/error"), &outer, "{}"), OK);
+        assert_eq!(
+            client.ask_with(&format!("POST /2020-01-01/extension/{call}/error"), &outer, "{}"),
+            OK
+        );
     }
 }
 
@@ -362,12 +408,22 @@ fn reaction(lambda: &Lambda, call: &str) -> Reaction {
 
 fn buffered(outcome: Outcome, body: &str) -> Answer {
     let (content_type, body) = (String::new(), body.as_bytes().to_vec());
-    Answer { outcome, body, content_type, is_streamed: false, trailers: Vec::new(), is_complete: true }
+    Answer {
+        outcome,
+        body,
+        content_type,
+        is_streamed: false,
+        trailers: Vec::new(),
+        is_complete: true,
+    }
 }
 
 /// The header by which a registered extension names itself.
 fn identifier(reply: &str) -> String {
     assert_eq!(status_of(reply), 200, "{reply}");
-    let line = reply.lines().find(|line| line.starts_with("Lambda-Extension-Identifier: ")).expect("an identifier");
+    let line = reply
+        .lines()
+        .find(|line| line.starts_with("Lambda-Extension-Identifier: "))
+        .expect("an identifier");
     format!("{line}\r\n")
 }

@@ -1,5 +1,5 @@
-//! AWS's runtime client for Python against the Runtime API that the relay is tested with: what it does by itself,
-//! without foreword between them.
+//! AWS's runtime client for Python against the Runtime API that the relay is tested with: what it
+//! does by itself, without foreword between them.
 
 use crate::support::lambda::{Call, End, Failure, Fault, Lambda, Outcome, Parked, Settings};
 use crate::support::{Captured, PATH, Test, real_part};
@@ -36,7 +36,12 @@ impl Python {
     fn start(lambda: &Lambda, handler: &str) -> Self {
         let test = Test::new()
             .without_foreword()
-            .args([real_part("python/bin/python3").to_str().unwrap(), "-m", "awslambdaric", "app.handler"])
+            .args([
+                real_part("python/bin/python3").to_str().unwrap(),
+                "-m",
+                "awslambdaric",
+                "app.handler",
+            ])
             .file("app.py", handler)
             .env("PATH", PATH)
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
@@ -68,16 +73,33 @@ fn python_s_client_from_init_to_the_third_invocation() {
     assert_eq!((large.outcome, large.body.len()), (Outcome::Response, 6 << 20));
     let failed = lambda.invoke(r#"{"n":3,"fail":true}"#).unwrap();
     let error: Value = serde_json::from_slice(&failed.body).unwrap();
-    // The type is in the body alone: this client sends no error type header with an invocation's error.
-    assert_eq!((failed.outcome, error["errorType"].as_str()), (Outcome::Error(String::new()), Some("RuntimeError")));
+    // The type is in the body alone: this client sends no error type header with an invocation's
+    // error.
+    assert_eq!(
+        (failed.outcome, error["errorType"].as_str()),
+        (Outcome::Error(String::new()), Some("RuntimeError"))
+    );
     lambda.ready().unwrap();
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGTERM).unwrap();
 
     let finished = run.finish(128 + Signal::SIGTERM as i32);
-    let order = ["import", "before two", "before one", "after one", "after two", "event 1", "event 2", "event 3"];
-    assert_eq!(read_to_string(finished.path("order")).unwrap(), order.map(|line| format!("{line}\n")).concat());
+    let order = [
+        "import",
+        "before two",
+        "before one",
+        "after one",
+        "after two",
+        "event 1",
+        "event 2",
+        "event 3",
+    ];
+    assert_eq!(
+        read_to_string(finished.path("order")).unwrap(),
+        order.map(|line| format!("{line}\n")).concat()
+    );
     let seen = lambda.seen();
-    let calls: Vec<_> = seen.requests.iter().map(|request| (request.call.unwrap(), request.connection)).collect();
+    let calls: Vec<_> =
+        seen.requests.iter().map(|request| (request.call.unwrap(), request.connection)).collect();
     assert_eq!(calls[0], (Call::RestoreNext, 0));
     // From here on the native client: its own connection, kept.
     let answers = [Call::InvocationResponse, Call::InvocationResponse, Call::InvocationError];
@@ -91,7 +113,8 @@ fn python_s_client_from_init_to_the_third_invocation() {
 fn python_s_client_reports_what_its_hooks_raise() {
     for (handler, call, error_type, status) in [
         (
-            "def fail(): raise Exception('x')\nsnapshot_restore_py.register_before_snapshot(fail)\n",
+            "def fail(): raise \
+             Exception('x')\nsnapshot_restore_py.register_before_snapshot(fail)\n",
             Call::InitError,
             "Runtime.BeforeSnapshotError",
             64,
@@ -104,7 +127,10 @@ fn python_s_client_reports_what_its_hooks_raise() {
         ),
     ] {
         let lambda = Lambda::new(Settings::default());
-        let run = Python::start(&lambda, &format!("import snapshot_restore_py\n{handler}def handler(*_): pass\n"));
+        let run = Python::start(
+            &lambda,
+            &format!("import snapshot_restore_py\n{handler}def handler(*_): pass\n"),
+        );
         let failure = lambda.restore().and_then(|_| lambda.ready()).unwrap_err();
         let Failure::Reported(report) = failure else { panic!("{failure:?}") };
         assert_eq!((report.call, report.error_type.as_str()), (call, error_type));
@@ -140,6 +166,11 @@ fn python_s_client_that_loses_its_restore_may_not_even_report_it() {
     lambda.snapshot().unwrap();
     lambda.disconnect();
     run.finish(1);
-    let calls: Vec<_> = lambda.seen().requests.iter().map(|request| (request.call.unwrap(), request.status)).collect();
+    let calls: Vec<_> = lambda
+        .seen()
+        .requests
+        .iter()
+        .map(|request| (request.call.unwrap(), request.status))
+        .collect();
     assert_eq!(calls, [(Call::RestoreNext, None), (Call::InitError, Some(403))]);
 }

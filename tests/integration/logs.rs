@@ -1,12 +1,14 @@
-//! What foreword says on standard error, in which form, and what it never says. The builder sees to it that
-//! nothing is said on standard output.
+//! What foreword says on standard error, in which form, and what it never says. The builder sees to
+//! it that nothing is said on standard output.
 
 use crate::support::{Captured, Test};
 use serde_json::Value;
 
-const FAILURE: &str = "foreword: hook \"b\" (initialize) exited with status 4 after N ms (on_failure: continue)\n";
+const FAILURE: &str =
+    "foreword: hook \"b\" (initialize) exited with status 4 after N ms (on_failure: continue)\n";
 const INFO: &str = "foreword: hook \"a\" (initialize) succeeded after N ms\n";
-const WARNING: &str = "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
+const WARNING: &str =
+    "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
 const ERROR: &str = "foreword: unable to execute \"./missing\": no such file\n";
 
 /// Something at every level from info to error.
@@ -25,7 +27,9 @@ fn levels() {
     let warn = [FAILURE, WARNING, ERROR].concat();
     let info = [INFO, FAILURE, WARNING, ERROR].concat();
     let command_line = "foreword: FOREWORD_CONFIG:1:1: command line becomes [\"./missing\"]\n";
-    let debug = [INFO, FAILURE, command_line, WARNING, "foreword: executing [\"./missing\"]\n", ERROR].concat();
+    let debug =
+        [INFO, FAILURE, command_line, WARNING, "foreword: executing [\"./missing\"]\n", ERROR]
+            .concat();
     for (foreword, lambda, expected) in [
         (None, None, &info),
         (Some("off"), None, &nothing),
@@ -50,25 +54,31 @@ fn levels() {
         (Some("debug"), Some("FATAL"), &debug),
         (Some(""), Some("WARN"), &warn),
     ] {
-        let test = foreword.into_iter().fold(noisy(), |test, level| test.env("FOREWORD_LOG", level));
-        let test = lambda.into_iter().fold(test, |test, level| test.env("AWS_LAMBDA_LOG_LEVEL", level));
+        let test =
+            foreword.into_iter().fold(noisy(), |test, level| test.env("FOREWORD_LOG", level));
+        let test =
+            lambda.into_iter().fold(test, |test, level| test.env("AWS_LAMBDA_LOG_LEVEL", level));
         test.stderr(expected).run();
     }
 }
 
 #[test]
 fn off_silences_every_failure_and_changes_no_status() {
-    let test = |config: &str| Test::new().env("FOREWORD_LOG", "off").config(config).args(["/bin/true"]);
+    let test =
+        |config: &str| Test::new().env("FOREWORD_LOG", "off").config(config).args(["/bin/true"]);
     test("{").status(125).run();
     test(r#"{"hooks": {"initialize": [{"name": "x", "command": "exit 1"}]}}"#).status(125).run();
-    test(r#"{"hooks": {"initialize": [{"name": "x", "command": "kill $$"}]}, "x": 1}"#).status(125).run();
+    test(r#"{"hooks": {"initialize": [{"name": "x", "command": "kill $$"}]}, "x": 1}"#)
+        .status(125)
+        .run();
     test(r#"{"program": "missing"}"#).status(127).run();
     test(r#"{"program": "/"}"#).status(126).run();
 }
 
 #[test]
 fn an_unknown_level_gets_one_warning() {
-    let warning = "foreword: FOREWORD_LOG is \"loud\", none of off, error, warn, info, debug and trace\n";
+    let warning =
+        "foreword: FOREWORD_LOG is \"loud\", none of off, error, warn, info, debug and trace\n";
     let loud = || Test::new().env("FOREWORD_LOG", "loud").args(["/bin/true"]);
     loud().stderr(warning).run();
     let hook = r#"{"hooks": {"initialize": [{"name": "a", "command": "true"}]}}"#;
@@ -129,7 +139,8 @@ fn json_of_failures_of_hooks_and_of_the_configuration() {
         ),
     ] {
         let line = format!("{{\"timestamp\":\"T\",\"level\":\"ERROR\",{expected}}}\n");
-        let test = Test::new().env("AWS_LAMBDA_LOG_FORMAT", "JSON").config(config).args(["/bin/true"]);
+        let test =
+            Test::new().env("AWS_LAMBDA_LOG_FORMAT", "JSON").config(config).args(["/bin/true"]);
         test.stderr(line).status(status).run();
     }
 }
@@ -141,9 +152,14 @@ fn json_timestamps() {
     for line in String::from_utf8(stderr).expect("text").lines() {
         let object: Value = serde_json::from_str(line).expect("an object");
         let timestamp = object["timestamp"].as_str().expect("a timestamp");
-        let shape: String = timestamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        let shape: String =
+            timestamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         let (seconds, fraction) = shape.split_once('.').expect("a fraction");
-        assert_eq!((seconds, fraction.trim_start_matches('0')), ("0000-00-00T00:00:00", "Z"), "{timestamp}");
+        assert_eq!(
+            (seconds, fraction.trim_start_matches('0')),
+            ("0000-00-00T00:00:00", "Z"),
+            "{timestamp}"
+        );
         assert!(object.get("durationMs").is_none_or(Value::is_u64), "{line}");
     }
 }
@@ -156,21 +172,22 @@ fn debug_shows_every_edit_with_its_place_and_the_final_command_line() {
         .env("GONE", "1")
         .file(
             "foreword.json",
-            "{\n  \"env\": {\n    \"NEW\": \"a b\", \"OLD\": {\"append\": \"2\", \"separator\": \":\"},\n    \
-             \"GONE\": null,\n    \"OLD2\": {\"default\": \"${OLD}\"}, \"PATH\": {\"default\": \"x\"}\n  },\n  \
-             \"rules\": [{\"when\": {\"runtime\": \"java\"}}, {\"options\": {\"append\": [\"-c\", \"x y\"]}}]\n}",
+            "{\n  \"env\": {\n    \"NEW\": \"a b\", \"OLD\": {\"append\": \"2\", \"separator\": \
+             \":\"},\n    \"GONE\": null,\n    \"OLD2\": {\"default\": \"${OLD}\"}, \"PATH\": \
+             {\"default\": \"x\"}\n  },\n  \"rules\": [{\"when\": {\"runtime\": \"java\"}}, \
+             {\"options\": {\"append\": [\"-c\", \"x y\"]}}]\n}",
         )
         .config(r#"{"program": "/bin/true", "arguments": {"remove": ["*"]}}"#)
         .args(["./tool", "--flag"])
         .stderr(
-            "foreword: <folder>/foreword.json:3:5: env NEW: unset becomes \"a b\"\n\
-             foreword: <folder>/foreword.json:3:19: env OLD: \"1\" becomes \"1:2\"\n\
-             foreword: <folder>/foreword.json:4:5: env GONE: \"1\" becomes unset\n\
-             foreword: <folder>/foreword.json:5:5: env OLD2: unset becomes \"1:2\"\n\
-             foreword: <folder>/foreword.json:7:13: this does not apply\n\
-             foreword: <folder>/foreword.json:7:44: command line becomes [\"./tool\", \"-c\", \"x y\", \"--flag\"]\n\
-             foreword: FOREWORD_CONFIG:1:1: command line becomes [\"/bin/true\", \"-c\", \"x y\"]\n\
-             foreword: executing [\"/bin/true\", \"-c\", \"x y\"]\n",
+            "foreword: <folder>/foreword.json:3:5: env NEW: unset becomes \"a b\"\nforeword: \
+             <folder>/foreword.json:3:19: env OLD: \"1\" becomes \"1:2\"\nforeword: \
+             <folder>/foreword.json:4:5: env GONE: \"1\" becomes unset\nforeword: \
+             <folder>/foreword.json:5:5: env OLD2: unset becomes \"1:2\"\nforeword: \
+             <folder>/foreword.json:7:13: this does not apply\nforeword: \
+             <folder>/foreword.json:7:44: command line becomes [\"./tool\", \"-c\", \"x y\", \
+             \"--flag\"]\nforeword: FOREWORD_CONFIG:1:1: command line becomes [\"/bin/true\", \
+             \"-c\", \"x y\"]\nforeword: executing [\"/bin/true\", \"-c\", \"x y\"]\n",
         )
         .run();
 }
@@ -195,12 +212,14 @@ fn debug_without_a_configuration_shows_the_command_line() {
     test.stderr("foreword: executing [\"/bin/true\", \"a b\"]\n").run();
 }
 
-/// In the environment that Lambda gives, and in nothing but what hooks export or a single edit sets.
+/// In the environment that Lambda gives, and in nothing but what hooks export or a single edit
+/// sets.
 const SECRETS: [&str; 2] = ["hunter2", "swordfish"];
 
 /// A configuration with a hook that exports something.
 fn exporting(format: &str, output: &str, rest: &str) -> String {
-    let hook = format!(r#"{{"name": "x", "command": ["/bin/echo", "{output}"], "export": "{format}"}}"#);
+    let hook =
+        format!(r#"{{"name": "x", "command": ["/bin/echo", "{output}"], "export": "{format}"}}"#);
     format!(r#"{{"hooks": {{"initialize": [{hook}]}}, {rest}}}"#)
 }
 
@@ -209,7 +228,8 @@ fn exporting(format: &str, output: &str, rest: &str) -> String {
 fn show_no_secret(configurations: &[&str]) {
     for config in configurations {
         for format in ["Text", "JSON"] {
-            let test = Test::new().script("python3", "#!/bin/sh\n").args(["./python3", "-I", "app.py"]);
+            let test =
+                Test::new().script("python3", "#!/bin/sh\n").args(["./python3", "-I", "app.py"]);
             let test = test.env("FOREWORD_LOG", "trace").env("AWS_LAMBDA_LOG_FORMAT", format);
             let captured = test.env("TOKEN", SECRETS[0]).file("foreword.json", config).capture();
             let said = String::from_utf8(captured.stderr).expect("text");
@@ -253,8 +273,10 @@ fn command_lines_show_no_secret() {
 
 #[test]
 fn exports_show_no_secret() {
-    let (dotenv, json) =
-        (|output, rest| exporting("dotenv", output, rest), |output, rest| exporting("json", output, rest));
+    let (dotenv, json) = (
+        |output, rest| exporting("dotenv", output, rest),
+        |output, rest| exporting("json", output, rest),
+    );
     let configurations = [
         dotenv("PLAIN=swordfish", r#""options": {"append": ["-D${PLAIN}"]}"#),
         dotenv("PLAIN=swordfish", r#""program": "/bin/${PLAIN}""#),
@@ -269,7 +291,9 @@ fn exports_show_no_secret() {
 
 #[test]
 fn a_hooks_folder_shows_no_secret() {
-    show_no_secret(&[r#"{"hooks": {"initialize": [{"name": "x", "command": "true", "cwd": "/nowhere/${TOKEN}"}]}}"#]);
+    show_no_secret(&[
+        r#"{"hooks": {"initialize": [{"name": "x", "command": "true", "cwd": "/nowhere/${TOKEN}"}]}}"#,
+    ]);
 }
 
 #[test]
@@ -286,12 +310,12 @@ fn secrets_are_replaced_where_they_stand() {
         .config(config)
         .args(["/bin/true", "xswordfish"])
         .stderr(
-            "foreword: FOREWORD_CONFIG:1:10: env COPY: unset becomes \"[redacted]\"\n\
-             foreword: FOREWORD_CONFIG:1:32: env API_KEY: [redacted] becomes [redacted]\n\
-             foreword: FOREWORD_CONFIG:1:56: env OPEN: unset becomes \"1\"\n\
-             foreword: FOREWORD_CONFIG:1:1: command line becomes \
-             [\"/bin/true\", \"x[redacted]\", \"-p=[redacted]\", \"1\"]\n\
-             foreword: executing [\"/bin/true\", \"x[redacted]\", \"-p=[redacted]\", \"1\"]\n",
+            "foreword: FOREWORD_CONFIG:1:10: env COPY: unset becomes \"[redacted]\"\nforeword: \
+             FOREWORD_CONFIG:1:32: env API_KEY: [redacted] becomes [redacted]\nforeword: \
+             FOREWORD_CONFIG:1:56: env OPEN: unset becomes \"1\"\nforeword: FOREWORD_CONFIG:1:1: \
+             command line becomes [\"/bin/true\", \"x[redacted]\", \"-p=[redacted]\", \
+             \"1\"]\nforeword: executing [\"/bin/true\", \"x[redacted]\", \"-p=[redacted]\", \
+             \"1\"]\n",
         )
         .run();
 }
@@ -299,18 +323,21 @@ fn secrets_are_replaced_where_they_stand() {
 #[test]
 fn control_characters_break_no_line() {
     let name = r#"a\nforeword: forged\r\u001b[31m\u007f\u0085é"#;
-    let hook = format!(r#"{{"hooks": {{"initialize": [{{"name": "{name}", "command": "true"}}]}}}}"#);
+    let hook =
+        format!(r#"{{"hooks": {{"initialize": [{{"name": "{name}", "command": "true"}}]}}}}"#);
     let shown = r#"a\nforeword: forged\r\u{1b}[31m\u{7f}\u{85}é"#;
     let expected = format!("foreword: hook \"{shown}\" (initialize) succeeded after N ms\n");
     Test::new().config(&hook).args(["/bin/true"]).stderr(expected).run();
 
-    let expected = "foreword: FOREWORD_CONFIG names \"<folder>/a\\u{1b}\", and there is no such file\n";
-    let missing = || Test::new().env("FOREWORD_CONFIG", "<folder>/a\u{1b}").args(["/bin/true"]).status(125);
+    let expected =
+        "foreword: FOREWORD_CONFIG names \"<folder>/a\\u{1b}\", and there is no such file\n";
+    let missing =
+        || Test::new().env("FOREWORD_CONFIG", "<folder>/a\u{1b}").args(["/bin/true"]).status(125);
     missing().stderr(expected).run();
     let json = missing().env("AWS_LAMBDA_LOG_FORMAT", "JSON").capture();
     assert_eq!(json.stderr.split_inclusive(|byte| *byte == b'\n').count(), 1);
 
-    let expected = "foreword: FOREWORD_CONFIG:1:2: unknown key \"a\\nb\"; here go when, env, options, arguments, \
-                    program, prefix, entry, wrappers, hooks, rules\n";
+    let expected = "foreword: FOREWORD_CONFIG:1:2: unknown key \"a\\nb\"; here go when, env, \
+                    options, arguments, program, prefix, entry, wrappers, hooks, rules\n";
     Test::new().config(r#"{"a\nb": 1}"#).args(["/bin/true"]).stderr(expected).status(125).run();
 }

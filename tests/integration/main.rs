@@ -1,5 +1,5 @@
-//! One binary for all tests of the built program, one file for each behaviour. What the feature `real-parts` is for is in
-//! `real_parts`.
+//! One binary for all tests of the built program, one file for each behaviour. What the feature
+//! `real-parts` is for is in `real_parts`.
 
 #[cfg(feature = "real-parts")]
 mod bootstrap;

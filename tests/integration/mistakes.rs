@@ -1,5 +1,5 @@
-//! Mistakes in a configuration: each gets one line that says where it is, status 125, and a report to the Runtime
-//! API; nothing is started.
+//! Mistakes in a configuration: each gets one line that says where it is, status 125, and a report
+//! to the Runtime API; nothing is started.
 
 use crate::support::{Reaction, RuntimeApi, Test};
 use nix::sys::stat::Mode;
@@ -15,9 +15,13 @@ const MARK: char = '»';
 pub fn refuses(test: Test, message: &str) {
     let api = RuntimeApi::new(Reaction::Accept);
     let hook = r#"{"hooks": {"initialize": [{"name": "started", "command": ">started"}]}}"#;
-    let test = test.script("runtime", "#!/bin/sh\n>started\n").file("foreword.d/hook.json", hook).args(["./runtime"]);
+    let test = test
+        .script("runtime", "#!/bin/sh\n>started\n")
+        .file("foreword.d/hook.json", hook)
+        .args(["./runtime"]);
     let folder = test.path("").display().to_string();
-    let finished = test.runtime_api(&api).stderr(format!("foreword: {message}\n")).status(125).run();
+    let finished =
+        test.runtime_api(&api).stderr(format!("foreword: {message}\n")).status(125).run();
     assert!(!finished.folder.path("started").exists(), "something was started");
 
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
@@ -43,7 +47,10 @@ pub fn refuses_each(rows: &[(&str, &str)]) {
             refuses(Test::new().config(&json), &place("FOREWORD_CONFIG"));
         }
         #[cfg(feature = "tool")]
-        is_found_by_check(&json, &format!("<folder>/foreword.json:{line}:{column}: error: {message}"));
+        is_found_by_check(
+            &json,
+            &format!("<folder>/foreword.json:{line}:{column}: error: {message}"),
+        );
     }
 }
 
@@ -54,7 +61,9 @@ fn is_found_by_check(json: &str, expected: &str) {
     let test = Test::new().file("foreword.json", json).args(["check"]);
     let captured = test.capture();
     let folder = test.path("").display().to_string();
-    let output = String::from_utf8(captured.stdout).expect("UTF-8").replace(folder.trim_end_matches('/'), "<folder>");
+    let output = String::from_utf8(captured.stdout)
+        .expect("UTF-8")
+        .replace(folder.trim_end_matches('/'), "<folder>");
     let mut lines = output.lines();
     assert_eq!((lines.next(), captured.stderr, captured.status), (Some(expected), Vec::new(), 1));
     assert!(lines.nth(1).is_some_and(|line| line.ends_with('^')), "{output}");
@@ -63,11 +72,18 @@ fn is_found_by_check(json: &str, expected: &str) {
 #[test]
 fn what_is_not_json() {
     refuses_each(&[
-        ("{\n  \"env\": {}}»}\n", "this is not JSON: trailing characters; the object has ended, remove what follows"),
-        ("{\n  \"env\": {},\n»}\n", "this is not JSON: trailing comma; remove the comma in front of it"),
+        (
+            "{\n  \"env\": {}}»}\n",
+            "this is not JSON: trailing characters; the object has ended, remove what follows",
+        ),
+        (
+            "{\n  \"env\": {},\n»}\n",
+            "this is not JSON: trailing comma; remove the comma in front of it",
+        ),
         (
             "{\"ä\": nu»l",
-            "this is not JSON: EOF while parsing a value; it ends before all brackets and quotes are closed",
+            "this is not JSON: EOF while parsing a value; it ends before all brackets and quotes \
+             are closed",
         ),
         ("»", "this is not JSON: EOF while parsing a value; it is empty, write {}"),
         ("{»'env': {}}", "this is not JSON: key must be a string; put it in double quotes"),
@@ -84,7 +100,8 @@ fn what_is_not_json() {
 
 #[test]
 fn keys() {
-    const RULE: &str = "here go when, env, options, arguments, program, prefix, entry, wrappers, hooks, rules";
+    const RULE: &str =
+        "here go when, env, options, arguments, program, prefix, entry, wrappers, hooks, rules";
     refuses_each(&[
         ("{\n  »\"optoins\": {}\n}", "unknown key \"optoins\"; did you mean \"options\"?"),
         ("{\n  »\"environment\": {}\n}", "unknown key \"environment\"; did you mean \"env\"?"),
@@ -95,18 +112,37 @@ fn keys() {
             "unknown key \"before-snapshot\"; did you mean \"before_snapshot\"?",
         ),
         (
-            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", »\"onFailure\": \"fail\"}]}}",
+            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", »\"onFailure\": \
+             \"fail\"}]}}",
             "unknown key \"onFailure\"; did you mean \"on_failure\"?",
         ),
-        ("{\"when\": {»\"runtimes\": \"python\"}}", "unknown key \"runtimes\"; did you mean \"runtime\"?"),
-        ("{\"rules\": [{}, {\n\n »\"hoks\": {}}]}", "unknown key \"hoks\"; did you mean \"hooks\"?"),
-        ("{\n  \"env\": {\"A\": \"1\"},\n  »\"env\": {\"B\": \"2\"}\n}", "the key \"env\" is given twice"),
-        ("{\"env\": {\"Ä\": \"1\",\n  \"ö\": \"\", »\"Ä\": \"2\"}}", "the key \"Ä\" is given twice"),
+        (
+            "{\"when\": {»\"runtimes\": \"python\"}}",
+            "unknown key \"runtimes\"; did you mean \"runtime\"?",
+        ),
+        (
+            "{\"rules\": [{}, {\n\n »\"hoks\": {}}]}",
+            "unknown key \"hoks\"; did you mean \"hooks\"?",
+        ),
+        (
+            "{\n  \"env\": {\"A\": \"1\"},\n  »\"env\": {\"B\": \"2\"}\n}",
+            "the key \"env\" is given twice",
+        ),
+        (
+            "{\"env\": {\"Ä\": \"1\",\n  \"ö\": \"\", »\"Ä\": \"2\"}}",
+            "the key \"Ä\" is given twice",
+        ),
         ("{\"env\": {\"A\": \"1\", »\"\\u0041\": \"2\"}}", "the key \"A\" is given twice"),
-        ("{\"description\": \"\", »\"description\": \"\"}", "the key \"description\" is given twice"),
+        (
+            "{\"description\": \"\", »\"description\": \"\"}",
+            "the key \"description\" is given twice",
+        ),
         ("{\"when\": {\"env\": {\"A\": true, »\"A\": false}}}", "the key \"A\" is given twice"),
         ("{\"env\": {»\"\": \"1\"}}", "\"\" cannot be the name of a variable: it is empty"),
-        ("{\"env\": {»\"A=B\": \"1\"}}", "\"A=B\" cannot be the name of a variable: it holds \"=\""),
+        (
+            "{\"env\": {»\"A=B\": \"1\"}}",
+            "\"A=B\" cannot be the name of a variable: it holds \"=\"",
+        ),
     ]);
 }
 
@@ -120,18 +156,25 @@ fn two_letters_that_changed_places_are_a_near_miss() {
 
 #[test]
 fn types() {
-    const EDIT: &str = "expected a string, null, or an object with \"default\", \"prepend\" or \"append\"";
+    const EDIT: &str =
+        "expected a string, null, or an object with \"default\", \"prepend\" or \"append\"";
     refuses_each(&[
         ("»[]", "expected an object, found an array; write {\"NAME\": …}"),
         ("\n\n »\"text\"", "expected an object, found a string"),
         ("{\"env\": »[\"A=1\"]}", "expected an object, found an array; write {\"NAME\": …}"),
-        ("{\"env\": {\"é\": \"ü\", \"A\": »1}}", &format!("{EDIT}, found a number; put it in quotes")),
+        (
+            "{\"env\": {\"é\": \"ü\", \"A\": »1}}",
+            &format!("{EDIT}, found a number; put it in quotes"),
+        ),
         ("{\"env\": {\"A\": »true}}", &format!("{EDIT}, found true or false; put it in quotes")),
         (
             "{\"options\": {\n  \"append\": »\"-X importtime\"}}",
             "expected an array, found a string; write [\"…\", \"…\"], one string for each word",
         ),
-        ("{\"options\": {\n  \"append\": [\"-X\", »8]}}", "expected a string, found a number; put it in quotes"),
+        (
+            "{\"options\": {\n  \"append\": [\"-X\", »8]}}",
+            "expected a string, found a number; put it in quotes",
+        ),
         ("{\"program\": »null}", "expected a string, found null; remove the key"),
         ("{\"rules\": »{}}", "expected an array, found an object; put it in brackets, [{…}]"),
         ("{\"description\": »1}", "expected a string, found a number; put it in quotes"),
@@ -140,7 +183,8 @@ fn types() {
             "expected an array of strings, or a string for /bin/sh, found an object",
         ),
         (
-            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", \"timeout_ms\": »\"5\"}]}}",
+            "{\"hooks\": {\"initialize\": [{\"name\": \"n\", \"command\": \"x\", \"timeout_ms\": \
+             »\"5\"}]}}",
             "expected a number of milliseconds, found a string; write it without quotes",
         ),
     ]);
@@ -165,17 +209,39 @@ fn edits() {
             "{\"env\": {\"A\": {\"prepend\": \"x\", »\"append\": \"y\", \"separator\": \"\"}}}",
             "\"prepend\" and \"append\" cannot stand in one edit; write one of them",
         ),
-        ("{\"options\": {\"remove\": [\"-X*\",\n »\"[z-a]\"]}}", "the range z-a in \"[z-a]\" runs backwards"),
-        ("{\"when\": {\"file\": »\"/opt/[z-a]\"}}", "the range z-a in \"/opt/[z-a]\" runs backwards"),
-        ("{\"when\": {\"env\": {\"A\": [»\"[z-a]\"]}}}", "the range z-a in \"[z-a]\" runs backwards"),
-        ("{\"env\": {\"A\": »\"x${B\"}}", "a \"${\" is not closed (a literal \"${\" is written \"$${\")"),
-        ("{\"entry\": »\"${B:-${C}\"}", "a \"${\" is not closed (a literal \"${\" is written \"$${\")"),
+        (
+            "{\"options\": {\"remove\": [\"-X*\",\n »\"[z-a]\"]}}",
+            "the range z-a in \"[z-a]\" runs backwards",
+        ),
+        (
+            "{\"when\": {\"file\": »\"/opt/[z-a]\"}}",
+            "the range z-a in \"/opt/[z-a]\" runs backwards",
+        ),
+        (
+            "{\"when\": {\"env\": {\"A\": [»\"[z-a]\"]}}}",
+            "the range z-a in \"[z-a]\" runs backwards",
+        ),
+        (
+            "{\"env\": {\"A\": »\"x${B\"}}",
+            "a \"${\" is not closed (a literal \"${\" is written \"$${\")",
+        ),
+        (
+            "{\"entry\": »\"${B:-${C}\"}",
+            "a \"${\" is not closed (a literal \"${\" is written \"$${\")",
+        ),
         (
             "{\"arguments\": {\"replace\": {\"a\": »\"${1}\"}}}",
-            "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \"$${\")",
+            "a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is written \
+             \"$${\")",
         ),
-        ("{\"env\": {\"A\": »\"a\\u0000b\"}}", "this string holds a NUL character, which no argument or variable can"),
-        ("{\"env\": {»\"A\\u0000\": \"b\"}}", "this string holds a NUL character, which no argument or variable can"),
+        (
+            "{\"env\": {\"A\": »\"a\\u0000b\"}}",
+            "this string holds a NUL character, which no argument or variable can",
+        ),
+        (
+            "{\"env\": {»\"A\\u0000\": \"b\"}}",
+            "this string holds a NUL character, which no argument or variable can",
+        ),
     ]);
 }
 
@@ -183,23 +249,34 @@ fn edits() {
 fn hooks() {
     let hook = |members: &str| format!("{{\"hooks\": {{\"initialize\": [\n  {members}]}}}}");
     let with = |member: &str| hook(&format!("{{\"name\": \"n\", \"command\": \"x\", {member}}}"));
-    let limit = |number: &str| format!("\"timeout_ms\" is {number}; it takes whole milliseconds from 1 to 4294967295");
+    let limit = |number: &str| {
+        format!("\"timeout_ms\" is {number}; it takes whole milliseconds from 1 to 4294967295")
+    };
     let rows = [
         (hook("»{\"name\": \"n\"}"), "the hook has no \"command\"".to_owned()),
         (hook("»{\"command\": \"x\"}"), "the hook has no \"name\"".into()),
-        (hook("{\"name\": \"n\", \"command\": »[]}"), "the command is empty; its first string is the program".into()),
-        (hook("{\"name\": \"n\", \"command\": [»\"\", \"x\"]}"), "the command's program is an empty string".into()),
+        (
+            hook("{\"name\": \"n\", \"command\": »[]}"),
+            "the command is empty; its first string is the program".into(),
+        ),
+        (
+            hook("{\"name\": \"n\", \"command\": [»\"\", \"x\"]}"),
+            "the command's program is an empty string".into(),
+        ),
         (hook("{\"name\": \"n\", \"command\": »\"\"}"), "this string must not be empty".into()),
         (with("\"cwd\": »\"\""), "this string must not be empty".into()),
         (with("\"timeout_ms\": »0"), limit("0")),
         (with("\"timeout_ms\": »-1"), limit("-1")),
         (with("\"timeout_ms\": »1.5"), limit("1.5")),
-        (with("\"on_failure\": »\"ignore\""), "\"ignore\" is not one of \"fail\", \"continue\"".into()),
+        (
+            with("\"on_failure\": »\"ignore\""),
+            "\"ignore\" is not one of \"fail\", \"continue\"".into(),
+        ),
         (with("\"export\": »\"yaml\""), "\"yaml\" is not one of \"json\", \"dotenv\"".into()),
         (
             with("»\"export\": \"json\"").replace("initialize", "after_restore"),
-            "a hook in after_restore cannot export: the runtime runs already; let it write a file for the handler to read, or \
-             move it to \"initialize\""
+            "a hook in after_restore cannot export: the runtime runs already; let it write a file \
+             for the handler to read, or move it to \"initialize\""
                 .into(),
         ),
     ];
@@ -208,14 +285,21 @@ fn hooks() {
 
 #[test]
 fn conditions() {
-    const RUNTIMES: &str = "(one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")";
+    const RUNTIMES: &str =
+        "(one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")";
     refuses_each(&[
         (
             "{\"when\": {\"runtime\": »\"pyhton\"}}",
             &format!("\"pyhton\" is no runtime; did you mean \"python\"? {RUNTIMES}"),
         ),
-        ("{\"when\": {\"runtime\": [\"java\", »\"perl\"]}}", &format!("\"perl\" is no runtime {RUNTIMES}")),
-        ("{\"when\": {\"architecture\": »\"amd64\"}}", "\"amd64\" is not one of \"x86_64\", \"arm64\""),
+        (
+            "{\"when\": {\"runtime\": [\"java\", »\"perl\"]}}",
+            &format!("\"perl\" is no runtime {RUNTIMES}"),
+        ),
+        (
+            "{\"when\": {\"architecture\": »\"amd64\"}}",
+            "\"amd64\" is not one of \"x86_64\", \"arm64\"",
+        ),
         (
             "{\"when\": {\"initialization\": »\"on_demand\"}}",
             "\"on_demand\" is no initialization; did you mean \"on-demand\"?",
@@ -226,22 +310,31 @@ fn conditions() {
         ),
         (
             "{\"when\": {\"initialization\": »\"lambda_managed_instances\"}}",
-            "\"lambda_managed_instances\" is no initialization; did you mean \"lambda-managed-instances\"?",
+            "\"lambda_managed_instances\" is no initialization; did you mean \
+             \"lambda-managed-instances\"?",
         ),
         (
             "{\"when\": {\"initialization\": »\"managed-instances\"}}",
-            "\"managed-instances\" is no initialization; did you mean \"lambda-managed-instances\"?",
+            "\"managed-instances\" is no initialization; did you mean \
+             \"lambda-managed-instances\"?",
         ),
         (
             "{\"when\": {\"initialization\": »\"lambda-managed-instance\"}}",
-            "\"lambda-managed-instance\" is no initialization; did you mean \"lambda-managed-instances\"?",
+            "\"lambda-managed-instance\" is no initialization; did you mean \
+             \"lambda-managed-instances\"?",
         ),
         (
             "{\"when\": {\"initialization\": »\"provisioned\"}}",
             "\"provisioned\" is no initialization; did you mean \"provisioned-concurrency\"?",
         ),
-        ("{\"when\": {\"any\": »[]}}", "an empty array matches nothing; remove the key or name something"),
-        ("{\"when\": {\"not\": {»\"files\": \"x\"}}}", "unknown key \"files\"; did you mean \"file\"?"),
+        (
+            "{\"when\": {\"any\": »[]}}",
+            "an empty array matches nothing; remove the key or name something",
+        ),
+        (
+            "{\"when\": {\"not\": {»\"files\": \"x\"}}}",
+            "unknown key \"files\"; did you mean \"file\"?",
+        ),
     ]);
 }
 
@@ -256,8 +349,8 @@ fn a_condition_on_the_identifier_of_an_os_only_runtime() {
         ("provided.al[2]*", "»\"provided.al[2]*\""),
     ] {
         let message = format!(
-            "\"{written}\" never holds: an OS-only function is not told which runtime it has (AWS_EXECUTION_ENV is not set \
-             there); write \"provided\""
+            "\"{written}\" never holds: an OS-only function is not told which runtime it has \
+             (AWS_EXECUTION_ENV is not set there); write \"provided\""
         );
         refuses_each(&[(&format!("{{\"when\": {{\"runtime\": {value}}}}}"), &message)]);
     }
@@ -272,7 +365,10 @@ fn other_wrappers() {
             r#"{"wrappers": »"/opt/w"}"#,
             "expected an array, found a string; write [\"…\", \"…\"], one string for each word",
         ),
-        (r#"{"wrappers": [»1]}"#, "expected the path of a wrapper, or an object with \"path\", found a number"),
+        (
+            r#"{"wrappers": [»1]}"#,
+            "expected the path of a wrapper, or an object with \"path\", found a number",
+        ),
         (r#"{"wrappers": [»""]}"#, "this string must not be empty"),
         (r#"{"wrappers": [»{"name": "x"}]}"#, "the wrapper has no \"path\""),
         (
@@ -280,15 +376,30 @@ fn other_wrappers() {
             "expected true or false, found a string; write it without quotes",
         ),
         (r#"{"wrappers": [{"path": "/w", "name": »""}]}"#, "this string must not be empty"),
-        (r#"{"wrappers": [{"path": "/w", »"nmae": "x"}]}"#, "unknown key \"nmae\"; did you mean \"name\"?"),
-        (r#"{"wrappers": [{"path": "/w", »"zzzzzzz": "x"}]}"#, &format!("unknown key \"zzzzzzz\"; {WRAPPER}")),
+        (
+            r#"{"wrappers": [{"path": "/w", »"nmae": "x"}]}"#,
+            "unknown key \"nmae\"; did you mean \"name\"?",
+        ),
+        (
+            r#"{"wrappers": [{"path": "/w", »"zzzzzzz": "x"}]}"#,
+            &format!("unknown key \"zzzzzzz\"; {WRAPPER}"),
+        ),
         (
             r#"{"wrappers": [{"path": "/w", "when": {»"runtme": "x"}}]}"#,
             "unknown key \"runtme\"; did you mean \"runtime\"?",
         ),
-        (r#"{"wrappers": [»"w"]}"#, "\"w\" is no path; name the wrapper's file, such as \"/opt/w\""),
-        (r#"{"wrappers": [{"path": »"w"}]}"#, "\"w\" is no path; name the wrapper's file, such as \"/opt/w\""),
-        (r#"{"wrappers": [»"/${"]}"#, "a \"${\" is not closed (a literal \"${\" is written \"$${\")"),
+        (
+            r#"{"wrappers": [»"w"]}"#,
+            "\"w\" is no path; name the wrapper's file, such as \"/opt/w\"",
+        ),
+        (
+            r#"{"wrappers": [{"path": »"w"}]}"#,
+            "\"w\" is no path; name the wrapper's file, such as \"/opt/w\"",
+        ),
+        (
+            r#"{"wrappers": [»"/${"]}"#,
+            "a \"${\" is not closed (a literal \"${\" is written \"$${\")",
+        ),
     ]);
     Test::new().config(r#"{"wrappers": []}"#).args(["/bin/true"]).run();
 }
@@ -303,10 +414,15 @@ fn nesting_that_nobody_means() {
     refuses_each(&[(&deep, "this is nested more than 32 deep")]);
     Test::new().config(&nested(32).replace(MARK, "")).args(["/bin/true"]).run();
 
-    let text =
-        |depth: usize| format!("{{\"env\": {{\"A\": {MARK}\"{}x{}\"}}}}", "${A:-".repeat(depth), "}".repeat(depth));
+    let text = |depth: usize| {
+        format!("{{\"env\": {{\"A\": {MARK}\"{}x{}\"}}}}", "${A:-".repeat(depth), "}".repeat(depth))
+    };
     refuses_each(&[(&text(17), "more than 16 \"${\" stand inside each other")]);
-    Test::new().config(&text(16).replace(MARK, "")).args(["/bin/sh", "-c", "echo $A"]).stdout("x\n").run();
+    Test::new()
+        .config(&text(16).replace(MARK, ""))
+        .args(["/bin/sh", "-c", "echo $A"])
+        .stdout("x\n")
+        .run();
 
     let endless = Test::new().config(&r#"{"rules":["#.repeat(2400));
     refuses(endless, "FOREWORD_CONFIG:1:640: this is not JSON: recursion limit exceeded");
@@ -316,7 +432,10 @@ fn nesting_that_nobody_means() {
 fn files_that_cannot_be_read() {
     let folder = |name: &str| Test::new().file(&format!("{name}/file"), "");
     refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
-    refuses(folder("foreword.d/a.json"), "unable to read <folder>/foreword.d/a.json: is a directory");
+    refuses(
+        folder("foreword.d/a.json"),
+        "unable to read <folder>/foreword.d/a.json: is a directory",
+    );
     // Nobody writes to it, and nobody waits for that.
     let fifo = Test::new().file("foreword.d/other", "");
     mkfifo(&fifo.path("foreword.d/a.json"), Mode::from_bits_truncate(0o644)).expect("a FIFO");
@@ -330,7 +449,10 @@ fn files_that_cannot_be_read() {
 #[test]
 fn what_is_not_utf_8() {
     let file = |json: &[u8]| Test::new().file("foreword.json", json);
-    refuses(file(b"{\n  \"env\": {\"A\": \"\xff\"}}"), "<folder>/foreword.json:2:17: this is not UTF-8");
+    refuses(
+        file(b"{\n  \"env\": {\"A\": \"\xff\"}}"),
+        "<folder>/foreword.json:2:17: this is not UTF-8",
+    );
     refuses(file(b"{\"\xc3\xa9\": \"\xc3\"}"), "<folder>/foreword.json:1:8: this is not UTF-8");
     let inline = Test::new().env("FOREWORD_CONFIG", OsStr::from_bytes(b"{\"\xff\""));
     refuses(inline, "FOREWORD_CONFIG:1:3: this is not UTF-8");
@@ -340,6 +462,7 @@ fn what_is_not_utf_8() {
 fn the_first_mistake_in_the_first_file_is_named() {
     let first = "{\"env\": {\"A\": 1}, \"x\": 1}";
     let test = Test::new().file("foreword.d/a.json", first).file("foreword.json", "{").config("{");
-    let message = "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found a number; put it in quotes";
+    let message = "expected a string, null, or an object with \"default\", \"prepend\" or \
+                   \"append\", found a number; put it in quotes";
     refuses(test, &format!("<folder>/foreword.d/a.json:1:15: {message}"));
 }

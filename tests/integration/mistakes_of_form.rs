@@ -1,4 +1,5 @@
-//! Configurations that are no JSON, and values of the wrong type: the error says what is wrong, and shows the right form.
+//! Configurations that are no JSON, and values of the wrong type: the error says what is wrong, and
+//! shows the right form.
 
 use crate::mistakes::{refuses, refuses_each};
 use crate::support::Test;
@@ -37,7 +38,11 @@ fn quotes_of_another_kind_are_told_which_json_has() {
         ("{\"entry\": »“x”}", "expected value", "these are typographic quotes, write \""),
         ("{\"entry\": »„x“}", "expected value", "these are typographic quotes, write \""),
         ("{»env: {}}", "key must be a string", "put the key in double quotes"),
-        ("{»\u{a0}\"env\": {}}", "key must be a string", "this character stands outside of quotes, remove it"),
+        (
+            "{»\u{a0}\"env\": {}}",
+            "key must be a string",
+            "this character stands outside of quotes, remove it",
+        ),
     ]);
 }
 
@@ -58,15 +63,27 @@ fn a_comma_a_colon_or_a_bracket_that_is_missing_or_too_much_is_named() {
         ("{\"env\": {},»}", "trailing comma", "remove the comma in front of it"),
         ("{\"prefix\": [\"a\",»]}", "trailing comma", "remove the comma in front of it"),
         ("{»,}", "key must be a string", "remove one comma"),
-        ("{\"env\": {} »\"entry\": \"x\"}", "expected `,` or `}`", "a comma is missing in front of it"),
-        ("{\"prefix\": [\"a\" »\"b\"]}", "expected `,` or `]`", "a comma is missing in front of it"),
+        (
+            "{\"env\": {} »\"entry\": \"x\"}",
+            "expected `,` or `}`",
+            "a comma is missing in front of it",
+        ),
+        (
+            "{\"prefix\": [\"a\" »\"b\"]}",
+            "expected `,` or `]`",
+            "a comma is missing in front of it",
+        ),
         ("{\"prefix\": [\"a\"»}", "expected `,` or `]`", "a ] is missing in front of it"),
         ("{\"prefix\": [{\"a\": 1»]}", "expected `,` or `}`", "a } is missing in front of it"),
         ("{\"entry\" »\"x\"}", "expected `:`", "a colon is missing in front of it"),
         ("{\"entry\" »= \"x\"}", "expected `:`", "write a colon"),
         ("{}»}", "trailing characters", "the object has ended, remove what follows"),
         ("\"env\"»: {}", "trailing characters", "put all of it in braces"),
-        ("{\"env\": »{", "EOF while parsing an object", "it ends before all brackets and quotes are closed"),
+        (
+            "{\"env\": »{",
+            "EOF while parsing an object",
+            "it ends before all brackets and quotes are closed",
+        ),
     ]);
 }
 
@@ -82,7 +99,10 @@ fn a_backslash_or_a_line_break_in_a_string_is_told_how_to_be_written() {
     let cause = "control character (\\u0000-\\u001F) found while parsing a string";
     refuses(
         broken,
-        &format!("<folder>/foreword.json:1:13: {NO_JSON} {cause}; write a line break as \\n, a tab as \\t"),
+        &format!(
+            "<folder>/foreword.json:1:13: {NO_JSON} {cause}; write a line break as \\n, a tab as \
+             \\t"
+        ),
     );
 }
 
@@ -102,18 +122,26 @@ fn another_language_in_the_place_of_json_is_named() {
         let folder = Test::new().file("foreword.json", text).args(["/bin/true"]);
         let stderr = String::from_utf8(folder.capture().stderr).expect("UTF-8");
         assert!(stderr.ends_with(&format!("; {way_out}\n")), "{text}: {stderr}");
-        let inline =
-            format!("FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with {{; {way_out}");
+        let inline = format!(
+            "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with \
+             {{; {way_out}"
+        );
         refuses(Test::new().config(&format!("{text}b: 1\n")), &inline);
     }
-    let line =
-        "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with {; ".to_owned() + YAML;
+    let line = "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins \
+                with {; "
+        .to_owned()
+        + YAML;
     refuses(Test::new().config("entry: x.py"), &line);
 }
 
 #[test]
 fn a_byte_order_mark_does_not_count_inline_either() {
-    Test::new().config("\u{feff}{\"env\": {\"A\": \"1\"}}").args(["/bin/sh", "-c", "echo $A"]).stdout("1\n").run();
+    Test::new()
+        .config("\u{feff}{\"env\": {\"A\": \"1\"}}")
+        .args(["/bin/sh", "-c", "echo $A"])
+        .stdout("1\n")
+        .run();
     Test::new().config("\u{feff} \n{}").args(["/bin/true"]).run();
     refuses(
         Test::new().config("\u{feff}{\"optons\": {}}"),
@@ -124,17 +152,20 @@ fn a_byte_order_mark_does_not_count_inline_either() {
 #[test]
 fn quotes_around_an_inline_configuration_are_told_to_go() {
     for quoted in ["'{\"env\": {}}'", "\"{\\\"env\\\": {}}\"", "“{}”"] {
-        let message = "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with {; remove the quotes around it";
+        let message = "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which \
+                       begins with {; remove the quotes around it";
         refuses(Test::new().config(quoted), message);
     }
 }
 
 #[test]
 fn a_windows_path_of_a_configuration_is_told_what_paths_are_like() {
-    for path in ["C:\\app\\foreword.json", "C:/Program Files/Git/opt/x.json", "..\\x.json", "d:x.json"] {
+    for path in
+        ["C:\\app\\foreword.json", "C:/Program Files/Git/opt/x.json", "..\\x.json", "d:x.json"]
+    {
         let message = format!(
-            "FOREWORD_CONFIG names {path:?}, and there is no such file; a function's paths are like /var/task/x.json \
-             (MSYS_NO_PATHCONV=1 keeps Git Bash from changing them)"
+            "FOREWORD_CONFIG names {path:?}, and there is no such file; a function's paths are \
+             like /var/task/x.json (MSYS_NO_PATHCONV=1 keeps Git Bash from changing them)"
         );
         refuses(Test::new().config(path), &message);
     }
@@ -142,17 +173,30 @@ fn a_windows_path_of_a_configuration_is_told_what_paths_are_like() {
 
 #[test]
 fn a_value_of_the_wrong_type_is_shown_the_right_form() {
-    const EDIT: &str = "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found";
+    const EDIT: &str =
+        "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found";
     const LIST: &str = "expected an array, found";
     refuses_each(&[
         ("{\"env\": {\"A\": »8080}}", &format!("{EDIT} a number; put it in quotes")),
         ("{\"env\": {\"A\": »true}}", &format!("{EDIT} true or false; put it in quotes")),
-        ("{\"env\": {\"A\": {\"default\": »1}}}", "expected a string, found a number; put it in quotes"),
-        ("{\"options\": {\"append\": [\"-X\", »1.5]}}", "expected a string, found a number; put it in quotes"),
-        ("{\"prefix\": »\"nice\"}", &format!("{LIST} a string; write [\"…\", \"…\"], one string for each word")),
+        (
+            "{\"env\": {\"A\": {\"default\": »1}}}",
+            "expected a string, found a number; put it in quotes",
+        ),
+        (
+            "{\"options\": {\"append\": [\"-X\", »1.5]}}",
+            "expected a string, found a number; put it in quotes",
+        ),
+        (
+            "{\"prefix\": »\"nice\"}",
+            &format!("{LIST} a string; write [\"…\", \"…\"], one string for each word"),
+        ),
         ("{\"rules\": »{}}", &format!("{LIST} an object; put it in brackets, [{{…}}]")),
         ("{\"entry\": »[\"a\", \"b\"]}", "expected a string, found an array; write one string"),
-        ("{\"env\": »[{\"name\": \"A\"}]}", "expected an object, found an array; write {\"NAME\": …}"),
+        (
+            "{\"env\": »[{\"name\": \"A\"}]}",
+            "expected an object, found an array; write {\"NAME\": …}",
+        ),
         ("{\"options\": »null}", "expected an object, found null; remove the key"),
         (
             "{\"when\": {\"env\": {\"A\": {\"matches\": \"x\", \"ignore_case\": »\"true\"}}}}",
@@ -165,7 +209,10 @@ fn a_value_of_the_wrong_type_is_shown_the_right_form() {
 fn hooks_in_another_form_are_shown_theirs() {
     const HOOKS: &str = "; write [{\"name\": …, \"command\": …}]";
     refuses_each(&[
-        ("{\"hooks\": {\"initialize\": »\"./fetch\"}}", &format!("expected an array of hooks, found a string{HOOKS}")),
+        (
+            "{\"hooks\": {\"initialize\": »\"./fetch\"}}",
+            &format!("expected an array of hooks, found a string{HOOKS}"),
+        ),
         (
             "{\"hooks\": {\"initialize\": »{\"name\": \"n\", \"command\": \"x\"}}}",
             &format!("expected an array of hooks, found an object{HOOKS}"),
@@ -180,7 +227,8 @@ fn hooks_in_another_form_are_shown_theirs() {
         ),
         (
             "{\"hooks\": »[{\"name\": \"n\", \"command\": \"x\"}]}",
-            "expected an object with a phase for each key, found an array; write {\"initialize\": […]}",
+            "expected an object with a phase for each key, found an array; write {\"initialize\": \
+             […]}",
         ),
     ]);
 }
@@ -188,19 +236,33 @@ fn hooks_in_another_form_are_shown_theirs() {
 /// What is missing beside it is there, under another name.
 #[test]
 fn a_misspelled_key_is_the_only_mistake() {
-    let near = |written: &str, meant: &str| format!("unknown key \"{written}\"; did you mean \"{meant}\"?");
+    let near = |written: &str, meant: &str| {
+        format!("unknown key \"{written}\"; did you mean \"{meant}\"?")
+    };
     refuses_each(&[
         ("{\"env\": {\"A\": {»\"defualt\": \"x\"}}}", &near("defualt", "default")),
-        ("{\"env\": {\"A\": {\"prepend\": \"x\", »\"seperator\": \":\"}}}", &near("seperator", "separator")),
+        (
+            "{\"env\": {\"A\": {\"prepend\": \"x\", »\"seperator\": \":\"}}}",
+            &near("seperator", "separator"),
+        ),
         ("{\"env\": {\"A\": {»\"apend\": \"x\", \"separator\": \":\"}}}", &near("apend", "append")),
-        ("{\"options\": {\"values\": {\"-cp\": {»\"defualt\": \"x\"}}}}", &near("defualt", "default")),
+        (
+            "{\"options\": {\"values\": {\"-cp\": {»\"defualt\": \"x\"}}}}",
+            &near("defualt", "default"),
+        ),
         ("{\"when\": {\"env\": {\"A\": {»\"matchs\": \"x\"}}}}", &near("matchs", "matches")),
         ("{\"wrappers\": [{»\"pth\": \"/w\"}]}", &near("pth", "path")),
-        ("{\"hooks\": {\"initialize\": [{»\"nmae\": \"n\", \"command\": \"x\"}]}}", &near("nmae", "name")),
+        (
+            "{\"hooks\": {\"initialize\": [{»\"nmae\": \"n\", \"command\": \"x\"}]}}",
+            &near("nmae", "name"),
+        ),
     ]);
     #[cfg(feature = "tool")]
     {
-        let captured = Test::new().config("{\"env\": {\"A\": {\"defualt\": \"x\"}}}").args(["check"]).capture();
+        let captured = Test::new()
+            .config("{\"env\": {\"A\": {\"defualt\": \"x\"}}}")
+            .args(["check"])
+            .capture();
         let output = String::from_utf8(captured.stdout).expect("UTF-8");
         assert_eq!(output.matches(": error: ").count(), 1, "{output}");
     }

@@ -1,5 +1,6 @@
-//! OpenTelemetry's own wrappers, and foreword with the configuration from layer/examples that takes their place:
-//! from whatever environment they start, the runtime gets the same command line and the same environment.
+//! OpenTelemetry's own wrappers, and foreword with the configuration from layer/examples that takes
+//! their place: from whatever environment they start, the runtime gets the same command line and
+//! the same environment.
 
 use crate::support::{DUMP, Test, foreword};
 use std::collections::BTreeMap;
@@ -68,8 +69,12 @@ fn java() {
 
 #[test]
 fn node() {
-    let matrix: Matrix =
-        &[("NODE_OPTIONS", &[None, Some(""), Some("--max-old-space-size=64")]), ATTRIBUTES, PROPAGATORS, FUNCTION];
+    let matrix: Matrix = &[
+        ("NODE_OPTIONS", &[None, Some(""), Some("--max-old-space-size=64")]),
+        ATTRIBUTES,
+        PROPAGATORS,
+        FUNCTION,
+    ];
     let node22 = [
         "<folder>/node",
         "--expose-gc",
@@ -99,10 +104,12 @@ fn python() {
     compare("python", matrix, &["<folder>/python3", "/var/runtime/bootstrap.py"]);
 }
 
-/// What the vendor's wrapper takes away, foreword's configuration keeps: `PYTHONPATH` names what other layers have.
+/// What the vendor's wrapper takes away, foreword's configuration keeps: `PYTHONPATH` names what
+/// other layers have.
 #[test]
 fn python_keeps_the_packages_of_other_layers_and_makes_nothing_of_a_log_without_a_name() {
-    let configuration = format!("{}/layer/examples/opentelemetry-python.json", env!("CARGO_MANIFEST_DIR"));
+    let configuration =
+        format!("{}/layer/examples/opentelemetry-python.json", env!("CARGO_MANIFEST_DIR"));
     let runtime = "#!/bin/sh\necho \"$PYTHONPATH $OTEL_RESOURCE_ATTRIBUTES\"\n";
     for (version, initialization, instance) in [
         ("3.8", "on-demand", ",faas.instance=stream"),
@@ -110,13 +117,22 @@ fn python_keeps_the_packages_of_other_layers_and_makes_nothing_of_a_log_without_
         ("3.13", "provisioned-concurrency", ",faas.instance=stream"),
         ("3.14", "snap-start", ""),
     ] {
-        let test = Test::new().script("bin/python3", runtime).env("FOREWORD_CONFIG", &configuration);
+        let test =
+            Test::new().script("bin/python3", runtime).env("FOREWORD_CONFIG", &configuration);
         let test = test.env("PATH", "<folder>/bin:/usr/bin:/bin");
         let test = test.env("AWS_EXECUTION_ENV", format!("AWS_Lambda_python{version}"));
-        let test = test.env("AWS_LAMBDA_INITIALIZATION_TYPE", initialization).env("LAMBDA_RUNTIME_DIR", "/var/runtime");
-        let test = if instance.is_empty() { test } else { test.env("AWS_LAMBDA_LOG_STREAM_NAME", "stream") };
-        let path = format!("/var/runtime:/opt/python::/opt/python/lib/python{version}/site-packages");
-        let attributes = format!("cloud.region=,cloud.provider=aws,faas.name=,faas.version={instance}");
+        let test = test
+            .env("AWS_LAMBDA_INITIALIZATION_TYPE", initialization)
+            .env("LAMBDA_RUNTIME_DIR", "/var/runtime");
+        let test = if instance.is_empty() {
+            test
+        } else {
+            test.env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
+        };
+        let path =
+            format!("/var/runtime:/opt/python::/opt/python/lib/python{version}/site-packages");
+        let attributes =
+            format!("cloud.region=,cloud.provider=aws,faas.name=,faas.version={instance}");
         test.args(["/var/lang/bin/python3"]).stdout(format!("{path} {attributes}\n")).run();
     }
 }
@@ -125,12 +141,14 @@ fn python_keeps_the_packages_of_other_layers_and_makes_nothing_of_a_log_without_
 #[test]
 fn the_configurations_do_nothing_unawares() {
     for language in ["java", "node", "python"] {
-        let configuration = format!("{}/layer/examples/opentelemetry-{language}.json", env!("CARGO_MANIFEST_DIR"));
+        let configuration =
+            format!("{}/layer/examples/opentelemetry-{language}.json", env!("CARGO_MANIFEST_DIR"));
         let captured = Test::new().args(["check", &configuration]).capture();
         let output = shown(&captured.stdout);
         let warnings: Vec<_> = output.lines().filter(|line| line.contains(": warning: ")).collect();
         // The vendor's own wrapper sets the time whatever the function says.
-        let is_expected = |line: &&str| line.contains("OTEL_INSTRUMENTATION_AWS_LAMBDA_FLUSH_TIMEOUT");
+        let is_expected =
+            |line: &&str| line.contains("OTEL_INSTRUMENTATION_AWS_LAMBDA_FLUSH_TIMEOUT");
         assert_eq!((captured.status, warnings.iter().all(is_expected)), (0, true), "{output}");
     }
 }
@@ -163,7 +181,11 @@ fn compare(language: &str, matrix: Matrix, command: &[&str]) {
         let wrapped = test.capture();
         test = test.args([&[foreword()], command].concat());
         let foreword = test.capture();
-        assert_eq!((wrapped.status, foreword.status, shown(&foreword.stderr)), (0, 0, String::new()), "{described:?}");
+        assert_eq!(
+            (wrapped.status, foreword.status, shown(&foreword.stderr)),
+            (0, 0, String::new()),
+            "{described:?}"
+        );
         assert_eq!(Dump::read(&foreword.stdout), Dump::read(&wrapped.stdout), "{described:?}");
     }
 }
@@ -178,11 +200,15 @@ impl Dump {
     fn read(output: &[u8]) -> Self {
         let output = shown(output);
         let (command_line, environment) = output.split_once("\0\n").expect("a dump has two parts");
-        let entries = environment.split_terminator('\0').map(|entry| entry.split_once('=').expect("an entry"));
+        let entries = environment
+            .split_terminator('\0')
+            .map(|entry| entry.split_once('=').expect("an entry"));
         let environment = entries.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             command_line: command_line.split('\0').map(str::to_owned).collect(),
-            environment: environment.filter(|(name, _)| !SHELL_MADE.contains(&name.as_str())).collect(),
+            environment: environment
+                .filter(|(name, _)| !SHELL_MADE.contains(&name.as_str()))
+                .collect(),
         }
     }
 }

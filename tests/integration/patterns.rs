@@ -34,9 +34,11 @@ fn the_runtime_is_held_back_until_the_port_accepts() {
 fn the_handler_finds_values_in_a_file_after_a_restore() {
     let lambda = Lambda::new(Settings::default());
     let config = block("Values for the handler after a restore", "json");
-    let config =
-        config.replace("/opt/bin/fetch", "echo fetched").replace("/tmp/credentials.json", "./credentials.json");
-    let runtime = Test::new().snap_start(&lambda).config(&config).env("FOREWORD_LOG", "warn").play();
+    let config = config
+        .replace("/opt/bin/fetch", "echo fetched")
+        .replace("/tmp/credentials.json", "./credentials.json");
+    let runtime =
+        Test::new().snap_start(&lambda).config(&config).env("FOREWORD_LOG", "warn").play();
     assert!(!runtime.path("credentials.json").exists());
     let client = runtime.asking(RESTORE_NEXT);
     lambda.snapshot().unwrap();
@@ -46,7 +48,8 @@ fn the_handler_finds_values_in_a_file_after_a_restore() {
     let file = runtime.path("credentials.json");
     assert_eq!(fs::read_to_string(&file).expect("a file"), "fetched\n");
     assert_eq!(
-        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).expect("a file").permissions()) & 0o777,
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).expect("a file").permissions())
+            & 0o777,
         0o600
     );
     runtime.end("");
@@ -55,10 +58,12 @@ fn the_handler_finds_values_in_a_file_after_a_restore() {
 #[test]
 fn another_extension_is_given_what_hooks_export() {
     let script = block("Secrets for another extension", "sh");
-    let config =
-        r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2", "export": "dotenv"}]}}"#;
-    let test = Test::new().over("opt", "/opt").script("opt/bin/foreword", fs::read(foreword()).expect("foreword"));
-    let test = test.script("opt/extensions/vendor", script).file("opt/vendor/foreword.json", config);
+    let config = r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2", "export": "dotenv"}]}}"#;
+    let test = Test::new()
+        .over("opt", "/opt")
+        .script("opt/bin/foreword", fs::read(foreword()).expect("foreword"));
+    let test =
+        test.script("opt/extensions/vendor", script).file("opt/vendor/foreword.json", config);
     let test = test.script("opt/vendor/extension", "#!/bin/sh\necho $API_KEY $LAMBDA_TASK_ROOT\n");
     // The function's own configuration is none of its business.
     let test = test.file("foreword.json", "{").env("FOREWORD_LOG", "warn");

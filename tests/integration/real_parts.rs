@@ -1,7 +1,8 @@
-//! The tests of modules of the same name that need what `scripts/real-parts.sh` installs: AWS's emulator, the runtime clients,
-//! and programs that not every Linux machine has, such as `python3`, `node`, `java`, `ruby` and `curl`. Modules that need
-//! such parts as a whole are left out in `main.rs`, and `command_line::real_interpreters` among the unit tests. The feature
-//! `real-parts` compiles all of them.
+//! The tests of modules of the same name that need what `scripts/real-parts.sh` installs: AWS's
+//! emulator, the runtime clients, and programs that not every Linux machine has, such as `python3`,
+//! `node`, `java`, `ruby` and `curl`. Modules that need such parts as a whole are left out in
+//! `main.rs`, and `command_line::real_interpreters` among the unit tests. The feature `real-parts`
+//! compiles all of them.
 
 #[cfg(feature = "real-parts")]
 mod chain;
@@ -27,7 +28,10 @@ mod tool_effects;
 /// Stands for all of them where they are left out.
 #[cfg(not(feature = "real-parts"))]
 #[test]
-#[ignore = "needs runtime clients and interpreters: run scripts/real-parts.sh, then cargo test --features real-parts"]
+#[ignore = "needs runtime clients and interpreters: run scripts/real-parts.sh, then cargo test \
+            --features real-parts"]
 fn every_test_on_real_parts() {
-    panic!("unable to run these tests: they are not compiled; run cargo test --features real-parts");
+    panic!(
+        "unable to run these tests: they are not compiled; run cargo test --features real-parts"
+    );
 }

@@ -1,5 +1,5 @@
-//! When there is no relay: where nothing is to be done around a snapshot, where it could do nothing, and after a
-//! reset of an environment that was restored already.
+//! When there is no relay: where nothing is to be done around a snapshot, where it could do
+//! nothing, and after a reset of an environment that was restored already.
 
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
@@ -44,8 +44,8 @@ fn managed_instances_have_no_relay() {
 
 #[test]
 fn without_a_runtime_api_there_is_no_relay() {
-    let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; foreword \
-                   simulate runs them\n";
+    let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is \
+                   not set; foreword simulate runs them\n";
     leaves_alone(hooked().env_remove("AWS_LAMBDA_RUNTIME_API").stderr(warning), "unset");
     leaves_alone(hooked().env("AWS_LAMBDA_RUNTIME_API", "").stderr(warning), "");
 }
@@ -79,12 +79,18 @@ fn a_relay_is_where_all_of_it_is_there() {
 #[test]
 fn lambda_web_adapter_and_snapshot_hooks_do_not_go_together() {
     let api = RuntimeApi::new(Reaction::Accept);
-    let adapted = |test: Test| test.script("opt/extensions/lambda-adapter", "#!/bin/sh\n").over("opt", "/opt");
+    let adapted = |test: Test| {
+        test.script("opt/extensions/lambda-adapter", "#!/bin/sh\n").over("opt", "/opt")
+    };
     let captured = adapted(hooked()).runtime_api(&api).capture();
     let stderr = String::from_utf8(captured.stderr).expect("text");
     assert_eq!((captured.stdout.as_slice(), captured.status), (&b""[..], 125), "{stderr}");
-    let message = stderr.strip_prefix("foreword: ").and_then(|line| line.strip_suffix('\n')).expect("a line");
-    assert!(message.contains("/opt/extensions/lambda-adapter") && !message.contains('\n'), "{message}");
+    let message =
+        stderr.strip_prefix("foreword: ").and_then(|line| line.strip_suffix('\n')).expect("a line");
+    assert!(
+        message.contains("/opt/extensions/lambda-adapter") && !message.contains('\n'),
+        "{message}"
+    );
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     assert_eq!((&*request.method, &*request.path), ("POST", "/2018-06-01/runtime/init/error"));
     let error_type = "Runtime.ForewordConfigInvalid";
@@ -178,9 +184,9 @@ fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_
     let finished = test
         .stdout(format!("{NOWHERE}\n"))
         .stderr(
-            "foreword: hook \"export\" (initialize) succeeded after N ms, exported 1 variable\n\
-             foreword: hook \"first\" (after_restore) succeeded after N ms\n\
-             foreword: hook \"look\" (after_restore) succeeded after N ms\n",
+            "foreword: hook \"export\" (initialize) succeeded after N ms, exported 1 \
+             variable\nforeword: hook \"first\" (after_restore) succeeded after N ms\nforeword: \
+             hook \"look\" (after_restore) succeeded after N ms\n",
         )
         .run();
     let end = epoch_milliseconds();
@@ -196,20 +202,30 @@ fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_
 fn after_a_reset_an_after_restore_hook_that_fails_keeps_the_runtime_from_starting() {
     for (hook, what) in [
         (json!({"name": "x", "command": "exit 3"}), "exited with status 3 after N ms"),
-        (json!({"name": "x", "command": "exec sleep 1000", "timeout_ms": 50}), "timed out after N ms (timeout_ms)"),
+        (
+            json!({"name": "x", "command": "exec sleep 1000", "timeout_ms": 50}),
+            "timed out after N ms (timeout_ms)",
+        ),
     ] {
         let lambda = Lambda::new(Settings::default());
         let hooks = json!([hook, noting("after", "never")]);
-        let test = reset(Test::new().snap_start(&lambda)).snapshot_hooks(json!([]), hooks).args(TELL);
+        let test =
+            reset(Test::new().snap_start(&lambda)).snapshot_hooks(json!([]), hooks).args(TELL);
         let message = format!("hook \"x\" (after_restore) {what}");
         let order = test.path("order");
         let finished = test.stderr(format!("foreword: {message}\n")).status(125).run();
         assert!(finished.is_alone() && !order.exists());
         let report = lambda.wait("a report", |seen| seen.report.clone()).unwrap();
-        assert_eq!((report.call, report.error_type.as_str()), (Call::InitError, "Runtime.AfterRestoreError"));
+        assert_eq!(
+            (report.call, report.error_type.as_str()),
+            (Call::InitError, "Runtime.AfterRestoreError")
+        );
         let body: Value = serde_json::from_slice(&report.body).expect("JSON");
         let found = body["errorMessage"].as_str().expect("a message");
-        assert!(found.starts_with("hook \"x\" (after_restore) ") && !found.ends_with('\n'), "{found}");
+        assert!(
+            found.starts_with("hook \"x\" (after_restore) ") && !found.ends_with('\n'),
+            "{found}"
+        );
         assert_eq!(lambda.seen().requests.len(), 1);
     }
 }
@@ -217,8 +233,10 @@ fn after_a_reset_an_after_restore_hook_that_fails_keeps_the_runtime_from_startin
 #[test]
 fn after_a_reset_a_hook_that_may_fail_stops_nothing() {
     let hook = json!({"name": "x", "command": "exit 3", "on_failure": "continue"});
-    let test = reset(Test::new().snap_start(NOWHERE)).snapshot_hooks(json!([]), json!([hook, noting("after", "b")]));
-    let line = "foreword: hook \"x\" (after_restore) exited with status 3 after N ms (on_failure: continue)\n";
+    let test = reset(Test::new().snap_start(NOWHERE))
+        .snapshot_hooks(json!([]), json!([hook, noting("after", "b")]));
+    let line = "foreword: hook \"x\" (after_restore) exited with status 3 after N ms (on_failure: \
+                continue)\n";
     let finished = test.args(TELL).stdout(format!("{NOWHERE}\n")).stderr(line).run();
     assert_eq!(finished.read("order"), "after b\n");
 }
@@ -229,7 +247,8 @@ fn after_a_reset_all_after_restore_hooks_have_eight_seconds() {
     let hooks = json!([first, {"name": "x", "command": "exec sleep 1000"}]);
     let test = reset(Test::new().snap_start(NOWHERE)).snapshot_hooks(json!([]), hooks).args(TELL);
     let start = Instant::now();
-    let line = "foreword: hook \"x\" (after_restore) timed out after N ms (the 8000 ms of the phase are over)\n";
+    let line = "foreword: hook \"x\" (after_restore) timed out after N ms (the 8000 ms of the \
+                phase are over)\n";
     test.stderr(line).status(125).run();
     // The wait for the Runtime API that is not there is short: it refuses.
     assert!(

@@ -1,5 +1,5 @@
-//! The runtime clients that people use under snapshot hooks: their own hooks lie within ours, and after the restore they
-//! live as without foreword.
+//! The runtime clients that people use under snapshot hooks: their own hooks lie within ours, and
+//! after the restore they live as without foreword.
 
 use crate::clients::{Life, RuntimeClient, live, told};
 use crate::support::lambda::{Call, Lambda, Parked, Settings};
@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 const NO_PART: &str = "takes no part in SnapStart";
 
 /// What our hooks write.
-const OURS: [&str; 2] = ["before_snapshot two\nbefore_snapshot one\n", "after_restore one\nafter_restore two\n"];
+const OURS: [&str; 2] =
+    ["before_snapshot two\nbefore_snapshot one\n", "after_restore one\nafter_restore two\n"];
 
-/// Hooks of both phases that write into the client's log, whose name is exported by an initialize hook.
+/// Hooks of both phases that write into the client's log, whose name is exported by an initialize
+/// hook.
 fn hooked(through: Test) -> Test {
     let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"], "export": "dotenv"});
     let hook = |phase: &str, name: &str| json!({"name": name, "command": format!("echo {phase} {name} >>$CLIENT_LOG")});
@@ -33,11 +35,15 @@ fn configured(through: Test, hooks: Value) -> Test {
     test.config(&json!({"hooks": hooks}).to_string())
 }
 
-/// The heads of all requests but for what the relay changes before the restore, which is whether connections go on.
+/// The heads of all requests but for what the relay changes before the restore, which is whether
+/// connections go on.
 fn heads(life: &Life, with_restore_next: bool) -> Vec<String> {
     let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
-    let without = |head: &String| head.lines().filter(|line| !is_connection(line)).collect::<Vec<_>>().join("\n");
-    let heads = life.requests.iter().filter(|head| with_restore_next || !head.contains("/restore/next"));
+    let without = |head: &String| {
+        head.lines().filter(|line| !is_connection(line)).collect::<Vec<_>>().join("\n")
+    };
+    let heads =
+        life.requests.iter().filter(|head| with_restore_next || !head.contains("/restore/next"));
     heads.map(without).collect()
 }
 
@@ -67,7 +73,8 @@ fn lives_within_hooks_of(client: &RuntimeClient, through: Test) {
     assert_eq!(heads(&through, asks), heads(&direct, asks));
     assert_eq!(heads(&through, true).len(), heads(&direct, false).len() + 1);
 
-    let is_warning = |line: &&[u8]| line.windows(NO_PART.len()).any(|part| part == NO_PART.as_bytes());
+    let is_warning =
+        |line: &&[u8]| line.windows(NO_PART.len()).any(|part| part == NO_PART.as_bytes());
     let lines = || through.captured.stderr.split_inclusive(|byte| *byte == b'\n');
     assert_eq!(lines().filter(is_warning).count(), usize::from(!asks));
     let stderr = lines().filter(|line| !is_warning(line)).flatten().copied().collect();
@@ -95,7 +102,8 @@ fn node_that_only_calls_invocation_next() {
     RuntimeClient::node().iter().for_each(lives_within_hooks);
 }
 
-/// It registers an internal extension and polls with the connections of one pool, across the restore.
+/// It registers an internal extension and polls with the connections of one pool, across the
+/// restore.
 #[test]
 fn go_that_only_calls_invocation_next() {
     lives_within_hooks(&RuntimeClient::go());
@@ -113,7 +121,8 @@ fn both_hook_kinds_around_an_os_only_runtime() {
     }
 }
 
-/// What the client makes of the refusal is its own matter; its report, if it sends one, is not the first.
+/// What the client makes of the refusal is its own matter; its report, if it sends one, is not the
+/// first.
 #[test]
 fn a_hook_that_fails_is_the_one_report_whatever_the_client_says() {
     let [node, _] = RuntimeClient::node();
@@ -132,7 +141,9 @@ fn a_hook_that_fails_is_the_one_report_whatever_the_client_says() {
             let lambda = Lambda::new(Settings::default());
             let mut hooks = json!({"before_snapshot": [], "after_restore": []});
             hooks[phase] = json!([{"name": "x", "command": "exit 3"}]);
-            let run = told(configured(client.through(), hooks), &lambda).env("CLIENT_LOG", "<folder>/log").start();
+            let run = told(configured(client.through(), hooks), &lambda)
+                .env("CLIENT_LOG", "<folder>/log")
+                .start();
             if call == Call::RestoreError {
                 lambda.restore().unwrap();
             }
@@ -141,13 +152,25 @@ fn a_hook_that_fails_is_the_one_report_whatever_the_client_says() {
             assert_ne!(captured.status, 0, "{name}");
             let stderr = String::from_utf8_lossy(&captured.stderr);
             let line = format!("foreword: hook \"x\" ({phase}) exited with status 3 after ");
-            assert_eq!(stderr.lines().filter(|found| found.starts_with(&line)).count(), 1, "{name}: {stderr}");
+            assert_eq!(
+                stderr.lines().filter(|found| found.starts_with(&line)).count(),
+                1,
+                "{name}: {stderr}"
+            );
             let seen = lambda.seen();
             let report = seen.report.clone().expect("a report");
             assert_eq!((report.call, report.error_type.as_str()), (call, error_type), "{name}");
-            assert_eq!(seen.count(Call::InitError) + seen.count(Call::RestoreError), 1, "{name}: {seen}");
+            assert_eq!(
+                seen.count(Call::InitError) + seen.count(Call::RestoreError),
+                1,
+                "{name}: {seen}"
+            );
             assert_eq!(seen.count(Call::InvocationNext), 0, "{name}: {seen}");
-            assert_eq!(seen.count(Call::RestoreNext), usize::from(call == Call::RestoreError), "{name}: {seen}");
+            assert_eq!(
+                seen.count(Call::RestoreNext),
+                usize::from(call == Call::RestoreError),
+                "{name}: {seen}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Hooks around a snapshot that do not end well: one report, one line, an answer for whoever is held, and half a
-//! second for the runtime to end by itself before it is ended.
+//! Hooks around a snapshot that do not end well: one report, one line, an answer for whoever is
+//! held, and half a second for the runtime to end by itself before it is ended.
 
 use crate::support::client::{Client, INIT_ERROR, RESTORE_ERROR, RESTORE_NEXT, body_of, status_of};
 use crate::support::lambda::{Call, Fault, Lambda, Report, Settings, State};
@@ -55,7 +55,8 @@ fn is_refused(client: &mut Client) {
 fn a_before_hook_that_exits_with_3_is_one_init_error_and_no_snapshot() {
     let lambda = Lambda::new(Settings::default());
     let before = json!([noting("before", "first"), x("exit 3"), noting("before", "last")]);
-    let test = Test::new().snap_start(&lambda).snapshot_hooks(before, json!([noting("after", "never")]));
+    let test =
+        Test::new().snap_start(&lambda).snapshot_hooks(before, json!([noting("after", "never")]));
     let runtime = test.play();
     let mut client = runtime.asking(RESTORE_NEXT);
     is_refused(&mut client);
@@ -64,7 +65,10 @@ fn a_before_hook_that_exits_with_3_is_one_init_error_and_no_snapshot() {
     let runtime = runtime.ended(137, &format!("foreword: {message}\n"));
     let elapsed = start.elapsed();
     // A little of the half second is over before the answer is read.
-    assert!((GRACE - Duration::from_millis(100)..Duration::from_millis(600) + BUSY).contains(&elapsed), "{elapsed:?}");
+    assert!(
+        (GRACE - Duration::from_millis(100)..Duration::from_millis(600) + BUSY).contains(&elapsed),
+        "{elapsed:?}"
+    );
     check(&report(&lambda), Call::InitError, message);
     assert_eq!(lambda.seen().requests.len(), 1, "{}", lambda.seen());
     assert_eq!(runtime.order(), "before last\n");
@@ -98,7 +102,11 @@ fn the_report_goes_where_the_edits_say() {
         "env": {"AWS_LAMBDA_RUNTIME_API": edited.address()},
         "hooks": {"before_snapshot": [x("exit 3")]},
     });
-    let runtime = Test::new().snap_start(&given).config(&config.to_string()).env("FOREWORD_LOG", "warn").play();
+    let runtime = Test::new()
+        .snap_start(&given)
+        .config(&config.to_string())
+        .env("FOREWORD_LOG", "warn")
+        .play();
     is_refused(&mut runtime.asking(RESTORE_NEXT));
     let message = r#"hook "x" (before_snapshot) exited with status 3 after N ms"#;
     runtime.ended(137, &format!("foreword: {message}\n"));
@@ -111,28 +119,37 @@ fn the_report_goes_where_the_edits_say() {
 fn the_log_has_its_level_and_format() {
     let json = |level: &str, name: &str, what: &str, error_type: &str, outcome: &str| {
         format!(
-            "{{\"timestamp\":\"T\",\"level\":\"{level}\",\
-             \"message\":\"hook \\\"{name}\\\" (before_snapshot) {what} after N ms\",{error_type}\
-             \"phase\":\"before_snapshot\",\"hook\":\"{name}\",\"outcome\":\"{outcome}\",\"durationMs\":N}}\n"
+            "{{\"timestamp\":\"T\",\"level\":\"{level}\",\"message\":\"hook \\\"{name}\\\" \
+             (before_snapshot) {what} after N \
+             ms\",{error_type}\"phase\":\"before_snapshot\",\"hook\":\"{name}\",\"outcome\":\"\
+             {outcome}\",\"durationMs\":N}}\n"
         )
     };
     let error_type = r#""errorType":"Runtime.BeforeSnapshotError","#;
     let lines = json("INFO", "y", "succeeded", "", "success")
         + &json("ERROR", "x", "exited with status 3", error_type, "failure");
-    for (name, value, lines) in [("FOREWORD_LOG", "off", ""), ("AWS_LAMBDA_LOG_FORMAT", "JSON", &lines)] {
+    for (name, value, lines) in
+        [("FOREWORD_LOG", "off", ""), ("AWS_LAMBDA_LOG_FORMAT", "JSON", &lines)]
+    {
         let lambda = Lambda::new(Settings::default());
         let hooks = json!([x("exit 3"), {"name": "y", "command": ["/bin/true"]}]);
         let test = Test::new().snap_start(&lambda).snapshot_hooks(hooks, json!([]));
         let runtime = test.env("FOREWORD_LOG", "info").env(name, value).play();
         is_refused(&mut runtime.asking(RESTORE_NEXT));
         runtime.ended(137, lines);
-        check(&report(&lambda), Call::InitError, r#"hook "x" (before_snapshot) exited with status 3 after N ms"#);
+        check(
+            &report(&lambda),
+            Call::InitError,
+            r#"hook "x" (before_snapshot) exited with status 3 after N ms"#,
+        );
     }
 }
 
 #[test]
 fn a_hook_that_cannot_be_started() {
-    for (phase, call) in [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)] {
+    for (phase, call) in
+        [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)]
+    {
         let lambda = Lambda::new(Settings::default());
         let mut hooks = json!({"before_snapshot": [], "after_restore": []});
         hooks[phase] = json!([{"name": "x", "command": ["/nowhere/x"]}]);
@@ -143,12 +160,16 @@ fn a_hook_that_cannot_be_started() {
             lambda.restore().unwrap();
         }
         is_refused(&mut client);
-        let message =
-            format!(r#"hook "x" ({phase}) could not be started: unable to execute "/nowhere/x": no such file"#);
+        let message = format!(
+            r#"hook "x" ({phase}) could not be started: unable to execute "/nowhere/x": no such file"#
+        );
         runtime.ended(137, &format!("foreword: {message}\n"));
         let report = report(&lambda);
         assert_eq!(report.call, call);
-        assert_eq!(serde_json::from_slice::<Value>(&report.body).expect("JSON")["errorMessage"], message);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&report.body).expect("JSON")["errorMessage"],
+            message
+        );
     }
 }
 
@@ -191,7 +212,8 @@ fn after_a_failure_the_runtime_hears_refusals_and_its_reports_end_here() {
     for after in [false, true] {
         let lambda = Lambda::new(Settings::default());
         let failing = json!([x("exit 3")]);
-        let (before, after_restore) = if after { (json!([]), failing) } else { (failing, json!([])) };
+        let (before, after_restore) =
+            if after { (json!([]), failing) } else { (failing, json!([])) };
         let runtime = Test::new().snap_start(&lambda).snapshot_hooks(before, after_restore).play();
         let mut client = runtime.asking(RESTORE_NEXT);
         if after {
@@ -217,7 +239,10 @@ fn after_a_failure_the_runtime_hears_refusals_and_its_reports_end_here() {
         assert_eq!(status_of(&runtime.client().ask("GET /other", "")), 404);
         assert_eq!(lambda.seen().requests.len(), known + 1);
         let phase = if after { "after_restore" } else { "before_snapshot" };
-        runtime.ended(137, &format!("foreword: hook \"x\" ({phase}) exited with status 3 after N ms\n"));
+        runtime.ended(
+            137,
+            &format!("foreword: hook \"x\" ({phase}) exited with status 3 after N ms\n"),
+        );
     }
 }
 
@@ -225,21 +250,32 @@ fn after_a_failure_the_runtime_hears_refusals_and_its_reports_end_here() {
 fn a_hook_that_may_fail_stops_nothing() {
     let lambda = Lambda::new(Settings::default());
     let hooks = |phase: &str| {
-        let mut hooks = [x("exit 3"), limited("exec sleep 1000", 50), json!({"name": "x", "command": ["/nowhere/x"]})];
+        let mut hooks = [
+            x("exit 3"),
+            limited("exec sleep 1000", 50),
+            json!({"name": "x", "command": ["/nowhere/x"]}),
+        ];
         hooks.iter_mut().for_each(|hook| hook["on_failure"] = json!("continue"));
         let [status, limit, start] = hooks;
         json!([noting(phase, "first"), status, limit, start, noting(phase, "last")])
     };
-    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after")).play();
+    let runtime =
+        Test::new().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after")).play();
     runtime.restored(&lambda);
     assert_eq!(runtime.order(), "before last\nbefore first\nafter first\nafter last\n");
     let lines = |phase: &str| {
         [
-            format!("foreword: hook \"x\" ({phase}) exited with status 3 after N ms (on_failure: continue)\n"),
-            format!("foreword: hook \"x\" ({phase}) timed out after N ms (timeout_ms) (on_failure: continue)\n"),
             format!(
-                "foreword: hook \"x\" ({phase}) could not be started: unable to execute \"/nowhere/x\": no such file \
-                 (on_failure: continue)\n"
+                "foreword: hook \"x\" ({phase}) exited with status 3 after N ms (on_failure: \
+                 continue)\n"
+            ),
+            format!(
+                "foreword: hook \"x\" ({phase}) timed out after N ms (timeout_ms) (on_failure: \
+                 continue)\n"
+            ),
+            format!(
+                "foreword: hook \"x\" ({phase}) could not be started: unable to execute \
+                 \"/nowhere/x\": no such file (on_failure: continue)\n"
             ),
         ]
     };
@@ -251,7 +287,9 @@ fn a_hook_that_may_fail_stops_nothing() {
 #[test]
 fn a_hook_that_ignores_sigterm_is_killed_with_its_group_half_a_second_after_its_deadline() {
     let command = "trap '' TERM; sleep 1000 & echo $$ $! >pids; wait";
-    for (phase, call) in [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)] {
+    for (phase, call) in
+        [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)]
+    {
         let lambda = Lambda::new(Settings::default());
         let mut hooks = json!({"before_snapshot": [], "after_restore": []});
         hooks[phase] = json!([limited(command, 300)]);
@@ -265,9 +303,14 @@ fn a_hook_that_ignores_sigterm_is_killed_with_its_group_half_a_second_after_its_
         is_refused(&mut client);
         let elapsed = start.elapsed();
         let limit = Duration::from_millis(800);
-        assert!((limit - Duration::from_millis(50)..limit + 2 * BUSY).contains(&elapsed), "{elapsed:?}");
+        assert!(
+            (limit - Duration::from_millis(50)..limit + 2 * BUSY).contains(&elapsed),
+            "{elapsed:?}"
+        );
         let pids = fs::read_to_string(runtime.path("pids")).expect("process ids");
-        for pid in pids.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a process id"))) {
+        for pid in
+            pids.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a process id")))
+        {
             assert!(wait_until(BUSY, || is_gone(pid)), "{pid} of {pids}");
         }
         let message = format!(r#"hook "x" ({phase}) timed out after N ms (timeout_ms)"#);
@@ -293,7 +336,10 @@ fn a_hook_that_is_killed_leaves_nothing_of_its_group() {
         let child = fs::read_to_string(runtime.path("child")).expect("a child");
         let child = Pid::from_raw(child.trim_end().parse().expect("a process id"));
         assert!(wait_until(BUSY, || is_gone(child)), "{phase}");
-        runtime.ended(137, &format!("foreword: hook \"x\" ({phase}) was killed by SIGKILL after N ms\n"));
+        runtime.ended(
+            137,
+            &format!("foreword: hook \"x\" ({phase}) was killed by SIGKILL after N ms\n"),
+        );
     }
 }
 
@@ -302,7 +348,8 @@ fn a_hook_that_is_killed_leaves_nothing_of_its_group() {
 fn a_report_of_the_runtimes_own_ends_here_also_while_the_hooks_one_is_under_way() {
     let lambda = Lambda::new(Settings::default());
     lambda.fault(Call::InitError, Fault::Hold);
-    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([])).play();
+    let runtime =
+        Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([])).play();
     let mut held = runtime.asking(RESTORE_NEXT);
     lambda.wait_for_held(1).unwrap();
     let mut client = runtime.asking(INIT_ERROR);
@@ -324,8 +371,12 @@ fn after_restore_hooks_share_eight_seconds() {
     lambda.restore().unwrap();
     is_refused(&mut client);
     let elapsed = start.elapsed();
-    assert!((Duration::from_millis(8450)..Duration::from_millis(8500) + 2 * BUSY).contains(&elapsed), "{elapsed:?}");
-    let message = r#"hook "x" (after_restore) timed out after N ms (the 8000 ms of the phase are over)"#;
+    assert!(
+        (Duration::from_millis(8450)..Duration::from_millis(8500) + 2 * BUSY).contains(&elapsed),
+        "{elapsed:?}"
+    );
+    let message =
+        r#"hook "x" (after_restore) timed out after N ms (the 8000 ms of the phase are over)"#;
     runtime.ended(137, &format!("foreword: {message}\n"));
     check(&report(&lambda), Call::RestoreError, message);
 }
@@ -338,7 +389,11 @@ fn a_report_that_nobody_takes_keeps_nobody_waiting() {
     let refusal = |runtime: &Played, least: Duration| {
         let start = Instant::now();
         is_refused(&mut runtime.asking(RESTORE_NEXT));
-        assert!((least..Duration::from_secs(1) + 2 * BUSY).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!(
+            (least..Duration::from_secs(1) + 2 * BUSY).contains(&start.elapsed()),
+            "{:?}",
+            start.elapsed()
+        );
     };
 
     let lambda = Lambda::new(Settings::default());

@@ -1,4 +1,5 @@
-//! The lives of runtime, relay and hooks depend on each other in one way only: with the runtime, all of it ends.
+//! The lives of runtime, relay and hooks depend on each other in one way only: with the runtime,
+//! all of it ends.
 
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, response_to, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
@@ -35,7 +36,8 @@ fn pids(runtime: &Played) -> Vec<Pid> {
     text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a process id"))).collect()
 }
 
-/// Leads a runtime into a state. What comes with it are the processes of its hooks, and its connections.
+/// Leads a runtime into a state. What comes with it are the processes of its hooks, and its
+/// connections.
 fn bring_to(lambda: &Lambda, state: State) -> (Played, Vec<Pid>, Vec<Client>) {
     let stubborn = json!([{"name": "x", "command": STUBBORN}]);
     let (before, after) = match state {
@@ -49,7 +51,8 @@ fn bring_to(lambda: &Lambda, state: State) -> (Played, Vec<Pid>, Vec<Client>) {
     match state {
         State::Armed => {
             // An idle one, and one that waits for its answer.
-            clients = vec![runtime.client(), runtime.asking("GET /2020-01-01/extension/event/next")];
+            clients =
+                vec![runtime.client(), runtime.asking("GET /2020-01-01/extension/event/next")];
         }
         State::Open => {
             let client = runtime.restored(lambda);
@@ -64,13 +67,16 @@ fn bring_to(lambda: &Lambda, state: State) -> (Played, Vec<Pid>, Vec<Client>) {
         State::Failed => assert_eq!(status_of(&clients[0].reply()), 403),
         _ => {}
     }
-    let pids = if matches!(state, State::Before | State::After) { pids(&runtime) } else { Vec::new() };
+    let pids =
+        if matches!(state, State::Before | State::After) { pids(&runtime) } else { Vec::new() };
     (runtime, pids, clients)
 }
 
 #[test]
 fn sigkill_of_the_runtime_in_every_state_ends_relay_and_hooks_and_leaves_no_zombie() {
-    for state in [State::Armed, State::Before, State::Frozen, State::After, State::Open, State::Failed] {
+    for state in
+        [State::Armed, State::Before, State::Frozen, State::After, State::Open, State::Failed]
+    {
         let lambda = Lambda::new(Settings::default());
         let (runtime, hooks, clients) = bring_to(&lambda, state);
         let relay = runtime.relay();
@@ -81,7 +87,8 @@ fn sigkill_of_the_runtime_in_every_state_ends_relay_and_hooks_and_leaves_no_zomb
         assert_eq!(runtime.run.finish().status, 137, "{state:?}");
         assert!(runtime.run.finished.is_alone());
         // The platform knows by itself.
-        let reports = lambda.seen().count(Call::InitError) + lambda.seen().count(Call::RestoreError);
+        let reports =
+            lambda.seen().count(Call::InitError) + lambda.seen().count(Call::RestoreError);
         assert_eq!(reports, usize::from(state == State::Failed), "{state:?}");
     }
 }
@@ -104,7 +111,10 @@ fn sigkill_of_the_runtime_ends_the_relay_also_when_its_connections_stay_open() {
 fn no_hook_starts_when_the_runtime_has_ended() {
     for _ in 0..5 {
         let lambda = Lambda::new(Settings::default());
-        let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([]), json!([noting("after", "x")])).play();
+        let runtime = Test::new()
+            .snap_start(&lambda)
+            .snapshot_hooks(json!([]), json!([noting("after", "x")]))
+            .play();
         let _client = runtime.asking(RESTORE_NEXT);
         lambda.snapshot().unwrap();
         let relay = runtime.relay();
@@ -120,7 +130,9 @@ fn no_hook_starts_when_the_runtime_has_ended() {
 #[test]
 fn a_runtime_that_exits_is_not_held_up() {
     let lambda = Lambda::new(Settings::default());
-    let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([]));
+    let test = Test::new()
+        .snap_start(&lambda)
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([]));
     let mut gate = Gate::new(&test.path("gate"));
     let runtime = test.play_as("read -r go <gate; exit 7\n");
     let _client = runtime.restored(&lambda);
@@ -146,7 +158,9 @@ fn a_runtime_that_ends_before_its_first_request_has_no_hook_run() {
 #[test]
 fn a_runtime_that_cannot_be_executed_leaves_no_relay() {
     let lambda = Lambda::new(Settings::default());
-    let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("before", "never")]), json!([]));
+    let test = Test::new()
+        .snap_start(&lambda)
+        .snapshot_hooks(json!([noting("before", "never")]), json!([]));
     let order = test.path("order");
     let line = "unable to execute \"./nowhere\": no such file";
     let finished = test.args(["./nowhere"]).stderr(format!("foreword: {line}\n")).status(127).run();
@@ -160,7 +174,10 @@ fn a_runtime_that_cannot_be_executed_leaves_no_relay() {
 #[test]
 fn what_the_runtime_sent_before_its_end_still_arrives() {
     let lambda = Lambda::new(Settings::default());
-    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([])).play();
+    let runtime = Test::new()
+        .snap_start(&lambda)
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([]))
+        .play();
     let mut client = runtime.restored(&lambda);
     client.request(INVOCATION_NEXT, "");
     let id = lambda.hand_out("{}").unwrap();
@@ -214,7 +231,9 @@ fn sigkill_of_the_relay_while_a_hook_runs_fails_its_clients_at_once() {
 fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let lambda = Lambda::new(Settings::default());
-        let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([waiting("hook", "before")]), json!([]));
+        let test = Test::new()
+            .snap_start(&lambda)
+            .snapshot_hooks(json!([waiting("hook", "before")]), json!([]));
         let mut gate = Gate::new(&test.path("before"));
         let runtime = test.play_as("trap '' TERM INT HUP; echo >deaf; exec sleep 1000\n");
         let deaf = runtime.path("deaf");
@@ -247,12 +266,15 @@ fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
     }
 }
 
-/// The relay is deaf from its first moment on: nobody would notice that it is gone before the runtime needs it.
+/// The relay is deaf from its first moment on: nobody would notice that it is gone before the
+/// runtime needs it.
 #[test]
 fn sigterm_to_the_process_group_right_at_the_start() {
     for _ in 0..20 {
         let lambda = Lambda::new(Settings::default());
-        let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([]));
+        let test = Test::new()
+            .snap_start(&lambda)
+            .snapshot_hooks(json!([noting("hook", "before")]), json!([]));
         let runtime = test.play_as("trap '' TERM; kill -TERM 0; echo >sent; exec sleep 1000\n");
         let sent = runtime.path("sent");
         assert!(wait_until(LIMIT, || sent.exists()));
@@ -297,7 +319,8 @@ fn sigstop_of_the_group_during_the_snapshot_takes_no_time_from_the_hooks() {
 fn a_daemon_of_a_hook_lives_on_and_holds_nothing_up() {
     let lambda = Lambda::new(Settings::default());
     let daemon = json!({"name": "start", "command": "sleep 1000 & echo $! >>pids"});
-    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([daemon]), json!([daemon])).play();
+    let runtime =
+        Test::new().snap_start(&lambda).snapshot_hooks(json!([daemon]), json!([daemon])).play();
     let mut client = runtime.restored(&lambda);
     client.request(INVOCATION_NEXT, "");
     lambda.hand_out("{}").unwrap();

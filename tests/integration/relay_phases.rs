@@ -1,5 +1,5 @@
-//! The hooks around a snapshot when all goes well: their order, their nesting, what each of them is given, and what
-//! the runtime gets to see of it.
+//! The hooks around a snapshot when all goes well: their order, their nesting, what each of them is
+//! given, and what the runtime gets to see of it.
 
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Parked, Settings};
@@ -29,10 +29,12 @@ fn read(runtime: &Played, name: &str) -> String {
 #[test]
 fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore() {
     let rule = |name: &str| {
-        let hooks = |phase: &str| json!([noting(phase, name), noting(phase, &format!("{name} again"))]);
+        let hooks =
+            |phase: &str| json!([noting(phase, name), noting(phase, &format!("{name} again"))]);
         json!({"before_snapshot": hooks("before_snapshot"), "after_restore": hooks("after_restore")})
     };
-    let unmet = json!({"when": {"initialization": "on-demand"}, "hooks": rule("that does not apply")});
+    let unmet =
+        json!({"when": {"initialization": "on-demand"}, "hooks": rule("that does not apply")});
     let mut inline = json!({"hooks": rule("inline"), "rules": [unmet, {"hooks": rule("rule")}]});
     inline["hooks"]["initialize"] = json!([noting("initialize", "first")]);
 
@@ -48,8 +50,10 @@ fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore(
     let client = runtime.asking(RESTORE_NEXT);
     assert_eq!(lambda.snapshot().unwrap(), Parked::RestoreNext);
     let rules = ["drop-in", "task", "inline", "rule"];
-    let registered: Vec<_> = rules.iter().flat_map(|rule| [(*rule).to_owned(), format!("{rule} again")]).collect();
-    let reversed: String = registered.iter().rev().map(|name| format!("before_snapshot {name}\n")).collect();
+    let registered: Vec<_> =
+        rules.iter().flat_map(|rule| [(*rule).to_owned(), format!("{rule} again")]).collect();
+    let reversed: String =
+        registered.iter().rev().map(|name| format!("before_snapshot {name}\n")).collect();
     let before = format!("initialize first\n{reversed}");
     assert_eq!(runtime.order(), before);
     assert!(client.has_nothing() && !runtime.is_marked());
@@ -68,11 +72,13 @@ fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore(
     assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
 }
 
-/// Nothing comes before its time: each waits for the one before it, the snapshot for all, the runtime for all.
+/// Nothing comes before its time: each waits for the one before it, the snapshot for all, the
+/// runtime for all.
 #[test]
 fn each_hook_waits_for_the_one_before_it() {
     let lambda = Lambda::new(Settings::default());
-    let phases = ["before", "after"].map(|phase| json!([waiting(phase, "one"), waiting(phase, "two")]));
+    let phases =
+        ["before", "after"].map(|phase| json!([waiting(phase, "one"), waiting(phase, "two")]));
     let [before, after] = phases;
     let test = Test::new().snap_start(&lambda).snapshot_hooks(before, after);
     let mut gates = ["one", "two"].map(|name| Gate::new(&test.path(name)));
@@ -123,7 +129,11 @@ fn the_context_says_what_lambda_said_and_until_when() {
     let names = ["limited", "plain", "beyond"];
     let hooks = |phase: &str| {
         let limits = [Some(2000), None, Some(200_000)];
-        names.iter().zip(limits).map(|(name, limit)| hook(&format!("{phase}-{name}"), limit)).collect::<Vec<_>>()
+        names
+            .iter()
+            .zip(limits)
+            .map(|(name, limit)| hook(&format!("{phase}-{name}"), limit))
+            .collect::<Vec<_>>()
     };
     let reversed: Vec<_> = hooks("before_snapshot").into_iter().rev().collect();
     let runtime = Test::new()
@@ -153,8 +163,12 @@ fn the_context_says_what_lambda_said_and_until_when() {
             assert_eq!((line.matches('\n').count(), line.ends_with('\n')), (1, true), "{line:?}");
             let context: Value = serde_json::from_str(&line).expect("JSON");
             let deadline = context["deadline_ms"].as_u64().expect("a time");
-            assert!((from + limit..=to + limit).contains(&deadline), "{hook}: {from} + {limit}, {deadline}, {to}");
-            let function = json!({"name": "hello", "version": "7", "memory": 512, "handler": "app.handler"});
+            assert!(
+                (from + limit..=to + limit).contains(&deadline),
+                "{hook}: {from} + {limit}, {deadline}, {to}"
+            );
+            let function =
+                json!({"name": "hello", "version": "7", "memory": 512, "handler": "app.handler"});
             let expected = json!({
                 "phase": phase,
                 "hook": hook,
@@ -192,8 +206,10 @@ fn hooks_have_the_environment_of_the_runtime_with_the_address_that_lambda_gave()
     for entry in ["EXPORTED=by a hook", "EDITED=by a rule"] {
         assert!(own.contains(&entry), "{own:?}");
     }
-    let [lambdas, runtimes] = [lambda.address(), &runtime.address].map(|it| format!("AWS_LAMBDA_RUNTIME_API={it}"));
-    let replaced = |entry: &&str| if *entry == runtimes { lambdas.clone() } else { (*entry).to_owned() };
+    let [lambdas, runtimes] =
+        [lambda.address(), &runtime.address].map(|it| format!("AWS_LAMBDA_RUNTIME_API={it}"));
+    let replaced =
+        |entry: &&str| if *entry == runtimes { lambdas.clone() } else { (*entry).to_owned() };
     let expected: Vec<_> = own.iter().map(replaced).collect();
     assert_eq!(expected.iter().filter(|entry| **entry == lambdas).count(), 1);
     for name in ["before", "after"] {
@@ -227,7 +243,11 @@ fn the_relay_goes_where_the_edits_say_and_hooks_where_lambda_said() {
         "env": {"AWS_LAMBDA_RUNTIME_API": edited.address().replace("127.0.0.1", "localhost")},
         "hooks": {"before_snapshot": before, "after_restore": after},
     });
-    let runtime = Test::new().snap_start(&given).config(&config.to_string()).env("FOREWORD_LOG", "warn").play();
+    let runtime = Test::new()
+        .snap_start(&given)
+        .config(&config.to_string())
+        .env("FOREWORD_LOG", "warn")
+        .play();
     let mut client = runtime.restored(&edited);
     client.request("GET /2018-06-01/runtime/invocation/next", "");
     edited.hand_out("event").unwrap();
@@ -259,7 +279,10 @@ fn a_hooks_own_edits_folder_and_command() {
     for phase in ["before", "after"] {
         let expected = format!("sub of its own, {} sub of its own\n", lambda.address());
         assert_eq!(read(&runtime, &format!("own-{phase}")), expected);
-        assert_eq!(read(&runtime, phase), format!("{}\n", runtime.path("").to_string_lossy().trim_end_matches('/')));
+        assert_eq!(
+            read(&runtime, phase),
+            format!("{}\n", runtime.path("").to_string_lossy().trim_end_matches('/'))
+        );
     }
     runtime.end("");
 }
@@ -285,12 +308,14 @@ fn a_hook_that_stands_twice_runs_twice_and_its_arguments_are_as_written() {
     runtime.end("");
 }
 
-/// The relay ignores what ends the runtime; its hooks do not inherit that. Signals 32 and 33 are the C library's own:
-/// glibc's posix_spawn, which starts the test too, leaves them ignored.
+/// The relay ignores what ends the runtime; its hooks do not inherit that. Signals 32 and 33 are
+/// the C library's own: glibc's posix_spawn, which starts the test too, leaves them ignored.
 #[test]
 fn a_hook_leads_a_group_of_its_own_with_default_dispositions_under_the_relay() {
     let lambda = Lambda::new(Settings::default());
-    let look = format!("{{ {READ_STAT}; echo $((pid == group)) $parent $session; cat /proc/self/status; }}");
+    let look = format!(
+        "{{ {READ_STAT}; echo $((pid == group)) $parent $session; cat /proc/self/status; }}"
+    );
     let [before, after] = both(&look);
     let runtime = Test::new().snap_start(&lambda).snapshot_hooks(before, after).play();
     let (relay, session) = (runtime.relay(), Stat::of(runtime.pid()).expect("a runtime").session);
@@ -301,7 +326,8 @@ fn a_hook_leads_a_group_of_its_own_with_default_dispositions_under_the_relay() {
         assert_eq!(place, format!("1 {relay} {session}"));
         for set in ["SigPnd", "SigBlk", "SigIgn", "SigCgt"] {
             let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
-            let signals = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
+            let signals =
+                u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
             assert_eq!(signals & !(0b11 << 31), 0, "{status}");
         }
     }

@@ -1,4 +1,5 @@
-//! The relay as a process: where it belongs, what it holds open, and that the runtime is as it would be without it.
+//! The relay as a process: where it belongs, what it holds open, and that the runtime is as it
+//! would be without it.
 
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Lambda, Settings};
@@ -13,12 +14,11 @@ use std::fs;
 fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
     let hook = |phase: &str| json!([waiting("hook", phase)]);
     let setup = "exec \"$@\" 7<given 9>>order";
-    let test = Test::new().snap_start(lambda).snapshot_hooks(hook("before"), hook("after")).file("given", "").within([
-        "/bin/bash",
-        "-c",
-        setup,
-        "setup",
-    ]);
+    let test = Test::new()
+        .snap_start(lambda)
+        .snapshot_hooks(hook("before"), hook("after"))
+        .file("given", "")
+        .within(["/bin/bash", "-c", setup, "setup"]);
     let gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
     (test.play(), gates)
 }
@@ -27,7 +27,9 @@ fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
 fn wait_for_sleep(runtime: &Played) {
     let (pid, name) = (runtime.pid(), format!("/proc/{}/comm", runtime.pid()));
     let is_asleep = || fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n");
-    assert!(wait_until(LIMIT, || is_asleep() && Stat::of(pid).is_some_and(|stat| stat.state == 'S')));
+    assert!(
+        wait_until(LIMIT, || is_asleep() && Stat::of(pid).is_some_and(|stat| stat.state == 'S'))
+    );
 }
 
 fn named(list: &[(i32, &str)], runtime: &Played) -> BTreeMap<i32, String> {
@@ -39,20 +41,23 @@ fn named(list: &[(i32, &str)], runtime: &Played) -> BTreeMap<i32, String> {
         .collect()
 }
 
-/// Standard streams and all that was inherited for the runtime; for the relay, standard output and error and what it
-/// opens itself; for a hook, its context and these two.
+/// Standard streams and all that was inherited for the runtime; for the relay, standard output and
+/// error and what it opens itself; for a hook, its context and these two.
 #[test]
 fn descriptors_of_relay_hooks_and_runtime() {
     let lambda = Lambda::new(Settings::default());
     let (runtime, mut gates) = inheriting(&lambda);
     wait_for_sleep(&runtime);
     let streams = [(1, ".stdout"), (2, ".stderr")];
-    let own = named(&[&[(0, ".stdin")], &streams[..], &[(7, "given"), (9, "order")]].concat(), &runtime);
+    let own =
+        named(&[&[(0, ".stdin")], &streams[..], &[(7, "given"), (9, "order")]].concat(), &runtime);
     assert_eq!(descriptors(runtime.pid()), own);
 
     let relay = runtime.relay();
     let is_clean = || {
-        let is_own = |what: &String| ["socket:[", "anon_inode:", "pipe:["].iter().any(|kind| what.starts_with(kind));
+        let is_own = |what: &String| {
+            ["socket:[", "anon_inode:", "pipe:["].iter().any(|kind| what.starts_with(kind))
+        };
         // While it starts a hook it may have a pipe to it.
         wait_until(LIMIT, || descriptors(relay).range(3..).all(|(_, what)| is_own(what)));
         let mut found = descriptors(relay);
@@ -69,7 +74,8 @@ fn descriptors_of_relay_hooks_and_runtime() {
         is_clean();
         let hook = children(relay);
         let [hook] = hook[..] else { panic!("{hook:?}") };
-        // While it waits, the shell has the gate as its standard input, and its context elsewhere until then.
+        // While it waits, the shell has the gate as its standard input, and its context elsewhere
+        // until then.
         let waits = || descriptors(hook).get(&0).is_some_and(|input| input.ends_with(phase));
         assert!(wait_until(LIMIT, waits), "{:?}", descriptors(hook));
         let mut found = descriptors(hook);
@@ -100,15 +106,14 @@ fn descriptors_of_relay_hooks_and_runtime() {
 fn standard_streams_that_are_closed_stay_closed() {
     let lambda = Lambda::new(Settings::default());
     let speak = |phase: &str| {
-        let command = format!("echo said; echo cried >&2; echo hook {phase} >>order; read -r go <{phase}");
+        let command =
+            format!("echo said; echo cried >&2; echo hook {phase} >>order; read -r go <{phase}");
         json!([{"name": phase, "command": command}])
     };
-    let test = Test::new().snap_start(&lambda).snapshot_hooks(speak("before"), speak("after")).within([
-        "/bin/bash",
-        "-c",
-        "exec \"$@\" <&- >&- 2>&-",
-        "setup",
-    ]);
+    let test = Test::new()
+        .snap_start(&lambda)
+        .snapshot_hooks(speak("before"), speak("after"))
+        .within(["/bin/bash", "-c", "exec \"$@\" <&- >&- 2>&-", "setup"]);
     let mut gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
     let runtime = test.play();
     wait_for_sleep(&runtime);
@@ -117,8 +122,13 @@ fn standard_streams_that_are_closed_stay_closed() {
     let client = runtime.asking(RESTORE_NEXT);
     for (gate, order) in gates.iter_mut().zip(["hook before\n", "hook before\nhook after\n"]) {
         runtime.wait_for_order(order);
-        let foreign = |what: &String| what.starts_with("socket:") || what.starts_with("anon_inode:");
-        assert!(!descriptors(relay).range(..3).any(|(_, what)| foreign(what)), "{:?}", descriptors(relay));
+        let foreign =
+            |what: &String| what.starts_with("socket:") || what.starts_with("anon_inode:");
+        assert!(
+            !descriptors(relay).range(..3).any(|(_, what)| foreign(what)),
+            "{:?}",
+            descriptors(relay)
+        );
         gate.open();
         if order == "hook before\n" {
             lambda.restore().unwrap();
@@ -158,7 +168,10 @@ fn the_runtime_has_its_process_id_and_group_and_no_child_that_it_did_not_make() 
     assert_eq!(children(relay), []);
     is_childless();
     let found = Stat::of(runtime.pid()).expect("a runtime");
-    assert_eq!((found.parent, found.group, found.session), (known.parent, known.group, known.session));
+    assert_eq!(
+        (found.parent, found.group, found.session),
+        (known.parent, known.group, known.session)
+    );
     runtime.end("");
 }
 
@@ -168,12 +181,18 @@ fn signal_dispositions_mask_and_limits_are_those_without_a_relay() {
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD,PIPE,USR2", "--block-signal=USR1,INT,TERM"];
     let lines = |test: Test| {
         let lambda = Lambda::new(Settings::default());
-        let test = test.snap_start(&lambda).snapshot_hooks(json!([waiting("hook", "before")]), json!([]));
-        let captured = test.within(parent).args(["/bin/cat", "/proc/self/status", "/proc/self/limits"]).capture();
+        let test =
+            test.snap_start(&lambda).snapshot_hooks(json!([waiting("hook", "before")]), json!([]));
+        let captured = test
+            .within(parent)
+            .args(["/bin/cat", "/proc/self/status", "/proc/self/limits"])
+            .capture();
         assert_eq!((captured.stderr.as_slice(), captured.status), (&b""[..], 0));
         let text = String::from_utf8(captured.stdout).expect("text");
         let names = ["Sig", "Shd", "Umask", "Threads", "NoNewPrivs", "Cap", "Max"];
-        let is_kept = |line: &&str| names.iter().any(|name| line.starts_with(name)) && !line.starts_with("SigQ");
+        let is_kept = |line: &&str| {
+            names.iter().any(|name| line.starts_with(name)) && !line.starts_with("SigQ")
+        };
         text.lines().filter(is_kept).map(str::to_owned).collect::<Vec<_>>()
     };
     let found = lines(Test::new());

@@ -1,11 +1,13 @@
-//! What becomes of each request of the runtime's in each state of the relay: what is held, what is passed on and how.
+//! What becomes of each request of the runtime's in each state of the relay: what is held, what is
+//! passed on and how.
 
 mod events;
 mod held;
 mod upstream;
 
 use crate::support::client::{
-    Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, body_of, header_of, response_to, status_of,
+    Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, body_of, header_of,
+    response_to, status_of,
 };
 use crate::support::lambda::{Call, Fault, Lambda, Parked, Request, Settings, State};
 use crate::support::process::children;
@@ -18,14 +20,19 @@ const OTHER: &str = "GET /2018-06-01/runtime/other";
 /// One hook for each phase, which are called `before` and `after` and wait until they are let go.
 fn stepwise(lambda: &Lambda, log: &str) -> (Played, [Gate; 2]) {
     let hook = |phase: &str| json!([waiting("hook", phase)]);
-    let test = Test::new().snap_start(lambda).snapshot_hooks(hook("before"), hook("after")).env("FOREWORD_LOG", log);
+    let test = Test::new()
+        .snap_start(lambda)
+        .snapshot_hooks(hook("before"), hook("after"))
+        .env("FOREWORD_LOG", log);
     let gates = ["before", "after"].map(|name| Gate::new(&test.path(name)));
     (test.play(), gates)
 }
 
 /// One hook for each phase, which write down that they were run.
 fn hooked(lambda: &Lambda) -> Test {
-    Test::new().snap_start(lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
+    Test::new()
+        .snap_start(lambda)
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
 }
 
 /// Both hooks have run.
@@ -42,8 +49,8 @@ fn passes(runtime: &Played, lambda: &Lambda, call: &str, status: u16) {
     assert_eq!(new(lambda, known).len(), 1, "{call}");
 }
 
-/// Sends a request that has to wait, and with which the Runtime API must not be troubled. What passes after it shows
-/// that the relay has seen it.
+/// Sends a request that has to wait, and with which the Runtime API must not be troubled. What
+/// passes after it shows that the relay has seen it.
 #[track_caller]
 fn holds(runtime: &Played, lambda: &Lambda, call: &str) -> Client {
     let known = lambda.seen().requests.len();
@@ -64,7 +71,10 @@ fn new(lambda: &Lambda, known: usize) -> Vec<Request> {
 fn invokes(lambda: &Lambda, client: &mut Client) {
     let id = lambda.hand_out("event").unwrap();
     let reply = client.reply();
-    assert_eq!((header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)), (Some(&*id), "event"));
+    assert_eq!(
+        (header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)),
+        (Some(&*id), "event")
+    );
     assert_eq!(status_of(&client.ask(&response_to(&id), "answer")), 202);
     assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
 }
@@ -119,7 +129,9 @@ fn every_request_in_every_state() {
     }
     lambda.wait("all that was held", |seen| (seen.parked == 3).then_some(())).unwrap();
     let mut client = runtime.client();
-    for (call, status) in [(RESTORE_NEXT, 403), (INIT_ERROR, 403), (RESTORE_ERROR, 403), (OTHER, 404)] {
+    for (call, status) in
+        [(RESTORE_NEXT, 403), (INIT_ERROR, 403), (RESTORE_ERROR, 403), (OTHER, 404)]
+    {
         assert_eq!(status_of(&client.ask(call, "{}")), status, "{call}");
     }
     assert_eq!(lambda.seen().count(Call::RestoreNext), 2);
@@ -158,7 +170,10 @@ fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
     lambda.release();
     assert_eq!(status_of(&client.reply()), 202);
     let report = lambda.wait("a report", |seen| seen.report.clone()).unwrap();
-    assert_eq!((report.call, report.error_type.as_str(), report.body), (Call::InitError, "Runtime.Test", Vec::new()));
+    assert_eq!(
+        (report.call, report.error_type.as_str(), report.body),
+        (Call::InitError, "Runtime.Test", Vec::new())
+    );
     // The Runtime API itself refuses it, as without a relay.
     let reply = runtime.client().ask(RESTORE_NEXT, "");
     assert!(status_of(&reply) == 403 && reply.contains("InvalidStateTransition"), "{reply}");
@@ -174,7 +189,8 @@ fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
 fn an_init_error_of_the_runtimes_own_ends_the_before_hooks_without_another_report() {
     let lambda = Lambda::new(Settings::default());
     let before = json!([noting("before", "never"), waiting("before", "gate")]);
-    let test = Test::new().snap_start(&lambda).snapshot_hooks(before, json!([noting("after", "never")]));
+    let test =
+        Test::new().snap_start(&lambda).snapshot_hooks(before, json!([noting("after", "never")]));
     let _gate = Gate::new(&test.path("gate"));
     let runtime = test.play();
     let mut client = runtime.asking(RESTORE_NEXT);
@@ -184,7 +200,10 @@ fn an_init_error_of_the_runtimes_own_ends_the_before_hooks_without_another_repor
     assert_eq!(status_of(&client.reply()), 403);
     assert_eq!(runtime.order(), "before gate\n");
     assert_eq!(lambda.seen().count(Call::InitError), 1);
-    assert_eq!(lambda.wait("a report", |seen| seen.report.clone()).unwrap().error_type, "Runtime.Test");
+    assert_eq!(
+        lambda.wait("a report", |seen| seen.report.clone()).unwrap().error_type,
+        "Runtime.Test"
+    );
     runtime.run.terminate();
     assert!(runtime.run.finished.is_alone() && !runtime.is_marked());
 }
@@ -217,7 +236,8 @@ fn a_hook_that_fails_beside_an_init_error_of_the_runtimes_own_is_no_second_repor
     runtime.end("");
 }
 
-/// A connection of its own for each, which ends with the answer: the next request is looked at again.
+/// A connection of its own for each, which ends with the answer: the next request is looked at
+/// again.
 #[test]
 fn what_passes_is_the_same_but_for_its_connection_header() {
     let lambda = Lambda::new(Settings::default());
@@ -229,21 +249,28 @@ fn what_passes_is_the_same_but_for_its_connection_header() {
         ("Connection: keep-alive\r\nConnection: TE\r\n", "two"),
     ] {
         let known = lambda.seen();
-        let own = "hOST:  odd \r\nX-Bytes: \u{e9}\r\nX-Empty:\r\nx-twice: 1\r\nX-Twice: 2\r\nUser-Agent: a (b)\r\n";
+        let own = "hOST:  odd \r\nX-Bytes: \u{e9}\r\nX-Empty:\r\nx-twice: 1\r\nX-Twice: \
+                   2\r\nUser-Agent: a (b)\r\n";
         let mut client = runtime.client();
-        let head = format!("POST /2018-06-01/a?b=%20c#d HTTP/1.1\r\n{own}{sent}Content-Length: 4\r\n\r\n");
+        let head =
+            format!("POST /2018-06-01/a?b=%20c#d HTTP/1.1\r\n{own}{sent}Content-Length: 4\r\n\r\n");
         client.send(head.as_bytes());
         client.send(b"body");
         assert_eq!(status_of(&client.reply()), 404, "{headers}");
         assert_eq!(client.rest(), b"");
-        let [request] = &new(&lambda, known.requests.len())[..] else { panic!("{}", lambda.seen()) };
+        let [request] = &new(&lambda, known.requests.len())[..] else {
+            panic!("{}", lambda.seen())
+        };
         assert_eq!(request.body.bytes, b"body");
         assert_eq!(request.connection, known.connections.len(), "{headers}");
         let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
         let found: Vec<_> = request.head.0.lines().filter(|line| !is_connection(line)).collect();
         // Each byte is a character of what is recorded.
         let sent: String = head.bytes().map(char::from).collect();
-        assert_eq!(found, sent.trim_end().lines().filter(|line| !is_connection(line)).collect::<Vec<_>>());
+        assert_eq!(
+            found,
+            sent.trim_end().lines().filter(|line| !is_connection(line)).collect::<Vec<_>>()
+        );
         let connection: Vec<_> = request.head.0.lines().filter(is_connection).collect();
         assert_eq!(connection.len(), 1, "{connection:?}");
         assert!(connection[0].to_ascii_lowercase().ends_with(": close"), "{connection:?}");

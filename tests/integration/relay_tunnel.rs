@@ -1,5 +1,5 @@
-//! What goes through the relay without a look at it: everything after the restore, and before it what is no HTTP/1 or has
-//! a head beyond all measure. The test holds both ends.
+//! What goes through the relay without a look at it: everything after the restore, and before it
+//! what is no HTTP/1 or has a head beyond all measure. The test holds both ends.
 
 mod bytes;
 
@@ -28,7 +28,9 @@ impl Between {
         let upstream = TcpListener::bind("127.0.0.1:0").expect("unable to listen");
         upstream.set_nonblocking(true).expect("unable to wait with a limit");
         let test = Test::new().snap_start(upstream.local_addr().unwrap().to_string());
-        let runtime = test.snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")])).play();
+        let runtime = test
+            .snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
+            .play();
         Self { runtime, upstream }
     }
 
@@ -146,14 +148,19 @@ fn garbage_and_the_preface_of_http_2_go_through_untouched() {
 fn a_head_of_one_and_a_half_mebibytes_is_looked_at() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda);
-    let runtime = test.snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")])).play();
+    let runtime = test
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
+        .play();
     let long = format!("X-Long: {}\r\n", "l".repeat(3 << 19));
     let mut client = runtime.client();
     let reply = client.ask_with("POST /other", &long, "body");
     assert_eq!((status_of(&reply), header_of(&reply, "Connection")), (404, Some("close")));
     let request = &lambda.seen().requests[0];
     assert_eq!(request.header("X-Long").map(str::len), Some(3 << 19));
-    assert_eq!((request.header("Connection"), &request.body.bytes[..]), (Some("close"), &b"body"[..]));
+    assert_eq!(
+        (request.header("Connection"), &request.body.bytes[..]),
+        (Some("close"), &b"body"[..])
+    );
 
     let mut client = runtime.client();
     client.request_with(RESTORE_NEXT, &long, "");
@@ -168,7 +175,9 @@ fn a_head_of_one_and_a_half_mebibytes_is_looked_at() {
 fn a_head_of_three_mebibytes_goes_through_untouched() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda);
-    let runtime = test.snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")])).play();
+    let runtime = test
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
+        .play();
     let long = format!("X-Long: {}\r\n", "l".repeat(3 << 20));
     let mut client = runtime.client();
     for _ in 0..2 {
@@ -196,7 +205,8 @@ fn a_hundred_and_twenty_eight_connections_before_the_first_accept() {
     let address = runtime.address.parse().expect("an address");
     let mut clients: Vec<_> = (0..128)
         .map(|number| {
-            let mut client = TcpStream::connect_timeout(&address, CONNECT).expect("unable to connect");
+            let mut client =
+                TcpStream::connect_timeout(&address, CONNECT).expect("unable to connect");
             write!(client, "GET /{number} HTTP/1.1\r\nHost: x\r\n\r\n").expect("unable to send");
             limited(client)
         })
@@ -215,7 +225,10 @@ fn a_hundred_and_twenty_eight_connections_before_the_first_accept() {
 #[test]
 fn six_mebibytes_buffered_each_way() {
     let lambda = Lambda::new(Settings::default());
-    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([])).play();
+    let runtime = Test::new()
+        .snap_start(&lambda)
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([]))
+        .play();
     let mut client = runtime.restored(&lambda);
     let body = "b".repeat(6 << 20);
     for _ in 0..2 {
@@ -231,27 +244,37 @@ fn six_mebibytes_buffered_each_way() {
 #[test]
 fn fifty_mebibytes_in_chunks_with_trailers() {
     let lambda = Lambda::new(Settings::default());
-    let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([noting("hook", "before")]), json!([])).play();
+    let runtime = Test::new()
+        .snap_start(&lambda)
+        .snapshot_hooks(json!([noting("hook", "before")]), json!([]))
+        .play();
     let mut client = runtime.restored(&lambda);
     client.request("GET /2018-06-01/runtime/invocation/next", "");
     let id = lambda.hand_out("{}").unwrap();
     client.reply();
-    let head = "Transfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\
-                Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n";
+    let head = "Transfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: \
+                streaming\r\nTrailer: Lambda-Runtime-Function-Error-Type, \
+                Lambda-Runtime-Function-Error-Body\r\n";
     let call = crate::support::client::response_to(&id);
     client.send(format!("{call} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n").as_bytes());
     // What is streamed is not kept until there is more.
-    lambda.wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(())).unwrap();
+    lambda
+        .wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(()))
+        .unwrap();
     let noise = noise(50 << 20);
     for chunk in noise.chunks(123_457) {
         client.send(format!("{:x}\r\n", chunk.len()).as_bytes());
         client.send(chunk);
         client.send(b"\r\n");
     }
-    let trailers =
-        [("Lambda-Runtime-Function-Error-Type", "Runtime.Late"), ("Lambda-Runtime-Function-Error-Body", "e30=")];
+    let trailers = [
+        ("Lambda-Runtime-Function-Error-Type", "Runtime.Late"),
+        ("Lambda-Runtime-Function-Error-Body", "e30="),
+    ];
     client.send(b"0\r\n");
-    trailers.iter().for_each(|(name, value)| client.send(format!("{name}: {value}\r\n").as_bytes()));
+    trailers
+        .iter()
+        .for_each(|(name, value)| client.send(format!("{name}: {value}\r\n").as_bytes()));
     client.send(b"\r\n");
     assert_eq!(status_of(&client.reply()), 202);
     let answer = lambda.answer(&id).unwrap();

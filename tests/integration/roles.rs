@@ -1,4 +1,5 @@
-//! What foreword takes itself for, by its name and its first argument, and how it is switched off in each role.
+//! What foreword takes itself for, by its name and its first argument, and how it is switched off
+//! in each role.
 
 use crate::support::{Reaction, RuntimeApi, Test};
 
@@ -9,11 +10,15 @@ const CONFIG: &str = r#"{"env": {"MODE": "edited"}}"#;
 
 /// A runtime in PATH, in the task root as `_HANDLER`, and a configuration.
 fn test() -> Test {
-    let test = Test::new().script("bin/python3", RUNTIME).script("task/handler", RUNTIME).config(CONFIG);
-    test.env("PATH", "<folder>/bin:/usr/bin:/bin").env("LAMBDA_TASK_ROOT", "<folder>/task").env("_HANDLER", "handler")
+    let test =
+        Test::new().script("bin/python3", RUNTIME).script("task/handler", RUNTIME).config(CONFIG);
+    test.env("PATH", "<folder>/bin:/usr/bin:/bin")
+        .env("LAMBDA_TASK_ROOT", "<folder>/task")
+        .env("_HANDLER", "handler")
 }
 
-/// The roles that execute something: the name of foreword, its arguments, and what the runtime receives.
+/// The roles that execute something: the name of foreword, its arguments, and what the runtime
+/// receives.
 const EXECUTING: [(&str, &[&str], &str); 7] = [
     ("foreword", &["<folder>/bin/python3", "-m", "app"], "<folder>/bin/python3|-m|app"),
     ("foreword", &["bin/python3"], "bin/python3|"),
@@ -35,15 +40,21 @@ fn each_role_executes_its_program_as_configured() {
 fn disabled_each_role_executes_its_program_untouched_even_with_a_broken_configuration() {
     for value in ["1", "true", "TRUE", "yes"] {
         for (name, arguments, expected) in EXECUTING {
-            let broken = test().named(name).args(arguments).file("task/foreword.json", "{").config("{");
-            broken.env("FOREWORD_DISABLED", value).env("MODE", "own").stdout(format!("{expected}|own\n")).run();
+            let broken =
+                test().named(name).args(arguments).file("task/foreword.json", "{").config("{");
+            broken
+                .env("FOREWORD_DISABLED", value)
+                .env("MODE", "own")
+                .stdout(format!("{expected}|own\n"))
+                .run();
         }
     }
 }
 
 #[test]
 fn disabled_is_off_when_it_says_so() {
-    let broken = "foreword: FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; it ends before all brackets and quotes are closed\n";
+    let broken = "foreword: FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; \
+                  it ends before all brackets and quotes are closed\n";
     for value in ["0", "false", "False", ""] {
         for (name, arguments, expected) in EXECUTING {
             let test = || test().named(name).args(arguments).env("FOREWORD_DISABLED", value);
@@ -56,7 +67,8 @@ fn disabled_is_off_when_it_says_so() {
 #[test]
 fn disabled_no_program_is_made_up() {
     let disabled = || test().env("FOREWORD_DISABLED", "1");
-    let usage = "foreword: there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...\n";
+    let usage =
+        "foreword: there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...\n";
     disabled().args(["--"]).stderr(usage).status(125).run();
     disabled()
         .args(["./missing"])
@@ -78,16 +90,21 @@ fn two_dashes_without_a_program_show_the_usage() {
     let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
     test().runtime_api(&api).args(["--"]).stderr(format!("foreword: {usage}\n")).status(125).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
-    assert_eq!(request.header("lambda-runtime-function-error-type"), Some("Runtime.InvalidEntrypoint"));
+    assert_eq!(
+        request.header("lambda-runtime-function-error-type"),
+        Some("Runtime.InvalidEntrypoint")
+    );
     assert!(request.body.contains(usage), "{}", request.body);
 }
 
 #[test]
 fn bootstrap_without_a_handler_finds_nothing() {
-    let unset = "foreword: unable to find the function's executable: _HANDLER, which names it, is not set\n";
+    let unset = "foreword: unable to find the function's executable: _HANDLER, which names it, is \
+                 not set\n";
     test().named("bootstrap").env_remove("_HANDLER").stderr(unset).status(127).run();
     test().named("bootstrap").env("_HANDLER", "").stderr(unset).status(127).run();
-    let missing = "foreword: unable to execute \"<folder>/task/missing\": no such file; let Handler name the function's executable\n";
+    let missing = "foreword: unable to execute \"<folder>/task/missing\": no such file; let \
+                   Handler name the function's executable\n";
     let api = RuntimeApi::new(Reaction::Accept);
     let test = test().named("bootstrap").env("_HANDLER", "missing").runtime_api(&api);
     test.stderr(missing).status(127).run();
@@ -97,7 +114,8 @@ fn bootstrap_without_a_handler_finds_nothing() {
 /// It would start itself for ever.
 #[test]
 fn bootstrap_does_not_take_itself_for_the_handler() {
-    let cause = "foreword: \"<folder>/task/bootstrap\" (_HANDLER) is foreword itself; let Handler name the function's executable\n";
+    let cause = "foreword: \"<folder>/task/bootstrap\" (_HANDLER) is foreword itself; let Handler \
+                 name the function's executable\n";
     test().named("task/bootstrap").env("_HANDLER", "bootstrap").stderr(cause).status(126).run();
 }
 
@@ -134,8 +152,12 @@ fn help_comes_when_asked_for_and_when_nothing_is_said() {
 #[test]
 fn no_program_in_path_hides_a_command_of_the_tool() {
     for word in ["check", "help", "plan", "schema", "simulate"] {
-        let captured = test().script(&format!("bin/{word}"), RUNTIME).args([word, "--help"]).capture();
-        assert!(!String::from_utf8_lossy(&captured.stdout).contains("|edited"), "{word} is a program");
+        let captured =
+            test().script(&format!("bin/{word}"), RUNTIME).args([word, "--help"]).capture();
+        assert!(
+            !String::from_utf8_lossy(&captured.stdout).contains("|edited"),
+            "{word} is a program"
+        );
         test()
             .script(&format!("bin/{word}"), RUNTIME)
             .args(["--", word, "x"])
@@ -144,21 +166,30 @@ fn no_program_in_path_hides_a_command_of_the_tool() {
     }
 }
 
-const ELSEWHERE: &str = "in the tool, which \"cargo install --path .\" installs from foreword's source";
+const ELSEWHERE: &str =
+    "in the tool, which \"cargo install --path .\" installs from foreword's source";
 
 #[cfg(not(feature = "tool"))]
 #[test]
 fn the_layers_binary_says_where_the_tool_is() {
     for word in ["check", "plan", "schema", "simulate"] {
-        let message = format!("foreword: the layer's foreword has no command \"{word}\"; it is {ELSEWHERE}\n");
-        test().script(&format!("bin/{word}"), RUNTIME).args([word, "x"]).stderr(message).status(2).run();
+        let message = format!(
+            "foreword: the layer's foreword has no command \"{word}\"; it is {ELSEWHERE}\n"
+        );
+        test()
+            .script(&format!("bin/{word}"), RUNTIME)
+            .args([word, "x"])
+            .stderr(message)
+            .status(2)
+            .run();
     }
 }
 
 /// What wrong use prints: the usage is the one that help shows.
 fn wrong_use(message: &str) -> String {
     let help = String::from_utf8(Test::new().args(["--help"]).capture().stdout).expect("text");
-    let usage = help.split_once("Usage: ").expect("the usage").1.split_once("\n\n").expect("its end").0;
+    let usage =
+        help.split_once("Usage: ").expect("the usage").1.split_once("\n\n").expect("its end").0;
     format!("error: {message}\n\nUsage: {usage}\n\nFor more information, try '--help'.\n")
 }
 
@@ -174,26 +205,40 @@ fn in_a_function_every_bare_word_is_a_program() {
 #[test]
 fn version() {
     for option in ["--version", "-V"] {
-        Test::new().args([option]).stdout(concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n")).run();
+        Test::new()
+            .args([option])
+            .stdout(concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n"))
+            .run();
     }
 }
 
 #[test]
 fn wrong_use_of_the_tool() {
-    test().args(["--frobnicate", "x"]).stderr(wrong_use("unexpected argument '--frobnicate' found")).status(2).run();
+    test()
+        .args(["--frobnicate", "x"])
+        .stderr(wrong_use("unexpected argument '--frobnicate' found"))
+        .status(2)
+        .run();
 }
 
 /// Expects that a bare word is refused as a command, although `PATH` has a program of this name.
 #[track_caller]
 fn is_no_command(word: &str, meant: &str) {
-    let elsewhere = if cfg!(feature = "tool") { String::new() } else { format!("; they are {ELSEWHERE}") };
-    let message =
-        format!("there is no command \"{word}\"; {meant} (a program of this name: foreword -- {word}){elsewhere}");
+    let elsewhere =
+        if cfg!(feature = "tool") { String::new() } else { format!("; they are {ELSEWHERE}") };
+    let message = format!(
+        "there is no command \"{word}\"; {meant} (a program of this name: foreword -- \
+         {word}){elsewhere}"
+    );
     let test = || test().script(&format!("bin/{word}"), RUNTIME);
     test().args([word, "x"]).stderr(wrong_use(&message)).status(2).run();
     test().args(["--", word, "x"]).stdout(format!("<folder>/bin/{word}|x|edited\n")).run();
     let api = RuntimeApi::new(Reaction::Accept);
-    test().runtime_api(&api).args([word, "x"]).stdout(format!("<folder>/bin/{word}|x|edited\n")).run();
+    test()
+        .runtime_api(&api)
+        .args([word, "x"])
+        .stdout(format!("<folder>/bin/{word}|x|edited\n"))
+        .run();
 }
 
 #[test]
@@ -205,14 +250,19 @@ fn a_word_that_is_no_command_never_starts_a_program() {
 
 #[test]
 fn a_misspelled_command_names_the_one_that_was_meant() {
-    for (word, meant) in
-        [("chek", "check"), ("paln", "plan"), ("simulte", "simulate"), ("shema", "schema"), ("Check", "check")]
-    {
+    for (word, meant) in [
+        ("chek", "check"),
+        ("paln", "plan"),
+        ("simulte", "simulate"),
+        ("shema", "schema"),
+        ("Check", "check"),
+    ] {
         is_no_command(word, &format!("did you mean \"{meant}\"?"));
     }
 }
 
-/// A person looks at the tool, not at a function: neither a broken configuration nor the switch matters.
+/// A person looks at the tool, not at a function: neither a broken configuration nor the switch
+/// matters.
 #[test]
 fn the_tool_needs_no_configuration() {
     let version = concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n");

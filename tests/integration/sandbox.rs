@@ -1,5 +1,5 @@
-//! The sandbox in which foreword is tested, and what foreword does in there: `docs/sandbox.md` has a row for each system call
-//! that a sandbox may refuse, and each row is tried here.
+//! The sandbox in which foreword is tested, and what foreword does in there: `docs/sandbox.md` has
+//! a row for each system call that a sandbox may refuse, and each row is tried here.
 
 use crate::support::client::RESTORE_NEXT;
 use crate::support::extension::{echo, lambda, succeeded};
@@ -27,7 +27,10 @@ fn prints(script: &str, expected: &str) {
 #[test]
 fn root_layers_and_other_places_are_read_only() {
     for place in ["/", "/opt", "/usr", "/etc", "/var", "/home", "/var/tmp"] {
-        prints(&format!("touch {place}/x 2>&1 | grep -o 'Read-only file system'"), "Read-only file system\n");
+        prints(
+            &format!("touch {place}/x 2>&1 | grep -o 'Read-only file system'"),
+            "Read-only file system\n",
+        );
     }
 }
 
@@ -44,13 +47,17 @@ fn tmp_is_fresh_and_everybodys() {
     let script = format!("stat -c '%a %U' /tmp; touch /tmp/x && {ls}");
     if is_available() {
         let captured = Test::new().without_foreword().args(["/bin/sh", "-c", &script]).capture();
-        assert_eq!((String::from_utf8_lossy(&captured.stdout).as_ref(), captured.status), ("1777 root\nx\n", 2));
+        assert_eq!(
+            (String::from_utf8_lossy(&captured.stdout).as_ref(), captured.status),
+            ("1777 root\nx\n", 2)
+        );
     }
 }
 
 /// The commands that the page shows, and what they print.
 pub fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let commands = PAGE.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
+    let commands =
+        PAGE.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
     let outputs = ["993\n1024\n", "the function\n", ""];
     assert_eq!(commands.lines().count(), outputs.len());
     commands.lines().zip(outputs)
@@ -62,16 +69,22 @@ pub fn command_prints(command: &str, stdout: &str) {
     if !is_available() || !is_root() {
         return;
     }
-    let test = Test::new().on_the_machine().script("function/runtime", "#!/bin/sh\necho the function\n");
+    let test =
+        Test::new().on_the_machine().script("function/runtime", "#!/bin/sh\necho the function\n");
     let test = test.script("layer/bin/foreword", fs::read(foreword()).expect("foreword"));
     let home = test.path("").display().to_string();
     // Not from the project's directory: one in /tmp is hidden in there.
-    let command = command.replace("scripts/sandbox", concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox"));
+    let command =
+        command.replace("scripts/sandbox", concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox"));
     let script = format!("cd / && {}", command.replace('~', home.trim_end_matches('/')));
     let captured = test.without_foreword().args(["/bin/sh", "-c", &script]).capture();
     let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();
     assert_eq!(String::from_utf8_lossy(&captured.stdout), stdout, "{command}: {stderr}");
-    assert_eq!(captured.status, i32::from(command.ends_with("touch /file'")), "{command}: {stderr}");
+    assert_eq!(
+        captured.status,
+        i32::from(command.ends_with("touch /file'")),
+        "{command}: {stderr}"
+    );
 }
 
 #[test]
@@ -88,19 +101,31 @@ fn wrong_use_is_told() {
     }
     let run = |words: &[&str]| {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/sandbox");
-        let run = Command::new(program).args(words).env_remove("CARGO_TARGET_DIR").current_dir("/").output();
+        let run = Command::new(program)
+            .args(words)
+            .env_remove("CARGO_TARGET_DIR")
+            .current_dir("/")
+            .output();
         let run = run.expect("the sandbox");
         (String::from_utf8(run.stderr).expect("text"), run.status.code())
     };
     for (words, said, status) in [
-        (&["--refuse", "close_rage", "--", "true"][..], "no system call \"close_rage\" here; --calls prints", 2),
+        (
+            &["--refuse", "close_rage", "--", "true"][..],
+            "no system call \"close_rage\" here; --calls prints",
+            2,
+        ),
         (
             &["--refuse", "close_range=EIO", "--", "true"],
             "no error \"EIO\" here; there are EPERM, ENOSYS and EACCES",
             2,
         ),
         (&["--task", "function", "--", "true"], "\"function\" is not an absolute path", 2),
-        (&["--task", "/nowhere", "--", "true"], "unable to open \"/nowhere\": No such file or directory", 125),
+        (
+            &["--task", "/nowhere", "--", "true"],
+            "unable to open \"/nowhere\": No such file or directory",
+            125,
+        ),
         (&["--", "/nowhere"], "unable to execute \"/nowhere\": No such file or directory", 127),
         (&["--", "/etc/passwd"], "unable to execute \"/etc/passwd\": Permission denied", 126),
         (&["true"], "usage: sandbox ", 2),
@@ -124,9 +149,11 @@ fn limits_are_those_of_a_function() {
 
 #[test]
 fn the_user_may_nothing_and_has_no_home() {
-    let script = "[ $(id -u) -ne 0 ] && [ $(id -G | wc -w) -eq 1 ] && echo ${HOME-none}; grep CapEff /proc/self/status";
+    let script = "[ $(id -u) -ne 0 ] && [ $(id -G | wc -w) -eq 1 ] && echo ${HOME-none}; grep \
+                  CapEff /proc/self/status";
     if is_available() {
-        let test = Test::new().without_foreword().env("HOME", "/root").args(["/bin/sh", "-c", script]);
+        let test =
+            Test::new().without_foreword().env("HOME", "/root").args(["/bin/sh", "-c", script]);
         test.stdout("none\nCapEff:\t0000000000000000\n").run();
     }
 }
@@ -134,7 +161,9 @@ fn the_user_may_nothing_and_has_no_home() {
 /// What the page says of a call, in the order of the page.
 fn rows() -> Vec<&'static str> {
     let table = PAGE.split("| refused |").nth(1).expect("a table").lines().skip(2);
-    table.map_while(|row| Some(row.strip_prefix("| ")?.split(" | ").next()?.trim_matches('`'))).collect()
+    table
+        .map_while(|row| Some(row.strip_prefix("| ")?.split(" | ").next()?.trim_matches('`')))
+        .collect()
 }
 
 #[test]
@@ -153,7 +182,8 @@ fn the_page_has_the_rows_that_are_tried() {
     assert_eq!(rows(), known);
 }
 
-/// Tries foreword in all roles, with all calls of the table refused that a filter can refuse, one by one.
+/// Tries foreword in all roles, with all calls of the table refused that a filter can refuse, one
+/// by one.
 fn refused_one_by_one(try_one: impl Fn(&dyn Fn() -> Test, &str)) {
     for call in rows().into_iter().filter(|call| !call.contains(' ')) {
         for error in ["EPERM", "ENOSYS"] {
@@ -175,9 +205,12 @@ fn initialize_hooks_run_whichever_call_is_refused() {
         ]);
         let config = json!({"hooks": {"initialize": hooks}}).to_string();
         let test = test().config(&config).env("FOREWORD_LOG", "error").env("_HANDLER", &long);
-        let stderr = "foreword: hook \"ends\" (initialize) timed out after N ms (timeout_ms) (on_failure: continue)\n";
-        let finished = test.args(["/usr/bin/printenv", "A"]).stdout("exported\n").stderr(stderr).run();
-        let context: serde_json::Value = serde_json::from_str(&finished.read("context")).expect("JSON");
+        let stderr = "foreword: hook \"ends\" (initialize) timed out after N ms (timeout_ms) \
+                      (on_failure: continue)\n";
+        let finished =
+            test.args(["/usr/bin/printenv", "A"]).stdout("exported\n").stderr(stderr).run();
+        let context: serde_json::Value =
+            serde_json::from_str(&finished.read("context")).expect("JSON");
         assert_eq!(context["function"]["handler"], json!(long), "{refused}");
         assert!(finished.is_alone());
     });
@@ -190,7 +223,9 @@ fn a_refused_wait_is_not_blamed_on_the_hook() {
         let hook = json!([{"name": "a", "command": ["/bin/true"]}]);
         let test = Test::new().hooks(hook).refusing("waitid").args(["/bin/true"]);
         let cause = "unable to wait for a command: operation not permitted";
-        test.stderr(format!("foreword: hook \"a\" (initialize) could not be started: {cause}\n")).status(125).run();
+        test.stderr(format!("foreword: hook \"a\" (initialize) could not be started: {cause}\n"))
+            .status(125)
+            .run();
     }
 }
 
@@ -199,7 +234,8 @@ fn a_relay_lives_as_long_as_its_runtime_whichever_call_is_refused() {
     refused_one_by_one(|test, refused| {
         let lambda = Lambda::new(Settings::default());
         let hooks = |phase| json!([noting(phase, "a")]);
-        let runtime = test().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after")).play();
+        let runtime =
+            test().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after")).play();
         drop(runtime.restored(&lambda));
         assert_eq!(runtime.order(), "before a\nafter a\n", "{refused}");
         let relay = runtime.relay();
@@ -216,7 +252,8 @@ fn a_runtime_is_killed_when_a_hook_fails_whichever_call_is_refused() {
         let runtime = test().snap_start(&lambda).snapshot_hooks(fails, json!([])).play();
         let _client = runtime.asking(RESTORE_NEXT);
         assert!(wait_until(LIMIT, || lambda.seen().of(Call::InitError).count() == 1), "{refused}");
-        runtime.ended(137, "foreword: hook \"x\" (before_snapshot) exited with status 3 after N ms\n");
+        runtime
+            .ended(137, "foreword: hook \"x\" (before_snapshot) exited with status 3 after N ms\n");
     });
 }
 
@@ -226,9 +263,14 @@ fn pre_stop_hooks_see_what_the_runtime_saw_whichever_call_is_refused() {
         let lambda = lambda();
         let say = json!({"name": "say", "command": "echo $A"});
         let exports = json!({"name": "exports", "command": "echo A=exported", "export": "dotenv"});
-        let config = json!({"hooks": {"initialize": [exports], "pre_stop": [echo("last"), say]}}).to_string();
+        let config = json!({"hooks": {"initialize": [exports], "pre_stop": [echo("last"), say]}})
+            .to_string();
         let mut extension = test().config(&config);
-        let wrapper = test().config(&config).env("FOREWORD_LOG", "warn").beside(&mut extension).runtime_api(&lambda);
+        let wrapper = test()
+            .config(&config)
+            .env("FOREWORD_LOG", "warn")
+            .beside(&mut extension)
+            .runtime_api(&lambda);
         let run = extension.waits(&lambda);
         wrapper.args(["/bin/true"]).run();
         lambda.shutdown("spindown", Duration::from_millis(1900));
@@ -241,9 +283,12 @@ fn pre_stop_hooks_see_what_the_runtime_saw_whichever_call_is_refused() {
 fn a_chain_of_wrappers_runs_whichever_call_is_refused() {
     refused_one_by_one(|test, refused| {
         let exports = json!({"name": "exports", "command": "echo A=exported", "export": "dotenv"});
-        let config = json!({"wrappers": ["./w", "./w"], "hooks": {"initialize": [exports]}}).to_string();
-        let test =
-            test().config(&config).env("FOREWORD_LOG", "warn").script("w", "#!/bin/sh\necho w $A\nexec \"$@\"\n");
+        let config =
+            json!({"wrappers": ["./w", "./w"], "hooks": {"initialize": [exports]}}).to_string();
+        let test = test()
+            .config(&config)
+            .env("FOREWORD_LOG", "warn")
+            .script("w", "#!/bin/sh\necho w $A\nexec \"$@\"\n");
         let test = test.script("python3.12", "#!/bin/sh\necho runtime $A\n").args(["./python3.12"]);
         let captured = test.stdout("w exported\nw exported\nruntime exported\n").run();
         assert!(captured.is_alone(), "{refused}");

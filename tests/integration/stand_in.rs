@@ -1,5 +1,5 @@
-//! The path that wrappers take for the interpreter: its name, where it lies, that it can be had where nothing can be
-//! written, and that nothing of it is left.
+//! The path that wrappers take for the interpreter: its name, where it lies, that it can be had
+//! where nothing can be written, and that nothing of it is left.
 
 use crate::support::{Test, foreword};
 use std::fs;
@@ -9,7 +9,9 @@ const WRAPPER: &str = "#!/bin/sh\necho \"$1\"\nstat --format '%F %a' \"${1%/*}\"
 
 /// A start with foreword laid out as under `/opt`.
 fn test(program: &str) -> Test {
-    let test = Test::new().script("bin/foreword", fs::read(foreword()).expect("foreword")).script("w", WRAPPER);
+    let test = Test::new()
+        .script("bin/foreword", fs::read(foreword()).expect("foreword"))
+        .script("w", WRAPPER);
     let test = test.script(program, "#!/bin/sh\necho \"runtime $*\"\n").without_foreword();
     test.config(r#"{"wrappers": ["./w"]}"#).args(["bin/foreword", &format!("./{program}"), "x"])
 }
@@ -20,7 +22,9 @@ fn given(test: &Test) -> (String, String) {
     let captured = test.capture();
     assert_eq!((String::from_utf8_lossy(&captured.stderr).as_ref(), captured.status), ("", 0));
     let output = String::from_utf8(captured.stdout).expect("UTF-8");
-    let [path, folder, "runtime x"] = output.lines().collect::<Vec<_>>()[..] else { panic!("{output}") };
+    let [path, folder, "runtime x"] = output.lines().collect::<Vec<_>>()[..] else {
+        panic!("{output}")
+    };
     (path.to_owned(), folder.to_owned())
 }
 
@@ -38,10 +42,14 @@ fn a_link_beside_foreword_is_used_and_stays() {
 
 #[test]
 fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
-    for executed in ["bin/foreword", "<folder>/bin/foreword", "linked/foreword", "<folder>/linked/foreword"] {
+    for executed in
+        ["bin/foreword", "<folder>/bin/foreword", "linked/foreword", "<folder>/linked/foreword"]
+    {
         let test = test("python3.12").args([executed, "./python3.12", "x"]);
         let link = test.path("bin/stand-in/python3.12");
-        for (target, link) in [("../foreword", link.clone()), ("../bin/foreword", test.path("linked/foreword"))] {
+        for (target, link) in
+            [("../foreword", link.clone()), ("../bin/foreword", test.path("linked/foreword"))]
+        {
             fs::create_dir(link.parent().expect("a folder")).expect("a new folder");
             std::os::unix::fs::symlink(target, &link).expect("a new link");
         }
@@ -53,8 +61,12 @@ fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
 fn what_lies_beside_a_link_to_foreword_may_be_another_s() {
     let other = "#!/bin/sh\necho other\n";
     let test = test("python3.12").args(["<folder>/linked/foreword", "./python3.12", "x"]);
-    let test = test.script("linked/stand-in/python3.12", other).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
-    std::os::unix::fs::symlink("../bin/foreword", test.path("linked/foreword")).expect("a new link");
+    let test = test
+        .script("linked/stand-in/python3.12", other)
+        .env("TMPDIR", "<folder>/tmp")
+        .file("tmp/x", "");
+    std::os::unix::fs::symlink("../bin/foreword", test.path("linked/foreword"))
+        .expect("a new link");
     let path = given(&test).0;
     assert!(path.starts_with(&test.path("tmp").display().to_string()), "{path}");
 }
@@ -67,20 +79,35 @@ fn another_one_is_made_in_a_folder_of_its_own_and_removed() {
         let start = test.path("tmp/foreword-stand-in-").display().to_string();
         assert!(path.starts_with(&start) && path.ends_with(&format!("/{program}")), "{path}");
         assert_eq!(folder, "directory 700");
-        assert_eq!(fs::read_dir(test.path("tmp")).expect("a folder").count(), 1, "only what was there before");
+        assert_eq!(
+            fs::read_dir(test.path("tmp")).expect("a folder").count(),
+            1,
+            "only what was there before"
+        );
     }
 }
 
-/// Mounts file systems over the folders that could be written, which only the process itself sees. The test's folder is
-/// seen as `/mnt`, and cannot be written either.
+/// Mounts file systems over the folders that could be written, which only the process itself sees.
+/// The test's folder is seen as `/mnt`, and cannot be written either.
 fn read_only(program: &str, folders: &str) -> Test {
     let setup = format!(
-        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\n\
-         for folder in {folders}; do mount -t tmpfs -o ro none $folder; done\n\
-         mount -o remount,bind,ro /mnt; export LAMBDA_TASK_ROOT=/mnt; exec \"$@\""
+        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor folder in {folders}; do \
+         mount -t tmpfs -o ro none $folder; done\nmount -o remount,bind,ro /mnt; export \
+         LAMBDA_TASK_ROOT=/mnt; exec \"$@\""
     );
-    let command = ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", &setup, "setup", "/mnt/bin/foreword"];
-    test(program).on_the_machine().args(command.into_iter().chain([format!("./{program}").as_str(), "x"]))
+    let command = [
+        "unshare",
+        "--map-root-user",
+        "--mount",
+        "/bin/sh",
+        "-c",
+        &setup,
+        "setup",
+        "/mnt/bin/foreword",
+    ];
+    test(program)
+        .on_the_machine()
+        .args(command.into_iter().chain([format!("./{program}").as_str(), "x"]))
 }
 
 #[test]
@@ -96,14 +123,15 @@ fn where_tmp_cannot_be_written_it_lies_elsewhere() {
 fn where_nothing_can_be_written_the_links_beside_foreword_do() {
     let test = read_only("python3.12", "/tmp /dev/shm /var/tmp");
     fs::create_dir(test.path("bin/stand-in")).expect("a new folder");
-    std::os::unix::fs::symlink("../foreword", test.path("bin/stand-in/python3.12")).expect("a new link");
+    std::os::unix::fs::symlink("../foreword", test.path("bin/stand-in/python3.12"))
+        .expect("a new link");
     assert_eq!(given(&test).0, "/mnt/bin/stand-in/python3.12");
 }
 
 #[test]
 fn where_nothing_can_be_written_a_name_without_a_link_is_refused() {
-    let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp (read-only file system), \
-                 /dev/shm (read-only file system), /var/tmp (read-only file system); \
-                 make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";
+    let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp \
+                 (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
+                 file system); make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";
     read_only("handler", "/tmp /dev/shm /var/tmp").stderr(cause).status(126).run();
 }

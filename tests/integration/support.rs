@@ -1,6 +1,7 @@
-//! Builds one run of foreword and compares everything that comes out of it, so that silence is asserted too.
-//! Each run has a folder of its own as `LAMBDA_TASK_ROOT` and working directory, and an environment that holds
-//! nothing but what is said here. Nothing is shared between tests, and no process outlives its test.
+//! Builds one run of foreword and compares everything that comes out of it, so that silence is
+//! asserted too. Each run has a folder of its own as `LAMBDA_TASK_ROOT` and working directory, and
+//! an environment that holds nothing but what is said here. Nothing is shared between tests, and no
+//! process outlives its test.
 
 pub mod client;
 #[cfg(feature = "real-parts")]
@@ -48,24 +49,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Stands for the test's folder wherever a test gives or expects text.
 pub const FOLDER: &str = "<folder>";
 
-/// An interpreter that runs nothing: it prints its command line and its environment, byte for byte, each entry
-/// followed by a NUL, the two with a line break between them. The kernel puts `/bin/sh` and the script in the place of `argv[0]`.
+/// An interpreter that runs nothing: it prints its command line and its environment, byte for byte,
+/// each entry followed by a NUL, the two with a line break between them. The kernel puts `/bin/sh`
+/// and the script in the place of `argv[0]`.
 pub const DUMP: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline\necho\n/bin/cat /proc/$$/environ\n";
 
 /// No test has a reason to take this long; one that does has hung.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a machine that is busy with other tests may add to a time that the platform or foreword sets a limit to.
+/// What a machine that is busy with other tests may add to a time that the platform or foreword
+/// sets a limit to.
 pub const BUSY: Duration = Duration::from_secs(2);
 
 /// A path of the machine's own where programs are found.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The foreword to test: `FOREWORD_UNDER_TEST`, such as a script that starts another architecture's under an emulator,
-/// or else the one that was built with the tests.
+/// The foreword to test: `FOREWORD_UNDER_TEST`, such as a script that starts another architecture's
+/// under an emulator, or else the one that was built with the tests.
 pub fn foreword() -> &'static str {
     static PATH: LazyLock<String> = LazyLock::new(|| {
-        std::env::var("FOREWORD_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_foreword").to_owned())
+        std::env::var("FOREWORD_UNDER_TEST")
+            .unwrap_or_else(|_| env!("CARGO_BIN_EXE_foreword").to_owned())
     });
     &PATH
 }
@@ -141,7 +145,8 @@ impl Test {
         self
     }
 
-    /// Adds an entry of the environment as it is: also one that is there already, or that holds no `=`.
+    /// Adds an entry of the environment as it is: also one that is there already, or that holds no
+    /// `=`.
     pub fn raw_env(mut self, entry: impl AsRef<OsStr>) -> Self {
         self.environment.push(entry.as_ref().to_owned());
         self
@@ -181,7 +186,8 @@ impl Test {
         self
     }
 
-    /// Runs foreword under another name (`bootstrap`, `extensions/foreword`): a link in the test's folder.
+    /// Runs foreword under another name (`bootstrap`, `extensions/foreword`): a link in the test's
+    /// folder.
     pub fn named(mut self, name: &str) -> Self {
         self.folder.link(name, Path::new(foreword()));
         self.program = self.folder.path(name).into();
@@ -261,7 +267,8 @@ impl Test {
         self
     }
 
-    /// Runs outside of the sandbox: for a command that people run on their own machines, and for what only root can do.
+    /// Runs outside of the sandbox: for a command that people run on their own machines, and for
+    /// what only root can do.
     pub fn on_the_machine(mut self) -> Self {
         self.sandbox.turn_off();
         self.folder.set_user(sandbox::this_user());
@@ -362,7 +369,10 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the run's output:\n{}", text(&[self.process.stdout(), self.process.stderr()].concat()));
+            eprintln!(
+                "the run's output:\n{}",
+                text(&[self.process.stdout(), self.process.stderr()].concat())
+            );
         }
     }
 }
@@ -377,7 +387,8 @@ impl Finished {
     #[track_caller]
     pub fn read(&self, name: &str) -> String {
         let path = self.folder.path(name);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("unable to read {}: {error}", path.display()))
+        std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("unable to read {}: {error}", path.display()))
     }
 }
 

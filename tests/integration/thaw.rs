@@ -1,5 +1,6 @@
-//! What a freeze and a thaw of the environment do to whatever foreword waits for, where a sandbox refuses
-//! `restart_syscall`: a sleep that was stopped then ends with an error. SIGSTOP and SIGCONT stand for freeze and thaw.
+//! What a freeze and a thaw of the environment do to whatever foreword waits for, where a sandbox
+//! refuses `restart_syscall`: a sleep that was stopped then ends with an error. SIGSTOP and SIGCONT
+//! stand for freeze and thaw.
 
 use crate::support::extension::{NAME, echo, lambda, succeeded};
 use crate::support::lambda::{Lambda, Settings};
@@ -38,9 +39,12 @@ impl Freezing {
         let counted = Arc::clone(&count);
         let thread = spawn(move || {
             let state = || Stat::of(pid).map_or('X', |stat| stat.state);
-            while !wait_until(PAUSE, || over.load(Ordering::Relaxed)) && !matches!(state(), 'X' | 'Z') {
+            while !wait_until(PAUSE, || over.load(Ordering::Relaxed))
+                && !matches!(state(), 'X' | 'Z')
+            {
                 let _ = kill(pid, Signal::SIGSTOP);
-                let is_stopped = wait_until(LIMIT, || matches!(state(), 'T' | 'X' | 'Z')) && state() == 'T';
+                let is_stopped =
+                    wait_until(LIMIT, || matches!(state(), 'T' | 'X' | 'Z')) && state() == 'T';
                 counted.fetch_add(usize::from(is_stopped), Ordering::Relaxed);
                 let _ = kill(pid, Signal::SIGCONT);
             }
@@ -80,7 +84,11 @@ fn initialize_hooks_go_on_after_a_thaw() {
         {"name": "exports", "command": "sleep 0.1; echo A=1; exec >&-; sleep 0.1", "export": "dotenv"},
     ]);
     for refused in REFUSED {
-        let run = Test::new().hooks(hooks.clone()).refusing(refused).args(["/usr/bin/env", "printenv", "A"]).start();
+        let run = Test::new()
+            .hooks(hooks.clone())
+            .refusing(refused)
+            .args(["/usr/bin/env", "printenv", "A"])
+            .start();
         assert_eq!(frozen(&run), ("said\n1\n".to_owned(), String::new(), 0), "{refused}");
     }
 }
@@ -97,7 +105,8 @@ fn a_hook_that_times_out_between_a_freeze_and_a_thaw_is_ended_with_its_group() {
     }
 }
 
-/// It waits in the middle of connecting, because the server has no room for one more that it has not accepted.
+/// It waits in the middle of connecting, because the server has no room for one more that it has
+/// not accepted.
 #[test]
 fn a_hook_s_request_to_a_busy_server_goes_on_after_a_thaw() {
     for refused in REFUSED {
@@ -118,7 +127,11 @@ fn a_hook_s_request_to_a_busy_server_goes_on_after_a_thaw() {
         });
         let captured = run.finish();
         freezing.end();
-        assert_eq!((text(captured.stdout).as_str(), text(captured.stderr).as_str()), ("runtime\n", ""), "{refused}");
+        assert_eq!(
+            (text(captured.stdout).as_str(), text(captured.stderr).as_str()),
+            ("runtime\n", ""),
+            "{refused}"
+        );
     }
 }
 
@@ -126,18 +139,21 @@ fn a_hook_s_request_to_a_busy_server_goes_on_after_a_thaw() {
 fn a_report_to_a_runtime_api_that_hangs_is_given_up_after_a_thaw() {
     for refused in REFUSED {
         let api = RuntimeApi::new(Reaction::Hang);
-        let run = Test::new().config("{").runtime_api(&api).refusing(refused).args(["/bin/true"]).start();
+        let run =
+            Test::new().config("{").runtime_api(&api).refusing(refused).args(["/bin/true"]).start();
         let (stdout, stderr, status) = frozen(&run);
         assert!(stderr.starts_with("foreword: FOREWORD_CONFIG:1:"), "{stderr}");
         assert_eq!((stdout.as_str(), status), ("", 125), "{refused}");
     }
 }
 
-/// The relay is frozen all the time: before the snapshot, while it waits for the restore, and as a tunnel.
+/// The relay is frozen all the time: before the snapshot, while it waits for the restore, and as a
+/// tunnel.
 #[test]
 fn a_relay_goes_on_after_a_thaw() {
-    let slow =
-        |phase: &str| -> Value { json!({"name": "slow", "command": format!("sleep 0.1; echo {phase} slow >>order")}) };
+    let slow = |phase: &str| -> Value {
+        json!({"name": "slow", "command": format!("sleep 0.1; echo {phase} slow >>order")})
+    };
     for refused in REFUSED {
         let lambda = Lambda::new(Settings::default());
         let hooks = |phase| json!([slow(phase), noting(phase, "quick")]);
@@ -159,7 +175,8 @@ fn an_extension_goes_on_after_a_thaw() {
     for refused in REFUSED {
         let lambda = lambda();
         let slow = json!({"name": "slow", "command": "sleep 0.1; echo slow"});
-        let run = Test::new().pre_stop(json!([echo("quick"), slow])).refusing(refused).waits(&lambda);
+        let run =
+            Test::new().pre_stop(json!([echo("quick"), slow])).refusing(refused).waits(&lambda);
         let freezing = Freezing::begin(run.pid());
         lambda.shutdown("spindown", Duration::from_millis(1900));
         run.ends("slow\nquick\n", &(succeeded("slow") + &succeeded("quick")));

@@ -1,4 +1,5 @@
-//! What `foreword check` looks at: files, directories, layers; and what it says when it found nothing.
+//! What `foreword check` looks at: files, directories, layers; and what it says when it found
+//! nothing.
 
 use crate::support::Test;
 
@@ -12,7 +13,10 @@ fn test() -> Test {
 const BROKEN: &str = r#"{"rlues": []}"#;
 
 fn refused(name: &str) -> String {
-    format!("{name}:1:2: error: unknown key \"rlues\"; did you mean \"rules\"?\n 1 | {BROKEN}\n   |  ^\n")
+    format!(
+        "{name}:1:2: error: unknown key \"rlues\"; did you mean \"rules\"?\n 1 | {BROKEN}\n   |  \
+         ^\n"
+    )
 }
 
 #[test]
@@ -31,9 +35,13 @@ fn directory_is_checked_as_if_it_were_the_task_root() {
     let both = broken().file("b/foreword.json", BROKEN).args(["check", "app", "b"]);
     both.stdout(refused("app/foreword.json") + &refused("b/foreword.json")).status(1).run();
     let program = test().file("app/foreword.json", r#"{"program": "./x"}"#).script("app/x", SCRIPT);
-    program.args(["check", "app"]).stdout("checked 1 configuration, 1 program: no problems\n").run();
-    let missing = "app/foreword.json:1:13: warning: the program \"./x\" is not beside the code: there is no app/x; add it, or \
-                   correct the path\n 1 | {\"program\": \"./x\"}\n   |             ^\n";
+    program
+        .args(["check", "app"])
+        .stdout("checked 1 configuration, 1 program: no problems\n")
+        .run();
+    let missing = "app/foreword.json:1:13: warning: the program \"./x\" is not beside the code: \
+                   there is no app/x; add it, or correct the path\n 1 | {\"program\": \"./x\"}\n   \
+                   |             ^\n";
     let program = test().file("app/foreword.json", r#"{"program": "./x"}"#).script("x", SCRIPT);
     program.args(["check", "app"]).stdout(missing).run();
 }
@@ -42,13 +50,19 @@ fn directory_is_checked_as_if_it_were_the_task_root() {
 fn directory_without_a_configuration_is_an_error() {
     let nothing = |name: &str| {
         format!(
-            "foreword: error: there is nothing to check: {name} does not exist, there are no drop-ins, and FOREWORD_CONFIG is \
-             not set; name the files\n"
+            "foreword: error: there is nothing to check: {name} does not exist, there are no \
+             drop-ins, and FOREWORD_CONFIG is not set; name the files\n"
         )
     };
-    test().file("app/x", "").args(["check", "app"]).stdout(nothing("app/foreword.json")).status(1).run();
+    test()
+        .file("app/x", "")
+        .args(["check", "app"])
+        .stdout(nothing("app/foreword.json"))
+        .status(1)
+        .run();
     test().args(["check"]).stdout(nothing("foreword.json")).status(1).run();
-    let with_another = test().file("app/x", "").file("a.json", "{}").args(["check", "a.json", "app"]);
+    let with_another =
+        test().file("app/x", "").file("a.json", "{}").args(["check", "a.json", "app"]);
     let missing = "foreword: error: unable to read app/foreword.json: no such file or directory\n";
     with_another.stdout(missing).status(1).run();
 }
@@ -56,7 +70,10 @@ fn directory_without_a_configuration_is_an_error() {
 #[test]
 fn code_that_goes_with_a_configuration_lies_beside_it() {
     let config = r#"{"prefix": ["./x"]}"#;
-    let two = test().file("a/foreword.json", config).script("a/x", SCRIPT).file("b/foreword.json", config);
+    let two = test()
+        .file("a/foreword.json", config)
+        .script("a/x", SCRIPT)
+        .file("b/foreword.json", config);
     let two = two.script("b/x", SCRIPT).args(["check", "a", "b/foreword.json"]);
     two.stdout("checked 2 configurations, 2 programs: no problems\n").run();
 }
@@ -71,7 +88,10 @@ fn layers_are_taken_one_after_another_or_one_by_one() {
     layers().args(["check", "--layer", "one", "two"]).stdout(clean).run();
     layers().args(["check", "--layer", "one", "--layer", "two"]).stdout(clean).run();
     layers().args(["check", "foreword.json", "--layer", "one", "two"]).stdout(clean).run();
-    layers().args(["check", "--layer", "one", "--layer=two", "--", "foreword.json"]).stdout(clean).run();
+    layers()
+        .args(["check", "--layer", "one", "--layer=two", "--", "foreword.json"])
+        .stdout(clean)
+        .run();
 }
 
 #[test]
@@ -79,7 +99,12 @@ fn clean_check_says_what_it_looked_at() {
     let one = || test().file("foreword.json", "{}");
     one().args(["check"]).stdout("checked 1 configuration: no problems\n").run();
     one().config("{}").args(["check"]).stdout("checked 2 configurations: no problems\n").run();
-    let layer = || test().script("layer/bin/x", SCRIPT).file("layer/lib/y", "").args(["check", "--layer", "layer"]);
+    let layer = || {
+        test()
+            .script("layer/bin/x", SCRIPT)
+            .file("layer/lib/y", "")
+            .args(["check", "--layer", "layer"])
+    };
     layer().stdout("checked 1 layer, 1 program: no problems\n").run();
     layer()
         .file("layer/foreword.d/x.json", "{}")
@@ -92,7 +117,10 @@ fn clean_check_says_what_it_looked_at() {
     ]}}"#;
     let programs = test().file("foreword.json", hooks).script("x", SCRIPT).args(["check"]);
     programs
-        .stdout("checked 1 configuration, 1 program: no problems; not looked at: 2 programs in layers (--layer)\n")
+        .stdout(
+            "checked 1 configuration, 1 program: no problems; not looked at: 2 programs in layers \
+             (--layer)\n",
+        )
         .run();
     // A warning is no silence.
     let warned = test().file("foreword.json", r#"{"env": {"A": "1"}}"#).args(["check"]).capture();

@@ -1,4 +1,5 @@
-//! Edits that do something else on Lambda than they seem to: `check` and `plan` say so, with the edit that does what was meant.
+//! Edits that do something else on Lambda than they seem to: `check` and `plan` say so, with the
+//! edit that does what was meant.
 
 use crate::support::Test;
 use serde_json::Value;
@@ -9,8 +10,9 @@ fn checked(config: &str) -> Vec<String> {
     let captured = Test::new().file("a.json", config).args(["check", "a.json"]).capture();
     assert_eq!((captured.status, captured.stderr), (0, Vec::new()), "{config}");
     let output = String::from_utf8(captured.stdout).expect("UTF-8");
-    let lines =
-        output.lines().filter(|line| line.starts_with("a.json:") && !line.contains("this hides whatever value"));
+    let lines = output
+        .lines()
+        .filter(|line| line.starts_with("a.json:") && !line.contains("this hides whatever value"));
     lines.map(|line| line.replace(": warning: ", ": ")).collect()
 }
 
@@ -18,8 +20,13 @@ fn checked(config: &str) -> Vec<String> {
 #[track_caller]
 fn planned(config: &str, arguments: &[&str]) -> Vec<String> {
     let all = [&["plan", "--format", "json", "--config", "a.json"], arguments].concat();
-    let captured = Test::new().env_remove("LAMBDA_TASK_ROOT").file("a.json", config).args(all).capture();
-    assert_eq!((captured.status, String::from_utf8_lossy(&captured.stderr)), (0, "".into()), "{config}");
+    let captured =
+        Test::new().env_remove("LAMBDA_TASK_ROOT").file("a.json", config).args(all).capture();
+    assert_eq!(
+        (captured.status, String::from_utf8_lossy(&captured.stderr)),
+        (0, "".into()),
+        "{config}"
+    );
     let plan: Value = serde_json::from_slice(&captured.stdout).expect("JSON");
     serde_json::from_value(plan["warnings"].clone()).expect("texts")
 }
@@ -28,8 +35,8 @@ fn runtime(name: &str) -> [&str; 2] {
     ["--runtime", name]
 }
 
-const REST: &str =
-    "/opt/python/lib/python3.12/site-packages:/opt/python:/var/lang/lib/python3.12/site-packages:/var/runtime";
+const REST: &str = "/opt/python/lib/python3.12/site-packages:/opt/python:/var/lang/lib/python3.12/\
+                    site-packages:/var/runtime";
 
 #[test]
 fn a_python_path_without_the_layers_directories_is_warned_of() {
@@ -47,15 +54,20 @@ fn a_python_path_without_the_layers_directories_is_warned_of() {
         (
             r#""/opt/python:/opt/python/lib/python3.11/site-packages:/mine""#,
             site,
-            &format!("write {:?}", format!("/opt/python/lib/python3.11/site-packages:/mine:{REST}")),
+            &format!(
+                "write {:?}",
+                format!("/opt/python/lib/python3.11/site-packages:/mine:{REST}")
+            ),
         ),
         (r#""""#, &both, &none),
         (r#"{"default": ""}"#, &both, &none),
         (r#""${UNSET:-/var/runtime}""#, &both, &none),
     ] {
-        let config = format!(r#"{{"when": {{"runtime": "python3.12"}}, "env": {{"PYTHONPATH": {edit}}}}}"#);
+        let config =
+            format!(r#"{{"when": {{"runtime": "python3.12"}}, "env": {{"PYTHONPATH": {edit}}}}}"#);
         let message = format!(
-            "a.json:1:45: with PYTHONPATH set, python3.12 does not find what layers have in {missing}; {way_out}"
+            "a.json:1:45: with PYTHONPATH set, python3.12 does not find what layers have in \
+             {missing}; {way_out}"
         );
         assert_eq!(checked(&config), [message.as_str()], "{edit}");
         assert_eq!(planned(&config, &runtime("python3.12")), [message], "{edit}");
@@ -93,8 +105,11 @@ fn a_python_path_that_takes_nothing_away_is_not_warned_of() {
 #[test]
 fn a_python_path_of_what_a_wrapper_hands_back_is_warned_of() {
     let wrapper = r#"{"path": "/opt/w", "env": {"PYTHONPATH": "/mine"}}"#;
-    let config = format!(r#"{{"rules": [{{"when": {{"runtime": "python3.12"}}, "wrappers": [{wrapper}]}}]}}"#);
-    let is_one = |found: &[String]| found.iter().filter(|line| line.contains("PYTHONPATH")).count() == 1;
+    let config = format!(
+        r#"{{"rules": [{{"when": {{"runtime": "python3.12"}}, "wrappers": [{wrapper}]}}]}}"#
+    );
+    let is_one =
+        |found: &[String]| found.iter().filter(|line| line.contains("PYTHONPATH")).count() == 1;
     let (checked, planned) = (checked(&config), planned(&config, &runtime("python3.12")));
     assert!(is_one(&checked) && is_one(&planned), "{checked:?} {planned:?}");
 }
@@ -127,29 +142,95 @@ fn a_python_path_for_several_versions_is_warned_of_once() {
 fn an_option_in_a_variable_that_the_command_line_overrides_is_warned_of() {
     let node = |value: &str, size: &str| {
         format!(
-            "--{value} in NODE_OPTIONS has no effect on nodejs22.x: --{size} on its command line wins; write \"options\": "
+            "--{value} in NODE_OPTIONS has no effect on nodejs22.x: --{size} on its command line \
+             wins; write \"options\": "
         )
     };
     let java = |option: &str, winner: &str| {
         format!(
-            "{option} in JAVA_TOOL_OPTIONS has no effect on java17: {winner} on its command line wins; write \"options\": "
+            "{option} in JAVA_TOOL_OPTIONS has no effect on java17: {winner} on its command line \
+             wins; write \"options\": "
         )
     };
     let heap = "-XX:MaxHeapSize=111412k";
     for (name, variable, value, expected) in [
-        ("nodejs22.x", "NODE_OPTIONS", "--max-old-space-size=64", node("max-old-space-size=64", "max-old-space-size 116") + r#"{"values": {"--max-old-space-size": "64"}}"#),
-        ("nodejs22.x", "NODE_OPTIONS", "--import /a.mjs --max-semi-space-size=1", node("max-semi-space-size=1", "max-semi-space-size 6") + r#"{"values": {"--max-semi-space-size": "1"}}"#),
-        ("nodejs22.x", "NODE_OPTIONS", "--experimental-require-module", node("experimental-require-module", "no-experimental-require-module") + r#"{"remove": ["--no-experimental-require-module"]}"#),
-        ("nodejs22.x", "NODE_OPTIONS", "--experimental-detect-module", node("experimental-detect-module", "no-experimental-detect-module") + r#"{"remove": ["--no-experimental-detect-module"]}"#),
-        ("java17", "JAVA_TOOL_OPTIONS", "-Xmx64m", java("-Xmx64m", heap) + r#"{"append": ["-Xmx64m"]}"#),
-        ("java17", "JAVA_TOOL_OPTIONS", "-Da=b -XX:MaxRAMPercentage=75", java("-XX:MaxRAMPercentage=75", heap) + r#"{"remove": ["-XX:MaxHeapSize=*"]}"#),
-        ("java17", "JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=4", java("-XX:TieredStopAtLevel=4", "-XX:TieredStopAtLevel=1") + r#"{"append": ["-XX:TieredStopAtLevel=4"]}"#),
-        ("java17", "JAVA_TOOL_OPTIONS", "-Xshare:off", java("-Xshare:off", "-Xshare:on") + r#"{"append": ["-Xshare:off"]}"#),
-        ("java17", "JDK_JAVA_OPTIONS", "-Xmx64m", java("-Xmx64m", heap).replace("JAVA_TOOL", "JDK_JAVA") + r#"{"append": ["-Xmx64m"]}"#),
-        ("java17", "JAVA_TOOL_OPTIONS", "-XX:+UseG1GC", "-XX:+UseG1GC in JAVA_TOOL_OPTIONS ends the start of java17, whose command line has -XX:+UseSerialGC, and there can be one collector; write \"options\": {\"remove\": [\"-XX:+UseSerialGC\"]}, too".into()),
+        (
+            "nodejs22.x",
+            "NODE_OPTIONS",
+            "--max-old-space-size=64",
+            node("max-old-space-size=64", "max-old-space-size 116")
+                + r#"{"values": {"--max-old-space-size": "64"}}"#,
+        ),
+        (
+            "nodejs22.x",
+            "NODE_OPTIONS",
+            "--import /a.mjs --max-semi-space-size=1",
+            node("max-semi-space-size=1", "max-semi-space-size 6")
+                + r#"{"values": {"--max-semi-space-size": "1"}}"#,
+        ),
+        (
+            "nodejs22.x",
+            "NODE_OPTIONS",
+            "--experimental-require-module",
+            node("experimental-require-module", "no-experimental-require-module")
+                + r#"{"remove": ["--no-experimental-require-module"]}"#,
+        ),
+        (
+            "nodejs22.x",
+            "NODE_OPTIONS",
+            "--experimental-detect-module",
+            node("experimental-detect-module", "no-experimental-detect-module")
+                + r#"{"remove": ["--no-experimental-detect-module"]}"#,
+        ),
+        (
+            "java17",
+            "JAVA_TOOL_OPTIONS",
+            "-Xmx64m",
+            java("-Xmx64m", heap) + r#"{"append": ["-Xmx64m"]}"#,
+        ),
+        (
+            "java17",
+            "JAVA_TOOL_OPTIONS",
+            "-Da=b -XX:MaxRAMPercentage=75",
+            java("-XX:MaxRAMPercentage=75", heap) + r#"{"remove": ["-XX:MaxHeapSize=*"]}"#,
+        ),
+        (
+            "java17",
+            "JAVA_TOOL_OPTIONS",
+            "-XX:TieredStopAtLevel=4",
+            java("-XX:TieredStopAtLevel=4", "-XX:TieredStopAtLevel=1")
+                + r#"{"append": ["-XX:TieredStopAtLevel=4"]}"#,
+        ),
+        (
+            "java17",
+            "JAVA_TOOL_OPTIONS",
+            "-Xshare:off",
+            java("-Xshare:off", "-Xshare:on") + r#"{"append": ["-Xshare:off"]}"#,
+        ),
+        (
+            "java17",
+            "JDK_JAVA_OPTIONS",
+            "-Xmx64m",
+            java("-Xmx64m", heap).replace("JAVA_TOOL", "JDK_JAVA") + r#"{"append": ["-Xmx64m"]}"#,
+        ),
+        (
+            "java17",
+            "JAVA_TOOL_OPTIONS",
+            "-XX:+UseG1GC",
+            "-XX:+UseG1GC in JAVA_TOOL_OPTIONS ends the start of java17, whose command line has \
+             -XX:+UseSerialGC, and there can be one collector; write \"options\": {\"remove\": \
+             [\"-XX:+UseSerialGC\"]}, too"
+                .into(),
+        ),
     ] {
-        for edit in [format!("{value:?}"), format!(r#"{{"append": {value:?}, "separator": " "}}"#), format!(r#"{{"default": {value:?}}}"#)] {
-            let config = format!("{{\"when\": {{\"runtime\": {name:?}}},\n\"env\": {{{variable:?}: {edit}}}}}");
+        for edit in [
+            format!("{value:?}"),
+            format!(r#"{{"append": {value:?}, "separator": " "}}"#),
+            format!(r#"{{"default": {value:?}}}"#),
+        ] {
+            let config = format!(
+                "{{\"when\": {{\"runtime\": {name:?}}},\n\"env\": {{{variable:?}: {edit}}}}}"
+            );
             let expected = format!("a.json:2:9: {expected}");
             assert_eq!(checked(&config), [expected.as_str()], "{config}");
             assert_eq!(planned(&config, &runtime(name)), [expected.as_str()], "{config}");
@@ -160,7 +241,10 @@ fn an_option_in_a_variable_that_the_command_line_overrides_is_warned_of() {
 #[test]
 fn an_option_in_a_variable_that_has_an_effect_is_not_warned_of() {
     for (name, config) in [
-        ("nodejs22.x", r#"{"env": {"NODE_OPTIONS": {"append": "--import /a.mjs", "separator": " "}}}"#),
+        (
+            "nodejs22.x",
+            r#"{"env": {"NODE_OPTIONS": {"append": "--import /a.mjs", "separator": " "}}}"#,
+        ),
         (
             "nodejs18.x",
             r#"{"when": {"runtime": "nodejs18.x"}, "env": {"NODE_OPTIONS": "--experimental-require-module"}}"#,
@@ -173,15 +257,24 @@ fn an_option_in_a_variable_that_has_an_effect_is_not_warned_of() {
             "nodejs22.x",
             r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"}, "options": {"values": {"--max-old-space-size": "64"}}}"#,
         ),
-        ("nodejs22.x", r#"{"when": {"runtime": "java"}, "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#),
+        (
+            "nodejs22.x",
+            r#"{"when": {"runtime": "java"}, "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#,
+        ),
         ("java17", r#"{"env": {"JAVA_TOOL_OPTIONS": "-javaagent:/a.jar -Da=b"}}"#),
-        ("java17", r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:+UseG1GC"}, "options": {"remove": ["-XX:+UseSerialGC"]}}"#),
+        (
+            "java17",
+            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:+UseG1GC"}, "options": {"remove": ["-XX:+UseSerialGC"]}}"#,
+        ),
         (
             "java17",
             r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=9"}, "options": {"remove": ["-XX:MaxHeapSize=*"]}}"#,
         ),
         ("java17", r#"{"env": {"_JAVA_OPTIONS": "-Xmx64m"}}"#),
-        ("python3.12", r#"{"when": {"runtime": "python"}, "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#),
+        (
+            "python3.12",
+            r#"{"when": {"runtime": "python"}, "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#,
+        ),
     ] {
         assert_eq!(checked(config), [] as [&str; 0], "{config}");
         assert_eq!(planned(config, &runtime(name)), [] as [&str; 0], "{config}");
@@ -192,7 +285,8 @@ fn an_option_in_a_variable_that_has_an_effect_is_not_warned_of() {
     assert_eq!(planned(added, &own), [] as [&str; 0]);
 }
 
-const SNAP_START: [&str; 4] = ["--runtime", "python3.12", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"];
+const SNAP_START: [&str; 4] =
+    ["--runtime", "python3.12", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"];
 
 #[test]
 fn a_text_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
@@ -200,20 +294,36 @@ fn a_text_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
         let leads = " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)";
         let leads = if name.contains("LOG") { "" } else { leads };
         format!(
-            "${{{name}}}{key} counts as empty at the init before a snapshot, where Lambda does not set it{leads}; write \
-             ${{{name}:-…}}, or a rule with \"not\": {{\"initialization\": \"snap-start\"}}"
+            "${{{name}}}{key} counts as empty at the init before a snapshot, where Lambda does \
+             not set it{leads}; write ${{{name}:-…}}, or a rule with \"not\": \
+             {{\"initialization\": \"snap-start\"}}"
         )
     };
     for (config, place, name, key) in [
-        (r#"{"env": {"A": {"default": "${AWS_LAMBDA_LOG_STREAM_NAME}"}}}"#, "1:10", "AWS_LAMBDA_LOG_STREAM_NAME", ""),
+        (
+            r#"{"env": {"A": {"default": "${AWS_LAMBDA_LOG_STREAM_NAME}"}}}"#,
+            "1:10",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "",
+        ),
         (
             r#"{"env": {"A": {"prepend": "${AWS_LAMBDA_LOG_GROUP_NAME}", "separator": ""}}}"#,
             "1:10",
             "AWS_LAMBDA_LOG_GROUP_NAME",
             "",
         ),
-        (r#"{"options": {"append": ["${AWS_ACCESS_KEY_ID}"]}}"#, "1:1", "AWS_ACCESS_KEY_ID", " in \"options\""),
-        (r#"{"arguments": {"append": ["${AWS_SESSION_TOKEN}"]}}"#, "1:1", "AWS_SESSION_TOKEN", " in \"arguments\""),
+        (
+            r#"{"options": {"append": ["${AWS_ACCESS_KEY_ID}"]}}"#,
+            "1:1",
+            "AWS_ACCESS_KEY_ID",
+            " in \"options\"",
+        ),
+        (
+            r#"{"arguments": {"append": ["${AWS_SESSION_TOKEN}"]}}"#,
+            "1:1",
+            "AWS_SESSION_TOKEN",
+            " in \"arguments\"",
+        ),
         (
             r#"{"when": {"initialization": "snap-start"}, "hooks": {"initialize": [{"name": "n", "command": ["x", "${AWS_SECRET_ACCESS_KEY}"]}]}}"#,
             "1:69",
@@ -226,7 +336,12 @@ fn a_text_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
             "AWS_LAMBDA_LOG_STREAM_NAME",
             "",
         ),
-        (r#"{"prefix": ["x", "${AWS_LAMBDA_LOG_GROUP_NAME}"]}"#, "1:1", "AWS_LAMBDA_LOG_GROUP_NAME", " in \"prefix\""),
+        (
+            r#"{"prefix": ["x", "${AWS_LAMBDA_LOG_GROUP_NAME}"]}"#,
+            "1:1",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            " in \"prefix\"",
+        ),
     ] {
         let expected = format!("a.json:{place}: {}", text(name, key));
         assert_eq!(checked(config), [expected.as_str()], "{config}");
@@ -249,8 +364,8 @@ fn a_text_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
 fn a_condition_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
     let asks = |name: &str, leads: &str| {
         format!(
-            "this asks for {name}, which Lambda does not set at the init before a snapshot{leads}, so that it never holds \
-             there; ask for \"initialization\", too"
+            "this asks for {name}, which Lambda does not set at the init before a \
+             snapshot{leads}, so that it never holds there; ask for \"initialization\", too"
         )
     };
     let leads = " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)";
@@ -292,7 +407,11 @@ fn a_condition_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
         ),
     ] {
         assert_eq!(checked(config), [format!("a.json:{place}: {}", asks(name, leads))], "{config}");
-        assert_eq!(planned(config, &SNAP_START), [format!("a.json:{of_rule}: {}", asks(name, leads))], "{config}");
+        assert_eq!(
+            planned(config, &SNAP_START),
+            [format!("a.json:{of_rule}: {}", asks(name, leads))],
+            "{config}"
+        );
         assert_eq!(planned(config, &runtime("java11")), [] as [&str; 0], "{config}");
     }
     for config in [

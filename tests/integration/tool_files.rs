@@ -1,4 +1,5 @@
-//! That `check`, `plan` and `simulate` look at the same files, from whatever directory and however the code is named.
+//! That `check`, `plan` and `simulate` look at the same files, from whatever directory and however
+//! the code is named.
 
 use crate::support::Test;
 use serde_json::{Value, json};
@@ -13,27 +14,33 @@ fn marked(name: &str) -> String {
 /// The files that the three read, by their names alone.
 #[track_caller]
 fn all_read(test: &dyn Fn(Vec<String>) -> Test, directory: &[&str], expected: &[&str]) {
-    let words = |words: &[&[&str]]| words.concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let words =
+        |words: &[&[&str]]| words.concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
 
     let checked = test(words(&[&["check"], directory])).capture();
     let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
     let warnings = checked.lines().filter_map(|line| line.split_once(": warning: "));
-    let checked: Vec<_> = warnings.map(|(place, _)| name(place.split(':').next().unwrap_or_default())).collect();
+    let checked: Vec<_> =
+        warnings.map(|(place, _)| name(place.split(':').next().unwrap_or_default())).collect();
     assert_eq!(checked, expected, "check");
 
     let planned = test(words(&[&["plan", "--format", "json"], directory, &COMMAND])).capture();
     let plan: Value = serde_json::from_slice(&planned.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&planned.stderr)));
     let sources = plan["sources"].as_array().expect("sources");
-    let planned: Vec<_> = sources.iter().map(|source| name(source.as_str().expect("a name"))).collect();
+    let planned: Vec<_> =
+        sources.iter().map(|source| name(source.as_str().expect("a name"))).collect();
     assert_eq!(planned, expected, "plan");
 
-    let planned = test(words(&[&["plan", "--format", "json", "--runtime", "python3.12"], directory])).capture();
+    let planned =
+        test(words(&[&["plan", "--format", "json", "--runtime", "python3.12"], directory]))
+            .capture();
     let plan: Value = serde_json::from_slice(&planned.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&planned.stderr)));
     let sources = plan["sources"].as_array().expect("sources");
-    let planned: Vec<_> = sources.iter().map(|source| name(source.as_str().expect("a name"))).collect();
+    let planned: Vec<_> =
+        sources.iter().map(|source| name(source.as_str().expect("a name"))).collect();
     assert_eq!(planned, expected, "plan --runtime");
 
     let simulated = test(words(&[&["simulate"], directory, &COMMAND])).capture();
@@ -66,28 +73,33 @@ fn a_directory_that_is_named_or_in_the_shell_is_the_code() {
     };
     let in_shell = |words: Vec<String>| without_here(words).env("LAMBDA_TASK_ROOT", "code");
     all_read(&in_shell, &[], &["dropin.json", "foreword.json"]);
-    let absolute = |words: Vec<String>| without_here(words).env("LAMBDA_TASK_ROOT", "<folder>/code");
+    let absolute =
+        |words: Vec<String>| without_here(words).env("LAMBDA_TASK_ROOT", "<folder>/code");
     all_read(&absolute, &[], &["dropin.json", "foreword.json"]);
 }
 
 #[test]
 fn a_relative_foreword_config_lies_beside_the_code() {
-    let relative = |words: Vec<String>| files(words).env("LAMBDA_TASK_ROOT", "code").env("FOREWORD_CONFIG", "own.json");
+    let relative = |words: Vec<String>| {
+        files(words).env("LAMBDA_TASK_ROOT", "code").env("FOREWORD_CONFIG", "own.json")
+    };
     all_read(&relative, &[], &["dropin.json", "foreword.json", "own.json"]);
 }
 
 #[test]
 fn a_foreword_config_of_the_function_lies_in_the_code_here() {
-    let of_function =
-        |words: Vec<String>| files(words).env("LAMBDA_TASK_ROOT", "code").env("FOREWORD_CONFIG", "/var/task/own.json");
+    let of_function = |words: Vec<String>| {
+        files(words).env("LAMBDA_TASK_ROOT", "code").env("FOREWORD_CONFIG", "/var/task/own.json")
+    };
     all_read(&of_function, &[], &["dropin.json", "foreword.json", "own.json"]);
 }
 
 #[test]
 fn a_directory_as_an_argument_of_plan_is_the_code() {
-    for options in
-        [&["--format", "json", "code", "--", "sh"][..], &["--format", "json", "--runtime", "python3.12", "code"]]
-    {
+    for options in [
+        &["--format", "json", "code", "--", "sh"][..],
+        &["--format", "json", "--runtime", "python3.12", "code"],
+    ] {
         let test = files([&["plan"], options].concat().into_iter().map(str::to_owned).collect());
         let test = test.env("LAMBDA_TASK_ROOT", "elsewhere");
         let plan: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
@@ -98,14 +110,18 @@ fn a_directory_as_an_argument_of_plan_is_the_code() {
     }
     let captured = files(["plan", "foreword.json", "--", "sh"].map(str::to_owned).into()).capture();
     let said = String::from_utf8_lossy(&captured.stderr).into_owned();
-    let expected = "error: foreword.json is no directory of a function's code; name a program behind --\n";
+    let expected =
+        "error: foreword.json is no directory of a function's code; name a program behind --\n";
     assert!(captured.status == 2 && said.starts_with(expected), "{said}");
 }
 
 #[test]
 fn conditions_on_files_look_into_the_directory_of_the_code() {
-    let configuration = json!({"rules": [{"when": {"file": "marker"}, "env": {"A": "1"}}]}).to_string();
-    for (options, root) in [(&["code"][..], ""), (&[], "code"), (&["--runtime", "python3.12", "code"], "")] {
+    let configuration =
+        json!({"rules": [{"when": {"file": "marker"}, "env": {"A": "1"}}]}).to_string();
+    for (options, root) in
+        [(&["code"][..], ""), (&[], "code"), (&["--runtime", "python3.12", "code"], "")]
+    {
         let words = [&["plan", "--format", "json"], options, &["--", "sh"]].concat();
         let test = Test::new().args(words).env("LAMBDA_TASK_ROOT", root);
         let test = test.file("code/foreword.json", &configuration).file("code/marker", "");
@@ -119,13 +135,20 @@ fn plan_takes_an_entrypoint_as_the_dockerfile_has_it_and_says_so() {
     for (front, dropped) in [
         (&["foreword", "--"][..], "foreword --"),
         (&["/opt/bin/foreword", "--"], "/opt/bin/foreword --"),
-        (&["/sbin/tini", "-g", "--", "/opt/bin/foreword", "--"], "/sbin/tini -g -- /opt/bin/foreword --"),
+        (
+            &["/sbin/tini", "-g", "--", "/opt/bin/foreword", "--"],
+            "/sbin/tini -g -- /opt/bin/foreword --",
+        ),
         (&["dumb-init", "foreword", "--"], "dumb-init foreword --"),
     ] {
-        let test = Test::new().args([&["plan", "--format", "json", "--"], front, &["sh", "-c", "x"]].concat());
+        let test = Test::new()
+            .args([&["plan", "--format", "json", "--"], front, &["sh", "-c", "x"]].concat());
         let plan: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
         assert_eq!(plan["received"], json!(["sh", "-c", "x"]));
-        assert_eq!(plan["warnings"], json!([format!("{dropped} is left out: it starts foreword itself")]));
+        assert_eq!(
+            plan["warnings"],
+            json!([format!("{dropped} is left out: it starts foreword itself")])
+        );
     }
 }
 
@@ -143,17 +166,31 @@ fn plan_says_when_the_program_is_not_in_path() {
             .collect::<Vec<_>>()
     };
     let missing = |program: &str, path: &str| {
-        vec![format!("there is no program \"{program}\" in PATH ({path}): the start ends with status 127")]
+        vec![format!(
+            "there is no program \"{program}\" in PATH ({path}): the start ends with status 127"
+        )]
     };
     let path = crate::support::PATH;
     assert_eq!(warnings("{}", &["no-such-program"], &[]), missing("no-such-program", path));
     assert_eq!(warnings("{}", &["sh"], &[]), Vec::<String>::new());
     // What counts is the PATH that is left, and the program that stands first.
-    assert_eq!(warnings(r#"{"env": {"PATH": "/nowhere"}}"#, &["sh"], &[]), missing("sh", "/nowhere"));
-    assert_eq!(warnings(r#"{"prefix": ["no-such-prefix"]}"#, &["sh"], &[]), missing("no-such-prefix", path));
-    assert_eq!(warnings(r#"{"program": "no-such-program"}"#, &["sh"], &[]), missing("no-such-program", path));
+    assert_eq!(
+        warnings(r#"{"env": {"PATH": "/nowhere"}}"#, &["sh"], &[]),
+        missing("sh", "/nowhere")
+    );
+    assert_eq!(
+        warnings(r#"{"prefix": ["no-such-prefix"]}"#, &["sh"], &[]),
+        missing("no-such-prefix", path)
+    );
+    assert_eq!(
+        warnings(r#"{"program": "no-such-program"}"#, &["sh"], &[]),
+        missing("no-such-program", path)
+    );
     // Of Lambda's PATH this machine knows nothing.
-    assert_eq!(warnings("{}", &["no-such-program"], &["--runtime", "python3.12"]), Vec::<String>::new());
+    assert_eq!(
+        warnings("{}", &["no-such-program"], &["--runtime", "python3.12"]),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -164,8 +201,8 @@ fn plan_of_an_os_only_runtime_says_that_a_bootstrap_of_the_code_comes_before_for
         let plan: Value = serde_json::from_slice(&plan.stdout).expect("JSON");
         plan["warnings"].clone()
     };
-    let warning = "code/bootstrap: Lambda starts this file in the place of foreword, unless it starts foreword itself; give it \
-                   another name, and let Handler name it";
+    let warning = "code/bootstrap: Lambda starts this file in the place of foreword, unless it \
+                   starts foreword itself; give it another name, and let Handler name it";
     assert_eq!(warnings("code/bootstrap", "provided.al2023"), json!([warning]));
     assert_eq!(warnings("code/app", "provided.al2023"), json!([]));
     assert_eq!(warnings("code/bootstrap", "python3.12"), json!([]));

@@ -1,5 +1,6 @@
-//! What `foreword check --layer` finds in layers, and in a configuration that relies on them. Every layer is looked at as
-//! a folder and as a zip: one that this test makes, and with real parts Python's, too.
+//! What `foreword check --layer` finds in layers, and in a configuration that relies on them. Every
+//! layer is looked at as a folder and as a zip: one that this test makes, and with real parts
+//! Python's, too.
 
 use crate::support::Test;
 use crate::support::zip::zip;
@@ -10,7 +11,8 @@ use std::os::unix::fs::symlink;
 const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 
 /// What is behind the name of a layer's folder, of the zip that this test makes, and of Python's.
-const FORMS: &[&str] = if cfg!(feature = "real-parts") { &["", ".rust.zip", ".zip"] } else { &["", ".rust.zip"] };
+const FORMS: &[&str] =
+    if cfg!(feature = "real-parts") { &["", ".rust.zip", ".zip"] } else { &["", ".rust.zip"] };
 
 /// Zips the folders of layers beside them as people do, with modes and links.
 #[cfg(feature = "real-parts")]
@@ -63,26 +65,34 @@ impl Layers {
         self
     }
 
-    /// Expects these lines, in which a layer is `@a` or `@b`, and the exit status 1 if there is an error among them.
+    /// Expects these lines, in which a layer is `@a` or `@b`, and the exit status 1 if there is an
+    /// error among them.
     #[track_caller]
     fn finds(self, expected: &[&str]) {
         let paths = self.names.iter().map(|name| self.test.path(name));
         paths.clone().for_each(|path| zip(&path, &path.with_extension("rust.zip")));
         #[cfg(feature = "real-parts")]
         {
-            let zipped = std::process::Command::new("python3").args(["-c", ZIP]).args(paths).status().expect("python3");
+            let zipped = std::process::Command::new("python3")
+                .args(["-c", ZIP])
+                .args(paths)
+                .status()
+                .expect("python3");
             assert!(zipped.success());
         }
         let mut test = self.test;
         for suffix in FORMS {
             let layers = self.names.iter().map(|name| format!("{name}{suffix}"));
-            let arguments = ["check", "foreword.json", "--layer"].map(str::to_owned).into_iter().chain(layers);
+            let arguments =
+                ["check", "foreword.json", "--layer"].map(str::to_owned).into_iter().chain(layers);
             test = test.args(arguments);
             let captured = test.capture();
             let output = String::from_utf8(captured.stdout).expect("UTF-8");
             let mut found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
             let clean = found.pop_if(|line| line.starts_with("checked "));
-            let named = |line: &&str| line.replace("@a", &format!("a{suffix}")).replace("@b", &format!("b{suffix}"));
+            let named = |line: &&str| {
+                line.replace("@a", &format!("a{suffix}")).replace("@b", &format!("b{suffix}"))
+            };
             assert_eq!(found, expected.iter().map(named).collect::<Vec<_>>(), "{suffix:?}");
             assert_eq!(clean.is_some(), expected.is_empty(), "{suffix:?}");
             let has_errors = expected.iter().any(|line| line.contains(": error: "));
@@ -98,7 +108,8 @@ fn hook(program: &str) -> String {
 
 const BY_HOOK: &str = "(foreword.json:1:57 runs it)";
 
-/// A program of this machine's that needs a dynamic loader, with another machine in its header if one is given.
+/// A program of this machine's that needs a dynamic loader, with another machine in its header if
+/// one is given.
 fn program(machine: Option<u8>) -> Vec<u8> {
     let mut program = fs::read("/bin/true").expect("a program");
     if let Some(machine) = machine {
@@ -117,8 +128,9 @@ fn static_program(machine: u8) -> Vec<u8> {
     program
 }
 
-const DYNAMIC: &str = "this program is linked dynamically: it needs the libraries of the function's image, as new as those \
-                       it was built with; link it statically to run everywhere";
+const DYNAMIC: &str = "this program is linked dynamically: it needs the libraries of the \
+                       function's image, as new as those it was built with; link it statically to \
+                       run everywhere";
 
 #[test]
 fn layers_that_are_right() {
@@ -142,23 +154,31 @@ fn layers_that_are_right() {
 
 #[test]
 fn no_run_bit() {
-    let message =
-        "the file has no execute permission; chmod a+rx it before it is zipped, and zip it where modes are kept";
+    let message = "the file has no execute permission; chmod a+rx it before it is zipped, and zip \
+                   it where modes are kept";
     let named = format!("@a/bin/fetch: error: {message} {BY_HOOK}");
     Layers::new(&hook("/opt/bin/fetch")).file("a/bin/fetch", SCRIPT).finds(&[&named]);
-    Layers::new("{}").file("a/bin/fetch", SCRIPT).finds(&[&format!("@a/bin/fetch: warning: {message}")]);
-    Layers::new("{}").file("a/wrapper", SCRIPT).finds(&[&format!("@a/wrapper: warning: {message}")]);
-    let by_lambda = format!("@a/extensions/x: error: {message} (Lambda runs everything in extensions)");
+    Layers::new("{}")
+        .file("a/bin/fetch", SCRIPT)
+        .finds(&[&format!("@a/bin/fetch: warning: {message}")]);
+    Layers::new("{}")
+        .file("a/wrapper", SCRIPT)
+        .finds(&[&format!("@a/wrapper: warning: {message}")]);
+    let by_lambda =
+        format!("@a/extensions/x: error: {message} (Lambda runs everything in extensions)");
     Layers::new("{}").file("a/extensions/x", SCRIPT).finds(&[&by_lambda]);
 }
 
 #[test]
 fn carriage_returns() {
-    let message = "error: the #! line ends in a carriage return, so that nothing can execute the file; save it with Unix \
-                   line endings (sed -i 's/\\r$//')";
+    let message = "error: the #! line ends in a carriage return, so that nothing can execute the \
+                   file; save it with Unix line endings (sed -i 's/\\r$//')";
     for line in ["#!/bin/bash", "#!/usr/bin/env bash"] {
         let column = line.len() + 1;
-        let layers = || Layers::new(&hook("/opt/bin/fetch")).script("a/bin/fetch", format!("{line}\r\nexit\r\n"));
+        let layers = || {
+            Layers::new(&hook("/opt/bin/fetch"))
+                .script("a/bin/fetch", format!("{line}\r\nexit\r\n"))
+        };
         layers().finds(&[&format!("@a/bin/fetch:1:{column}: {message} {BY_HOOK}")]);
         let unknown = Layers::new("{}").script("a/wrapper", format!("{line}\r\n"));
         unknown.finds(&[&format!("@a/wrapper:1:{column}: {message}")]);
@@ -171,13 +191,14 @@ fn interpreters_that_are_not_there() {
         (
             "#!/usr/local/bin/zsh -e",
             "1:3: error",
-            "the interpreter \"/usr/local/bin/zsh\" is not in Lambda's runtimes; write one that is, such as /bin/sh, or bring \
-             it in a layer",
+            "the interpreter \"/usr/local/bin/zsh\" is not in Lambda's runtimes; write one that \
+             is, such as /bin/sh, or bring it in a layer",
         ),
         (
             "#!  /usr/bin/python3",
             "1:5: warning",
-            "the interpreter \"/usr/bin/python3\" is not in Lambda's runtimes; write /usr/bin/env python3",
+            "the interpreter \"/usr/bin/python3\" is not in Lambda's runtimes; write /usr/bin/env \
+             python3",
         ),
         (
             "#!/opt/bin/lua",
@@ -192,15 +213,17 @@ fn interpreters_that_are_not_there() {
         (
             "#!/usr/bin/lua",
             "1:3: warning",
-            "the interpreter \"/usr/bin/lua\" is not in Lambda's runtimes; write one that is, such as /bin/sh, or bring it in a \
-             layer",
+            "the interpreter \"/usr/bin/lua\" is not in Lambda's runtimes; write one that is, \
+             such as /bin/sh, or bring it in a layer",
         ),
         ("#!", "1:1: error", "the #! line names no interpreter"),
     ] {
-        let layers = || Layers::new(&hook("/opt/tools/fetch")).script("a/tools/fetch", format!("{line}\n"));
+        let layers =
+            || Layers::new(&hook("/opt/tools/fetch")).script("a/tools/fetch", format!("{line}\n"));
         layers().finds(&[&format!("@a/tools/fetch:{place}: {message} {BY_HOOK}")]);
         if line.contains("/usr/bin/lua") {
-            let advice = message.split_once(';').expect("advice").0.to_owned() + "; write /opt/bin/lua";
+            let advice =
+                message.split_once(';').expect("advice").0.to_owned() + "; write /opt/bin/lua";
             let expected = format!("@a/tools/fetch:{place}: {advice} {BY_HOOK}");
             layers().both().script("b/bin/lua", SCRIPT).finds(&[&expected]);
         } else if line.contains("lua") {
@@ -217,9 +240,14 @@ fn dynamic_binaries() {
     let loader = other.windows(6).position(|bytes| bytes == b"/ld-li").expect("the loader");
     other[loader..loader + 6].copy_from_slice(b"/ld-mu");
     let found = Layers::new("{}").script("a/bin/fetch", &other);
-    let name = if cfg!(target_arch = "aarch64") { "/lib/ld-munux-aarch64.so.1" } else { "/lib64/ld-munux-x86-64.so.2" };
+    let name = if cfg!(target_arch = "aarch64") {
+        "/lib/ld-munux-aarch64.so.1"
+    } else {
+        "/lib64/ld-munux-x86-64.so.2"
+    };
     found.finds(&[&format!(
-        "@a/bin/fetch: warning: this program needs the loader {name:?}, which no image of Lambda's has; link it statically"
+        "@a/bin/fetch: warning: this program needs the loader {name:?}, which no image of \
+         Lambda's has; link it statically"
     )]);
 }
 
@@ -232,7 +260,10 @@ fn binaries_for_another_machine() {
     let config = hook("/opt/bin/fetch");
     let layers = || Layers::new(&config);
     let message = |severity: &str, machine: &str, because: &str| {
-        format!("@a/bin/fetch: {severity}: this program is for {machine}, and {because}; build it for that {BY_HOOK}")
+        format!(
+            "@a/bin/fetch: {severity}: this program is for {machine}, and {because}; build it for \
+             that {BY_HOOK}"
+        )
     };
     layers().script("a/bin/fetch", static_program(this)).finds(&[]);
     let here = message("warning", other_name, &format!("this machine is {this_name}"));
@@ -240,24 +271,31 @@ fn binaries_for_another_machine() {
     // The foreword beside it knows better.
     let beside = || layers().script("a/bin/foreword", static_program(other));
     beside().script("a/bin/fetch", static_program(other)).finds(&[]);
-    let foreword = message("error", this_name, &format!("the layers' foreword is for {other_name}"));
+    let foreword =
+        message("error", this_name, &format!("the layers' foreword is for {other_name}"));
     beside().script("a/bin/fetch", static_program(this)).finds(&[&foreword]);
     // And a condition best of all.
     let condition = format!(r#""when": {{"architecture": "{this_name}"}}"#);
-    let config =
-        config.replace(r#""command": ["/opt/bin/fetch"]"#, &format!(r#""command": ["/opt/bin/fetch"], {condition}"#));
+    let config = config.replace(
+        r#""command": ["/opt/bin/fetch"]"#,
+        &format!(r#""command": ["/opt/bin/fetch"], {condition}"#),
+    );
     let guarded = || Layers::new(&config).script("a/bin/foreword", static_program(other));
     guarded().script("a/bin/fetch", static_program(this)).finds(&[]);
     let wanted = message("error", other_name, &format!("its condition asks for {this_name}"));
     guarded().script("a/bin/fetch", static_program(other)).finds(&[&wanted]);
-    let none = format!("@a/bin/fetch: error: this program is for no machine that Lambda has {BY_HOOK}");
+    let none =
+        format!("@a/bin/fetch: error: this program is for no machine that Lambda has {BY_HOOK}");
     layers().script("a/bin/fetch", static_program(8)).finds(&[&none]);
 }
 
 #[test]
 fn programs_that_are_in_no_layer() {
     let message = |path: &str, place: &str| {
-        format!("foreword.json:{place}: warning: \"{path}\" is in none of the layers; add it, or the layer that has it")
+        format!(
+            "foreword.json:{place}: warning: \"{path}\" is in none of the layers; add it, or the \
+             layer that has it"
+        )
     };
     Layers::new(&hook("/opt/bin/fetch")).finds(&[&message("/opt/bin/fetch", "1:57")]);
     Layers::new("{\"wrappers\": [\"/opt/a\",\n {\"path\": \"/opt/b\"}]}")
@@ -269,64 +307,76 @@ fn programs_that_are_in_no_layer() {
     Layers::new(r#"{"when": {"file": "/opt/x"}, "prefix": ["/opt/x"]}"#).finds(&[]);
     Layers::new(r#"{"prefix": ["/opt/${X}"], "program": "python3"}"#).finds(&[]);
     // A link that leads nowhere, or in a circle.
-    Layers::new(&hook("/opt/bin/fetch")).link("a/bin/fetch", "gone").finds(&[&message("/opt/bin/fetch", "1:57")]);
-    Layers::new(&hook("/opt/bin/fetch")).link("a/bin/fetch", "fetch").finds(&[&message("/opt/bin/fetch", "1:57")]);
-    Layers::new(&hook("/opt/bin/fetch")).script("a/opt/bin/fetch", SCRIPT).finds(&[
-        "foreword.json:1:57: warning: \"/opt/bin/fetch\" is in none of the layers, but @a/opt/bin/fetch is; a layer's own \
-         root comes to lie at /opt",
-    ]);
+    Layers::new(&hook("/opt/bin/fetch"))
+        .link("a/bin/fetch", "gone")
+        .finds(&[&message("/opt/bin/fetch", "1:57")]);
+    Layers::new(&hook("/opt/bin/fetch"))
+        .link("a/bin/fetch", "fetch")
+        .finds(&[&message("/opt/bin/fetch", "1:57")]);
+    Layers::new(&hook("/opt/bin/fetch"))
+        .script("a/opt/bin/fetch", SCRIPT)
+        .finds(&["foreword.json:1:57: warning: \"/opt/bin/fetch\" is in none of the layers, but \
+                  @a/opt/bin/fetch is; a layer's own root comes to lie at /opt"]);
 }
 
 #[test]
 fn files_that_another_layer_hides() {
     let message = |path: &str| {
         format!(
-            "@a/{path}: warning: the layer @b hides this file: of two with one path, the function sees that of the later \
-             layer; rename one, or change the order"
+            "@a/{path}: warning: the layer @b hides this file: of two with one path, the function \
+             sees that of the later layer; rename one, or change the order"
         )
     };
     let wrapper = r#"{"wrappers": ["/opt/wrapper"]}"#;
     let layers = || Layers::new(wrapper).both().script("a/wrapper", SCRIPT);
     layers().script("b/wrapper", "#!/bin/bash\n").finds(&[&message("wrapper")]);
     layers().script("b/wrapper", SCRIPT).finds(&[]);
-    let dropins = Layers::new("{}").both().file("a/foreword.d/x.json", "{}").file("b/foreword.d/x.json", "{} ");
+    let dropins = Layers::new("{}")
+        .both()
+        .file("a/foreword.d/x.json", "{}")
+        .file("b/foreword.d/x.json", "{} ");
     dropins.finds(&[&message("foreword.d/x.json")]);
     Layers::new("{}").both().file("a/python/x.py", "1").file("b/python/x.py", "2").finds(&[]);
     // What counts is what is seen.
-    layers().file("b/wrapper", SCRIPT).finds(&[
-        "@b/wrapper: error: the file has no execute permission; chmod a+rx it before it is zipped, and zip it where modes \
-         are kept (foreword.json:1:15 runs it)",
-    ]);
+    layers()
+        .file("b/wrapper", SCRIPT)
+        .finds(&["@b/wrapper: error: the file has no execute permission; chmod a+rx it before \
+                  it is zipped, and zip it where modes are kept (foreword.json:1:15 runs it)"]);
 }
 
 #[test]
 fn extensions_that_do_not_go_with_hooks() {
     let snapshot = "{\"hooks\": {\n\"before_snapshot\": [{\"name\": \"a\", \"command\": \"x\"}]}}";
     let adapter = || Layers::new(snapshot).script("a/extensions/lambda-adapter", SCRIPT);
-    adapter().finds(&[
-        "foreword.json:2:21: error: Lambda Web Adapter (extensions/lambda-adapter) speaks to the Runtime API in the runtime's \
-         place, past all before_snapshot and after_restore hooks; remove them, and let the adapter call the application: \
-         AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends a POST to",
-    ]);
+    adapter().finds(&["foreword.json:2:21: error: Lambda Web Adapter \
+                       (extensions/lambda-adapter) speaks to the Runtime API in the runtime's \
+                       place, past all before_snapshot and after_restore hooks; remove them, \
+                       and let the adapter call the application: \
+                       AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and \
+                       AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends a POST to"]);
     adapter().file("foreword.json", "{}").finds(&[]);
 
     let pre_stop = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "x"}]}}"#;
-    Layers::new(pre_stop).finds(&[
-        "foreword.json:1:25: warning: no phase will run pre_stop hooks: none of the layers has foreword's extension; add the \
-         layer foreword-prestop",
-    ]);
+    Layers::new(pre_stop)
+        .finds(&["foreword.json:1:25: warning: no phase will run pre_stop hooks: none of the \
+                  layers has foreword's extension; add the layer foreword-prestop"]);
 
-    let datadog = "Datadog's extension starts its Runtime API proxy only where AWS_LAMBDA_EXEC_WRAPPER is \
-                   /opt/datadog_wrapper, and with foreword it is not: its wrapper then sends the runtime to an address where \
-                   nothing listens; leave DD_SERVERLESS_APPSEC_ENABLED and DD_EXPERIMENTAL_ENABLE_PROXY unset";
+    let datadog = "Datadog's extension starts its Runtime API proxy only where \
+                   AWS_LAMBDA_EXEC_WRAPPER is /opt/datadog_wrapper, and with foreword it is not: \
+                   its wrapper then sends the runtime to an address where nothing listens; leave \
+                   DD_SERVERLESS_APPSEC_ENABLED and DD_EXPERIMENTAL_ENABLE_PROXY unset";
     let extension = |config: &str| {
-        Layers::new(config).script("a/extensions/datadog-agent", SCRIPT).script("a/datadog_wrapper", SCRIPT)
+        Layers::new(config)
+            .script("a/extensions/datadog-agent", SCRIPT)
+            .script("a/datadog_wrapper", SCRIPT)
     };
-    extension(r#"{"wrappers": ["/opt/datadog_wrapper"]}"#).finds(&[&format!("foreword.json:1:15: warning: {datadog}")]);
+    extension(r#"{"wrappers": ["/opt/datadog_wrapper"]}"#)
+        .finds(&[&format!("foreword.json:1:15: warning: {datadog}")]);
     extension("{}").finds(&[&format!("@a/extensions/datadog-agent: warning: {datadog}")]);
-    Layers::new("{}").script("a/extensions/x", "echo\n").finds(&[
-        "@a/extensions/x: error: this is neither a program nor a script with a #! line (Lambda runs everything in extensions)",
-    ]);
+    Layers::new("{}")
+        .script("a/extensions/x", "echo\n")
+        .finds(&["@a/extensions/x: error: this is neither a program nor a script with a #! line \
+                  (Lambda runs everything in extensions)"]);
 }
 
 #[test]
@@ -338,10 +388,10 @@ fn drop_ins_of_layers_are_checked_too() {
         .file("b/foreword.d/.hidden.json", "{")
         .file("b/foreword.d/more/x.json", "{")
         .finds(&[
-            "@b/foreword.d/10.json:1:15: error: expected a string, null, or an object with \"default\", \"prepend\" or \
-             \"append\", found a number; put it in quotes",
-            "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, env, options, arguments, program, prefix, \
-             entry, wrappers, hooks, rules",
+            "@b/foreword.d/10.json:1:15: error: expected a string, null, or an object with \
+             \"default\", \"prepend\" or \"append\", found a number; put it in quotes",
+            "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, env, options, \
+             arguments, program, prefix, entry, wrappers, hooks, rules",
         ]);
 }
 
@@ -349,10 +399,17 @@ fn drop_ins_of_layers_are_checked_too() {
 fn what_is_no_layer() {
     let check = |test: Test, message: &str| {
         let expected = format!("foreword: error: unable to read the layer layer: {message}\n");
-        test.file("x.json", "{}").args(["check", "x.json", "--layer", "layer"]).stdout(expected).status(1).run();
+        test.file("x.json", "{}")
+            .args(["check", "x.json", "--layer", "layer"])
+            .stdout(expected)
+            .status(1)
+            .run();
     };
     check(Test::new(), "no such file or directory");
-    check(Test::new().file("layer", "{}"), "it is neither a folder nor a zip; files come before --layer");
+    check(
+        Test::new().file("layer", "{}"),
+        "it is neither a folder nor a zip; files come before --layer",
+    );
     let end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x30\0\0\0\0\0\0\0\0\0";
     check(Test::new().file("layer", end), "the zip is damaged; files come before --layer");
     // A member that is damaged is found where it is needed.
@@ -363,14 +420,19 @@ fn what_is_no_layer() {
     let mut end = end.to_vec();
     end[16] = 0;
     packed.extend_from_slice(&end);
-    let test = Test::new().file("layer", packed).file("x.json", "{}").args(["check", "x.json", "--layer", "layer"]);
-    let message = "unable to read this file: the zip is damaged (Lambda runs everything in extensions)";
+    let test = Test::new()
+        .file("layer", packed)
+        .file("x.json", "{}")
+        .args(["check", "x.json", "--layer", "layer"]);
+    let message =
+        "unable to read this file: the zip is damaged (Lambda runs everything in extensions)";
     test.stdout(format!("layer/extensions/x: error: {message}\n")).status(1).run();
 }
 
 #[test]
 fn a_layer_alone() {
-    let test = || Test::new().script("layer/bin/x", "#!/bin/sh\r\n").args(["check", "--layer", "layer/"]);
+    let test =
+        || Test::new().script("layer/bin/x", "#!/bin/sh\r\n").args(["check", "--layer", "layer/"]);
     let captured = test().capture();
     assert!(captured.stdout.starts_with(b"layer/bin/x:1:10: error: "), "{captured:?}");
     assert_eq!(captured.status, 1);

@@ -1,5 +1,5 @@
-//! What `foreword plan` says, for people and for programs, and what it takes for the start of a function. That it is what
-//! the runtime receives is in `tool_plan_generated`.
+//! What `foreword plan` says, for people and for programs, and what it takes for the start of a
+//! function. That it is what the runtime receives is in `tool_plan_generated`.
 
 use crate::support::{DUMP, Test};
 use serde_json::{Value, json};
@@ -15,15 +15,22 @@ pub fn test() -> Test {
 #[track_caller]
 fn plan(test: Test, arguments: &[&str]) -> Value {
     let captured = test.args([&["plan", "--format", "json"], arguments].concat()).capture();
-    assert_eq!((captured.status, String::from_utf8_lossy(&captured.stderr)), (0, "".into()), "{arguments:?}");
+    assert_eq!(
+        (captured.status, String::from_utf8_lossy(&captured.stderr)),
+        (0, "".into()),
+        "{arguments:?}"
+    );
     serde_json::from_slice(&captured.stdout).expect("JSON")
 }
 
 /// The value that a variable has for the runtime.
 #[track_caller]
 fn variable(plan: &Value, name: &str) -> Option<String> {
-    let entries =
-        plan["environment"]["entries"].as_array().expect("a list").iter().map(|entry| entry.as_str().expect("text"));
+    let entries = plan["environment"]["entries"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| entry.as_str().expect("text"));
     entries
         .filter_map(|entry| entry.split_once('='))
         .find(|(known, _)| *known == name)
@@ -60,7 +67,14 @@ fn the_plan_for_programs_is_stable() {
         .file("foreword.json", EVERYTHING)
         .env_remove("FOREWORD_DROPIN_DIR")
         .env("BYTES", OsStr::from_bytes(b"\xff"));
-    let arguments = ["--runtime", "python3.12", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start", "--env", "BYTES"];
+    let arguments = [
+        "--runtime",
+        "python3.12",
+        "--env",
+        "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start",
+        "--env",
+        "BYTES",
+    ];
     let arguments = [&["plan", "--format", "json"], &arguments[..]].concat();
     test.args(arguments).stdout(include_str!("tool_plan/everything.json")).run();
 }
@@ -85,8 +99,8 @@ fn a_runtime_brings_its_command_line_and_its_environment() {
         (
             "nodejs22.x",
             "/var/lang/bin/node --expose-gc --max-http-header-size 81920 --max-semi-space-size=6 \
-             --max-old-space-size=116 --no-experimental-require-module --no-experimental-detect-module \
-             /var/runtime/index.mjs",
+             --max-old-space-size=116 --no-experimental-require-module \
+             --no-experimental-detect-module /var/runtime/index.mjs",
         ),
         ("provided.al2023", "/var/task/app"),
     ] {
@@ -105,15 +119,23 @@ fn a_runtime_brings_its_command_line_and_its_environment() {
     assert_eq!(words(&plan(test(), &image)["received"]), "python3 -m awslambdaric app.handler");
     // What this shell has is not the function's, but for what is foreword's.
     let plan = plan(test().env("OWN", "1").config("{}"), &["--runtime", "python3.12"]);
-    assert_eq!((variable(&plan, "OWN"), variable(&plan, "FOREWORD_CONFIG").as_deref()), (None, Some("[redacted]")));
+    assert_eq!(
+        (variable(&plan, "OWN"), variable(&plan, "FOREWORD_CONFIG").as_deref()),
+        (None, Some("[redacted]"))
+    );
     assert_eq!(plan["sources"], json!(["FOREWORD_CONFIG"]));
 }
 
 #[test]
 fn without_a_runtime_the_environment_is_this_shell_s() {
-    let plan =
-        plan(test().env("OWN", "1").config(r#"{"env": {"OWN": {"append": "2", "separator": ""}}}"#), &["--", "x", "y"]);
-    assert_eq!((variable(&plan, "OWN").as_deref(), words(&plan["received"])), (Some("12"), "x y".into()));
+    let plan = plan(
+        test().env("OWN", "1").config(r#"{"env": {"OWN": {"append": "2", "separator": ""}}}"#),
+        &["--", "x", "y"],
+    );
+    assert_eq!(
+        (variable(&plan, "OWN").as_deref(), words(&plan["received"])),
+        (Some("12"), "x y".into())
+    );
     assert_eq!(plan["runtime"], "x");
 }
 
@@ -123,30 +145,56 @@ fn variables_are_given_as_docker_takes_them() {
     let test = || test().env("OWN", "own").file("file", file).file("wrong", "A=1\n\nB C=2\n");
     let planned = plan(
         test(),
-        &["--runtime", "python3.12", "--env", "C=3", "--env-file", "file", "--env", "A=4", "--env", "A=5"],
+        &[
+            "--runtime",
+            "python3.12",
+            "--env",
+            "C=3",
+            "--env-file",
+            "file",
+            "--env",
+            "A=4",
+            "--env",
+            "A=5",
+        ],
     );
-    for (name, value) in
-        [("A", Some("5")), ("B", Some(" \"x\" # y")), ("OWN", Some("own")), ("MISSING", None), ("C", Some("3"))]
-    {
+    for (name, value) in [
+        ("A", Some("5")),
+        ("B", Some(" \"x\" # y")),
+        ("OWN", Some("own")),
+        ("MISSING", None),
+        ("C", Some("3")),
+    ] {
         assert_eq!(variable(&planned, name).as_deref(), value, "{name}");
     }
     for (arguments, problem) in [
-        (&["--env-file", "missing"] as &[&str], "unable to read missing: no such file or directory"),
+        (
+            &["--env-file", "missing"] as &[&str],
+            "unable to read missing: no such file or directory",
+        ),
         (&["--env-file", "wrong"], "wrong:3: the name \"B C\" holds white space"),
         (&["--env", "=1"], "--env \"=1\": the name of the variable is missing"),
         (&[], "there is no program; name it behind --, or a runtime with --runtime"),
         (
             &["--runtime", "python"],
-            "Lambda has no runtime \"python\"; name one as Lambda does, such as python3.12, nodejs22.x, java21, ruby3.4, \
-             dotnet8 or provided.al2023",
+            "Lambda has no runtime \"python\"; name one as Lambda does, such as python3.12, \
+             nodejs22.x, java21, ruby3.4, dotnet8 or provided.al2023",
         ),
     ] {
         let captured = test().args([&["plan"], arguments].concat()).capture();
         let stderr = String::from_utf8(captured.stderr).expect("UTF-8");
-        assert_eq!((captured.status, stderr.lines().next()), (2, Some(&*format!("error: {problem}"))), "{arguments:?}");
+        assert_eq!(
+            (captured.status, stderr.lines().next()),
+            (2, Some(&*format!("error: {problem}"))),
+            "{arguments:?}"
+        );
     }
     for arguments in [&["--format", "xml", "--", "x"] as &[&str], &["x"], &["--runtimes", "x"]] {
-        assert_eq!(test().args([&["plan"], arguments].concat()).capture().status, 2, "{arguments:?}");
+        assert_eq!(
+            test().args([&["plan"], arguments].concat()).capture().status,
+            2,
+            "{arguments:?}"
+        );
     }
 }
 
@@ -174,7 +222,10 @@ fn the_code_is_looked_for_here_unless_something_says_where_it_is() {
     let here = Some(".".to_owned());
     assert_eq!(found(&[]), ("./foreword.json".into(), here.clone(), [true, true, false]));
     let named = found(&["--env", "FOREWORD_CONFIG=/var/task/code/foreword.json"]);
-    assert_eq!(named, ("./foreword.json ./code/foreword.json".into(), here.clone(), [true, true, true]));
+    assert_eq!(
+        named,
+        ("./foreword.json ./code/foreword.json".into(), here.clone(), [true, true, true])
+    );
     let code = found(&["--env", "LAMBDA_TASK_ROOT=code"]);
     assert_eq!(code, ("code/foreword.json".into(), Some("code".into()), [false, false, true]));
     // Exactly these, whatever a function would find.
@@ -186,16 +237,23 @@ fn the_code_is_looked_for_here_unless_something_says_where_it_is() {
 
 #[test]
 fn a_configuration_that_the_wrapper_refuses_has_no_plan() {
-    let test = |arguments: &[&str]| test().args([&["plan", "--runtime", "python3.12"], arguments].concat()).status(1);
-    let message = "foreword: ./foreword.json:1:2: unknown key \"optons\"; did you mean \"options\"?\n";
+    let test = |arguments: &[&str]| {
+        test().args([&["plan", "--runtime", "python3.12"], arguments].concat()).status(1)
+    };
+    let message =
+        "foreword: ./foreword.json:1:2: unknown key \"optons\"; did you mean \"options\"?\n";
     test(&[]).file("foreword.json", r#"{"optons": {}}"#).stderr(message).run();
-    test(&["--config", "missing"]).stderr("foreword: unable to read missing: no such file or directory\n").run();
+    test(&["--config", "missing"])
+        .stderr("foreword: unable to read missing: no such file or directory\n")
+        .run();
 }
 
 #[test]
 fn what_the_operator_switched_off_has_no_configuration() {
-    let planned =
-        plan(test().file("foreword.json", "broken"), &["--runtime", "ruby3.4", "--env", "FOREWORD_DISABLED=1"]);
+    let planned = plan(
+        test().file("foreword.json", "broken"),
+        &["--runtime", "ruby3.4", "--env", "FOREWORD_DISABLED=1"],
+    );
     assert_eq!((&planned["disabled"], &planned["sources"]), (&json!(true), &json!([])));
     assert_eq!(planned["command_line"]["words"], planned["received"]);
 }
@@ -218,14 +276,14 @@ fn what_is_unset_where_a_text_wants_it_is_said() {
     let warnings = words(&plan["warnings"]).replace(" ./", "\n./");
     assert_eq!(
         warnings,
-        "./foreword.json:2:11: ${U1} is unset and counts as empty\n\
-         ./foreword.json:1:1: ${U7} in \"options\" is unset and counts as empty, unless a hook exports it\n\
-         ./foreword.json:1:1: ${U6} in \"options\" is unset and counts as empty, unless a hook exports it\n\
-         ./foreword.json:6:66: ${U8} is unset and counts as empty\n\
-         ./foreword.json:6:7: ${U8} in \"command\" is unset and counts as empty\n\
-         ./foreword.json:8:7: ${U9} in \"command\" is unset and counts as empty, unless a hook exports it\n\
-         ./foreword.json:8:7: ${U11} in \"cwd\" is unset and counts as empty, unless a hook exports it\n\
-         ./foreword.json:3:69: \"-X\" in \"values\" matches nothing on the command line"
+        "./foreword.json:2:11: ${U1} is unset and counts as empty\n./foreword.json:1:1: ${U7} in \
+         \"options\" is unset and counts as empty, unless a hook exports it\n./foreword.json:1:1: \
+         ${U6} in \"options\" is unset and counts as empty, unless a hook exports \
+         it\n./foreword.json:6:66: ${U8} is unset and counts as empty\n./foreword.json:6:7: ${U8} \
+         in \"command\" is unset and counts as empty\n./foreword.json:8:7: ${U9} in \"command\" \
+         is unset and counts as empty, unless a hook exports it\n./foreword.json:8:7: ${U11} in \
+         \"cwd\" is unset and counts as empty, unless a hook exports it\n./foreword.json:3:69: \
+         \"-X\" in \"values\" matches nothing on the command line"
     );
 }
 
@@ -241,8 +299,11 @@ fn secrets_are_not_shown() {
         ]
     }"#;
     for format in ["text", "json"] {
-        let test =
-            test().config(config).env("DB_PASSWORD", "hidden3").env("API_TOKEN", "hidden4").env("COPY", "hidden4!");
+        let test = test()
+            .config(config)
+            .env("DB_PASSWORD", "hidden3")
+            .env("API_TOKEN", "hidden4")
+            .env("COPY", "hidden4!");
         let captured = test.args(["plan", "--format", format, "--", "./x", "hidden3"]).capture();
         let output = String::from_utf8(captured.stdout).expect("UTF-8");
         assert_eq!(captured.status, 0, "{output}");
@@ -253,11 +314,18 @@ fn secrets_are_not_shown() {
 #[test]
 fn who_takes_part_and_why() {
     let around = r#"{"hooks": {"after_restore": [{"name": "a", "command": "x"}]}}"#;
-    let stop = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "x", "when": {"runtime": "java"}}]}}"#;
+    let stop =
+        r#"{"hooks": {"pre_stop": [{"name": "a", "command": "x", "when": {"runtime": "java"}}]}}"#;
     let snap_start = "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start";
     for (config, env, who, needed, why) in [
         ("{}", "A=1", "relay", false, "there are no hooks around a snapshot"),
-        (around, "A=1", "relay", false, "AWS_LAMBDA_INITIALIZATION_TYPE is on-demand, not snap-start"),
+        (
+            around,
+            "A=1",
+            "relay",
+            false,
+            "AWS_LAMBDA_INITIALIZATION_TYPE is on-demand, not snap-start",
+        ),
         (around, snap_start, "relay", true, "it runs the hooks around the snapshot"),
         ("{}", "A=1", "extension", false, "there are no pre_stop hooks"),
         (stop, "A=1", "extension", false, "no pre_stop hook applies"),
@@ -270,7 +338,10 @@ fn who_takes_part_and_why() {
         plan(test().config(around), &arguments)["relay"].clone()
     };
     let concurrent = "AWS_LAMBDA_MAX_CONCURRENCY is set: such an environment is never restored";
-    assert_eq!(with(&["--env", "AWS_LAMBDA_MAX_CONCURRENCY=2"]), json!({"needed": false, "why": concurrent}));
+    assert_eq!(
+        with(&["--env", "AWS_LAMBDA_MAX_CONCURRENCY=2"]),
+        json!({"needed": false, "why": concurrent})
+    );
     let nowhere = json!({"needed": false, "why": "AWS_LAMBDA_RUNTIME_API is not set"});
     assert_eq!(with(&["--env", "AWS_LAMBDA_RUNTIME_API="]), nowhere);
     let stops = plan(test().config(stop), &["--runtime", "java21"]);
@@ -288,7 +359,8 @@ fn hooks_and_wrappers_get_what_is_planned_for_them() {
             {"name": "h", "command": ["./hook", "${A}", "${B}", ""], "cwd": "in", "env": {"A": "2", "B": "${A}", "GONE": null}}
         ]}
     }"#;
-    let wrapper = |name: &str| format!("#!/bin/sh\necho \"{name} $AWS_LAMBDA_EXEC_WRAPPER\"\nexec \"$@\"\n");
+    let wrapper =
+        |name: &str| format!("#!/bin/sh\necho \"{name} $AWS_LAMBDA_EXEC_WRAPPER\"\nexec \"$@\"\n");
     let test = Test::new().config(config).env("GONE", "1").env("FOREWORD_LOG", "warn");
     let test = test.script("1/wrapper", wrapper("first")).script("other", wrapper("second"));
     let hook = "#!/bin/sh\necho \"hook $* $# ${PWD##*/} A=$A B=$B GONE=${GONE-unset}\" >&2\n";
@@ -298,13 +370,22 @@ fn hooks_and_wrappers_get_what_is_planned_for_them() {
     let test = test.args(["plan", "--format", "json", "--", "./python3", "a.py"]);
     let planned: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
     let planned_hook = &planned["phases"][0]["hooks"][0];
-    let env: Vec<_> =
-        planned_hook["env"].as_array().expect("a list").iter().map(|edit| (&edit["name"], &edit["after"])).collect();
+    let env: Vec<_> = planned_hook["env"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|edit| (&edit["name"], &edit["after"]))
+        .collect();
     assert_eq!(planned_hook["command"], json!(["./hook", "2", "2", ""]));
-    let expected = [(&json!("A"), &json!("2")), (&json!("B"), &json!("2")), (&json!("GONE"), &Value::Null)];
+    let expected =
+        [(&json!("A"), &json!("2")), (&json!("B"), &json!("2")), (&json!("GONE"), &Value::Null)];
     assert_eq!((&planned_hook["cwd"], &env[..]), (&json!("in"), &expected[..]));
-    let paths: Vec<_> =
-        planned["wrappers"].as_array().expect("a list").iter().map(|wrapper| wrapper["path"].clone()).collect();
+    let paths: Vec<_> = planned["wrappers"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|wrapper| wrapper["path"].clone())
+        .collect();
     assert_eq!(paths, [json!(format!("{folder}/1/wrapper")), json!("./other")]);
     assert_eq!(words(&planned["command_line"]["words"]), "./python3 -X dev a.py");
 
@@ -330,12 +411,16 @@ fn edits_of_wrappers_and_a_last_one_are_planned() {
         }
     }"#;
     let planned = |config: &str, arguments: &[&str]| {
-        let test = test().config(config).args([&["plan"], arguments, &["--", "python3", "app.py"]].concat());
+        let test = test()
+            .config(config)
+            .args([&["plan"], arguments, &["--", "python3", "app.py"]].concat());
         let captured = test.capture();
         assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stderr));
         String::from_utf8(captured.stdout).expect("UTF-8")
     };
-    let json = |config: &str| -> Value { serde_json::from_str(&planned(config, &["--format", "json"])).expect("JSON") };
+    let json = |config: &str| -> Value {
+        serde_json::from_str(&planned(config, &["--format", "json"])).expect("JSON")
+    };
     let plan = json(config);
     assert_eq!(plan["wrappers"][0]["env"][0]["after"], json!("a b"));
     assert_eq!(plan["wrappers"][0]["env"][1]["after"], json!("./one"));
@@ -345,7 +430,8 @@ fn edits_of_wrappers_and_a_last_one_are_planned() {
     assert_eq!(plan["phases"][3]["hooks"][0]["command"], json!(["x", "a b"]));
     let entries = plan["environment"]["entries"].as_array().expect("a list");
     assert!(
-        entries.contains(&json!("OPTS=a b")) && !entries.iter().any(|entry| entry == "AWS_LAMBDA_EXEC_WRAPPER=./one")
+        entries.contains(&json!("OPTS=a b"))
+            && !entries.iter().any(|entry| entry == "AWS_LAMBDA_EXEC_WRAPPER=./one")
     );
     assert!(plan["warnings"].to_string().contains("${UNSET}"), "{}", plan["warnings"]);
     let text = planned(config, &[]);
@@ -354,12 +440,16 @@ fn edits_of_wrappers_and_a_last_one_are_planned() {
     let last = r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}]}"#;
     assert_eq!(json(last)["wrappers"][0]["last"], json!(true));
     let text = planned(last, &[]);
-    assert!(text.contains("wrapper 1  /opt/bootstrap  last, never comes back  FOREWORD_CONFIG:1:15\n"), "{text}");
+    assert!(
+        text.contains("wrapper 1  /opt/bootstrap  last, never comes back  FOREWORD_CONFIG:1:15\n"),
+        "{text}"
+    );
     let refused = r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}], "entry": "x"}"#;
     let captured = test().config(refused).args(["plan", "--", "python3", "app.py"]).capture();
     let message = String::from_utf8(captured.stderr).expect("UTF-8");
     assert!(
-        captured.status == 1 && message.contains("unable to edit \"entry\" (FOREWORD_CONFIG:1:1) behind"),
+        captured.status == 1
+            && message.contains("unable to edit \"entry\" (FOREWORD_CONFIG:1:1) behind"),
         "{message}"
     );
 }

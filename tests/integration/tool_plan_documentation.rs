@@ -1,4 +1,5 @@
-//! `foreword plan` on every configuration that the documentation shows: it prints what is said about it there.
+//! `foreword plan` on every configuration that the documentation shows: it prints what is said
+//! about it there.
 
 use crate::documentation::{configurations, everything};
 use crate::support::Test;
@@ -10,12 +11,16 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
     let test = Test::new().env_remove("LAMBDA_TASK_ROOT").file("a.json", configuration);
     let all = [&["plan", "--format", "json", "--config", "a.json"], arguments].concat();
     let captured = test.args(all).capture();
-    assert_eq!((captured.status, String::from_utf8_lossy(&captured.stderr)), (0, "".into()), "{configuration}");
+    assert_eq!(
+        (captured.status, String::from_utf8_lossy(&captured.stderr)),
+        (0, "".into()),
+        "{configuration}"
+    );
     serde_json::from_slice(&captured.stdout).expect("JSON")
 }
 
-/// What is said about an example: the runtime or the command line that it is for, more of the function, what the
-/// plan has at which place.
+/// What is said about an example: the runtime or the command line that it is for, more of the
+/// function, what the plan has at which place.
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 /// By something that only this example has.
@@ -71,7 +76,10 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
             (
                 &["--", "python3", "-m", "awslambdaric", "app.handler"],
                 &[
-                    ("/command_line/words", r#"["python3", "-X", "importtime", "-m", "awslambdaric", "app.handler"]"#),
+                    (
+                        "/command_line/words",
+                        r#"["python3", "-X", "importtime", "-m", "awslambdaric", "app.handler"]"#,
+                    ),
                     ("/environment/edits/1/after", r#""deployment.environment.name=prod""#),
                 ],
             ),
@@ -96,7 +104,16 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
     (
         "\"UNSET\": null",
         &[(
-            &["--runtime", "java21", "--env", "DEFAULT=mine", "--env", "PATH=/bin", "--env", "UNSET=x"],
+            &[
+                "--runtime",
+                "java21",
+                "--env",
+                "DEFAULT=mine",
+                "--env",
+                "PATH=/bin",
+                "--env",
+                "UNSET=x",
+            ],
             &[
                 ("/environment/edits/1/after", "null"),
                 ("/environment/edits/2/after", r#""mine""#),
@@ -177,7 +194,10 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
                     ("/phases/2/hooks/0/limit_ms", "2000"),
                 ],
             ),
-            (&["--runtime", "nodejs22.x"], &[("/relay/needed", "false"), ("/phases/2/run_by", r#""nobody""#)]),
+            (
+                &["--runtime", "nodejs22.x"],
+                &[("/relay/needed", "false"), ("/phases/2/run_by", r#""nobody""#)],
+            ),
         ],
     ),
     (
@@ -196,13 +216,20 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
 #[test]
 fn every_example_is_planned_as_is_said_about_it() {
     for configuration in configurations() {
-        let known: Vec<_> = EXAMPLES.iter().filter(|(holding, _)| configuration.contains(holding)).collect();
-        let [(_, said)] = known[..] else { panic!("{} rows are about this example: {configuration}", known.len()) };
+        let known: Vec<_> =
+            EXAMPLES.iter().filter(|(holding, _)| configuration.contains(holding)).collect();
+        let [(_, said)] = known[..] else {
+            panic!("{} rows are about this example: {configuration}", known.len())
+        };
         for (arguments, expected) in *said {
             let plan = plan(&configuration, arguments);
             for (place, value) in *expected {
                 let value: Value = serde_json::from_str(value).expect("JSON");
-                assert_eq!(plan.pointer(place).unwrap_or(&json!(null)), &value, "{place} of {configuration}");
+                assert_eq!(
+                    plan.pointer(place).unwrap_or(&json!(null)),
+                    &value,
+                    "{place} of {configuration}"
+                );
             }
         }
     }
@@ -211,13 +238,24 @@ fn every_example_is_planned_as_is_said_about_it() {
 #[test]
 fn the_layer_s_examples_have_a_plan() {
     for (example, runtime, expected) in [
-        (include_str!("../../layer/examples/opentelemetry-java.json"), "java21", "JAVA_TOOL_OPTIONS"),
-        (include_str!("../../layer/examples/opentelemetry-node.json"), "nodejs22.x", "NODE_OPTIONS"),
+        (
+            include_str!("../../layer/examples/opentelemetry-java.json"),
+            "java21",
+            "JAVA_TOOL_OPTIONS",
+        ),
+        (
+            include_str!("../../layer/examples/opentelemetry-node.json"),
+            "nodejs22.x",
+            "NODE_OPTIONS",
+        ),
         (include_str!("../../layer/examples/opentelemetry-python.json"), "python3.12", "_HANDLER"),
     ] {
         let plan = plan(example, &["--runtime", runtime]);
         let edits = plan["environment"]["edits"].as_array().expect("a list");
-        assert!(edits.iter().any(|edit| edit["name"] == expected && edit["changed"] == true), "{plan:#}");
+        assert!(
+            edits.iter().any(|edit| edit["name"] == expected && edit["changed"] == true),
+            "{plan:#}"
+        );
     }
 }
 
@@ -233,7 +271,8 @@ fn every_key_of_the_plan_for_programs_is_documented() {
             _ => {}
         }
     }
-    let plan: Value = serde_json::from_str(include_str!("tool_plan/everything.json")).expect("JSON");
+    let plan: Value =
+        serde_json::from_str(include_str!("tool_plan/everything.json")).expect("JSON");
     let mut all = Vec::new();
     keys(&plan, &mut all);
     assert!(all.len() > 100);

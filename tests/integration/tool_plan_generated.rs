@@ -1,5 +1,5 @@
-//! What `foreword plan` prints is what the runtime receives: compared for hundreds of starts that are put together at
-//! random, the same ones every time.
+//! What `foreword plan` prints is what the runtime receives: compared for hundreds of starts that
+//! are put together at random, the same ones every time.
 
 mod case;
 
@@ -20,7 +20,9 @@ fn bytes(value: &Value) -> Vec<u8> {
         Value::String(text) => text.clone().into_bytes(),
         _ => {
             let digits = value["bytes"].as_str().expect("the bytes of what is no text");
-            let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
+            let byte = |at: usize| {
+                u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits")
+            };
             (0..digits.len()).step_by(2).map(byte).collect()
         }
     }
@@ -44,8 +46,11 @@ fn is_shown_as(shown: &[u8], real: &[u8]) -> bool {
 
 #[track_caller]
 fn compare(what: &str, shown: &[Vec<u8>], real: &[&[u8]], context: &str) {
-    let is_same = shown.len() == real.len() && shown.iter().zip(real).all(|(shown, real)| is_shown_as(shown, real));
-    let escaped = |words: Vec<&[u8]>| words.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>();
+    let is_same = shown.len() == real.len()
+        && shown.iter().zip(real).all(|(shown, real)| is_shown_as(shown, real));
+    let escaped = |words: Vec<&[u8]>| {
+        words.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>()
+    };
     assert!(
         is_same,
         "the {what} of {context}\nplanned {:#?}\nreceived {:#?}",
@@ -54,9 +59,12 @@ fn compare(what: &str, shown: &[Vec<u8>], real: &[&[u8]], context: &str) {
     );
 }
 
-/// What a run of `DUMP` printed: the command line without the shell that runs it, and the environment.
+/// What a run of `DUMP` printed: the command line without the shell that runs it, and the
+/// environment.
 fn dumped(output: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
-    let end = output.windows(2).position(|pair| pair == b"\0\n").expect("the end of the command line") + 1;
+    let end =
+        output.windows(2).position(|pair| pair == b"\0\n").expect("the end of the command line")
+            + 1;
     (entries(&output[..end]).split_off(1), entries(&output[end + 1..]))
 }
 
@@ -70,12 +78,16 @@ fn entries(bytes: &[u8]) -> Vec<&[u8]> {
 /// Compares what is planned for one start with what its runtime receives; gives the plan.
 fn check(seed: u64) -> Value {
     let case = Case::new(seed);
-    let mut test = Test::new().env("PATH", format!("<folder>/bin:{PATH}")).env("FOREWORD_LOG", "off");
+    let mut test =
+        Test::new().env("PATH", format!("<folder>/bin:{PATH}")).env("FOREWORD_LOG", "off");
     for program in PROGRAMS {
         test = test.script(program, DUMP);
     }
-    test = test.script("bin/in-path", DUMP).file("there.txt", "").file("foreword.json", &case.config);
-    for (name, content) in [("options", "-Da=b -cp x"), ("whole", "-cp a Main y"), ("entry", "Main -x")] {
+    test =
+        test.script("bin/in-path", DUMP).file("there.txt", "").file("foreword.json", &case.config);
+    for (name, content) in
+        [("options", "-Da=b -cp x"), ("whole", "-cp a Main y"), ("entry", "Main -x")]
+    {
         test = test.file(name, content);
     }
     if let Some(dropin) = &case.dropin {
@@ -88,8 +100,13 @@ fn check(seed: u64) -> Value {
     let plan = ["plan", "--format", "json", "--"].map(OsStr::new);
     test = test.args(plan.iter().chain(&words));
     let planned = test.capture();
-    let context = format!("seed {seed}, {words:?}, {}\n{}", case.config, case.dropin.unwrap_or_default());
-    assert_eq!((planned.status, String::from_utf8_lossy(&planned.stderr)), (0, "".into()), "{context}");
+    let context =
+        format!("seed {seed}, {words:?}, {}\n{}", case.config, case.dropin.unwrap_or_default());
+    assert_eq!(
+        (planned.status, String::from_utf8_lossy(&planned.stderr)),
+        (0, "".into()),
+        "{context}"
+    );
     let output = String::from_utf8(planned.stdout).expect("UTF-8");
     assert!(!output.contains(SECRET), "a secret is shown, {context}\n{output}");
     let plan: Value = serde_json::from_str(&output).expect("JSON");
@@ -111,22 +128,34 @@ fn check(seed: u64) -> Value {
 /// The parts of a plan say the same.
 fn is_consistent(plan: &Value, context: &str) {
     let line = &plan["command_line"];
-    let mut parts: Vec<_> =
-        ["prefix", "options", "entry", "arguments"].iter().flat_map(|part| all(&line[*part])).collect();
+    let mut parts: Vec<_> = ["prefix", "options", "entry", "arguments"]
+        .iter()
+        .flat_map(|part| all(&line[*part]))
+        .collect();
     parts.push(bytes(&line["program"]));
     let mut words = all(&line["words"]);
     parts.sort();
     words.sort();
     assert_eq!(parts, words, "the parts of the command line, {context}");
     for skipped in plan["skipped"].as_array().expect("a list") {
-        assert_ne!(skipped["why"], serde_json::json!([]), "what does not apply has a reason, {context}");
+        assert_ne!(
+            skipped["why"],
+            serde_json::json!([]),
+            "what does not apply has a reason, {context}"
+        );
     }
     let entries = all(&plan["environment"]["entries"]);
     for edit in plan["environment"]["edits"].as_array().expect("a list").iter().rev() {
         let name = edit["name"].as_str().expect("a name");
         let is_last = |other: &&Value| other["name"] == name;
-        let last = plan["environment"]["edits"].as_array().expect("a list").iter().rfind(is_last).expect("itself");
-        let value = |entry: &Vec<u8>| entry.strip_prefix(format!("{name}=").as_bytes()).map(<[u8]>::to_vec);
+        let last = plan["environment"]["edits"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .rfind(is_last)
+            .expect("itself");
+        let value =
+            |entry: &Vec<u8>| entry.strip_prefix(format!("{name}=").as_bytes()).map(<[u8]>::to_vec);
         let after = Some(&last["after"]).filter(|after| !after.is_null()).map(bytes);
         assert_eq!(entries.iter().find_map(value), after, "{name}, {context}");
     }

@@ -1,5 +1,6 @@
-//! What `foreword plan --runtime` says Lambda starts each managed runtime with, against what is known of it from elsewhere. The
-//! expectations are written out here, each with its evidence; nothing of them comes from the source.
+//! What `foreword plan --runtime` says Lambda starts each managed runtime with, against what is
+//! known of it from elsewhere. The expectations are written out here, each with its evidence;
+//! nothing of them comes from the source.
 
 use crate::support::Test;
 use serde_json::Value;
@@ -21,12 +22,20 @@ fn plan(runtime: &str, more: &[&str]) -> Value {
 fn planned(test: Test, runtime: &str, more: &[&str]) -> Value {
     let arguments = [&["plan", "--format", "json", "--runtime", runtime], more].concat();
     let captured = test.env_remove("LAMBDA_TASK_ROOT").args(arguments).capture();
-    assert_eq!((captured.status, String::from_utf8_lossy(&captured.stderr)), (0, "".into()), "{runtime} {more:?}");
+    assert_eq!(
+        (captured.status, String::from_utf8_lossy(&captured.stderr)),
+        (0, "".into()),
+        "{runtime} {more:?}"
+    );
     serde_json::from_slice(&captured.stdout).expect("JSON")
 }
 
 fn line(plan: &Value) -> String {
-    let words = plan["received"].as_array().expect("a list").iter().map(|word| word.as_str().expect("text"));
+    let words = plan["received"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|word| word.as_str().expect("text"));
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -39,12 +48,13 @@ fn variable<'p>(plan: &'p Value, name: &str) -> Option<&'p str> {
 /// This machine in the words of Java's client.
 const MACHINE: &str = if cfg!(target_arch = "aarch64") { "aarch_64" } else { "x86_64" };
 
-const NODE: &str =
-    "/var/lang/bin/node --expose-gc --max-http-header-size 81920 --max-semi-space-size=6 --max-old-space-size=116";
+const NODE: &str = "/var/lang/bin/node --expose-gc --max-http-header-size 81920 \
+                    --max-semi-space-size=6 --max-old-space-size=116";
 
 fn old_java() -> String {
-    "/var/lang/bin/java -XX:MaxHeapSize=111412k -XX:MaxMetaspaceSize=13107k -XX:ReservedCodeCacheSize=6553k \
-     -XX:+UseSerialGC -Xshare:on -XX:SharedArchiveFile=/var/lang/lib/server/runtime.jsa \
+    "/var/lang/bin/java -XX:MaxHeapSize=111412k -XX:MaxMetaspaceSize=13107k \
+     -XX:ReservedCodeCacheSize=6553k -XX:+UseSerialGC -Xshare:on \
+     -XX:SharedArchiveFile=/var/lang/lib/server/runtime.jsa \
      -javaagent:/var/runtime/lib/Log4jHotPatch.jar=log4jFixerVerbose=false -XX:-TieredCompilation \
      -Djava.net.preferIPv4Stack=true -classpath CLASSPATH lambdainternal.AWSLambda"
         .into()
@@ -52,12 +62,13 @@ fn old_java() -> String {
 
 fn new_java() -> String {
     format!(
-        "/var/lang/bin/java -XX:MaxHeapSize=111412k -javaagent:/var/runtime/lib/Log4jHotPatch.jar=log4jFixerVerbose=false \
-         -XX:+UseSerialGC -Xshare:on -XX:SharedArchiveFile=/var/lang/lib/server/runtime.jsa -XX:+TieredCompilation \
+        "/var/lang/bin/java -XX:MaxHeapSize=111412k \
+         -javaagent:/var/runtime/lib/Log4jHotPatch.jar=log4jFixerVerbose=false -XX:+UseSerialGC \
+         -Xshare:on -XX:SharedArchiveFile=/var/lang/lib/server/runtime.jsa -XX:+TieredCompilation \
          -XX:TieredStopAtLevel=1 --add-opens=java.base/java.io=ALL-UNNAMED \
          -Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac -XX:+ErrorFileToStderr \
-         -Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=/var/runtime/lib/jni/\
-         libaws-lambda-jni.linux-{MACHINE}.so -classpath CLASSPATH \
+         -Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=/var/\
+         runtime/lib/jni/libaws-lambda-jni.linux-{MACHINE}.so -classpath CLASSPATH \
          com.amazonaws.services.lambda.runtime.api.client.AWSLambda app.Handler::handleRequest"
     )
 }
@@ -66,7 +77,12 @@ fn new_java() -> String {
 fn without_class_path(line: &str) -> String {
     let mut words: Vec<&str> = line.split(' ').collect();
     if let Some(at) = words.iter().position(|word| *word == "-classpath") {
-        assert!(words[at + 1].split(':').all(|jar| jar.starts_with("/var/runtime/lib/aws-lambda-java-")), "{line}");
+        assert!(
+            words[at + 1]
+                .split(':')
+                .all(|jar| jar.starts_with("/var/runtime/lib/aws-lambda-java-")),
+            "{line}"
+        );
         words[at + 1] = "CLASSPATH";
     }
     words.join(" ")
@@ -78,11 +94,13 @@ fn every_managed_runtime_has_the_command_line_that_lambda_gives_it() {
     let node = |more: &str| format!("{NODE}{more} /var/runtime/index.mjs");
     let ruby = || "/var/lang/bin/ruby /var/runtime/index.rb".to_owned();
     let dotnet = || {
-        "/var/lang/bin/dotnet exec --depsfile /var/task/App.deps.json --runtimeconfig /var/task/App.runtimeconfig.json \
-         /var/runtime/Amazon.Lambda.RuntimeSupport.dll App::App.Function::Handler"
+        "/var/lang/bin/dotnet exec --depsfile /var/task/App.deps.json --runtimeconfig \
+         /var/task/App.runtimeconfig.json /var/runtime/Amazon.Lambda.RuntimeSupport.dll \
+         App::App.Function::Handler"
             .to_owned()
     };
-    let (no_require, no_detect) = (" --no-experimental-require-module", " --no-experimental-detect-module");
+    let (no_require, no_detect) =
+        (" --no-experimental-require-module", " --no-experimental-detect-module");
     let rows = [
         ("python3.8", INFERRED, python("3.8")),
         ("python3.9", INFERRED, python("3.9")),
@@ -120,11 +138,20 @@ fn every_managed_runtime_has_the_command_line_that_lambda_gives_it() {
         // What nobody saw is said to be so.
         let is_doubtful = matches!(
             runtime,
-            "nodejs20.x" | "nodejs22.x" | "nodejs24.x" | "java8.al2" | "java11" | "java21" | "java25"
+            "nodejs20.x"
+                | "nodejs22.x"
+                | "nodejs24.x"
+                | "java8.al2"
+                | "java11"
+                | "java21"
+                | "java25"
         );
         let note = format!("what {runtime} is really started with: ");
         let notes = plan["notes"].as_array().expect("a list");
-        assert_eq!(notes.iter().any(|found| found.as_str().is_some_and(|found| found.starts_with(&note))), is_doubtful);
+        assert_eq!(
+            notes.iter().any(|found| found.as_str().is_some_and(|found| found.starts_with(&note))),
+            is_doubtful
+        );
     }
 }
 
@@ -132,8 +159,8 @@ fn every_managed_runtime_has_the_command_line_that_lambda_gives_it() {
 type Variables<'t> = &'t [(&'t str, Option<&'t str>)];
 
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
-const LIBRARIES: &str =
-    "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+const LIBRARIES: &str = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/\
+                         var/task/lib:/opt/lib";
 
 #[test]
 fn every_managed_runtime_has_the_variables_that_lambda_gives_it() {
@@ -167,15 +194,23 @@ fn every_managed_runtime_has_the_variables_that_lambda_gives_it() {
     let no_bash: Variables = &[("PWD", None), ("SHLVL", None)];
     let log: Variables = &[("_LAMBDA_TELEMETRY_LOG_FD", Some("62"))];
     let no_log: Variables = &[("_LAMBDA_TELEMETRY_LOG_FD", None)];
-    let new_node: Variables = &[("NODE_EXTRA_CA_CERTS", None), ("GEM_PATH", None), ("DOTNET_ROOT", None)];
+    let new_node: Variables =
+        &[("NODE_EXTRA_CA_CERTS", None), ("GEM_PATH", None), ("DOTNET_ROOT", None)];
     let old_node: Variables = &[("NODE_EXTRA_CA_CERTS", Some("/var/runtime/ca-cert.pem"))];
-    let old_java: Variables = &[("AWS_ACCESS_KEY", Some("[redacted]")), ("AWS_SECRET_KEY", Some("[redacted]"))];
+    let old_java: Variables =
+        &[("AWS_ACCESS_KEY", Some("[redacted]")), ("AWS_SECRET_KEY", Some("[redacted]"))];
     let no_old_keys: Variables = &[("AWS_ACCESS_KEY", None), ("AWS_SECRET_KEY", None)];
     let ruby_path = format!("/var/lang/bin:{PATH}");
     let ruby_libraries = format!("/var/lang/lib:{LIBRARIES}");
     let ruby: Variables = &[
         ("GEM_HOME", Some("/var/runtime")),
-        ("RUBYLIB", Some("/var/runtime/gems/aws_lambda_ric-3.1.3/lib:/var/task:/var/runtime/lib:/opt/ruby/lib")),
+        (
+            "RUBYLIB",
+            Some(
+                "/var/runtime/gems/aws_lambda_ric-3.1.3/lib:/var/task:/var/runtime/lib:/opt/ruby/\
+                 lib",
+            ),
+        ),
         ("PATH", Some(&ruby_path)),
         ("LD_LIBRARY_PATH", Some(&ruby_libraries)),
     ];
@@ -183,20 +218,29 @@ fn every_managed_runtime_has_the_variables_that_lambda_gives_it() {
     let no_certificates: Variables = &[("SSL_CERT_FILE", None)];
     let al2: Variables = &[
         ("PATH", Some("/usr/local/bin:/usr/bin/:/bin:/opt/bin")),
-        ("LD_LIBRARY_PATH", Some("/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib")),
+        (
+            "LD_LIBRARY_PATH",
+            Some(
+                "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+            ),
+        ),
         ("AWS_LAMBDA_RUNTIME_API", Some("127.0.0.1:9001")),
         ("AWS_XRAY_DAEMON_ADDRESS", Some("169.254.79.129:2000")),
         ("_AWS_XRAY_DAEMON_ADDRESS", Some("169.254.79.129")),
     ];
-    let dotnet = |name: &'static str| [("LAMBDA_RUNTIME_NAME", Some(name)), ("DOTNET_ROOT", Some("/var/lang/bin"))];
+    let dotnet = |name: &'static str| {
+        [("LAMBDA_RUNTIME_NAME", Some(name)), ("DOTNET_ROOT", Some("/var/lang/bin"))]
+    };
     let modules = |version: &str| {
         format!(
-            "/opt/nodejs/node{version}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+            "/opt/nodejs/node{version}/node_modules:/opt/nodejs/node_modules:/var/runtime/\
+             node_modules:/var/runtime:/var/task"
         )
     };
     let gems = |version: &str| {
         format!(
-            "/var/task/vendor/bundle/ruby/{version}:/opt/ruby/gems/{version}:/var/runtime:/var/runtime/ruby/{version}"
+            "/var/task/vendor/bundle/ruby/{version}:/opt/ruby/gems/{version}:/var/runtime:/var/\
+             runtime/ruby/{version}"
         )
     };
 
@@ -207,14 +251,31 @@ fn every_managed_runtime_has_the_variables_that_lambda_gives_it() {
     }
     for version in [16, 18, 20, 22, 24] {
         let certificates = if version < 20 { old_node } else { new_node };
-        let all = vec![common, elsewhere, language, bash, log, no_old_keys, no_certificates, certificates];
+        let all = vec![
+            common,
+            elsewhere,
+            language,
+            bash,
+            log,
+            no_old_keys,
+            no_certificates,
+            certificates,
+        ];
         rows.push((format!("nodejs{version}.x"), SNAPSHOTS, all));
     }
     for name in ["java8.al2", "java11"] {
-        rows.push((name.into(), SNAPSHOTS, vec![common, elsewhere, language, no_bash, no_log, old_java]));
+        rows.push((
+            name.into(),
+            SNAPSHOTS,
+            vec![common, elsewhere, language, no_bash, no_log, old_java],
+        ));
     }
     for name in ["java17", "java21", "java25"] {
-        rows.push((name.into(), SNAPSHOTS, vec![common, elsewhere, language, no_bash, log, no_old_keys]));
+        rows.push((
+            name.into(),
+            SNAPSHOTS,
+            vec![common, elsewhere, language, no_bash, log, no_old_keys],
+        ));
     }
     for name in ["ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"] {
         rows.push((name.into(), SNAPSHOTS, vec![common, elsewhere, bash, log, ruby, no_old_keys]));
@@ -222,22 +283,37 @@ fn every_managed_runtime_has_the_variables_that_lambda_gives_it() {
     let of_dotnet = [dotnet("dotnet6"), dotnet("dotnet8"), dotnet("dotnet10")];
     for (at, name) in ["dotnet6", "dotnet8", "dotnet10"].into_iter().enumerate() {
         let certificates = if name == "dotnet8" { certificates } else { no_certificates };
-        let all: Vec<Variables> = vec![common, elsewhere, language, bash, log, &of_dotnet[at], certificates];
+        let all: Vec<Variables> =
+            vec![common, elsewhere, language, bash, log, &of_dotnet[at], certificates];
         rows.push((name.into(), SNAPSHOTS, all));
     }
     rows.push(("provided.al2".into(), SNAPSHOTS, vec![common, no_bash, no_log, al2]));
-    rows.push(("provided.al2023".into(), SNAPSHOTS, vec![common, elsewhere, language, no_bash, no_log]));
+    rows.push((
+        "provided.al2023".into(),
+        SNAPSHOTS,
+        vec![common, elsewhere, language, no_bash, no_log],
+    ));
 
     for (runtime, evidence, groups) in rows {
         let plan = plan(&runtime, &[]);
         for (name, value) in groups.into_iter().flatten() {
             assert_eq!(variable(&plan, name), *value, "{name} of {runtime}, {evidence}");
         }
-        if let Some(version) = runtime.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x")) {
-            assert_eq!(variable(&plan, "NODE_PATH"), Some(&*modules(version)), "{runtime}, {SCRIPT}");
+        if let Some(version) =
+            runtime.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x"))
+        {
+            assert_eq!(
+                variable(&plan, "NODE_PATH"),
+                Some(&*modules(version)),
+                "{runtime}, {SCRIPT}"
+            );
         }
         if let Some(version) = runtime.strip_prefix("ruby") {
-            assert_eq!(variable(&plan, "GEM_PATH"), Some(&*gems(&format!("{version}.0"))), "{runtime}, {evidence}");
+            assert_eq!(
+                variable(&plan, "GEM_PATH"),
+                Some(&*gems(&format!("{version}.0"))),
+                "{runtime}, {evidence}"
+            );
         }
     }
 }
@@ -273,7 +349,10 @@ fn options_that_the_function_says_otherwise_are_not_on_the_command_line() {
     ] {
         let has = |plan: &Value| line(plan).split(' ').any(|word| word.starts_with(gone));
         assert!(has(&plan(runtime, &[])), "{runtime} {gone}");
-        assert!(!has(&plan(runtime, &["--env", &format!("NODE_OPTIONS={given}")])), "{runtime} {given}");
+        assert!(
+            !has(&plan(runtime, &["--env", &format!("NODE_OPTIONS={given}")])),
+            "{runtime} {given}"
+        );
         // What foreword says comes too late for that.
         let late = Test::new().config(&format!(r#"{{"env": {{"NODE_OPTIONS": "{given}"}}}}"#));
         assert!(has(&planned(late, runtime, &[])), "{runtime} {given}");
@@ -285,7 +364,8 @@ fn a_dotnet_handler_names_an_assembly_or_a_method() {
     let method = |assembly: &str, handler: &str| {
         format!(
             "/var/lang/bin/dotnet exec --depsfile /var/task/{assembly}.deps.json --runtimeconfig \
-             /var/task/{assembly}.runtimeconfig.json /var/runtime/Amazon.Lambda.RuntimeSupport.dll {handler}"
+             /var/task/{assembly}.runtimeconfig.json \
+             /var/runtime/Amazon.Lambda.RuntimeSupport.dll {handler}"
         )
     };
     let main = "LAMBDA_DOTNET_MAIN_ASSEMBLY";
@@ -293,23 +373,41 @@ fn a_dotnet_handler_names_an_assembly_or_a_method() {
         (vec!["_HANDLER=A::T::M".to_owned()], "other", method("A", "A::T::M")),
         (vec!["_HANDLER=A::T::M".into(), format!("{main}=B")], "other", method("B", "A::T::M")),
         (vec!["_HANDLER=A::T::M".into(), format!("{main}=B.dll")], "other", method("B", "A::T::M")),
-        (vec!["_HANDLER=App".into()], "App.dll", "/var/lang/bin/dotnet exec /var/task/App.dll".into()),
-        (vec!["_HANDLER=App.dll".into()], "App.dll", "/var/lang/bin/dotnet exec /var/task/App.dll".into()),
+        (
+            vec!["_HANDLER=App".into()],
+            "App.dll",
+            "/var/lang/bin/dotnet exec /var/task/App.dll".into(),
+        ),
+        (
+            vec!["_HANDLER=App.dll".into()],
+            "App.dll",
+            "/var/lang/bin/dotnet exec /var/task/App.dll".into(),
+        ),
         (vec!["_HANDLER=App".into()], "App", "/var/task/App".into()),
     ] {
         let more: Vec<&str> = given.iter().flat_map(|entry| ["--env", entry]).collect();
         for runtime in ["dotnet6", "dotnet8", "dotnet10"] {
-            assert_eq!(line(&planned(Test::new().file(file, ""), runtime, &more)), expected, "{given:?} {file}");
+            assert_eq!(
+                line(&planned(Test::new().file(file, ""), runtime, &more)),
+                expected,
+                "{given:?} {file}"
+            );
         }
     }
 }
 
 #[test]
 fn the_environment_follows_the_initialization() {
-    const KEYS: [&str; 5] =
-        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY", "AWS_SECRET_KEY"];
+    const KEYS: [&str; 5] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ACCESS_KEY",
+        "AWS_SECRET_KEY",
+    ];
     const LOG: [&str; 2] = ["AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"];
-    const CONTAINER: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+    const CONTAINER: [&str; 2] =
+        ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
     const CONCURRENCY: [&str; 1] = ["AWS_LAMBDA_MAX_CONCURRENCY"];
     for runtime in ["java11", "java21", "python3.12", "dotnet8"] {
         for (initialization, has_keys, has_log, is_concurrent) in [
@@ -318,15 +416,27 @@ fn the_environment_follows_the_initialization() {
             ("snap-start", false, false, false),
             ("lambda-managed-instances", false, true, true),
         ] {
-            let plan = plan(runtime, &["--env", &format!("AWS_LAMBDA_INITIALIZATION_TYPE={initialization}")]);
+            let plan = plan(
+                runtime,
+                &["--env", &format!("AWS_LAMBDA_INITIALIZATION_TYPE={initialization}")],
+            );
             assert_eq!(variable(&plan, "AWS_LAMBDA_INITIALIZATION_TYPE"), Some(initialization));
             let has = |names: &[&str]| names.iter().any(|name| variable(&plan, name).is_some());
             let found = (has(&KEYS), has(&LOG), has(&CONTAINER), has(&CONCURRENCY));
-            assert_eq!(found, (has_keys, has_log, !has_keys, is_concurrent), "{runtime} {initialization}");
+            assert_eq!(
+                found,
+                (has_keys, has_log, !has_keys, is_concurrent),
+                "{runtime} {initialization}"
+            );
         }
     }
     // What is said of a start by hand is so.
-    let given = ["--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start", "--env", "AWS_LAMBDA_LOG_GROUP_NAME=mine"];
+    let given = [
+        "--env",
+        "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start",
+        "--env",
+        "AWS_LAMBDA_LOG_GROUP_NAME=mine",
+    ];
     assert_eq!(variable(&plan("java21", &given), "AWS_LAMBDA_LOG_GROUP_NAME"), Some("mine"));
 }
 
@@ -336,9 +446,24 @@ fn the_function_s_own_variables_stand_where_the_bootstrap_only_fills_in() {
     for (runtime, given, name, expected) in [
         ("nodejs22.x", "NODE_PATH=/mine", "NODE_PATH", Some("/mine")),
         ("nodejs18.x", "NODE_EXTRA_CA_CERTS=", "NODE_EXTRA_CA_CERTS", Some("")),
-        ("nodejs18.x", "AWS_REGION=cn-north-1", "NODE_EXTRA_CA_CERTS", Some("/etc/pki/tls/certs/ca-bundle.crt")),
-        ("nodejs16.x", "AWS_REGION=us-gov-west-1", "NODE_EXTRA_CA_CERTS", Some("/etc/pki/tls/certs/ca-bundle.crt")),
-        ("nodejs16.x", "AWS_REGION=eu-west-1", "NODE_EXTRA_CA_CERTS", Some("/var/runtime/ca-cert.pem")),
+        (
+            "nodejs18.x",
+            "AWS_REGION=cn-north-1",
+            "NODE_EXTRA_CA_CERTS",
+            Some("/etc/pki/tls/certs/ca-bundle.crt"),
+        ),
+        (
+            "nodejs16.x",
+            "AWS_REGION=us-gov-west-1",
+            "NODE_EXTRA_CA_CERTS",
+            Some("/etc/pki/tls/certs/ca-bundle.crt"),
+        ),
+        (
+            "nodejs16.x",
+            "AWS_REGION=eu-west-1",
+            "NODE_EXTRA_CA_CERTS",
+            Some("/var/runtime/ca-cert.pem"),
+        ),
         ("ruby3.4", "GEM_PATH=/mine", "GEM_PATH", Some("/mine")),
         ("ruby3.4", "GEM_HOME=", "GEM_HOME", Some("/var/runtime")),
         ("ruby4.0", "RUBYLIB=/mine", "RUBYLIB", Some(ruby)),
@@ -347,7 +472,11 @@ fn the_function_s_own_variables_stand_where_the_bootstrap_only_fills_in() {
         ("python3.12", "PYTHONPATH=/mine", "PYTHONPATH", Some("/mine")),
         ("java21", "JAVA_TOOL_OPTIONS=-Da=b", "JAVA_TOOL_OPTIONS", Some("-Da=b")),
     ] {
-        assert_eq!(variable(&plan(runtime, &["--env", given]), name), expected, "{runtime} {given}");
+        assert_eq!(
+            variable(&plan(runtime, &["--env", given]), name),
+            expected,
+            "{runtime} {given}"
+        );
     }
 }
 
@@ -358,15 +487,30 @@ fn a_hook_of_dotnet8_is_shown_without_the_empty_file_of_authorities() {
         let plan = planned(Test::new().config(config), runtime, &[]);
         let edits = plan["phases"][0]["hooks"][at]["env"].as_array().expect("a list").clone();
         let told = |edit: &Value| {
-            (edit["place"].as_str().expect("a text").into(), edit["before"].clone(), edit["after"].clone())
+            (
+                edit["place"].as_str().expect("a text").into(),
+                edit["before"].clone(),
+                edit["after"].clone(),
+            )
         };
         edits.iter().map(told).collect()
     };
-    let unset = ("foreword itself".to_owned(), Value::from("/var/runtime/empty-certificates.crt"), Value::Null);
+    let unset = (
+        "foreword itself".to_owned(),
+        Value::from("/var/runtime/empty-certificates.crt"),
+        Value::Null,
+    );
     let own = |runtime: &str| edits(runtime, 1).pop().map(|(_, before, after)| (before, after));
     assert_eq!(edits("dotnet8", 0), std::slice::from_ref(&unset));
-    assert_eq!((edits("dotnet8", 1)[0].clone(), own("dotnet8")), (unset, Some((Value::Null, "/mine".into()))));
+    assert_eq!(
+        (edits("dotnet8", 1)[0].clone(), own("dotnet8")),
+        (unset, Some((Value::Null, "/mine".into())))
+    );
     for runtime in ["dotnet6", "dotnet10", "python3.12", "java21"] {
-        assert_eq!((edits(runtime, 0), own(runtime)), (Vec::new(), Some((Value::Null, "/mine".into()))), "{runtime}");
+        assert_eq!(
+            (edits(runtime, 0), own(runtime)),
+            (Vec::new(), Some((Value::Null, "/mine".into()))),
+            "{runtime}"
+        );
     }
 }

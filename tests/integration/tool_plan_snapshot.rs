@@ -1,4 +1,5 @@
-//! `foreword plan` on a start around a snapshot: the relay is planned where there is one, and changes nothing else.
+//! `foreword plan` on a start around a snapshot: the relay is planned where there is one, and
+//! changes nothing else.
 
 use crate::support::snap_start::noting;
 use crate::support::{DUMP, Test};
@@ -13,7 +14,10 @@ const PLAN: [&str; 5] = ["plan", "--format", "json", "--env", "AWS_LAMBDA_RUNTIM
 
 fn hooked() -> Test {
     let hooks = |phase: &str| json!([noting(phase, "a"), noting(phase, "b")]);
-    Test::new().snap_start(NOWHERE).snapshot_hooks(hooks("before"), hooks("after")).script("runtime", DUMP)
+    Test::new()
+        .snap_start(NOWHERE)
+        .snapshot_hooks(hooks("before"), hooks("after"))
+        .script("runtime", DUMP)
 }
 
 fn plan_of_runtime() -> Vec<&'static str> {
@@ -29,8 +33,12 @@ fn a_runtime_behind_the_relay_receives_what_is_planned_but_for_the_address() {
     let test = unaddressed(hooked()).args(plan_of_runtime());
     let planned: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
     assert_eq!(planned["relay"]["needed"], true);
-    assert_eq!((&planned["phases"][1]["run_by"], &planned["phases"][2]["run_by"]), (&json!("relay"), &json!("relay")));
-    let names = |phase: usize| [0, 1].map(|at| planned["phases"][phase]["hooks"][at]["name"].clone());
+    assert_eq!(
+        (&planned["phases"][1]["run_by"], &planned["phases"][2]["run_by"]),
+        (&json!("relay"), &json!("relay"))
+    );
+    let names =
+        |phase: usize| [0, 1].map(|at| planned["phases"][phase]["hooks"][at]["name"].clone());
     assert_eq!((names(1), names(2)), ([json!("b"), json!("a")], [json!("a"), json!("b")]));
 
     let captured = test.runtime_api(NOWHERE).args(["./runtime"]).capture();
@@ -38,7 +46,8 @@ fn a_runtime_behind_the_relay_receives_what_is_planned_but_for_the_address() {
     let (line, environment) = output.split_once("\0\n").expect("what a runtime received");
     let words: Vec<_> = line.split('\0').skip(1).collect();
     assert_eq!(json!(words), planned["command_line"]["words"]);
-    let mut expected: Vec<String> = serde_json::from_value(planned["environment"]["entries"].clone()).expect("texts");
+    let mut expected: Vec<String> =
+        serde_json::from_value(planned["environment"]["entries"].clone()).expect("texts");
     let mut found: Vec<_> = environment.split_terminator('\0').map(str::to_owned).collect();
     let address = |list: &mut Vec<String>| {
         // The shell that lays out the run's folders has an order of its own.
@@ -48,7 +57,10 @@ fn a_runtime_behind_the_relay_receives_what_is_planned_but_for_the_address() {
     };
     assert_eq!(address(&mut expected), format!("AWS_LAMBDA_RUNTIME_API={NOWHERE}"));
     let address = address(&mut found);
-    assert!(address.starts_with("AWS_LAMBDA_RUNTIME_API=127.0.0.1:") && !address.ends_with(":1"), "{address}");
+    assert!(
+        address.starts_with("AWS_LAMBDA_RUNTIME_API=127.0.0.1:") && !address.ends_with(":1"),
+        "{address}"
+    );
     // A configuration may hold secrets.
     found.iter_mut().filter(|entry| entry.starts_with("FOREWORD_CONFIG=")).for_each(|entry| {
         *entry = "FOREWORD_CONFIG=[redacted]".into();
@@ -77,7 +89,8 @@ fn after_a_reset_the_wrapper_runs_the_hooks_of_a_restored_environment() {
 
 #[test]
 fn what_the_wrapper_refuses_around_a_snapshot_has_no_plan() {
-    let adapted = || hooked().script("opt/extensions/lambda-adapter", "#!/bin/sh\n").over("opt", "/opt");
+    let adapted =
+        || hooked().script("opt/extensions/lambda-adapter", "#!/bin/sh\n").over("opt", "/opt");
     let refused = adapted().args(["./runtime"]).capture();
     let planned = unaddressed(adapted()).args(plan_of_runtime()).capture();
     assert_eq!((refused.status, planned.status, &planned.stdout[..]), (125, 1, &b""[..]));

@@ -1,5 +1,6 @@
-//! The schema accepts what `check` accepts and refuses what it refuses, told by a real validator: on configurations of
-//! every kind, and on each of them with every one of its keys and values changed.
+//! The schema accepts what `check` accepts and refuses what it refuses, told by a real validator:
+//! on configurations of every kind, and on each of them with every one of its keys and values
+//! changed.
 
 use crate::documentation::configurations;
 use crate::support::{Test, real_part};
@@ -40,8 +41,9 @@ const VALID: [&str; 28] = [
     r#"{"when": {"architecture": "arm64", "initialization": "snap-start"}, "hooks": {}}"#,
 ];
 
-/// What only `check` can tell, each with what it says. A schema sees every key once, does not count how deep things nest,
-/// compares no bounds inside a text, measures no distance between words, and takes 1.0 for a whole number.
+/// What only `check` can tell, each with what it says. A schema sees every key once, does not count
+/// how deep things nest, compares no bounds inside a text, measures no distance between words, and
+/// takes 1.0 for a whole number.
 const BEYOND: [(&str, &str); 8] = [
     (r#"{"env": {"A": "1", "A": "2"}}"#, "is given twice"),
     (r#"{"when": {"file": "[z-a]"}}"#, "runs backwards"),
@@ -80,8 +82,23 @@ fn others() -> Vec<Value> {
         "on_demand",
     ];
     let mut others: Vec<Value> = texts.into_iter().map(Value::from).collect();
-    others.extend([json!(null), json!(true), json!(0), json!(-1), json!(1.5), json!(4_294_967_296_u64)]);
-    others.extend([json!([]), json!({}), json!([""]), json!([null]), json!({"x": 1}), json!([[]]), json!({"": ""})]);
+    others.extend([
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(4_294_967_296_u64),
+    ]);
+    others.extend([
+        json!([]),
+        json!({}),
+        json!([""]),
+        json!([null]),
+        json!({"x": 1}),
+        json!([[]]),
+        json!({"": ""}),
+    ]);
     others
 }
 
@@ -126,7 +143,11 @@ fn changed(document: &Value, all: &mut Vec<Value>) {
             let mut fewer = members.clone();
             let value = fewer.remove(key).expect("a member");
             put(pointer, fewer.clone().into());
-            for other in KEYS.iter().map(|key| key.to_string()).chain([format!("{key}s"), key.to_uppercase()]) {
+            for other in KEYS
+                .iter()
+                .map(|key| key.to_string())
+                .chain([format!("{key}s"), key.to_uppercase()])
+            {
                 let mut renamed = fewer.clone();
                 renamed.insert(other, value.clone());
                 put(pointer, renamed.into());
@@ -139,10 +160,15 @@ fn add_pointers(value: &Value, pointer: String, to: &mut Vec<String>) {
     let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(key, value)| add_pointers(value, format!("{pointer}/{}", escaped(key)), to));
+            members.iter().for_each(|(key, value)| {
+                add_pointers(value, format!("{pointer}/{}", escaped(key)), to)
+            });
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| add_pointers(value, format!("{pointer}/{index}"), to));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| add_pointers(value, format!("{pointer}/{index}"), to));
         }
         _ => {}
     }
@@ -160,33 +186,49 @@ Draft202012Validator.check_schema(schema)
 validator = Draft202012Validator(schema)
 json.dump([validator.is_valid(json.loads(document)) for document in documents], sys.stdout)
 ";
-    let test = Test::new().file("schema", schema()).file("documents", serde_json::to_vec(documents).expect("JSON"));
+    let test = Test::new()
+        .file("schema", schema())
+        .file("documents", serde_json::to_vec(documents).expect("JSON"));
     let mut command = Command::new(real_part("python/bin/python"));
-    let output =
-        command.args(["-c", VALIDATE]).args([test.path("schema"), test.path("documents")]).output().expect("python");
+    let output = command
+        .args(["-c", VALIDATE])
+        .args([test.path("schema"), test.path("documents")])
+        .output()
+        .expect("python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("a list of verdicts")
 }
 
-/// The errors that `check` finds in each document, but for what a wrapper that never comes back keeps the others from.
+/// The errors that `check` finds in each document, but for what a wrapper that never comes back
+/// keeps the others from.
 fn errors(documents: &[String]) -> Vec<Vec<String>> {
     let mut errors = vec![Vec::new(); documents.len()];
     for (batch, documents) in documents.chunks(40).enumerate() {
         let name = |index: usize| format!("{index}.json");
-        let test = documents.iter().enumerate().fold(Test::new(), |test, (index, text)| test.file(&name(index), text));
+        let test = documents
+            .iter()
+            .enumerate()
+            .fold(Test::new(), |test, (index, text)| test.file(&name(index), text));
         let files = (0..documents.len()).map(name);
         let captured = test.args(["check".to_owned()].into_iter().chain(files)).capture();
         let output = String::from_utf8(captured.stdout).expect("UTF-8");
         let mut count = 0;
         for line in output.lines() {
             let Some((place, message)) = line.split_once(": error: ") else { continue };
-            let index: usize = place.split('.').next().and_then(|index| index.parse().ok()).expect("a file");
+            let index: usize =
+                place.split('.').next().and_then(|index| index.parse().ok()).expect("a file");
             count += 1;
-            if !message.contains("is \"last\" and never comes back") || message.contains("edit \"env\"") {
+            if !message.contains("is \"last\" and never comes back")
+                || message.contains("edit \"env\"")
+            {
                 errors[batch * 40 + index].push(message.to_owned());
             }
         }
-        assert_eq!((captured.stderr, captured.status), (Vec::new(), i32::from(count > 0)), "{output}");
+        assert_eq!(
+            (captured.stderr, captured.status),
+            (Vec::new(), i32::from(count > 0)),
+            "{output}"
+        );
     }
     errors
 }
@@ -195,10 +237,13 @@ fn errors(documents: &[String]) -> Vec<Vec<String>> {
 fn accepts_and_refuses_what_check_does() {
     let mut documents: Vec<String> = VALID.map(str::to_owned).into();
     documents.extend(configurations());
-    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/layer/examples")).expect("the examples");
+    let folder =
+        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/layer/examples")).expect("the examples");
     let examples = folder.map(|entry| entry.expect("an entry").path());
-    let is_json = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "json");
-    documents.extend(examples.filter(is_json).map(|path| fs::read_to_string(path).expect("an example")));
+    let is_json =
+        |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    documents
+        .extend(examples.filter(is_json).map(|path| fs::read_to_string(path).expect("an example")));
     let valid = documents.len();
     let mut mutants = Vec::new();
     for document in VALID {
@@ -211,21 +256,30 @@ fn accepts_and_refuses_what_check_does() {
     let mut refused = 0;
     for (index, document) in documents.iter().enumerate() {
         let (accepted, errors) = (accepted[index], &errors[index]);
-        let is_beyond = |error: &String| BEYOND_CHANGED.iter().any(|message| error.contains(message));
+        let is_beyond =
+            |error: &String| BEYOND_CHANGED.iter().any(|message| error.contains(message));
         if index < valid {
-            assert!(accepted && errors.is_empty(), "valid, but schema {accepted}, check {errors:?}: {document}");
+            assert!(
+                accepted && errors.is_empty(),
+                "valid, but schema {accepted}, check {errors:?}: {document}"
+            );
         }
         let agree = if accepted { errors.iter().all(is_beyond) } else { !errors.is_empty() };
         assert!(agree, "accepted by the schema: {accepted}; check finds {errors:?}: {document}");
         refused += usize::from(!accepted);
     }
     // Neither says the same of everything.
-    assert!(refused > 1000 && documents.len() - refused > 500, "{refused} of {} refused", documents.len());
+    assert!(
+        refused > 1000 && documents.len() - refused > 500,
+        "{refused} of {} refused",
+        documents.len()
+    );
 }
 
 #[test]
 fn what_only_check_can_tell_is_listed() {
-    let deep = |text: &str| text.replace('@', &r#"{"rules": ["#.repeat(33)).replace('#', &"]}".repeat(33));
+    let deep =
+        |text: &str| text.replace('@', &r#"{"rules": ["#.repeat(33)).replace('#', &"]}".repeat(33));
     let documents = BEYOND.map(|(document, _)| deep(document));
     assert_eq!(accepted_by_schema(&documents), [true; BEYOND.len()]);
     for (errors, (document, message)) in errors(&documents).into_iter().zip(BEYOND) {

@@ -14,14 +14,22 @@ pub fn schema() -> Vec<u8> {
 #[test]
 fn every_key_is_described() {
     fn look(schema: &Value, node: &Value, undescribed: &mut Vec<String>) {
-        for (key, property) in node["properties"].as_object().into_iter().flatten().filter(|(_, p)| p.is_object()) {
-            let target = property["$ref"].as_str().and_then(|path| schema.pointer(path.trim_start_matches('#')));
-            if property["description"].is_null() && target.is_none_or(|target| target["description"].is_null()) {
+        for (key, property) in
+            node["properties"].as_object().into_iter().flatten().filter(|(_, p)| p.is_object())
+        {
+            let target = property["$ref"]
+                .as_str()
+                .and_then(|path| schema.pointer(path.trim_start_matches('#')));
+            if property["description"].is_null()
+                && target.is_none_or(|target| target["description"].is_null())
+            {
                 undescribed.push(key.clone());
             }
         }
         match node {
-            Value::Object(members) => members.values().for_each(|node| look(schema, node, undescribed)),
+            Value::Object(members) => {
+                members.values().for_each(|node| look(schema, node, undescribed))
+            }
             Value::Array(items) => items.iter().for_each(|node| look(schema, node, undescribed)),
             _ => {}
         }
@@ -36,10 +44,13 @@ fn every_key_is_described() {
 #[test]
 fn nothing_beside_a_reference_is_said_by_its_target_too() {
     fn look(schema: &Value, node: &Value, twice: &mut Vec<String>) {
-        let target = node["$ref"].as_str().map(|path| schema.pointer(path.trim_start_matches('#')).expect("a target"));
+        let target = node["$ref"]
+            .as_str()
+            .map(|path| schema.pointer(path.trim_start_matches('#')).expect("a target"));
         if let (Some(Value::Object(target)), Some(members)) = (target, node.as_object()) {
-            let is_twice =
-                |key: &&String| !["description", "$ref"].contains(&key.as_str()) && target.contains_key(*key);
+            let is_twice = |key: &&String| {
+                !["description", "$ref"].contains(&key.as_str()) && target.contains_key(*key)
+            };
             twice.extend(members.keys().filter(is_twice).map(|key| format!("{key} of {node}")));
         }
         match node {

@@ -1,4 +1,5 @@
-//! Whole lives in `foreword simulate`: what real runtimes go through, in which order it is told, and that nothing is left.
+//! Whole lives in `foreword simulate`: what real runtimes go through, in which order it is told,
+//! and that nothing is left.
 
 use crate::support::timeline::{is_about_the_shell, timeless, with_python};
 use crate::support::{Test, real_part};
@@ -22,7 +23,8 @@ def handler(event, context):
     return {"event": event}
 "#;
 
-/// A directory that a function can write to and this test can read: the code is read-only, and /tmp the simulation's.
+/// A directory that a function can write to and this test can read: the code is read-only, and /tmp
+/// the simulation's.
 pub fn outside() -> TempDir {
     // /tmp is another one in a simulation, also when the project lies there.
     let built = env!("CARGO_TARGET_TMPDIR");
@@ -49,7 +51,11 @@ pub fn simulated(test: Test, status: i32) -> String {
     let run = test.start();
     let captured = run.finish();
     let output = String::from_utf8_lossy(&captured.stdout).into_owned();
-    assert_eq!((captured.status, String::from_utf8_lossy(&captured.stderr)), (status, "".into()), "{output}");
+    assert_eq!(
+        (captured.status, String::from_utf8_lossy(&captured.stderr)),
+        (status, "".into()),
+        "{output}"
+    );
     assert!(run.finished.is_alone(), "{output}");
     output
 }
@@ -65,12 +71,17 @@ pub fn tells(test: Test, status: i32, expected: &str) {
 #[track_caller]
 pub fn objects(test: Test, status: i32) -> Vec<Value> {
     let output = simulated(test, status);
-    let objects = output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")));
-    objects.filter(|object: &Value| !object["message"].as_str().is_some_and(is_about_the_shell)).collect()
+    let objects = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")));
+    objects
+        .filter(|object: &Value| !object["message"].as_str().is_some_and(is_about_the_shell))
+        .collect()
 }
 
 pub fn python(options: &[&str]) -> Test {
-    let command = [&["simulate"], options, &["--", "python3", "-m", "awslambdaric", "app.handler"]].concat();
+    let command =
+        [&["simulate"], options, &["--", "python3", "-m", "awslambdaric", "app.handler"]].concat();
     with_python(Test::new()).args(command).env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
@@ -135,7 +146,8 @@ init (at most 130 s)
   before_snapshot four                 N ms of 30 s
     │ the command of three
   before_snapshot three                N ms of 30 s
-  foreword: the runtime takes no part in SnapStart; values that must be unique have to be made anew in after_restore hooks
+  foreword: the runtime takes no part in SnapStart; values that must be unique have to be made \
+         anew in after_restore hooks
   runtime         loads, its own hooks N ms of 130 s
   init            in all               N ms of 130 s
 snapshot
@@ -163,7 +175,10 @@ fn node() {
     let bootstrap = format!("{FIXTURES}/bootstrap.mjs");
     let test = with_python(Test::new()).args([&EVENT[..], &["--", "node", &bootstrap]].concat());
     let test = test
-        .file("index.mjs", std::fs::read(format!("{SOURCES}/node/index.mjs")).expect("the function"))
+        .file(
+            "index.mjs",
+            std::fs::read(format!("{SOURCES}/node/index.mjs")).expect("the function"),
+        )
         .env("RUNTIME_CLIENT", real_part("node/node_modules/aws-lambda-ric/dist/index.mjs"))
         .env("_HANDLER", "index.handler")
         .env("CLIENT_LOG", "/tmp/log");
@@ -207,8 +222,9 @@ all went well
 
 #[test]
 fn on_demand() {
-    let test =
-        python(&["--event", "@event.json"]).file("app.py", HANDLER).file("event.json", "{\"from\":\n\"a file\"}\n");
+    let test = python(&["--event", "@event.json"])
+        .file("app.py", HANDLER)
+        .file("event.json", "{\"from\":\n\"a file\"}\n");
     tells(
         test.config(&all_hooks().to_string()),
         0,
@@ -236,8 +252,11 @@ all went well
 #[test]
 fn hooks_in_a_log_of_json() {
     for format in ["JSON", "Text"] {
-        let hooks = json!({"hooks": {"initialize": [{"name": "one", "command": "printf unended"}]}});
-        let test = python(&[]).file("app.py", "def handler(event, context): pass\n").config(&hooks.to_string());
+        let hooks =
+            json!({"hooks": {"initialize": [{"name": "one", "command": "printf unended"}]}});
+        let test = python(&[])
+            .file("app.py", "def handler(event, context): pass\n")
+            .config(&hooks.to_string());
         let output = timeless(simulated(test.env("AWS_LAMBDA_LOG_FORMAT", format), 0).as_bytes());
         let rows = "    │ unended\n  initialize      one                  N ms of 10 s\n";
         assert!(output.contains(rows), "{output}");

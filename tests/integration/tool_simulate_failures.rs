@@ -1,5 +1,5 @@
-//! What `foreword simulate` shows of a life that does not go well, what the caller of the function would have seen, and
-//! that it fails and leaves nothing.
+//! What `foreword simulate` shows of a life that does not go well, what the caller of the function
+//! would have seen, and that it fails and leaves nothing.
 
 use crate::support::process::is_gone;
 use crate::support::timeline::timeless;
@@ -44,8 +44,10 @@ fn without_stack(output: &str) -> String {
 
 #[test]
 fn a_before_snapshot_hook_that_fails() {
-    let hooks = json!({"hooks": {"before_snapshot": [says("never"), fails("fails"), says("first")]}});
-    let test = python(&["--snap-start"]).file("app.py", "handler = print\n").config(&hooks.to_string());
+    let hooks =
+        json!({"hooks": {"before_snapshot": [says("never"), fails("fails"), says("first")]}});
+    let test =
+        python(&["--snap-start"]).file("app.py", "handler = print\n").config(&hooks.to_string());
     let found = without_stack(&timeless(simulated(test, 1).as_bytes()));
     assert_eq!(
         found,
@@ -55,7 +57,9 @@ init (at most 130 s)
   before_snapshot first                N ms of 30 s
   before_snapshot fails                N ms of 30 s  exited with status 3 after N ms
   the runtime reported an error of the init: Runtime.BeforeSnapshotError
-  publishing the version fails with {\"errorType\":\"Runtime.BeforeSnapshotError\",\"errorMessage\":\"hook \\\"fails\\\" (before_snapshot) exited with status 3 after N ms\",…}
+  publishing the version fails with \
+         {\"errorType\":\"Runtime.BeforeSnapshotError\",\"errorMessage\":\"hook \\\"fails\\\" \
+         (before_snapshot) exited with status 3 after N ms\",…}
   init            in all               N ms of 130 s
 shutdown
 not all went well
@@ -71,11 +75,14 @@ fn an_after_restore_hook_that_fails_or_takes_too_long() {
         (late, "late", "0.05 s", "timed out after N ms (timeout_ms)"),
     ] {
         let hooks = json!({"hooks": {"after_restore": [says("first"), hook, says("never")]}});
-        let test = python(&["--snap-start"]).file("app.py", "handler = print\n").config(&hooks.to_string());
+        let test = python(&["--snap-start"])
+            .file("app.py", "handler = print\n")
+            .config(&hooks.to_string());
         let found = without_stack(&timeless(simulated(test, 1).as_bytes()));
         let row = format!("  after_restore   {name:<20} N ms of {limit}  {what}\n");
         let error = format!(
-            "  the caller gets {{\"errorType\":\"Runtime.AfterRestoreError\",\"errorMessage\":\"hook \\\"{name}\\\" \
+            "  the caller gets \
+             {{\"errorType\":\"Runtime.AfterRestoreError\",\"errorMessage\":\"hook \\\"{name}\\\" \
              (after_restore) {what}\",…}}\n"
         );
         assert_eq!(
@@ -104,9 +111,11 @@ not all went well
 fn a_hook_that_may_fail() {
     let hook = json!({"name": "may", "command": "exit 3", "on_failure": "continue"});
     let test = python(&[]).file("app.py", "def handler(event, context): pass\n");
-    let output = timeless(simulated(test.config(&json!({"hooks": {"initialize": [hook]}}).to_string()), 0).as_bytes());
-    let row =
-        "  initialize      may                  N ms of 10 s  exited with status 3 after N ms (on_failure: continue)\n";
+    let output = timeless(
+        simulated(test.config(&json!({"hooks": {"initialize": [hook]}}).to_string()), 0).as_bytes(),
+    );
+    let row = "  initialize      may                  N ms of 10 s  exited with status 3 after N \
+               ms (on_failure: continue)\n";
     assert!(output.contains(row) && output.ends_with("all went well\n"), "{output}");
 }
 
@@ -114,7 +123,9 @@ fn a_hook_that_may_fail() {
 fn an_init_that_fails_on_demand_is_tried_again_inside_the_invocation() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": "echo tried >>$OUT/order; exit 3"}]}});
     let outside = outside();
-    let test = python(&["--event", "1", "--event", "2"]).config(&hooks.to_string()).env("OUT", outside.path());
+    let test = python(&["--event", "1", "--event", "2"])
+        .config(&hooks.to_string())
+        .env("OUT", outside.path());
     let order = outside.path().join("order");
     let run = test.start();
     let captured = run.finish();
@@ -130,7 +141,8 @@ init (at most 3 s)
 shutdown
 invocation {number}
   event   {number}
-  the caller gets {{\"errorType\":\"Runtime.ForewordHookFailed\",\"errorMessage\":\"hook \\\"a\\\" (initialize) exited with status 3 after N ms\",…}}
+  the caller gets {{\"errorType\":\"Runtime.ForewordHookFailed\",\"errorMessage\":\"hook \\\"a\\\" \
+             (initialize) exited with status 3 after N ms\",…}}
 "
         )
     };
@@ -156,13 +168,16 @@ fn invocations_that_fail() {
     let told = objects(python(&options).file("app.py", FAILING), 1);
     let came_of = |invocation: usize| {
         let of = told.iter().find(|object| {
-            object["invocation"] == invocation && (object["type"] == "answer" || object["type"] == "error")
+            object["invocation"] == invocation
+                && (object["type"] == "answer" || object["type"] == "error")
         });
         let of = of.unwrap_or_else(|| panic!("nothing of {invocation}: {told:?}"));
         (of["type"].clone(), of["error"]["errorType"].clone(), of["error"]["errorMessage"].clone())
     };
-    let request = |number: usize| format!("RequestId: 00000000-0000-4000-8000-{number:012x} Error: ");
-    let exited = |number: usize, how: &str| (json!("Runtime.ExitError"), json!(request(number) + how));
+    let request =
+        |number: usize| format!("RequestId: 00000000-0000-4000-8000-{number:012x} Error: ");
+    let exited =
+        |number: usize, how: &str| (json!("Runtime.ExitError"), json!(request(number) + how));
     for (number, (error_type, message)) in [
         (1, (json!("Sandbox.Timedout"), json!(request(1) + "Task timed out after 1.00 seconds"))),
         (3, exited(3, "Runtime exited with error: exit status 4")),
@@ -173,7 +188,9 @@ fn invocations_that_fail() {
             7,
             (
                 json!("Function.ResponseSizeTooLarge"),
-                json!("Response payload size exceeded maximum allowed payload size (6291556 bytes)."),
+                json!(
+                    "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+                ),
             ),
         ),
     ] {
@@ -184,15 +201,16 @@ fn invocations_that_fail() {
     }
     let inits = told.iter().filter(|object| object["type"] == "begin" && object["stage"] == "init");
     let limits: Vec<_> = inits.map(|object| object["limitMs"].as_u64().expect("a limit")).collect();
-    // Those after the first are inside an invocation. Python's client lives on when its function raises, and ends when its
-    // answer is refused.
+    // Those after the first are inside an invocation. Python's client lives on when its function
+    // raises, and ends when its answer is refused.
     assert_eq!(limits, [10_000, 1_000, 1_000, 1_000, 1_000, 1_000]);
 }
 
 /// Neither one who writes without end, nor a line that has none.
 #[test]
 fn a_function_that_floods_its_log() {
-    let floods = "import sys\ndef handler(event, context):\n    while True:\n        sys.stdout.write(event * 50)\n";
+    let floods = "import sys\ndef handler(event, context):\n    while True:\n        \
+                  sys.stdout.write(event * 50)\n";
     for event in [r#""x""#, r#""x\n""#] {
         let test = python(&["--timeout", "1", "--event", event]).file("app.py", floods);
         let output = simulated(test, 1);
@@ -208,7 +226,10 @@ fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>$OUT/order"}]}});
     let options = ["--snap-start", "--format", "json", "--event", "\"exit\"", "--event", "1"];
     let outside = outside();
-    let test = python(&options).file("app.py", FAILING).config(&hooks.to_string()).env("OUT", outside.path());
+    let test = python(&options)
+        .file("app.py", FAILING)
+        .config(&hooks.to_string())
+        .env("OUT", outside.path());
     let order = outside.path().join("order");
     let run = test.start();
     let captured = run.finish();
@@ -218,7 +239,8 @@ fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
 
 #[test]
 fn an_init_that_takes_longer_than_lambda_lets_it() {
-    let slow = "import os, time\nif not os.path.exists('/tmp/once'):\n    open('/tmp/once', 'w').close()\n    time.sleep(1000)\n";
+    let slow = "import os, time\nif not os.path.exists('/tmp/once'):\n    open('/tmp/once', \
+                'w').close()\n    time.sleep(1000)\n";
     let handler = "def handler(event, context):\n    return 1\n";
     let start = Instant::now();
     let test = python(&[]).file("app.py", [slow, handler].concat());
@@ -247,13 +269,15 @@ not all went well
 
 #[test]
 fn a_restore_that_takes_longer_than_lambda_lets_it() {
-    let slow = "import time\nfrom snapshot_restore_py import register_after_restore\n\
-                register_after_restore(time.sleep, 1000)\nhandler = print\n";
+    let slow = "import time\nfrom snapshot_restore_py import \
+                register_after_restore\nregister_after_restore(time.sleep, 1000)\nhandler = \
+                print\n";
     let found = timeless(simulated(python(&["--snap-start"]).file("app.py", slow), 1).as_bytes());
     let expected = "\
 restore (at most 10 s)
   it took longer than 10 s
-  the caller gets {\"errorType\":\"Lambda.SnapStartTimeoutException\",\"errorMessage\":\"Lambda couldn't restore the snapshot within the timeout limit.\"}
+  the caller gets {\"errorType\":\"Lambda.SnapStartTimeoutException\",\"errorMessage\":\"Lambda \
+                    couldn't restore the snapshot within the timeout limit.\"}
   restore         in all               N ms of 10 s
 shutdown
 not all went well
@@ -264,16 +288,25 @@ not all went well
 /// In order: the runtime is told to end, pre_stop hooks run, and the exit status is the signal's.
 #[test]
 fn an_interrupted_simulation_shuts_the_environment_down() {
-    for (signal, options) in
-        [(Signal::SIGINT, &["--timeout", "900"][..]), (Signal::SIGTERM, &["--timeout", "900", "--snap-start"])]
-    {
-        let handler = "import os, time\ndef handler(event, context):\n    open(os.environ['OUT'] + '/handles', 'w').close()\n    time.sleep(1000)\n";
+    for (signal, options) in [
+        (Signal::SIGINT, &["--timeout", "900"][..]),
+        (Signal::SIGTERM, &["--timeout", "900", "--snap-start"]),
+    ] {
+        let handler = "import os, time\ndef handler(event, context):\n    open(os.environ['OUT'] \
+                       + '/handles', 'w').close()\n    time.sleep(1000)\n";
         let hooks = json!({"hooks": {"pre_stop": [says("flush")]}});
         let outside = outside();
-        let test = python(options).file("app.py", handler).config(&hooks.to_string()).env("OUT", outside.path());
+        let test = python(options)
+            .file("app.py", handler)
+            .config(&hooks.to_string())
+            .env("OUT", outside.path());
         let handles = outside.path().join("handles");
         let run = test.start();
-        assert!(wait_until(LIMIT, || handles.exists()), "{}", String::from_utf8_lossy(&run.stderr()));
+        assert!(
+            wait_until(LIMIT, || handles.exists()),
+            "{}",
+            String::from_utf8_lossy(&run.stderr())
+        );
         let start = Instant::now();
         kill(run.pid(), signal).expect("unable to send a signal");
         let captured = run.finish();

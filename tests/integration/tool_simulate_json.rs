@@ -8,7 +8,8 @@ use std::path::Path;
 
 #[test]
 fn in_json() {
-    let test = python(&["--snap-start", "--format", "json", "--event", r#"{"n": 1}"#]).file("app.py", HANDLER);
+    let test = python(&["--snap-start", "--format", "json", "--event", r#"{"n": 1}"#])
+        .file("app.py", HANDLER);
     let mut told = objects(test.config(&all_hooks().to_string()), 0);
     for object in &mut told {
         if let Some(duration) = object.get_mut("durationMs") {
@@ -27,11 +28,14 @@ fn in_json() {
         [command, hook]
     };
     let log = |line: &str| [json!({"type": "log", "line": line})];
-    let begin = |stage: &str, limit: Value| [json!({"type": "begin", "stage": stage, "limitMs": limit})];
-    let end =
-        |stage: &str, limit: Value| [json!({"type": "end", "stage": stage, "durationMs": null, "limitMs": limit})];
-    let runtime =
-        |what: &str, limit: u64| [json!({"type": "runtime", "what": what, "durationMs": null, "limitMs": limit})];
+    let begin =
+        |stage: &str, limit: Value| [json!({"type": "begin", "stage": stage, "limitMs": limit})];
+    let end = |stage: &str, limit: Value| {
+        [json!({"type": "end", "stage": stage, "durationMs": null, "limitMs": limit})]
+    };
+    let runtime = |what: &str, limit: u64| {
+        [json!({"type": "runtime", "what": what, "durationMs": null, "limitMs": limit})]
+    };
     let request = "00000000-0000-4000-8000-000000000001";
     let numbered = |[mut object]: [Value; 1]| {
         object["invocation"] = json!(1);
@@ -74,15 +78,19 @@ fn in_json() {
 #[test]
 fn several_environments() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>$OUT/order"}]}});
-    let test = python(&["--snap-start", "--restores", "3", "--format", "json"]).file("app.py", HANDLER);
+    let test =
+        python(&["--snap-start", "--restores", "3", "--format", "json"]).file("app.py", HANDLER);
     let outside = outside();
     let (test, path) = (test.env("OUT", outside.path()), outside.path().join("order"));
     let run = test.config(&hooks.to_string()).start();
     let captured = run.finish();
     assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stdout));
     assert_eq!(std::fs::read_to_string(path).expect("the order"), "restored\n".repeat(3));
-    let told: Vec<Value> = captured.stdout.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
-    let of = |kind: &str| told.iter().filter(|object| object["type"] == kind).cloned().collect::<Vec<_>>();
+    let told: Vec<Value> =
+        captured.stdout.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
+    let of = |kind: &str| {
+        told.iter().filter(|object| object["type"] == kind).cloned().collect::<Vec<_>>()
+    };
     assert_eq!(of("environment").len(), 3);
     assert_eq!(of("answer").len(), 3);
     let [first, second, third] = &of("event")[..] else { panic!("{told:?}") };
@@ -92,17 +100,23 @@ fn several_environments() {
 /// As Lambda gives it; what else there is comes from the user.
 #[test]
 fn the_environment_that_a_function_finds() {
-    let handler =
-        "import os\ndef handler(event, context):\n    return [dict(os.environ), context.memory_limit_in_mb]\n";
+    let handler = "import os\ndef handler(event, context):\n    return [dict(os.environ), \
+                   context.memory_limit_in_mb]\n";
     let answer = |test: Test| {
-        let told = objects(test.file("app.py", handler).env("MINE", "kept").env("AWS_LAMBDA_MAX_CONCURRENCY", "2"), 0);
-        told.into_iter().find(|object| object["type"] == "answer").expect("an answer")["answer"].clone()
+        let told = objects(
+            test.file("app.py", handler).env("MINE", "kept").env("AWS_LAMBDA_MAX_CONCURRENCY", "2"),
+            0,
+        );
+        told.into_iter().find(|object| object["type"] == "answer").expect("an answer")["answer"]
+            .clone()
     };
     let options = ["--format", "json", "--memory", "512", "--runtime", "python3.11"];
-    let test = python(&options).env("FOREWORD_LOG", "off").env("AWS_DEFAULT_REGION", "eu-central-1");
+    let test =
+        python(&options).env("FOREWORD_LOG", "off").env("AWS_DEFAULT_REGION", "eu-central-1");
     let folder = test.path("").display().to_string();
     let folder = folder.trim_end_matches('/').to_owned();
-    let name = Path::new(&folder).file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let name =
+        Path::new(&folder).file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
     let answer_on_demand = answer(test);
     let environ = &answer_on_demand[0];
     for (variable, value) in [
@@ -125,8 +139,11 @@ fn the_environment_that_a_function_finds() {
     assert_eq!(answer_on_demand[1], "512");
 
     let test = python(&["--snap-start", "--format", "json", "--runtime", "provided.al2023"]);
-    let environ =
-        answer(test.env("AWS_EXECUTION_ENV", "x").env("FOREWORD_LOG", "debug").env("AWS_REGION", "eu-west-1"));
+    let environ = answer(
+        test.env("AWS_EXECUTION_ENV", "x")
+            .env("FOREWORD_LOG", "debug")
+            .env("AWS_REGION", "eu-west-1"),
+    );
     for (variable, value) in [
         ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
@@ -164,7 +181,8 @@ fn before_a_snapshot_a_function_finds_no_keys_and_no_names_of_its_log() {
     let has = |names: &[String], wanted: &[&str]| {
         wanted.iter().filter(|name| names.iter().any(|known| known == *name)).count()
     };
-    const INSTEAD: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+    const INSTEAD: [&str; 2] =
+        ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
     const KEPT: [&str; 1] = ["AWS_PROFILE"];
     for (options, missing, instead) in [(&["--snap-start"][..], 0, 2), (&[], MISSING.len(), 0)] {
         let names = names(with_keys(options));
@@ -172,7 +190,8 @@ fn before_a_snapshot_a_function_finds_no_keys_and_no_names_of_its_log() {
         assert_eq!(found, (missing, instead, 1), "{names:?}");
     }
     // Without keys there is nothing to hand out, and that is said.
-    let captured = python(&["--snap-start"]).file("app.py", "def handler(event, context): pass\n").capture();
+    let captured =
+        python(&["--snap-start"]).file("app.py", "def handler(event, context): pass\n").capture();
     let output = String::from_utf8_lossy(&captured.stdout);
     assert!(output.contains("there are no credentials: "), "{output}");
 }

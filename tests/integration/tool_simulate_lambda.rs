@@ -1,5 +1,6 @@
-//! Where `foreword simulate` behaves as Lambda does and a process of one's own would not: credentials, places that can be
-//! written to, what is too large, streams that break off, and whose limit counts.
+//! Where `foreword simulate` behaves as Lambda does and a process of one's own would not:
+//! credentials, places that can be written to, what is too large, streams that break off, and whose
+//! limit counts.
 
 use crate::support::timeline::{timeless, with_python};
 use crate::support::{Test, real_part};
@@ -45,19 +46,29 @@ def handler(event, context):
 "#;
 
 fn with_keys(test: Test) -> Test {
-    test.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "hidden").env("AWS_SESSION_TOKEN", "session")
+    test.env("AWS_ACCESS_KEY_ID", "AKIA")
+        .env("AWS_SECRET_ACCESS_KEY", "hidden")
+        .env("AWS_SESSION_TOKEN", "session")
 }
 
 #[test]
 fn credentials_under_snap_start_come_from_an_endpoint_that_checks_its_token() {
     let test = python(&["--snap-start", "--format", "json"]).file("app.py", CREDENTIALS);
     let told = objects(with_keys(test), 0);
-    let [asked, variables] = &answer(&told).as_array().expect("an array")[..] else { panic!("{told:?}") };
+    let [asked, variables] = &answer(&told).as_array().expect("an array")[..] else {
+        panic!("{told:?}")
+    };
     let keys = &asked[0][1];
     assert_eq!(asked[0][0], 200);
-    assert_eq!([&keys["AccessKeyId"], &keys["SecretAccessKey"], &keys["Token"]], ["AKIA", "hidden", "session"]);
+    assert_eq!(
+        [&keys["AccessKeyId"], &keys["SecretAccessKey"], &keys["Token"]],
+        ["AKIA", "hidden", "session"]
+    );
     assert!(keys["Expiration"].as_str().is_some_and(|time| time.ends_with('Z')), "{keys}");
-    assert_eq!([&asked[1], &asked[2], &asked[3]], [&json!([401, null]), &json!([401, null]), &json!([404, null])]);
+    assert_eq!(
+        [&asked[1], &asked[2], &asked[3]],
+        [&json!([401, null]), &json!([401, null]), &json!([404, null])]
+    );
     assert_eq!(variables, &json!(["AWS_CONTAINER_AUTHORIZATION_TOKEN"]));
 }
 
@@ -87,14 +98,16 @@ fn a_shell_without_keys_is_told_that_there_are_no_credentials() {
             test = test.env(name, value);
         }
         let output = simulated(test, 0);
-        let note = "  there are no credentials: this shell has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ";
+        let note = "  there are no credentials: this shell has no AWS_ACCESS_KEY_ID and \
+                    AWS_SECRET_ACCESS_KEY, ";
         assert!(output.contains(note) && output.contains("  answer  null\n"), "{output}");
     }
 }
 
 #[test]
 fn keys_without_snap_start_stay_variables() {
-    let expression = "[os.environ.get(name) for name in ('AWS_ACCESS_KEY_ID', 'AWS_CONTAINER_CREDENTIALS_FULL_URI')]";
+    let expression = "[os.environ.get(name) for name in ('AWS_ACCESS_KEY_ID', \
+                      'AWS_CONTAINER_CREDENTIALS_FULL_URI')]";
     let output = simulated(with_keys(python(&[]).file("app.py", gives(expression))), 0);
     assert!(output.contains("  answer  [\"AKIA\", null]\n"), "{output}");
 }
@@ -121,17 +134,22 @@ def handler(event, context):
     if is_made {
         fs::remove_file(foreign).expect("unable to remove a file");
     }
-    assert!(output.contains("  answer  [\"Read-only file system\", \"written\", false, true]\n"), "{output}");
+    assert!(
+        output.contains("  answer  [\"Read-only file system\", \"written\", false, true]\n"),
+        "{output}"
+    );
     assert!(!own.exists() && !std::path::Path::new("/tmp/own").exists());
 }
 
-/// Programs and files that the command line or a variable names are there, but cannot be written to.
+/// Programs and files that the command line or a variable names are there, but cannot be written
+/// to.
 #[test]
 fn what_the_start_names_in_tmp_stays_there_read_only() {
     let named = tempfile::TempDir::new().expect("a directory");
     fs::write(named.path().join("module.py"), "value = 17\n").expect("unable to write");
     let handler = format!(
-        "import os, module\ndef handler(event, context):\n    return [module.value, os.access('{}', os.W_OK)]\n",
+        "import os, module\ndef handler(event, context):\n    return [module.value, \
+         os.access('{}', os.W_OK)]\n",
         named.path().display()
     );
     let output = simulated(python(&[]).file("app.py", handler).env("PYTHONPATH", named.path()), 0);
@@ -142,7 +160,8 @@ fn what_the_start_names_in_tmp_stays_there_read_only() {
 fn a_directory_for_temporary_files_is_there_and_empty() {
     let directory = tempfile::TempDir::new().expect("a directory");
     fs::write(directory.path().join("old"), "").expect("unable to write");
-    let handler = "import os, tempfile\ndef handler(event, context):\n    tempfile.mkstemp()\n    return len(os.listdir(os.environ['TMPDIR']))\n";
+    let handler = "import os, tempfile\ndef handler(event, context):\n    tempfile.mkstemp()\n    \
+                   return len(os.listdir(os.environ['TMPDIR']))\n";
     let output = simulated(python(&[]).file("app.py", handler).env("TMPDIR", directory.path()), 0);
     assert!(output.contains("  answer  1\n"), "{output}");
     assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
@@ -157,8 +176,10 @@ fn tmp_has_no_more_room_than_lambda_gives() {
 
 #[test]
 fn a_byte_order_mark_is_no_part_of_an_event() {
-    let test = python(&["--event", "\u{feff}[1]", "--event", "@event.json"]).file("event.json", "\u{feff}[1, 2]\n");
-    let output = simulated(test.file("app.py", "def handler(event, context):\n    return len(event)\n"), 0);
+    let test = python(&["--event", "\u{feff}[1]", "--event", "@event.json"])
+        .file("event.json", "\u{feff}[1, 2]\n");
+    let output =
+        simulated(test.file("app.py", "def handler(event, context):\n    return len(event)\n"), 0);
     assert!(output.contains("  event   [1]\n  answer  1\n"), "{output}");
     assert!(output.contains("  event   [1, 2]\n  answer  2\n"), "{output}");
 }
@@ -172,10 +193,14 @@ fn an_event_over_six_mebibytes_is_refused_and_the_function_does_not_see_it() {
         format!("@{}", path.display())
     };
     let (large, fits) = (file("large", (6 << 20) + 1), file("fits", 6 << 20));
-    let handler = "def handler(event, context):\n    print('handles', len(event))\n    return len(event)\n";
+    let handler =
+        "def handler(event, context):\n    print('handles', len(event))\n    return len(event)\n";
     for snap_start in [&[][..], &["--snap-start"]] {
-        let options =
-            [&["--format", "json", "--event", &large, "--event", &fits, "--event", "[]"], snap_start].concat();
+        let options = [
+            &["--format", "json", "--event", &large, "--event", &fits, "--event", "[]"],
+            snap_start,
+        ]
+        .concat();
         let told = objects(python(&options).file("app.py", handler), 1);
         let error = told.iter().find(|object| object["type"] == "error").expect("an error");
         assert_eq!((&error["invocation"], &error["caller"]), (&json!(1), &json!("invoker")));
@@ -186,17 +211,20 @@ fn an_event_over_six_mebibytes_is_refused_and_the_function_does_not_see_it() {
                 "errorMessage": "6291457 byte payload is too large for the RequestResponse invocation type (limit 6291456 bytes)",
             })
         );
-        let handled: Vec<_> = told.iter().filter(|object| object["type"] == "log").map(|log| &log["line"]).collect();
+        let handled: Vec<_> =
+            told.iter().filter(|object| object["type"] == "log").map(|log| &log["line"]).collect();
         assert_eq!(handled, ["handles 6291454", "handles 0"]);
         // The next one has the environment that there was.
-        let inits = told.iter().filter(|object| object["type"] == "begin" && object["stage"] == "init");
+        let inits =
+            told.iter().filter(|object| object["type"] == "begin" && object["stage"] == "init");
         assert_eq!(inits.count(), 1);
     }
 }
 
 /// A runtime that answers with a stream and these trailers.
 fn streams(trailers: &[(&str, &str)]) -> String {
-    let lines: String = trailers.iter().map(|(name, value)| format!("{name}: {value}\\r\\n")).collect();
+    let lines: String =
+        trailers.iter().map(|(name, value)| format!("{name}: {value}\\r\\n")).collect();
     let names: Vec<_> = trailers.iter().map(|(name, _)| *name).collect();
     format!(
         r#"#!/usr/bin/env python3
@@ -229,7 +257,10 @@ fn the_error_of_a_stream_comes_from_its_trailers() {
         (
             &[
                 (TYPE, "Runtime.StreamError"),
-                (BODY, "eyJlcnJvclR5cGUiOiJNaWRTdHJlYW0iLCJlcnJvck1lc3NhZ2UiOiJicm9rZSBvZmYiLCJzdGFja1RyYWNlIjpbXX0="),
+                (
+                    BODY,
+                    "eyJlcnJvclR5cGUiOiJNaWRTdHJlYW0iLCJlcnJvck1lc3NhZ2UiOiJicm9rZSBvZmYiLCJzdGFja1RyYWNlIjpbXX0=",
+                ),
             ][..],
             own,
         ),
@@ -248,7 +279,8 @@ fn the_error_of_a_stream_comes_from_its_trailers() {
             json!({"errorType": "Runtime.StreamError", "errorMessage": "Response stream ended with an error that has no message"}),
         ),
     ] {
-        let test = with_python(Test::new()).args(["simulate", "--format", "json", "--", "./runtime"]);
+        let test =
+            with_python(Test::new()).args(["simulate", "--format", "json", "--", "./runtime"]);
         let told = objects(test.script("runtime", streams(trailers)), 1);
         let error = told.iter().find(|object| object["type"] == "error").expect("an error");
         assert_eq!(error["error"], expected, "{trailers:?}");
@@ -257,20 +289,34 @@ fn the_error_of_a_stream_comes_from_its_trailers() {
 
 #[test]
 fn the_error_of_a_stream_of_nodes_client_is_the_functions_own() {
-    let handler = "exports.handler = awslambda.streamifyResponse(async (event, stream) => {\n    stream.write('partial');\n    \
-                   await new Promise((next) => setTimeout(next, 100));\n    throw new RangeError('broke off');\n});\n";
+    let handler = "exports.handler = awslambda.streamifyResponse(async (event, stream) => {\n    \
+                   stream.write('partial');\n    await new Promise((next) => setTimeout(next, \
+                   100));\n    throw new RangeError('broke off');\n});\n";
     let client = real_part("node/node_modules/aws-lambda-ric/bin/index.mjs");
     let client = client.display().to_string();
-    let test = with_python(Test::new()).args(["simulate", "--format", "json", "--", "node", &client, "index.handler"]);
+    let test = with_python(Test::new()).args([
+        "simulate",
+        "--format",
+        "json",
+        "--",
+        "node",
+        &client,
+        "index.handler",
+    ]);
     let told = objects(test.file("index.js", handler), 1);
-    let error = told.iter().find(|object| object["type"] == "error").unwrap_or_else(|| panic!("{told:#?}"));
-    assert_eq!([&error["error"]["errorType"], &error["error"]["errorMessage"]], ["RangeError", "broke off"], "{error}");
+    let error =
+        told.iter().find(|object| object["type"] == "error").unwrap_or_else(|| panic!("{told:#?}"));
+    assert_eq!(
+        [&error["error"]["errorType"], &error["error"]["errorMessage"]],
+        ["RangeError", "broke off"],
+        "{error}"
+    );
 }
 
 #[test]
 fn the_variable_of_managed_instances_is_dropped_and_that_is_said() {
-    let dropped = "AWS_LAMBDA_MAX_CONCURRENCY is dropped: what is rehearsed takes one invocation at a time, and not several \
-                   as on a managed instance";
+    let dropped = "AWS_LAMBDA_MAX_CONCURRENCY is dropped: what is rehearsed takes one invocation \
+                   at a time, and not several as on a managed instance";
     let expression = "os.environ.get('AWS_LAMBDA_MAX_CONCURRENCY')";
     let by_option = ["--format", "json", "--env", "AWS_LAMBDA_MAX_CONCURRENCY=8"];
     for (options, in_shell, is_said) in [
@@ -291,7 +337,8 @@ fn the_variable_of_managed_instances_is_dropped_and_that_is_said() {
 
 #[test]
 fn the_limit_that_counts_is_shown_be_it_the_hooks_or_the_phases() {
-    let limited = |name: &str, limit: u64| json!({"name": name, "command": "true", "timeout_ms": limit});
+    let limited =
+        |name: &str, limit: u64| json!({"name": name, "command": "true", "timeout_ms": limit});
     let hooks = json!({"hooks": {
         "initialize": [limited("short", 1500), limited("long", 600_000), says("plain")],
         "before_snapshot": [limited("brief", 250), says("usual")],
@@ -301,7 +348,8 @@ fn the_limit_that_counts_is_shown_be_it_the_hooks_or_the_phases() {
     let options = ["--snap-start", "--format", "json"];
     let told = objects(python(&options).file("app.py", gives("1")).config(&hooks.to_string()), 0);
     let limits = told.iter().filter(|object| object["type"] == "hook");
-    let limits: Vec<_> = limits.map(|hook| (hook["hook"].as_str().expect("a name"), &hook["limitMs"])).collect();
+    let limits: Vec<_> =
+        limits.map(|hook| (hook["hook"].as_str().expect("a name"), &hook["limitMs"])).collect();
     assert_eq!(
         limits,
         [
@@ -316,7 +364,9 @@ fn the_limit_that_counts_is_shown_be_it_the_hooks_or_the_phases() {
             ("last", &json!(900)),
         ]
     );
-    let output = timeless(simulated(python(&[]).file("app.py", gives("1")).config(&hooks.to_string()), 0).as_bytes());
+    let output = timeless(
+        simulated(python(&[]).file("app.py", gives("1")).config(&hooks.to_string()), 0).as_bytes(),
+    );
     for row in [
         "  initialize      short                N ms of 1.5 s\n",
         "  initialize      long                 N ms of 10 s\n",
@@ -331,9 +381,10 @@ fn the_limit_that_counts_is_shown_be_it_the_hooks_or_the_phases() {
 fn hooks_of_one_name_have_each_its_own_limit() {
     let limited = |limit: u64| json!({"name": "twice", "command": "true", "timeout_ms": limit});
     let hooks = json!({"hooks": {"initialize": [limited(1000), limited(2000)]}});
-    let output = timeless(simulated(python(&[]).file("app.py", gives("1")).config(&hooks.to_string()), 0).as_bytes());
-    let rows =
-        "  initialize      twice                N ms of 1 s\n  initialize      twice                N ms of 2 s\n";
+    let output = timeless(
+        simulated(python(&[]).file("app.py", gives("1")).config(&hooks.to_string()), 0).as_bytes(),
+    );
+    let rows = "  initialize      twice                N ms of 1 s\n  initialize      twice                N ms of 2 s\n";
     assert!(output.contains(rows), "{output}");
 }
 
@@ -344,10 +395,12 @@ fn the_hook_that_ran_when_the_init_was_cut_off_is_named() {
     ]}});
     let test = python(&["--timeout", "1"]).file("app.py", gives("1")).config(&hooks.to_string());
     let output = timeless(simulated(test, 1).as_bytes());
-    let first = "  initialize      slow                 N ms of 10 s  was cut off after N ms: the init has 10 s\n  \
-                 Init phase exceeded 10 s; hook \"slow\" (initialize) was still running\n";
-    let second = "  initialize      slow                 N ms of 1 s  was cut off after N ms: the function's timeout is 1 s\n  \
-                  it took longer than 1 s; hook \"slow\" (initialize) was still running\n";
+    let first = "  initialize      slow                 N ms of 10 s  was cut off after N ms: the \
+                 init has 10 s\n  Init phase exceeded 10 s; hook \"slow\" (initialize) was still \
+                 running\n";
+    let second = "  initialize      slow                 N ms of 1 s  was cut off after N ms: the \
+                  function's timeout is 1 s\n  it took longer than 1 s; hook \"slow\" \
+                  (initialize) was still running\n";
     let (at, then) = (output.find(first), output.find(second));
     assert!(at.is_some() && at < then, "{output}");
 }
@@ -360,12 +413,19 @@ fn the_hook_that_ran_when_the_functions_timeout_cut_the_init_off_is_named() {
         let slow = json!({"name": "slow", "command": command, "timeout_ms": 60_000});
         let hooks = json!({"hooks": {"initialize": [slow], "pre_stop": others}});
         let options = ["--timeout", "1", "--format", "json"];
-        let told = objects(python(&options).file("app.py", gives("1")).config(&hooks.to_string()), 1);
-        let hooks: Vec<_> = told.iter().filter(|object| object["type"] == "hook" && object["hook"] == "slow").collect();
+        let told =
+            objects(python(&options).file("app.py", gives("1")).config(&hooks.to_string()), 1);
+        let hooks: Vec<_> = told
+            .iter()
+            .filter(|object| object["type"] == "hook" && object["hook"] == "slow")
+            .collect();
         let [first, second] = &hooks[..] else { panic!("{told:#?}") };
         assert_eq!([&first["outcome"], &second["outcome"]], ["failure", "timeout"]);
         let message = second["message"].as_str().expect("a message");
-        assert!(message.starts_with("was cut off after ") && message.ends_with("the function's timeout is 1 s"));
+        assert!(
+            message.starts_with("was cut off after ")
+                && message.ends_with("the function's timeout is 1 s")
+        );
         let problem = "it took longer than 1 s; hook \"slow\" (initialize) was still running";
         assert!(told.iter().any(|object| object["message"] == problem), "{told:#?}");
     }
@@ -373,11 +433,15 @@ fn the_hook_that_ran_when_the_functions_timeout_cut_the_init_off_is_named() {
 
 #[test]
 fn an_init_that_the_runtime_itself_draws_out_blames_no_hook() {
-    let handler = "import os, time\nos.path.exists('/tmp/once') and time.sleep(1000)\nopen('/tmp/once', 'w').close()\nraise OSError\n";
+    let handler = "import os, time\nos.path.exists('/tmp/once') and \
+                   time.sleep(1000)\nopen('/tmp/once', 'w').close()\nraise OSError\n";
     let hooks = json!({"hooks": {"initialize": [says("a")], "before_snapshot": [says("b")]}});
     let test = python(&["--timeout", "1"]).file("app.py", handler).config(&hooks.to_string());
     let output = simulated(test, 1);
-    assert!(output.contains("  it took longer than 1 s\n") && !output.contains("still running"), "{output}");
+    assert!(
+        output.contains("  it took longer than 1 s\n") && !output.contains("still running"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -386,7 +450,10 @@ fn a_hook_that_succeeds_at_its_second_attempt_went_well() {
     let hook = json!({"name": "again", "command": command, "attempts": 2, "pause_ms": 1});
     let hooks = json!({"hooks": {"initialize": [hook]}});
     let output = simulated(python(&[]).file("app.py", gives("1")).config(&hooks.to_string()), 0);
-    assert!(output.contains("; it is tried again in 1 ms\n") && output.ends_with("all went well\n"), "{output}");
+    assert!(
+        output.contains("; it is tried again in 1 ms\n") && output.ends_with("all went well\n"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -394,7 +461,8 @@ fn a_hook_in_the_background_that_goes_on_is_not_missed() {
     let hook = json!({"name": "agent", "command": "sleep 1000", "background": true});
     let hooks = json!({"hooks": {"initialize": [hook], "before_snapshot": [says("drain")]}});
     for options in [&[][..], &["--snap-start"]] {
-        let output = simulated(python(options).file("app.py", gives("1")).config(&hooks.to_string()), 0);
+        let output =
+            simulated(python(options).file("app.py", gives("1")).config(&hooks.to_string()), 0);
         assert!(output.ends_with("all went well\n"), "{output}");
     }
 }

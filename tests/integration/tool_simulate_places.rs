@@ -1,5 +1,5 @@
-//! Where `foreword simulate` takes place: extensions, layers under /opt, and the mark of an environment that was restored,
-//! which belongs to one simulation alone.
+//! Where `foreword simulate` takes place: extensions, layers under /opt, and the mark of an
+//! environment that was restored, which belongs to one simulation alone.
 
 use crate::support::timeline::timeless;
 use crate::support::{Test, foreword};
@@ -16,8 +16,14 @@ const HANDLER: &str = "def handler(event, context):\n    return 1\n";
 const KEPT: &str = "/tmp/.foreword";
 
 /// No mounts can be made in here.
-const WITHOUT_MOUNTS: [&str; 6] =
-    ["unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_mnt_namespaces; exec \"$@\""];
+const WITHOUT_MOUNTS: [&str; 6] = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "sh",
+    "-c",
+    "echo 0 >/proc/sys/user/max_mnt_namespaces; exec \"$@\"",
+];
 
 fn after_restore() -> String {
     json!({"hooks": {"after_restore": [says("a")]}}).to_string()
@@ -44,7 +50,8 @@ all went well
 /// Of these hooks none has a layer; the extension is foreword's own.
 #[test]
 fn pre_stop_hooks() {
-    let exports = json!({"name": "exports", "command": "echo EXPORTED=of-the-hook", "export": "dotenv"});
+    let exports =
+        json!({"name": "exports", "command": "echo EXPORTED=of-the-hook", "export": "dotenv"});
     let reason = r#"sed 's/.*"shutdown_reason":"\([a-z]*\)".*/\1/'; echo "$EXPORTED""#;
     let hooks = json!({"initialize": [exports], "pre_stop": [says("one"), {"name": "two", "command": reason}]});
     let test = python(&[]).file("app.py", HANDLER).config(&json!({"hooks": hooks}).to_string());
@@ -73,7 +80,8 @@ all went well
     );
 }
 
-/// A layer as it is deployed, with a drop-in, a wrapper of the chain, and another extension; as folder and as zip.
+/// A layer as it is deployed, with a drop-in, a wrapper of the chain, and another extension; as
+/// folder and as zip.
 #[test]
 fn layers() {
     let drop_in = json!({
@@ -105,7 +113,8 @@ shutdown (at most 2 s)
 all went well
 ";
     for layer in ["layer", "layer.zip"] {
-        let test = python(&["--layer", layer]).env_remove("FOREWORD_DROPIN_DIR").file("app.py", HANDLER);
+        let test =
+            python(&["--layer", layer]).env_remove("FOREWORD_DROPIN_DIR").file("app.py", HANDLER);
         let test = test
             .script("layer/bin/foreword", read(foreword()).expect("foreword"))
             .script("layer/wrapper", "#!/bin/sh\necho the wrapper of the layer\nexec \"$@\"\n")
@@ -113,7 +122,8 @@ all went well
             .linked("layer/extensions/foreword", Path::new("../bin/foreword"))
             .file("layer/foreword.d/a.json", drop_in.to_string());
         let zip = ["-c", crate::tool_layers::ZIP, "layer"];
-        let zipped = Command::new("python3").args(zip).current_dir(test.path("")).status().expect("python3");
+        let zipped =
+            Command::new("python3").args(zip).current_dir(test.path("")).status().expect("python3");
         assert!(zipped.success());
         tells(test, 0, expected);
     }
@@ -124,7 +134,9 @@ all went well
 fn a_layer_of_others() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": ["a"]}]}});
     let test = python(&["--layer", "a", "b"]).file("app.py", HANDLER).config(&hooks.to_string());
-    let test = test.script("a/bin/a", "#!/bin/sh\necho hidden\n").script("b/bin/a", "#!/bin/sh\necho of the layer\n");
+    let test = test
+        .script("a/bin/a", "#!/bin/sh\necho hidden\n")
+        .script("b/bin/a", "#!/bin/sh\necho of the layer\n");
     let output = timeless(simulated(test, 0).as_bytes());
     assert!(output.contains("    │ of the layer\n"), "{output}");
 }
@@ -133,8 +145,14 @@ fn a_layer_of_others() {
 fn an_extension_is_not_given_what_lambda_gives_the_runtime_alone() {
     let dumps = "#!/bin/sh\n/usr/bin/tr '\\0' '\\n' </proc/$$/environ\nexit 3\n";
     let test = python(&["--layer", "layer", "--runtime", "python3.12"]).file("app.py", HANDLER);
-    let given =
-        ["_MINE", "AWS_XRAY_DAEMON_ADDRESS", "AWS_XRAY_CONTEXT_MISSING", "_AWS_XRAY_DAEMON_PORT", "MINE", "AWS_MINE"];
+    let given = [
+        "_MINE",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "_AWS_XRAY_DAEMON_PORT",
+        "MINE",
+        "AWS_MINE",
+    ];
     let test = given.iter().fold(test, |test, name| test.env(name, "given"));
     let output = timeless(simulated(test.script("layer/extensions/dumps", dumps), 1).as_bytes());
     let has = |name: &str| output.contains(&format!("│ {name}="));
@@ -152,7 +170,9 @@ fn an_extension_is_not_given_what_lambda_gives_the_runtime_alone() {
         assert!(!has(name), "{name}: {output}");
     }
     // The code is not in /var/task here.
-    for name in ["MINE", "AWS_MINE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "PATH", "LAMBDA_TASK_ROOT"] {
+    for name in
+        ["MINE", "AWS_MINE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "PATH", "LAMBDA_TASK_ROOT"]
+    {
         assert!(has(name), "{name}: {output}");
     }
 }
@@ -160,7 +180,9 @@ fn an_extension_is_not_given_what_lambda_gives_the_runtime_alone() {
 #[test]
 fn an_extension_that_fails() {
     let fails = "#!/bin/sh\nexit 3\n";
-    let test = python(&["--layer", "layer"]).file("app.py", HANDLER).script("layer/extensions/fails", fails);
+    let test = python(&["--layer", "layer"])
+        .file("app.py", HANDLER)
+        .script("layer/extensions/fails", fails);
     let output = timeless(simulated(test, 1).as_bytes());
     for line in [
         "  the extension fails ended: exit status 3\n",
@@ -192,12 +214,16 @@ id=$(curl -sS --noproxy '*' -o /dev/null -D - -H "Lambda-Extension-Name: ends" -
 curl -sS --noproxy '*' -o /dev/null -H "Lambda-Extension-Identifier: $id" "$api/event/next" &
 while ! test -e /tmp/handled; do :; done
 "#;
-    let handler =
-        "import time\ndef handler(event, context):\n    open('/tmp/handled', 'w').close()\n    time.sleep(1000)\n";
-    let test = python(&["--layer", "layer"]).file("app.py", handler).script("layer/extensions/ends", ends);
+    let handler = "import time\ndef handler(event, context):\n    open('/tmp/handled', \
+                   'w').close()\n    time.sleep(1000)\n";
+    let test =
+        python(&["--layer", "layer"]).file("app.py", handler).script("layer/extensions/ends", ends);
     let output = timeless(simulated(test, 1).as_bytes());
     let error = "  the caller gets {\"errorType\":\"Extension.Crash\",";
-    assert!(output.contains("  the extension ends ended: exit status 0\n") && output.contains(error), "{output}");
+    assert!(
+        output.contains("  the extension ends ended: exit status 0\n") && output.contains(error),
+        "{output}"
+    );
 }
 
 /// One that is there is neither seen nor touched, and none is left.
@@ -212,7 +238,10 @@ fn the_mark_of_a_restored_environment() {
     assert!(marker.exists());
     fs::remove_file(&marker).expect("the mark");
 
-    let test = python(&["--snap-start"]).file("app.py", HANDLER).config(&after_restore()).over("kept", KEPT);
+    let test = python(&["--snap-start"])
+        .file("app.py", HANDLER)
+        .config(&after_restore())
+        .over("kept", KEPT);
     let kept = test.path("kept");
     let run = test.start();
     let captured = run.finish();
@@ -224,17 +253,24 @@ fn the_mark_of_a_restored_environment() {
 #[test]
 fn a_machine_without_mounts() {
     let test = python(&["--snap-start"]).file("app.py", HANDLER).config(&after_restore());
-    let test = test.file("kept/restored", "").over("kept", KEPT).within([&WITHOUT_MOUNTS[..], &["sh"]].concat());
+    let test = test
+        .file("kept/restored", "")
+        .over("kept", KEPT)
+        .within([&WITHOUT_MOUNTS[..], &["sh"]].concat());
     let kept = test.path("kept");
     let run = test.start();
     let captured = run.finish();
     let output = timeless(&captured.stdout);
     let (note, rest) = output.split_once('\n').expect("a note");
-    assert!(note.starts_with("  this machine lets nobody mount /tmp for one simulation ("), "{note}");
+    assert!(
+        note.starts_with("  this machine lets nobody mount /tmp for one simulation ("),
+        "{note}"
+    );
     assert!(
         note.ends_with(
-            "): /tmp is that of the machine, and the code can be written to; /tmp/.foreword/restored is removed before \
-             and after it, and simulations wait for each other"
+            "): /tmp is that of the machine, and the code can be written to; \
+             /tmp/.foreword/restored is removed before and after it, and simulations wait for \
+             each other"
         ),
         "{note}"
     );
@@ -249,14 +285,17 @@ fn simulations_at_once() {
         fs::create_dir(shared.path("kept")).expect("a folder");
         let runs: Vec<_> = (0..4)
             .map(|_| {
-                let test =
-                    python(&["--snap-start", "--restores", "2"]).file("app.py", HANDLER).config(&after_restore());
+                let test = python(&["--snap-start", "--restores", "2"])
+                    .file("app.py", HANDLER)
+                    .config(&after_restore());
                 // What all of them have in the place of the machine's folder.
                 let kept = shared.path("kept").display().to_string();
                 let mount = "mount --bind \"$0\" /tmp/.foreword && exec \"$@\"";
                 let parent =
-                    ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, &kept].map(str::to_owned);
-                let inner: Vec<_> = WITHOUT_MOUNTS.iter().copied().chain(["sh"]).map(str::to_owned).collect();
+                    ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, &kept]
+                        .map(str::to_owned);
+                let inner: Vec<_> =
+                    WITHOUT_MOUNTS.iter().copied().chain(["sh"]).map(str::to_owned).collect();
                 let inner = if without_mounts { inner } else { Vec::new() };
                 test.within([parent.to_vec(), inner].concat()).start()
             })
@@ -289,7 +328,9 @@ while :; do
     curl -sS --noproxy '*' -o /dev/null -d 1 "$api/$id/response"
 done
 "#;
-    let test = Test::new().script("foreword", read(foreword()).expect("foreword")).script("runtime", runtime);
+    let test = Test::new()
+        .script("foreword", read(foreword()).expect("foreword"))
+        .script("runtime", runtime);
     let test = test.file("layer/lib/x", "of the layer\n").config(&after_restore());
     for (name, mode) in [("", 0o755), ("layer", 0o755), ("layer/lib", 0o755)] {
         fs::set_permissions(test.path(name), Permissions::from_mode(mode)).expect("a mode");
@@ -297,12 +338,13 @@ done
     let this = fs::metadata("/proc/self").expect("this process").uid();
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     let (first, user) = if this == 0 { (&nobody[..], 65534) } else { (&[][..], this) };
-    let command = ["<folder>/foreword", "simulate", "--snap-start", "--layer", "layer", "--", "./runtime"];
+    let command =
+        ["<folder>/foreword", "simulate", "--snap-start", "--layer", "layer", "--", "./runtime"];
     let test = test.on_the_machine().without_foreword().args([first, &command].concat());
     fs::set_permissions(test.path(""), Permissions::from_mode(0o755)).expect("a mode");
     let found = timeless(simulated(test, 0).as_bytes());
-    let warning = "the runtime takes no part in SnapStart; values that must be unique have to be made anew in \
-                   after_restore hooks";
+    let warning = "the runtime takes no part in SnapStart; values that must be unique have to be \
+                   made anew in after_restore hooks";
     let said = format!("    │ {user}\n    │ of the layer\n  foreword: {warning}\n  runtime");
     assert_eq!(found, RESTORED.replacen("  runtime", &said, 1));
 }

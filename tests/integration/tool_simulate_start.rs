@@ -1,5 +1,5 @@
-//! What `foreword simulate` starts, and where it looks: the clients of runtimes, images, OS-only runtimes, layers' packages,
-//! and hooks that nobody would run on Lambda.
+//! What `foreword simulate` starts, and where it looks: the clients of runtimes, images, OS-only
+//! runtimes, layers' packages, and hooks that nobody would run on Lambda.
 
 use crate::support::timeline::{timeless, with_python};
 use crate::support::{Test, foreword, real_part};
@@ -49,16 +49,22 @@ fn with_prestop(test: Test) -> Test {
 #[test]
 fn pre_stop_hooks_without_their_layer_fail_the_rehearsal() {
     let hooks = json!({"hooks": {"pre_stop": [says("flush")]}}).to_string();
-    let problem = "  pre_stop hooks do not run: none of these layers has foreword's extension; add the layer \
-                   foreword-prestop with --layer\n";
-    let with_foreword = |test: Test| test.script("layer/bin/foreword", read(foreword()).expect("foreword"));
-    for with_layer in [&with_foreword as &dyn Fn(Test) -> Test, &|test: Test| test.file("layer/lib/x", "")] {
+    let problem = "  pre_stop hooks do not run: none of these layers has foreword's extension; \
+                   add the layer foreword-prestop with --layer\n";
+    let with_foreword =
+        |test: Test| test.script("layer/bin/foreword", read(foreword()).expect("foreword"));
+    for with_layer in
+        [&with_foreword as &dyn Fn(Test) -> Test, &|test: Test| test.file("layer/lib/x", "")]
+    {
         let test = with_layer(python(&["--layer", "layer"]).file("app.py", HANDLER)).config(&hooks);
         let output = simulated(test, 1);
         has(&output, &[problem, "not all went well\n"]);
         assert!(!output.contains("the command of flush"), "{output}");
     }
-    let output = simulated(with_prestop(python(&["--layer", "prestop"]).file("app.py", HANDLER)).config(&hooks), 0);
+    let output = simulated(
+        with_prestop(python(&["--layer", "prestop"]).file("app.py", HANDLER)).config(&hooks),
+        0,
+    );
     has(&output, &["    │ the command of flush\n", "all went well\n"]);
     // Without layers, foreword that simulates stands for both.
     let output = simulated(python(&[]).file("app.py", HANDLER).config(&hooks), 0);
@@ -69,23 +75,33 @@ fn pre_stop_hooks_without_their_layer_fail_the_rehearsal() {
 fn pre_stop_hooks_that_do_not_apply_need_no_layer() {
     let hook = json!({"name": "flush", "command": "true", "when": {"runtime": "java"}});
     let hooks = json!({"hooks": {"pre_stop": [hook]}}).to_string();
-    let test = python(&["--layer", "layer"]).file("app.py", HANDLER).file("layer/lib/x", "").config(&hooks);
+    let test = python(&["--layer", "layer"])
+        .file("app.py", HANDLER)
+        .file("layer/lib/x", "")
+        .config(&hooks);
     has(&simulated(test, 0), &["all went well\n"]);
 }
 
 #[test]
 fn snapshot_hooks_that_a_wrapper_keeps_from_running_fail_the_rehearsal() {
     let wrapper = "#!/bin/sh\nexec python3 -m awslambdaric app.handler\n";
-    let hooks = json!({"wrappers": ["<folder>/wrapper"], "hooks": {"after_restore": [says("reseed")]}}).to_string();
-    let test = python(&["--snap-start"]).file("app.py", HANDLER).script("wrapper", wrapper).config(&hooks);
+    let hooks =
+        json!({"wrappers": ["<folder>/wrapper"], "hooks": {"after_restore": [says("reseed")]}})
+            .to_string();
+    let test =
+        python(&["--snap-start"]).file("app.py", HANDLER).script("wrapper", wrapper).config(&hooks);
     let output = simulated(test, 1);
-    has(&output, &["  hook \"reseed\" (after_restore) did not run, or did not end\n", "not all went well\n"]);
+    has(
+        &output,
+        &["  hook \"reseed\" (after_restore) did not run, or did not end\n", "not all went well\n"],
+    );
 }
 
 #[test]
 fn hooks_of_a_bootstrap_that_does_not_start_foreword_fail_the_rehearsal() {
     let hooks = json!({"hooks": {"initialize": [says("secrets")]}}).to_string();
-    let test = simulate(&["--runtime", "provided.al2023"]).script("bootstrap", RUNTIME).config(&hooks);
+    let test =
+        simulate(&["--runtime", "provided.al2023"]).script("bootstrap", RUNTIME).config(&hooks);
     let output = simulated(test, 1);
     has(
         &output,
@@ -99,10 +115,12 @@ fn hooks_of_a_bootstrap_that_does_not_start_foreword_fail_the_rehearsal() {
 
 #[test]
 fn an_os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
-    let hooks = json!({"hooks": {"initialize": [{"name": "once", "command": "echo ran"}]}}).to_string();
+    let hooks =
+        json!({"hooks": {"initialize": [{"name": "once", "command": "echo ran"}]}}).to_string();
     let ran = |output: &str| output.matches("    │ ran\n").count();
     // The bootstrap alone.
-    let output = simulated(simulate(&["--runtime", "provided.al2023"]).script("bootstrap", RUNTIME), 0);
+    let output =
+        simulated(simulate(&["--runtime", "provided.al2023"]).script("bootstrap", RUNTIME), 0);
     has(&output, &["    │ started as bootstrap with 0\n", "all went well\n"]);
     // The handler, by the layer's bootstrap, which is foreword.
     let options = ["--runtime", "provided.al2023", "--env", "_HANDLER=app"];
@@ -110,7 +128,9 @@ fn an_os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
     has(&output, &["    │ started as app with 0\n"]);
     assert_eq!(ran(&output), 1, "{output}");
     // A bootstrap that is foreword.
-    let test = simulate(&options).script("app", RUNTIME).script("bootstrap", read(foreword()).expect("foreword"));
+    let test = simulate(&options)
+        .script("app", RUNTIME)
+        .script("bootstrap", read(foreword()).expect("foreword"));
     let output = simulated(test.config(&hooks), 0);
     has(&output, &["    │ started as app with 0\n"]);
     assert_eq!(ran(&output), 1, "{output}");
@@ -118,7 +138,8 @@ fn an_os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
     let start = format!("#!/bin/sh\nexec {} -- ./app\n", foreword());
     let options = ["--runtime", "provided.al2023", "--", "./bootstrap"];
     for options in [&options[..2], &options] {
-        let test = simulate(options).script("app", RUNTIME).script("bootstrap", &start).config(&hooks);
+        let test =
+            simulate(options).script("app", RUNTIME).script("bootstrap", &start).config(&hooks);
         let output = simulated(test, 0);
         has(&output, &["    │ started as app with 0\n"]);
         assert_eq!(ran(&output), 1, "{output}");
@@ -128,15 +149,25 @@ fn an_os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
 #[test]
 fn an_os_only_runtime_without_anything_to_start_says_what_to_name() {
     let said = refused(&simulate(&["--runtime", "provided.al2"]));
-    let expected = "has no bootstrap, and _HANDLER, which names the function's executable, is not set; add --env \
-                    _HANDLER=NAME, or name the program: foreword simulate --runtime provided.al2 -- ./NAME\n";
-    assert!(said.starts_with("error: there is nothing to start: ") && said.ends_with(expected), "{said}");
+    let expected = "has no bootstrap, and _HANDLER, which names the function's executable, is not \
+                    set; add --env _HANDLER=NAME, or name the program: foreword simulate \
+                    --runtime provided.al2 -- ./NAME\n";
+    assert!(
+        said.starts_with("error: there is nothing to start: ") && said.ends_with(expected),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_runtime_alone_starts_its_client_where_it_is_installed() {
     let output = simulated(simulate(&["--runtime", "python3.12"]).file("app.py", HANDLER), 0);
-    has(&output, &["  the runtime's client on this machine: python3 -m awslambdaric app.handler\n", "  answer  1\n"]);
+    has(
+        &output,
+        &[
+            "  the runtime's client on this machine: python3 -m awslambdaric app.handler\n",
+            "  answer  1\n",
+        ],
+    );
     let other = "def main(event, context):\n    return 2\n";
     let options = ["--runtime", "python3.12", "--env", "_HANDLER=other.main"];
     let output = simulated(simulate(&options).file("other.py", other), 0);
@@ -144,7 +175,8 @@ fn a_runtime_alone_starts_its_client_where_it_is_installed() {
 
     let modules = real_part("node/node_modules").display().to_string();
     let handler = "exports.handler = async () => 3;\n";
-    let test = simulate(&["--runtime", "nodejs22.x"]).file("index.js", handler).env("NODE_PATH", &modules);
+    let test =
+        simulate(&["--runtime", "nodejs22.x"]).file("index.js", handler).env("NODE_PATH", &modules);
     has(&simulated(test, 0), &["aws-lambda-ric/bin/index.mjs index.handler\n", "  answer  3\n"]);
 }
 
@@ -165,7 +197,11 @@ fn a_runtime_without_a_client_here_names_the_command_line_to_type() {
             "there is no aws_lambda_ric in PATH",
             "foreword simulate --runtime ruby3.4 -- aws_lambda_ric app.handler",
         ),
-        ("java21", "no jar of aws-lambda-java-runtime-interface-client", "AWSLambda app.Handler::handleRequest"),
+        (
+            "java21",
+            "no jar of aws-lambda-java-runtime-interface-client",
+            "AWSLambda app.Handler::handleRequest",
+        ),
         (
             "dotnet8",
             "the client of .NET is part of what a function is built to",
@@ -180,8 +216,11 @@ fn a_runtime_without_a_client_here_names_the_command_line_to_type() {
 
 #[test]
 fn packages_of_layers_are_found_where_the_managed_runtime_finds_them() {
-    let handler = "import os, generic, special\ndef handler(event, context):\n    return [generic.x, special.x, os.environ.get('PYTHONPATH')]\n";
-    let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": "echo [${PYTHONPATH-unset}]"}]}}).to_string();
+    let handler = "import os, generic, special\ndef handler(event, context):\n    return \
+                   [generic.x, special.x, os.environ.get('PYTHONPATH')]\n";
+    let hooks =
+        json!({"hooks": {"initialize": [{"name": "a", "command": "echo [${PYTHONPATH-unset}]"}]}})
+            .to_string();
     for command in [&[][..], &["--", "python3", "-m", "awslambdaric", "app.handler"]] {
         let options = [&["--runtime", "python3.12", "--layer", "layer"], command].concat();
         let test = simulate(&options).file("app.py", handler).config(&hooks);
@@ -191,8 +230,8 @@ fn packages_of_layers_are_found_where_the_managed_runtime_finds_them() {
         has(
             &simulated(test, 0),
             &[
-                "  packages of layers: /opt/python/lib/python3.12/site-packages and /opt/python, as the bootstrap of \
-                 python3.12 adds them while PYTHONPATH is unset\n",
+                "  packages of layers: /opt/python/lib/python3.12/site-packages and /opt/python, \
+                 as the bootstrap of python3.12 adds them while PYTHONPATH is unset\n",
                 "    │ [unset]\n",
                 "  answer  [\"of python\", \"of its version\", \"/var/runtime\"]\n",
             ],
@@ -204,20 +243,28 @@ fn packages_of_layers_are_found_where_the_managed_runtime_finds_them() {
 #[test]
 fn packages_of_layers_are_lost_with_an_edit_of_pythonpath() {
     let handler = "def handler(event, context):\n    import generic\n";
-    let config = json!({"env": {"PYTHONPATH": {"prepend": "/opt/tool", "separator": ":"}}}).to_string();
-    let test = simulate(&["--runtime", "python3.12", "--layer", "layer"]).file("app.py", handler).config(&config);
+    let config =
+        json!({"env": {"PYTHONPATH": {"prepend": "/opt/tool", "separator": ":"}}}).to_string();
+    let test = simulate(&["--runtime", "python3.12", "--layer", "layer"])
+        .file("app.py", handler)
+        .config(&config);
     let output = simulated(test.file("layer/python/generic.py", ""), 1);
     has(&output, &["\"errorType\":\"ModuleNotFoundError\""]);
-    let config = json!({"env": {"PYTHONPATH": {"prepend": "/opt/python", "separator": ":"}}}).to_string();
-    let test = simulate(&["--runtime", "python3.12", "--layer", "layer"]).file("app.py", handler).config(&config);
+    let config =
+        json!({"env": {"PYTHONPATH": {"prepend": "/opt/python", "separator": ":"}}}).to_string();
+    let test = simulate(&["--runtime", "python3.12", "--layer", "layer"])
+        .file("app.py", handler)
+        .config(&config);
     simulated(test.file("layer/python/generic.py", ""), 0);
 }
 
 #[test]
 fn modules_of_layers_are_found_where_nodes_runtime_finds_them() {
-    let handler = "const [a, b] = [require('generic'), require('special')];\nexports.handler = async () => [a, b];\n";
+    let handler = "const [a, b] = [require('generic'), require('special')];\nexports.handler = \
+                   async () => [a, b];\n";
     let client = real_part("node/node_modules/aws-lambda-ric/bin/index.mjs").display().to_string();
-    let options = ["--runtime", "nodejs22.x", "--layer", "layer", "--", "node", &client, "index.handler"];
+    let options =
+        ["--runtime", "nodejs22.x", "--layer", "layer", "--", "node", &client, "index.handler"];
     let test = simulate(&options).file("index.js", handler);
     let test = test
         .file("layer/nodejs/node_modules/generic/index.js", "module.exports = 1;\n")
@@ -225,7 +272,9 @@ fn modules_of_layers_are_found_where_nodes_runtime_finds_them() {
     has(
         &simulated(test, 0),
         &[
-            "  packages of layers: NODE_PATH=/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:",
+            "  packages of layers: \
+             NODE_PATH=/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/\
+             node_modules:/var/runtime:",
             "  answer  [1,2]\n",
         ],
     );
@@ -233,39 +282,49 @@ fn modules_of_layers_are_found_where_nodes_runtime_finds_them() {
 
 #[test]
 fn gems_and_libraries_of_layers_are_found_where_rubys_runtime_finds_them() {
-    let script =
-        "#!/bin/sh\nruby -e 'require \"mine\"; puts Gem.path.include?(\"/opt/ruby/gems/3.4.0\")'\nexec ./runtime\n";
-    let test = simulate(&["--runtime", "ruby3.4", "--layer", "layer", "--", "./start"]).script("start", script);
-    let test = test.script("runtime", RUNTIME).file("layer/ruby/lib/mine.rb", "puts 'of the layer'\n");
+    let script = "#!/bin/sh\nruby -e 'require \"mine\"; puts \
+                  Gem.path.include?(\"/opt/ruby/gems/3.4.0\")'\nexec ./runtime\n";
+    let test = simulate(&["--runtime", "ruby3.4", "--layer", "layer", "--", "./start"])
+        .script("start", script);
+    let test =
+        test.script("runtime", RUNTIME).file("layer/ruby/lib/mine.rb", "puts 'of the layer'\n");
     let output = simulated(test, 0);
-    has(&output, &["/opt/ruby/gems/3.4.0; packages of layers: RUBYLIB=", "    │ of the layer\n    │ true\n"]);
+    has(
+        &output,
+        &["/opt/ruby/gems/3.4.0; packages of layers: RUBYLIB=", "    │ of the layer\n    │ true\n"],
+    );
 }
 
 #[test]
 fn variables_are_given_as_to_plan() {
-    let handler =
-        "import os\ndef handler(event, context):\n    return [os.environ.get(n) for n in ('A', 'B', 'C', 'MINE')]\n";
+    let handler = "import os\ndef handler(event, context):\n    return [os.environ.get(n) for n \
+                   in ('A', 'B', 'C', 'MINE')]\n";
     let options = ["--env", "A=1", "--env", "MINE", "--env-file", "variables", "--env", "C=last"];
-    let test = python(&options).file("app.py", handler).file("variables", "# of a file\nB=2\nC=first\n");
+    let test =
+        python(&options).file("app.py", handler).file("variables", "# of a file\nB=2\nC=first\n");
     has(&simulated(test.env("MINE", "own"), 0), &["  answer  [\"1\", \"2\", \"last\", \"own\"]\n"]);
     let said = refused(&python(&["--env", "=x"]));
     assert_eq!(said, "error: --env \"=x\": the name of the variable is missing\n");
     let said = refused(&python(&["--env-file", "nowhere"]));
     assert_eq!(said, "error: unable to read nowhere: no such file or directory\n");
     // A condition sees them, and so does a hook.
-    let hooks = json!({"when": {"env": {"A": "1"}}, "hooks": {"initialize": [says("a")]}}).to_string();
+    let hooks =
+        json!({"when": {"env": {"A": "1"}}, "hooks": {"initialize": [says("a")]}}).to_string();
     let test = python(&["--env", "A=1"]).file("app.py", HANDLER).config(&hooks);
     has(&simulated(test, 0), &["    │ the command of a\n"]);
 }
 
 #[test]
 fn the_code_lies_where_an_argument_or_a_variable_says() {
-    let configuration = json!({"hooks": {"initialize": [{"name": "where", "command": "pwd"}]}}).to_string();
-    let expression =
-        "import os\ndef handler(event, context):\n    return os.environ['LAMBDA_TASK_ROOT'] == os.getcwd()\n";
+    let configuration =
+        json!({"hooks": {"initialize": [{"name": "where", "command": "pwd"}]}}).to_string();
+    let expression = "import os\ndef handler(event, context):\n    return \
+                      os.environ['LAMBDA_TASK_ROOT'] == os.getcwd()\n";
     let start = ["--", "python3", "-m", "awslambdaric", "app.handler"];
     let by_option = format!("--env=LAMBDA_TASK_ROOT={}", "code");
-    for (options, in_shell) in [(&["code"][..], ""), (&[&by_option], ""), (&[], "code"), (&["code"], "elsewhere")] {
+    for (options, in_shell) in
+        [(&["code"][..], ""), (&[&by_option], ""), (&[], "code"), (&["code"], "elsewhere")]
+    {
         let test = simulate(&[options, &start].concat()).env("LAMBDA_TASK_ROOT", in_shell);
         let test = test.file("code/app.py", expression).file("code/foreword.json", &configuration);
         let directory = test.path("code").display().to_string();
@@ -296,33 +355,50 @@ fn the_configuration_that_is_read_is_named() {
     let folder = folder.trim_end_matches('/').to_owned();
     assert_eq!(
         named(test),
-        format!("none in {folder}/foreword.d and {folder}/foreword.json, and FOREWORD_CONFIG is not set")
+        format!(
+            "none in {folder}/foreword.d and {folder}/foreword.json, and FOREWORD_CONFIG is not \
+             set"
+        )
     );
-    let test = python(&[]).file("foreword.json", "{}").file("foreword.d/a.json", "{}").env("FOREWORD_CONFIG", &own);
+    let test = python(&[])
+        .file("foreword.json", "{}")
+        .file("foreword.d/a.json", "{}")
+        .env("FOREWORD_CONFIG", &own);
     let folder = test.path("").display().to_string();
     assert_eq!(named(test), format!("{folder}foreword.d/a.json, {folder}foreword.json, {own}"));
     assert_eq!(named(python(&[]).config("{}")), "FOREWORD_CONFIG");
     // Beside the code, wherever this is.
     let test = python(&[]).file("conf/own.json", "{}").env("FOREWORD_CONFIG", "conf/own.json");
     assert_eq!(named(test), "conf/own.json");
-    assert_eq!(named(python(&[]).config("{}").env("FOREWORD_DISABLED", "1")), "none is read, FOREWORD_DISABLED is set");
+    assert_eq!(
+        named(python(&[]).config("{}").env("FOREWORD_DISABLED", "1")),
+        "none is read, FOREWORD_DISABLED is set"
+    );
 }
 
 #[test]
 fn an_entrypoint_is_taken_as_the_dockerfile_has_it() {
-    let hooks = json!({"hooks": {"initialize": [{"name": "once", "command": "echo ran"}]}}).to_string();
+    let hooks =
+        json!({"hooks": {"initialize": [{"name": "once", "command": "echo ran"}]}}).to_string();
     let command = ["python3", "-m", "awslambdaric", "app.handler"];
     let array = r#"["/opt/bin/foreword", "--"]"#;
     for (front, dropped) in [
         (&["foreword", "--"][..], "foreword --"),
         (&["/opt/bin/foreword", "--"], "/opt/bin/foreword --"),
         (&["tini", "--", "foreword", "--"], "tini -- foreword --"),
-        (&["/usr/bin/dumb-init", "/opt/bin/foreword", "--"], "/usr/bin/dumb-init /opt/bin/foreword --"),
+        (
+            &["/usr/bin/dumb-init", "/opt/bin/foreword", "--"],
+            "/usr/bin/dumb-init /opt/bin/foreword --",
+        ),
         (&[array], "/opt/bin/foreword --"),
     ] {
-        let test = simulate(&[&["--"], front, &command].concat()).file("app.py", HANDLER).config(&hooks);
+        let test =
+            simulate(&[&["--"], front, &command].concat()).file("app.py", HANDLER).config(&hooks);
         let output = simulated(test, 0);
-        has(&output, &[&format!("  {dropped} is left out: it starts foreword itself\n"), "  answer  1\n"]);
+        has(
+            &output,
+            &[&format!("  {dropped} is left out: it starts foreword itself\n"), "  answer  1\n"],
+        );
         assert_eq!(output.matches("    │ ran\n").count(), 1, "{output}");
     }
 }
@@ -331,7 +407,9 @@ fn an_entrypoint_is_taken_as_the_dockerfile_has_it() {
 fn a_layer_after_another_is_a_layer_as_for_check() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": ["mine"]}]}}).to_string();
     let test = python(&["--layer", "a", "b"]).file("app.py", HANDLER).config(&hooks);
-    let test = test.script("a/bin/mine", "#!/bin/sh\necho hidden\n").script("b/bin/mine", "#!/bin/sh\necho shown\n");
+    let test = test
+        .script("a/bin/mine", "#!/bin/sh\necho hidden\n")
+        .script("b/bin/mine", "#!/bin/sh\necho shown\n");
     let output = timeless(simulated(test, 0).as_bytes());
     has(&output, &["    │ shown\n"]);
 }
@@ -345,7 +423,8 @@ fn real_functions_of_os_only_runtimes_start_as_bootstrap_and_as_handler() {
         // foreword has no part in what Lambda starts by itself.
         let test = simulate(&options).script("bootstrap", &program).env("CLIENT_LOG", "/tmp/log");
         has(&simulated(test, 0), &["  answer  {\"key\":\"value\"}\n"]);
-        let test = simulate(&[&options[..], &["--env", "_HANDLER=client"]].concat()).script("client", &program);
+        let test = simulate(&[&options[..], &["--env", "_HANDLER=client"]].concat())
+            .script("client", &program);
         let output = simulated(test.env("CLIENT_LOG", "/tmp/log").config(&hooks), 0);
         has(&output, &["    │ the command of once\n", "  answer  {\"key\":\"value\"}\n"]);
     }
@@ -353,13 +432,26 @@ fn real_functions_of_os_only_runtimes_start_as_bootstrap_and_as_handler() {
 
 #[test]
 fn java_alone_starts_the_client_that_lies_in_lib() {
-    let options =
-        ["--runtime", "java21", "--env", "_HANDLER=client.Function::handleRequest", "--event", r#"{"key":"value"}"#];
-    let test = simulate(&[&options[..], &["--timeout", "20"]].concat()).env("CLIENT_LOG", "/tmp/log");
-    let test = test.linked("lib", &real_part("java/lib")).linked("target/classes", &real_part("java/classes"));
+    let options = [
+        "--runtime",
+        "java21",
+        "--env",
+        "_HANDLER=client.Function::handleRequest",
+        "--event",
+        r#"{"key":"value"}"#,
+    ];
+    let test =
+        simulate(&[&options[..], &["--timeout", "20"]].concat()).env("CLIENT_LOG", "/tmp/log");
+    let test = test
+        .linked("lib", &real_part("java/lib"))
+        .linked("target/classes", &real_part("java/classes"));
     let output = simulated(test, 0);
     has(
         &output,
-        &["com.amazonaws.services.lambda.runtime.api.client.AWSLambda client.Function::handleRequest\n", "  answer  {"],
+        &[
+            "com.amazonaws.services.lambda.runtime.api.client.AWSLambda \
+             client.Function::handleRequest\n",
+            "  answer  {",
+        ],
     );
 }

@@ -1,12 +1,13 @@
-//! What extensions learn of an environment's life in `foreword simulate`, by the Telemetry API and by the Logs API.
+//! What extensions learn of an environment's life in `foreword simulate`, by the Telemetry API and
+//! by the Logs API.
 
 use crate::support::Test;
 use crate::tool_simulate::{outside, python, simulated};
 use serde_json::{Value, json};
 use std::fs;
 
-/// An extension that subscribes with the request at `$OUT/request`, keeps what it gets in `$OUT/events`, one event a line,
-/// and the answers to its subscriptions in `$OUT/answers`.
+/// An extension that subscribes with the request at `$OUT/request`, keeps what it gets in
+/// `$OUT/events`, one event a line, and the answers to its subscriptions in `$OUT/answers`.
 const SUBSCRIBER: &str = r##"#!/usr/bin/env python3
 import http.server, json, os, socket, socketserver, sys, threading, urllib.error, urllib.request
 
@@ -60,7 +61,8 @@ import time
 time.sleep(0.3)
 "##;
 
-const HANDLER: &str = "def handler(event, context):\n    print('the handler says', event)\n    return event\n";
+const HANDLER: &str =
+    "def handler(event, context):\n    print('the handler says', event)\n    return event\n";
 
 fn destination(protocol: &str) -> Value {
     let uri = match protocol {
@@ -83,7 +85,9 @@ fn subscribed(test: Test, requests: &Value, status: i32) -> (Vec<String>, Vec<Va
     let output = simulated(test.env("OUT", outside.path()), status);
     let read = |name: &str| fs::read_to_string(outside.path().join(name)).unwrap_or_default();
     let events = read("events");
-    let events = events.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}: {output}")));
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}: {output}")));
     (read("answers").lines().map(str::to_owned).collect(), events.collect())
 }
 
@@ -93,8 +97,10 @@ fn types(events: &[Value]) -> Vec<&str> {
 
 #[test]
 fn telemetry_of_an_on_demand_life_comes_by_http() {
-    let requests = json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
-    let test = python(&["--layer", "layer", "--event", "1", "--event", "\"two\"", "--memory", "256"]);
+    let requests =
+        json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
+    let test =
+        python(&["--layer", "layer", "--event", "1", "--event", "\"two\"", "--memory", "256"]);
     let (answers, events) = subscribed(test, &requests, 0);
     assert_eq!(answers, ["200 \"OK\""]);
     assert_eq!(
@@ -116,13 +122,19 @@ fn telemetry_of_an_on_demand_life_comes_by_http() {
     let record = |index: usize| &events[index]["record"];
     assert_eq!(record(0)["initializationType"], "on-demand");
     assert_eq!(record(0)["phase"], "init");
-    assert_eq!(record(1), &json!({"name": "subscriber", "state": "Subscribed", "types": ["platform"]}));
+    assert_eq!(
+        record(1),
+        &json!({"name": "subscriber", "state": "Subscribed", "types": ["platform"]})
+    );
     assert_eq!(record(2), &json!({"name": "subscriber", "state": "Ready", "events": ["SHUTDOWN"]}));
     assert_eq!(record(3)["status"], "success");
     assert!(record(4)["metrics"]["durationMs"].is_f64());
     let request = "00000000-0000-4000-8000-000000000001";
     assert_eq!(record(5), &json!({"requestId": request, "version": "$LATEST"}));
-    assert_eq!((&record(6)["requestId"], &record(6)["status"]), (&json!(request), &json!("success")));
+    assert_eq!(
+        (&record(6)["requestId"], &record(6)["status"]),
+        (&json!(request), &json!("success"))
+    );
     assert_eq!(record(6)["metrics"]["producedBytes"], 1);
     assert_eq!(record(7)["metrics"]["memorySizeMB"], 256);
     assert!(record(7)["metrics"]["initDurationMs"].is_f64());
@@ -133,7 +145,8 @@ fn telemetry_of_an_on_demand_life_comes_by_http() {
 
 #[test]
 fn telemetry_of_a_restored_environment_has_its_restore() {
-    let requests = json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
+    let requests =
+        json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
     let (_, events) = subscribed(python(&["--snap-start", "--layer", "layer"]), &requests, 0);
     let types = types(&events);
     let start = types.iter().position(|kind| *kind == "platform.restoreStart").expect("a restore");
@@ -151,14 +164,22 @@ fn telemetry_of_a_restored_environment_has_its_restore() {
     assert_eq!(events[start + 1]["record"], json!({"status": "success"}));
     assert!(events[start + 2]["record"]["metrics"]["durationMs"].is_f64());
     let metrics = &events[start + 5]["record"]["metrics"];
-    assert!(metrics["restoreDurationMs"].is_f64() && metrics.get("initDurationMs").is_none(), "{metrics}");
+    assert!(
+        metrics["restoreDurationMs"].is_f64() && metrics.get("initDurationMs").is_none(),
+        "{metrics}"
+    );
 }
 
 #[test]
 fn lines_of_function_and_extension_are_told_apart() {
-    let requests = json!([["/2022-07-01/telemetry/", subscription("2022-07-01", "HTTP", &["function", "extension"])]]);
+    let requests = json!([[
+        "/2022-07-01/telemetry/",
+        subscription("2022-07-01", "HTTP", &["function", "extension"])
+    ]]);
     let (_, events) = subscribed(python(&["--layer", "layer"]), &requests, 0);
-    let of = |kind: &str, record: &str| events.iter().any(|event| event["type"] == kind && event["record"] == record);
+    let of = |kind: &str, record: &str| {
+        events.iter().any(|event| event["type"] == kind && event["record"] == record)
+    };
     assert!(of("extension", "the extension says this"), "{events:?}");
     assert!(of("function", "the handler says {}"), "{events:?}");
     assert!(types(&events).iter().all(|kind| !kind.starts_with("platform")), "{events:?}");
@@ -166,8 +187,12 @@ fn lines_of_function_and_extension_are_told_apart() {
 
 #[test]
 fn telemetry_by_tcp_is_one_event_a_line() {
-    let requests = json!([["/2022-07-01/telemetry", subscription("2022-12-13", "TCP", &["platform", "function"])]]);
-    let (answers, events) = subscribed(python(&["--layer", "layer"]).env("PROTOCOL", "TCP"), &requests, 0);
+    let requests = json!([[
+        "/2022-07-01/telemetry",
+        subscription("2022-12-13", "TCP", &["platform", "function"])
+    ]]);
+    let (answers, events) =
+        subscribed(python(&["--layer", "layer"]).env("PROTOCOL", "TCP"), &requests, 0);
     assert_eq!(answers, ["200 \"OK\""]);
     let types = types(&events);
     assert!(types.contains(&"platform.report") && types.contains(&"function"), "{types:?}");
@@ -179,7 +204,8 @@ fn the_logs_api_has_the_events_of_its_schema() {
         let requests = json!([["/2020-08-15/logs", subscription(schema, "HTTP", &["platform"])]]);
         let (answers, events) = subscribed(python(&["--layer", "layer"]), &requests, 0);
         assert_eq!(answers, ["200 \"OK\""]);
-        let mut expected = vec!["platform.logsSubscription", "platform.extension", "platform.start"];
+        let mut expected =
+            vec!["platform.logsSubscription", "platform.extension", "platform.start"];
         expected.extend(has_runtime_done.then_some("platform.runtimeDone"));
         expected.extend(["platform.end", "platform.report"]);
         assert_eq!(types(&events), expected, "{schema}");
@@ -188,22 +214,34 @@ fn the_logs_api_has_the_events_of_its_schema() {
 
 #[test]
 fn an_invocation_that_fails_has_status_and_error_type_in_telemetry() {
-    let requests = json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
+    let requests =
+        json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
     let outside = outside();
     fs::write(outside.path().join("requests"), requests.to_string()).expect("unable to write");
-    let handler =
-        "import os, time\ndef handler(event, context):\n    time.sleep(1000) if event == 1 else os._exit(3)\n";
-    let test = python(&["--layer", "layer", "--timeout", "1", "--event", "1", "--event", "2"]).file("app.py", handler);
+    let handler = "import os, time\ndef handler(event, context):\n    time.sleep(1000) if event \
+                   == 1 else os._exit(3)\n";
+    let test = python(&["--layer", "layer", "--timeout", "1", "--event", "1", "--event", "2"])
+        .file("app.py", handler);
     let test = test.script("layer/extensions/subscriber", SUBSCRIBER).env("OUT", outside.path());
     simulated(test, 1);
     let events = fs::read_to_string(outside.path().join("events")).expect("events");
-    let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let done: Vec<_> = events.iter().filter(|event| event["type"] == "platform.runtimeDone").collect();
-    let told: Vec<_> = done.iter().map(|event| (&event["record"]["status"], &event["record"]["errorType"])).collect();
-    assert_eq!(told, [(&json!("timeout"), &Value::Null), (&json!("failure"), &json!("Runtime.ExitError"))]);
+    let events: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let done: Vec<_> =
+        events.iter().filter(|event| event["type"] == "platform.runtimeDone").collect();
+    let told: Vec<_> = done
+        .iter()
+        .map(|event| (&event["record"]["status"], &event["record"]["errorType"]))
+        .collect();
+    assert_eq!(
+        told,
+        [(&json!("timeout"), &Value::Null), (&json!("failure"), &json!("Runtime.ExitError"))]
+    );
     // The second init is one inside an invocation.
-    let phases: Vec<_> = events.iter().filter(|event| event["type"] == "platform.initStart").collect();
-    let phases: Vec<_> = phases.iter().map(|event| event["record"]["phase"].as_str().expect("a phase")).collect();
+    let phases: Vec<_> =
+        events.iter().filter(|event| event["type"] == "platform.initStart").collect();
+    let phases: Vec<_> =
+        phases.iter().map(|event| event["record"]["phase"].as_str().expect("a phase")).collect();
     assert_eq!(phases, ["init", "invoke"]);
 }
 
@@ -227,7 +265,9 @@ fn subscriptions_that_cannot_be_are_refused_as_lambda_does() {
         ["/2020-08-15/logs", telemetry.clone()],
     ]);
     let (answers, _) = subscribed(python(&["--layer", "layer"]), &requests, 0);
-    let problem = |message: &str| format!(r#"400 {{"errorMessage":"{message}","errorType":"ValidationError"}}"#);
+    let problem = |message: &str| {
+        format!(r#"400 {{"errorMessage":"{message}","errorType":"ValidationError"}}"#)
+    };
     assert_eq!(
         answers,
         [

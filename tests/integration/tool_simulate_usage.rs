@@ -37,12 +37,17 @@ fn a_runtime_that_is_not_there() {
 init (at most 130 s)
   foreword: unable to execute \"/nowhere\": no such file
   the runtime reported an error of the init: Runtime.InvalidEntrypoint
-  publishing the version fails with {\"errorType\":\"Runtime.InvalidEntrypoint\",\"errorMessage\":\"unable to execute \\\"/nowhere\\\": no such file\",…}
+  publishing the version fails with \
+                    {\"errorType\":\"Runtime.InvalidEntrypoint\",\"errorMessage\":\"unable to \
+                    execute \\\"/nowhere\\\": no such file\",…}
   init            in all               N ms of 130 s
 shutdown
 not all went well
 ";
-    assert_eq!((timeless(&captured.stdout).as_str(), captured.stderr, captured.status), (expected, Vec::new(), 1));
+    assert_eq!(
+        (timeless(&captured.stdout).as_str(), captured.stderr, captured.status),
+        (expected, Vec::new(), 1)
+    );
     assert!(run.finished.is_alone());
 }
 
@@ -53,16 +58,21 @@ fn layers_that_cannot_be() {
         assert_eq!((captured.status, captured.stdout), (1, Vec::new()));
         String::from_utf8(captured.stderr).expect("UTF-8")
     };
-    let with_layer = |layer: &str| Test::new().args(["simulate", "--layer", layer, "--", "/bin/true"]);
+    let with_layer =
+        |layer: &str| Test::new().args(["simulate", "--layer", layer, "--", "/bin/true"]);
     assert_eq!(
         said(with_layer("nowhere")),
-        "foreword: unable to simulate: unable to read the layer nowhere: no such file or directory\n"
+        "foreword: unable to simulate: unable to read the layer nowhere: no such file or \
+         directory\n"
     );
     // No mounts can be made in here.
     let without_mounts = "echo 0 >/proc/sys/user/max_mnt_namespaces; exec \"$@\"";
     let within = ["unshare", "--user", "--map-root-user", "sh", "-c", without_mounts, "sh"];
     let refused = said(with_layer("layer").script("layer/bin/x", "").within(within));
     let (cause, way_out) = refused.split_once("; ").expect("a way out");
-    assert!(cause.starts_with("foreword: unable to simulate: unable to lay the layers under /opt: "), "{refused}");
+    assert!(
+        cause.starts_with("foreword: unable to simulate: unable to lay the layers under /opt: "),
+        "{refused}"
+    );
     assert_eq!(way_out, "mounts of one's own need root or user namespaces, and a folder /opt\n");
 }

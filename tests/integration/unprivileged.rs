@@ -1,4 +1,5 @@
-//! What the user under whom foreword runs has no right to: to execute the program, to read a configuration.
+//! What the user under whom foreword runs has no right to: to execute the program, to read a
+//! configuration.
 
 use crate::support::Test;
 use std::fs::{Permissions, set_permissions};
@@ -17,7 +18,11 @@ fn refuses(modes: &[(&str, u32)], cause: &str, status: i32) {
 /// Its run bit is for a group to which neither the owner nor nobody belongs by right.
 #[test]
 fn a_program_that_others_may_execute() {
-    refuses(&[("runtime", 0o610)], "unable to execute \"./runtime\": this user may not execute it (chmod a+rx)", 126);
+    refuses(
+        &[("runtime", 0o610)],
+        "unable to execute \"./runtime\": this user may not execute it (chmod a+rx)",
+        126,
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::files::{Code, Files, Place};
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::Opt;
 
-/// A `bootstrap` beside the code in the place of the layers' foreword, which then never runs (AWS's documentation,
-/// "Building a custom runtime for AWS Lambda").
+/// A `bootstrap` beside the code in the place of the layers' foreword, which then never runs (AWS's
+/// documentation, "Building a custom runtime for AWS Lambda").
 pub fn finding(code: &Code, opt: &Opt) -> Option<Finding> {
     let files = Files { code, opt: Some(opt) };
     let (Place::File(foreword), Place::File(of_layers)) =
@@ -13,14 +13,16 @@ pub fn finding(code: &Code, opt: &Opt) -> Option<Finding> {
     else {
         return None;
     };
-    let is_foreword = |file: &super::files::File| file.name == foreword.name || file.content == foreword.content;
+    let is_foreword =
+        |file: &super::files::File| file.name == foreword.name || file.content == foreword.content;
     if !code.is_certain || !is_foreword(&of_layers) {
         return None;
     }
     match files.look_up("/var/task/bootstrap") {
         Place::File(file) if !is_foreword(&file) => {
-            let message = "foreword never runs: on OS-only runtimes, Lambda starts this file and not the layers' \
-                           bootstrap, which is foreword; give it another name, and let the function's \"Handler\" be that name";
+            let message = "foreword never runs: on OS-only runtimes, Lambda starts this file and \
+                           not the layers' bootstrap, which is foreword; give it another name, \
+                           and let the function's \"Handler\" be that name";
             Some(Finding::about(Severity::Error, &code.name_of("bootstrap"), message.into()))
         }
         _ => None,

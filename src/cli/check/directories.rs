@@ -27,10 +27,14 @@ pub fn advise<'r>(
             let cwd = cwd.written();
             let message = match (Files { code: &code, opt }).look_up(path.trim_end_matches('/')) {
                 Place::Nothing(Searched::Layers) => {
-                    format!("the directory {cwd:?} is in none of the layers; add it, or the layer that has it")
+                    format!(
+                        "the directory {cwd:?} is in none of the layers; add it, or the layer \
+                         that has it"
+                    )
                 }
                 Place::Nothing(Searched::Code(here)) => format!(
-                    "the directory {cwd:?} is not beside the code: there is no {here}; add it, or correct the path"
+                    "the directory {cwd:?} is not beside the code: there is no {here}; add it, or \
+                     correct the path"
                 ),
                 Place::File(file) => format!("{cwd:?} is a file ({}); name a directory", file.name),
                 Place::Astray(message) => message,

@@ -1,5 +1,6 @@
-//! What a configuration has executed, against what the function has: files beside the code and in layers that are
-//! there and can be executed, and programs that the image of a runtime is known to have.
+//! What a configuration has executed, against what the function has: files beside the code and in
+//! layers that are there and can be executed, and programs that the image of a runtime is known to
+//! have.
 
 use super::Advice;
 use super::files::{Code, Files, Place, Searched};
@@ -21,7 +22,8 @@ pub struct Looked {
     pub in_no_layer: BTreeSet<String>,
 }
 
-/// Looks at everything that a configuration names; `codes` has the code that goes with each of them.
+/// Looks at everything that a configuration names; `codes` has the code that goes with each of
+/// them.
 pub fn advise<'r>(
     named: &[Named<'r>],
     codes: &dyn Fn(&Named) -> Code,
@@ -29,7 +31,8 @@ pub fn advise<'r>(
     advice: &mut Vec<Advice<'r>>,
 ) -> (Vec<Finding>, Looked) {
     let mut looked = Looked::default();
-    // By the files' names, so that each is found once, and everything about one file stands together.
+    // By the files' names, so that each is found once, and everything about one file stands
+    // together.
     let mut findings: BTreeMap<String, (BTreeSet<String>, Vec<Finding>)> = BTreeMap::new();
     for named in named {
         let code = codes(named);
@@ -47,7 +50,13 @@ pub fn advise<'r>(
                 looked.at.insert(file.name.clone());
                 let user = User::Configuration(named.place.to_string(), named.kind);
                 let expected = expected(opt, &code, &named.conditions);
-                let subject = Subject { file: &file, files, user: &user, expected: &expected, runtimes: &runtimes };
+                let subject = Subject {
+                    file: &file,
+                    files,
+                    user: &user,
+                    expected: &expected,
+                    runtimes: &runtimes,
+                };
                 let (known, found) = findings.entry(file.name.clone()).or_default();
                 for fault in program::faults(&subject) {
                     if known.insert(fault.message().to_owned()) {
@@ -61,13 +70,17 @@ pub fn advise<'r>(
                 let message = format!("{:?} is a directory; name a file in it", named.word);
                 advice.push(Advice::warning(named.place, message));
             }
-            Place::Nothing(searched) if !named.is_guarded && !is_there_with_its_end(named, &files) => {
+            Place::Nothing(searched)
+                if !named.is_guarded && !is_there_with_its_end(named, &files) =>
+            {
                 advice.push(Advice::warning(named.place, nothing(named, &searched, opt)));
             }
             Place::NoLayers => {
                 looked.in_no_layer.extend(named.path());
             }
-            Place::Astray(message) if !named.is_guarded => advice.push(Advice::warning(named.place, message)),
+            Place::Astray(message) if !named.is_guarded => {
+                advice.push(Advice::warning(named.place, message))
+            }
             Place::Nothing(_) | Place::Astray(_) | Place::Unknown => {}
         }
     }
@@ -75,7 +88,11 @@ pub fn advise<'r>(
 }
 
 /// Where the file is that a name leads to, or what is wrong with the name, if that is known.
-fn place<'f>(named: &Named, runtimes: &Runtimes, files: &Files<'f>) -> Result<Place<'f>, Option<String>> {
+fn place<'f>(
+    named: &Named,
+    runtimes: &Runtimes,
+    files: &Files<'f>,
+) -> Result<Place<'f>, Option<String>> {
     if !named.is_bare() {
         let Some(path) = named.path() else { return Err(None) };
         let is_functions = path.starts_with("/opt/") || path.starts_with("/var/task/");
@@ -131,37 +148,49 @@ fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {
     match searched {
         Searched::Layers => match named.path().and_then(|path| opt?.one_deeper(&path)) {
             Some(other) => format!(
-                "{word:?} is in none of the layers, but {} is; a layer's own root comes to lie at /opt",
+                "{word:?} is in none of the layers, but {} is; a layer's own root comes to lie at \
+                 /opt",
                 other.name()
             ),
             None => format!("{word:?} is in none of the layers; add it, or the layer that has it"),
         },
         Searched::Code(here) => {
             let what = if named.kind == Use::Executed { "program" } else { "script" };
-            format!("the {what} {word:?} is not beside the code: there is no {here}; add it, or correct the path")
+            format!(
+                "the {what} {word:?} is not beside the code: there is no {here}; add it, or \
+                 correct the path"
+            )
         }
     }
 }
 
-/// The architecture that a program has to be for: what its conditions say, or else the foreword beside it, or this
-/// machine.
+/// The architecture that a program has to be for: what its conditions say, or else the foreword
+/// beside it, or this machine.
 pub fn expected(opt: Option<&Opt>, code: &Code, conditions: &[&When]) -> Expected {
     let only = |when: &&When| match when.architecture.as_deref() {
         Some([name]) => Some(*name),
         _ => None,
     };
     if let Some(name) = conditions.iter().find_map(only) {
-        return Expected { name, because: because(name, Basis::Condition), severity: Severity::Error };
+        return Expected {
+            name,
+            because: because(name, Basis::Condition),
+            severity: Severity::Error,
+        };
     }
     let foreword = match (Files { code, opt }).look_up("/opt/bin/foreword") {
         Place::File(file) => file.content.ok().and_then(|content| super::elf::machine(&content)),
         _ => None,
     };
     match foreword {
-        Some(name) => Expected { name, because: because(name, Basis::Foreword), severity: Severity::Error },
-        None => {
-            Expected { name: ARCHITECTURE, because: because(ARCHITECTURE, Basis::Here), severity: Severity::Warning }
+        Some(name) => {
+            Expected { name, because: because(name, Basis::Foreword), severity: Severity::Error }
         }
+        None => Expected {
+            name: ARCHITECTURE,
+            because: because(ARCHITECTURE, Basis::Here),
+            severity: Severity::Warning,
+        },
     }
 }
 

@@ -1,5 +1,5 @@
-//! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows where they lie on
-//! this machine; judges none of them.
+//! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows
+//! where they lie on this machine; judges none of them.
 
 use crate::cli::layer::{At, Opt, normal};
 use crate::process;
@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where Lambda puts the code, and the working directory of runtimes and hooks (AWS's documentation of
-/// `LAMBDA_TASK_ROOT`).
+/// Where Lambda puts the code, and the working directory of runtimes and hooks (AWS's documentation
+/// of `LAMBDA_TASK_ROOT`).
 pub const TASK_ROOT: &str = "/var/task";
 
 /// Most links that lead from one to the next; the kernel follows as many.
@@ -119,12 +119,15 @@ impl<'f> Files<'f> {
             if path == TASK_ROOT {
                 return Place::Directory;
             }
-            let inside = path.strip_prefix(TASK_ROOT).and_then(|rest| rest.strip_prefix('/')).and_then(normal);
+            let inside = path
+                .strip_prefix(TASK_ROOT)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .and_then(normal);
             let Some(inside) = inside else {
                 return match link {
                     Some((name, target)) if !is_in_image(&path) => Place::Astray(format!(
-                        "the symlink {name} leads to {target:?}, out of the code's directory, to what is not deployed \
-                         with it; put the file itself in the symlink's place"
+                        "the symlink {name} leads to {target:?}, out of the code's directory, to \
+                         what is not deployed with it; put the file itself in the symlink's place"
                     )),
                     _ => Place::Unknown,
                 };
@@ -139,7 +142,8 @@ impl<'f> Files<'f> {
         }
         match link {
             Some((name, _)) => Place::Astray(format!(
-                "the symlink {name} leads back to itself, so that nothing can open it; put the file in its place"
+                "the symlink {name} leads back to itself, so that nothing can open it; put the \
+                 file in its place"
             )),
             None => Place::Unknown,
         }
@@ -167,7 +171,8 @@ impl Code {
     /// Walks down to a path below the root, up to the first link.
     fn step<'f>(&self, inside: &str) -> Step<'f> {
         let mut closed = None;
-        let ends: Vec<_> = inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]).collect();
+        let ends: Vec<_> =
+            inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]).collect();
         for (index, &end) in ends.iter().enumerate() {
             let here = self.root.join(&inside[..end]);
             let name = shown(&here);
@@ -201,7 +206,13 @@ impl Code {
             }
             let content = fs::read(&here).map(Cow::Owned).map_err(|error| process::cause(&error));
             let path = format!("{TASK_ROOT}/{inside}");
-            return Step::There(Place::File(Box::new(File { name, path, mode: Some(mode), closed, content })));
+            return Step::There(Place::File(Box::new(File {
+                name,
+                path,
+                mode: Some(mode),
+                closed,
+                content,
+            })));
         }
         Step::There(Place::Unknown)
     }

@@ -1,5 +1,5 @@
-//! Layers, and what a configuration expects of them: programs that can be executed where it says, and extensions that
-//! go together with its hooks.
+//! Layers, and what a configuration expects of them: programs that can be executed where it says,
+//! and extensions that go together with its hooks.
 
 use super::Advice;
 use super::executables::{self, Looked};
@@ -25,13 +25,14 @@ const DATADOG_WRAPPER: &str = "/opt/datadog_wrapper";
 pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>) {
     let has = |path: &str| opt.files().iter().any(|file| file.path == path);
     let hooks = || rules.iter().flat_map(Reached::hooks).map(|(hook, _)| hook);
-    let around_snapshot = |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
+    let around_snapshot =
+        |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
     if has(WEB_ADAPTER)
         && let Some(hook) = hooks().find(around_snapshot)
     {
         let message = format!(
-            "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, past all \
-             before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
+            "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, \
+             past all before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
         );
         advice.push(Advice::error(hook.place, message));
     }
@@ -39,8 +40,8 @@ pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>
     if let Some(hook) = hooks().find(|hook| hook.phase == Phase::PreStop)
         && !opt.files().iter().any(is_ours)
     {
-        let message = "no phase will run pre_stop hooks: none of the layers has foreword's extension; add the layer \
-                       foreword-prestop"
+        let message = "no phase will run pre_stop hooks: none of the layers has foreword's \
+                       extension; add the layer foreword-prestop"
             .into();
         advice.push(Advice::warning(hook.place, message));
     }
@@ -52,7 +53,13 @@ pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>
 }
 
 /// What is wrong with the layers themselves, but for the files that a configuration names.
-pub fn findings(rules: &[Reached], named: &[Named], opt: &Opt, code: &Code, looked: &mut Looked) -> Vec<Finding> {
+pub fn findings(
+    rules: &[Reached],
+    named: &[Named],
+    opt: &Opt,
+    code: &Code,
+    looked: &mut Looked,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let everywhere = Runtimes::left(&[]);
     let expected = executables::expected(Some(opt), code, &[]);
@@ -74,7 +81,9 @@ pub fn findings(rules: &[Reached], named: &[Named], opt: &Opt, code: &Code, look
             expected: &expected,
             runtimes: &everywhere,
         };
-        if user != User::Unknown || program::is_program(&file) || program::link_as_text(&file, &subject.files).is_some()
+        if user != User::Unknown
+            || program::is_program(&file)
+            || program::link_as_text(&file, &subject.files).is_some()
         {
             looked.at.insert(file.name.clone());
             findings.extend(program::faults(&subject).iter().map(|fault| fault.finding(&subject)));
@@ -86,13 +95,14 @@ pub fn findings(rules: &[Reached], named: &[Named], opt: &Opt, code: &Code, look
         }
     }
     for (hidden, above) in opt.hidden() {
-        let is_used =
-            named.iter().any(|named| named.path().is_some_and(|path| path.strip_prefix("/opt/") == Some(hidden.path)));
+        let is_used = named.iter().any(|named| {
+            named.path().is_some_and(|path| path.strip_prefix("/opt/") == Some(hidden.path))
+        });
         let matters = is_used || hidden.has_run_bit() || hidden.path.starts_with("foreword.d/");
         if matters && !hidden.is_link() && hidden.content() != above.content() {
             let message = format!(
-                "the layer {} hides this file: of two with one path, the function sees that of the later layer; rename \
-                 one, or change the order",
+                "the layer {} hides this file: of two with one path, the function sees that of \
+                 the later layer; rename one, or change the order",
                 above.layer()
             );
             findings.push(Finding::about(Severity::Warning, &hidden.name(), message));
@@ -108,17 +118,19 @@ pub fn findings(rules: &[Reached], named: &[Named], opt: &Opt, code: &Code, look
 
 fn datadog() -> String {
     format!(
-        "Datadog's extension starts its Runtime API proxy only where AWS_LAMBDA_EXEC_WRAPPER is {DATADOG_WRAPPER}, and \
-         with foreword it is not: its wrapper then sends the runtime to an address where nothing listens; leave \
-         DD_SERVERLESS_APPSEC_ENABLED and DD_EXPERIMENTAL_ENABLE_PROXY unset"
+        "Datadog's extension starts its Runtime API proxy only where AWS_LAMBDA_EXEC_WRAPPER is \
+         {DATADOG_WRAPPER}, and with foreword it is not: its wrapper then sends the runtime to an \
+         address where nothing listens; leave DD_SERVERLESS_APPSEC_ENABLED and \
+         DD_EXPERIMENTAL_ENABLE_PROXY unset"
     )
 }
 
-/// Whether a file lies where layers have programs: at their root, in `bin`, among foreword's stand-ins, or where Lambda
-/// looks for extensions.
+/// Whether a file lies where layers have programs: at their root, in `bin`, among foreword's
+/// stand-ins, or where Lambda looks for extensions.
 fn is_candidate(path: &str) -> bool {
     path.rsplit_once('/').is_none_or(|(folder, name)| {
-        let is_folder = matches!(folder, "bin" | "extensions") || folder.starts_with("bin/stand-in");
+        let is_folder =
+            matches!(folder, "bin" | "extensions") || folder.starts_with("bin/stand-in");
         is_folder && !name.starts_with('.')
     })
 }

@@ -18,14 +18,16 @@ struct Limited<'r> {
     limit: Duration,
 }
 
-/// What hooks of a phase have together, in environments of some kind, and the text that says so before the time.
+/// What hooks of a phase have together, in environments of some kind, and the text that says so
+/// before the time.
 struct Budget {
     most: Duration,
     whose: String,
     is_for: fn(&Facts) -> bool,
 }
 
-/// The kinds of environments whose init has no limit of 10 s (AWS's documentation, "Lambda execution environment").
+/// The kinds of environments whose init has no limit of 10 s (AWS's documentation, "Lambda
+/// execution environment").
 const LONG_INIT: [&str; 2] = ["snap-start", "provisioned-concurrency"];
 
 /// Checks all phases; `timeout` is the function's, if it is known.
@@ -34,13 +36,19 @@ pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut
         let of_phase = |reached: &Reached<'r>| {
             let document = reached.document;
             let hooks = reached.hooks().filter(|(hook, _)| hook.phase == phase);
-            let limited = move |(hook, conditions)| Limited { document, hook, conditions, limit: limit(hook) };
+            let limited = move |(hook, conditions)| Limited {
+                document,
+                hook,
+                conditions,
+                limit: limit(hook),
+            };
             hooks.map(limited).collect::<Vec<_>>()
         };
         let hooks: Vec<_> = rules.iter().flat_map(of_phase).collect();
         // Of the budgets of one kind of environment, the first that is passed says all.
         for budgets in budgets(phase, timeout) {
-            let mut passed = budgets.iter().filter_map(|budget| advise_phase(phase, budget, &hooks));
+            let mut passed =
+                budgets.iter().filter_map(|budget| advise_phase(phase, budget, &hooks));
             advice.extend(passed.next().into_iter().flatten());
         }
         if matches!(phase, Phase::AfterRestore | Phase::PreStop) {
@@ -51,24 +59,34 @@ pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut
 }
 
 /// What is wrong when hooks may take more than they have together; none when they may not.
-fn advise_phase<'r>(phase: Phase, budget: &Budget, hooks: &[Limited<'r>]) -> Option<Vec<Advice<'r>>> {
+fn advise_phase<'r>(
+    phase: Phase,
+    budget: &Budget,
+    hooks: &[Limited<'r>],
+) -> Option<Vec<Advice<'r>>> {
     let Budget { most, whose, is_for } = budget;
     let most = *most;
     let counts = |facts: &Facts| has_phase(facts, phase) && is_for(facts);
-    let is_run = |hook: &Limited, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
+    let is_run =
+        |hook: &Limited, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
     let mut alone = Vec::new();
     for hook in hooks.iter().filter(|hook| hook.limit > most) {
         let worlds = Worlds::of(hook.conditions.iter().copied());
-        if worlds.is_none_or(|worlds| worlds.any(|facts| counts(facts) && is_run(hook, facts)) != Some(false)) {
+        if worlds.is_none_or(|worlds| {
+            worlds.any(|facts| counts(facts) && is_run(hook, facts)) != Some(false)
+        }) {
             let (name, limit, most) = (hook.hook.name, seconds(hook.limit), seconds(most));
-            let message = format!("the hook {name:?} may take {limit}, and {whose} {most}; lower its \"timeout_ms\"");
+            let message = format!(
+                "the hook {name:?} may take {limit}, and {whose} {most}; lower its \"timeout_ms\""
+            );
             alone.push(Advice::warning(hook.place(), message));
         }
     }
     if !alone.is_empty() {
         return Some(alone);
     }
-    // The sum of those that run in one world, where it is largest, and the hook that takes it past the limit.
+    // The sum of those that run in one world, where it is largest, and the hook that takes it past
+    // the limit.
     let mut worst: Option<(Duration, &Limited)> = None;
     let mut sum = |is_counted: &dyn Fn(&Limited) -> bool| {
         let (mut total, mut first) = (Duration::ZERO, None);
@@ -92,7 +110,9 @@ fn advise_phase<'r>(phase: Phase, budget: &Budget, hooks: &[Limited<'r>]) -> Opt
     }
     let (total, hook) = worst?;
     let (name, total, most) = (phase.name(), seconds(total), seconds(most));
-    let message = format!("with this one, the {name} hooks may take {total}, and {whose} {most}; lower their limits");
+    let message = format!(
+        "with this one, the {name} hooks may take {total}, and {whose} {most}; lower their limits"
+    );
     Some(vec![Advice::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
 }
 
@@ -107,19 +127,23 @@ fn unlimited<'r>(phase: Phase, hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
     if phase == Phase::PreStop {
         in_order.reverse();
     }
-    in_order.iter().enumerate().filter(|(_, hook)| hook.hook.timeout.is_none()).find_map(|(index, hook)| {
-        let after = in_order[index + 1..].iter().find(|after| together(hook, after))?;
-        let (name, after, most) = (hook.hook.name, after.hook.name, seconds(phase.default_timeout()));
-        let message = format!(
-            "the hook {name:?} has no limit and may use up the {most} that all {} hooks have; {after:?}, which runs \
-             after it, is then not started; give it a \"timeout_ms\"",
-            phase.name()
-        );
-        Some(Advice::warning(hook.place(), message))
-    })
+    in_order.iter().enumerate().filter(|(_, hook)| hook.hook.timeout.is_none()).find_map(
+        |(index, hook)| {
+            let after = in_order[index + 1..].iter().find(|after| together(hook, after))?;
+            let (name, after, most) =
+                (hook.hook.name, after.hook.name, seconds(phase.default_timeout()));
+            let message = format!(
+                "the hook {name:?} has no limit and may use up the {most} that all {} hooks have; \
+                 {after:?}, which runs after it, is then not started; give it a \"timeout_ms\"",
+                phase.name()
+            );
+            Some(Advice::warning(hook.place(), message))
+        },
+    )
 }
 
-/// What is wrong when the pauses between a hook's attempts alone leave no time for the last of them.
+/// What is wrong when the pauses between a hook's attempts alone leave no time for the last of
+/// them.
 fn attempts<'r>(limited: &Limited<'r>) -> Option<Advice<'r>> {
     let hook = limited.hook;
     let limit = hook.limit()?;
@@ -131,8 +155,9 @@ fn attempts<'r>(limited: &Limited<'r>) -> Option<Advice<'r>> {
     }
     (fit < hook.attempts).then(|| {
         let message = format!(
-            "of the {} attempts of the hook {:?}, at most {fit} fit into its limit of {}, because the pause between them \
-             doubles each time; lower \"attempts\" or \"pause_ms\", or raise \"timeout_ms\"",
+            "of the {} attempts of the hook {:?}, at most {fit} fit into its limit of {}, because \
+             the pause between them doubles each time; lower \"attempts\" or \"pause_ms\", or \
+             raise \"timeout_ms\"",
             hook.attempts,
             hook.name,
             seconds(limit)
@@ -159,32 +184,43 @@ fn limit(hook: &Hook) -> Duration {
     }
 }
 
-/// What all hooks of a phase have together, for each kind of environment (AWS's documentation, "Lambda execution
-/// environment").
+/// What all hooks of a phase have together, for each kind of environment (AWS's documentation,
+/// "Lambda execution environment").
 fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<Budget>> {
-    let budget = |most, whose: &str, is_for| Budget { most: Duration::from_secs(most), whose: whose.into(), is_for };
+    let budget = |most, whose: &str, is_for| Budget {
+        most: Duration::from_secs(most),
+        whose: whose.into(),
+        is_for,
+    };
     let every: fn(&Facts) -> bool = |_| true;
     match phase {
         Phase::Initialize => {
             let on_demand: fn(&Facts) -> bool = |facts| is_initialized(facts, &["on-demand"]);
             let long: fn(&Facts) -> bool = |facts| is_initialized(facts, &LONG_INIT);
             let init = budget(10, "an on-demand function has an init phase of", on_demand);
-            let Some(timeout) = timeout.map(|timeout| timeout.as_secs()) else { return vec![vec![init]] };
-            let again = "an init that fails or takes more than 10 s runs again inside the first invocation, within the \
-                         function's timeout of";
-            let long_init =
-                "for SnapStart and provisioned concurrency an init has the function's timeout, at least 130 s: here";
+            let Some(timeout) = timeout.map(|timeout| timeout.as_secs()) else {
+                return vec![vec![init]];
+            };
+            let again = "an init that fails or takes more than 10 s runs again inside the first \
+                         invocation, within the function's timeout of";
+            let long_init = "for SnapStart and provisioned concurrency an init has the function's \
+                             timeout, at least 130 s: here";
             let again = budget(timeout, again, on_demand);
             vec![vec![again, init], vec![budget(timeout.max(130), long_init, long)]]
         }
         Phase::BeforeSnapshot => vec![vec![budget(120, "before a snapshot there are", every)]],
-        Phase::AfterRestore => vec![vec![budget(8, "of the 10 s that Lambda gives a restore, hooks have", every)]],
+        Phase::AfterRestore => {
+            vec![vec![budget(8, "of the 10 s that Lambda gives a restore, hooks have", every)]]
+        }
         Phase::PreStop => vec![vec![budget(2, "Lambda ends an environment within", every)]],
     }
 }
 
 fn is_initialized(facts: &Facts, names: &[&str]) -> bool {
-    facts.environ.value(INITIALIZATION).is_some_and(|value| names.iter().any(|name| value == OsStr::new(name)))
+    facts
+        .environ
+        .value(INITIALIZATION)
+        .is_some_and(|value| names.iter().any(|name| value == OsStr::new(name)))
 }
 
 fn seconds(time: Duration) -> String {

@@ -18,7 +18,10 @@ pub fn missing(program: &str, runtimes: &Runtimes, files: &Files) -> Option<Stri
     Some(match (like, in_layer) {
         (Some(like), _) => format!("{whose} no program {program:?}; write {like:?}"),
         (None, Place::NoLayers) => {
-            format!("{whose} no program {program:?}; bring it in a layer (bin/{name}), and name that here with --layer")
+            format!(
+                "{whose} no program {program:?}; bring it in a layer (bin/{name}), and name that \
+                 here with --layer"
+            )
         }
         (None, _) => format!("{whose} no program {program:?}; bring it in a layer (bin/{name})"),
     })

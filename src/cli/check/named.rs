@@ -1,5 +1,6 @@
-//! Everything that a configuration has executed: the programs of hooks, of prefixes, the program, wrappers, and the
-//! scripts that are given to an interpreter. Says where each is written and what it is under; looks at no file.
+//! Everything that a configuration has executed: the programs of hooks, of prefixes, the program,
+//! wrappers, and the scripts that are given to an interpreter. Says where each is written and what
+//! it is under; looks at no file.
 
 use super::files::TASK_ROOT;
 use super::rules::Reached;
@@ -33,7 +34,8 @@ pub struct Named<'r> {
 }
 
 impl Named<'_> {
-    /// The absolute path that it has in the function; none for a bare name, and where it cannot be known.
+    /// The absolute path that it has in the function; none for a bare name, and where it cannot be
+    /// known.
     pub fn path(&self) -> Option<String> {
         match self.is_bare() {
             true => None,
@@ -69,7 +71,9 @@ pub fn all<'r>(rules: &[Reached<'r>]) -> Vec<Named<'r>> {
             };
             match &hook.command {
                 Command::Words(words) => {
-                    let place = |at| document.inside(hook.place, &[Step::Member("command"), Step::Item(at)]);
+                    let place = |at| {
+                        document.inside(hook.place, &[Step::Member("command"), Step::Item(at)])
+                    };
                     here.add_array(words, place, &mut all);
                 }
                 Command::Shell(text) => {
@@ -89,7 +93,8 @@ pub fn all<'r>(rules: &[Reached<'r>]) -> Vec<Named<'r>> {
         if let Some(program) = &reached.rule.program {
             here().add_array(&[*program], |_| reached.place("program"), &mut all);
         }
-        let place = |at| document.inside(reached.rule.place, &[Step::Member("prefix"), Step::Item(at)]);
+        let place =
+            |at| document.inside(reached.rule.place, &[Step::Member("prefix"), Step::Item(at)]);
         here().add_array(&reached.rule.prefix, place, &mut all);
     }
     all
@@ -99,7 +104,8 @@ pub fn all<'r>(rules: &[Reached<'r>]) -> Vec<Named<'r>> {
 pub fn wrappers<'r>(rules: &[Reached<'r>]) -> impl Iterator<Item = Named<'r>> {
     rules.iter().flat_map(|reached| {
         let named = |wrapper: &'r Wrapper<'r>| {
-            let conditions: Vec<_> = reached.conditions.iter().copied().chain([&wrapper.when]).collect();
+            let conditions: Vec<_> =
+                reached.conditions.iter().copied().chain([&wrapper.when]).collect();
             Some(Named {
                 document: reached.document,
                 place: reached.document.inside(wrapper.place, &[Step::Member("path")]),
@@ -141,7 +147,12 @@ impl<'r> Here<'r> {
     }
 
     /// Adds what an array names; a word that only the function knows is none.
-    fn add_array(&self, texts: &[Text<'r>], place: impl Fn(usize) -> Place<'r>, all: &mut Vec<Named<'r>>) {
+    fn add_array(
+        &self,
+        texts: &[Text<'r>],
+        place: impl Fn(usize) -> Place<'r>,
+        all: &mut Vec<Named<'r>>,
+    ) {
         let words: Vec<_> = texts.iter().map(literal).collect();
         let uses = uses(&words);
         for (at, kind) in uses.files {
@@ -173,7 +184,10 @@ impl<'r> Here<'r> {
             let words: Vec<_> = simple.words.iter().map(|word| Some(word.as_str())).collect();
             let uses = uses(&words);
             for (at, kind) in uses.files {
-                all.push(Named { is_word_of_array: false, ..here.named(&simple.words[at], kind, place) });
+                all.push(Named {
+                    is_word_of_array: false,
+                    ..here.named(&simple.words[at], kind, place)
+                });
             }
             if let Some(at) = uses.shell.filter(|_| depth < MOST_NESTED) {
                 here.add_shell(&simple.words[at], place, depth + 1, all);

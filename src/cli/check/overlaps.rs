@@ -1,4 +1,5 @@
-//! Edits and hooks that get in each other's way, or in the way of what the function's own variables say.
+//! Edits and hooks that get in each other's way, or in the way of what the function's own variables
+//! say.
 
 use super::Advice;
 use super::rules::{Reached, possible, runs};
@@ -28,17 +29,21 @@ fn edits<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     let mut hiding: Vec<Vec<Edited>> = Vec::new();
     for reached in rules {
         for edit in &reached.rule.env {
-            let is_lost = |(other, earlier): &&Edited| earlier.name == edit.name && is_lost(other, reached);
+            let is_lost =
+                |(other, earlier): &&Edited| earlier.name == edit.name && is_lost(other, reached);
             let lost = if overwrites(edit) { before.iter().rev().find(is_lost) } else { None };
             if let Some((_, earlier)) = lost {
                 let message = format!(
-                    "where both rules apply, this edit of {:?} undoes the one at {}; let their conditions exclude each \
-                     other, or write one edit",
+                    "where both rules apply, this edit of {:?} undoes the one at {}; let their \
+                     conditions exclude each other, or write one edit",
                     edit.name, earlier.place
                 );
                 advice.push(Advice::warning(edit.place, message));
             } else if hides(reached, edit, &before) {
-                match hiding.last_mut().filter(|hiding| std::ptr::eq(hiding[0].0.document, reached.document)) {
+                match hiding
+                    .last_mut()
+                    .filter(|hiding| std::ptr::eq(hiding[0].0.document, reached.document))
+                {
                     Some(of_document) => of_document.push((reached, edit)),
                     None => hiding.push(vec![(reached, edit)]),
                 }
@@ -58,8 +63,9 @@ fn hidden<'r>(edits: &[Edited<'r>]) -> Advice<'r> {
         _ => ("values", "them", "they are"),
     };
     let message = format!(
-        "this hides whatever {values} of {} the function's own variables have; {{\"default\": …}} lets {it} stand, \
-         \"prepend\" and \"append\" add to {it}, and a \"description\" of the rule that names {it} says that {they_are} meant",
+        "this hides whatever {values} of {} the function's own variables have; {{\"default\": …}} \
+         lets {it} stand, \"prepend\" and \"append\" add to {it}, and a \"description\" of the \
+         rule that names {it} says that {they_are} meant",
         names.join(", ")
     );
     Advice::warning(edits[0].1.place, message)
@@ -74,10 +80,12 @@ fn overwrites(edit: &EnvEdit) -> bool {
     }
 }
 
-/// Whether an edit takes a value of the function's from it unawares: none that was kept or asked for before.
+/// Whether an edit takes a value of the function's from it unawares: none that was kept or asked
+/// for before.
 fn hides(reached: &Reached, edit: &EnvEdit, before: &[Edited]) -> bool {
     let Edit::Set(text) = &edit.edit else { return false };
-    let is_known = |(_, earlier): &Edited| earlier.name == edit.name || reads(&earlier.edit, edit.name);
+    let is_known =
+        |(_, earlier): &Edited| earlier.name == edit.name || reads(&earlier.edit, edit.name);
     overwrites(edit)
         && !is_reference(text.written())
         && !before.iter().any(is_known)
@@ -87,12 +95,19 @@ fn hides(reached: &Reached, edit: &EnvEdit, before: &[Edited]) -> bool {
 }
 
 /// What only one rule can say.
-fn single<'r>(rules: &[Reached<'r>], key: &str, says: impl Fn(&Reached<'r>) -> bool, advice: &mut Vec<Advice<'r>>) {
+fn single<'r>(
+    rules: &[Reached<'r>],
+    key: &str,
+    says: impl Fn(&Reached<'r>) -> bool,
+    advice: &mut Vec<Advice<'r>>,
+) {
     let saying: Vec<_> = rules.iter().filter(|reached| says(reached)).collect();
     for (index, later) in saying.iter().enumerate() {
-        if let Some(earlier) = saying[..index].iter().rev().find(|earlier| is_lost(earlier, later)) {
+        if let Some(earlier) = saying[..index].iter().rev().find(|earlier| is_lost(earlier, later))
+        {
             let message = format!(
-                "where both rules apply, this takes the place of the {key} at {}; let their conditions exclude each other",
+                "where both rules apply, this takes the place of the {key} at {}; let their \
+                 conditions exclude each other",
                 earlier.place(key)
             );
             advice.push(Advice::warning(later.place(key), message));
@@ -107,12 +122,15 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
         for (hook, conditions) in reached.hooks() {
             let is_same = |(other, others): &&(&Hook, Vec<&When>)| {
                 let both: Vec<&When> = others.iter().chain(&conditions).copied().collect();
-                other.phase == hook.phase && other.name == hook.name && runs(hook.phase, &both) == Some(true)
+                other.phase == hook.phase
+                    && other.name == hook.name
+                    && runs(hook.phase, &both) == Some(true)
             };
             if let Some((other, _)) = before.iter().rev().find(is_same) {
                 let place: Place = reached.document.inside(hook.place, &[Step::Member("name")]);
                 let message = format!(
-                    "{} has a hook {:?} at {} already, and both run; remove one, or give this one a name of its own",
+                    "{} has a hook {:?} at {} already, and both run; remove one, or give this one \
+                     a name of its own",
                     hook.phase.name(),
                     hook.name,
                     other.place
@@ -124,7 +142,8 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     }
 }
 
-/// foreword would start itself: of all wrappers, it is the one that cannot be chained, and it is no runtime.
+/// foreword would start itself: of all wrappers, it is the one that cannot be chained, and it is no
+/// runtime.
 fn itself<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     for reached in rules {
         let prefix = reached.rule.prefix.iter().map(|text| ("prefix", text));
@@ -133,19 +152,23 @@ fn itself<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
             let message = format!("{FOREWORD:?} is foreword itself; take it out of {name:?}");
             advice.push(Advice::error(reached.place(name), message));
         }
-        for wrapper in reached.rule.wrappers.iter().filter(|wrapper| wrapper.path.written() == FOREWORD) {
+        for wrapper in
+            reached.rule.wrappers.iter().filter(|wrapper| wrapper.path.written() == FOREWORD)
+        {
             let place = reached.document.inside(wrapper.place, &[Step::Member("path")]);
-            let message = format!("the wrapper {FOREWORD:?} is foreword itself; take it out of \"wrappers\"");
+            let message =
+                format!("the wrapper {FOREWORD:?} is foreword itself; take it out of \"wrappers\"");
             advice.push(Advice::error(place, message));
         }
     }
 }
 
-/// Whether what the earlier rule says is lost in the later one without being meant to: that a condition makes an exception
-/// from what is said under fewer of them is.
+/// Whether what the earlier rule says is lost in the later one without being meant to: that a
+/// condition makes an exception from what is said under fewer of them is.
 fn is_lost(earlier: &Reached, later: &Reached) -> bool {
     let is_among = |when: &&When| later.conditions.iter().any(|other| std::ptr::eq(*when, *other));
-    let is_exception = earlier.conditions.iter().all(is_among) && later.conditions.len() > earlier.conditions.len();
+    let is_exception = earlier.conditions.iter().all(is_among)
+        && later.conditions.len() > earlier.conditions.len();
     let both: Vec<&When> = earlier.conditions.iter().chain(&later.conditions).copied().collect();
     !is_exception && possible(&both) == Some(true)
 }
@@ -160,9 +183,10 @@ fn asks_for(when: &When, name: &str) -> bool {
 /// Whether an edit puts a variable's value somewhere.
 fn reads(edit: &Edit, name: &str) -> bool {
     match edit {
-        Edit::Set(text) | Edit::Default(text) | Edit::Prepend { text, .. } | Edit::Append { text, .. } => {
-            mentions(text.written(), name)
-        }
+        Edit::Set(text)
+        | Edit::Default(text)
+        | Edit::Prepend { text, .. }
+        | Edit::Append { text, .. } => mentions(text.written(), name),
         Edit::Unset => false,
     }
 }

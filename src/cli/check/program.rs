@@ -1,4 +1,5 @@
-//! What keeps a file from being executed in a function, or makes it depend on more than the function brings.
+//! What keeps a file from being executed in a function, or makes it depend on more than the
+//! function brings.
 
 use super::elf;
 use super::files::{File, Files, Place};
@@ -50,14 +51,16 @@ pub struct Fault {
 /// The dynamic loaders of Lambda's images.
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
-/// The minor versions of glibc 2 in Amazon Linux 2 and 2023 (AWS's documentation, "Comparing AL2 and AL2023").
+/// The minor versions of glibc 2 in Amazon Linux 2 and 2023 (AWS's documentation, "Comparing AL2
+/// and AL2023").
 const GLIBC_2: u32 = 26;
 const GLIBC_2023: u32 = 34;
 
 /// Longest path that a link may hold (`PATH_MAX`, symlink(7)).
 const LONGEST_LINK: usize = 4096;
 
-/// What the files begin with that Git LFS leaves where it has not fetched the real ones (git-lfs's specification).
+/// What the files begin with that Git LFS leaves where it has not fetched the real ones (git-lfs's
+/// specification).
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// What other systems' programs begin with, and whose they are.
@@ -87,7 +90,9 @@ impl User {
     fn suffix(&self) -> String {
         match self {
             User::Configuration(place, Use::Executed) => format!(" ({place} runs it)"),
-            User::Configuration(place, Use::Read | Use::ReadByShell) => format!(" ({place} has it run)"),
+            User::Configuration(place, Use::Read | Use::ReadByShell) => {
+                format!(" ({place} has it run)")
+            }
             User::Extensions => " (Lambda runs everything in extensions)".into(),
             User::Bootstrap => " (Lambda runs it on OS-only runtimes)".into(),
             User::Unknown => String::new(),
@@ -136,28 +141,34 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
             // What keeps another user from it here may be what keeps the function's from it.
             let refused = permissions(file, user.is_executed(), b"").into_iter().map(about);
             let message = format!("unable to read this file: {cause}");
-            return refused.chain([Fault { severity: Severity::Error, line: None, message }]).collect();
+            return refused
+                .chain([Fault { severity: Severity::Error, line: None, message }])
+                .collect();
         }
     };
     if let Some(target) = link_as_text(file, &subject.files) {
         return vec![about(format!(
-            "this is no program but a text file that holds the path {target:?}: an archiver or a checkout made it of a \
-             symlink; keep symlinks (zip --symlinks, git config core.symlinks true) or put the file itself here"
+            "this is no program but a text file that holds the path {target:?}: an archiver or a \
+             checkout made it of a symlink; keep symlinks (zip --symlinks, git config \
+             core.symlinks true) or put the file itself here"
         ))];
     }
     if content.starts_with(LFS_POINTER) {
         return vec![about(
-            "this is a pointer of Git LFS in the place of the file; get the file (git lfs pull)".into(),
+            "this is a pointer of Git LFS in the place of the file; get the file (git lfs pull)"
+                .into(),
         )];
     }
-    let mut faults: Vec<Fault> = permissions(file, user.is_executed(), content).into_iter().map(about).collect();
+    let mut faults: Vec<Fault> =
+        permissions(file, user.is_executed(), content).into_iter().map(about).collect();
     let source = |line: &[u8]| format!("#!{}", String::from_utf8_lossy(line));
     if let Some((_, system)) = FOREIGN.iter().find(|(magic, _)| content.starts_with(magic)) {
         faults.push(about(format!("this program is for {system}; build it for Linux")));
     } else if let Some(line) = content.strip_prefix(b"#!") {
         let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
         if user.is_executed() {
-            let wrong = shebang::fault(line, &subject.files, subject.runtimes, user.severity()).into_iter();
+            let wrong =
+                shebang::fault(line, &subject.files, subject.runtimes, user.severity()).into_iter();
             faults.extend(wrong.map(|(severity, column, message)| Fault {
                 severity,
                 line: Some((source(line), column)),
@@ -167,14 +178,15 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
             faults.extend(carriage_return(content, user).map(about));
         }
     } else if content.starts_with(b"\xef\xbb\xbf#!") && user.is_executed() {
-        let message = "the file begins with a byte order mark, and its #! line therefore counts for nothing; save \
-                       it as UTF-8 without a byte order mark";
+        let message = "the file begins with a byte order mark, and its #! line therefore counts \
+                       for nothing; save it as UTF-8 without a byte order mark";
         faults.push(about(message.into()));
     } else if content.is_empty() && matches!(user, User::Configuration(_, Use::Executed)) {
         faults.push(Fault {
             severity: Severity::Warning,
             line: None,
-            message: "this file is empty, so that to run it does nothing; put the program here".into(),
+            message: "this file is empty, so that to run it does nothing; put the program here"
+                .into(),
         });
     } else if let Some(message) = other_than_program(content, user) {
         faults.push(Fault { severity: Severity::Warning, line: None, message });
@@ -196,13 +208,21 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
 fn other_than_program(content: &[u8], user: &User) -> Option<String> {
     let User::Configuration(_, kind) = user else { return None };
     let text = content.trim_ascii_start();
-    let begins = |what: &[u8]| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
+    let begins =
+        |what: &[u8]| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
     if begins(b"<!doctype html") || begins(b"<html") {
-        return Some("this is no program but an HTML page, such as a failed download leaves; get the file anew".into());
+        return Some(
+            "this is no program but an HTML page, such as a failed download leaves; get the file \
+             anew"
+                .into(),
+        );
     }
     // Java and Python read archives.
-    let archive = ARCHIVES.iter().find(|(magic, ..)| *kind != Use::Read && content.starts_with(magic));
-    archive.map(|(_, what, how)| format!("this is no program but {what}; unpack it ({how}) and put the program here"))
+    let archive =
+        ARCHIVES.iter().find(|(magic, ..)| *kind != Use::Read && content.starts_with(magic));
+    archive.map(|(_, what, how)| {
+        format!("this is no program but {what}; unpack it ({how}) and put the program here")
+    })
 }
 
 /// Why the function's user, who is neither a file's owner nor in its group, cannot use it.
@@ -211,8 +231,8 @@ fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
     let mut faults = Vec::new();
     if let Some((directory, mode)) = &file.closed {
         faults.push(format!(
-            "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its \
-             owner, who cannot pass it; chmod a+rx it {ZIP}"
+            "the directory {directory} has the mode {mode:04o}, and a function runs as another \
+             user than its owner, who cannot pass it; chmod a+rx it {ZIP}"
         ));
     }
     let is_script = !content.starts_with(b"\x7fELF");
@@ -220,12 +240,14 @@ fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
         Some(mode) if is_executed && mode & 0o111 == 0 => {
             faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"));
         }
-        None if is_executed => faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}")),
+        None if is_executed => {
+            faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"))
+        }
         Some(mode) if is_executed && (mode & 0o001 == 0 || is_script && mode & 0o004 == 0) => {
             let what = if mode & 0o001 == 0 { "execute" } else { "read" };
             faults.push(format!(
-                "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot \
-                 {what} it; chmod a+rx it {ZIP}"
+                "the file's mode is {mode:04o}, and a function runs as another user than its \
+                 owner, who cannot {what} it; chmod a+rx it {ZIP}"
             ));
         }
         Some(mode) if !is_executed && mode & 0o004 == 0 => faults.push(unreadable(mode)),
@@ -237,8 +259,8 @@ fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
 /// What is said of a file that only its owner and group can read.
 pub fn unreadable(mode: u32) -> String {
     format!(
-        "the file's mode is {mode:04o}, and a function runs as another user than its owner, who cannot read it; \
-         chmod a+r it before it is zipped"
+        "the file's mode is {mode:04o}, and a function runs as another user than its owner, who \
+         cannot read it; chmod a+r it before it is zipped"
     )
 }
 
@@ -255,7 +277,8 @@ pub fn link_as_text(file: &File, files: &Files) -> Option<String> {
         true => text.to_owned(),
         false => format!("/{}", normal(&format!("{folder}/{text}"))?),
     };
-    let is_there = matches!(files.look_up(&leads_to), Place::File(_) | Place::Directory) && leads_to != file.path;
+    let is_there = matches!(files.look_up(&leads_to), Place::File(_) | Place::Directory)
+        && leads_to != file.path;
     (is_there || text.starts_with("../")).then(|| text.to_owned())
 }
 
@@ -265,8 +288,8 @@ fn carriage_return(content: &[u8], user: &User) -> Option<String> {
     let first = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let is_text = first.len() < content.len() && !first.contains(&0);
     (is_read_by_shell && is_text && first.ends_with(b"\r")).then(|| {
-        "the lines of this script end in carriage returns, which the shell takes for parts of words; save it with \
-         Unix line endings (sed -i 's/\\r$//')"
+        "the lines of this script end in carriage returns, which the shell takes for parts of \
+         words; save it with Unix line endings (sed -i 's/\\r$//')"
             .into()
     })
 }
@@ -278,16 +301,27 @@ fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
     match elf::machine(content) {
         Some(machine) if machine == expected.name => {}
         Some(machine) => {
-            let severity = if **user == User::Unknown { Severity::Warning } else { expected.severity };
-            let message = format!("this program is for {machine}, and {}; build it for that", expected.because);
+            let severity =
+                if **user == User::Unknown { Severity::Warning } else { expected.severity };
+            let message = format!(
+                "this program is for {machine}, and {}; build it for that",
+                expected.because
+            );
             faults.push((severity, message));
         }
-        None => return vec![(user.severity(), "this program is for no machine that Lambda has".into())],
+        None => {
+            return vec![(
+                user.severity(),
+                "this program is for no machine that Lambda has".into(),
+            )];
+        }
     }
     let Some(loader) = elf::loader(content) else { return faults };
     if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Place::File(_)) {
-        let message =
-            format!("this program needs the loader {loader:?}, which no image of Lambda's has; link it statically");
+        let message = format!(
+            "this program needs the loader {loader:?}, which no image of Lambda's has; link it \
+             statically"
+        );
         faults.push((user.severity(), message));
         return faults;
     }
@@ -295,21 +329,22 @@ fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
     let message = match needed {
         Some(minor) if minor > GLIBC_2023 => {
             let message = format!(
-                "this program needs glibc 2.{minor}, and the newest in Lambda's images is 2.{GLIBC_2023} (Amazon Linux \
-                 2023); link it statically, or build it on Amazon Linux"
+                "this program needs glibc 2.{minor}, and the newest in Lambda's images is \
+                 2.{GLIBC_2023} (Amazon Linux 2023); link it statically, or build it on Amazon \
+                 Linux"
             );
             return faults.into_iter().chain([(user.severity(), message)]).collect();
         }
         Some(minor) if minor > GLIBC_2 && runtimes.are_amazon_linux_2() => {
             let message = format!(
-                "this program needs glibc 2.{minor}, and Amazon Linux 2, on which the runtime is, has \
-                 2.{GLIBC_2}; link it statically, or build it on Amazon Linux 2"
+                "this program needs glibc 2.{minor}, and Amazon Linux 2, on which the runtime is, \
+                 has 2.{GLIBC_2}; link it statically, or build it on Amazon Linux 2"
             );
             return faults.into_iter().chain([(user.severity(), message)]).collect();
         }
         _ => {
-            "this program is linked dynamically: it needs the libraries of the function's image, as new as those \
-             it was built with; link it statically to run everywhere"
+            "this program is linked dynamically: it needs the libraries of the function's image, \
+             as new as those it was built with; link it statically to run everywhere"
         }
     };
     faults.push((Severity::Warning, message.into()));

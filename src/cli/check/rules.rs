@@ -1,5 +1,5 @@
-//! All rules of a configuration in the order in which they apply, each with the conditions that it is under. Says which
-//! of them, and which hooks, no function will ever meet.
+//! All rules of a configuration in the order in which they apply, each with the conditions that it
+//! is under. Says which of them, and which hooks, no function will ever meet.
 
 use super::Advice;
 use super::worlds::Worlds;
@@ -21,7 +21,11 @@ pub struct Reached<'r> {
 
 impl<'r> Reached<'r> {
     /// A rule and all rules in it; of those that can never apply only the outermost.
-    pub fn all(document: &'r Document<'r>, rule: &'r Rule<'r>, advice: &mut Vec<Advice<'r>>) -> Vec<Self> {
+    pub fn all(
+        document: &'r Document<'r>,
+        rule: &'r Rule<'r>,
+        advice: &mut Vec<Advice<'r>>,
+    ) -> Vec<Self> {
         let mut all = Vec::new();
         add(document, rule, (&[], &[]), &mut all, advice);
         all
@@ -50,8 +54,8 @@ fn add<'r>(
         let place = document.inside(rule.place, &[Step::Member("when")]);
         let hooks = if has_hooks(rule) { ", and no phase will run its hooks" } else { "" };
         let message = format!(
-            "this condition and those around it never hold together: the rule never applies{hooks}; correct one of \
-             them or remove the rule"
+            "this condition and those around it never hold together: the rule never \
+             applies{hooks}; correct one of them or remove the rule"
         );
         return advice.push(Advice::warning(place, message));
     }
@@ -68,22 +72,33 @@ fn add<'r>(
     }
 }
 
-fn never_runs<'r>(document: &'r Document<'r>, hook: &'r Hook<'r>, conditions: &[&'r When<'r>]) -> Option<Advice<'r>> {
+fn never_runs<'r>(
+    document: &'r Document<'r>,
+    hook: &'r Hook<'r>,
+    conditions: &[&'r When<'r>],
+) -> Option<Advice<'r>> {
     if runs(hook.phase, conditions) != Some(false) {
         return None;
     }
     let why = match possible(conditions) {
         Some(false) => "its condition and those around it never hold together".into(),
-        _ => format!("the phase {} is there only where \"initialization\" is snap-start", hook.phase.name()),
+        _ => format!(
+            "the phase {} is there only where \"initialization\" is snap-start",
+            hook.phase.name()
+        ),
     };
     let place = document.inside(hook.place, &[Step::Member("when")]);
     Some(Advice::warning(
         place,
-        format!("no phase will run the hook {:?}: {why}; correct the condition or remove the hook", hook.name),
+        format!(
+            "no phase will run the hook {:?}: {why}; correct the condition or remove the hook",
+            hook.name
+        ),
     ))
 }
 
-/// Whether an environment goes through a phase under all of these conditions, as far as that can be told.
+/// Whether an environment goes through a phase under all of these conditions, as far as that can be
+/// told.
 pub fn runs<'r>(phase: Phase, conditions: &[&'r When<'r>]) -> Option<bool> {
     let worlds = Worlds::of(conditions.iter().copied())?;
     worlds.any(|facts| has_phase(facts, phase) && conditions.iter().all(|when| when.holds(facts)))
@@ -97,7 +112,8 @@ pub fn has_phase(facts: &Facts, phase: Phase) -> bool {
 
 /// Whether all conditions can hold at once, as far as that can be told.
 pub fn possible<'r>(conditions: &[&'r When<'r>]) -> Option<bool> {
-    Worlds::of(conditions.iter().copied())?.any(|facts| conditions.iter().all(|when| when.holds(facts)))
+    Worlds::of(conditions.iter().copied())?
+        .any(|facts| conditions.iter().all(|when| when.holds(facts)))
 }
 
 fn with<'r>(conditions: &[&'r When<'r>], when: &'r When<'r>) -> Vec<&'r When<'r>> {

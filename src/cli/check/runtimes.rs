@@ -1,5 +1,5 @@
-//! The runtimes that conditions leave, and the programs that Lambda's images of them are known to have or to lack. Of
-//! what is not known for certain nothing is said.
+//! The runtimes that conditions leave, and the programs that Lambda's images of them are known to
+//! have or to lack. Of what is not known for certain nothing is said.
 
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName, When, all};
@@ -8,7 +8,8 @@ use crate::lambda::{MANAGED, Runtime};
 use crate::text::Text;
 use std::ffi::{CString, OsStr};
 
-/// What a function may have in `AWS_EXECUTION_ENV` beside the managed runtimes, if only because it says so itself.
+/// What a function may have in `AWS_EXECUTION_ENV` beside the managed runtimes, if only because it
+/// says so itself.
 const OTHERS: [&str; 6] = ["dotnet9", "provided.al2", "provided.al2023", "provided", "Image", ""];
 
 /// Those of all these on Amazon Linux 2 (AWS's documentation, "Lambda runtimes").
@@ -27,27 +28,33 @@ const AMAZON_LINUX_2: [&str; 12] = [
     "provided.al2",
 ];
 
-/// Programs of every image: bash, and what AWS's tutorial of a custom runtime runs in them ("Tutorial: Building a
-/// custom runtime"), and others of coreutils, sed, gawk and grep.
-const EVERYWHERE: &str = "[ awk basename bash cat chmod chown cp curl cut date dd dirname echo env expr false \
-    gawk grep egrep fgrep head id ln ls mkdir mktemp mv nice nohup od paste printenv printf pwd readlink realpath \
-    rm rmdir sed seq sh sha256sum sleep sort split stat stty sync tail tee test timeout touch tr true uname uniq wc yes";
+/// Programs of every image: bash, and what AWS's tutorial of a custom runtime runs in them
+/// ("Tutorial: Building a custom runtime"), and others of coreutils, sed, gawk and grep.
+const EVERYWHERE: &str = "[ awk basename bash cat chmod chown cp curl cut date dd dirname echo \
+                          env expr false gawk grep egrep fgrep head id ln ls mkdir mktemp mv nice \
+                          nohup od paste printenv printf pwd readlink realpath rm rmdir sed seq \
+                          sh sha256sum sleep sort split stat stty sync tail tee test timeout \
+                          touch tr true uname uniq wc yes";
 
-/// Programs of no image. AWS's base images are those in which functions run (github.com/aws/aws-lambda-base-images);
-/// for some of these people ask again and again: lambci/docker-lambda#292 (aws), gkrizek/bash-lambda-layer#44 (jq),
-/// pimterry/lambda-git#14 (git), lambci/lambci#41 (zip), amazonlinux/amazon-linux-2023#161 (unzip).
-const NOWHERE: &str =
-    "aws bun deno docker fish git jq julia ksh lua php pwsh Rscript tclsh tcsh unzip uv wget yq zip zsh";
+/// Programs of no image. AWS's base images are those in which functions run
+/// (github.com/aws/aws-lambda-base-images); for some of these people ask again and again:
+/// lambci/docker-lambda#292 (aws), gkrizek/bash-lambda-layer#44 (jq), pimterry/lambda-git#14 (git),
+/// lambci/lambci#41 (zip), amazonlinux/amazon-linux-2023#161 (unzip).
+const NOWHERE: &str = "aws bun deno docker fish git jq julia ksh lua php pwsh Rscript tclsh tcsh \
+                       unzip uv wget yq zip zsh";
 
-/// Programs of Amazon Linux 2 that its successor's minimal image lacks (aws/aws-lambda-base-images#196).
+/// Programs of Amazon Linux 2 that its successor's minimal image lacks
+/// (aws/aws-lambda-base-images#196).
 const NOT_IN_2023: &str = "find xargs";
 
-/// What bash reads as a word of its own, and no image has as a program (bash(1), "Shell builtin commands").
+/// What bash reads as a word of its own, and no image has as a program (bash(1), "Shell builtin
+/// commands").
 const BUILTINS: &str = ". declare eval exec export local set shift shopt source trap unset";
 
 /// The shell's own words (bash(1)): programs or not, no `PATH` is asked for them in a shell.
-const SHELL: &str = ": [ alias bg break builtin cd command continue dirs disown echo exit false fg getopts hash \
-    history jobs kill let popd printf pushd pwd read readonly return test times true type typeset ulimit umask unalias wait";
+const SHELL: &str = ": [ alias bg break builtin cd command continue dirs disown echo exit false \
+                     fg getopts hash history jobs kill let popd printf pushd pwd read readonly \
+                     return test times true type typeset ulimit umask unalias wait";
 
 pub struct Runtimes {
     left: Vec<RuntimeName>,
@@ -58,14 +65,20 @@ pub struct Runtimes {
 impl Runtimes {
     /// Those that conditions leave, whatever else they ask for.
     pub fn left(conditions: &[&When]) -> Self {
-        let may_hold = |runtime: &RuntimeName| conditions.iter().all(|when| decide(when, runtime) != Some(false));
-        let left =
-            MANAGED.iter().chain(&OTHERS).filter_map(|identifier| runtime(identifier)).filter(may_hold).collect();
+        let may_hold = |runtime: &RuntimeName| {
+            conditions.iter().all(|when| decide(when, runtime) != Some(false))
+        };
+        let left = MANAGED
+            .iter()
+            .chain(&OTHERS)
+            .filter_map(|identifier| runtime(identifier))
+            .filter(may_hold)
+            .collect();
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
     }
 
-    /// The subject of "… no program X" when a program, a name or a path, is known to be missing: in all of them or,
-    /// where conditions name some, in all versions of one.
+    /// The subject of "… no program X" when a program, a name or a path, is known to be missing: in
+    /// all of them or, where conditions name some, in all versions of one.
     pub fn lacking(&self, program: &str) -> Option<String> {
         let lacks = |name: &&RuntimeName| has(name, program) == Some(false);
         if self.left.is_empty() {
@@ -112,16 +125,20 @@ impl Runtimes {
     }
 }
 
-/// Whether the image of a runtime has a program, a name or an absolute path, as far as that is known.
+/// Whether the image of a runtime has a program, a name or an absolute path, as far as that is
+/// known.
 fn has(runtime: &RuntimeName, program: &str) -> Option<bool> {
-    let (directory, name) = program.rsplit_once('/').map_or((None, program), |(path, name)| (Some(path), name));
+    let (directory, name) =
+        program.rsplit_once('/').map_or((None, program), |(path, name)| (Some(path), name));
     let language = Interpreter::of_program(OsStr::new(name));
     match directory {
         None => has_name(runtime, name),
         Some("/var/lang/bin") => language.and_then(|_| has_name(runtime, name)),
         Some("/usr/bin" | "/bin") => match language {
             // Amazon Linux 2 may have a Python 2 for its package manager.
-            Some(Interpreter::Python) if !name.contains('3') => is_amazon_linux_2(runtime).filter(|&is_it| !is_it),
+            Some(Interpreter::Python) if !name.contains('3') => {
+                is_amazon_linux_2(runtime).filter(|&is_it| !is_it)
+            }
             Some(_) => Some(false),
             None => has_name(runtime, name),
         },
@@ -144,7 +161,9 @@ fn has_name(runtime: &RuntimeName, name: &str) -> Option<bool> {
     match language_of(runtime) == Some(language) {
         true if is_python_2 => None,
         // `python3.12`, and no other version.
-        true if language == Interpreter::Python && name.contains('.') => Some(name == runtime.identifier),
+        true if language == Interpreter::Python && name.contains('.') => {
+            Some(name == runtime.identifier)
+        }
         true if language == Interpreter::Node => Some(name == "node"),
         true => name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'3').then_some(true),
         false if is_python_2 && is_amazon_linux_2(runtime) != Some(false) => None,
@@ -154,7 +173,8 @@ fn has_name(runtime: &RuntimeName, name: &str) -> Option<bool> {
 
 /// None for OS-only runtimes, which are given no name.
 fn is_amazon_linux_2(runtime: &RuntimeName) -> Option<bool> {
-    let is_known = runtime.family != Runtime::Provided || runtime.identifier.starts_with("provided.");
+    let is_known =
+        runtime.family != Runtime::Provided || runtime.identifier.starts_with("provided.");
     is_known.then(|| AMAZON_LINUX_2.contains(&runtime.identifier.as_str()))
 }
 
@@ -180,15 +200,17 @@ fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
     let When { runtime: wanted, initialization, architecture, file, env, not, any } = when;
     let is_wanted = wanted.as_ref().map(|wanted| {
         let alone = When { runtime: Some(wanted.clone()), ..When::default() };
-        let facts = Facts { environ: &Environ::default(), runtime, architecture: "", exists: &|_| false };
+        let facts =
+            Facts { environ: &Environ::default(), runtime, architecture: "", exists: &|_| false };
         wanted.iter().all(Text::is_plain).then(|| alone.holds(&facts))
     });
-    let asks_for_more = initialization.is_some() || architecture.is_some() || !file.is_empty() || !env.is_empty();
+    let asks_for_more =
+        initialization.is_some() || architecture.is_some() || !file.is_empty() || !env.is_empty();
     let not = not.as_ref().map(|when| decide(when, runtime).map(|holds| !holds));
     // One holds unless none of them does.
-    let any = any
-        .as_ref()
-        .map(|list| all(list.iter().map(|when| decide(when, runtime).map(|holds| !holds))).map(|none| !none));
+    let any = any.as_ref().map(|list| {
+        all(list.iter().map(|when| decide(when, runtime).map(|holds| !holds))).map(|none| !none)
+    });
     all(is_wanted.into_iter().chain(asks_for_more.then_some(None)).chain(not).chain(any))
 }
 
@@ -220,7 +242,10 @@ mod tests {
     use super::*;
 
     fn runtime(identifier: &'static str) -> RuntimeName {
-        RuntimeName { family: Runtime::of_identifier(identifier.as_bytes()), identifier: identifier.into() }
+        RuntimeName {
+            family: Runtime::of_identifier(identifier.as_bytes()),
+            identifier: identifier.into(),
+        }
     }
 
     #[test]

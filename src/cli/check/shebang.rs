@@ -6,13 +6,20 @@ use super::runtimes::Runtimes;
 use crate::cli::finding::Severity;
 
 /// Programs of every image that Lambda's runtimes run in.
-const EVERYWHERE: [&str; 6] = ["/bin/sh", "/bin/bash", "/bin/env", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env"];
+const EVERYWHERE: [&str; 6] =
+    ["/bin/sh", "/bin/bash", "/bin/env", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env"];
 
-/// What is wrong with a `#!` line, and at which byte of the file. The severity is that of what nothing can execute.
-pub fn fault(line: &[u8], files: &Files, runtimes: &Runtimes, severity: Severity) -> Option<(Severity, usize, String)> {
+/// What is wrong with a `#!` line, and at which byte of the file. The severity is that of what
+/// nothing can execute.
+pub fn fault(
+    line: &[u8],
+    files: &Files,
+    runtimes: &Runtimes,
+    severity: Severity,
+) -> Option<(Severity, usize, String)> {
     if line.ends_with(b"\r") {
-        let message = "the #! line ends in a carriage return, so that nothing can execute the file; save it with Unix \
-                       line endings (sed -i 's/\\r$//')";
+        let message = "the #! line ends in a carriage return, so that nothing can execute the \
+                       file; save it with Unix line endings (sed -i 's/\\r$//')";
         return Some((Severity::Error, 1 + line.len(), message.into()));
     }
     let text = String::from_utf8_lossy(line).into_owned();
@@ -23,12 +30,20 @@ pub fn fault(line: &[u8], files: &Files, runtimes: &Runtimes, severity: Severity
     if named.starts_with("/opt/") || named.starts_with("/var/task/") {
         let message = match files.look_up(named) {
             Place::Nothing(_) if named.starts_with("/opt/") => {
-                format!("the interpreter {named:?} is in none of the layers; add the layer that has it")
+                format!(
+                    "the interpreter {named:?} is in none of the layers; add the layer that has it"
+                )
             }
-            Place::Nothing(_) => format!("the interpreter {named:?} is not beside the code; add it"),
+            Place::Nothing(_) => {
+                format!("the interpreter {named:?} is not beside the code; add it")
+            }
             Place::Directory => format!("the interpreter {named:?} is a directory; name a program"),
             Place::File(file) if file.mode.is_none_or(|mode| mode & 0o001 == 0) => {
-                format!("the interpreter {named:?} has no execute permission for other users; chmod a+rx {}", file.name)
+                format!(
+                    "the interpreter {named:?} has no execute permission for other users; chmod \
+                     a+rx {}",
+                    file.name
+                )
             }
             Place::File(_) | Place::Unknown | Place::NoLayers | Place::Astray(_) => return None,
         };
@@ -37,16 +52,17 @@ pub fn fault(line: &[u8], files: &Files, runtimes: &Runtimes, severity: Severity
     if named.rsplit('/').next() == Some("env") && EVERYWHERE.contains(&named) {
         let arguments = text[text.find(named)? + named.len()..].trim();
         return match program_of_env(arguments, runtimes) {
-            Ok(program) => {
-                missing(program, runtimes, files).map(|message| (Severity::Warning, column(program), message))
-            }
+            Ok(program) => missing(program, runtimes, files)
+                .map(|message| (Severity::Warning, column(program), message)),
             Err(message) => message.map(|message| (Severity::Warning, column(arguments), message)),
         };
     }
     if EVERYWHERE.contains(&named) {
         return None;
     }
-    let is_in_image = named.starts_with("/usr/bin/") || named.starts_with("/bin/") || named.starts_with("/var/lang/");
+    let is_in_image = named.starts_with("/usr/bin/")
+        || named.starts_with("/bin/")
+        || named.starts_with("/var/lang/");
     let whose = match runtimes.lacking(named) {
         Some(whose) => whose,
         // What no image is known to have elsewhere, none has.
@@ -70,24 +86,37 @@ pub fn fault(line: &[u8], files: &Files, runtimes: &Runtimes, severity: Severity
     Some((severity, column(named), format!("the interpreter {named:?} {whose}; {instead}")))
 }
 
-/// The program that `env` looks up, given what follows it in a `#!` line; or what is wrong with that (env(1)).
+/// The program that `env` looks up, given what follows it in a `#!` line; or what is wrong with
+/// that (env(1)).
 fn program_of_env<'t>(arguments: &'t str, runtimes: &Runtimes) -> Result<&'t str, Option<String>> {
     let first = arguments.split_ascii_whitespace().next().ok_or(None)?;
-    let splits = first.starts_with("-S") || first.starts_with("-vS") || first.starts_with("--split-string");
+    let splits =
+        first.starts_with("-S") || first.starts_with("-vS") || first.starts_with("--split-string");
     if splits && runtimes.are_amazon_linux_2() {
-        return Err(Some("the env of Amazon Linux 2 has no option -S; name the interpreter without options".into()));
+        return Err(Some(
+            "the env of Amazon Linux 2 has no option -S; name the interpreter without options"
+                .into(),
+        ));
     }
     if !splits {
         // The kernel gives everything behind the interpreter as one argument.
-        return match arguments.contains(char::is_whitespace) && !first.starts_with('-') && !first.contains('=') {
+        return match arguments.contains(char::is_whitespace)
+            && !first.starts_with('-')
+            && !first.contains('=')
+        {
             true => Err(Some(format!(
-                "the kernel gives env {arguments:?} as one word, and there is no such program; write /usr/bin/env -S \
-                 {arguments}"
+                "the kernel gives env {arguments:?} as one word, and there is no such program; \
+                 write /usr/bin/env -S {arguments}"
             ))),
-            false => Some(first).filter(|word| !word.starts_with('-') && !word.contains('=')).ok_or(None),
+            false => {
+                Some(first).filter(|word| !word.starts_with('-') && !word.contains('=')).ok_or(None)
+            }
         };
     }
-    let joined = first.strip_prefix("--split-string=").or(first.strip_prefix("-S")).filter(|rest| !rest.is_empty());
+    let joined = first
+        .strip_prefix("--split-string=")
+        .or(first.strip_prefix("-S"))
+        .filter(|rest| !rest.is_empty());
     let mut words = joined.into_iter().chain(arguments.split_ascii_whitespace().skip(1));
     while let Some(word) = words.next() {
         match word {

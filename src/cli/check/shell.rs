@@ -1,5 +1,6 @@
-//! The programs that a shell-string command starts, as far as reading it tells: what its simple commands begin with, in
-//! subshells and command substitutions too. Stops at the first thing that only a shell understands.
+//! The programs that a shell-string command starts, as far as reading it tells: what its simple
+//! commands begin with, in subshells and command substitutions too. Stops at the first thing that
+//! only a shell understands.
 
 use super::runtimes;
 use std::mem;
@@ -35,7 +36,8 @@ pub enum Directory {
 }
 
 /// Words that a command may follow.
-const BEFORE_COMMANDS: [&str; 10] = ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "time"];
+const BEFORE_COMMANDS: [&str; 10] =
+    ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "time"];
 
 /// Words that begin what others end.
 const OPENERS: [&str; 6] = ["if", "while", "until", "for", "select", "{"];
@@ -69,7 +71,8 @@ struct Taken<'t> {
 }
 
 impl Taken<'_> {
-    /// Says that it goes on as nobody can read: something may provide there for what is missing inside.
+    /// Says that it goes on as nobody can read: something may provide there for what is missing
+    /// inside.
     fn cut_off(self) -> Self {
         Self { is_whole: false, inner: Vec::new(), ..self }
     }
@@ -83,14 +86,17 @@ struct Reader<'t> {
 }
 
 pub fn commands(text: &str) -> Vec<Simple> {
-    let asks_before = ["[ ", "test ", "command -v", "which ", "type ", "hash "].iter().any(|what| text.contains(what));
+    let asks_before = ["[ ", "test ", "command -v", "which ", "type ", "hash "]
+        .iter()
+        .any(|what| text.contains(what));
     let mut found = Vec::new();
     Reader { rest: text, asks_before, depth: 0 }.list(Directory::Start, &mut found);
     found
 }
 
 impl<'t> Reader<'t> {
-    /// Reads commands to the end of the text or, in parentheses, past the one that closes them; whether all was read.
+    /// Reads commands to the end of the text or, in parentheses, past the one that closes them;
+    /// whether all was read.
     fn list(&mut self, mut directory: Directory, found: &mut Vec<Simple>) -> bool {
         let mut open = 0_usize;
         let mut before = "";
@@ -109,10 +115,14 @@ impl<'t> Reader<'t> {
                 .take_while(|word| is_before_command(word.raw) || is_loop(word.raw))
                 .fold(0, |open, word| open + usize::from(OPENERS.contains(&word.raw)));
             let words = taken.words.into_iter().skip_while(|word| {
-                is_before_command(word.raw) || PREFIXES.contains(&word.raw) || is_assignment(word.raw)
+                is_before_command(word.raw)
+                    || PREFIXES.contains(&word.raw)
+                    || is_assignment(word.raw)
             });
             let mut plain: Vec<String> = words.map_while(|word| word.value).collect();
-            let is_certain = open == 0 && !matches!(before, "&&" | "||" | "|") && !matches!(taken.end, "|" | "&");
+            let is_certain = open == 0
+                && !matches!(before, "&&" | "||" | "|")
+                && !matches!(taken.end, "|" | "&");
             match plain.first().map(String::as_str) {
                 None => {}
                 Some(word) if COMPOUNDS.contains(&word) => return false,
@@ -125,7 +135,9 @@ impl<'t> Reader<'t> {
                 }
                 Some(word) if CLOSERS.contains(&word) => open = open.saturating_sub(1),
                 Some(word) if runtimes::is_builtin(word) || word.starts_with('-') => {}
-                Some(_) => found.push(Simple { words: plain, is_guarded, directory: directory.clone() }),
+                Some(_) => {
+                    found.push(Simple { words: plain, is_guarded, directory: directory.clone() })
+                }
             }
             before = taken.end;
             match taken.end {
@@ -137,7 +149,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes what stands in parentheses off the text, behind the one that opens them; whether it could be read.
+    /// Takes what stands in parentheses off the text, behind the one that opens them; whether it
+    /// could be read.
     fn parentheses(&mut self, directory: &Directory, found: &mut Vec<Simple>) -> bool {
         if self.depth == MOST_NESTED {
             return false;
@@ -155,8 +168,9 @@ impl<'t> Reader<'t> {
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
             let rest = self.rest;
-            let operator =
-                ["&&", "||", ";", "|", "\n", "&", ")"].into_iter().find(|operator| rest.starts_with(operator));
+            let operator = ["&&", "||", ";", "|", "\n", "&", ")"]
+                .into_iter()
+                .find(|operator| rest.starts_with(operator));
             if let Some(operator) = operator.filter(|_| !rest.starts_with("&>")) {
                 self.rest = &rest[operator.len()..];
                 taken.end = operator;
@@ -187,7 +201,8 @@ impl<'t> Reader<'t> {
                 return taken.cut_off();
             }
             let Some(word) = self.word(directory, &mut taken.inner) else { return taken.cut_off() };
-            let is_descriptor = word.raw.bytes().all(|byte| byte.is_ascii_digit()) && self.rest.starts_with(['<', '>']);
+            let is_descriptor = word.raw.bytes().all(|byte| byte.is_ascii_digit())
+                && self.rest.starts_with(['<', '>']);
             if !mem::take(&mut is_redirected) && !is_descriptor {
                 taken.words.push(word);
             }
@@ -230,11 +245,14 @@ impl<'t> Reader<'t> {
 
 /// What a shell makes of a word, where that is the same in every function.
 fn value(raw: &str) -> Option<String> {
-    let is_plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%{}[!".contains(c));
+    let is_plain =
+        |text: &str| text.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%{}[!".contains(c));
     if is_plain(raw) {
         return Some(raw.to_owned());
     }
-    let quoted = |quote: char| raw.strip_prefix(quote)?.strip_suffix(quote).filter(|inside| !inside.contains(quote));
+    let quoted = |quote: char| {
+        raw.strip_prefix(quote)?.strip_suffix(quote).filter(|inside| !inside.contains(quote))
+    };
     if let Some(inside) = quoted('\'') {
         return Some(inside.to_owned());
     }
@@ -244,14 +262,17 @@ fn value(raw: &str) -> Option<String> {
     }
     TASK_ROOT_REFERENCES.iter().find_map(|reference| {
         let rest = in_quotes.unwrap_or(raw).strip_prefix(reference)?;
-        (is_plain(rest) && (rest.is_empty() || rest.starts_with('/'))).then(|| format!("{TASK_ROOT_REFERENCE}{rest}"))
+        (is_plain(rest) && (rest.is_empty() || rest.starts_with('/')))
+            .then(|| format!("{TASK_ROOT_REFERENCE}{rest}"))
     })
 }
 
 /// Where a `cd` leads.
 fn changed(words: &[String]) -> Directory {
     match words {
-        [_, to] if to.starts_with(TASK_ROOT_REFERENCE) || to.starts_with('/') => Directory::At(to.clone()),
+        [_, to] if to.starts_with(TASK_ROOT_REFERENCE) || to.starts_with('/') => {
+            Directory::At(to.clone())
+        }
         _ => Directory::Unknown,
     }
 }
@@ -266,14 +287,17 @@ fn is_loop(word: &str) -> bool {
 
 fn is_assignment(word: &str) -> bool {
     let name = word.split_once('=').map(|(name, _)| name);
-    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
+    name.is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The commands, one a line, with `?` behind a guarded one and `@` behind one that runs elsewhere.
+    /// The commands, one a line, with `?` behind a guarded one and `@` behind one that runs
+    /// elsewhere.
     fn shown(text: &str) -> Vec<String> {
         let mark = |simple: &Simple| {
             let guarded = if simple.is_guarded { "?" } else { "" };

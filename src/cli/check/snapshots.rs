@@ -1,4 +1,5 @@
-//! Texts and conditions that want a variable which a function has everywhere but at the init before a snapshot.
+//! Texts and conditions that want a variable which a function has everywhere but at the init before
+//! a snapshot.
 
 use super::Advice;
 use super::rules::{Reached, runs};
@@ -33,7 +34,9 @@ pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
         if is_met(&reached.conditions) {
             tell(Unset::in_rule(reached.rule, &own), reached.rule.place, &set, advice);
         }
-        for wrapper in reached.rule.wrappers.iter().filter(|wrapper| is_met(&with(reached, &wrapper.when))) {
+        for wrapper in
+            reached.rule.wrappers.iter().filter(|wrapper| is_met(&with(reached, &wrapper.when)))
+        {
             tell(Unset::in_wrapper(wrapper, &own), wrapper.place, &set, advice);
         }
         for (hook, _) in reached.hooks().filter(|(_, conditions)| is_met(conditions)) {
@@ -53,7 +56,9 @@ fn of_hook<'r>(hook: &'r Hook<'r>, set: &[&str], advice: &mut Vec<Advice<'r>>) {
 }
 
 fn tell<'r>(unset: Vec<Unset>, place: Place<'r>, set: &[&str], advice: &mut Vec<Advice<'r>>) {
-    let is_concerned = |unset: &Unset| variables::is_absent_at_snap_start(&unset.name) && !set.contains(&&*unset.name);
+    let is_concerned = |unset: &Unset| {
+        variables::is_absent_at_snap_start(&unset.name) && !set.contains(&&*unset.name)
+    };
     for unset in unset.into_iter().filter(is_concerned) {
         let key = unset.key.map(|key| format!(" in {key:?}")).unwrap_or_default();
         advice.push(Advice::warning(place, about_text(&unset.name, &key)));
@@ -64,7 +69,10 @@ fn tell<'r>(unset: Vec<Unset>, place: Place<'r>, set: &[&str], advice: &mut Vec<
 fn conditions<'r>(reached: &Reached<'r>, advice: &mut Vec<Advice<'r>>) {
     let rule = reached.rule;
     let hooks = rule.hooks.iter().map(|hook| (&hook.when, hook.place, with(reached, &hook.when)));
-    let wrappers = rule.wrappers.iter().map(|wrapper| (&wrapper.when, wrapper.place, with(reached, &wrapper.when)));
+    let wrappers = rule
+        .wrappers
+        .iter()
+        .map(|wrapper| (&wrapper.when, wrapper.place, with(reached, &wrapper.when)));
     let own = std::iter::once((&rule.when, rule.place, reached.conditions.clone()));
     for (when, place, all) in own.chain(hooks).chain(wrappers) {
         let wanted = wanted(when);
@@ -82,12 +90,15 @@ fn with<'r>(reached: &Reached<'r>, when: &'r When<'r>) -> Vec<&'r When<'r>> {
     reached.conditions.iter().copied().chain([when]).collect()
 }
 
-/// Whether conditions may hold at the init before a snapshot, without the variables that are missing there.
+/// Whether conditions may hold at the init before a snapshot, without the variables that are
+/// missing there.
 fn is_met(conditions: &[&When]) -> bool {
     let Some(worlds) = Worlds::of(conditions.iter().copied()) else { return true };
     let met = worlds.any(|facts| {
         facts.environ.value(INITIALIZATION) == Some(OsStr::new(SNAP_START))
-            && variables::ABSENT_AT_SNAP_START.iter().all(|name| facts.environ.value(name).is_none())
+            && variables::ABSENT_AT_SNAP_START
+                .iter()
+                .all(|name| facts.environ.value(name).is_none())
             && conditions.iter().all(|when| when.holds(facts))
     });
     met != Some(false)

@@ -1,5 +1,5 @@
-//! What `check` is asked to look at: files, directories that hold a function's code, or what a function here would
-//! load. Knows where the code lies that goes with each of them.
+//! What `check` is asked to look at: files, directories that hold a function's code, or what a
+//! function here would load. Knows where the code lies that goes with each of them.
 
 use super::files::Code;
 use super::program::unreadable;
@@ -38,17 +38,29 @@ impl<'o> Asked<'o> {
         if let Some(root) = root {
             let mut environ = own.clone();
             environ.set("LAMBDA_TASK_ROOT", root.as_os_str());
-            let is_certain = !files.is_empty() || named_root.is_some() || root.join(BESIDE_CODE).is_file();
-            return Self { files: Vec::new(), environ: Some(environ), opt, dropins, code: Code { root, is_certain } };
+            let is_certain =
+                !files.is_empty() || named_root.is_some() || root.join(BESIDE_CODE).is_file();
+            return Self {
+                files: Vec::new(),
+                environ: Some(environ),
+                opt,
+                dropins,
+                code: Code { root, is_certain },
+            };
         }
-        let named = |file: &PathBuf| if file.is_dir() { file.join(BESIDE_CODE) } else { file.clone() };
+        let named =
+            |file: &PathBuf| if file.is_dir() { file.join(BESIDE_CODE) } else { file.clone() };
         let files: Vec<_> = files.iter().map(named).collect();
         let beside = files.iter().find_map(|file| root_of(file));
-        let code = Code { is_certain: beside.is_some(), root: beside.or(named_root).unwrap_or_else(|| ".".into()) };
+        let code = Code {
+            is_certain: beside.is_some(),
+            root: beside.or(named_root).unwrap_or_else(|| ".".into()),
+        };
         Self { files, environ: None, opt, dropins, code }
     }
 
-    /// The sources in the order in which they apply: the layers' drop-ins, or else those of this machine, come first.
+    /// The sources in the order in which they apply: the layers' drop-ins, or else those of this
+    /// machine, come first.
     pub fn sources(&self) -> Vec<Found> {
         let mut sources = Sources::default();
         match (self.opt, self.dropins.strip_prefix("/opt")) {
@@ -64,15 +76,19 @@ impl<'o> Asked<'o> {
     /// What is said when there are none.
     pub fn nothing(&self) -> String {
         format!(
-            "there is nothing to check: {} does not exist, there are no drop-ins, and FOREWORD_CONFIG is not set; \
-             name the files",
+            "there is nothing to check: {} does not exist, there are no drop-ins, and \
+             FOREWORD_CONFIG is not set; name the files",
             self.code.name_of(BESIDE_CODE)
         )
     }
 
     /// The code that goes with a source.
     pub fn code_of(&self, source: &str) -> Code {
-        let file = self.files.iter().find(|file| file.as_os_str() == source).and_then(|file| root_of(file));
+        let file = self
+            .files
+            .iter()
+            .find(|file| file.as_os_str() == source)
+            .and_then(|file| root_of(file));
         file.map_or_else(|| self.code.clone(), |root| Code { root, is_certain: true })
     }
 
@@ -85,22 +101,32 @@ impl<'o> Asked<'o> {
         let mut findings = Vec::new();
         if let (Some(opt), Ok(inside)) = (self.opt, self.dropins.strip_prefix("/opt")) {
             for file in dropins_of(opt, inside) {
-                let wrong = file.mode().filter(|mode| mode & 0o004 == 0 && !file.is_link()).map(unreadable);
-                let closed = file.closed_directory().map(|(directory, mode)| closed(&directory, mode));
+                let wrong =
+                    file.mode().filter(|mode| mode & 0o004 == 0 && !file.is_link()).map(unreadable);
+                let closed =
+                    file.closed_directory().map(|(directory, mode)| closed(&directory, mode));
                 let wrong = wrong.into_iter().chain(closed);
-                findings.extend(wrong.map(|message| Finding::about(Severity::Error, &file.name(), message)));
+                findings.extend(
+                    wrong.map(|message| Finding::about(Severity::Error, &file.name(), message)),
+                );
             }
         }
-        let beside = self.environ.iter().map(|_| (self.code.root.join(BESIDE_CODE), Severity::Error));
+        let beside =
+            self.environ.iter().map(|_| (self.code.root.join(BESIDE_CODE), Severity::Error));
         let named = self.files.iter().map(|file| {
-            let severity = if root_of(file).is_some() { Severity::Error } else { Severity::Warning };
+            let severity =
+                if root_of(file).is_some() { Severity::Error } else { Severity::Warning };
             (file.clone(), severity)
         });
         for (file, severity) in beside.chain(named) {
             let Ok(about) = fs::metadata(&file) else { continue };
             let mode = about.permissions().mode() & 0o7777;
             if about.is_file() && mode & 0o004 == 0 {
-                findings.push(Finding::about(severity, &file.display().to_string(), unreadable(mode)));
+                findings.push(Finding::about(
+                    severity,
+                    &file.display().to_string(),
+                    unreadable(mode),
+                ));
             }
         }
         findings
@@ -115,22 +141,27 @@ fn root_of(file: &Path) -> Option<PathBuf> {
 
 fn closed(directory: &str, mode: u32) -> String {
     format!(
-        "the directory {directory} has the mode {mode:04o}, and a function runs as another user than its owner, \
-         who cannot pass it; chmod a+rx it before it is zipped"
+        "the directory {directory} has the mode {mode:04o}, and a function runs as another user \
+         than its owner, who cannot pass it; chmod a+rx it before it is zipped"
     )
 }
 
 fn of_layers<'o>(opt: &'o Opt, folder: &'o Path) -> impl Iterator<Item = Found> + 'o {
     dropins_of(opt, folder).map(|file| {
-        let content =
-            file.content().map_err(|cause| Unreadable::NoFile(format!("unable to read {}: {cause}", file.name())));
+        let content = file.content().map_err(|cause| {
+            Unreadable::NoFile(format!("unable to read {}: {cause}", file.name()))
+        });
         content.and_then(|content| config::source(file.name(), content.into_owned()))
     })
 }
 
-fn dropins_of<'o>(opt: &'o Opt, folder: &'o Path) -> impl Iterator<Item = crate::cli::layer::File<'o>> + 'o {
+fn dropins_of<'o>(
+    opt: &'o Opt,
+    folder: &'o Path,
+) -> impl Iterator<Item = crate::cli::layer::File<'o>> + 'o {
     let is_dropin = move |path: &Path| {
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         path.parent() == Some(folder) && path.extension() == Some(OsStr::new("json")) && !is_hidden
     };
     opt.files().into_iter().filter(move |file| is_dropin(Path::new(file.path)))

@@ -1,5 +1,5 @@
-//! What edits do on the managed runtimes beside what they seem to: makes, of every start that the conditions tell
-//! apart, what the wrapper makes of it.
+//! What edits do on the managed runtimes beside what they seem to: makes, of every start that the
+//! conditions tell apart, what the wrapper makes of it.
 
 use super::Advice;
 use super::rules::Reached;
@@ -23,7 +23,9 @@ struct Found<'r> {
 }
 
 pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
-    let edits = |name: &str| rules.iter().any(|reached| edits_of(reached.rule).any(|edit| edit.name == name));
+    let edits = |name: &str| {
+        rules.iter().any(|reached| edits_of(reached.rule).any(|edit| edit.name == name))
+    };
     let is_concerned = |identifier: &str| match Runtime::of_identifier(identifier.as_bytes()) {
         Runtime::Python => edits(python_path::NAME),
         Runtime::Node => edits(VARIABLES[0].0),
@@ -58,7 +60,8 @@ fn of_runtime<'r>(runtime: &'static str, rules: &[Reached<'r>], found: &mut Vec<
         }),
         // Too many, or more than can be known here: as if all held that let the runtime pass.
         None => {
-            let holds = |reached: &Reached| reached.conditions.iter().all(|when| when.lets_pass(&name));
+            let holds =
+                |reached: &Reached| reached.conditions.iter().all(|when| when.lets_pass(&name));
             start(runtime, &relevant, &Environ::default(), &holds, found);
         }
     }
@@ -81,14 +84,21 @@ fn start<'r>(
     let applying: Vec<_> = rules.iter().filter(|reached| holds(reached)).collect();
     // Those of wrappers come behind all others.
     let of_rules = applying.iter().flat_map(|reached| &reached.rule.env);
-    for edit in of_rules.chain(applying.iter().flat_map(|reached| edits_of_wrappers(reached.rule))) {
+    for edit in of_rules.chain(applying.iter().flat_map(|reached| edits_of_wrappers(reached.rule)))
+    {
         if last.apply(edit.name, &edit.edit).is_some() {
             edits.push((edit.name, edit.place));
         }
     }
     let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
     applying.iter().for_each(|reached| execution.edit(reached.rule, &last));
-    let start = Start { runtime, received: &received, before: &environ, last: &last, line: &execution.line };
+    let start = Start {
+        runtime,
+        received: &received,
+        before: &environ,
+        last: &last,
+        line: &execution.line,
+    };
     for (place, effect) in effects::of(&start, &edits) {
         let is_same = |one: &&mut Found| is_at(one.place, place) && one.effect.is_like(&effect);
         match found.iter_mut().find(is_same) {
@@ -110,7 +120,9 @@ fn edits_of_wrappers<'r>(rule: &'r Rule<'r>) -> impl Iterator<Item = &'r EnvEdit
 
 fn is_at(one: Place, other: Place) -> bool {
     match (one, other) {
-        (Place::Read { source, node }, Place::Read { source: of, node: at }) => std::ptr::eq(source, of) && node == at,
+        (Place::Read { source, node }, Place::Read { source: of, node: at }) => {
+            std::ptr::eq(source, of) && node == at
+        }
         _ => false,
     }
 }

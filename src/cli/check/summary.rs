@@ -1,11 +1,16 @@
-//! The line that says what a check without findings has looked at, so that its silence is not taken for more.
+//! The line that says what a check without findings has looked at, so that its silence is not taken
+//! for more.
 
 use super::executables::Looked;
 
 pub fn line(configurations: usize, layers: usize, looked: &Looked) -> String {
-    let parts = [(configurations, "configuration"), (layers, "layer"), (looked.at.len(), "program")];
-    let parts: Vec<_> =
-        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| many(count, noun)).collect();
+    let parts =
+        [(configurations, "configuration"), (layers, "layer"), (looked.at.len(), "program")];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| many(count, noun))
+        .collect();
     let left = match looked.in_no_layer.len() {
         0 => String::new(),
         count => format!("; not looked at: {} in layers (--layer)", many(count, "program")),
@@ -29,8 +34,8 @@ mod tests {
         looked.at.extend([name("a"), name("b")]);
         assert_eq!(line(0, 1, &looked), "checked 1 layer, 2 programs: no problems\n");
         looked.in_no_layer.insert(name("/opt/x"));
-        let expected =
-            "checked 2 configurations, 2 programs: no problems; not looked at: 1 program in layers (--layer)\n";
+        let expected = "checked 2 configurations, 2 programs: no problems; not looked at: 1 \
+                        program in layers (--layer)\n";
         assert_eq!(line(2, 0, &looked), expected);
     }
 }

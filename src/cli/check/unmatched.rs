@@ -1,5 +1,6 @@
-//! Edits that find nothing on the command lines that Lambda starts a runtime with, as far as all of those are known: Python's,
-//! Ruby's and .NET's are the same everywhere, while Node's and Java's change with memory and version.
+//! Edits that find nothing on the command lines that Lambda starts a runtime with, as far as all of
+//! those are known: Python's, Ruby's and .NET's are the same everywhere, while Node's and Java's
+//! change with memory and version.
 
 use super::Advice;
 use super::rules::Reached;
@@ -25,18 +26,22 @@ pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
             let here = unmatched::of_rule(reached.rule, &line, &environ);
             found = Some(match found {
                 None => here,
-                Some(before) => before.into_iter().filter(|unmatched| here.contains(unmatched)).collect(),
+                Some(before) => {
+                    before.into_iter().filter(|unmatched| here.contains(unmatched)).collect()
+                }
             });
         }
         for unmatched in found.into_iter().flatten() {
             let place = unmatched.place(reached.document, reached.rule);
-            let line = format!("the command line that Lambda starts {} with", runtimes.join(" or "));
+            let line =
+                format!("the command line that Lambda starts {} with", runtimes.join(" or "));
             advice.push(Advice::warning(place, unmatched.message(&line)));
         }
     }
 }
 
-/// The runtimes that a rule is for, where it asks for some and all of their command lines are known.
+/// The runtimes that a rule is for, where it asks for some and all of their command lines are
+/// known.
 fn runtimes(reached: &Reached) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     if !reached.conditions.iter().any(|when| when.runtime.is_some()) {
@@ -50,7 +55,10 @@ fn runtimes(reached: &Reached) -> Vec<String> {
         }
     });
     let is_known = |name: &String| {
-        matches!(Runtime::of_identifier(name.as_bytes()), Runtime::Python | Runtime::Ruby | Runtime::Dotnet)
+        matches!(
+            Runtime::of_identifier(name.as_bytes()),
+            Runtime::Python | Runtime::Ruby | Runtime::Dotnet
+        )
     };
     if !found.iter().all(is_known) {
         return Vec::new();
@@ -64,8 +72,11 @@ fn start(runtime: &str, before: &[Reached]) -> Option<(CommandLine, Environ<'sta
     let environ = lambda::environ(runtime, None).ok()?;
     let mut words = lambda::command_line(runtime, &environ, &|_| false);
     let arguments = words.split_off(1);
-    let mut line = CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));
-    let expanded = |texts: &[Text]| -> Vec<OsString> { texts.iter().map(|text| text.expand(&environ)).collect() };
+    let mut line =
+        CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));
+    let expanded = |texts: &[Text]| -> Vec<OsString> {
+        texts.iter().map(|text| text.expand(&environ)).collect()
+    };
     for reached in before {
         let (options, arguments) = (&reached.rule.options, &reached.rule.arguments);
         line.append_options([expanded(&options.prepend), expanded(&options.append)].concat());

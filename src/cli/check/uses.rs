@@ -1,5 +1,5 @@
-//! The words of a command line that name what is executed: the program, the one behind a launcher, the script that is
-//! given to an interpreter, the text that is given to a shell.
+//! The words of a command line that name what is executed: the program, the one behind a launcher,
+//! the script that is given to an interpreter, the text that is given to a shell.
 
 use crate::command_line::{CommandLine, Interpreter, words_of_launcher};
 use std::ffi::{OsStr, OsString};
@@ -27,12 +27,17 @@ pub struct Uses {
 
 const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ash", "zsh"];
 
-/// Launchers that look for the program elsewhere than in `PATH`, or for no program at all (their own documentation).
-const PACKAGE_MANAGERS: [&str; 13] =
-    ["bundle", "conda", "hatch", "npm", "npx", "pdm", "pipenv", "pixi", "pnpm", "poetry", "rye", "uv", "yarn"];
+/// Launchers that look for the program elsewhere than in `PATH`, or for no program at all (their
+/// own documentation).
+const PACKAGE_MANAGERS: [&str; 13] = [
+    "bundle", "conda", "hatch", "npm", "npx", "pdm", "pipenv", "pixi", "pnpm", "poetry", "rye",
+    "uv", "yarn",
+];
 
-/// Options of launchers after which a relative path is another's, or the next word is a whole command line.
-const MOVES: [&str; 9] = ["-C", "--chdir", "--directory", "--cwd", "--dir", "-S", "--split-string", "-vS", "--command"];
+/// Options of launchers after which a relative path is another's, or the next word is a whole
+/// command line.
+const MOVES: [&str; 9] =
+    ["-C", "--chdir", "--directory", "--cwd", "--dir", "-S", "--split-string", "-vS", "--command"];
 
 /// The options of shells whose value is the next word (bash(1)).
 const SHELL_OPTIONS_WITH_VALUE: [&str; 2] = ["--rcfile", "--init-file"];
@@ -63,7 +68,8 @@ pub fn uses(words: &[Option<&str>]) -> Uses {
         let own = &behind[..length];
         let moves = |word: &str| {
             MOVES.iter().any(|option| {
-                word == *option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=') || is_env)
+                word == *option
+                    || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=') || is_env)
             })
         };
         if own.iter().flatten().any(|word| moves(word)) || is_env && own.contains(&None) {
@@ -71,9 +77,11 @@ pub fn uses(words: &[Option<&str>]) -> Uses {
         }
         let is_package_manager = PACKAGE_MANAGERS.contains(&name);
         is_looked_up &= !is_package_manager;
-        is_looked_up &= !is_env || !own.iter().flatten().any(|word| word.starts_with('-') || word.starts_with("PATH="));
+        is_looked_up &= !is_env
+            || !own.iter().flatten().any(|word| word.starts_with('-') || word.starts_with("PATH="));
         at += 1 + length;
-        let is_interpreter = words[at].is_some_and(|word| Interpreter::of_program(OsStr::new(word)).is_some());
+        let is_interpreter =
+            words[at].is_some_and(|word| Interpreter::of_program(OsStr::new(word)).is_some());
         // `uv run ./app.py` has Python read it; packages have names of their own.
         if is_package_manager && !is_interpreter {
             return uses;
@@ -95,7 +103,9 @@ fn add_shell(arguments: &[Option<&str>], before: usize, uses: &mut Uses) {
                 at += 1;
                 break;
             }
-            Some(word) if word.starts_with("--") => at += usize::from(SHELL_OPTIONS_WITH_VALUE.contains(&word)),
+            Some(word) if word.starts_with("--") => {
+                at += usize::from(SHELL_OPTIONS_WITH_VALUE.contains(&word))
+            }
             Some(word) if word.len() > 1 && word.starts_with(['-', '+']) => {
                 if word.contains('s') && word.starts_with('-') {
                     return;
@@ -118,7 +128,8 @@ fn add_shell(arguments: &[Option<&str>], before: usize, uses: &mut Uses) {
 
 /// Adds what an interpreter reads.
 fn add_script(program: &str, arguments: &[Option<&str>], before: usize, uses: &mut Uses) {
-    let known: Vec<OsString> = arguments.iter().map_while(|word| word.map(OsString::from)).collect();
+    let known: Vec<OsString> =
+        arguments.iter().map_while(|word| word.map(OsString::from)).collect();
     let line = CommandLine::parse(program.into(), known, |_| Err(io::ErrorKind::NotFound.into()));
     let Some(at) = line.file() else { return };
     let options: Vec<&str> = arguments[..at].iter().copied().flatten().collect();
@@ -127,13 +138,19 @@ fn add_script(program: &str, arguments: &[Option<&str>], before: usize, uses: &m
         let modules = options.iter().enumerate().filter(|(index, _)| {
             *index > 0 && matches!(options[index - 1], "-r" | "--require" | "--import" | "--loader")
         });
-        let is_file =
-            |word: &str| word.starts_with(['.', '/']) && [".js", ".cjs", ".mjs"].iter().any(|end| word.ends_with(end));
-        uses.files.extend(modules.filter(|(_, word)| is_file(word)).map(|(index, _)| (before + index, Use::Read)));
+        let is_file = |word: &str| {
+            word.starts_with(['.', '/'])
+                && [".js", ".cjs", ".mjs"].iter().any(|end| word.ends_with(end))
+        };
+        uses.files.extend(
+            modules.filter(|(_, word)| is_file(word)).map(|(index, _)| (before + index, Use::Read)),
+        );
     }
     let file = arguments[at].unwrap_or_default();
     // Ruby looks for it in another directory, or in PATH.
-    let moves = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.contains(['C', 'S', 'x']);
+    let moves = |word: &&str| {
+        word.starts_with('-') && !word.starts_with("--") && word.contains(['C', 'S', 'x'])
+    };
     let is_elsewhere = interpreter == Some(Interpreter::Ruby) && options.iter().any(moves);
     let is_debugger = interpreter == Some(Interpreter::Node) && file == "inspect";
     let is_no_file = matches!(file, "" | "-") || is_debugger;
@@ -146,14 +163,18 @@ fn add_script(program: &str, arguments: &[Option<&str>], before: usize, uses: &m
 mod tests {
     use super::*;
 
-    /// A row is a command line in which what is executed stands in `<>`, what a shell reads in `[]`, what another
-    /// interpreter reads in `{}`, and the text for a shell in `()`; `?` is a word that only the function knows.
+    /// A row is a command line in which what is executed stands in `<>`, what a shell reads in
+    /// `[]`, what another interpreter reads in `{}`, and the text for a shell in `()`; `?` is a
+    /// word that only the function knows.
     #[track_caller]
     fn check(rows: &[&str]) {
         for row in rows {
-            let plain: Vec<&str> =
-                row.split(' ').map(|word| word.trim_matches(['<', '>', '[', ']', '{', '}', '(', ')'])).collect();
-            let words: Vec<_> = plain.iter().map(|&word| Some(word).filter(|&word| word != "?")).collect();
+            let plain: Vec<&str> = row
+                .split(' ')
+                .map(|word| word.trim_matches(['<', '>', '[', ']', '{', '}', '(', ')']))
+                .collect();
+            let words: Vec<_> =
+                plain.iter().map(|&word| Some(word).filter(|&word| word != "?")).collect();
             let uses = uses(&words);
             let shown = |(at, word): (usize, &&str)| {
                 let kind = uses.files.iter().find(|(place, _)| *place == at).map(|(_, kind)| *kind);

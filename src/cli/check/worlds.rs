@@ -1,5 +1,6 @@
-//! The worlds that conditions tell apart: a runtime, an initialization, an architecture, values of the variables that
-//! they ask for, files that are there or not. Asks the conditions themselves in each; gives up where there are too many.
+//! The worlds that conditions tell apart: a runtime, an initialization, an architecture, values of
+//! the variables that they ask for, files that are there or not. Asks the conditions themselves in
+//! each; gives up where there are too many.
 
 use crate::condition::{EnvTest, Facts, RuntimeName, When};
 use crate::environ::Environ;
@@ -30,19 +31,30 @@ pub struct Worlds<'c> {
 }
 
 impl<'c> Worlds<'c> {
-    /// None when the conditions ask for what only a function can know, or tell too many worlds apart.
+    /// None when the conditions ask for what only a function can know, or tell too many worlds
+    /// apart.
     pub fn of(conditions: impl IntoIterator<Item = &'c When<'c>>) -> Option<Self> {
         let mut asked = Asked::default();
-        asked.variables.insert(INITIALIZATION, INITIALIZATIONS.map(|name| Some(name.to_owned())).into());
+        asked
+            .variables
+            .insert(INITIALIZATION, INITIALIZATIONS.map(|name| Some(name.to_owned())).into());
         for when in conditions {
             asked.add(when);
         }
         let runtime = |identifier: &str| {
             let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-            Some(RuntimeName::of(&Environ::from_entries([entry.as_c_str()]), OsStr::new("bootstrap")))
+            Some(RuntimeName::of(
+                &Environ::from_entries([entry.as_c_str()]),
+                OsStr::new("bootstrap"),
+            ))
         };
         let mut runtimes = vec![RuntimeName::of(&Environ::default(), OsStr::new("bootstrap"))];
-        runtimes.extend(RUNTIMES.into_iter().chain(asked.runtimes.iter().map(String::as_str)).filter_map(runtime));
+        runtimes.extend(
+            RUNTIMES
+                .into_iter()
+                .chain(asked.runtimes.iter().map(String::as_str))
+                .filter_map(runtime),
+        );
         let worlds = Self {
             runtimes,
             variables: asked.variables.into_iter().collect(),
@@ -50,14 +62,19 @@ impl<'c> Worlds<'c> {
             are_all: asked.globs.values().all(|&count| count < 3),
         };
         let values = worlds.variables.iter().map(|(_, values)| values.len());
-        let count =
-            values.chain(worlds.files.iter().map(|_| 2)).try_fold(worlds.runtimes.len() * 2, usize::checked_mul);
+        let count = values
+            .chain(worlds.files.iter().map(|_| 2))
+            .try_fold(worlds.runtimes.len() * 2, usize::checked_mul);
         (!asked.is_unknown && count.is_some_and(|count| count <= MOST)).then_some(worlds)
     }
 
     /// Whether there are so few that something that takes time can be done in each.
     pub fn are_few(&self) -> bool {
-        let choices = self.variables.iter().map(|(_, values)| values.len()).chain(self.files.iter().map(|_| 2));
+        let choices = self
+            .variables
+            .iter()
+            .map(|(_, values)| values.len())
+            .chain(self.files.iter().map(|_| 2));
         choices.product::<usize>() <= MOST_FOR_STARTS
     }
 
@@ -75,12 +92,18 @@ impl<'c> Worlds<'c> {
     /// The same, on these runtimes alone.
     pub fn each_on(&self, runtimes: &[RuntimeName], see: &mut dyn FnMut(&Facts)) {
         let mut chosen = vec![0; self.variables.len() + self.files.len()];
-        let choices = self.variables.iter().map(|(_, values)| values.len()).chain(self.files.iter().map(|_| 2));
+        let choices = self
+            .variables
+            .iter()
+            .map(|(_, values)| values.len())
+            .chain(self.files.iter().map(|_| 2));
         let choices: Vec<usize> = choices.collect();
         loop {
             self.see(&chosen, runtimes, see);
             // The next combination, as a counter counts on.
-            let Some(next) = (0..chosen.len()).find(|&at| chosen[at] + 1 < choices[at]) else { return };
+            let Some(next) = (0..chosen.len()).find(|&at| chosen[at] + 1 < choices[at]) else {
+                return;
+            };
             chosen[..next].fill(0);
             chosen[next] += 1;
         }
@@ -93,7 +116,9 @@ impl<'c> Worlds<'c> {
         });
         let entries: Vec<CString> = entries.collect();
         let environ = Environ::from_entries(entries.iter().map(CString::as_c_str));
-        let exists = |glob: &Glob| self.files.iter().position(|file| file == glob).is_some_and(|at| files[at] == 1);
+        let exists = |glob: &Glob| {
+            self.files.iter().position(|file| file == glob).is_some_and(|at| files[at] == 1)
+        };
         for runtime in runtimes {
             for architecture in ARCHITECTURES {
                 see(&Facts { environ: &environ, runtime, architecture, exists: &exists });
@@ -139,9 +164,12 @@ impl<'c> Asked<'c> {
                 if samples.len() > 1 {
                     *self.globs.entry(name).or_default() += 1;
                     // Two of them may meet: one's end may follow the other's beginning.
-                    let known: Vec<String> = self.variables[name].iter().flatten().cloned().collect();
+                    let known: Vec<String> =
+                        self.variables[name].iter().flatten().cloned().collect();
                     let both = known.iter().flat_map(|known| {
-                        samples.iter().flat_map(move |sample| [format!("{known}{sample}"), format!("{sample}{known}")])
+                        samples.iter().flat_map(move |sample| {
+                            [format!("{known}{sample}"), format!("{sample}{known}")]
+                        })
                     });
                     self.add_values(name, both.map(Some).collect::<Vec<_>>());
                 }
@@ -189,18 +217,33 @@ mod tests {
             (r#"{}"#, Some(true)),
             (r#"{"when": {"not": {}}}"#, Some(false)),
             (r#"{"when": {"runtime": "python"}}, {"when": {"runtime": "python3.*"}}"#, Some(true)),
-            (r#"{"when": {"runtime": "python"}}, {"when": {"runtime": "nodejs2[24].x"}}"#, Some(false)),
+            (
+                r#"{"when": {"runtime": "python"}}, {"when": {"runtime": "nodejs2[24].x"}}"#,
+                Some(false),
+            ),
             (r#"{"when": {"runtime": "provided"}}"#, Some(true)),
-            (r#"{"when": {"architecture": "arm64"}}, {"when": {"architecture": "x86_64"}}"#, Some(false)),
-            (r#"{"when": {"initialization": "snap-start"}}, {"when": {"initialization": "new-one"}}"#, Some(false)),
+            (
+                r#"{"when": {"architecture": "arm64"}}, {"when": {"architecture": "x86_64"}}"#,
+                Some(false),
+            ),
+            (
+                r#"{"when": {"initialization": "snap-start"}}, {"when": {"initialization": "new-one"}}"#,
+                Some(false),
+            ),
             (r#"{"when": {"env": {"A": true}}}, {"when": {"env": {"A": false}}}"#, Some(false)),
             (r#"{"when": {"env": {"A": "x*"}}}, {"when": {"env": {"A": "*y"}}}"#, Some(true)),
             (r#"{"when": {"env": {"A": "x"}}}, {"when": {"env": {"A": "y"}}}"#, Some(false)),
             (r#"{"when": {"env": {"A": ["x", "y"]}}}, {"when": {"env": {"A": "y"}}}"#, Some(true)),
             (r#"{"when": {"env": {"A": "[!a]?"}}}"#, Some(true)),
-            (r#"{"when": {"env": {"A": "x"}}}, {"when": {"not": {"env": {"A": "x"}}}}"#, Some(false)),
+            (
+                r#"{"when": {"env": {"A": "x"}}}, {"when": {"not": {"env": {"A": "x"}}}}"#,
+                Some(false),
+            ),
             (r#"{"when": {"file": "/a"}}, {"when": {"not": {"file": "/a"}}}"#, Some(false)),
-            (r#"{"when": {"any": [{"file": "/a"}, {"runtime": "java"}]}}, {"when": {"runtime": "node"}}"#, Some(true)),
+            (
+                r#"{"when": {"any": [{"file": "/a"}, {"runtime": "java"}]}}, {"when": {"runtime": "node"}}"#,
+                Some(true),
+            ),
             (r#"{"when": {"env": {"A": "${B}"}}}"#, None),
         ] {
             assert_eq!(possible(conditions), expected, "{conditions}");

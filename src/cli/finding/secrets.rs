@@ -1,5 +1,5 @@
-//! Finds the texts of a configuration that are not to be shown, also in one that is not JSON: those that belong to a
-//! key whose name says that it is a secret.
+//! Finds the texts of a configuration that are not to be shown, also in one that is not JSON: those
+//! that belong to a key whose name says that it is a secret.
 
 use crate::environ::{REDACTED, says_secret};
 use std::ops::Range;
@@ -8,7 +8,10 @@ use std::ops::Range;
 pub fn hidden(text: &str, part: Range<usize>) -> String {
     let mut shown = String::new();
     let mut next = part.start;
-    for secret in secrets(text).into_iter().filter(|secret| secret.end > part.start && secret.start < part.end) {
+    for secret in secrets(text)
+        .into_iter()
+        .filter(|secret| secret.end > part.start && secret.start < part.end)
+    {
         shown += text.get(next..secret.start).unwrap_or_default();
         // Of a secret that began before, nothing is left to say.
         if secret.start >= part.start {
@@ -38,7 +41,9 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
                 rest = end_of_string(text, at);
                 let is_key = text[rest..].trim_ascii_start().starts_with(':');
                 match (is_key, secret_at) {
-                    (true, None) if says_secret(&text.as_bytes()[at..rest]) => secret_at = Some(depth),
+                    (true, None) if says_secret(&text.as_bytes()[at..rest]) => {
+                        secret_at = Some(depth)
+                    }
                     (false, Some(_)) => secrets.push(at..rest),
                     _ => {}
                 }

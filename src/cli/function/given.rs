@@ -1,5 +1,6 @@
-//! Variables that a person gives, in the words of `docker run`: `NAME=VALUE`, or a name alone for the value that this
-//! shell has; in a file one a line, with blank lines and lines that begin with `#` between them.
+//! Variables that a person gives, in the words of `docker run`: `NAME=VALUE`, or a name alone for
+//! the value that this shell has; in a file one a line, with blank lines and lines that begin with
+//! `#` between them.
 
 use crate::environ::Environ;
 use crate::process;
@@ -14,7 +15,8 @@ type Variable = (String, OsString);
 /// With the file, and the line in which something is wrong.
 pub fn of_file(path: &Path, own: &Environ) -> Result<Vec<Variable>, String> {
     let name = path.display();
-    let text = fs::read(path).map_err(|error| format!("unable to read {name}: {}", process::cause(&error)))?;
+    let text = fs::read(path)
+        .map_err(|error| format!("unable to read {name}: {}", process::cause(&error)))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut given = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {

@@ -1,18 +1,23 @@
-//! The ENTRYPOINT and CMD of a container image as they stand in its Dockerfile: what starts foreword in them is not part of
-//! what foreword receives.
+//! The ENTRYPOINT and CMD of a container image as they stand in its Dockerfile: what starts
+//! foreword in them is not part of what foreword receives.
 
 use crate::command_line::base_name;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// Programs that images have as their first process, and their options that take a value.
-const INITS: [(&str, &[&str]); 3] = [("tini", &["-p", "-e"]), ("dumb-init", &["-r", "--rewrite"]), ("catatonit", &[])];
+const INITS: [(&str, &[&str]); 3] =
+    [("tini", &["-p", "-e"]), ("dumb-init", &["-r", "--rewrite"]), ("catatonit", &[])];
 
 /// The command line that foreword receives, and what was in front of it, for people.
 pub fn without_foreword(command: &[OsString]) -> (Vec<OsString>, Option<String>) {
     let words = exec_form(command);
     let start = foreword_at(&words).map(|at| at + 1).unwrap_or_default();
-    let start = if start > 0 && words.get(start).is_some_and(|word| word == "--") { start + 1 } else { start };
+    let start = if start > 0 && words.get(start).is_some_and(|word| word == "--") {
+        start + 1
+    } else {
+        start
+    };
     if start == 0 || start >= words.len() {
         return (words, None);
     }
@@ -26,7 +31,9 @@ fn foreword_at(words: &[OsString]) -> Option<usize> {
     let name = |at: usize| words.get(at).map(|word| base_name(word));
     let mut at = 0;
     let init = INITS.iter().find(|(init, _)| {
-        name(0).is_some_and(|name| name == init.as_bytes() || name == [init.as_bytes(), b"-static"].concat())
+        name(0).is_some_and(|name| {
+            name == init.as_bytes() || name == [init.as_bytes(), b"-static"].concat()
+        })
     });
     if let Some((_, with_value)) = init {
         at = 1;
@@ -49,7 +56,10 @@ fn exec_form(command: &[OsString]) -> Vec<OsString> {
     match command.first().map(array) {
         Some(Some(_)) => {
             let words = command.iter().map(|word| {
-                array(word).map_or_else(|| vec![word.clone()], |words| words.into_iter().map(OsString::from).collect())
+                array(word).map_or_else(
+                    || vec![word.clone()],
+                    |words| words.into_iter().map(OsString::from).collect(),
+                )
             });
             words.flatten().collect()
         }
@@ -67,14 +77,22 @@ mod tests {
             ("python3 app.py", "python3 app.py", None),
             ("foreword -- python3 app.py", "python3 app.py", Some("foreword --")),
             ("/opt/bin/foreword -- python3 app.py", "python3 app.py", Some("/opt/bin/foreword --")),
-            ("/opt/bin/foreword /usr/bin/python3 app.py", "/usr/bin/python3 app.py", Some("/opt/bin/foreword")),
+            (
+                "/opt/bin/foreword /usr/bin/python3 app.py",
+                "/usr/bin/python3 app.py",
+                Some("/opt/bin/foreword"),
+            ),
             ("tini -- foreword -- node x.js", "node x.js", Some("tini -- foreword --")),
             (
                 "/sbin/tini -g -p SIGTERM -- foreword node x.js",
                 "node x.js",
                 Some("/sbin/tini -g -p SIGTERM -- foreword"),
             ),
-            ("dumb-init /opt/bin/foreword -- ./app", "./app", Some("dumb-init /opt/bin/foreword --")),
+            (
+                "dumb-init /opt/bin/foreword -- ./app",
+                "./app",
+                Some("dumb-init /opt/bin/foreword --"),
+            ),
             ("tini-static -s -- foreword -- ./app", "./app", Some("tini-static -s -- foreword --")),
             ("tini -- python3 app.py", "tini -- python3 app.py", None),
             ("python3 foreword", "python3 foreword", None),
@@ -83,14 +101,16 @@ mod tests {
             let words: Vec<_> = command.split(' ').map(OsString::from).collect();
             let (left, note) = without_foreword(&words);
             assert_eq!(left.join(OsStr::new(" ")), expected, "{command}");
-            let expected = dropped.map(|dropped| format!("{dropped} is left out: it starts foreword itself"));
+            let expected =
+                dropped.map(|dropped| format!("{dropped} is left out: it starts foreword itself"));
             assert_eq!(note, expected, "{command}");
         }
     }
 
     #[test]
     fn arrays_of_the_exec_form_are_taken_apart() {
-        let words = [r#"["/opt/bin/foreword", "--"]"#, r#"["python3", "-m", "a b"]"#].map(OsString::from);
+        let words =
+            [r#"["/opt/bin/foreword", "--"]"#, r#"["python3", "-m", "a b"]"#].map(OsString::from);
         assert_eq!(without_foreword(&words).0, ["python3", "-m", "a b"]);
         // An argument that happens to be an array stays what it is.
         let words = ["python3", "[\"a\"]"].map(OsString::from);

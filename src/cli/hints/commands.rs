@@ -5,12 +5,13 @@ use crate::text::Text;
 use std::ffi::OsStr;
 
 /// Words that mean something to a shell alone.
-const OPERATORS: [&str; 14] = ["|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "&>"];
+const OPERATORS: [&str; 14] =
+    ["|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "&>"];
 
 /// Commands that only a shell has.
 const BUILTINS: [&str; 15] = [
-    ".", "alias", "cd", "eval", "exec", "export", "read", "set", "shift", "source", "trap", "type", "ulimit", "umask",
-    "unset",
+    ".", "alias", "cd", "eval", "exec", "export", "read", "set", "shift", "source", "trap", "type",
+    "ulimit", "umask", "unset",
 ];
 
 const STRING: &str = "there is no shell; write the command as a string";
@@ -23,9 +24,11 @@ pub fn about(words: &[Text]) -> Vec<(usize, String)> {
     let mut messages = Vec::new();
     for (index, text) in words.iter().enumerate() {
         let word = text.written();
-        let is_redirection = [">/", ">>/", "</", "2>/", "&>/"].iter().any(|start| word.starts_with(start));
-        let is_operator =
-            OPERATORS.contains(&word) || is_redirection || index > 0 && word.ends_with(';') && word.len() > 1;
+        let is_redirection =
+            [">/", ">>/", "</", "2>/", "&>/"].iter().any(|start| word.starts_with(start));
+        let is_operator = OPERATORS.contains(&word)
+            || is_redirection
+            || index > 0 && word.ends_with(';') && word.len() > 1;
         let before = index.checked_sub(1).map_or("", |before| words[before].written());
         if is_operator {
             messages.push((index, format!("{word:?} is an argument like any other: {STRING}")));
@@ -49,24 +52,34 @@ pub fn about_program(word: &str) -> Option<String> {
     if let Some((variable, _)) = name.split_once('=')
         && !variable.contains('/')
     {
-        return Some(format!("{variable}=… is taken for a part of the program's name; put the variable into \"env\""));
+        return Some(format!(
+            "{variable}=… is taken for a part of the program's name; put the variable into \"env\""
+        ));
     }
     // A directory may have a space in its name.
-    if rest.split(' ').any(|part| part.find('/').is_some_and(|at| at > 0) && !part.starts_with(['-', '.', '/', '$'])) {
+    if rest.split(' ').any(|part| {
+        part.find('/').is_some_and(|at| at > 0) && !part.starts_with(['-', '.', '/', '$'])
+    }) {
         return None;
     }
     let first = rest.split(' ').next().unwrap_or_default();
     let more = if rest.trim().contains(' ') { ", …" } else { "" };
     let form = if first.contains('=') { "\"…\"".to_owned() } else { format!("{first:?}{more}") };
-    Some(format!("this names one program with a space in its name; write each word as a string: {name:?}, {form}"))
+    Some(format!(
+        "this names one program with a space in its name; write each word as a string: {name:?}, \
+         {form}"
+    ))
 }
 
 /// Whether a shell is given a text of its own.
 pub fn is_shell(words: &[Text]) -> bool {
     let program = words.first().map_or("", |word| word.written());
-    let is_one =
-        [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh", b"busybox", b"env"].contains(&base_name(OsStr::new(program)));
-    is_one && words.iter().any(|word| matches!(word.written(), "-c" | "-ec" | "-lc" | "-xc" | "-euc" | "-exc"))
+    let is_one = [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh", b"busybox", b"env"]
+        .contains(&base_name(OsStr::new(program)));
+    is_one
+        && words
+            .iter()
+            .any(|word| matches!(word.written(), "-c" | "-ec" | "-lc" | "-xc" | "-euc" | "-exc"))
 }
 
 fn is_wildcard(word: &str) -> bool {

@@ -1,26 +1,34 @@
-//! Variables and paths in the notation of a shell or of Windows, which a configuration takes literally.
+//! Variables and paths in the notation of a shell or of Windows, which a configuration takes
+//! literally.
 
 /// What is hardly meant in a string; a path has more that can be wrong.
 pub fn about(text: &str, is_path: bool) -> Vec<String> {
     let mut messages = Vec::new();
     if let Some(name) = bare(text) {
-        messages.push(format!("nothing expands ${name} here; write ${{{name}}}, or $${name} to keep it as it is"));
+        messages.push(format!(
+            "nothing expands ${name} here; write ${{{name}}}, or $${name} to keep it as it is"
+        ));
     }
     if let Some(name) = between_percents(text) {
         messages.push(format!("nothing expands %{name}% here; write ${{{name}}}"));
     }
     if text.contains("$(") || text.contains('`') {
-        messages.push("nothing runs the command in $(…) or `…` here; let a hook export its output".into());
+        messages.push(
+            "nothing runs the command in $(…) or `…` here; let a hook export its output".into(),
+        );
     }
     if is_windows(text) || is_path && text.contains('\\') {
         messages.push("this is a path of Windows; a function's paths are like /opt/bin/x".into());
     } else if is_path && (text == "~" || text.starts_with("~/")) {
-        messages.push("nothing expands ~ here, and a function has no home; write the whole path".into());
+        messages.push(
+            "nothing expands ~ here, and a function has no home; write the whole path".into(),
+        );
     }
     messages
 }
 
-/// The name in a `$NAME`, in capitals as variables have it. `$LATEST` is Lambda's own, and `Outer$INNER` Java's.
+/// The name in a `$NAME`, in capitals as variables have it. `$LATEST` is Lambda's own, and
+/// `Outer$INNER` Java's.
 fn bare(text: &str) -> Option<&str> {
     let mut rest = text;
     let mut before = ' ';
@@ -49,11 +57,13 @@ fn between_percents(text: &str) -> Option<&str> {
 }
 
 fn name_length(text: &str) -> usize {
-    let is_part = |(at, c): (usize, char)| c == '_' || c.is_ascii_uppercase() || at > 0 && c.is_ascii_digit();
+    let is_part =
+        |(at, c): (usize, char)| c == '_' || c.is_ascii_uppercase() || at > 0 && c.is_ascii_digit();
     text.char_indices().find(|&each| !is_part(each)).map_or(text.len(), |(at, _)| at)
 }
 
-/// Whether it begins with a drive. An escape such as `\t` in `"C:\temp"` has become a control character.
+/// Whether it begins with a drive. An escape such as `\t` in `"C:\temp"` has become a control
+/// character.
 fn is_windows(text: &str) -> bool {
     matches!(text.as_bytes(), [drive, b':', next, ..]
         if drive.is_ascii_alphabetic() && (*next == b'\\' || next.is_ascii_control()))

@@ -6,18 +6,26 @@ use std::path::Path;
 /// What configurations of other programs end in.
 const OTHERS: [&str; 6] = [".yaml", ".yml", ".toml", ".jsonc", ".json5", ".json.txt"];
 
-/// The files that look like configurations: in the directory of the code one named `foreword` where `foreword.json` is missing,
-/// in that of drop-ins any.
+/// The files that look like configurations: in the directory of the code one named `foreword` where
+/// `foreword.json` is missing, in that of drop-ins any.
 pub fn strays(task_root: &Path, dropins: &Path) -> Vec<String> {
     let mut strays = Vec::new();
     let has_json = task_root.join("foreword.json").exists();
     for (directory, is_root) in [(dropins, false), (task_root, true)] {
-        let mut names: Vec<_> =
-            fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
         names.sort();
         for name in names {
             let lower = name.to_string_lossy().to_lowercase();
-            let is_here = if is_root { !has_json && lower.starts_with("foreword.") } else { !lower.starts_with('.') };
+            let is_here = if is_root {
+                !has_json && lower.starts_with("foreword.")
+            } else {
+                !lower.starts_with('.')
+            };
             if is_here && is_other(&lower) {
                 strays.push(about(&directory.join(&name).display().to_string()));
             }
@@ -34,6 +42,7 @@ pub fn is_other(name: &str) -> bool {
 
 pub fn about(path: &str) -> String {
     format!(
-        "{path} is not read: a configuration is JSON, in a file that ends in .json (yq -o json converts YAML and TOML)"
+        "{path} is not read: a configuration is JSON, in a file that ends in .json (yq -o json \
+         converts YAML and TOML)"
     )
 }

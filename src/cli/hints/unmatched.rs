@@ -1,4 +1,5 @@
-//! Edits of words that find nothing to edit: the wrapper leaves such a command line as it is, and says nothing.
+//! Edits of words that find nothing to edit: the wrapper leaves such a command line as it is, and
+//! says nothing.
 
 use crate::command_line::CommandLine;
 use crate::config::inspect::Step;
@@ -39,7 +40,11 @@ impl<'r> Unmatched<'r> {
 }
 
 /// Those of a rule, given the command line that it meets.
-pub fn of_rule<'r>(rule: &'r Rule<'r>, line: &CommandLine, environ: &Environ) -> Vec<Unmatched<'r>> {
+pub fn of_rule<'r>(
+    rule: &'r Rule<'r>,
+    line: &CommandLine,
+    environ: &Environ,
+) -> Vec<Unmatched<'r>> {
     let mut found = Vec::new();
     let mut line = line.clone();
     of_options(&rule.options, &mut line, environ, &mut found);
@@ -47,8 +52,15 @@ pub fn of_rule<'r>(rule: &'r Rule<'r>, line: &CommandLine, environ: &Environ) ->
     found
 }
 
-fn of_options<'r>(edits: &'r WordEdits<'r>, line: &mut CommandLine, environ: &Environ, found: &mut Vec<Unmatched<'r>>) {
-    let mut add = |key, index, name, way_out| found.push(Unmatched { keys: ["options", key], index, name, way_out });
+fn of_options<'r>(
+    edits: &'r WordEdits<'r>,
+    line: &mut CommandLine,
+    environ: &Environ,
+    found: &mut Vec<Unmatched<'r>>,
+) {
+    let mut add = |key, index, name, way_out| {
+        found.push(Unmatched { keys: ["options", key], index, name, way_out })
+    };
     for (index, text) in edits.remove.iter().enumerate() {
         let glob = Glob::new(text, environ);
         let is_met = Cell::new(false);
@@ -93,8 +105,9 @@ fn of_arguments<'r>(
     environ: &Environ,
     found: &mut Vec<Unmatched<'r>>,
 ) {
-    let mut add =
-        |key, index, name| found.push(Unmatched { keys: ["arguments", key], index, name, way_out: String::new() });
+    let mut add = |key, index, name| {
+        found.push(Unmatched { keys: ["arguments", key], index, name, way_out: String::new() })
+    };
     for (index, text) in edits.remove.iter().enumerate() {
         let glob = Glob::new(text, environ);
         let is_met = Cell::new(false);

@@ -1,5 +1,5 @@
-//! The little of the zip format that layers are made of (PKWARE's APPNOTE.TXT): stored and deflated members, with the
-//! modes that zips made on Unix have.
+//! The little of the zip format that layers are made of (PKWARE's APPNOTE.TXT): stored and deflated
+//! members, with the modes that zips made on Unix have.
 
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use std::borrow::Cow;
@@ -26,7 +26,8 @@ pub struct Content {
 pub fn members(zip: &[u8]) -> Result<Vec<Member>, String> {
     // A comment of up to 64 KB may follow the end record.
     let start = zip.len().saturating_sub(22 + 0xffff);
-    let end = zip[start..].windows(4).rposition(|window| window == b"PK\x05\x06").map(|at| start + at);
+    let end =
+        zip[start..].windows(4).rposition(|window| window == b"PK\x05\x06").map(|at| start + at);
     let end = end.ok_or("it is neither a folder nor a zip")?;
     let (count, mut at) = (number(zip, end + 10, 2)?, number(zip, end + 16, 4)?);
     if count == 0xffff || at == 0xffff_ffff {
@@ -62,12 +63,17 @@ impl Content {
     /// The bytes, unpacked.
     pub fn read<'z>(&self, zip: &'z [u8]) -> Result<Cow<'z, [u8]>, String> {
         // The local header may have other extra fields than the directory.
-        let start = self.header + 30 + number(zip, self.header + 26, 2)? + number(zip, self.header + 28, 2)?;
+        let start = self.header
+            + 30
+            + number(zip, self.header + 26, 2)?
+            + number(zip, self.header + 28, 2)?;
         let packed = zip.get(start..start + self.packed).ok_or_else(damaged)?;
         match self.method {
             0 => Ok(Cow::Borrowed(packed)),
             8 if self.unpacked > LARGEST => Err("it is larger than a layer may be".into()),
-            8 => decompress_to_vec_with_limit(packed, self.unpacked).map(Cow::Owned).map_err(|_| damaged()),
+            8 => decompress_to_vec_with_limit(packed, self.unpacked)
+                .map(Cow::Owned)
+                .map_err(|_| damaged()),
             method => Err(format!("it is packed with method {method}, and layers are deflated")),
         }
     }

@@ -1,14 +1,19 @@
-//! The plan for programs. Keys and their meaning are documented in docs/plan.md and stay; new ones may come.
+//! The plan for programs. Keys and their meaning are documented in docs/plan.md and stay; new ones
+//! may come.
 
 use super::overview::{
-    Action, Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit, WrapperOverview,
+    Action, Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit,
+    WrapperOverview,
 };
 use crate::config::{Export, OnFailure};
 use serde_json::{Value, json};
 
 pub fn shown(overview: &Overview) -> String {
     let line = &overview.command_line;
-    let edits = overview.word_edits.iter().map(|edit| json!({"rule": edit.rule, "words": texts(&edit.words)}));
+    let edits = overview
+        .word_edits
+        .iter()
+        .map(|edit| json!({"rule": edit.rule, "words": texts(&edit.words)}));
     let skipped = overview.skipped.iter().map(|skipped| {
         let (kind, name, description) = (skipped.kind, &skipped.name, &skipped.description);
         json!({"kind": kind, "name": name, "description": description, "place": skipped.place, "why": skipped.why})

@@ -1,5 +1,6 @@
-//! Everything that there is to say about a plan, as one value that the formats print: the plan that the wrapper makes of the
-//! same command line, environment and sources. Nothing in it is secret any more.
+//! Everything that there is to say about a plan, as one value that the formats print: the plan that
+//! the wrapper makes of the same command line, environment and sources. Nothing in it is secret any
+//! more.
 
 mod edits;
 mod lost;
@@ -102,7 +103,8 @@ impl Overview {
         let rules = config::rules(&documents)?;
         let runtime = RuntimeName::of_command(environ, received);
         let exists = |glob: &Glob| function.has(glob);
-        let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
+        let facts =
+            Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let mut edits = Edits::new(environ);
         let mut changed = Vec::new();
         let plan = Plan::new(received, environ.clone(), &rules, &facts, |rule, edit, change| {
@@ -124,10 +126,12 @@ impl Overview {
         let mut line = Execution::received(received, &read).line;
         let execution = plan.execution(last, &read, |rule, execution| {
             let document = document_of(&documents, rule.place);
-            unmatched.extend(hints::unmatched::of_rule(rule, &line, last).iter().filter_map(|unmatched| {
-                let place = unmatched.place(document?, rule);
-                Some(format!("{place}: {}", unmatched.message("the command line")))
-            }));
+            unmatched.extend(hints::unmatched::of_rule(rule, &line, last).iter().filter_map(
+                |unmatched| {
+                    let place = unmatched.place(document?, rule);
+                    Some(format!("{place}: {}", unmatched.message("the command line")))
+                },
+            ));
             line = execution.line.clone();
             let words = execution.clone().into_words();
             if made.last().is_some_and(|(_, before)| *before != words) {
@@ -140,26 +144,46 @@ impl Overview {
             Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings.extend(function.bootstrap_of_code().map(|file| why::about_bootstrap(&file)));
-        let start = Start { runtime: &runtime.identifier, received, before: environ, last, line: &execution.line };
-        let changed: Vec<_> = changed.iter().map(|(name, place)| (name.as_str(), place.as_str())).collect();
-        let about_effect =
-            |(place, effect): (&str, Effect)| format!("{place}: {}", effect.message(&runtime.identifier, false));
+        let start = Start {
+            runtime: &runtime.identifier,
+            received,
+            before: environ,
+            last,
+            line: &execution.line,
+        };
+        let changed: Vec<_> =
+            changed.iter().map(|(name, place)| (name.as_str(), place.as_str())).collect();
+        let about_effect = |(place, effect): (&str, Effect)| {
+            format!("{place}: {}", effect.message(&runtime.identifier, false))
+        };
         warnings.extend(effects::of(&start, &changed).into_iter().map(about_effect));
         warnings.extend(snapshot::about_conditions(&rules, &facts));
         let about_unset = |unset: &Unset, exports| why::about_unset(unset, exports, &facts);
         warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
-        warnings.extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
+        warnings
+            .extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
         let handed_over = Received { environ, runtime: &runtime.identifier };
-        let phase =
-            |phase| PhaseOverview::new(phase, &plan, last, around_snapshot, &handed_over, &facts, &mut warnings);
+        let phase = |phase| {
+            PhaseOverview::new(
+                phase,
+                &plan,
+                last,
+                around_snapshot,
+                &handed_over,
+                &facts,
+                &mut warnings,
+            )
+        };
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
         let program = execution.prefix.first().unwrap_or(&execution.line.program);
         if function.is_missing(program, last) && plan.wrappers.is_empty() && !exports {
             let path = last.lossy("PATH").unwrap_or("unset".into());
             let program = last.redact(program);
-            warnings.push(format!("there is no program {program:?} in PATH ({path}): the start ends with status 127"));
+            warnings.push(format!(
+                "there is no program {program:?} in PATH ({path}): the start ends with status 127"
+            ));
         }
         warnings.extend(unmatched);
         warnings.extend(why::about_unknown_program(&plan, &execution, last));
@@ -173,12 +197,16 @@ impl Overview {
             let Some(document) = document_of(&documents, rule.place) else { continue };
             let hints = hints::of_rule(document, rule).into_iter();
             warnings.extend(hints.map(|hint| format!("{}: {}", hint.place, hint.message)));
-            let described = |text: &str| Described { place: rule.place.to_string(), description: text.to_owned() };
+            let described = |text: &str| Described {
+                place: rule.place.to_string(),
+                description: text.to_owned(),
+            };
             descriptions.extend(document.text(rule.place, "description").map(described));
         }
         let skipped = plan.skipped.iter().map(|skipped| {
             let document = document_of(&documents, skipped.place());
-            let description = document.and_then(|document| document.text(skipped.place(), "description"));
+            let description =
+                document.and_then(|document| document.text(skipped.place(), "description"));
             SkippedPart::new(*skipped, description, &facts)
         });
         let skipped = skipped.collect();
@@ -191,7 +219,10 @@ impl Overview {
             task_root: function.task_root().display().to_string(),
             received: words(received, last),
             command_line: CommandLine::new(&execution, last),
-            word_edits: made.drain(1..).map(|(rule, left)| WordEdit { rule, words: words(&left, last) }).collect(),
+            word_edits: made
+                .drain(1..)
+                .map(|(rule, left)| WordEdit { rule, words: words(&left, last) })
+                .collect(),
             environment: shown::environment(last),
             env_edits,
             skipped,

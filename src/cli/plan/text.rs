@@ -1,7 +1,8 @@
 //! The plan for people.
 
 use super::overview::{
-    Action, Described, HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart, VariableEdit,
+    Action, Described, HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart,
+    VariableEdit,
 };
 use crate::cli::colors::Colors;
 use crate::config::{OnFailure, Phase};
@@ -113,7 +114,9 @@ impl Page {
         }
         let rules: Vec<_> = overview.word_edits.iter().map(|edit| edit.rule.as_str()).collect();
         if !rules.is_empty() {
-            for (name, what) in [("received", joined(&overview.received)), ("edited by", rules.join(", "))] {
+            for (name, what) in
+                [("received", joined(&overview.received)), ("edited by", rules.join(", "))]
+            {
                 self.painted(DIM, &format!("{name:<10} {what}"));
             }
         }
@@ -129,13 +132,20 @@ impl Page {
     }
 
     fn edits(&self, edits: &[VariableEdit]) -> Vec<Line> {
-        let widths = edits.iter().map(|edit| edit.name.chars().count()).filter(|&width| width <= WIDEST_NAME);
+        let widths = edits
+            .iter()
+            .map(|edit| edit.name.chars().count())
+            .filter(|&width| width <= WIDEST_NAME);
         let column = widths.max().unwrap_or(0);
         let line = |edit: &VariableEdit| {
             let (sign, color, values) = match (&edit.before, &edit.after) {
-                (Some(_), Some(after)) if !edit.is_changed => (' ', DIM, format!("stays {}", quoted(after))),
+                (Some(_), Some(after)) if !edit.is_changed => {
+                    (' ', DIM, format!("stays {}", quoted(after)))
+                }
                 (None, None) => (' ', DIM, "stays unset".into()),
-                (Some(before), Some(after)) => ('~', YELLOW, format!("{} → {}", quoted(before), quoted(after))),
+                (Some(before), Some(after)) => {
+                    ('~', YELLOW, format!("{} → {}", quoted(before), quoted(after)))
+                }
                 (None, Some(after)) => ('+', GREEN, quoted(after)),
                 (Some(before), None) => ('-', RED, quoted(before)),
             };
@@ -154,8 +164,10 @@ impl Page {
         self.section("Does not apply");
         let line = |skipped: &SkippedPart| {
             let name = skipped.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
-            let about = skipped.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-            let text = printable(&format!("{}{name}{about}: {}", skipped.kind, skipped.why.join("; ")));
+            let about =
+                skipped.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+            let text =
+                printable(&format!("{}{name}{about}: {}", skipped.kind, skipped.why.join("; ")));
             Line { width: text.chars().count(), text, aside: skipped.place.clone() }
         };
         self.lines(overview.skipped.iter().map(line).collect());
@@ -167,9 +179,14 @@ impl Page {
             self.line("none");
         }
         for phase in phases.iter().filter(|phase| !phase.hooks.is_empty()) {
-            let together = phase.limit.map(|limit| format!(", {} together", seconds(limit))).unwrap_or_default();
+            let together = phase
+                .limit
+                .map(|limit| format!(", {} together", seconds(limit)))
+                .unwrap_or_default();
             let about = match (phase.phase, phase.run_by) {
-                (Phase::PreStop, RunBy::Nobody) => format!("not run: {}", printable(why_no_extension)),
+                (Phase::PreStop, RunBy::Nobody) => {
+                    format!("not run: {}", printable(why_no_extension))
+                }
                 (_, RunBy::Nobody) => format!("not run: {}", printable(why_no_relay)),
                 (Phase::Initialize, _) => "before the runtime is started".into(),
                 (_, RunBy::Wrapper) => format!("before the runtime is started{together}"),
@@ -180,7 +197,8 @@ impl Page {
             let widths = phase.hooks.iter().map(|hook| hook.name.chars().count());
             let column = widths.filter(|&width| width <= WIDEST_NAME).max().unwrap_or(0);
             let details: Vec<_> = phase.hooks.iter().map(details).collect();
-            let details_column = details.iter().map(|details| details.chars().count()).max().unwrap_or(0);
+            let details_column =
+                details.iter().map(|details| details.chars().count()).max().unwrap_or(0);
             let mut lines = Vec::new();
             for (index, hook) in phase.hooks.iter().enumerate() {
                 let name = printable(&hook.name);
@@ -201,7 +219,8 @@ impl Page {
         self.section("Wrappers, relay, extension");
         let mut lines = Vec::new();
         for (index, wrapper) in overview.wrappers.iter().enumerate() {
-            let text = format!("wrapper {}  {}", index + 1, joined(std::slice::from_ref(&wrapper.path)));
+            let text =
+                format!("wrapper {}  {}", index + 1, joined(std::slice::from_ref(&wrapper.path)));
             let comes_back = if wrapper.is_last { "last, never comes back  " } else { "" };
             let aside = format!("{comes_back}{}", wrapper.place);
             lines.push(Line { width: text.chars().count(), text, aside });
@@ -235,7 +254,9 @@ impl Page {
 fn command(hook: &HookOverview) -> String {
     match (hook.action, &hook.words[..]) {
         (Action::Shell, [_, _, text]) => printable(&String::from_utf8_lossy(&text.0)),
-        (Action::Http, [request]) => format!("http {}", printable(&String::from_utf8_lossy(&request.0))),
+        (Action::Http, [request]) => {
+            format!("http {}", printable(&String::from_utf8_lossy(&request.0)))
+        }
         (Action::Nothing, _) => "only waits".into(),
         (_, words) => joined(words),
     }
@@ -247,15 +268,23 @@ fn details(hook: &HookOverview) -> String {
         Some(limit) if hook.has_own_limit => seconds(limit),
         Some(_) => "what is left".into(),
     }];
-    details
-        .extend(hook.wait_for.as_ref().map(|address| format!("waits for {}", joined(std::slice::from_ref(address)))));
+    details.extend(
+        hook.wait_for
+            .as_ref()
+            .map(|address| format!("waits for {}", joined(std::slice::from_ref(address)))),
+    );
     if hook.attempts > 1 {
-        details.push(format!("{} attempts, the second after {}", hook.attempts, seconds(hook.pause)));
+        details.push(format!(
+            "{} attempts, the second after {}",
+            hook.attempts,
+            seconds(hook.pause)
+        ));
     }
     if hook.background {
         details.push("in the background".into());
     }
-    details.extend(hook.cwd.as_ref().map(|cwd| format!("in {}", joined(std::slice::from_ref(cwd)))));
+    details
+        .extend(hook.cwd.as_ref().map(|cwd| format!("in {}", joined(std::slice::from_ref(cwd)))));
     details.extend(hook.export.map(|export| format!("exports {}", export.name())));
     if hook.on_failure == OnFailure::Continue {
         details.push("may fail".into());
@@ -272,7 +301,9 @@ fn joined(words: &[Shown]) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-[]".contains(c);
     let word = |word: &Shown| match str::from_utf8(&word.0) {
         Ok(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
-        Ok(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "'\\''")),
+        Ok(text) if !text.contains(char::is_control) => {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
         _ => quoted(word),
     };
     words.iter().map(word).collect::<Vec<_>>().join(" ")

@@ -1,5 +1,6 @@
-//! Base64, in which the trailer `Lambda-Runtime-Function-Error-Body` of a streamed response holds the error that the function
-//! failed with (AWS's documentation, "Building a custom runtime for AWS Lambda").
+//! Base64, in which the trailer `Lambda-Runtime-Function-Error-Body` of a streamed response holds
+//! the error that the function failed with (AWS's documentation, "Building a custom runtime for AWS
+//! Lambda").
 
 /// Decodes Base64 (RFC 4648, section 4), with or without padding; none when it is anything else.
 pub fn decoded(text: &str) -> Option<Vec<u8>> {

@@ -1,17 +1,18 @@
-//! Why an environment does not go on, and what whoever called the function sees of it, in Lambda's words as AWS's emulator
-//! has them.
+//! Why an environment does not go on, and what whoever called the function sees of it, in Lambda's
+//! words as AWS's emulator has them.
 
 use super::base64;
 use super::environment::SPINDOWN;
-use super::lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
-use super::lambda::states::Call;
-use super::lambda::{Answer, Outcome, Report};
 use crate::process::{End, Signal};
+use crate::simulated_lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
+use crate::simulated_lambda::states::Call;
+use crate::simulated_lambda::{Answer, Outcome, Report};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
 
-/// What an event may have at most in a synchronous invocation (AWS's documentation, "Lambda quotas"): 6 MiB.
+/// What an event may have at most in a synchronous invocation (AWS's documentation, "Lambda
+/// quotas"): 6 MiB.
 pub const LARGEST_EVENT: usize = 6 << 20;
 
 /// The trailer that holds the error of a stream, in Base64.
@@ -49,7 +50,8 @@ impl Broken {
         }
     }
 
-    /// What the platform's events call it: the status, and the type of the error where there is one.
+    /// What the platform's events call it: the status, and the type of the error where there is
+    /// one.
     pub fn status(&self) -> (&'static str, Option<String>) {
         match self {
             Broken::Reported(report) => ("error", Some(report.error_type.clone())),
@@ -70,21 +72,26 @@ impl Broken {
                 format!("the runtime reported an error of the {when}: {}", report.error_type)
             }
             Broken::Exited(end) => format!("the runtime ended: {}", ended(*end)),
-            Broken::Extension { name, end, .. } => format!("the extension {name} ended: {}", ended(*end)),
+            Broken::Extension { name, end, .. } => {
+                format!("the extension {name} ended: {}", ended(*end))
+            }
             Broken::Unable(message) => message.clone(),
             Broken::TimedOut => format!("it took longer than {} s", limit.as_secs_f64()),
             Broken::Interrupted => "interrupted".into(),
         }
     }
 
-    /// The JSON that a caller gets in the place of an answer; nothing when nobody sees what happened.
+    /// The JSON that a caller gets in the place of an answer; nothing when nobody sees what
+    /// happened.
     pub fn seen(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
         let prefix = request.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
         let error = |error_type: &str, message: String| json!({"errorType": error_type, "errorMessage": message});
         let seen = match self {
             Broken::Reported(report) => match serde_json::from_slice::<Value>(&report.body) {
                 Ok(body) => body,
-                Err(_) => error(&report.error_type, String::from_utf8_lossy(&report.body).into_owned()),
+                Err(_) => {
+                    error(&report.error_type, String::from_utf8_lossy(&report.body).into_owned())
+                }
             },
             Broken::Exited(end) => {
                 let cause = match end {
@@ -99,7 +106,10 @@ impl Broken {
             }
             Broken::TimedOut => {
                 let seconds = timeout.as_secs_f64();
-                error("Sandbox.Timedout", format!("{prefix}Error: Task timed out after {seconds:.2} seconds"))
+                error(
+                    "Sandbox.Timedout",
+                    format!("{prefix}Error: Task timed out after {seconds:.2} seconds"),
+                )
             }
             Broken::Unable(_) | Broken::Interrupted => return None,
         };
@@ -116,13 +126,16 @@ pub fn ended(end: End) -> String {
         End::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
         End::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
         End::Killed(signal) => format!("signal: {}", signal.map_or("real-time", Signal::as_str)),
-        End::TimedOut | End::TooMuchOutput | End::Interrupted(_) | End::Cancelled => "stopped".into(),
+        End::TimedOut | End::TooMuchOutput | End::Interrupted(_) | End::Cancelled => {
+            "stopped".into()
+        }
     }
 }
 
 /// What a streamed response that failed says in its trailers.
 fn error_of_stream(answer: &Answer, error_type: &str) -> Option<Value> {
-    let trailer = |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let trailer =
+        |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     trailer(ERROR_TYPE)?;
     let body = trailer(ERROR_BODY).and_then(|(_, body)| base64::decoded(body)).unwrap_or_default();
     let unnamed = |message: String| json!({"errorType": error_type, "errorMessage": message});
@@ -131,7 +144,9 @@ fn error_of_stream(answer: &Answer, error_type: &str) -> Option<Value> {
             fields.entry("errorType").or_insert_with(|| error_type.into());
             fields.into()
         }
-        _ if body.is_empty() => unnamed("Response stream ended with an error that has no message".into()),
+        _ if body.is_empty() => {
+            unnamed("Response stream ended with an error that has no message".into())
+        }
         _ => unnamed(String::from_utf8_lossy(&body).into_owned()),
     })
 }
@@ -139,18 +154,26 @@ fn error_of_stream(answer: &Answer, error_type: &str) -> Option<Value> {
 /// What the caller gets of an event that is too large: the platform takes no such invocation.
 pub fn error_of_event(length: usize) -> String {
     let message = format!(
-        "{length} byte payload is too large for the RequestResponse invocation type (limit {LARGEST_EVENT} bytes)"
+        "{length} byte payload is too large for the RequestResponse invocation type (limit \
+         {LARGEST_EVENT} bytes)"
     );
     json!({"errorType": "RequestEntityTooLargeException", "errorMessage": message}).to_string()
 }
 
 /// What the caller gets of an answer that is none.
 pub fn error_of(answer: &Answer) -> String {
-    let error = |error_type: &str, message: &str| json!({"errorType": error_type, "errorMessage": message}).to_string();
+    let error = |error_type: &str, message: &str| {
+        json!({"errorType": error_type, "errorMessage": message}).to_string()
+    };
     match &answer.outcome {
         Outcome::Error(error_type) if error_type == "Function.ResponseSizeTooLarge" => {
             let most = LARGEST_ANSWER;
-            error(error_type, &format!("Response payload size exceeded maximum allowed payload size ({most} bytes)."))
+            error(
+                error_type,
+                &format!(
+                    "Response payload size exceeded maximum allowed payload size ({most} bytes)."
+                ),
+            )
         }
         Outcome::Error(error_type) => match error_of_stream(answer, error_type) {
             Some(late) => late.to_string(),

@@ -1,10 +1,11 @@
-//! The credentials of a function with SnapStart: not variables, which a snapshot would keep, but an endpoint of its own that
-//! hands them out to whoever has the token (AWS's documentation, "Activating and managing Lambda SnapStart"; AWS SDKs and
-//! Tools Reference Guide, "Container credential provider").
+//! The credentials of a function with SnapStart: not variables, which a snapshot would keep, but an
+//! endpoint of its own that hands them out to whoever has the token (AWS's documentation,
+//! "Activating and managing Lambda SnapStart"; AWS SDKs and Tools Reference Guide, "Container
+//! credential provider").
 
-use super::lambda::http::{Body, Head, Reply};
-use super::lambda::telemetry::timestamp;
 use crate::environ::Environ;
+use crate::simulated_lambda::http::{Body, Head, Reply};
+use crate::simulated_lambda::telemetry::timestamp;
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -27,17 +28,18 @@ const VALIDITY: Duration = Duration::from_secs(6 * 3600);
 /// A client that sends nothing is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Takes the keys out of the environment and lets an endpoint hand them out, as long as this process lives; gives what
-/// whoever watches should know of it.
+/// Takes the keys out of the environment and lets an endpoint hand them out, as long as this
+/// process lives; gives what whoever watches should know of it.
 ///
 /// # Errors
 /// When there can be no endpoint.
 pub fn hand_over(environ: &mut Environ) -> io::Result<Option<String>> {
-    let keys = KEYS.map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
+    let keys = KEYS
+        .map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
     let [Some(identifier), Some(secret), session] = keys else {
         KEYS.iter().for_each(|name| environ.unset(name));
-        let note = "there are no credentials: this shell has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which an \
-                    endpoint would hand out as Lambda's does";
+        let note = "there are no credentials: this shell has no AWS_ACCESS_KEY_ID and \
+                    AWS_SECRET_ACCESS_KEY, which an endpoint would hand out as Lambda's does";
         let is_there = environ.non_empty(URI).is_some();
         return Ok((!is_there).then(|| note.to_owned()));
     };
@@ -49,7 +51,8 @@ pub fn hand_over(environ: &mut Environ) -> io::Result<Option<String>> {
     environ.set(TOKEN, token.as_ref());
     let expiration = timestamp(SystemTime::now() + VALIDITY);
     // The SDKs take the token for optional, and an empty one for a wrong one.
-    let mut answer = json!({"AccessKeyId": identifier, "SecretAccessKey": secret, "Expiration": expiration});
+    let mut answer =
+        json!({"AccessKeyId": identifier, "SecretAccessKey": secret, "Expiration": expiration});
     if let Some(session) = session {
         answer["Token"] = session.into();
     }

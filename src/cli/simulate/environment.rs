@@ -1,8 +1,8 @@
-//! One execution environment: its Runtime API, its extensions and its runtime, from their start to their end. Lambda's
-//! rules are those of AWS's documentation, "Understanding the Lambda execution environment lifecycle".
+//! One execution environment: its Runtime API, its extensions and its runtime, from their start to
+//! their end. Lambda's rules are those of AWS's documentation, "Understanding the Lambda execution
+//! environment lifecycle".
 
 use super::broken::{Broken, ended};
-use super::lambda::{self, Answer, Failure, Lambda, Parked, Settings};
 use super::moment::{Moment, Stage};
 use super::start::Start;
 use super::{Simulation, given};
@@ -10,7 +10,8 @@ use crate::config::Phase;
 use crate::environ::Environ;
 use crate::process::{End, Signal, Started};
 use crate::runtime_api::ADDRESS;
-use lambda::states::Call;
+use crate::simulated_lambda::states::Call;
+use crate::simulated_lambda::{Answer, Failure, Lambda, Parked, Settings};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
@@ -18,7 +19,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the shutdown has with extensions, and with internal ones alone, in which case only the runtime is told.
+/// What the shutdown has with extensions, and with internal ones alone, in which case only the
+/// runtime is told.
 const SHUTDOWN: Duration = Duration::from_millis(2000);
 const INTERNAL: Duration = Duration::from_millis(500);
 
@@ -70,7 +72,14 @@ impl<'s> Environment<'s> {
         let lambda = Arc::new(Lambda::new(settings, ()));
         simulation.interruption.concerns(&lambda);
         simulation.recorder.concerns(&lambda);
-        Self { simulation, lambda, extensions: Vec::new(), runtime: None, init: None, restore: None }
+        Self {
+            simulation,
+            lambda,
+            extensions: Vec::new(),
+            runtime: None,
+            init: None,
+            restore: None,
+        }
     }
 
     /// Starts extensions and runtime; comes back when all of them wait for what comes.
@@ -85,22 +94,32 @@ impl<'s> Environment<'s> {
         for (name, program) in &self.simulation.extensions {
             let words = [format!("{EXTENSIONS}/{name}").into()];
             let started = self.start(program, &words, &own, &self.simulation.said.extensions);
-            let started = started.map_err(|cause| Broken::unable(&format!("the extension {name}"), &cause))?;
+            let started = started
+                .map_err(|cause| Broken::unable(&format!("the extension {name}"), &cause))?;
             self.extensions.push((name.clone(), started));
         }
         let names: Vec<_> = self.extensions.iter().map(|(name, _)| name.as_str()).collect();
         self.wait(until, |lambda| {
             lambda.wait_runtime("extensions that have registered", |inner| {
-                let registered: Vec<_> =
-                    inner.seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).collect();
+                let registered: Vec<_> = inner
+                    .seen
+                    .of(Call::ExtensionRegister)
+                    .filter(|request| request.status == Some(200))
+                    .collect();
                 let is_there = |name: &&str| {
-                    registered.iter().any(|request| request.header("Lambda-Extension-Name") == Some(*name))
+                    registered
+                        .iter()
+                        .any(|request| request.header("Lambda-Extension-Name") == Some(*name))
                 };
                 names.iter().all(is_there).then_some(())
             })
         })?;
 
-        self.simulation.recorder.runtime_runs(if self.simulation.options.snap_start { LOADS_AND_HOOKS } else { LOADS });
+        self.simulation.recorder.runtime_runs(if self.simulation.options.snap_start {
+            LOADS_AND_HOOKS
+        } else {
+            LOADS
+        });
         let own = |path: &str| OsString::from(if Path::new(path).exists() { path } else { THIS });
         let (program, words) = match &self.simulation.start {
             Start::Wrapper(command) => {
@@ -114,13 +133,15 @@ impl<'s> Environment<'s> {
             Start::OwnBootstrap(_) => (own(BOOTSTRAP), vec![BOOTSTRAP.into()]),
         };
         let started = self.start(&program, &words, &environ, &self.simulation.said.function);
-        let started = started.map_err(|cause| Broken::unable(&program.to_string_lossy(), &cause))?;
+        let started =
+            started.map_err(|cause| Broken::unable(&program.to_string_lossy(), &cause))?;
         self.runtime = Some(started);
         let parked = self.wait(until, Lambda::snapshot)?;
         // An extension has its turn until it asks for an event.
         self.wait(until, |lambda| {
             lambda.wait_runtime("extensions that ask for an event", |inner| {
-                let asks = inner.seen.of(Call::ExtensionNext).filter(|request| request.status.is_none());
+                let asks =
+                    inner.seen.of(Call::ExtensionNext).filter(|request| request.status.is_none());
                 (asks.count() >= names.len()).then_some(())
             })
         })?;
@@ -156,7 +177,8 @@ impl<'s> Environment<'s> {
     pub fn shut_down(self, reason: &str) {
         let recorder = &self.simulation.recorder;
         let seen = self.lambda.seen();
-        let registered = seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).count();
+        let registered =
+            seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).count();
         let limit = match (self.extensions.is_empty(), registered) {
             (true, 0) => None,
             (true, _) => Some(INTERNAL),
@@ -171,26 +193,37 @@ impl<'s> Environment<'s> {
                 runtime.signal(Signal::SIGTERM);
                 if !runtime.ends_before(begin + patience) {
                     let patience = patience.as_millis();
-                    recorder.tell(&Moment::Note(&format!("the runtime goes on {patience} ms after SIGTERM: SIGKILL")));
+                    recorder.tell(&Moment::Note(&format!(
+                        "the runtime goes on {patience} ms after SIGTERM: SIGKILL"
+                    )));
                 }
             }
         }
         runtime.for_each(|runtime| runtime.signal(Signal::SIGKILL));
 
         // Of one that ended before, and broke something, was told already.
-        let crashed = self.extensions.iter().filter(|(_, extension)| reason == SPINDOWN && extension.end().is_some());
-        crashed.for_each(|(name, _)| recorder.problem(&format!("the extension {name} ended before the shutdown")));
+        let crashed = self
+            .extensions
+            .iter()
+            .filter(|(_, extension)| reason == SPINDOWN && extension.end().is_some());
+        crashed.for_each(|(name, _)| {
+            recorder.problem(&format!("the extension {name} ended before the shutdown"))
+        });
         self.lambda.shared.telemetry.flush();
         self.lambda.shutdown(reason, SHUTDOWN.saturating_sub(begin.elapsed()));
         for (name, extension) in &self.extensions {
-            let wants = |request: &&lambda::record::Request| {
+            let wants = |request: &&crate::simulated_lambda::record::Request| {
                 let body = String::from_utf8_lossy(&request.body.bytes);
-                request.header("Lambda-Extension-Name") == Some(name) && body.contains("\"SHUTDOWN\"")
+                request.header("Lambda-Extension-Name") == Some(name)
+                    && body.contains("\"SHUTDOWN\"")
             };
-            let is_told = seen.of(Call::ExtensionRegister).any(|request| wants(&request)) && extension.end().is_none();
+            let is_told = seen.of(Call::ExtensionRegister).any(|request| wants(&request))
+                && extension.end().is_none();
             if is_told && !extension.ends_before(begin + SHUTDOWN) {
                 let limit = SHUTDOWN.as_millis();
-                recorder.problem(&format!("the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"));
+                recorder.problem(&format!(
+                    "the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"
+                ));
             }
             if let Some(end) = extension.end().filter(|end| is_told && *end != End::Exited(0)) {
                 recorder.problem(&format!("the extension {name} ended: {}", ended(end)));
@@ -212,7 +245,8 @@ impl<'s> Environment<'s> {
         recorder.end();
     }
 
-    /// Tells of the hook of these phases that runs right now, when its time is over; gives that in words.
+    /// Tells of the hook of these phases that runs right now, when its time is over; gives that in
+    /// words.
     pub fn cut_off(&self, phases: &[Phase], why: &str) -> Option<String> {
         let is_running = self.simulation.descendants.are_waited_for_by(Path::new(given::WRAPPER));
         is_running.then(|| self.simulation.recorder.cut_off(phases, why)).flatten()
@@ -237,7 +271,11 @@ impl<'s> Environment<'s> {
     }
 
     /// Waits for something of the runtime's; says what broke when it will not come.
-    fn wait<T>(&self, until: Instant, what: impl FnOnce(&Lambda) -> Result<T, Failure>) -> Result<T, Broken> {
+    fn wait<T>(
+        &self,
+        until: Instant,
+        what: impl FnOnce(&Lambda) -> Result<T, Failure>,
+    ) -> Result<T, Broken> {
         self.lambda.limit(until.saturating_duration_since(Instant::now()));
         let failure = match what(&self.lambda) {
             Ok(found) => return Ok(found),
@@ -246,7 +284,10 @@ impl<'s> Environment<'s> {
         if self.simulation.interruption.signal().is_some() {
             return Err(Broken::Interrupted);
         }
-        let of_extension = self.extensions.iter().find_map(|(name, extension)| Some((name.clone(), extension.end()?)));
+        let of_extension = self
+            .extensions
+            .iter()
+            .find_map(|(name, extension)| Some((name.clone(), extension.end()?)));
         if let Some((name, end)) = of_extension {
             return Err(Broken::Extension { name, error_type: self.report_of_extension(), end });
         }
@@ -270,7 +311,8 @@ impl<'s> Environment<'s> {
     /// What the extension calls its failure, if it said that before it ended.
     fn report_of_extension(&self) -> Option<String> {
         let seen = self.lambda.seen();
-        let report = seen.of(Call::ExtensionInitError).chain(seen.of(Call::ExtensionExitError)).next()?;
+        let report =
+            seen.of(Call::ExtensionInitError).chain(seen.of(Call::ExtensionExitError)).next()?;
         report.header("Lambda-Extension-Function-Error-Type").map(str::to_owned)
     }
 
@@ -296,7 +338,11 @@ pub fn extensions(has_layers: bool, wants_own: bool) -> Vec<(String, OsString)> 
     if has_layers {
         let listed = std::fs::read_dir(EXTENSIONS).into_iter().flatten().flatten();
         let files = listed.filter(|entry| entry.path().is_file());
-        found.extend(files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path().into())));
+        found.extend(
+            files.map(|entry| {
+                (entry.file_name().to_string_lossy().into_owned(), entry.path().into())
+            }),
+        );
         found.sort();
     }
     if wants_own && !found.iter().any(|(name, _)| name == OWN) {

@@ -1,5 +1,6 @@
-//! The environment that Lambda gives, on top of the user's own: without that, neither the interpreter would be found nor
-//! what the function's configuration sets. Facts: AWS's documentation, "Defined runtime environment variables".
+//! The environment that Lambda gives, on top of the user's own: without that, neither the
+//! interpreter would be found nor what the function's configuration sets. Facts: AWS's
+//! documentation, "Defined runtime environment variables".
 
 use super::Options;
 use crate::chain;
@@ -26,8 +27,8 @@ pub fn dropped(user: &Environ, variables: &[(String, OsString)]) -> Option<Strin
     });
     value.map(|_| {
         format!(
-            "{CONCURRENCY} is dropped: what is rehearsed takes one invocation at a time, and not several as on a managed \
-             instance"
+            "{CONCURRENCY} is dropped: what is rehearsed takes one invocation at a time, and not \
+             several as on a managed instance"
         )
     })
 }
@@ -88,14 +89,17 @@ pub fn environ<'e>(
         environ.set(config::INLINE, named.as_os_str());
     }
     // Hooks are told from the log.
-    let is_verbose = |level: &str| ["debug", "trace", "info"].iter().any(|known| level.eq_ignore_ascii_case(known));
+    let is_verbose = |level: &str| {
+        ["debug", "trace", "info"].iter().any(|known| level.eq_ignore_ascii_case(known))
+    };
     if !environ.lossy("FOREWORD_LOG").is_some_and(|level| is_verbose(&level)) {
         environ.set("FOREWORD_LOG", "info".as_ref());
     }
     environ
 }
 
-/// What an extension is given of it. `LAMBDA_TASK_ROOT` is not on Lambda, but the code is not in /var/task here.
+/// What an extension is given of it. `LAMBDA_TASK_ROOT` is not on Lambda, but the code is not in
+/// /var/task here.
 pub fn for_extensions<'e>(environ: &Environ<'e>) -> Environ<'e> {
     let mut own = environ.clone();
     let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != "LAMBDA_TASK_ROOT";

@@ -1,4 +1,5 @@
-//! The hooks that the configuration gives an environment: the limit that each has for itself, and which of them have ended.
+//! The hooks that the configuration gives an environment: the limit that each has for itself, and
+//! which of them have ended.
 
 use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
 use crate::config::{self, Phase};
@@ -24,7 +25,8 @@ struct Expected {
 }
 
 impl Hooks {
-    /// The hooks that the wrapper will find; none where its configuration is wrong, which it tells itself.
+    /// The hooks that the wrapper will find; none where its configuration is wrong, which it tells
+    /// itself.
     pub fn of(command: &[OsString], environ: &Environ) -> Self {
         if config::disabled(environ) || command.is_empty() {
             return Self::default();
@@ -34,7 +36,8 @@ impl Hooks {
         let Ok(rules) = config::rules(&documents) else { return Self::default() };
         let runtime = RuntimeName::of_command(environ, command);
         let exists = |glob: &_| files::exist(glob, config::task_root(environ));
-        let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
+        let facts =
+            Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let plan = Plan::new(command, environ.clone(), &rules, &facts, |_, _, _| {});
         let hooks = Phase::ALL.into_iter().flat_map(|phase| plan.hooks(phase));
         let expected = hooks.map(|hook| Expected {
@@ -56,7 +59,8 @@ impl Hooks {
         self.expected.iter_mut().for_each(|hook| hook.has_ended = false);
     }
 
-    /// Notes that a hook has ended; gives its own limit if it has one, or nothing where the hook is not known.
+    /// Notes that a hook has ended; gives its own limit if it has one, or nothing where the hook is
+    /// not known.
     pub fn ended(&mut self, phase: Phase, name: &str) -> Option<Option<Duration>> {
         let is_it = |hook: &&mut Expected| hook.phase == phase && hook.name == name;
         let mut known = self.expected.iter_mut().filter(is_it);

@@ -1,7 +1,8 @@
-//! A signal that would have ended this process, and whom it concerns: the environment is shut down first.
+//! A signal that would have ended this process, and whom it concerns: the environment is shut down
+//! first.
 
-use super::lambda::Lambda;
 use crate::process::Signal;
+use crate::simulated_lambda::Lambda;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 #[derive(Default)]
@@ -25,7 +26,8 @@ impl Interruption {
 
     pub fn arrives(&self, signal: Signal) {
         let _ = self.signal.set(signal);
-        if let Some(lambda) = self.current.lock().unwrap_or_else(PoisonError::into_inner).upgrade() {
+        if let Some(lambda) = self.current.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+        {
             lambda.runtime_exited();
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 pub fn shown(moment: &Moment) -> String {
     let mut object = match moment {
-        Moment::Environment { number, of } => json!({"type": "environment", "environment": number, "of": of}),
+        Moment::Environment { number, of } => {
+            json!({"type": "environment", "environment": number, "of": of})
+        }
         Moment::Stage { stage, limit } => {
             json!({"type": "begin", "stage": stage.name(), "limitMs": limit.map(milliseconds)})
         }

@@ -1,14 +1,15 @@
-//! The life of an environment as Lambda leads it: init, snapshot and restore, invocations, and what becomes of them when
-//! something breaks. Limits are those of AWS's documentation, "Understanding the Lambda execution environment lifecycle".
+//! The life of an environment as Lambda leads it: init, snapshot and restore, invocations, and what
+//! becomes of them when something breaks. Limits are those of AWS's documentation, "Understanding
+//! the Lambda execution environment lifecycle".
 
 use super::Simulation;
 use super::broken::{Broken, LARGEST_EVENT, error_of, error_of_event};
 use super::environment::{Environment, SPINDOWN};
-use super::lambda::service::request_id;
-use super::lambda::{Outcome, Parked};
 use super::moment::{Caller, Moment, Stage};
 use super::platform::{self, Init, Status};
 use crate::config::Phase;
+use crate::simulated_lambda::service::request_id;
+use crate::simulated_lambda::{Outcome, Parked};
 use std::time::{Duration, Instant};
 
 /// The init of an on-demand function.
@@ -20,7 +21,8 @@ const INIT_BEFORE_SNAPSHOT: Duration = Duration::from_secs(130);
 /// From the restore until the runtime is ready.
 const RESTORE: Duration = Duration::from_secs(10);
 
-/// What the caller of a function gets whose restore takes too long (AWS's documentation, "Troubleshooting SnapStart errors").
+/// What the caller of a function gets whose restore takes too long (AWS's documentation,
+/// "Troubleshooting SnapStart errors").
 const TOO_LATE: &str = r#"{"errorType":"Lambda.SnapStartTimeoutException","errorMessage":"Lambda couldn't restore the snapshot within the timeout limit."}"#;
 
 impl Simulation<'_> {
@@ -28,11 +30,13 @@ impl Simulation<'_> {
     pub fn live(&self) {
         let mut environment = match self.prepare(None) {
             Ok(environment) => Some(environment),
-            // Nobody can invoke a version that is not there, or an environment that is not restored.
+            // Nobody can invoke a version that is not there, or an environment that is not
+            // restored.
             Err(_) if self.options.snap_start => return,
             Err(Broken::Interrupted) => return,
             Err(_) => {
-                self.recorder.tell(&Moment::Note("Lambda tries again, inside the first invocation"));
+                self.recorder
+                    .tell(&Moment::Note("Lambda tries again, inside the first invocation"));
                 None
             }
         };
@@ -47,7 +51,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Brings an environment up to its first event; inside an invocation, within its limit. Tells what breaks.
+    /// Brings an environment up to its first event; inside an invocation, within its limit. Tells
+    /// what breaks.
     fn prepare(&self, inside: Option<Instant>) -> Result<Environment<'_>, Broken> {
         let mut environment = Environment::new(self);
         let limit = match inside {
@@ -75,10 +80,13 @@ impl Simulation<'_> {
                 let cut_off = is_late.then(|| environment.cut_off(&phases, &why)).flatten();
                 let error = broken.seen(None, limit).filter(|_| self.options.snap_start);
                 let what = match broken {
-                    Broken::TimedOut if inside.is_none() => format!("Init phase exceeded {} s", limit.as_secs()),
+                    Broken::TimedOut if inside.is_none() => {
+                        format!("Init phase exceeded {} s", limit.as_secs())
+                    }
                     _ => broken.what(limit),
                 };
-                let what = [Some(what), cut_off].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                let what =
+                    [Some(what), cut_off].into_iter().flatten().collect::<Vec<_>>().join("; ");
                 self.give_up(environment, &broken, &what, Caller::Publisher, error);
                 return Err(broken);
             }
@@ -87,10 +95,15 @@ impl Simulation<'_> {
         if self.options.snap_start { self.restore(environment, parked) } else { Ok(environment) }
     }
 
-    fn restore<'s>(&self, mut environment: Environment<'s>, parked: Parked) -> Result<Environment<'s>, Broken> {
+    fn restore<'s>(
+        &self,
+        mut environment: Environment<'s>,
+        parked: Parked,
+    ) -> Result<Environment<'s>, Broken> {
         self.recorder.begin(Stage::Snapshot, None);
         if parked == Parked::InvocationNext {
-            let note = "the runtime takes no part in it: it waits for events, and not to be restored";
+            let note =
+                "the runtime takes no part in it: it waits for events, and not to be restored";
             self.recorder.tell(&Moment::Note(note));
         }
         self.recorder.end();
@@ -105,12 +118,17 @@ impl Simulation<'_> {
         if let Err(broken) = restored {
             let is_late = matches!(broken, Broken::TimedOut);
             let why = format!("the restore has {} s", RESTORE.as_secs());
-            let cut_off = is_late.then(|| environment.cut_off(&[Phase::AfterRestore], &why)).flatten();
+            let cut_off =
+                is_late.then(|| environment.cut_off(&[Phase::AfterRestore], &why)).flatten();
             let error = match broken {
                 Broken::TimedOut => Some(TOO_LATE.to_owned()),
                 _ => broken.seen(None, RESTORE),
             };
-            let what = [Some(broken.what(RESTORE)), cut_off].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            let what = [Some(broken.what(RESTORE)), cut_off]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; ");
             self.give_up(environment, &broken, &what, Caller::Invoker(1), error);
             return Err(broken);
         }
@@ -118,7 +136,8 @@ impl Simulation<'_> {
         Ok(environment)
     }
 
-    /// Gives an event to the environment, or to a new one when there is none; gives it back if it can take another one.
+    /// Gives an event to the environment, or to a new one when there is none; gives it back if it
+    /// can take another one.
     fn invoke<'s>(
         &'s self,
         environment: Option<Environment<'s>>,
@@ -133,7 +152,8 @@ impl Simulation<'_> {
             self.recorder.end();
             return environment;
         }
-        // A new environment of a function with snapshots is restored before, and any other is initialized inside.
+        // A new environment of a function with snapshots is restored before, and any other is
+        // initialized inside.
         let restored = match environment {
             None if self.options.snap_start => Some(self.prepare(None).ok()?),
             environment => environment,
@@ -167,7 +187,11 @@ impl Simulation<'_> {
         invocation.ends(&environment, &invoked.as_ref().map_or_else(Status::broken, Status::of));
         match invoked {
             Ok(answer) if answer.outcome == Outcome::Response && answer.is_complete => {
-                self.recorder.tell(&Moment::Answer { invocation: number, request: &request, body: &answer.body });
+                self.recorder.tell(&Moment::Answer {
+                    invocation: number,
+                    request: &request,
+                    body: &answer.body,
+                });
             }
             Ok(answer) => self.recorder.error(&Moment::Error { caller, body: &error_of(&answer) }),
             Err(broken) => {
@@ -213,7 +237,14 @@ impl Simulation<'_> {
     }
 
     /// Tells what broke, and ends the environment.
-    fn give_up(&self, environment: Environment, broken: &Broken, what: &str, caller: Caller, error: Option<String>) {
+    fn give_up(
+        &self,
+        environment: Environment,
+        broken: &Broken,
+        what: &str,
+        caller: Caller,
+        error: Option<String>,
+    ) {
         if !matches!(broken, Broken::Interrupted) {
             self.recorder.problem(what);
         }

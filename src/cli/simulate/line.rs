@@ -1,4 +1,5 @@
-//! Recognises foreword's own lines in what comes out of a function, be they text or JSON: `log` writes them.
+//! Recognises foreword's own lines in what comes out of a function, be they text or JSON: `log`
+//! writes them.
 
 use crate::config::Phase;
 use crate::report::HookOutcome;
@@ -26,14 +27,16 @@ pub struct HookLine {
 }
 
 impl HookLine {
-    /// Whether it may be as it is: it did what it should, or the configuration lets the others go on.
+    /// Whether it may be as it is: it did what it should, or the configuration lets the others go
+    /// on.
     pub fn is_tolerated(&self) -> bool {
         self.outcome == HookOutcome::Success || self.what.ends_with("(on_failure: continue)")
     }
 
     /// What it exported, in foreword's words: `exported 3 variables`.
     pub fn exported(&self) -> Option<&str> {
-        let (_, exported) = self.what.split_once(" ms, ").filter(|_| self.outcome == HookOutcome::Success)?;
+        let (_, exported) =
+            self.what.split_once(" ms, ").filter(|_| self.outcome == HookOutcome::Success)?;
         Some(exported)
     }
 }
@@ -45,14 +48,18 @@ pub fn read(line: &str) -> Line {
     let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return Line::Foreign };
     let text = |name| fields.get(name).and_then(Value::as_str);
     match (text("timestamp"), text("level"), text("message")) {
-        (Some(_), Some(_), Some(message)) if text("hook").is_some() => hook(message).map_or(Line::Foreign, Line::Hook),
+        (Some(_), Some(_), Some(message)) if text("hook").is_some() => {
+            hook(message).map_or(Line::Foreign, Line::Hook)
+        }
         _ => Line::Foreign,
     }
 }
 
 /// Parts the line of a hook from what somebody left in front of it without a line end.
 pub fn split(line: &str) -> (&str, &str) {
-    let starts = ["foreword: hook \"", "{\"timestamp\":"].into_iter().flat_map(|start| line.match_indices(start));
+    let starts = ["foreword: hook \"", "{\"timestamp\":"]
+        .into_iter()
+        .flat_map(|start| line.match_indices(start));
     let is_hook = |at: &usize| matches!(read(&line[*at..]), Line::Hook(_));
     line.split_at(starts.map(|(at, _)| at).find(is_hook).unwrap_or_default())
 }
@@ -70,7 +77,9 @@ fn hook(message: &str) -> Option<HookLine> {
     }
     let outcome = match what {
         _ if what.starts_with("succeeded ") => HookOutcome::Success,
-        _ if what.starts_with("timed out ") || what.starts_with("was not started: ") => HookOutcome::Timeout,
+        _ if what.starts_with("timed out ") || what.starts_with("was not started: ") => {
+            HookOutcome::Timeout
+        }
         _ => HookOutcome::Failure,
     };
     let took = what.split_once(" after ").and_then(|(_, after)| after.split_once(" ms"));
@@ -95,7 +104,13 @@ mod tests {
     #[test]
     fn hooks() {
         for (line, name, outcome, took, is_tolerated) in [
-            (r#"foreword: hook "a b" (initialize) succeeded after 12 ms"#, "a b", "success", Some(12), true),
+            (
+                r#"foreword: hook "a b" (initialize) succeeded after 12 ms"#,
+                "a b",
+                "success",
+                Some(12),
+                true,
+            ),
             (
                 r#"foreword: hook "a" (initialize) succeeded after 12 ms, exported 3 variables"#,
                 "a",
@@ -103,8 +118,20 @@ mod tests {
                 Some(12),
                 true,
             ),
-            (r#"foreword: hook "a" (initialize) exited with status 3 after 120 ms"#, "a", "failure", Some(120), false),
-            (r#"foreword: hook "a" (initialize) timed out after 9 ms (timeout_ms)"#, "a", "timeout", Some(9), false),
+            (
+                r#"foreword: hook "a" (initialize) exited with status 3 after 120 ms"#,
+                "a",
+                "failure",
+                Some(120),
+                false,
+            ),
+            (
+                r#"foreword: hook "a" (initialize) timed out after 9 ms (timeout_ms)"#,
+                "a",
+                "timeout",
+                Some(9),
+                false,
+            ),
             (
                 r#"foreword: hook "a" (initialize) exited with status 1 after 0 ms (on_failure: continue)"#,
                 "a",
@@ -127,7 +154,11 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(told(line), (Phase::Initialize, name.to_owned(), outcome, took, is_tolerated), "{line}");
+            assert_eq!(
+                told(line),
+                (Phase::Initialize, name.to_owned(), outcome, took, is_tolerated),
+                "{line}"
+            );
         }
         assert_eq!(told(r#"foreword: hook "a" (pre_stop) succeeded after 3 ms"#).0, Phase::PreStop);
     }
@@ -139,7 +170,10 @@ mod tests {
             ("succeeded after 12 ms", None),
             ("exported something unreadable: after 12 ms, x", None),
         ] {
-            let Line::Hook(hook) = read(&format!("foreword: hook \"a\" (initialize) {what}")) else { panic!("{what}") };
+            let Line::Hook(hook) = read(&format!("foreword: hook \"a\" (initialize) {what}"))
+            else {
+                panic!("{what}")
+            };
             assert_eq!(hook.exported(), expected, "{what}");
         }
     }
@@ -147,8 +181,7 @@ mod tests {
     #[test]
     fn lines_that_do_not_begin_at_the_beginning() {
         let text = r#"foreword: hook "a" (pre_stop) succeeded after 3 ms"#;
-        let json =
-            r#"{"timestamp":"T","level":"INFO","message":"hook \"a\" (pre_stop) succeeded after 3 ms","hook":"a"}"#;
+        let json = r#"{"timestamp":"T","level":"INFO","message":"hook \"a\" (pre_stop) succeeded after 3 ms","hook":"a"}"#;
         for hook in [text, json] {
             assert_eq!(split(&format!("{{\"ok\":1}}{hook}")), ("{\"ok\":1}", hook));
             assert_eq!(split(hook), ("", hook));
@@ -162,9 +195,12 @@ mod tests {
             ("foreword: hook \"a\" is late", Line::Foreword("hook \"a\" is late".into())),
             ("foreword: unable", Line::Foreword("unable".into())),
             (
-                "foreword: hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried again in 200 ms",
+                "foreword: hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried \
+                 again in 200 ms",
                 Line::Foreword(
-                    "hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried again in 200 ms".into(),
+                    "hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried again \
+                     in 200 ms"
+                        .into(),
                 ),
             ),
             ("foreword", Line::Foreign),

@@ -1,5 +1,5 @@
-//! What happens in a simulation, as it is told: the stages that the platform takes a function through, and what is seen
-//! in them.
+//! What happens in a simulation, as it is told: the stages that the platform takes a function
+//! through, and what is seen in them.
 
 use super::line::HookLine;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! Where a managed runtime finds the packages of layers: its bootstrap says so to the interpreter, and the client that runs
-//! here in its place knows nothing of layers. Facts: AWS's documentation, "Packaging your layer content", and the
-//! bootstraps of the runtimes.
+//! Where a managed runtime finds the packages of layers: its bootstrap says so to the interpreter,
+//! and the client that runs here in its place knows nothing of layers. Facts: AWS's documentation,
+//! "Packaging your layer content", and the bootstraps of the runtimes.
 
 use super::start::Start;
 use crate::environ::Environ;
@@ -11,7 +11,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the bootstrap of Python's runtime does before it starts the client. An empty PYTHONPATH counts as set.
+/// What the bootstrap of Python's runtime does before it starts the client. An empty PYTHONPATH
+/// counts as set.
 const BOOTSTRAP: &str = r#"import os
 import site
 import sys
@@ -33,7 +34,8 @@ from awslambdaric.__main__ import main
 main(sys.argv)
 "#;
 
-/// Lets the runtime find the packages of layers; gives what to say about it. `folder` is one of this simulation's own.
+/// Lets the runtime find the packages of layers; gives what to say about it. `folder` is one of
+/// this simulation's own.
 ///
 /// # Errors
 /// When the file that stands for the bootstrap cannot be written.
@@ -49,15 +51,17 @@ pub fn find(
     let root = root.display();
     Ok(match Runtime::of_identifier(name.as_bytes()) {
         Runtime::Python => {
-            let Some(at) = words.windows(2).position(|pair| pair[0] == "-m" && pair[1] == "awslambdaric") else {
+            let Some(at) =
+                words.windows(2).position(|pair| pair[0] == "-m" && pair[1] == "awslambdaric")
+            else {
                 return Ok(None);
             };
             let script = folder()?.join("bootstrap.py");
             fs::write(&script, BOOTSTRAP.replace("<runtime>", name))?;
             words.splice(at..at + 2, [script.into_os_string()]);
             Some(format!(
-                "packages of layers: /opt/python/lib/{name}/site-packages and /opt/python, as the bootstrap of {name} \
-                 adds them while PYTHONPATH is unset"
+                "packages of layers: /opt/python/lib/{name}/site-packages and /opt/python, as the \
+                 bootstrap of {name} adds them while PYTHONPATH is unset"
             ))
         }
         Runtime::Node => set(environ, "NODE_PATH", || {
@@ -66,8 +70,9 @@ pub fn find(
         }),
         Runtime::Ruby => {
             let version = format!("{}.0", name.trim_start_matches("ruby"));
-            let gems =
-                set(environ, "GEM_PATH", || format!("{root}/vendor/bundle/ruby/{version}:/opt/ruby/gems/{version}"));
+            let gems = set(environ, "GEM_PATH", || {
+                format!("{root}/vendor/bundle/ruby/{version}:/opt/ruby/gems/{version}")
+            });
             let libraries = set(environ, "RUBYLIB", || format!("{root}:/opt/ruby/lib"));
             match (gems, libraries) {
                 (Some(gems), Some(libraries)) => Some(format!("{gems}; {libraries}")),
@@ -91,7 +96,9 @@ fn set(environ: &mut Environ, name: &str, value: impl FnOnce() -> String) -> Opt
 
 /// The layers' jars go behind the function's own class path.
 fn java(words: &mut [OsString]) -> Option<String> {
-    let at = words.iter().position(|word| ["-cp", "-classpath", "--class-path"].iter().any(|option| word == option))?;
+    let at = words.iter().position(|word| {
+        ["-cp", "-classpath", "--class-path"].iter().any(|option| word == option)
+    })?;
     let class_path = words.get_mut(at + 1)?;
     class_path.push(":/opt/java/lib/*");
     Some("packages of layers: /opt/java/lib/*.jar, behind the class path".into())

@@ -1,5 +1,6 @@
-//! Where a simulation takes place: layers under /opt, a /tmp of its own, and the code, which cannot be written to. All of them
-//! are mounts that nobody else sees; where there can be none, simulations share the machine's /tmp and wait for each other.
+//! Where a simulation takes place: layers under /opt, a /tmp of its own, and the code, which cannot
+//! be written to. All of them are mounts that nobody else sees; where there can be none,
+//! simulations share the machine's /tmp and wait for each other.
 
 use crate::cli::layer::Opt;
 use crate::environ::Environ;
@@ -16,13 +17,15 @@ use std::path::{Path, PathBuf};
 const OPT: &str = "/opt";
 const TMP: &str = "/tmp";
 
-/// What Lambda gives a function of /tmp unless it is told otherwise (AWS's documentation, "Configure ephemeral storage").
+/// What Lambda gives a function of /tmp unless it is told otherwise (AWS's documentation,
+/// "Configure ephemeral storage").
 const TMP_SIZE: u64 = 512 << 20;
 
 /// Variables that name a directory to write to.
 const FOR_WRITING: [&str; 3] = ["TMPDIR", "TMP", "TEMP"];
 
-/// Where an environment knows itself by name (AWS's documentation, "Lambda Telemetry API reference").
+/// Where an environment knows itself by name (AWS's documentation, "Lambda Telemetry API
+/// reference").
 const HOSTS: &str = "/etc/hosts";
 const NAMES: &str = "127.0.0.1 sandbox.localdomain sandbox.local sandbox\n";
 
@@ -40,7 +43,8 @@ impl Place {
     /// For a process with one thread only. Comes with what the user should know of the place.
     ///
     /// # Errors
-    /// When layers cannot be laid under /opt, or a mark of an earlier environment is there to stay; says why.
+    /// When layers cannot be laid under /opt, or a mark of an earlier environment is there to stay;
+    /// says why.
     pub fn prepare(
         snap_start: bool,
         layers: Option<&Opt>,
@@ -56,20 +60,24 @@ impl Place {
                 format!("unable to lay the layers under {OPT}: {cause}; {way_out}")
             })?;
         }
-        let own_tmp = own.as_ref().map_err(process::cause).and_then(|()| isolate(root, command, environ));
+        let own_tmp =
+            own.as_ref().map_err(process::cause).and_then(|()| isolate(root, command, environ));
         let entered = set_current_dir(root).map_err(|error| process::cause(&error));
-        entered.map_err(|cause| format!("unable to enter the code in {}: {cause}", root.display()))?;
+        entered
+            .map_err(|cause| format!("unable to enter the code in {}: {cause}", root.display()))?;
         let mut place = Self { _shared: None, is_marked: snap_start, has_own_tmp: own_tmp.is_ok() };
         let Err(refused) = own_tmp else { return Ok((place, None)) };
         let common = format!(
-            "this machine lets nobody mount {TMP} for one simulation ({refused}): {TMP} is that of the machine, and the \
-             code can be written to"
+            "this machine lets nobody mount {TMP} for one simulation ({refused}): {TMP} is that \
+             of the machine, and the code can be written to"
         );
         if !snap_start {
             return Ok((place, Some(common)));
         }
         let folder = Path::new(RESTORED).parent().expect("it is in a folder");
-        let unable = |error: io::Error| format!("unable to prepare {}: {}", folder.display(), process::cause(&error));
+        let unable = |error: io::Error| {
+            format!("unable to prepare {}: {}", folder.display(), process::cause(&error))
+        };
         match DirBuilder::new().mode(0o700).create(folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unable(error)),
             _ => {}
@@ -78,7 +86,10 @@ impl Place {
         shared.lock().map_err(unable)?;
         place._shared = Some(shared);
         place.forget()?;
-        let note = format!("{common}; {RESTORED} is removed before and after it, and simulations wait for each other");
+        let note = format!(
+            "{common}; {RESTORED} is removed before and after it, and simulations wait for each \
+             other"
+        );
         Ok((place, Some(note)))
     }
 
@@ -105,10 +116,11 @@ impl Place {
     }
 }
 
-/// Lays an empty /tmp over the machine's, in which only what the command line and the environment name stays, and makes the
-/// code and all that stays read-only.
+/// Lays an empty /tmp over the machine's, in which only what the command line and the environment
+/// name stays, and makes the code and all that stays read-only.
 fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), String> {
-    let unable = |what: &Path, error: io::Error| format!("{}: {}", what.display(), process::cause(&error));
+    let unable =
+        |what: &Path, error: io::Error| format!("{}: {}", what.display(), process::cause(&error));
     let tmp = Path::new(TMP);
     if tmp.starts_with(root) {
         return Err(format!("the code lies in {}, which {TMP} is a part of", root.display()));
@@ -121,7 +133,9 @@ fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), S
     }
     let opened = File::open(root).map_err(|error| unable(root, error))?;
     if !root.starts_with(tmp) {
-        process::show(&opened, root).and_then(|()| process::protect(root)).map_err(|error| unable(root, error))?;
+        process::show(&opened, root)
+            .and_then(|()| process::protect(root))
+            .map_err(|error| unable(root, error))?;
     }
     process::cover_for_all(tmp, TMP_SIZE).map_err(|error| unable(tmp, error))?;
     for (path, opened) in kept {
@@ -130,9 +144,10 @@ fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), S
     }
     for folder in FOR_WRITING.iter().filter_map(|name| environ.non_empty(name)).map(Path::new) {
         if folder.starts_with(tmp) {
-            // What it named cannot be had any more; that it is not there is what programs find out themselves.
-            let _ =
-                fs::create_dir_all(folder).and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o1777)));
+            // What it named cannot be had any more; that it is not there is what programs find out
+            // themselves.
+            let _ = fs::create_dir_all(folder)
+                .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o1777)));
         }
     }
     // An extension may listen at these names; where they cannot be had, addresses serve as well.
@@ -161,8 +176,9 @@ fn make_way(path: &Path, opened: &File) -> io::Result<()> {
     if opened.metadata()?.is_dir() { fs::create_dir(path) } else { File::create(path).map(drop) }
 }
 
-/// What lies in /tmp of all that the command line and the environment name: the code, programs, configurations, paths for
-/// programs and libraries. The shortest come first, and what lies in one of them does not come.
+/// What lies in /tmp of all that the command line and the environment name: the code, programs,
+/// configurations, paths for programs and libraries. The shortest come first, and what lies in one
+/// of them does not come.
 fn named_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<PathBuf> {
     let mut texts: Vec<Vec<u8>> = vec![root.as_os_str().as_bytes().to_vec()];
     texts.extend(command.iter().map(|word| word.as_bytes().to_vec()));

@@ -1,9 +1,10 @@
-//! What the platform tells subscribers of telemetry about an environment's life (AWS's documentation, "Lambda Telemetry API
-//! Event schema reference"). The Logs API has the older of these events.
+//! What the platform tells subscribers of telemetry about an environment's life (AWS's
+//! documentation, "Lambda Telemetry API Event schema reference"). The Logs API has the older of
+//! these events.
 
 use super::broken::Broken;
 use super::environment::Environment;
-use super::lambda::{Answer, Outcome};
+use crate::simulated_lambda::{Answer, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -24,9 +25,12 @@ impl Status {
     pub fn of(answer: &Answer) -> Self {
         match &answer.outcome {
             Outcome::Response if answer.is_complete => Self::SUCCESS,
-            Outcome::Response => Self { name: "error", error_type: Some("Runtime.TruncatedResponse".into()) },
+            Outcome::Response => {
+                Self { name: "error", error_type: Some("Runtime.TruncatedResponse".into()) }
+            }
             Outcome::Error(error_type) => {
-                let error_type = Some(error_type.clone()).filter(|error_type| !error_type.is_empty());
+                let error_type =
+                    Some(error_type.clone()).filter(|error_type| !error_type.is_empty());
                 Self { name: "error", error_type }
             }
         }

@@ -1,10 +1,9 @@
-//! Tells a simulation as it happens. What the function and foreword say comes through one pipe, as both go into one log on
-//! Lambda; it is read before anything else is told, so that each line stands where it belongs.
+//! Tells a simulation as it happens. What the function and foreword say comes through one pipe, as
+//! both go into one log on Lambda; it is read before anything else is told, so that each line
+//! stands where it belongs.
 
 use super::hooks::Hooks;
 use super::json;
-use super::lambda::Lambda;
-use super::lambda::telemetry::Source;
 use super::line::{self, HookLine, Line};
 use super::moment::{Moment, Stage};
 use super::text;
@@ -13,6 +12,8 @@ use crate::config::Phase;
 use crate::process::{Latch, PollFd, PollFlags, happened, wait};
 use crate::relay::{AFTER_RESTORE, BEFORE_SNAPSHOT};
 use crate::report::HookOutcome;
+use crate::simulated_lambda::Lambda;
+use crate::simulated_lambda::telemetry::Source;
 use std::io::{PipeReader, PipeWriter, Read, Stdout, Write, pipe, stdout};
 use std::mem::take;
 use std::os::fd::AsFd;
@@ -132,7 +133,8 @@ impl Recorder {
     pub fn begin(&self, stage: Stage, limit: Option<Duration>) {
         let mut told = self.told();
         told.tell(&Moment::Stage { stage, limit });
-        told.stage = Some(Running { stage, begin: Instant::now(), limit, runtime: None, last_hook: None });
+        told.stage =
+            Some(Running { stage, begin: Instant::now(), limit, runtime: None, last_hook: None });
     }
 
     /// From now on the runtime does this.
@@ -158,7 +160,8 @@ impl Recorder {
         self.told().tell(moment);
     }
 
-    /// Tells what went wrong, so that not all went well; what the runtime did then is not of interest any more.
+    /// Tells what went wrong, so that not all went well; what the runtime did then is not of
+    /// interest any more.
     pub fn problem(&self, problem: &str) {
         let mut told = self.told();
         told.fail();
@@ -234,7 +237,10 @@ impl Told {
             Line::Hook(hook) => self.hook(&hook),
             Line::Foreword(message) => self.tell(&Moment::Foreword(&message)),
             // Python's client keeps a record of several lines together in this way.
-            Line::Foreign => line.trim_end_matches('\r').split('\r').for_each(|line| self.tell(&Moment::Log(line))),
+            Line::Foreign => line
+                .trim_end_matches('\r')
+                .split('\r')
+                .for_each(|line| self.tell(&Moment::Log(line))),
         }
     }
 
@@ -252,7 +258,9 @@ impl Told {
             Phase::BeforeSnapshot => self.runtime_rests(hook.took.unwrap_or_default()),
             // The last of them begins it.
             Phase::Initialize | Phase::AfterRestore => {
-                if let Some(runtime) = self.stage.as_mut().and_then(|running| running.runtime.as_mut()) {
+                if let Some(runtime) =
+                    self.stage.as_mut().and_then(|running| running.runtime.as_mut())
+                {
                     runtime.since = now;
                 }
             }

@@ -1,5 +1,6 @@
-//! How the runtime is started: behind foreword, as a managed runtime's bootstrap and an image's ENTRYPOINT do, or as the
-//! bootstrap of an OS-only runtime. Without a program it finds the runtime's client on this machine.
+//! How the runtime is started: behind foreword, as a managed runtime's bootstrap and an image's
+//! ENTRYPOINT do, or as the bootstrap of an OS-only runtime. Without a program it finds the
+//! runtime's client on this machine.
 
 use super::given;
 use crate::cli::function::{Asked, image};
@@ -22,7 +23,8 @@ const JAVA_CLIENT_JAR: &str = "aws-lambda-java-runtime-interface-client";
 pub enum Start {
     /// foreword is started with these words.
     Wrapper(Vec<OsString>),
-    /// Lambda starts this file by itself; foreword has part in it only if the file is, or starts, foreword.
+    /// Lambda starts this file by itself; foreword has part in it only if the file is, or starts,
+    /// foreword.
     Bootstrap(PathBuf, Vec<OsString>),
     /// foreword is the bootstrap, and starts the handler.
     OwnBootstrap(OsString),
@@ -56,7 +58,8 @@ impl Start {
                 environ.set("_HANDLER", handler);
             }
             let path = root.join(program);
-            let is_bootstrap = is_os_only && path == root.join(BOOTSTRAP) && program.as_bytes().contains(&b'/');
+            let is_bootstrap =
+                is_os_only && path == root.join(BOOTSTRAP) && program.as_bytes().contains(&b'/');
             // To start foreword with foreword would run every initialize hook twice.
             if is_bootstrap || (path.is_file() && process::is_this_program(&path)) {
                 return Ok((Self::bootstrap(path, arguments.to_vec(), &mut notes), notes));
@@ -64,7 +67,9 @@ impl Start {
             return Ok((Self::Wrapper(words), notes));
         }
         let Some(name) = &asked.runtime else {
-            return Err("there is no program; name it behind --, or a runtime with --runtime".into());
+            return Err(
+                "there is no program; name it behind --, or a runtime with --runtime".into()
+            );
         };
         if is_os_only {
             return Self::os_only(name, environ, root, has_layers, notes);
@@ -95,15 +100,16 @@ impl Start {
             Some(handler) => {
                 if has_layers && !of_layer.is_file() {
                     notes.push(format!(
-                        "no layer has a {BOOTSTRAP}, which Lambda would start: this foreword stands for that of the \
-                         layer foreword-bootstrap"
+                        "no layer has a {BOOTSTRAP}, which Lambda would start: this foreword \
+                         stands for that of the layer foreword-bootstrap"
                     ));
                 }
                 Ok((Self::OwnBootstrap(handler), notes))
             }
             None => Err(format!(
-                "there is nothing to start: {} has no {BOOTSTRAP}, and _HANDLER, which names the function's executable, \
-                 is not set; add --env _HANDLER=NAME, or name the program: foreword simulate --runtime {name} -- ./NAME",
+                "there is nothing to start: {} has no {BOOTSTRAP}, and _HANDLER, which names the \
+                 function's executable, is not set; add --env _HANDLER=NAME, or name the program: \
+                 foreword simulate --runtime {name} -- ./NAME",
                 root.display()
             )),
         }
@@ -112,7 +118,8 @@ impl Start {
     fn bootstrap(path: PathBuf, arguments: Vec<OsString>, notes: &mut Vec<String>) -> Self {
         if !is_foreword(&path) {
             notes.push(format!(
-                "Lambda starts {} itself, and no wrapper: foreword takes part only if that starts it",
+                "Lambda starts {} itself, and no wrapper: foreword takes part only if that starts \
+                 it",
                 path.display()
             ));
         }
@@ -144,36 +151,41 @@ fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString
     let (found, what, example) = match runtime {
         Runtime::Python => (
             python(name, environ).map(|python| vec![python, "-m".into(), "awslambdaric".into()]),
-            "no python3 in PATH has the module awslambdaric; install it with \"pip install awslambdaric\"",
+            "no python3 in PATH has the module awslambdaric; install it with \"pip install \
+             awslambdaric\"",
             "python3 -m awslambdaric",
         ),
         Runtime::Node => (
             node(environ, root),
-            "there is no aws-lambda-ric, neither below node_modules nor in PATH; install it with \"npm install \
-             aws-lambda-ric\"",
+            "there is no aws-lambda-ric, neither below node_modules nor in PATH; install it with \
+             \"npm install aws-lambda-ric\"",
             "npx aws-lambda-ric",
         ),
         Runtime::Ruby => (
-            process::is_in_path("aws_lambda_ric".as_ref(), environ).then(|| vec!["aws_lambda_ric".into()]),
+            process::is_in_path("aws_lambda_ric".as_ref(), environ)
+                .then(|| vec!["aws_lambda_ric".into()]),
             "there is no aws_lambda_ric in PATH; install it with \"gem install aws_lambda_ric\"",
             "aws_lambda_ric",
         ),
         Runtime::Java => (
             java(root),
-            "no jar of aws-lambda-java-runtime-interface-client lies beside the code, in lib or in target/dependency",
-            "java -cp 'target/classes:target/dependency/*' com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
+            "no jar of aws-lambda-java-runtime-interface-client lies beside the code, in lib or \
+             in target/dependency",
+            "java -cp 'target/classes:target/dependency/*' \
+             com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
         ),
         Runtime::Dotnet | Runtime::Provided => (
             None,
             "the client of .NET is part of what a function is built to",
-            "dotnet exec --depsfile App.deps.json --runtimeconfig App.runtimeconfig.json Amazon.Lambda.RuntimeSupport.dll",
+            "dotnet exec --depsfile App.deps.json --runtimeconfig App.runtimeconfig.json \
+             Amazon.Lambda.RuntimeSupport.dll",
         ),
     };
     let Some(mut words) = found else {
         let handler = handler.to_string_lossy();
         return Err(format!(
-            "unable to start {name}: {what}, or name its command line: foreword simulate --runtime {name} -- {example} \
-             {handler}"
+            "unable to start {name}: {what}, or name its command line: foreword simulate \
+             --runtime {name} -- {example} {handler}"
         ));
     };
     words.push(handler);
@@ -184,14 +196,19 @@ fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString
 fn python(name: &str, environ: &Environ) -> Option<OsString> {
     let has_client = |program: &&str| {
         let mut command = Command::new(program);
-        command.args(["-c", "import awslambdaric"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["-c", "import awslambdaric"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         for variable in ["PATH", "PYTHONPATH"] {
             match environ.value(variable) {
                 Some(value) => command.env(variable, value),
                 None => command.env_remove(variable),
             };
         }
-        process::is_in_path(program.as_ref(), environ) && command.status().is_ok_and(|status| status.success())
+        process::is_in_path(program.as_ref(), environ)
+            && command.status().is_ok_and(|status| status.success())
     };
     [name, "python3", "python"].into_iter().find(has_client).map(OsString::from)
 }
@@ -200,10 +217,17 @@ fn node(environ: &Environ, root: &Path) -> Option<Vec<OsString>> {
     let modules = environ.value("NODE_PATH").unwrap_or_default().to_owned();
     let modules = std::env::split_paths(&modules).collect::<Vec<_>>();
     let folders = [root.join("node_modules")].into_iter().chain(modules);
-    let files = folders
-        .flat_map(|folder| ["bin/index.mjs", "bin/index.js"].map(|file| folder.join("aws-lambda-ric").join(file)));
-    let of_code = files.filter(|file| file.is_file()).map(|file| vec!["node".into(), file.into_os_string()]).next();
-    let in_path = || process::is_in_path("aws-lambda-ric".as_ref(), environ).then(|| vec!["aws-lambda-ric".into()]);
+    let files = folders.flat_map(|folder| {
+        ["bin/index.mjs", "bin/index.js"].map(|file| folder.join("aws-lambda-ric").join(file))
+    });
+    let of_code = files
+        .filter(|file| file.is_file())
+        .map(|file| vec!["node".into(), file.into_os_string()])
+        .next();
+    let in_path = || {
+        process::is_in_path("aws-lambda-ric".as_ref(), environ)
+            .then(|| vec!["aws-lambda-ric".into()])
+    };
     of_code.or_else(in_path)
 }
 

@@ -1,5 +1,5 @@
-//! The timeline as people read it: a heading for each stage, a line for each hook with its duration as a bar, and between
-//! them, further in, what everybody else has to say.
+//! The timeline as people read it: a heading for each stage, a line for each hook with its duration
+//! as a bar, and between them, further in, what everybody else has to say.
 
 use super::line::HookLine;
 use super::moment::{Caller, Moment, Stage};
@@ -24,21 +24,30 @@ const YELLOW: &str = "33";
 pub fn shown(moment: &Moment, colors: Colors) -> String {
     let line = |color: &str, text: String| format!("  {}\n", colors.paint(color, &text));
     match moment {
-        Moment::Environment { number, of } => colors.paint(BOLD, &format!("environment {number} of {of}")) + "\n",
+        Moment::Environment { number, of } => {
+            colors.paint(BOLD, &format!("environment {number} of {of}")) + "\n"
+        }
         Moment::Stage { stage, limit } => {
             let name = match stage {
                 Stage::Invocation(number) => format!("invocation {number}"),
                 stage => stage.name().to_owned(),
             };
-            let most = limit.map(|limit| format!(" (at most {})", seconds(limit))).unwrap_or_default();
+            let most =
+                limit.map(|limit| format!(" (at most {})", seconds(limit))).unwrap_or_default();
             colors.paint(BOLD, &name) + &most + "\n"
         }
         Moment::Hook { hook, limit } => self::hook(hook, *limit, colors),
-        Moment::Runtime { what, took, limit } => row("runtime", what, Some(*took), *limit, "", colors),
+        Moment::Runtime { what, took, limit } => {
+            row("runtime", what, Some(*took), *limit, "", colors)
+        }
         Moment::Foreword(message) => line(YELLOW, format!("foreword: {}", printable(message))),
         Moment::Log(text) => format!("    {} {}\n", colors.paint(DIM, "│"), printable(text)),
-        Moment::Event { body, .. } => line("", format!("event   {}", one_line(&abridged(body.as_bytes())))),
-        Moment::Answer { body, .. } => line(GREEN, format!("answer  {}", one_line(&abridged(body)))),
+        Moment::Event { body, .. } => {
+            line("", format!("event   {}", one_line(&abridged(body.as_bytes()))))
+        }
+        Moment::Answer { body, .. } => {
+            line(GREEN, format!("answer  {}", one_line(&abridged(body))))
+        }
         Moment::Error { caller, body } => {
             let who = match caller {
                 Caller::Invoker(_) => "the caller gets",
@@ -66,11 +75,23 @@ fn hook(hook: &HookLine, limit: Duration, colors: Colors) -> String {
     }
 }
 
-fn row(what: &str, name: &str, took: Option<Duration>, limit: Duration, problem: &str, colors: Colors) -> String {
+fn row(
+    what: &str,
+    name: &str,
+    took: Option<Duration>,
+    limit: Duration,
+    problem: &str,
+    colors: Colors,
+) -> String {
     let bar = bar(took.unwrap_or_default(), limit);
     let gap = " ".repeat((BAR as usize).saturating_sub(bar.chars().count()));
     let took = took.map_or_else(|| "-".into(), |took| took.as_millis().to_string());
-    let row = format!("  {what:<15} {:<20} {}{gap} {took:>6} ms of {}", printable(name), bar, seconds(limit));
+    let row = format!(
+        "  {what:<15} {:<20} {}{gap} {took:>6} ms of {}",
+        printable(name),
+        bar,
+        seconds(limit)
+    );
     match problem {
         "" => row + "\n",
         problem => format!("{row}  {}\n", colors.paint(RED, &printable(problem))),
@@ -92,7 +113,8 @@ fn seconds(limit: Duration) -> String {
 /// Type and message of an error; the rest, such as a stack trace, is for programs.
 fn gist(body: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(body) else { return body.to_owned() };
-    let gist = ["errorType", "errorMessage"].map(|name| Some(format!("\"{name}\":{}", fields.get(name)?)));
+    let gist =
+        ["errorType", "errorMessage"].map(|name| Some(format!("\"{name}\":{}", fields.get(name)?)));
     let more = if fields.len() > gist.iter().flatten().count() { ",…" } else { "" };
     format!("{{{}{more}}}", gist.into_iter().flatten().collect::<Vec<_>>().join(","))
 }

@@ -1,5 +1,6 @@
-//! The words of an argument file of the `java` launcher, after java(1), section "java Command-Line Argument
-//! Files", and `nextToken` in the launcher's `args.c`. `@` has no meaning inside of a file.
+//! The words of an argument file of the `java` launcher, after java(1), section "java Command-Line
+//! Argument Files", and `nextToken` in the launcher's `args.c`. `@` has no meaning inside of a
+//! file.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -22,8 +23,9 @@ enum State {
     },
 }
 
-/// The words of an argument file. As in the launcher, a line's end closes a quote, and a `#` outside of quotes
-/// begins a comment even inside of a word, whose text since the last quote is dropped.
+/// The words of an argument file. As in the launcher, a line's end closes a quote, and a `#`
+/// outside of quotes begins a comment even inside of a word, whose text since the last quote is
+/// dropped.
 pub(super) fn split(content: &[u8]) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut word = Vec::new();

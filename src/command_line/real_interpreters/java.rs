@@ -8,8 +8,9 @@ fn fixtures(test: &str) -> Real {
         let option = "System.getProperty(\"foreword\") != null";
         format!(
             "public class {class} {{ public static void main(String[] arguments) {{ \
-             System.out.println(String.join(\"\\u001f\", \"took\", \"{name}\", \"\" + ({option})) + \
-             (arguments.length > 0 ? \"\\u001f\" : \"\") + String.join(\"\\u001f\", arguments)); }} }}"
+             System.out.println(String.join(\"\\u001f\", \"took\", \"{name}\", \"\" + ({option})) \
+             + (arguments.length > 0 ? \"\\u001f\" : \"\") + String.join(\"\\u001f\", \
+             arguments)); }} }}"
         )
     };
     let module = format!("package fixture; {}", code("fixture.C", true));
@@ -25,7 +26,10 @@ fn fixtures(test: &str) -> Real {
         .file("ends-with-cp", "-Xmx64m -cp")
         .file("value", "classes")
         .file("value-and-entry", "classes A x @y\n")
-        .file("entry", "-cp \"classes\"\n'A' one \"two words\" '' \"a\\tb\\\\\\\n   c\" d\\e @f \"\"")
+        .file(
+            "entry",
+            "-cp \"classes\"\n'A' one \"two words\" '' \"a\\tb\\\\\\\n   c\" d\\e @f \"\"",
+        )
         .file("quotes", "-cp cla'ss'\"es\" A 'open\nquote' x#dropped\n\"kept\"#dropped\n y")
         .file("jar", "-Xmx64m\n-jar\n")
         .file("at", "-cp @classes:classes A\n")
@@ -44,7 +48,8 @@ fn takes_what_foreword_says() {
         -p modules -m fixture/fixture.C x -m
         --module-path=modules --module fixture/fixture.C x
         -p modules --module=fixture/fixture.C -x
-        --add-opens java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.io=ALL-UNNAMED -cp classes A
+        --add-opens java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.io=ALL-UNNAMED -cp \
+                 classes A
         --add-modules java.logging --enable-native-access ALL-UNNAMED -cp classes A
         A.java x
         --source 17 A.java x
@@ -62,16 +67,17 @@ fn takes_what_foreword_says() {
         @jar @options B.jar @options
         @at x
         -cp @@value:classes A @@x
-        -XX:+UseSerialGC -Xshare:auto -XX:-TieredCompilation -Djava.net.preferIPv4Stack=true -classpath classes A p.C::m";
+        -XX:+UseSerialGC -Xshare:auto -XX:-TieredCompilation -Djava.net.preferIPv4Stack=true \
+                 -classpath classes A p.C::m";
     java.check_all(lines);
 }
 
 #[test]
 fn takes_what_foreword_says_at_random() {
-    let options = "-Xmx64m | -Dx=y | -Xshare:auto | @options | \
-        --add-opens java.base/java.lang=ALL-UNNAMED | \
-        --add-opens=java.base/java.io=ALL-UNNAMED | --add-modules java.logging | -cp classes";
-    let entries = "-cp classes A | -jar B.jar | -jar -Xmx64m B.jar | @entry | \
-        @ends-with-cp @value-and-entry";
+    let options = "-Xmx64m | -Dx=y | -Xshare:auto | @options | --add-opens \
+                   java.base/java.lang=ALL-UNNAMED | --add-opens=java.base/java.io=ALL-UNNAMED | \
+                   --add-modules java.logging | -cp classes";
+    let entries =
+        "-cp classes A | -jar B.jar | -jar -Xmx64m B.jar | @entry | @ends-with-cp @value-and-entry";
     fixtures("random").check_generated(15, options, entries, "");
 }

@@ -9,7 +9,8 @@ fn fixtures(test: &str) -> Real {
     let code = |name: &str, code: bool| {
         let first = if code { 1 } else { 2 };
         format!(
-            "console.log(['took','{name}',process.title==='foreword',...process.argv.slice({first})].join('\\x1f'))"
+            "console.log(['took','{name}',process.title==='foreword',...process.argv.\
+             slice({first})].join('\\x1f'))"
         )
     };
     let node = Real::new("node", test, code, &["--title", "foreword"]);
@@ -52,7 +53,8 @@ fn takes_what_foreword_says() {
         --require=./preload.js a.js
         -C dev a.js
         --conditions dev a.js
-        --expose-gc --max-http-header-size 81920 --max-semi-space-size=6 --max-old-space-size=116 a.js
+        --expose-gc --max-http-header-size 81920 --max-semi-space-size=6 --max-old-space-size=116 \
+                 a.js
         --max_http_header_size 81920 a.js x
         --max-http-header_size=81920 a.js
         --stack-size=900 --no_deprecation a.js
@@ -71,9 +73,9 @@ fn takes_what_foreword_says() {
 #[test]
 fn takes_what_foreword_says_at_random() {
     let options = "--no-warnings | --no_deprecation | --expose-gc | --max-old-space-size=200 | \
-        --max-http-header-size 9000 | --max_http_header_size=9000 | -r ./preload.js | \
-        --require=./preload.js | -C dev | --conditions=dev | --unhandled-rejections warn | \
-        --disable-proto throw | --v8-pool-size 2 | --stack-trace-limit=5";
+                   --max-http-header-size 9000 | --max_http_header_size=9000 | -r ./preload.js | \
+                   --require=./preload.js | -C dev | --conditions=dev | --unhandled-rejections \
+                   warn | --disable-proto throw | --v8-pool-size 2 | --stack-trace-limit=5";
     let entries = "a.js | ./a.js | -- a.js | -";
     let code = "-e {c} | --eval {d} | --eval={e} | -pe {f} | -p {g} | --print {h} | -p -e {i}";
     fixtures("random").check_generated(60, options, entries, code);
@@ -82,17 +84,27 @@ fn takes_what_foreword_says_at_random() {
 /// Node tells the type of each of its options; types above two (boolean) take a value.
 #[test]
 fn has_no_option_with_a_value_that_foreword_does_not_know() {
-    let program = "const{internalBinding}=require('internal/test/binding');const o=internalBinding('options');\
-        for(const[name,{type}]of(o.getCLIOptionsInfo||o.getCLIOptions)().options)console.log(name,type>2)";
-    let node = Command::new("node").args(["--expose-internals", "--no-warnings", "-e", program]).output();
-    let options = String::from_utf8(node.expect("node is needed by this test").stdout).expect("text");
+    let program = "const{internalBinding}=require('internal/test/binding');const \
+                   o=internalBinding('options');for(const[name,{type}]of(o.getCLIOptionsInfo||o.\
+                   getCLIOptions)().options)console.log(name,type>2)";
+    let node =
+        Command::new("node").args(["--expose-internals", "--no-warnings", "-e", program]).output();
+    let options =
+        String::from_utf8(node.expect("node is needed by this test").stdout).expect("text");
     assert!(options.contains("--require true"), "{options}");
-    // Code and task are entries; the others take the next word in some versions only, and are written with `=`.
-    let special =
-        ["--eval", "--run", "--stack-trace-limit", "--experimental-specifier-resolution", "--experimental-config-file"];
+    // Code and task are entries; the others take the next word in some versions only, and are
+    // written with `=`.
+    let special = [
+        "--eval",
+        "--run",
+        "--stack-trace-limit",
+        "--experimental-specifier-resolution",
+        "--experimental-config-file",
+    ];
     for line in options.lines().filter(|line| line.starts_with("--")) {
         let (name, takes_value) = line.split_once(' ').expect("name and type");
-        let command_line = CommandLine::parse("node".into(), vec![name.into(), "x".into()], |path| fs::read(path));
+        let command_line =
+            CommandLine::parse("node".into(), vec![name.into(), "x".into()], |path| fs::read(path));
         let value = command_line.options().next().is_some_and(|(_, value)| value.is_some());
         assert!(special.contains(&name) || value.to_string() == takes_value, "{line}");
     }

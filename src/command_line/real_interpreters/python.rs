@@ -61,8 +61,9 @@ fn takes_what_foreword_says() {
 #[test]
 fn takes_what_foreword_says_at_random() {
     let options = "-B | -b | -O | -q | -s | -u | -us | -X dev | -Xutf8 | -BX utf8 | -W ignore | \
-        -Wignore::UserWarning | -qW ignore | --check-hash-based-pycs default | -X m | -Xc";
-    let entries = "a.py | ./a.py | -- a.py | -- -b.py | - | -m m | -mm | -um m | -umm | -c {c} | -c{c} | \
-        -Bc {c}";
+                   -Wignore::UserWarning | -qW ignore | --check-hash-based-pycs default | -X m | \
+                   -Xc";
+    let entries = "a.py | ./a.py | -- a.py | -- -b.py | - | -m m | -mm | -um m | -umm | -c {c} | \
+                   -c{c} | -Bc {c}";
     fixtures("random").check_generated(60, options, entries, "");
 }

@@ -3,7 +3,9 @@
 use super::Real;
 
 fn fixtures(test: &str) -> Real {
-    let code = |name: &str, _: bool| format!("puts ['took','{name}',$foreword.inspect,*ARGV].join(\"\\x1f\")");
+    let code = |name: &str, _: bool| {
+        format!("puts ['took','{name}',$foreword.inspect,*ARGV].join(\"\\x1f\")")
+    };
     let ruby = Real::new("ruby", test, code, &["-r", "./option.rb"]);
     ruby.script("a.rb").script("-b.rb").file("option.rb", "$foreword = true").file("preload.rb", "")
 }
@@ -69,10 +71,10 @@ fn takes_what_foreword_says() {
 
 #[test]
 fn takes_what_foreword_says_at_random() {
-    let options = "-w | -W0 | -W | -W:no-deprecated | -r ./preload.rb | -r./preload.rb | \
-        -wr ./preload.rb | -I lib | -Ilib | -C . | -F, | -U | -Ku | -0 | -l0777 | \
-        --enable gems | --disable=did_you_mean | --disable-error_highlight | \
-        --backtrace-limit 5 | --backtrace-limit=5";
+    let options = "-w | -W0 | -W | -W:no-deprecated | -r ./preload.rb | -r./preload.rb | -wr \
+                   ./preload.rb | -I lib | -Ilib | -C . | -F, | -U | -Ku | -0 | -l0777 | --enable \
+                   gems | --disable=did_you_mean | --disable-error_highlight | --backtrace-limit \
+                   5 | --backtrace-limit=5";
     let entries = "a.rb | ./a.rb | -- a.rb | -- -b.rb | -w- a.rb | -";
     let code = "-e {c} | -e{d} | -we {e} | -W0we{f} | -Kle {g}";
     fixtures("random").check_generated(60, options, entries, code);

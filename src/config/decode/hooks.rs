@@ -43,15 +43,20 @@ impl<'a> Decoder<'a> {
         if !matches!(node.value, Value::Object(_)) {
             return self.wrong(node, A_HOOK);
         }
-        let (mut name, mut command, mut http, mut cwd, mut export, mut pause) = (None, None, None, None, None, None);
+        let (mut name, mut command, mut http, mut cwd, mut export, mut pause) =
+            (None, None, None, None, None, None);
         let mut hook = Hook::empty(phase, self.place(node));
         let before = self.problems.len();
         for (at, value) in self.object(node, &KEYS) {
             match at.as_key() {
                 "name" => name = self.filled(value),
                 "command" => command = Some((at, self.command(value))),
-                "http" => http = Some((at, self.loopback(value, |text| Request::parse(text).map(drop)))),
-                "wait_for" => hook.wait_for = self.loopback(value, |text| Address::parse(text).map(drop)),
+                "http" => {
+                    http = Some((at, self.loopback(value, |text| Request::parse(text).map(drop))))
+                }
+                "wait_for" => {
+                    hook.wait_for = self.loopback(value, |text| Address::parse(text).map(drop))
+                }
                 "env" => hook.env = self.env(value),
                 "cwd" => {
                     cwd = Some(at);
@@ -70,25 +75,30 @@ impl<'a> Decoder<'a> {
                 "background" => self.problem(
                     at,
                     format!(
-                        "a hook in {} cannot run in the background; \"background\" goes with \"initialize\"",
+                        "a hook in {} cannot run in the background; \"background\" goes with \
+                         \"initialize\"",
                         phase.name()
                     ),
                 ),
                 "on_failure" => {
                     hook.on_failure = self
-                        .one_of(value, &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)])
+                        .one_of(
+                            value,
+                            &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)],
+                        )
                         .unwrap_or_default()
                 }
                 "when" => self.when(value, &mut hook.when),
                 "export" if phase == Phase::Initialize => {
                     export = Some(at);
-                    hook.export = self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
+                    hook.export =
+                        self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
                 }
                 "export" => self.problem(
                     at,
                     format!(
-                        "a hook in {} cannot export: the runtime runs already; let it write a file for the handler to \
-                         read, or move it to \"initialize\"",
+                        "a hook in {} cannot export: the runtime runs already; let it write a \
+                         file for the handler to read, or move it to \"initialize\"",
                         phase.name()
                     ),
                 ),
@@ -102,12 +112,18 @@ impl<'a> Decoder<'a> {
                     "\"command\" and \"http\" cannot stand in one hook",
                 ),
                 (http.as_ref().and(cwd), "\"cwd\" goes with \"command\" only"),
-                (export.filter(|_| hook.background), "nobody waits for the export of a hook in the background"),
+                (
+                    export.filter(|_| hook.background),
+                    "nobody waits for the export of a hook in the background",
+                ),
                 (
                     export.filter(|_| http.is_none() && command.is_none()),
                     "\"export\" goes with \"command\" or \"http\"",
                 ),
-                (pause.filter(|_| hook.attempts == 1), "\"pause_ms\" goes with \"attempts\" above 1"),
+                (
+                    pause.filter(|_| hook.attempts == 1),
+                    "\"pause_ms\" goes with \"attempts\" above 1",
+                ),
             ];
             if let Some((at, why)) = conflict.into_iter().find_map(|(at, why)| Some((at?, why))) {
                 self.problem(at, why.into());
@@ -126,7 +142,11 @@ impl<'a> Decoder<'a> {
     }
 
     /// A text for a server of this machine, which is read now unless it depends on variables.
-    fn loopback(&mut self, node: Node<'a>, read: impl Fn(&'a str) -> Result<(), String>) -> Option<Text<'a>> {
+    fn loopback(
+        &mut self,
+        node: Node<'a>,
+        read: impl Fn(&'a str) -> Result<(), String>,
+    ) -> Option<Text<'a>> {
         let text = self.filled_text(node)?;
         match if text.is_plain() { read(text.written()) } else { Ok(()) } {
             Ok(()) => Some(text),
@@ -139,7 +159,10 @@ impl<'a> Decoder<'a> {
             Value::Number(Some(number @ 1..=100)) => u32::try_from(number).ok(),
             Value::Number(_) => {
                 let written = json::written(&self.source.text, node.number);
-                self.refuse(node, &format!("\"attempts\" is {written}; it takes whole numbers from 1 to 100"))
+                self.refuse(
+                    node,
+                    &format!("\"attempts\" is {written}; it takes whole numbers from 1 to 100"),
+                )
             }
             _ => self.wrong(node, "a number of attempts"),
         }
@@ -149,8 +172,12 @@ impl<'a> Decoder<'a> {
         match &node.value {
             Value::Text(_) => self.filled(node).map(Command::Shell),
             Value::List(items) => match (items.first(), self.texts(node)) {
-                (None, _) => self.refuse(node, "the command is empty; its first string is the program"),
-                (Some(first), words) if words.first().is_some_and(|word| word.written().is_empty()) => {
+                (None, _) => {
+                    self.refuse(node, "the command is empty; its first string is the program")
+                }
+                (Some(first), words)
+                    if words.first().is_some_and(|word| word.written().is_empty()) =>
+                {
                     self.refuse(first, "the command's program is an empty string")
                 }
                 (_, words) => Some(Command::Words(words)),
@@ -166,7 +193,10 @@ impl<'a> Decoder<'a> {
                 let written = json::written(&self.source.text, node.number);
                 self.refuse(
                     node,
-                    &format!("\"{key}\" is {written}; it takes whole milliseconds from 1 to {}", u32::MAX),
+                    &format!(
+                        "\"{key}\" is {written}; it takes whole milliseconds from 1 to {}",
+                        u32::MAX
+                    ),
                 )
             }
             _ => self.wrong(node, "a number of milliseconds"),

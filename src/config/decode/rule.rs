@@ -8,21 +8,37 @@ use crate::json::Value;
 use crate::text::Text;
 
 impl<'a> Decoder<'a> {
-    /// Adds the rule to those before it: to hand such a large value on would take pages of the stack, which cost a start
-    /// more than all the rest here.
+    /// Adds the rule to those before it: to hand such a large value on would take pages of the
+    /// stack, which cost a start more than all the rest here.
     pub(super) fn rule(&mut self, node: Node<'a>, rules: &mut Vec<Rule<'a>>) {
-        const KEYS: [&str; 10] =
-            ["when", "env", "options", "arguments", "program", "prefix", "entry", "wrappers", "hooks", "rules"];
+        const KEYS: [&str; 10] = [
+            "when",
+            "env",
+            "options",
+            "arguments",
+            "program",
+            "prefix",
+            "entry",
+            "wrappers",
+            "hooks",
+            "rules",
+        ];
         rules.push(Rule::empty(self.place(node)));
         let Some(rule) = rules.last_mut() else { return };
         for (key, value) in self.object(node, &KEYS) {
             match key.as_key() {
                 "when" => self.when(value, &mut rule.when),
                 "env" => rule.env = self.env(value),
-                "options" => {
-                    self.word_edits(value, &["remove", "replace", "values", "prepend", "append"], &mut rule.options)
-                }
-                "arguments" => self.word_edits(value, &["remove", "replace", "prepend", "append"], &mut rule.arguments),
+                "options" => self.word_edits(
+                    value,
+                    &["remove", "replace", "values", "prepend", "append"],
+                    &mut rule.options,
+                ),
+                "arguments" => self.word_edits(
+                    value,
+                    &["remove", "replace", "prepend", "append"],
+                    &mut rule.arguments,
+                ),
                 "program" => rule.program = self.filled_text(value),
                 "prefix" => rule.prefix = self.texts(value),
                 "entry" => rule.entry = self.filled_text(value),
@@ -49,7 +65,8 @@ impl<'a> Decoder<'a> {
             let name = key.as_key();
             if name.is_empty() || name.contains('=') {
                 let why = if name.is_empty() { "is empty" } else { "holds \"=\"" };
-                decoder.problem(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
+                decoder
+                    .problem(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
             }
             Some(EnvEdit { name, edit: decoder.edit(value)?, place: decoder.place(key) })
         })
@@ -60,7 +77,10 @@ impl<'a> Decoder<'a> {
             Value::Text(_) => self.text(node).map(Edit::Set),
             Value::Null => Some(Edit::Unset),
             Value::Object(_) => self.edit_object(node),
-            _ => self.wrong(node, "a string, null, or an object with \"default\", \"prepend\" or \"append\""),
+            _ => self.wrong(
+                node,
+                "a string, null, or an object with \"default\", \"prepend\" or \"append\"",
+            ),
         }
     }
 
@@ -81,17 +101,30 @@ impl<'a> Decoder<'a> {
         if let Some(&(_, at, _)) = edits.get(1) {
             self.problem(
                 at,
-                format!("\"{}\" and \"{}\" cannot stand in one edit; write one of them", edits[0].0, edits[1].0),
+                format!(
+                    "\"{}\" and \"{}\" cannot stand in one edit; write one of them",
+                    edits[0].0, edits[1].0
+                ),
             );
         }
         let Some((key, at, text)) = edits.into_iter().next() else {
-            return self.refuse(node, "the edit says nothing; it takes one of \"default\", \"prepend\" and \"append\"");
+            return self.refuse(
+                node,
+                "the edit says nothing; it takes one of \"default\", \"prepend\" and \"append\"",
+            );
         };
         match (key, separator) {
             ("default", None) => text.map(Edit::Default),
-            ("default", Some((at, _))) => self.refuse(at, "\"separator\" goes with \"prepend\" or \"append\" only"),
-            (_, None) => self.refuse(at, &format!("\"{key}\" needs a \"separator\" beside it, which may be \"\"")),
-            ("prepend", Some((_, separator))) => Some(Edit::Prepend { text: text?, separator: separator? }),
+            ("default", Some((at, _))) => {
+                self.refuse(at, "\"separator\" goes with \"prepend\" or \"append\" only")
+            }
+            (_, None) => self.refuse(
+                at,
+                &format!("\"{key}\" needs a \"separator\" beside it, which may be \"\""),
+            ),
+            ("prepend", Some((_, separator))) => {
+                Some(Edit::Prepend { text: text?, separator: separator? })
+            }
             (_, Some((_, separator))) => Some(Edit::Append { text: text?, separator: separator? }),
         }
     }
@@ -105,12 +138,15 @@ impl<'a> Decoder<'a> {
                 }
                 "replace" => {
                     let pairs = self.map(value);
-                    edits.replace =
-                        self.each(pairs, |decoder, (from, to)| Some((decoder.text(from)?, decoder.text(to)?)));
+                    edits.replace = self.each(pairs, |decoder, (from, to)| {
+                        Some((decoder.text(from)?, decoder.text(to)?))
+                    });
                 }
                 "values" => {
                     let pairs = self.map(value);
-                    edits.values = self.each(pairs, |decoder, (name, edit)| Some((name.as_key(), decoder.edit(edit)?)));
+                    edits.values = self.each(pairs, |decoder, (name, edit)| {
+                        Some((name.as_key(), decoder.edit(edit)?))
+                    });
                 }
                 "prepend" => edits.prepend = self.texts(value),
                 "append" => edits.append = self.texts(value),
@@ -157,13 +193,19 @@ impl<'a> Decoder<'a> {
         Some(wrapper)
     }
 
-    /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not know its own.
+    /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not
+    /// know its own.
     fn path(&mut self, node: Node<'a>) -> Option<Text<'a>> {
         let path = self.filled_text(node)?;
         if path.written().contains(['/', '$']) {
             return Some(path);
         }
         let written = path.written();
-        self.refuse(node, &format!("\"{written}\" is no path; name the wrapper's file, such as \"/opt/{written}\""))
+        self.refuse(
+            node,
+            &format!(
+                "\"{written}\" is no path; name the wrapper's file, such as \"/opt/{written}\""
+            ),
+        )
     }
 }

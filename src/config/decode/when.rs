@@ -17,11 +17,14 @@ impl<'a> Decoder<'a> {
     // With this in its frame a rule would take a page of the stack more.
     #[inline(never)]
     fn condition(&mut self, node: Node<'a>, when: &mut When<'a>) {
-        const KEYS: [&str; 7] = ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
+        const KEYS: [&str; 7] =
+            ["runtime", "initialization", "architecture", "file", "env", "not", "any"];
         for (key, value) in self.object(node, &KEYS) {
             match key.as_key() {
                 "runtime" => when.runtime = Some(self.one_or_more(value, Self::runtime)),
-                "initialization" => when.initialization = Some(self.one_or_more(value, Self::initialization)),
+                "initialization" => {
+                    when.initialization = Some(self.one_or_more(value, Self::initialization))
+                }
                 "architecture" => {
                     when.architecture = Some(self.one_or_more(value, |decoder, node| {
                         decoder.one_of(node, &[("x86_64", "x86_64"), ("arm64", "arm64")])
@@ -30,7 +33,9 @@ impl<'a> Decoder<'a> {
                 "file" => when.file = self.one_or_more(value, Self::filled_glob),
                 "env" => {
                     let tests = self.map(value);
-                    when.env = self.each(tests, |decoder, (name, test)| Some((name.as_key(), decoder.env_test(test)?)));
+                    when.env = self.each(tests, |decoder, (name, test)| {
+                        Some((name.as_key(), decoder.env_test(test)?))
+                    });
                 }
                 "not" => self.when(value, when.not.insert(Box::default())),
                 "any" => {
@@ -53,11 +58,13 @@ impl<'a> Decoder<'a> {
             && !written.contains(|c: char| c.is_ascii_digit() || "*?[$".contains(c))
         {
             let families = Runtime::ALL.map(Runtime::name);
-            let hint = near(written, &families).map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+            let hint = near(written, &families)
+                .map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
             self.problem(
                 node,
                 format!(
-                    "\"{written}\" is no runtime{hint} (one of {}, or a glob such as \"python3.*\")",
+                    "\"{written}\" is no runtime{hint} (one of {}, or a glob such as \
+                     \"python3.*\")",
                     families.join(", ")
                 ),
             );
@@ -65,24 +72,29 @@ impl<'a> Decoder<'a> {
             self.problem(
                 node,
                 format!(
-                    "\"{written}\" never holds: an OS-only function is not told which runtime it has \
-                     (AWS_EXECUTION_ENV is not set there); write \"provided\""
+                    "\"{written}\" never holds: an OS-only function is not told which runtime it \
+                     has (AWS_EXECUTION_ENV is not set there); write \"provided\""
                 ),
             );
         }
         Some(glob)
     }
 
-    /// Lambda may come to know more of them than these, so only what is nearly one of them is refused.
+    /// Lambda may come to know more of them than these, so only what is nearly one of them is
+    /// refused.
     fn initialization(&mut self, node: Node<'a>) -> Option<Text<'a>> {
         let text = self.filled_text(node)?;
-        let near =
-            if INITIALIZATIONS.contains(&text.written()) { None } else { near(text.written(), &INITIALIZATIONS) };
+        let near = if INITIALIZATIONS.contains(&text.written()) {
+            None
+        } else {
+            near(text.written(), &INITIALIZATIONS)
+        };
         match near {
             None => Some(text),
-            Some(near) => {
-                self.refuse(node, &format!("\"{}\" is no initialization; did you mean \"{near}\"?", text.written()))
-            }
+            Some(near) => self.refuse(
+                node,
+                &format!("\"{}\" is no initialization; did you mean \"{near}\"?", text.written()),
+            ),
         }
     }
 
@@ -101,7 +113,9 @@ impl<'a> Decoder<'a> {
                         ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
                         ("ignore_case", Value::Boolean(true)) => case = Case::Ignored,
                         ("ignore_case", Value::Boolean(false)) => case = Case::Respected,
-                        ("ignore_case", _) => self.wrong(value, "true or false").unwrap_or_default(),
+                        ("ignore_case", _) => {
+                            self.wrong(value, "true or false").unwrap_or_default()
+                        }
                         _ => {}
                     }
                 }
@@ -110,7 +124,10 @@ impl<'a> Decoder<'a> {
                 }
                 Some(EnvTest::Matches(globs?, case))
             }
-            _ => self.wrong(node, "true, false, a glob, an array of globs or an object with \"matches\""),
+            _ => self.wrong(
+                node,
+                "true, false, a glob, an array of globs or an object with \"matches\"",
+            ),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Starting a command in a process that borrows this one's memory until it executes something. The C library's
-//! `posix_spawn` does so too, but its allocator's first memory and its pipe to hear of a failure are a good part of what
-//! a short hook costs.
+//! Starting a command in a process that borrows this one's memory until it executes something. The
+//! C library's `posix_spawn` does so too, but its allocator's first memory and its pipe to hear of
+//! a failure are a good part of what a short hook costs.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -60,14 +60,21 @@ pub struct Given<'d> {
     pub errors: Option<BorrowedFd<'d>>,
 }
 
-/// Executes a file in a new process that leads a process group of its own, with default signal dispositions, an empty mask
-/// and the given standard streams.
+/// Executes a file in a new process that leads a process group of its own, with default signal
+/// dispositions, an empty mask and the given standard streams.
 ///
 /// # Errors
 /// When there can be no new process, and when it cannot execute the file.
-pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: Given) -> Result<Pid, Refused> {
-    let words: Vec<_> = words.iter().map(|word| word.as_ref().as_ptr()).chain(iter::once(ptr::null())).collect();
-    let entries: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).chain(iter::once(ptr::null())).collect();
+pub fn spawn(
+    file: &CStr,
+    words: &[impl AsRef<CStr>],
+    entries: &[&CStr],
+    given: Given,
+) -> Result<Pid, Refused> {
+    let words: Vec<_> =
+        words.iter().map(|word| word.as_ref().as_ptr()).chain(iter::once(ptr::null())).collect();
+    let entries: Vec<_> =
+        entries.iter().map(|entry| entry.as_ptr()).chain(iter::once(ptr::null())).collect();
     let start = Start {
         file: file.as_ptr(),
         words: words.as_ptr(),
@@ -80,15 +87,24 @@ pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: 
     };
     let mut stack = MaybeUninit::<Stack>::uninit();
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: the stack grows down from its end. This thread is suspended until the new process has executed something
-    // or is gone, so what it lends it outlives the loan. The signals that have a handler are blocked, and it only notes.
-    let pid =
-        unsafe { libc::clone(begin, stack.as_mut_ptr().add(1).cast(), flags, (&raw const start).cast_mut().cast()) };
+    // SAFETY: the stack grows down from its end. This thread is suspended until the new process has
+    // executed something or is gone, so what it lends it outlives the loan. The signals that
+    // have a handler are blocked, and it only notes.
+    let pid = unsafe {
+        libc::clone(
+            begin,
+            stack.as_mut_ptr().add(1).cast(),
+            flags,
+            (&raw const start).cast_mut().cast(),
+        )
+    };
     let pid = Pid::from_raw(Errno::result(pid).map_err(Refused::Process)?);
     let outcome = match start.errno.load(Ordering::Acquire) {
         0 => Ok(pid),
         NO_WORD => word_of_a_copy(pid).map_err(Refused::Execution),
-        errno if start.is_prepared.load(Ordering::Relaxed) => Err(Refused::Execution(Errno::from_raw(errno))),
+        errno if start.is_prepared.load(Ordering::Relaxed) => {
+            Err(Refused::Execution(Errno::from_raw(errno)))
+        }
         errno => Err(Refused::Preparation(Errno::from_raw(errno))),
     };
     if outcome.is_err() {
@@ -97,11 +113,15 @@ pub fn spawn(file: &CStr, words: &[impl AsRef<CStr>], entries: &[&CStr], given: 
     outcome
 }
 
-/// An emulator of another machine gives the new process a copy of the memory and does not wait for it. But a process that
-/// has executed something can no longer be moved to a group (`setpgid(2)`), and one that has not tells why as it ends.
+/// An emulator of another machine gives the new process a copy of the memory and does not wait for
+/// it. But a process that has executed something can no longer be moved to a group (`setpgid(2)`),
+/// and one that has not tells why as it ends.
 fn word_of_a_copy(pid: Pid) -> nix::Result<Pid> {
     loop {
-        let status = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT);
+        let status = waitid(
+            Id::Pid(pid),
+            WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT,
+        );
         if setpgid(pid, pid).is_err() {
             return Ok(pid);
         }
@@ -114,7 +134,8 @@ fn word_of_a_copy(pid: Pid) -> nix::Result<Pid> {
     }
 }
 
-/// What the new process does; gives the errno when that comes to nothing. Only what is safe after `vfork` may happen here.
+/// What the new process does; gives the errno when that comes to nothing. Only what is safe after
+/// `vfork` may happen here.
 extern "C" fn begin(start: *mut c_void) -> c_int {
     // SAFETY: `spawn` passes a `Start` and keeps it as it is until this process lets go of it.
     let start = unsafe { &*start.cast::<Start>() };
@@ -131,9 +152,9 @@ extern "C" fn begin(start: *mut c_void) -> c_int {
 
 fn prepare(start: &Start) -> nix::Result<()> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-    // When whoever started it is killed, nobody else is left to end the command in time. Where `prctl` is refused, as
-    // Lambda does, the command outlives a killed foreword, and nothing else changes.
-    // SAFETY: the call takes two numbers.
+    // When whoever started it is killed, nobody else is left to end the command in time. Where
+    // `prctl` is refused, as Lambda does, the command outlives a killed foreword, and nothing
+    // else changes. SAFETY: the call takes two numbers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     // To ask which ones are ignored would cost as much.
     for signal in 1..=LAST_SIGNAL {
@@ -145,14 +166,23 @@ fn prepare(start: &Start) -> nix::Result<()> {
     SigSet::empty().thread_set_mask()
 }
 
-/// Lets a signal do what it does by default; the two that always do refuse. The C library would also refuse those that it
-/// keeps for itself, which a parent may have left ignored.
+/// Lets a signal do what it does by default; the two that always do refuse. The C library would
+/// also refuse those that it keeps for itself, which a parent may have left ignored.
 fn restore_default(signal: c_int) {
-    // The kernel's `struct sigaction`: handler, flags, restorer and mask have a word each, and zero is the default.
+    // The kernel's `struct sigaction`: handler, flags, restorer and mask have a word each, and zero
+    // is the default.
     const DEFAULT: [usize; 4] = [0; 4];
     let no_previous = ptr::null_mut::<c_void>();
     // SAFETY: the call reads a structure of this size and writes nothing.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), no_previous, size_of::<u64>()) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            DEFAULT.as_ptr(),
+            no_previous,
+            size_of::<u64>(),
+        )
+    };
 }
 
 /// Makes a descriptor the one of this number, which stays open when something is executed.

@@ -27,7 +27,8 @@ pub const PAGES: [&str; 16] = [
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
 pub fn text(page: &str) -> String {
-    fs::read_to_string(Path::new(PROJECT).join(page)).unwrap_or_else(|error| panic!("unable to read {page}: {error}"))
+    fs::read_to_string(Path::new(PROJECT).join(page))
+        .unwrap_or_else(|error| panic!("unable to read {page}: {error}"))
 }
 
 /// The text of all pages, one after the other.

@@ -1,7 +1,9 @@
 //! What goes wrong on demand.
 
 use super::{OK, RESTORED};
-use crate::support::client::{Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, status_of};
+use crate::support::client::{
+    Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_ERROR, RESTORE_NEXT, status_of,
+};
 use crate::support::lambda::{Call, End, Fault, Lambda, Settings, State};
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -11,7 +13,10 @@ fn faults_in_answers() {
     for (fault, expected) in [
         (Fault::Dribble, RESTORED.to_owned()),
         (Fault::Continue, format!("HTTP/1.1 100 Continue\r\n\r\n{RESTORED}")),
-        (Fault::Chunked, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned()),
+        (
+            Fault::Chunked,
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        ),
         (Fault::Cut(20, End::Close), RESTORED[..20].to_owned()),
         (Fault::Cut(0, End::Close), String::new()),
     ] {
@@ -45,7 +50,8 @@ fn faults_in_place_of_answers() {
     lambda.fault(Call::InitError, Fault::Status(500));
     lambda.fault(Call::InitError, Fault::Status(404));
     let mut client = Client::new(&lambda);
-    let statuses = [RESTORE_ERROR, INIT_ERROR, INIT_ERROR, INIT_ERROR].map(|call| status_of(&client.ask(call, "{}")));
+    let statuses = [RESTORE_ERROR, INIT_ERROR, INIT_ERROR, INIT_ERROR]
+        .map(|call| status_of(&client.ask(call, "{}")));
     assert_eq!(statuses, [403, 500, 404, 202]);
 }
 
@@ -65,7 +71,10 @@ fn a_reset_is_a_reset() {
     let mut client = Client::new(&lambda);
     client.request(RESTORE_NEXT, "");
     lambda.restore().unwrap();
-    assert_eq!(client.stream.read_to_end(&mut Vec::new()).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(
+        client.stream.read_to_end(&mut Vec::new()).unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
     assert_eq!(lambda.seen().state, State::Restoring);
 }
 
@@ -94,7 +103,10 @@ fn connections_are_refused_on_demand() {
     let mut known = Client::new(&lambda);
     assert_eq!(status_of(&known.ask(RESTORE_ERROR, "")), 403);
     lambda.refuse();
-    assert_eq!(TcpStream::connect(lambda.address()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        TcpStream::connect(lambda.address()).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
     assert_eq!(status_of(&known.ask(RESTORE_ERROR, "")), 403);
     lambda.listen();
     assert_eq!(Client::new(&lambda).ask(INIT_ERROR, "{}"), OK);

@@ -1,7 +1,8 @@
 //! The wrapper in Python in chains with all the others, which `chain` has without it.
 
 use crate::chain::{
-    IN_PYTHON, INSERTING, JAVA, Start, WRAPPERS, every_byte, fail_nested_by_hand, never_comes_back_beside, odd,
+    IN_PYTHON, INSERTING, JAVA, Start, WRAPPERS, every_byte, fail_nested_by_hand,
+    never_comes_back_beside, odd,
 };
 
 fn all() -> Vec<&'static str> {

@@ -10,7 +10,8 @@ fn hooks_of_the_relay_behind_a_chain_find_no_value_of_another_variable() {
     let lambda = Lambda::new(Settings::default());
     let test = test(json!(["${WRAPPERS}/one", "./two"])).runtime_api(&lambda);
     let test = test.script("bin/client", include_bytes!("../../clients/shell/bootstrap.sh"));
-    let test = test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").env("CLIENT_LOG", "<folder>/log");
+    let test =
+        test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start").env("CLIENT_LOG", "<folder>/log");
     let mut extension = Test::new();
     let run = test.beside(&mut extension).start();
     lambda.snapshot().unwrap();

@@ -1,4 +1,5 @@
-//! What another user's program in the same network namespace gets from the extension and the wrapper, and gives to them.
+//! What another user's program in the same network namespace gets from the extension and the
+//! wrapper, and gives to them.
 
 use crate::extension_handover::{LEFT, LIMIT, both, starts};
 use crate::support::extension::lambda;
@@ -28,8 +29,9 @@ else:
     print(other.accept()[0].recv(1))
 ";
 
-/// Somebody else in the same network namespace: nothing is taken from them, and nothing is told to them. Where the name of
-/// the socket is theirs, it is a file in a directory that is there no longer when the extension has ended.
+/// Somebody else in the same network namespace: nothing is taken from them, and nothing is told to
+/// them. Where the name of the socket is theirs, it is a file in a directory that is there no
+/// longer when the extension has ended.
 #[test]
 fn other_users_are_left_out() {
     if fs::metadata("/proc/self").expect("this process").uid() != 0 {

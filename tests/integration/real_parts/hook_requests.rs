@@ -3,7 +3,8 @@
 use crate::support::Test;
 use serde_json::json;
 
-/// How Function Compute's custom runtimes are told of their lifecycle, with the server of Python's library.
+/// How Function Compute's custom runtimes are told of their lifecycle, with the server of Python's
+/// library.
 #[test]
 fn a_real_server_is_told_of_its_lifecycle() {
     const SERVER: &str = "

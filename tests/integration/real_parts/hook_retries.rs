@@ -21,7 +21,12 @@ while True: server.accept()[0].close()
         {"name": "both", "wait_for": address, "command": "echo both >>order"},
     ]);
     let port = address.rsplit(':').next().expect("a port");
-    let finished = Test::new().hooks(hooks).env("PORT", port).args(["/bin/echo", "runtime"]).stdout("runtime\n").run();
+    let finished = Test::new()
+        .hooks(hooks)
+        .env("PORT", port)
+        .args(["/bin/echo", "runtime"])
+        .stdout("runtime\n")
+        .run();
     assert_eq!(finished.read("order"), "both\n");
     assert!(finished.is_alone());
 }

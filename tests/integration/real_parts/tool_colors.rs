@@ -8,12 +8,15 @@ fn colours_are_for_terminals_that_want_them() {
     let on_a_terminal = |name: &str, value: &str| {
         let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
         let test = Test::new().without_foreword().config("[").env("TERM", "xterm").env(name, value);
-        let captured = test.args(["python3", "-c", program, foreword(), "check", "missing"]).capture();
+        let captured =
+            test.args(["python3", "-c", program, foreword(), "check", "missing"]).capture();
         assert_eq!(captured.status, 1, "{captured:?}");
         String::from_utf8(captured.stdout).expect("UTF-8")
     };
     let plain = "foreword: error: unable to read missing: no such file or directory\r\n";
-    let painted = plain.replace("foreword", "\x1b[1mforeword\x1b[0m").replace("error", "\x1b[1;31merror\x1b[0m");
+    let painted = plain
+        .replace("foreword", "\x1b[1mforeword\x1b[0m")
+        .replace("error", "\x1b[1;31merror\x1b[0m");
     assert_eq!(on_a_terminal("NO_COLOR", ""), painted);
     assert_eq!(on_a_terminal("NO_COLOR", "1"), plain);
     assert_eq!(on_a_terminal("TERM", "dumb"), plain);
@@ -24,7 +27,11 @@ fn colours_are_for_terminals_that_want_them() {
 fn the_plan_for_people_has_colours_on_terminals_that_want_them() {
     let on_a_terminal = |name: &str, value: &str| {
         let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
-        let test = test().without_foreword().file("foreword.json", EVERYTHING).env("TERM", "xterm").env(name, value);
+        let test = test()
+            .without_foreword()
+            .file("foreword.json", EVERYTHING)
+            .env("TERM", "xterm")
+            .env(name, value);
         let command = ["python3", "-c", program, foreword(), "plan", "--runtime", "python3.12"];
         let captured = test.args(command).capture();
         assert_eq!(captured.status, 0, "{captured:?}");
@@ -33,11 +40,16 @@ fn the_plan_for_people_has_colours_on_terminals_that_want_them() {
     let plain = include_str!("../tool_plan/everything.txt");
     assert_eq!(on_a_terminal("NO_COLOR", "1"), plain);
     assert_eq!(on_a_terminal("TERM", "dumb"), plain);
-    test().file("foreword.json", EVERYTHING).args(["plan", "--runtime", "python3.12"]).stdout(plain).run();
+    test()
+        .file("foreword.json", EVERYTHING)
+        .args(["plan", "--runtime", "python3.12"])
+        .stdout(plain)
+        .run();
     let painted = on_a_terminal("NO_COLOR", "");
     assert!(painted.contains("\x1b[1mCommand line\x1b[0m\n"), "{painted}");
     let mut parts = painted.split("\x1b[");
     let first = parts.next().expect("the beginning").to_owned();
-    let unpainted = parts.fold(first, |text, part| text + part.split_once('m').expect("a colour's end").1);
+    let unpainted =
+        parts.fold(first, |text, part| text + part.split_once('m').expect("a colour's end").1);
     assert_eq!(unpainted, plain);
 }

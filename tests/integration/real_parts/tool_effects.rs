@@ -6,15 +6,25 @@ use std::process::Command;
 #[test]
 fn the_command_line_wins_over_variables_in_real_interpreters() {
     let output = |program: &str, variable: &str, value: &str, arguments: &[&str]| {
-        let output = Command::new(program).env(variable, value).args(arguments).output().expect(program);
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        let output =
+            Command::new(program).env(variable, value).args(arguments).output().expect(program);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
     };
     let limit = "Math.round(v8.getHeapStatistics().heap_size_limit / 1048576) < 300";
-    let node = |value, arguments: &[&str]| output("node", "NODE_OPTIONS", value, arguments).trim_end().to_owned();
-    assert_eq!(node("--max-old-space-size=512", &["--max-old-space-size=116", "-p", limit]), "true");
+    let node = |value, arguments: &[&str]| {
+        output("node", "NODE_OPTIONS", value, arguments).trim_end().to_owned()
+    };
+    assert_eq!(
+        node("--max-old-space-size=512", &["--max-old-space-size=116", "-p", limit]),
+        "true"
+    );
     assert_eq!(node("--max-old-space-size=512", &["-p", limit]), "false");
     assert_eq!(
-        node("--max-http-header-size=9", &["--max-http-header-size", "81920", "-p", "http.maxHeaderSize"]),
+        node(
+            "--max-http-header-size=9",
+            &["--max-http-header-size", "81920", "-p", "http.maxHeaderSize"]
+        ),
         "81920"
     );
     let shown = |variable, value: &str, name: &str| {
@@ -26,7 +36,10 @@ fn the_command_line_wins_over_variables_in_real_interpreters() {
             "-version",
         ];
         let shown = output("java", variable, value, &line);
-        let found = shown.lines().find(|line| line.split_whitespace().nth(1) == Some(name)).map(str::to_owned);
+        let found = shown
+            .lines()
+            .find(|line| line.split_whitespace().nth(1) == Some(name))
+            .map(str::to_owned);
         found.and_then(|line| line.split_whitespace().nth(3).map(str::to_owned)).unwrap_or(shown)
     };
     for variable in ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"] {
@@ -34,7 +47,10 @@ fn the_command_line_wins_over_variables_in_real_interpreters() {
         assert_eq!(shown(variable, "-Xmx64m", "MaxHeapSize"), heap);
         assert_eq!(shown(variable, "-XX:MaxRAMPercentage=1", "MaxHeapSize"), heap);
         assert_eq!(shown(variable, "-XX:TieredStopAtLevel=4", "TieredStopAtLevel"), "1");
-        assert!(shown(variable, "-XX:+UseG1GC", "MaxHeapSize").contains("Multiple garbage collectors selected"));
+        assert!(
+            shown(variable, "-XX:+UseG1GC", "MaxHeapSize")
+                .contains("Multiple garbage collectors selected")
+        );
     }
     assert_eq!(shown("_JAVA_OPTIONS", "-XX:TieredStopAtLevel=4", "TieredStopAtLevel"), "4");
 }

@@ -1,7 +1,10 @@
-//! After a reset of the environment restore/next may be answered with an event, which nobody hands out a second time.
+//! After a reset of the environment restore/next may be answered with an event, which nobody hands
+//! out a second time.
 
 use super::{BOTH, OTHER, hooked, invokes, stepwise};
-use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, response_to, status_of};
+use crate::support::client::{
+    INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, response_to, status_of,
+};
 use crate::support::lambda::{Call, Lambda, Settings};
 use crate::support::{LIMIT, wait_until};
 
@@ -60,7 +63,10 @@ fn an_event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
         let mut next = if same { client } else { runtime.client() };
         next.request(INVOCATION_NEXT, "");
         let reply = next.reply();
-        assert_eq!((header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)), (Some(&*id), "event"));
+        assert_eq!(
+            (header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)),
+            (Some(&*id), "event")
+        );
         runtime.wait_for_marker();
         assert_eq!(lambda.seen().count(Call::InvocationNext), 0);
 
@@ -87,13 +93,17 @@ fn an_event_waits_for_a_client_that_has_gone() {
     gates[1].open();
     let mut client = runtime.asking(INVOCATION_NEXT);
     let reply = client.reply();
-    assert_eq!((header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)), (Some(&*id), "event"));
+    assert_eq!(
+        (header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), body_of(&reply)),
+        (Some(&*id), "event")
+    );
     assert_eq!(lambda.seen().count(Call::InvocationNext), 0);
     assert_eq!(status_of(&runtime.client().ask(&response_to(&id), "answer")), 202);
     assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
 }
 
-/// A client that was cut off in the middle of it has not got it, whether the next one came before that or after.
+/// A client that was cut off in the middle of it has not got it, whether the next one came before
+/// that or after.
 #[test]
 fn an_event_that_was_not_taken_whole_goes_to_the_next_who_asks() {
     for is_early in [true, false] {
@@ -124,7 +134,10 @@ fn an_event_is_for_invocation_next_alone() {
     let id = lambda.restore_with_event("event").unwrap();
     let mut client = runtime.is_restored(client);
     let other = runtime.client().ask(OTHER, "");
-    assert_eq!((status_of(&other), header_of(&other, "Lambda-Runtime-Aws-Request-Id")), (404, None));
+    assert_eq!(
+        (status_of(&other), header_of(&other, "Lambda-Runtime-Aws-Request-Id")),
+        (404, None)
+    );
     client.request(INVOCATION_NEXT, "");
     let reply = client.reply();
     assert_eq!(header_of(&reply, "Lambda-Runtime-Aws-Request-Id"), Some(&*id));
@@ -141,6 +154,7 @@ fn an_event_does_not_hide_that_a_hook_failed() {
     lambda.restore_with_event("event").unwrap();
     assert_eq!(status_of(&client.reply()), 403);
     assert_eq!(lambda.seen().count(Call::RestoreError), 1);
-    let runtime = runtime.ended(137, "foreword: hook \"x\" (after_restore) exited with status 3 after N ms\n");
+    let runtime = runtime
+        .ended(137, "foreword: hook \"x\" (after_restore) exited with status 3 after N ms\n");
     assert!(!runtime.is_marked());
 }

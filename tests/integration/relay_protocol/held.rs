@@ -32,11 +32,14 @@ fn the_connection_of_restore_next_goes_on_as_a_tunnel() {
 /// Such a client takes the end of the connection for that of the answer.
 #[test]
 fn the_connection_of_restore_next_ends_with_the_answer_for_a_client_that_wants_that() {
-    for (version, headers) in [("1.0", ""), ("1.1", "Connection: close\r\n"), ("1.1", "connection: TE, Close\r\n")] {
+    for (version, headers) in
+        [("1.0", ""), ("1.1", "Connection: close\r\n"), ("1.1", "connection: TE, Close\r\n")]
+    {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).play();
         let mut client = runtime.client();
-        client.send(format!("{RESTORE_NEXT} HTTP/{version}\r\nHost: x\r\n{headers}\r\n").as_bytes());
+        client
+            .send(format!("{RESTORE_NEXT} HTTP/{version}\r\nHost: x\r\n{headers}\r\n").as_bytes());
         lambda.snapshot().unwrap();
         lambda.restore().unwrap();
         assert_eq!(status_of(&client.reply()), 200, "{version} {headers}");
@@ -59,8 +62,13 @@ fn a_client_that_only_calls_invocation_next() {
     assert_eq!(runtime.order(), "hook before\n");
     let seen = lambda.seen();
     let [request] = &seen.requests[..] else { panic!("{seen}") };
-    let header = |name: &str| request.head.headers().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count();
-    assert_eq!((header("User-Agent"), header("Lambda-Runtime-Features"), header("X-Other")), (1, 1, 0));
+    let header = |name: &str| {
+        request.head.headers().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count()
+    };
+    assert_eq!(
+        (header("User-Agent"), header("Lambda-Runtime-Features"), header("X-Other")),
+        (1, 1, 0)
+    );
     assert_eq!(request.header("User-Agent"), Some("aws-lambda-go/1 (x)"));
     assert_eq!(request.header("Lambda-Runtime-Features"), Some("a b"));
     assert_eq!(request.header("Host"), Some(lambda.address()));
@@ -91,7 +99,11 @@ fn a_runtime_that_tells_nothing_of_itself_has_nothing_told_of_it() {
         let _client = runtime.asking(call);
         lambda.snapshot().unwrap();
         let request = &lambda.seen().requests[0];
-        assert_eq!((request.header("User-Agent"), request.header("Lambda-Runtime-Features")), (None, None), "{call}");
+        assert_eq!(
+            (request.header("User-Agent"), request.header("Lambda-Runtime-Features")),
+            (None, None),
+            "{call}"
+        );
         runtime.end("");
     }
 }
@@ -104,7 +116,10 @@ fn two_invocation_next_at_once() {
     lambda.snapshot().unwrap();
     lambda.restore().unwrap();
     lambda.wait("both", |seen| (seen.parked == 2).then_some(())).unwrap();
-    assert_eq!((lambda.seen().count(Call::RestoreNext), lambda.seen().count(Call::InvocationNext)), (1, 2));
+    assert_eq!(
+        (lambda.seen().count(Call::RestoreNext), lambda.seen().count(Call::InvocationNext)),
+        (1, 2)
+    );
     assert_eq!(runtime.order(), BOTH);
     invokes_one_of(&lambda, &mut clients);
     invokes_one_of(&lambda, &mut clients);
@@ -131,11 +146,13 @@ fn restore_next_and_invocation_next_at_once() {
     }
 }
 
-/// Java's client asks again when it was closed without an answer; the restore would be lost. Before the hooks have
-/// ended, during the snapshot, while the hooks of the restore run, and after all of them.
+/// Java's client asks again when it was closed without an answer; the restore would be lost. Before
+/// the hooks have ended, during the snapshot, while the hooks of the restore run, and after all of
+/// them.
 #[test]
 fn a_client_that_closes_in_any_state_and_comes_back() {
-    for (steps, call) in (0..4).flat_map(|steps| [(steps, RESTORE_NEXT), (steps, INVOCATION_NEXT)]) {
+    for (steps, call) in (0..4).flat_map(|steps| [(steps, RESTORE_NEXT), (steps, INVOCATION_NEXT)])
+    {
         let lambda = Lambda::new(Settings::default());
         let (runtime, mut gates) = stepwise(&lambda, "error");
         let client = runtime.asking(call);
@@ -197,7 +214,8 @@ fn a_duplicate_restore_next_is_answered_as_well() {
     runtime.end("");
 }
 
-/// Registers an internal extension over a connection of its own; the header by which it is known from then on.
+/// Registers an internal extension over a connection of its own; the header by which it is known
+/// from then on.
 #[track_caller]
 fn registers(runtime: &Played) -> String {
     let mut client = runtime.client();
@@ -236,11 +254,15 @@ fn a_long_poll_of_an_internal_extension_crosses_the_restore() {
     let identifier = registers(&runtime);
     let mut extension = runtime.client();
     extension.request_with(EVENT_NEXT, &identifier, "");
-    lambda.wait("a long poll", |seen| (seen.count(Call::ExtensionNext) == 1).then_some(())).unwrap();
+    lambda
+        .wait("a long poll", |seen| (seen.count(Call::ExtensionNext) == 1).then_some(()))
+        .unwrap();
     let mut client = runtime.asking(INVOCATION_NEXT);
     lambda.snapshot().unwrap();
     // No connection crosses the snapshot but those that wait for their answer.
-    let open = |seen: &Seen| seen.connections.iter().filter(|connection| **connection == Connection::Open).count();
+    let open = |seen: &Seen| {
+        seen.connections.iter().filter(|connection| **connection == Connection::Open).count()
+    };
     lambda.wait("two connections", |seen| (open(seen) == 2).then_some(())).unwrap();
     lambda.restore().unwrap();
     lambda.ready().unwrap();

@@ -2,7 +2,9 @@
 
 use super::{BOTH, OTHER, hooked, invokes};
 use crate::support::Played;
-use crate::support::client::{Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, status_of};
+use crate::support::client::{
+    Client, INIT_ERROR, INVOCATION_NEXT, RESTORE_NEXT, body_of, header_of, status_of,
+};
 use crate::support::lambda::{Call, End, Fault, Lambda, Settings, State};
 use serde_json::Value;
 use std::time::Duration;
@@ -72,7 +74,12 @@ fn a_403_404_500_or_202_is_handed_on_as_it_is_to_a_runtime_that_asked() {
 
 #[test]
 fn a_reset_or_a_refusal_is_a_502_to_a_runtime_that_asked() {
-    for fault in [Fault::Reset, Fault::Cut(0, End::Close), Fault::Cut(0, End::Reset), Fault::Cut(20, End::Close)] {
+    for fault in [
+        Fault::Reset,
+        Fault::Cut(0, End::Close),
+        Fault::Cut(0, End::Reset),
+        Fault::Cut(20, End::Close),
+    ] {
         let lambda = Lambda::new(Settings::default());
         let (runtime, mut client) = going_wrong(&lambda, &fault, RESTORE_NEXT);
         assert_eq!(status_of(&client.reply()), 502, "{fault:?}");
@@ -94,7 +101,8 @@ fn a_reset_or_a_refusal_is_a_502_to_a_runtime_that_asked() {
     runs_no_hook_of_the_restore(&runtime);
 }
 
-/// The runtime's own report arrives, through a tunnel, and the runtime lives until it ends by itself.
+/// The runtime's own report arrives, through a tunnel, and the runtime lives until it ends by
+/// itself.
 #[track_caller]
 fn goes_on_without_a_restore(lambda: &Lambda, runtime: &Played) {
     assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
@@ -112,7 +120,9 @@ fn runs_no_hook_of_the_restore(runtime: &Played) {
     assert_eq!(runtime.order(), "hook before\n");
     assert!(!runtime.is_marked());
     let stderr = runtime.run.finished.read(".stderr");
-    let is_line = stderr.starts_with("foreword: ") && stderr.contains("restore/next") && stderr.lines().count() == 1;
+    let is_line = stderr.starts_with("foreword: ")
+        && stderr.contains("restore/next")
+        && stderr.lines().count() == 1;
     assert!(is_line, "{stderr}");
 }
 
@@ -135,9 +145,15 @@ fn a_relay_that_asked_and_is_not_answered_200_fails() {
         let [request] = &lambda.seen().of(Call::InitError).cloned().collect::<Vec<_>>()[..] else {
             panic!("{}", lambda.seen())
         };
-        assert_eq!(request.header("Lambda-Runtime-Function-Error-Type"), Some("Runtime.BeforeSnapshotError"));
+        assert_eq!(
+            request.header("Lambda-Runtime-Function-Error-Type"),
+            Some("Runtime.BeforeSnapshotError")
+        );
         let body: Value = serde_json::from_slice(&request.body.bytes).expect("JSON");
-        assert!(body["errorMessage"].as_str().expect("a message").contains("restore/next"), "{body}");
+        assert!(
+            body["errorMessage"].as_str().expect("a message").contains("restore/next"),
+            "{body}"
+        );
         assert_eq!(body["errorType"], "Runtime.BeforeSnapshotError");
     }
 
@@ -156,7 +172,8 @@ fn fails(runtime: &Played, how: &str) {
     assert_eq!(runtime.order(), "hook before\n", "{how}");
     assert!(!runtime.is_marked());
     let stderr = runtime.run.finished.read(".stderr");
-    let lines: Vec<_> = stderr.lines().filter(|line| !line.contains("takes no part in SnapStart")).collect();
+    let lines: Vec<_> =
+        stderr.lines().filter(|line| !line.contains("takes no part in SnapStart")).collect();
     assert!(
         lines.len() == 1 && lines[0].starts_with("foreword: ") && lines[0].contains("restore/next"),
         "{how}: {stderr}"
@@ -190,7 +207,10 @@ fn connections_end_with_their_answer_before_the_snapshot() {
     lambda.snapshot().unwrap();
     lambda
         .wait("one connection", |seen| {
-            let open = seen.connections.iter().filter(|known| **known == crate::support::lambda::Connection::Open);
+            let open = seen
+                .connections
+                .iter()
+                .filter(|known| **known == crate::support::lambda::Connection::Open);
             (open.count() == 1).then_some(())
         })
         .unwrap();

@@ -19,7 +19,8 @@ const ENDLESS: usize = 512 << 20;
 /// What a relay may need for a connection of which it keeps nothing but a piece for each direction.
 const MEMORY: usize = 8 << 20;
 
-/// Runs it with the two ends of a connection in both orders: what holds for the one direction holds for the other.
+/// Runs it with the two ends of a connection in both orders: what holds for the one direction holds
+/// for the other.
 fn both_ways(check: impl Fn(&Between, TcpStream, TcpStream)) {
     let between = Between::open();
     let (client, upstream) = between.pair();
@@ -29,7 +30,8 @@ fn both_ways(check: impl Fn(&Between, TcpStream, TcpStream)) {
     between.runtime.end("");
 }
 
-/// Ends a connection with an error, as the kernel does for a process that was killed in the middle of something.
+/// Ends a connection with an error, as the kernel does for a process that was killed in the middle
+/// of something.
 fn reset(stream: TcpStream) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     setsockopt(&stream, sockopt::Linger, &linger).expect("unable to set how it ends");
@@ -150,8 +152,9 @@ fn a_reset_passes_also_when_something_is_on_its_way() {
     both_ways(|_, one, other| {
         fill(&other, &noise);
         reset(one);
-        let ended =
-            |mut other: &TcpStream| (0..1 << 20).find_map(|_| other.write(&noise).err()).map(|error| error.kind());
+        let ended = |mut other: &TcpStream| {
+            (0..1 << 20).find_map(|_| other.write(&noise).err()).map(|error| error.kind())
+        };
         let end = ended(&other);
         assert!(matches!(end, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)), "{end:?}");
     });

@@ -37,7 +37,8 @@ impl Client {
 
     pub fn request_with(&mut self, call: &str, headers: &str, body: &str) {
         let length = body.len();
-        let head = format!("{call} HTTP/1.1\r\nHost: lambda\r\n{headers}Content-Length: {length}\r\n\r\n");
+        let head =
+            format!("{call} HTTP/1.1\r\nHost: lambda\r\n{headers}Content-Length: {length}\r\n\r\n");
         self.send(&[head.as_bytes(), body.as_bytes()].concat());
     }
 
@@ -104,7 +105,8 @@ impl Client {
         rest
     }
 
-    /// Ends the connection at once: what is only dropped lives on while a process that is just being started holds it too.
+    /// Ends the connection at once: what is only dropped lives on while a process that is just
+    /// being started holds it too.
     pub fn end(self) {
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);
     }
@@ -115,7 +117,8 @@ impl Client {
         stream.set_nonblocking(true).expect("unable to look");
         let peeked = stream.peek(&mut [0]);
         stream.set_nonblocking(false).expect("unable to look");
-        self.stream.buffer().is_empty() && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        self.stream.buffer().is_empty()
+            && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Waits for the end of the connection; says whether it was an orderly one.
@@ -133,7 +136,11 @@ pub fn status_of(reply: &str) -> u16 {
 }
 
 pub fn header_of<'a>(reply: &'a str, name: &str) -> Option<&'a str> {
-    let mut headers = reply.lines().skip(1).take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(':'));
+    let mut headers = reply
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_once(':'));
     headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 

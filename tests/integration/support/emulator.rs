@@ -1,5 +1,5 @@
-//! AWS's Runtime Interface Emulator around one command: started on ports of its own, asked once ready, ended with
-//! everything it started when it is dropped.
+//! AWS's Runtime Interface Emulator around one command: started on ports of its own, asked once
+//! ready, ended with everything it started when it is dropped.
 
 use super::process::{Process, wait_until};
 use super::sandbox::{self, Sandbox};
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-/// Beyond this the emulator is taken for broken. An answer takes less than a second on an idle machine.
+/// Beyond this the emulator is taken for broken. An answer takes less than a second on an idle
+/// machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Emulator {
@@ -32,19 +33,27 @@ pub struct Answer {
 }
 
 impl Emulator {
-    pub(super) fn start(folder: Folder, command: &[OsString], environment: Vec<OsString>, around: &Sandbox) -> Self {
+    pub(super) fn start(
+        folder: Folder,
+        command: &[OsString],
+        environment: Vec<OsString>,
+        around: &Sandbox,
+    ) -> Self {
         let (address, runtime_api) = (free_address(), free_address());
         sandbox::take_name_of_extension(&runtime_api);
         let mut whole = vec![real_part("emulator/aws-lambda-rie").into()];
-        for (option, value) in
-            [("--runtime-interface-emulator-address", &address), ("--runtime-api-address", &runtime_api)]
-        {
+        for (option, value) in [
+            ("--runtime-interface-emulator-address", &address),
+            ("--runtime-api-address", &runtime_api),
+        ] {
             whole.extend([option.into(), value.into()]);
         }
         whole.extend_from_slice(command);
-        let process = Process::start(&folder, &around.around(&folder, whole.into_iter()), &environment, b"");
+        let process =
+            Process::start(&folder, &around.around(&folder, whole.into_iter()), &environment, b"");
         let emulator = Self { process, has_ended: Cell::new(false), address, folder };
-        // The emulator starts to listen on the two in no order, and a runtime can be faster than its Runtime API.
+        // The emulator starts to listen on the two in no order, and a runtime can be faster than
+        // its Runtime API.
         for address in [&emulator.address, &runtime_api] {
             let ready = wait_until(LIMIT, || TcpStream::connect(address).is_ok());
             assert!(ready, "the emulator does not listen on {address}:\n{}", emulator.log());
@@ -54,7 +63,8 @@ impl Emulator {
 
     /// Invokes the function once.
     pub fn invoke(&self, event: &str) -> Answer {
-        self.request(event).unwrap_or_else(|error| panic!("unable to invoke: {error}\n{}", self.log()))
+        self.request(event)
+            .unwrap_or_else(|error| panic!("unable to invoke: {error}\n{}", self.log()))
     }
 
     /// Lets it shut the environment down, and waits for its end.
@@ -64,13 +74,15 @@ impl Emulator {
         self.has_ended.set(true);
     }
 
-    /// What emulator and runtime have written so far, normalised; the emulator itself merges the streams of both.
+    /// What emulator and runtime have written so far, normalised; the emulator itself merges the
+    /// streams of both.
     pub fn log(&self) -> String {
         let log = [self.process.stdout(), self.process.stderr()].concat();
         String::from_utf8_lossy(&normalise(&log, &self.folder)).into_owned()
     }
 
-    /// The text of a file that function or hooks have left in the test's folder, normalised; nothing as long as there is none.
+    /// The text of a file that function or hooks have left in the test's folder, normalised;
+    /// nothing as long as there is none.
     pub fn read(&self, name: &str) -> String {
         let content = fs::read(self.folder.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&normalise(&content, &self.folder)).into_owned()
@@ -81,23 +93,29 @@ impl Emulator {
         connection.set_read_timeout(Some(LIMIT))?;
         write!(
             connection,
-            "POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{event}",
+            "POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: {}\r\nConnection: \
+             close\r\nContent-Length: {}\r\n\r\n{event}",
             self.address,
             event.len()
         )?;
         let mut answer = Vec::new();
         connection.read_to_end(&mut answer)?;
-        let answer = String::from_utf8(normalise(&answer, &self.folder)).expect("an answer is text");
+        let answer =
+            String::from_utf8(normalise(&answer, &self.folder)).expect("an answer is text");
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("an answer has a status");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .expect("an answer has a status");
         let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
         Ok(Answer { status, body })
     }
 }
 
 impl Drop for Emulator {
-    /// The emulator puts the runtime in a group of its own and kills it at SIGTERM; the folder's end takes the rest.
+    /// The emulator puts the runtime in a group of its own and kills it at SIGTERM; the folder's
+    /// end takes the rest.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.process.terminate();
@@ -111,12 +129,16 @@ impl Drop for Emulator {
 /// A path in target/real-parts.
 pub fn real_part(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/real-parts").join(name);
-    assert!(path.exists(), "unable to find a real part, {}: run scripts/real-parts.sh", path.display());
+    assert!(
+        path.exists(),
+        "unable to find a real part, {}: run scripts/real-parts.sh",
+        path.display()
+    );
     path
 }
 
-/// An address where nothing listens yet. The ports lie below those that the kernel hands out by itself, and each is
-/// handed out once.
+/// An address where nothing listens yet. The ports lie below those that the kernel hands out by
+/// itself, and each is handed out once.
 fn free_address() -> String {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = std::process::id() * 64 % 20_000;

@@ -1,4 +1,5 @@
-//! foreword as an extension: beside a Lambda that the test itself plays, or in an `/opt` of the run's own.
+//! foreword as an extension: beside a Lambda that the test itself plays, or in an `/opt` of the
+//! run's own.
 
 use super::lambda::{Call, Lambda, Request, Settings};
 use super::sandbox::take_name_of_extension;
@@ -12,7 +13,11 @@ pub const NAME: &str = "foreword";
 
 /// A Lambda that has started this one extension.
 pub fn lambda() -> Lambda {
-    Lambda::new(Settings { snap_start: false, extensions: vec![NAME.to_owned()], ..Settings::default() })
+    Lambda::new(Settings {
+        snap_start: false,
+        extensions: vec![NAME.to_owned()],
+        ..Settings::default()
+    })
 }
 
 impl Test {
@@ -55,7 +60,9 @@ pub fn succeeded(name: &str) -> String {
 /// Waits until an event has been asked for so often; gives the last request.
 #[track_caller]
 pub fn waits(lambda: &Lambda, nth: usize) -> Request {
-    lambda.wait("a request for an event", |seen| seen.of(Call::ExtensionNext).nth(nth - 1).cloned()).unwrap()
+    lambda
+        .wait("a request for an event", |seen| seen.of(Call::ExtensionNext).nth(nth - 1).cloned())
+        .unwrap()
 }
 
 impl Running {
@@ -67,8 +74,8 @@ impl Running {
     #[track_caller]
     pub fn ends(&self, stdout: &str, stderr: &str) {
         let captured = self.finish();
-        let [found_out, found_err] =
-            [&captured.stdout, &captured.stderr].map(|output| text(&normalise(output, &self.finished.folder)));
+        let [found_out, found_err] = [&captured.stdout, &captured.stderr]
+            .map(|output| text(&normalise(output, &self.finished.folder)));
         assert_eq!((found_out.as_str(), found_err.as_str(), captured.status), (stdout, stderr, 0));
         assert!(self.finished.is_alone());
     }

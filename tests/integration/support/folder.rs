@@ -1,4 +1,5 @@
-//! The folder of one test: made empty, gone with the test, and with it every process that still belongs to it.
+//! The folder of one test: made empty, gone with the test, and with it every process that still
+//! belongs to it.
 
 use super::{FOLDER, sandbox};
 use std::ffi::{OsStr, OsString};
@@ -10,7 +11,8 @@ use tempfile::TempDir;
 
 pub struct Folder {
     directory: TempDir,
-    /// Under whom the test's command runs, who owns the directories, and nothing of what is in them beforehand.
+    /// Under whom the test's command runs, who owns the directories, and nothing of what is in
+    /// them beforehand.
     user: u32,
 }
 
@@ -35,7 +37,8 @@ impl Folder {
         while let Some(directory) = directories.pop() {
             self.own(&directory);
             let entries = fs::read_dir(directory).expect("unable to read a folder").flatten();
-            let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let is_directory =
+                |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
             directories.extend(entries.filter(is_directory).map(|entry| entry.path()));
         }
     }
@@ -59,7 +62,8 @@ impl Folder {
         let path = self.make_way(name);
         let _writing = super::process::no_start();
         fs::write(&path, content).expect("unable to write a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("unable to set a file's mode");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .expect("unable to set a file's mode");
     }
 
     pub fn link(&self, name: &str, target: &Path) {
@@ -75,7 +79,8 @@ impl Folder {
         let path = self.path(name);
         let directory = path.parent().expect("a name in the folder");
         fs::create_dir_all(directory).expect("unable to make a folder");
-        for made in directory.ancestors().take_while(|made| made.starts_with(self.directory.path())) {
+        for made in directory.ancestors().take_while(|made| made.starts_with(self.directory.path()))
+        {
             self.own(made);
         }
         path

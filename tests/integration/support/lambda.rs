@@ -1,13 +1,11 @@
-//! The Lambda of `foreword simulate`, and what only tests ask of it: things that go wrong, waits for whatever was seen,
-//! and turns that the platform does not take.
-
-#[path = "../../../src/cli/simulate/lambda/mod.rs"]
-mod platform;
+//! The Lambda of `foreword simulate`, and what only tests ask of it: things that go wrong, waits
+//! for whatever was seen, and turns that the platform does not take.
 
 pub use platform::record::{Connection, Report, Request, Seen, hash};
 pub use platform::states::{Call, State};
 pub use platform::{Answer, Failure, Outcome, Parked, Settings};
 
+use foreword::simulated_lambda as platform;
 use platform::http::{Body, Reply, go_on};
 use platform::server::{self, Faults, Next};
 use platform::service::Shared;
@@ -20,9 +18,11 @@ use std::sync::{Arc, Mutex};
 /// What goes wrong with one request. The state machine sees the request unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Neither read further nor shown to the state machine until `release`: never, if that is not called.
+    /// Neither read further nor shown to the state machine until `release`: never, if that is not
+    /// called.
     Hold,
-    /// A reset as soon as the head is there, whatever is left of the body; not shown to the state machine.
+    /// A reset as soon as the head is there, whatever is left of the body; not shown to the state
+    /// machine.
     Reset,
     /// Answered with this status whatever the state is; not shown to the state machine.
     Status(u16),
@@ -66,8 +66,9 @@ struct Plan {
 
 impl Lambda {
     pub fn new(settings: Settings) -> Self {
-        let planned = Arc::default();
-        Self { platform: platform::Lambda::new(settings, Arc::clone(&planned)), planned }
+        let planned = Arc::<Planned>::default();
+        let striking = Striking(Arc::clone(&planned));
+        Self { platform: platform::Lambda::new(settings, striking), planned }
     }
 
     /// Hands an event out and waits for the answer.
@@ -76,8 +77,8 @@ impl Lambda {
         self.answer(&id)
     }
 
-    /// Answers restore/next with an event, as the emulator does after a reset. Returns the request id; the answer is
-    /// taken although no invocation/next came before it.
+    /// Answers restore/next with an event, as the emulator does after a reset. Returns the request
+    /// id; the answer is taken although no invocation/next came before it.
     pub fn restore_with_event(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
         let mut event = Some(event.into());
         self.wait_runtime("a runtime in restore/next", |inner| {
@@ -87,7 +88,11 @@ impl Lambda {
     }
 
     /// Waits until the condition gives something, whatever becomes of the runtime meanwhile.
-    pub fn wait<T>(&self, what: &'static str, mut condition: impl FnMut(&Seen) -> Option<T>) -> Result<T, Failure> {
+    pub fn wait<T>(
+        &self,
+        what: &'static str,
+        mut condition: impl FnMut(&Seen) -> Option<T>,
+    ) -> Result<T, Failure> {
         let found = self.shared.wait(|inner| condition(&inner.seen));
         found.ok_or_else(|| Failure::TimedOut(what, Box::new(self.seen())))
     }
@@ -105,7 +110,9 @@ impl Lambda {
 
     /// Waits until a `Fault::Hold` keeps so many requests.
     pub fn wait_for_held(&self, count: usize) -> Result<(), Failure> {
-        self.wait("requests that are held", |_| (self.planned.0.lock().unwrap().held == count).then_some(()))
+        self.wait("requests that are held", |_| {
+            (self.planned.0.lock().unwrap().held == count).then_some(())
+        })
     }
 
     /// The next request of this call that no other fault is meant for goes wrong like this.
@@ -129,7 +136,8 @@ impl Lambda {
         self.server.lock().unwrap().listen();
     }
 
-    /// Ends the connections that are there without an answer; what was parked stays parked for the state machine.
+    /// Ends the connections that are there without an answer; what was parked stays parked for the
+    /// state machine.
     pub fn disconnect(&self) {
         self.server.lock().unwrap().disconnect();
     }
@@ -155,12 +163,6 @@ impl AsRef<str> for Lambda {
     }
 }
 
-impl Seen {
-    pub fn count(&self, call: Call) -> usize {
-        self.of(call).count()
-    }
-}
-
 impl Planned {
     fn take(&self, call: Call) -> Option<Fault> {
         let mut plan = self.0.lock().unwrap();
@@ -176,17 +178,21 @@ impl Planned {
             plan.releases
         };
         shared.update(|_| ());
-        shared.park(number, &|| false, |_| (self.0.lock().unwrap().releases > before).then_some(()));
+        shared
+            .park(number, &|| false, |_| (self.0.lock().unwrap().releases > before).then_some(()));
         self.0.lock().unwrap().held -= 1;
         shared.update(|_| ());
     }
 }
 
-impl Faults for Arc<Planned> {
+/// The platform's hold on what is planned.
+struct Striking(Arc<Planned>);
+
+impl Faults for Striking {
     fn strike(&self, shared: &Shared, call: Call, number: usize) -> Option<Box<dyn server::Fault>> {
-        match self.take(call)? {
+        match self.0.take(call)? {
             Fault::Hold => {
-                self.hold(shared, number);
+                self.0.hold(shared, number);
                 None
             }
             fault => Some(Box::new(fault)),
@@ -202,7 +208,9 @@ impl server::Fault for Fault {
     fn answer(&self, mut stream: &TcpStream, read: &dyn Fn() -> Body) -> Option<io::Result<Reply>> {
         match self {
             Fault::Reset => Some(Err(ErrorKind::ConnectionReset.into())),
-            Fault::Say(bytes) => Some(stream.write_all(bytes).and(Err(ErrorKind::ConnectionAborted.into()))),
+            Fault::Say(bytes) => {
+                Some(stream.write_all(bytes).and(Err(ErrorKind::ConnectionAborted.into())))
+            }
             Fault::Status(status) => {
                 read();
                 Some(Ok(wrong(*status)))
@@ -233,7 +241,8 @@ impl server::Fault for Fault {
 fn in_chunks(reply: &Reply, is_last: bool) -> Vec<u8> {
     let head = Reply { body: Vec::new(), ..reply.clone() }.encode(is_last);
     let head = String::from_utf8(head).expect("a head of text");
-    let mut encoded = head.replace("Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n").into_bytes();
+    let mut encoded =
+        head.replace("Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n").into_bytes();
     for piece in reply.body.chunks(CHUNK) {
         encoded.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
         encoded.extend_from_slice(piece);

@@ -2,8 +2,8 @@
 
 use super::{FOLDER, Folder};
 
-/// Replaces what no test can know: the folder by `<folder>`, in `after 12 ms` and `"durationMs":12` the number by
-/// `N`, and in `"timestamp":"…"` the time by `T`.
+/// Replaces what no test can know: the folder by `<folder>`, in `after 12 ms` and `"durationMs":12`
+/// the number by `N`, and in `"timestamp":"…"` the time by `T`.
 pub fn normalise(output: &[u8], folder: &Folder) -> Vec<u8> {
     let mut output = replace(output, folder.as_bytes(), FOLDER.as_bytes());
     for (before, is_variable, placeholder) in [
@@ -49,11 +49,18 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 
-/// Shows bytes as text that a test can hold: a NUL or what is not UTF-8 is escaped, a line stays a line.
+/// Shows bytes as text that a test can hold: a NUL or what is not UTF-8 is escaped, a line stays a
+/// line.
 pub fn text(bytes: &[u8]) -> String {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
     lines
-        .map(|line| line.escape_ascii().to_string().replace("\\n", "\n").replace("\\\"", "\"").replace("\\'", "'"))
+        .map(|line| {
+            line.escape_ascii()
+                .to_string()
+                .replace("\\n", "\n")
+                .replace("\\\"", "\"")
+                .replace("\\'", "'")
+        })
         .collect()
 }
 

@@ -1,5 +1,5 @@
-//! A runtime that the test itself plays: the process says where its Runtime API is, and waits to be ended. What the
-//! test sends there comes, for the relay, from the runtime.
+//! A runtime that the test itself plays: the process says where its Runtime API is, and waits to be
+//! ended. What the test sends there comes, for the relay, from the runtime.
 
 use super::client::RESTORE_NEXT;
 use super::lambda::Lambda;
@@ -103,7 +103,8 @@ impl Played {
         client
     }
 
-    /// Reads the platform's answer to restore/next, after which the client goes on with the same connection.
+    /// Reads the platform's answer to restore/next, after which the client goes on with the same
+    /// connection.
     #[track_caller]
     pub fn is_restored(&self, mut client: Client) -> Client {
         assert_eq!(client.reply(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -133,7 +134,8 @@ impl Played {
         kill(self.pid(), signal).expect("unable to send a signal");
     }
 
-    /// Ends the runtime as the platform does, and compares what the run has written; nothing of it is left.
+    /// Ends the runtime as the platform does, and compares what the run has written; nothing of it
+    /// is left.
     #[track_caller]
     pub fn end(self, stderr: &str) -> Self {
         let status = self.run.terminate().status;
@@ -157,11 +159,14 @@ impl Played {
         self
     }
 
-    /// Waits, no longer than the limit and what a busy machine adds, until these have ended and nobody listens.
+    /// Waits, no longer than the limit and what a busy machine adds, until these have ended and
+    /// nobody listens.
     #[track_caller]
     pub fn is_over_within(&self, limit: Duration, processes: &[Pid]) {
         let start = Instant::now();
-        let is_over = || processes.iter().all(|pid| is_gone(*pid)) && TcpStream::connect(&self.address).is_err();
+        let is_over = || {
+            processes.iter().all(|pid| is_gone(*pid)) && TcpStream::connect(&self.address).is_err()
+        };
         wait_until(limit + BUSY, is_over);
         let left: Vec<_> = processes.iter().map(|pid| (*pid, Stat::of(*pid))).collect();
         assert!(is_over(), "after {:?}: {left:?}", start.elapsed());

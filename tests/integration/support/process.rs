@@ -1,5 +1,6 @@
-//! Starts a command with exactly the environment that a test says: order, duplicates and entries without `=`
-//! included, which `std::process::Command` would tidy up. Standard streams are files in the test's folder.
+//! Starts a command with exactly the environment that a test says: order, duplicates and entries
+//! without `=` included, which `std::process::Command` would tidy up. Standard streams are files in
+//! the test's folder.
 
 use super::Folder;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -25,7 +26,12 @@ pub struct Process {
 
 impl Process {
     /// `env -C` is what changes the working directory: it hands the environment on as it is.
-    pub fn start(folder: &Folder, command: &[OsString], environment: &[OsString], stdin: &[u8]) -> Self {
+    pub fn start(
+        folder: &Folder,
+        command: &[OsString],
+        environment: &[OsString],
+        stdin: &[u8],
+    ) -> Self {
         let stream = |name: &str| folder.path(&format!(".{name}"));
         let (input, stdout, stderr) = (stream("stdin"), stream("stdout"), stream("stderr"));
         fs::write(&input, stdin).expect("unable to write standard input");
@@ -40,7 +46,8 @@ impl Process {
         for (descriptor, file) in streams.iter().enumerate() {
             files.add_dup2(file.as_raw_fd(), descriptor as i32).unwrap();
         }
-        // Whoever started the tests may have left descriptors open for them: none of the command's business.
+        // Whoever started the tests may have left descriptors open for them: none of the command's
+        // business.
         for descriptor in open_descriptors().filter(|descriptor| *descriptor > 2) {
             files.add_close(descriptor).unwrap();
         }
@@ -48,7 +55,11 @@ impl Process {
         attributes.set_pgroup(Pid::from_raw(0)).unwrap();
         // Rust's own standard library ignores SIGPIPE in the test process; Lambda's init does not.
         attributes.set_sigdefault(&SigSet::all()).unwrap();
-        attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETPGROUP | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF).unwrap();
+        attributes
+            .set_flags(
+                PosixSpawnFlags::POSIX_SPAWN_SETPGROUP | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+            )
+            .unwrap();
 
         let change_folder = ["env", "-C"]
             .map(OsStr::new)
@@ -56,16 +67,23 @@ impl Process {
             .chain([folder.path("").as_os_str()])
             .map(c_string)
             .collect::<Vec<_>>();
-        let arguments = change_folder.into_iter().chain(command.iter().map(|argument| c_string(argument)));
+        let arguments =
+            change_folder.into_iter().chain(command.iter().map(|argument| c_string(argument)));
         let environment: Vec<_> = environment.iter().map(|entry| c_string(entry)).collect();
         let _starting = no_start();
-        let pid = posix_spawn("/usr/bin/env", &files, &attributes, &arguments.collect::<Vec<_>>(), &environment)
-            .expect("unable to start env");
+        let pid = posix_spawn(
+            "/usr/bin/env",
+            &files,
+            &attributes,
+            &arguments.collect::<Vec<_>>(),
+            &environment,
+        )
+        .expect("unable to start env");
         Self { pid, stdout, stderr }
     }
 
-    /// Waits for the end and returns the exit status as a shell has it: a death by signal n is 128 + n.
-    /// Panics when the limit has passed.
+    /// Waits for the end and returns the exit status as a shell has it: a death by signal n is 128
+    /// + n. Panics when the limit has passed.
     #[track_caller]
     pub fn finish(&self, limit: Duration) -> i32 {
         let mut status = None;
@@ -122,14 +140,16 @@ pub fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool 
     }
 }
 
-/// While the guard lives, no test starts a process. One that is being started holds, until its `exec`, whatever file
-/// another test is writing, and the kernel executes no file that someone may write to (`ETXTBSY`).
+/// While the guard lives, no test starts a process. One that is being started holds, until its
+/// `exec`, whatever file another test is writing, and the kernel executes no file that someone may
+/// write to (`ETXTBSY`).
 pub fn no_start() -> MutexGuard<'static, ()> {
     static STARTING: Mutex<()> = Mutex::new(());
     STARTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Kills every process whose initial environment has this entry, whatever its group or session, until none is left.
+/// Kills every process whose initial environment has this entry, whatever its group or session,
+/// until none is left.
 pub fn end_all(entry: &[u8]) {
     wait_until(Duration::from_secs(10), || {
         let left = having(entry);
@@ -172,7 +192,8 @@ impl Stat {
     }
 }
 
-/// Whether a process has ended, and whoever started it has seen that. One without a parent is the machine's to bury.
+/// Whether a process has ended, and whoever started it has seen that. One without a parent is the
+/// machine's to bury.
 pub fn is_gone(pid: Pid) -> bool {
     Stat::of(pid).is_none_or(|stat| stat.state == 'Z' && stat.parent == Pid::from_raw(1))
 }
@@ -180,13 +201,19 @@ pub fn is_gone(pid: Pid) -> bool {
 /// What a process has started and whose status it has not asked for.
 pub fn children(pid: Pid) -> Vec<Pid> {
     let listed = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let lists = listed.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
-    lists.flat_map(|list| list.split_whitespace().flat_map(str::parse).map(Pid::from_raw).collect::<Vec<_>>()).collect()
+    let lists =
+        listed.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace().flat_map(str::parse).map(Pid::from_raw).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// The descriptors of a process and what each stands for, as /proc/PID/fd shows it.
 pub fn descriptors(pid: Pid) -> BTreeMap<i32, String> {
-    let listed = fs::read_dir(format!("/proc/{pid}/fd")).expect("unable to list descriptors").flatten();
+    let listed =
+        fs::read_dir(format!("/proc/{pid}/fd")).expect("unable to list descriptors").flatten();
     let target = |entry: fs::DirEntry| {
         let target = fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
         Some((entry.file_name().to_str()?.parse().ok()?, target))

@@ -1,5 +1,5 @@
-//! A Runtime API proxy in front of AWS's emulator, which knows no snapshots: it answers the call with which a runtime
-//! waits for the restore at once, and passes on everything else.
+//! A Runtime API proxy in front of AWS's emulator, which knows no snapshots: it answers the call
+//! with which a runtime waits for the restore at once, and passes on everything else.
 
 use super::server::Server;
 use std::fs;
@@ -13,7 +13,8 @@ const RESTORE_NEXT: &[u8] = b"GET /2018-06-01/runtime/restore/next HTTP/1.1\r\n"
 pub struct RestoringProxy(Server);
 
 impl RestoringProxy {
-    /// The file will hold the address of the emulator's Runtime API, on a line, when the first connection comes.
+    /// The file will hold the address of the emulator's Runtime API, on a line, when the first
+    /// connection comes.
     pub fn in_front_of(upstream: PathBuf) -> Self {
         Self(Server::new(move |client| {
             let upstream = upstream.clone();
@@ -26,13 +27,14 @@ impl RestoringProxy {
     pub fn wrapper(&self) -> String {
         let address = &self.0.address;
         format!(
-            "#!/bin/sh\necho \"$AWS_LAMBDA_RUNTIME_API\" >\"$LAMBDA_TASK_ROOT/upstream\"\n\
-             export AWS_LAMBDA_RUNTIME_API={address}\nexec \"$@\"\n"
+            "#!/bin/sh\necho \"$AWS_LAMBDA_RUNTIME_API\" >\"$LAMBDA_TASK_ROOT/upstream\"\nexport \
+             AWS_LAMBDA_RUNTIME_API={address}\nexec \"$@\"\n"
         )
     }
 }
 
-/// A connection whose first request is not the one that is answered here passes with all that follows.
+/// A connection whose first request is not the one that is answered here passes with all that
+/// follows.
 fn serve(mut client: TcpStream, upstream: &Path) -> std::io::Result<()> {
     let mut start = Vec::new();
     while !start.ends_with(b"\r\n\r\n") {
@@ -41,7 +43,8 @@ fn serve(mut client: TcpStream, upstream: &Path) -> std::io::Result<()> {
         start.extend(byte);
     }
     if start.starts_with(RESTORE_NEXT) {
-        return client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+        return client
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
     }
     let mut emulator = TcpStream::connect(fs::read_to_string(upstream)?.trim_end())?;
     emulator.write_all(&start)?;

@@ -1,4 +1,5 @@
-//! A Runtime API for tests of faults: it keeps every request and reacts to each in the one way it was told.
+//! A Runtime API for tests of faults: it keeps every request and reacts to each in the one way it
+//! was told.
 
 use super::server::Server;
 use std::ffi::OsStr;
@@ -86,7 +87,9 @@ impl Request {
 
 fn answer(connection: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n");
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+    );
     connection.write_all(format!("{head}\r\n{body}").as_bytes())
 }
 
@@ -95,7 +98,11 @@ fn read_request(connection: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(connection);
     let mut line = || {
         let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line.trim_end().to_owned())
+        reader
+            .read_line(&mut line)
+            .ok()
+            .filter(|read| *read > 0)
+            .map(|_| line.trim_end().to_owned())
     };
     let first = line()?;
     let (method, rest) = first.split_once(' ')?;
@@ -104,8 +111,10 @@ fn read_request(connection: &TcpStream) -> Option<Request> {
     while let Some((name, value)) = line()?.split_once(':') {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { method: method.to_owned(), path: path.to_owned(), headers, body: String::new() };
-    let length = request.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+    let mut request =
+        Request { method: method.to_owned(), path: path.to_owned(), headers, body: String::new() };
+    let length =
+        request.header("content-length").map_or(0, |length| length.parse().expect("a length"));
     reader.take(length).read_to_string(&mut request.body).ok()?;
     Some(request)
 }

@@ -1,5 +1,6 @@
-//! Where a test's command runs: in a sandbox like Lambda's (`scripts/sandbox`), with directories of the test that lie over
-//! others of the machine, for its run alone. What is executed keeps its process ID.
+//! Where a test's command runs: in a sandbox like Lambda's (`scripts/sandbox`), with directories of
+//! the test that lie over others of the machine, for its run alone. What is executed keeps its
+//! process ID.
 
 use super::Folder;
 use std::ffi::OsString;
@@ -16,14 +17,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Says what happens where the machine lets nobody make a sandbox: with `required`, tests fail.
 const POLICY: &str = "FOREWORD_TEST_SANDBOX";
 
-/// Names system calls that are refused beyond those that Lambda is known to refuse, such as `close_range=ENOSYS`.
+/// Names system calls that are refused beyond those that Lambda is known to refuse, such as
+/// `close_range=ENOSYS`.
 const REFUSED: &str = "FOREWORD_TEST_REFUSED";
 
-/// Stands there for what no filter of system calls can refuse: Unix sockets with a name in no directory.
+/// Stands there for what no filter of system calls can refuse: Unix sockets with a name in no
+/// directory.
 const ABSTRACT_SOCKETS: &str = "abstract-sockets";
 
 /// Mounts the pairs in front of `--` and becomes what is behind it.
-const MOUNT: &str = r#"while [ "$1" != -- ]; do mount --rbind "$1" "$2" || exit; shift 2; done; shift; exec "$@""#;
+const MOUNT: &str =
+    r#"while [ "$1" != -- ]; do mount --rbind "$1" "$2" || exit; shift 2; done; shift; exec "$@""#;
 
 #[derive(Default)]
 pub struct Sandbox {
@@ -54,7 +58,11 @@ impl Sandbox {
     }
 
     /// The command that makes all this and then becomes the given one.
-    pub fn around(&self, folder: &Folder, command: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    pub fn around(
+        &self,
+        folder: &Folder,
+        command: impl Iterator<Item = OsString>,
+    ) -> Vec<OsString> {
         let sandbox = if self.is_off { None } else { PROGRAM.as_deref() };
         let mut whole = match sandbox {
             Some(program) => self.in_sandbox(program, folder),
@@ -100,7 +108,9 @@ impl Sandbox {
                 whole.push("--map-root-user".into());
             }
             whole.extend(["/bin/sh", "-c", MOUNT, "mount"].map(OsString::from));
-            whole.extend(self.views.iter().flat_map(|(directory, place)| [directory.into(), place.into()]));
+            whole.extend(
+                self.views.iter().flat_map(|(directory, place)| [directory.into(), place.into()]),
+            );
             whole.push("--".into());
         }
         whole
@@ -112,7 +122,8 @@ thread_local! {
     static USER: u32 = next_user();
 }
 
-/// The user of this test: one of its own, because Lambda's limit for processes counts all that a user has.
+/// The user of this test: one of its own, because Lambda's limit for processes counts all that a
+/// user has.
 pub fn user() -> u32 {
     if is_root() { USER.with(|&user| user) } else { this_user() }
 }
@@ -138,8 +149,8 @@ fn refused_to_all() -> String {
     std::env::var(REFUSED).unwrap_or_default()
 }
 
-/// Takes the name at which the extension beside this Runtime API would listen, if it is to do without: as another user, so
-/// that neither extension nor wrapper has any use for it.
+/// Takes the name at which the extension beside this Runtime API would listen, if it is to do
+/// without: as another user, so that neither extension nor wrapper has any use for it.
 pub fn take_name_of_extension(address: &str) {
     if refused_to_all().split_whitespace().any(|call| call == ABSTRACT_SOCKETS) && is_root() {
         let name = SocketAddr::from_abstract_name(format!("foreword/{address}")).expect("a name");
@@ -177,7 +188,8 @@ static PROGRAM: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         .ok()
 });
 
-/// What tests execute may lie below a directory that only its owner may search, such as root's home.
+/// What tests execute may lie below a directory that only its owner may search, such as root's
+/// home.
 static SHOWN: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
     let mut shown = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
     shown.extend(Path::new(super::foreword()).parent().map(Path::to_owned));
@@ -185,7 +197,13 @@ static SHOWN: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
     {
         let python = super::real_part("python/bin/python3").canonicalize().unwrap_or_default();
         // The installation, with its library, is above its directory of programs.
-        shown.extend(python.ancestors().nth(2).filter(|prefix| prefix.parent().is_some()).map(Path::to_owned));
+        shown.extend(
+            python
+                .ancestors()
+                .nth(2)
+                .filter(|prefix| prefix.parent().is_some())
+                .map(Path::to_owned),
+        );
     }
     let is_new = |at: &usize| !(0..*at).any(|before| shown[*at].starts_with(&shown[before]));
     (0..shown.len()).filter(is_new).map(|at| shown[at].clone()).collect()

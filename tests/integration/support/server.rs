@@ -1,4 +1,5 @@
-//! A server of a test's own: a thread that takes one connection after the other, until the test is over.
+//! A server of a test's own: a thread that takes one connection after the other, until the test is
+//! over.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What a run under SnapStart needs beyond any other: the initialization type, the Runtime API, hooks of both kinds and
-//! a place of its own for what foreword leaves on the machine.
+//! What a run under SnapStart needs beyond any other: the initialization type, the Runtime API,
+//! hooks of both kinds and a place of its own for what foreword leaves on the machine.
 
 use super::Test;
 use serde_json::{Value, json};
@@ -8,7 +8,8 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Where foreword keeps what has to outlive a reset of the environment. All runs of the machine share it.
+/// Where foreword keeps what has to outlive a reset of the environment. All runs of the machine
+/// share it.
 const KEPT: &str = "/tmp/.foreword";
 
 /// What lies in its place, in the test's folder.
@@ -19,12 +20,19 @@ impl Test {
     pub fn snap_start(self, lambda: impl AsRef<OsStr>) -> Self {
         let mut private = fs::DirBuilder::new();
         // Outside of the sandbox, a mount needs a place.
-        private.mode(0o700).recursive(true).create(KEPT).expect("unable to make a place for the mount");
+        private
+            .mode(0o700)
+            .recursive(true)
+            .create(KEPT)
+            .expect("unable to make a place for the mount");
         private.create(self.path(KEPT_HERE)).expect("unable to make a folder");
-        self.over(KEPT_HERE, KEPT).runtime_api(lambda).env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+        self.over(KEPT_HERE, KEPT)
+            .runtime_api(lambda)
+            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     }
 
-    /// Lays a folder of the test over one of the machine, for this run alone. The folder comes with what is below it.
+    /// Lays a folder of the test over one of the machine, for this run alone. The folder comes with
+    /// what is below it.
     pub fn over(mut self, folder: &str, place: impl AsRef<Path>) -> Self {
         let folder = self.path(folder);
         fs::create_dir_all(&folder).expect("unable to make a folder");

@@ -1,13 +1,19 @@
-//! The timeline of `foreword simulate`, without what no test can know: how long something took, and the bar for it.
+//! The timeline of `foreword simulate`, without what no test can know: how long something took, and
+//! the bar for it.
 
 #[cfg(feature = "real-parts")]
 use super::{Test, real_part};
 
-/// Replaces in each row `▏   12 ms of 10 s` by `N ms of 10 s`, and in foreword's words the milliseconds. Which configuration
-/// is read, and that the shell has no credentials, tests of their own ask for.
+/// Replaces in each row `▏   12 ms of 10 s` by `N ms of 10 s`, and in foreword's words the
+/// milliseconds. Which configuration is read, and that the shell has no credentials, tests of their
+/// own ask for.
 pub fn timeless(output: &[u8]) -> String {
     let output = String::from_utf8_lossy(output);
-    output.lines().filter(|line| !is_about_the_shell(line)).map(|line| timeless_line(line) + "\n").collect()
+    output
+        .lines()
+        .filter(|line| !is_about_the_shell(line))
+        .map(|line| timeless_line(line) + "\n")
+        .collect()
 }
 
 /// Whether a line, or the message of a note, says what is so with every simulation of this shell.

@@ -1,5 +1,6 @@
-//! Zips a directory as people zip layers: files deflated, with their modes, and symlinks as such. The format is in
-//! PKWARE's APPNOTE.TXT, sections 4.3.7 (local header), 4.3.12 (central directory) and 4.3.16 (its end).
+//! Zips a directory as people zip layers: files deflated, with their modes, and symlinks as such.
+//! The format is in PKWARE's APPNOTE.TXT, sections 4.3.7 (local header), 4.3.12 (central directory)
+//! and 4.3.16 (its end).
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -25,17 +26,24 @@ pub fn zip(directory: &Path, archive: &Path) {
 
 impl Archive {
     fn add_all(&mut self, root: &Path, directory: &Path) {
-        let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+        let entries = fs::read_dir(directory)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").path());
         let mut paths: Vec<_> = entries.collect();
         paths.sort();
         for path in paths {
-            let name = path.strip_prefix(root).expect("a path below the root").as_os_str().as_bytes();
+            let name =
+                path.strip_prefix(root).expect("a path below the root").as_os_str().as_bytes();
             let metadata = fs::symlink_metadata(&path).expect("a file");
             let mode = metadata.permissions().mode();
             if metadata.is_dir() {
                 self.add_all(root, &path);
             } else if metadata.is_symlink() {
-                self.add(name, mode, fs::read_link(&path).expect("a symlink").as_os_str().as_bytes());
+                self.add(
+                    name,
+                    mode,
+                    fs::read_link(&path).expect("a symlink").as_os_str().as_bytes(),
+                );
             } else {
                 self.add(name, mode, &fs::read(&path).expect("a file"));
             }
@@ -45,9 +53,12 @@ impl Archive {
     fn add(&mut self, name: &[u8], mode: u32, content: &[u8]) {
         let offset = length(&self.members);
         let deflated = miniz_oxide::deflate::compress_to_vec(content, 6);
-        // What both headers hold: version needed, flags, method, time, date, checksum, both sizes, lengths of name and extra.
+        // What both headers hold: version needed, flags, method, time, date, checksum, both sizes,
+        // lengths of name and extra.
         let mut header = Vec::new();
-        [20, 0, DEFLATED, 0, 0x21].iter().for_each(|field: &u16| header.extend(field.to_le_bytes()));
+        [20, 0, DEFLATED, 0, 0x21]
+            .iter()
+            .for_each(|field: &u16| header.extend(field.to_le_bytes()));
         [checksum(content), length(&deflated), length(content)]
             .iter()
             .for_each(|field| header.extend(field.to_le_bytes()));
@@ -55,7 +66,8 @@ impl Archive {
         header.extend([0; 2]);
 
         self.members.extend([b"PK\x03\x04", &header[..], name, &deflated].concat());
-        self.directory.extend([b"PK\x01\x02", &(MADE_ON_UNIX | 20).to_le_bytes()[..], &header].concat());
+        self.directory
+            .extend([b"PK\x01\x02", &(MADE_ON_UNIX | 20).to_le_bytes()[..], &header].concat());
         // No comment, the first disk, no internal attributes.
         self.directory.extend([0; 6]);
         self.directory.extend((mode << 16).to_le_bytes());
@@ -66,7 +78,8 @@ impl Archive {
 
     fn finish(self) -> Vec<u8> {
         let count = self.count.to_le_bytes();
-        let (size, offset) = (length(&self.directory).to_le_bytes(), length(&self.members).to_le_bytes());
+        let (size, offset) =
+            (length(&self.directory).to_le_bytes(), length(&self.members).to_le_bytes());
         let end = [b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &offset, &[0; 2]].concat();
         [self.members, self.directory, end].concat()
     }

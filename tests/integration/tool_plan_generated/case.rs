@@ -1,5 +1,6 @@
-//! Starts put together at random, the same ones for the same seed: a configuration of every kind of edit, an environment
-//! with duplicates, oddities and bytes that are not UTF-8, and a command line of an interpreter or of another program.
+//! Starts put together at random, the same ones for the same seed: a configuration of every kind of
+//! edit, an environment with duplicates, oddities and bytes that are not UTF-8, and a command line
+//! of an interpreter or of another program.
 
 use serde_json::json;
 
@@ -19,7 +20,8 @@ pub const PROGRAMS: [&str; 6] = ["python3", "node", "java", "ruby", "dotnet", "t
 pub const SECRET: &str = "hunter2-hunter2";
 
 /// Variables that environments have and texts ask for; some are never set.
-const NAMES: [&str; 8] = ["A", "B", "LONG_NAME_OF_A_VARIABLE", "EMPTY", "BYTES", "_HANDLER", "UNSET", "API_TOKEN"];
+const NAMES: [&str; 8] =
+    ["A", "B", "LONG_NAME_OF_A_VARIABLE", "EMPTY", "BYTES", "_HANDLER", "UNSET", "API_TOKEN"];
 
 impl Case {
     pub fn new(seed: u64) -> Self {
@@ -28,7 +30,12 @@ impl Case {
         dice.roll(2);
         let program = dice.choose(&PROGRAMS);
         let dropin = dice.in_ten(3).then(|| dice.rule(2));
-        Case { command: dice.command(program), environment: dice.environment(), config: dice.rule(0), dropin }
+        Case {
+            command: dice.command(program),
+            environment: dice.environment(),
+            config: dice.rule(0),
+            dropin,
+        }
     }
 }
 
@@ -63,20 +70,34 @@ impl Dice {
                 &["a.py", "-m mod", "-c code", "-mjson.tool", "-Im mod", "-- a.py", "-", ""],
             ),
             "node" => (
-                &["--expose-gc", "-r ./a.js", "--max-http-header-size 81920", "--max-old-space-size=116"],
+                &[
+                    "--expose-gc",
+                    "-r ./a.js",
+                    "--max-http-header-size 81920",
+                    "--max-old-space-size=116",
+                ],
                 &["a.mjs", "-e code", "--eval=code", "-- a.js", "-p code -r x", "inspect", ""],
             ),
             "java" => (
-                &["-cp a.jar:b.jar", "-Xmx1m", "-Da=b", "--class-path=a", "@options", "@whole", "-Da=@x"],
+                &[
+                    "-cp a.jar:b.jar",
+                    "-Xmx1m",
+                    "-Da=b",
+                    "--class-path=a",
+                    "@options",
+                    "@whole",
+                    "-Da=@x",
+                ],
                 &["Main", "-jar a.jar", "-m mod/Main", "--module=mod/Main", "A.java", "@entry", ""],
             ),
             "ruby" => (
                 &["-W0", "-I lib", "-r a", "--encoding=x", "-ne code"],
                 &["a.rb", "-e code", "-e code -W0 -e more", "-- a.rb", "-ecode", ""],
             ),
-            "dotnet" => {
-                (&["--depsfile a.deps.json", "--runtimeconfig a.json", "--roll-forward Major"], &["a.dll", "b.exe", ""])
-            }
+            "dotnet" => (
+                &["--depsfile a.deps.json", "--runtimeconfig a.json", "--roll-forward Major"],
+                &["a.dll", "b.exe", ""],
+            ),
             _ => (&["-x", "--long=1"], &["", "a"]),
         };
         let mut line = vec![format!("./{program}")];
@@ -85,8 +106,11 @@ impl Dice {
         }
         line.extend(self.some(3, |dice| dice.choose(options).to_owned()));
         line.push(self.choose(entries).to_owned());
-        let mut words: Vec<Vec<u8>> =
-            line.iter().flat_map(|part| part.split_whitespace()).map(|word| word.as_bytes().to_vec()).collect();
+        let mut words: Vec<Vec<u8>> = line
+            .iter()
+            .flat_map(|part| part.split_whitespace())
+            .map(|word| word.as_bytes().to_vec())
+            .collect();
         words.extend(self.some(4, Dice::bytes));
         words
     }
@@ -150,7 +174,21 @@ impl Dice {
             match dice.roll(8) {
                 0 | 1 => format!("${{{name}}}"),
                 2 if depth < 2 => format!("${{{name}:-{}}}", dice.raw_text(depth + 1)),
-                _ => dice.choose(&["a", "-x", "$$", "$", "x y", "é", "\\\"", "}", ":", "app.handler", ""]).to_owned(),
+                _ => dice
+                    .choose(&[
+                        "a",
+                        "-x",
+                        "$$",
+                        "$",
+                        "x y",
+                        "é",
+                        "\\\"",
+                        "}",
+                        ":",
+                        "app.handler",
+                        "",
+                    ])
+                    .to_owned(),
             }
         });
         parts.concat()
@@ -182,7 +220,20 @@ impl Dice {
     }
 
     fn texts(&mut self) -> String {
-        let options = ["-X", "dev", "-W0", "-cp", "c.jar", "-r", "--expose-gc", "--", "-e", "-Da=1", "x", "@file"];
+        let options = [
+            "-X",
+            "dev",
+            "-W0",
+            "-cp",
+            "c.jar",
+            "-r",
+            "--expose-gc",
+            "--",
+            "-e",
+            "-Da=1",
+            "x",
+            "@file",
+        ];
         let texts = self.some(3, |dice| match dice.in_ten(5) {
             true => json!(dice.choose(&options)).to_string(),
             false => dice.text(),
@@ -191,9 +242,31 @@ impl Dice {
     }
 
     fn word_edits(&mut self, is_of_options: bool) -> String {
-        let globs =
-            ["-X *", "-W*", "*", "-cp", "-[a-z]", "--*=?*", "a*", "${A}", "[x", "app.handler", "-r ./a.js", "é?"];
-        let words = ["-x", "a", "./a.js", "a.jar:b.jar", "${_HANDLER}", "app.handler", "${UNSET}", "x y", "-W0"];
+        let globs = [
+            "-X *",
+            "-W*",
+            "*",
+            "-cp",
+            "-[a-z]",
+            "--*=?*",
+            "a*",
+            "${A}",
+            "[x",
+            "app.handler",
+            "-r ./a.js",
+            "é?",
+        ];
+        let words = [
+            "-x",
+            "a",
+            "./a.js",
+            "a.jar:b.jar",
+            "${_HANDLER}",
+            "app.handler",
+            "${UNSET}",
+            "x y",
+            "-W0",
+        ];
         let remove = self.some(1, |dice| json!(dice.choose(&globs)).to_string()).join(", ");
         let mut left = words.to_vec();
         let replace = self.some(3, |dice| {
@@ -207,7 +280,16 @@ impl Dice {
             format!(r#""append": {}"#, self.texts()),
         ];
         if is_of_options {
-            let options = ["-cp", "-X", "-W", "--max-old-space-size", "-r", "--depsfile", "-I", "--class-path"];
+            let options = [
+                "-cp",
+                "-X",
+                "-W",
+                "--max-old-space-size",
+                "-r",
+                "--depsfile",
+                "-I",
+                "--class-path",
+            ];
             members.push(format!(r#""values": {}"#, self.edits(&options)));
         }
         members.retain(|_| self.in_ten(5));
@@ -218,10 +300,22 @@ impl Dice {
         let (value, glob) = (self.choose(&["true", "false"]), self.filled_text());
         let name = self.choose(&NAMES);
         let mut members = vec![
-            format!(r#""runtime": {}"#, self.choose(&[r#""python""#, r#"["java", "nodejs2?.x", "provided"]"#])),
-            format!(r#""initialization": {}"#, self.choose(&[r#""on-demand""#, r#"["snap-start", "${A}"]"#])),
-            format!(r#""architecture": {}"#, self.choose(&[r#""x86_64""#, r#"["arm64", "x86_64"]"#])),
-            format!(r#""file": {}"#, self.choose(&[r#""there.txt""#, r#""th*.t?t""#, r#"["there.txt", "missing"]"#])),
+            format!(
+                r#""runtime": {}"#,
+                self.choose(&[r#""python""#, r#"["java", "nodejs2?.x", "provided"]"#])
+            ),
+            format!(
+                r#""initialization": {}"#,
+                self.choose(&[r#""on-demand""#, r#"["snap-start", "${A}"]"#])
+            ),
+            format!(
+                r#""architecture": {}"#,
+                self.choose(&[r#""x86_64""#, r#"["arm64", "x86_64"]"#])
+            ),
+            format!(
+                r#""file": {}"#,
+                self.choose(&[r#""there.txt""#, r#""th*.t?t""#, r#"["there.txt", "missing"]"#])
+            ),
             match self.roll(3) {
                 0 => format!(r#""env": {{"{name}": {value}}}"#),
                 1 => format!(r#""env": {{"{name}": ["*a*", {glob}]}}"#),

@@ -45,7 +45,8 @@ impl<'e> Edits<'e> {
         let place = edit.place.to_string();
         self.unset.extend(Unset::in_edit(&edit.edit, &place, &self.here, change.is_none()));
         let before = self.here.value(edit.name).map(OsStr::to_owned);
-        let after = change.map_or_else(|| before.clone(), |change| change.after.map(OsStr::to_owned));
+        let after =
+            change.map_or_else(|| before.clone(), |change| change.after.map(OsStr::to_owned));
         match &after {
             _ if change.is_none() => {}
             Some(value) => self.here.set(edit.name, value),
@@ -57,7 +58,8 @@ impl<'e> Edits<'e> {
     /// All of them; what is secret is known at the end.
     pub fn shown(self, last: &Environ) -> Vec<VariableEdit> {
         let shown = |met: Met| {
-            let value = |value: Option<OsString>| value.map(|value| Shown::value(&met.name, &value, last));
+            let value =
+                |value: Option<OsString>| value.map(|value| Shown::value(&met.name, &value, last));
             VariableEdit {
                 is_changed: met.before != met.after,
                 before: value(met.before),

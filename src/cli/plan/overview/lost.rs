@@ -1,5 +1,5 @@
-//! Edits that a wrapper of the chain undoes: well-known ones set variables of their own, whatever is in them, and so do
-//! scripts that can be read.
+//! Edits that a wrapper of the chain undoes: well-known ones set variables of their own, whatever
+//! is in them, and so do scripts that can be read.
 
 use crate::command_line::base_name;
 use crate::lambda::Runtime;
@@ -7,13 +7,19 @@ use crate::plan::Plan;
 use std::ffi::OsStr;
 use std::fs;
 
-/// The wrapper's file, the runtime that it sets the variables for, and their names (Datadog's and OpenTelemetry's layers).
+/// The wrapper's file, the runtime that it sets the variables for, and their names (Datadog's and
+/// OpenTelemetry's layers).
 const SET: [(&str, Runtime, &[&str]); 5] = [
     ("datadog_wrapper", Runtime::Java, &["DD_JMXFETCH_ENABLED", "JAVA_TOOL_OPTIONS"]),
     (
         "datadog_wrapper",
         Runtime::Dotnet,
-        &["CORECLR_ENABLE_PROFILING", "CORECLR_PROFILER", "CORECLR_PROFILER_PATH", "DD_DOTNET_TRACER_HOME"],
+        &[
+            "CORECLR_ENABLE_PROFILING",
+            "CORECLR_PROFILER",
+            "CORECLR_PROFILER_PATH",
+            "DD_DOTNET_TRACER_HOME",
+        ],
     ),
     ("otel-handler", Runtime::Java, &["OTEL_INSTRUMENTATION_AWS_LAMBDA_FLUSH_TIMEOUT"]),
     ("otel-handler", Runtime::Python, &["ORIG_HANDLER"]),
@@ -32,8 +38,8 @@ pub fn setter(plan: &Plan, runtime: Runtime, name: &str) -> Option<String> {
     wrappers.find(|path| sets(path)).map(|path| path.to_string_lossy().into_owned())
 }
 
-/// Whether a script that can be read here sets a variable to something that does not hold what was in it. A line that is
-/// indented stands under a condition, as far as one can tell.
+/// Whether a script that can be read here sets a variable to something that does not hold what was
+/// in it. A line that is indented stands under a condition, as far as one can tell.
 fn script_sets(path: &OsStr, name: &str) -> bool {
     let Ok(text) = fs::read(path) else { return false };
     let Ok(text) = String::from_utf8(text) else { return false };
@@ -41,14 +47,16 @@ fn script_sets(path: &OsStr, name: &str) -> bool {
         && text.lines().any(|line| {
             let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
             let value = line.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
-            value.is_some_and(|value| !value.contains(&format!("${name}")) && !value.contains(&format!("${{{name}")))
+            value.is_some_and(|value| {
+                !value.contains(&format!("${name}")) && !value.contains(&format!("${{{name}"))
+            })
         })
 }
 
 /// What to do about an edit that is lost.
 pub fn about(place: &str, name: &str, wrapper: &str) -> String {
     format!(
-        "{place}: this edit of {name} is lost: the wrapper {wrapper:?} sets the variable itself; give it to that wrapper, \
-         {{\"path\": {wrapper:?}, \"env\": {{{name:?}: …}}}}"
+        "{place}: this edit of {name} is lost: the wrapper {wrapper:?} sets the variable itself; \
+         give it to that wrapper, {{\"path\": {wrapper:?}, \"env\": {{{name:?}: …}}}}"
     )
 }

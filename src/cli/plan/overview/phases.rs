@@ -60,7 +60,8 @@ impl PhaseOverview {
         warnings: &mut Vec<String>,
     ) -> Self {
         let exports = |hook: &&Hook| hook.export.is_some();
-        let mut is_behind_export = phase != Phase::Initialize && plan.hooks(Phase::Initialize).iter().any(exports);
+        let mut is_behind_export =
+            phase != Phase::Initialize && plan.hooks(Phase::Initialize).iter().any(exports);
         let is_told = received.environ.non_empty(ADDRESS).is_some();
         let run_by = match run_by(phase, around_snapshot) {
             RunBy::Extension if !is_told => RunBy::Nobody,
@@ -70,7 +71,8 @@ impl PhaseOverview {
         let mut hooks = Vec::new();
         for hook in plan.hooks(phase) {
             let (overview, unset) = HookOverview::new(hook, environ, received);
-            warnings.extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export, facts)));
+            warnings
+                .extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export, facts)));
             is_behind_export |= exports(&hook);
             hooks.push(overview);
         }
@@ -95,7 +97,9 @@ impl HookOverview {
     fn new(hook: &Hook, last: &Environ, received: &Received) -> (Self, Vec<Unset>) {
         let place = hook.place.to_string();
         let mut edits = Edits::new(last);
-        let own = hooks::environment(hook, last, received, |edit, change| edits.add(place.clone(), edit, change));
+        let own = hooks::environment(hook, last, received, |edit, change| {
+            edits.add(place.clone(), edit, change)
+        });
         let mut unset = std::mem::take(&mut edits.unset);
         unset.extend(Unset::in_hook(hook, &own));
         let limit = hook.limit();
@@ -110,7 +114,10 @@ impl HookOverview {
                 Command::Http(_) => Action::Http,
                 Command::Nothing => Action::Nothing,
             },
-            wait_for: hook.wait_for.as_ref().map(|address| Shown::word(&address.expand(&own), &own)),
+            wait_for: hook
+                .wait_for
+                .as_ref()
+                .map(|address| Shown::word(&address.expand(&own), &own)),
             attempts: hook.attempts,
             pause: hook.pause,
             background: hook.background,

@@ -32,7 +32,9 @@ pub fn environment(environ: &Environ) -> Vec<Shown> {
     let hide = |entry: Vec<u8>| {
         let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
         match entry.get(length + 1..) {
-            Some(value) if is_inline(&entry[..length], value) => [&entry[..=length], REDACTED.as_bytes()].concat(),
+            Some(value) if is_inline(&entry[..length], value) => {
+                [&entry[..=length], REDACTED.as_bytes()].concat()
+            }
             _ => entry,
         }
     };

@@ -1,4 +1,5 @@
-//! What there is to say about a plan in words: who takes part and why, what only a run can tell, what is hardly meant.
+//! What there is to say about a plan in words: who takes part and why, what only a run can tell,
+//! what is hardly meant.
 
 use crate::cli::snapshot;
 use crate::cli::unset::Unset;
@@ -18,9 +19,9 @@ pub struct Answer {
 
 pub fn about_relay(plan: &Plan, facts: &Facts, around_snapshot: AroundSnapshot) -> Answer {
     let why = match (plan.no_snapshot(facts), around_snapshot) {
-        (None, AroundSnapshot::Wrapper) => {
-            "this environment was restored before; the wrapper itself runs the after_restore hooks".into()
-        }
+        (None, AroundSnapshot::Wrapper) => "this environment was restored before; the wrapper \
+                                            itself runs the after_restore hooks"
+            .into(),
         (None, _) => "it runs the hooks around the snapshot".into(),
         (Some(NoSnapshot::NoHooks), _) => "there are no hooks around a snapshot".into(),
         (Some(NoSnapshot::NoSnapStart), _) => {
@@ -41,7 +42,9 @@ pub fn about_extension(plan: &Plan, environ: &Environ) -> Answer {
     let why = match (count, plan.has_pre_stop) {
         (0, false) => "there are no pre_stop hooks",
         (0, true) => "no pre_stop hook applies",
-        _ if !has_api => "AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when the environment ends",
+        _ if !has_api => {
+            "AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when the environment ends"
+        }
         _ => "it runs the pre_stop hooks; the layer foreword-prestop has it",
     };
     Answer { is_yes: count > 0 && has_api, why: why.into() }
@@ -58,13 +61,18 @@ pub fn about_unset(unset: &Unset, may_be_exported: bool, facts: &Facts) -> Strin
 }
 
 /// That options are added to a program of which nobody knows where its own options stand.
-pub fn about_unknown_program(plan: &Plan, execution: &Execution, environ: &Environ) -> Option<String> {
+pub fn about_unknown_program(
+    plan: &Plan,
+    execution: &Execution,
+    environ: &Environ,
+) -> Option<String> {
     let adds = |rule: &&&Rule| !rule.options.prepend.is_empty() || !rule.options.append.is_empty();
     let rule = plan.rules.iter().find(adds).filter(|_| execution.line.interpreter().is_none())?;
     let program = environ.redact(&plan.received[0]);
     Some(format!(
-        "{}: {program:?} is no interpreter and no launcher of one that foreword knows, so \"options\" stand directly behind \
-         it; if they are not its own, write them into \"arguments\" or into a variable that the interpreter reads",
+        "{}: {program:?} is no interpreter and no launcher of one that foreword knows, so \
+         \"options\" stand directly behind it; if they are not its own, write them into \
+         \"arguments\" or into a variable that the interpreter reads",
         rule.place
     ))
 }
@@ -72,8 +80,8 @@ pub fn about_unknown_program(plan: &Plan, execution: &Execution, environ: &Envir
 /// That foreword, as the bootstrap of a layer, is not started.
 pub fn about_bootstrap(file: &Path) -> String {
     format!(
-        "{}: Lambda starts this file in the place of foreword, unless it starts foreword itself; give it another name, and \
-         let Handler name it",
+        "{}: Lambda starts this file in the place of foreword, unless it starts foreword itself; \
+         give it another name, and let Handler name it",
         file.display()
     )
 }
@@ -83,16 +91,20 @@ pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot, inferred: Option<&str
     let mut notes: Vec<String> = inferred.into_iter().map(str::to_owned).collect();
     for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
         notes.push(format!(
-            "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the command line and the \
-             runtime see it",
+            "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the \
+             command line and the runtime see it",
             hook.name
         ));
     }
     if let Some(wrapper) = plan.wrappers.last() {
         let what = match wrapper.is_last {
-            true => "what the last wrapper executes in the runtime's place, and what those before it change",
+            true => {
+                "what the last wrapper executes in the runtime's place, and what those before it \
+                 change"
+            }
             false => {
-                "what the wrappers change: edits of the command line come behind them, and stand here on the one received"
+                "what the wrappers change: edits of the command line come behind them, and stand \
+                 here on the one received"
             }
         };
         notes.push(what.into());

@@ -31,7 +31,9 @@ impl WrapperOverview {
             here.set(EXEC_WRAPPER, &path);
             let place = wrapper.place.to_string();
             let mut edits = Edits::new(&here);
-            plan::edit(&mut here, &wrapper.env, &mut |edit, change| edits.add(place.clone(), edit, change));
+            plan::edit(&mut here, &wrapper.env, &mut |edit, change| {
+                edits.add(place.clone(), edit, change)
+            });
             unset.append(&mut edits.unset);
             if !wrapper.is_last {
                 match plan.environ.value(EXEC_WRAPPER) {

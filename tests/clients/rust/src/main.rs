@@ -1,7 +1,9 @@
 //! The function for Rust's runtime client; README.md says what all of them do.
 
 use lambda_runtime::streaming::{Body, channel};
-use lambda_runtime::{BoxFuture, Error, FunctionResponse, LambdaEvent, Runtime, SnapStartResource, service_fn};
+use lambda_runtime::{
+    BoxFuture, Error, FunctionResponse, LambdaEvent, Runtime, SnapStartResource, service_fn,
+};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -44,10 +46,15 @@ async fn answer(event: LambdaEvent<Value>) -> Result<FunctionResponse<Value, Bod
         return Ok(FunctionResponse::StreamingResponse(body.into()));
     }
     let big = event.payload["big"] == true;
-    Ok(FunctionResponse::BufferedResponse(if big { "x".repeat(6 * 1024 * 1024 - 2).into() } else { event.payload }))
+    Ok(FunctionResponse::BufferedResponse(if big {
+        "x".repeat(6 * 1024 * 1024 - 2).into()
+    } else {
+        event.payload
+    }))
 }
 
 fn log(line: &str) -> Result<(), Error> {
-    let mut file = OpenOptions::new().append(true).create(true).open(std::env::var("CLIENT_LOG")?)?;
+    let mut file =
+        OpenOptions::new().append(true).create(true).open(std::env::var("CLIENT_LOG")?)?;
     Ok(file.write_all(format!("{line}\n").as_bytes())?)
 }

@@ -1,6 +1,7 @@
-//! Command lines against the real interpreters of this machine: the entry and the arguments must be those that
-//! the interpreter takes, before and after an edit. `python3`, `node`, `java` with `javac`, and `ruby` must be
-//! in the PATH. The fixtures print their name, whether the option appended was seen, and their arguments.
+//! Command lines against the real interpreters of this machine: the entry and the arguments must be
+//! those that the interpreter takes, before and after an edit. `python3`, `node`, `java` with
+//! `javac`, and `ruby` must be in the PATH. The fixtures print their name, whether the option
+//! appended was seen, and their arguments.
 
 mod java;
 mod node;
@@ -14,7 +15,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One interpreter in a folder of its own. In command lines `{x}` is code that calls itself x, `''` is empty.
+/// One interpreter in a folder of its own. In command lines `{x}` is code that calls itself x, `''`
+/// is empty.
 struct Real {
     program: &'static str,
     folder: PathBuf,
@@ -38,8 +40,14 @@ impl Drop for Real {
 }
 
 impl Real {
-    fn new(program: &'static str, test: &str, code: fn(&str, bool) -> String, option: &'static [&'static str]) -> Self {
-        let folder = std::env::temp_dir().join(format!("foreword-{program}-{test}-{}", std::process::id()));
+    fn new(
+        program: &'static str,
+        test: &str,
+        code: fn(&str, bool) -> String,
+        option: &'static [&'static str],
+    ) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("foreword-{program}-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a temporary folder");
         Self { program, folder, code, option }
@@ -61,8 +69,9 @@ impl Real {
         let mut words = line.split(' ');
         let tool = words.next().expect("a tool");
         let status = Command::new(tool).args(words).current_dir(&self.folder).status();
-        let status =
-            status.unwrap_or_else(|error| panic!("{tool} is needed by this test, run scripts/real-parts.sh: {error}"));
+        let status = status.unwrap_or_else(|error| {
+            panic!("{tool} is needed by this test, run scripts/real-parts.sh: {error}")
+        });
         assert!(status.success(), "{line}");
         self
     }
@@ -79,7 +88,8 @@ impl Real {
         line.split_whitespace().map(word).collect()
     }
 
-    /// What the interpreter runs, by the first line that a fixture prints; code from standard input is `stdin`.
+    /// What the interpreter runs, by the first line that a fixture prints; code from standard input
+    /// is `stdin`.
     fn run(&self, arguments: &[OsString]) -> Took {
         let mut child = Command::new(self.program)
             .args(arguments)
@@ -92,16 +102,24 @@ impl Real {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| {
-                panic!("{} is needed by this test, run scripts/real-parts.sh: {error}", self.program)
+                panic!(
+                    "{} is needed by this test, run scripts/real-parts.sh: {error}",
+                    self.program
+                )
             });
         let input = (self.code)("stdin", false);
         // An interpreter that does not read its input may be gone by now.
         let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
         let output = child.wait_with_output().expect("the interpreter's output");
         let text = String::from_utf8_lossy(&output.stdout);
-        let took = text.lines().find_map(|line| line.strip_prefix("took\x1f")).unwrap_or_else(|| {
-            panic!("{} {arguments:?}: no fixture ran: {}", self.program, String::from_utf8_lossy(&output.stderr))
-        });
+        let took =
+            text.lines().find_map(|line| line.strip_prefix("took\x1f")).unwrap_or_else(|| {
+                panic!(
+                    "{} {arguments:?}: no fixture ran: {}",
+                    self.program,
+                    String::from_utf8_lossy(&output.stderr)
+                )
+            });
         let mut fields = took.split('\x1f').map(str::to_owned);
         let name = fields.next().expect("a name");
         let option = fields.next().expect("the option") == "true";
@@ -112,14 +130,18 @@ impl Real {
         CommandLine::parse(self.program.into(), arguments, |path| fs::read(self.folder.join(path)))
     }
 
-    /// The interpreter takes what foreword says; it still does, and sees the edits, after they were made.
+    /// The interpreter takes what foreword says; it still does, and sees the edits, after they were
+    /// made.
     fn check(&self, line: &str) {
         let arguments = self.words(line);
         let mut command_line = self.parse(arguments.clone());
         let mut expected = Took {
             name: name(command_line.entry()),
             option: false,
-            arguments: command_line.arguments().map(|word| word.to_str().expect("text").to_owned()).collect(),
+            arguments: command_line
+                .arguments()
+                .map(|word| word.to_str().expect("text").to_owned())
+                .collect(),
         };
         assert_eq!(self.parse(arguments.clone()).into_arguments(), arguments, "{line}: unedited");
         assert_eq!(self.run(&arguments), expected, "{line}");
@@ -140,8 +162,8 @@ impl Real {
         lines.skip(1).for_each(|line| self.check(line));
     }
 
-    /// Command lines put together at random, the same ones every time: options, then an entry, or else code
-    /// with options behind it, then arguments. `|` separates the choices.
+    /// Command lines put together at random, the same ones every time: options, then an entry, or
+    /// else code with options behind it, then arguments. `|` separates the choices.
     fn check_generated(&self, count: usize, options: &str, entries: &str, code: &str) {
         let mut dice = Dice(0x0123_4567_89ab_cdef);
         for _ in 0..count {
@@ -161,7 +183,8 @@ impl Real {
     }
 }
 
-/// The name that a fixture prints: in code it is the second text, of a file the name without its ending.
+/// The name that a fixture prints: in code it is the second text, of a file the name without its
+/// ending.
 fn name(entry: Option<&OsStr>) -> String {
     let Some(entry) = entry.filter(|entry| *entry != "-") else {
         return "stdin".to_owned();

@@ -1,6 +1,7 @@
-//! The command line of an interpreter: which words are its own options, which one is the entry, and what
-//! follows it. One file an interpreter holds its grammar; `options` and `arguments` hold the edits.
-//! Nothing here runs anything; the only files that are read are Java's argument files, by the caller's `read`.
+//! The command line of an interpreter: which words are its own options, which one is the entry, and
+//! what follows it. One file an interpreter holds its grammar; `options` and `arguments` hold the
+//! edits. Nothing here runs anything; the only files that are read are Java's argument files, by
+//! the caller's `read`.
 
 mod aliases;
 mod arguments;
@@ -45,11 +46,13 @@ enum Kind {
     Option,
     /// The separate value of the option before it.
     Value,
-    /// Introduces the entry: `-m`, `-c`, `-e`, `-jar`, or a cluster that ends in one, such as `-Im`.
+    /// Introduces the entry: `-m`, `-c`, `-e`, `-jar`, or a cluster that ends in one, such as
+    /// `-Im`.
     Introduction,
     /// `--`; a script may follow it as the entry.
     EndOfOptions,
-    /// Script, module, code, main class, jar or dll, behind `joined` bytes that introduce it: 2 in `-mjson.tool`.
+    /// Script, module, code, main class, jar or dll, behind `joined` bytes that introduce it: 2 in
+    /// `-mjson.tool`.
     Entry {
         joined: usize,
     },
@@ -75,13 +78,15 @@ pub struct CommandLine {
     /// The interpreter, or a launcher of it.
     pub program: OsString,
     interpreter: Option<Interpreter>,
-    /// A launcher's words, and the options that stand before the entry and what introduces it; without an entry no options.
+    /// A launcher's words, and the options that stand before the entry and what introduces it;
+    /// without an entry no options.
     before: Vec<Word>,
     after: Vec<Word>,
     expansion: Option<Expansion>,
 }
 
-/// An argument file gave way to its words; where nothing is edited, it is passed on as it was received.
+/// An argument file gave way to its words; where nothing is edited, it is passed on as it was
+/// received.
 #[derive(Clone, Debug)]
 struct Expansion {
     received: Vec<OsString>,
@@ -89,9 +94,14 @@ struct Expansion {
 }
 
 impl CommandLine {
-    /// The base name of `program`, or of the interpreter that it launches, chooses the grammar; an unknown program has no
-    /// options, all its words are arguments. `read` returns the content of a Java argument file; one that fails is left as it is.
-    pub fn parse(program: OsString, arguments: Vec<OsString>, read: impl Fn(&OsStr) -> io::Result<Vec<u8>>) -> Self {
+    /// The base name of `program`, or of the interpreter that it launches, chooses the grammar; an
+    /// unknown program has no options, all its words are arguments. `read` returns the content
+    /// of a Java argument file; one that fails is left as it is.
+    pub fn parse(
+        program: OsString,
+        arguments: Vec<OsString>,
+        read: impl Fn(&OsStr) -> io::Result<Vec<u8>>,
+    ) -> Self {
         let mut interpreter = Interpreter::of_program(&program);
         let (mut launching, mut arguments) = (Vec::new(), arguments);
         if interpreter.is_none() {
@@ -184,7 +194,8 @@ fn words(interpreter: Option<Interpreter>, arguments: Vec<OsString>) -> Vec<Word
 /// Before the entry and what introduces it; without an entry behind the program or its subcommand.
 fn append_position(words: &[Word]) -> usize {
     let entry = |word: &Word| matches!(word.kind, Kind::Entry { .. });
-    let introduced = |word: &Word| matches!(word.kind, Kind::Introduction | Kind::EndOfOptions) || entry(word);
+    let introduced =
+        |word: &Word| matches!(word.kind, Kind::Introduction | Kind::EndOfOptions) || entry(word);
     let position = if words.iter().any(entry) { words.iter().position(introduced) } else { None };
     position.unwrap_or_else(|| ahead(words))
 }
@@ -210,14 +221,17 @@ mod tests {
         words.join(OsStr::new(" ")).into_string().expect("text")
     }
 
-    /// A row is a command line in which `<` and `>` stand where options are prepended and appended, and the
-    /// entry in brackets.
+    /// A row is a command line in which `<` and `>` stand where options are prepended and appended,
+    /// and the entry in brackets.
     pub(super) fn check(rows: &[&str]) {
         for row in rows {
             let edited = row.replace(['[', ']'], "");
             let received = edited.replace(" <", "").replace(" >", "");
             let mut command_line = parse(&received);
-            let entry = row.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(entry, _)| entry);
+            let entry = row
+                .split_once('[')
+                .and_then(|(_, rest)| rest.split_once(']'))
+                .map(|(entry, _)| entry);
             assert_eq!(command_line.entry(), entry.map(OsStr::new), "{row}");
             assert_eq!(text(command_line.clone()), received);
             command_line.prepend_options(vec!["<".into()]);
@@ -237,7 +251,10 @@ mod tests {
         line.split_whitespace().map(OsString::from).collect()
     }
 
-    pub(super) fn replacement(key: &'static str, text: &'static str) -> impl Fn(&OsStr) -> Option<OsString> {
+    pub(super) fn replacement(
+        key: &'static str,
+        text: &'static str,
+    ) -> impl Fn(&OsStr) -> Option<OsString> {
         move |word| (word == key).then(|| text.into())
     }
 
@@ -263,7 +280,8 @@ mod tests {
         let odd = OsStr::from_bytes(b"\xff=\xfe").to_owned();
         for program in ["python3", "node", "java", "ruby", "dotnet", "app"] {
             let arguments = vec!["-W".into(), odd.clone(), odd.clone(), odd.clone()];
-            let command_line = CommandLine::parse(program.into(), arguments.clone(), |_| Ok(Vec::new()));
+            let command_line =
+                CommandLine::parse(program.into(), arguments.clone(), |_| Ok(Vec::new()));
             assert_eq!(command_line.into_arguments(), arguments);
         }
     }

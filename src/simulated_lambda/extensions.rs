@@ -1,5 +1,6 @@
-//! The extensions that have registered, and the events that wait for them: the part of the Extensions API that a
-//! runtime client with an internal extension, or one extension of foreword's own, gets to see.
+//! The extensions that have registered, and the events that wait for them: the part of the
+//! Extensions API that a runtime client with an internal extension, or one extension of foreword's
+//! own, gets to see.
 
 use super::http::{Head, Reply};
 use super::states::State;
@@ -32,7 +33,8 @@ impl Extensions {
         let body = String::from_utf8_lossy(body);
         let name = head.header("Lambda-Extension-Name").unwrap_or_default();
         let is_external = self.external.iter().any(|known| known == name);
-        let (wants_invoke, wants_shutdown) = (body.contains("\"INVOKE\""), body.contains("\"SHUTDOWN\""));
+        let (wants_invoke, wants_shutdown) =
+            (body.contains("\"INVOKE\""), body.contains("\"SHUTDOWN\""));
         if name.is_empty() {
             return Reply::error(403, "Extension.InvalidExtensionName", "Empty extension name");
         }
@@ -41,7 +43,11 @@ impl Extensions {
             return Reply::error(403, "Extension.InvalidEventType", message);
         }
         if state != State::Started {
-            return Reply::error(403, "Extension.RegistrationClosed", "Extension registration closed already");
+            return Reply::error(
+                403,
+                "Extension.RegistrationClosed",
+                "Extension registration closed already",
+            );
         }
         let identifier = format!("e0000000-0000-4000-8000-{:012x}", self.registered.len());
         let events = VecDeque::new();
@@ -53,19 +59,24 @@ impl Extensions {
             wants_shutdown,
             events,
         });
-        let body = format!(r#"{{"functionName":"{function}","functionVersion":"$LATEST","handler":"app.handler"}}"#);
+        let body = format!(
+            r#"{{"functionName":"{function}","functionVersion":"$LATEST","handler":"app.handler"}}"#
+        );
         let mut reply = Reply::json(200, body);
         reply.headers.push(("Lambda-Extension-Identifier", identifier));
         reply
     }
 
-    /// Takes the next event of the extension that the request names: nothing as long as there is none.
+    /// Takes the next event of the extension that the request names: nothing as long as there is
+    /// none.
     pub fn next(&mut self, head: &Head) -> Option<Reply> {
         let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Some(Reply::error(403, "Extension.MissingExtensionIdentifier", message));
         };
-        let Some(extension) = self.registered.iter_mut().find(|known| known.identifier == identifier) else {
+        let Some(extension) =
+            self.registered.iter_mut().find(|known| known.identifier == identifier)
+        else {
             let message = format!("Unknown extension {identifier}");
             return Some(Reply::error(403, "Extension.UnknownExtensionIdentifier", &message));
         };
@@ -75,17 +86,23 @@ impl Extensions {
     /// The name of the extension that a request comes from.
     pub fn name(&self, head: &Head) -> Option<String> {
         let identifier = head.header("Lambda-Extension-Identifier")?;
-        self.registered.iter().find(|known| known.identifier == identifier).map(|known| known.name.clone())
+        self.registered
+            .iter()
+            .find(|known| known.identifier == identifier)
+            .map(|known| known.name.clone())
     }
 
-    /// Notes that an extension asks for an event; gives its name and the events that it wants, the first time.
+    /// Notes that an extension asks for an event; gives its name and the events that it wants, the
+    /// first time.
     pub fn becomes_ready(&mut self, head: &Head) -> Option<(String, Vec<&'static str>)> {
         let identifier = head.header("Lambda-Extension-Identifier")?;
         let mut registered = self.registered.iter_mut();
-        let extension = registered.find(|known| known.identifier == identifier && !known.is_ready)?;
+        let extension =
+            registered.find(|known| known.identifier == identifier && !known.is_ready)?;
         extension.is_ready = true;
         let wanted = [("INVOKE", extension.wants_invoke), ("SHUTDOWN", extension.wants_shutdown)];
-        let events = wanted.into_iter().filter(|(_, wants)| *wants).map(|(event, _)| event).collect();
+        let events =
+            wanted.into_iter().filter(|(_, wants)| *wants).map(|(event, _)| event).collect();
         Some((extension.name.clone(), events))
     }
 

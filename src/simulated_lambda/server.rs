@@ -1,4 +1,5 @@
-//! The sockets: one thread that accepts, one for each connection, and the place where things may go wrong on purpose.
+//! The sockets: one thread that accepts, one for each connection, and the place where things may go
+//! wrong on purpose.
 
 use super::Shared;
 use super::http::{Body, Head, Reply, go_on};
@@ -12,7 +13,8 @@ use std::thread::{JoinHandle, spawn};
 
 /// What goes wrong on purpose: nothing, where nobody says what.
 pub trait Faults: Send + Sync {
-    /// The fault of one request, whose head is there and behind which nothing has been read; it may be waited for here.
+    /// The fault of one request, whose head is there and behind which nothing has been read; it may
+    /// be waited for here.
     fn strike(&self, _shared: &Shared, _call: Call, _number: usize) -> Option<Box<dyn Fault>> {
         None
     }
@@ -20,8 +22,8 @@ pub trait Faults: Send + Sync {
 
 impl Faults for () {}
 
-/// What goes wrong with one request. An error of kind `ConnectionReset` makes a reset of what is left unread, and any other
-/// one the end of the connection.
+/// What goes wrong with one request. An error of kind `ConnectionReset` makes a reset of what is
+/// left unread, and any other one the end of the connection.
 pub trait Fault {
     /// Whether what is behind the head stays unread.
     fn leaves_body(&self) -> bool;
@@ -52,7 +54,8 @@ pub struct Server {
 impl Server {
     pub fn start(shared: Arc<Shared>) -> Self {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut server = Self { address: anywhere, shared, accepting: None, connections: Arc::default() };
+        let mut server =
+            Self { address: anywhere, shared, accepting: None, connections: Arc::default() };
         server.listen();
         server
     }
@@ -64,8 +67,9 @@ impl Server {
     /// Closes the listener: what connects is refused. Connections that were accepted go on.
     pub fn refuse(&mut self) {
         if let Some((listener, thread)) = self.accepting.take() {
-            // Takes effect at once, also while a process that is just being started holds the descriptor as well,
-            // and wakes the thread out of its wait for a connection.
+            // Takes effect at once, also while a process that is just being started holds the
+            // descriptor as well, and wakes the thread out of its wait for a
+            // connection.
             let _ = listener.shutdown(Shutdown::Both);
             let _ = thread.join();
         }
@@ -79,7 +83,8 @@ impl Server {
         self.accept(listener);
     }
 
-    /// Ends every connection in order, whatever waits there for an answer. To the state machine that is nothing.
+    /// Ends every connection in order, whatever waits there for an answer. To the state machine
+    /// that is nothing.
     pub fn disconnect(&self) {
         for (stream, _) in self.connections.lock().unwrap().iter() {
             if let Some(stream) = stream.upgrade() {
@@ -108,7 +113,10 @@ impl Server {
                     inner.seen.connections.push(Connection::Open);
                     inner.seen.connections.len() - 1
                 });
-                connections.lock().unwrap().push((known, spawn(move || serve(&shared, stream, number))));
+                connections
+                    .lock()
+                    .unwrap()
+                    .push((known, spawn(move || serve(&shared, stream, number))));
             }
         });
         self.accepting = Some((TcpStream::from(OwnedFd::from(handle)), thread));
@@ -123,8 +131,8 @@ fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
         end = exchange(shared, &stream, connection);
     }
     shared.update(|inner| inner.seen.connections[connection] = Connection::Ended);
-    // With something unread, the kernel makes a reset of the end of the last descriptor. A shutdown would send an
-    // orderly end before it.
+    // With something unread, the kernel makes a reset of the end of the last descriptor. A shutdown
+    // would send an orderly end before it.
     if end.err().is_none_or(|error| error.kind() != ErrorKind::ConnectionReset) {
         let _ = stream.shutdown(Shutdown::Both);
     }
@@ -153,17 +161,20 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         }
     }
     let read = || {
-        let progress = |length| shared.update(|inner| inner.seen.requests[number].body.length = length);
+        let progress =
+            |length| shared.update(|inner| inner.seen.requests[number].body.length = length);
         let body = if unread { Body::default() } else { Body::read(stream, &head, progress) };
         shared.update(|inner| inner.seen.requests[number].body = Summary::of(&body));
         body
     };
     let reply = match (fault.as_ref().and_then(|fault| fault.answer(stream, &read)), route) {
         (Some(reply), _) => reply?,
-        (_, Route::Known(call, id)) => match shared.answer(call, id, &head, number, read, &|| has_ended(stream)) {
-            Some(reply) => reply,
-            None => return Ok(Next::Close),
-        },
+        (_, Route::Known(call, id)) => {
+            match shared.answer(call, id, &head, number, read, &|| has_ended(stream)) {
+                Some(reply) => reply,
+                None => return Ok(Next::Close),
+            }
+        }
         (_, Route::WrongMethod) => {
             read();
             Reply { status: 405, ..Reply::default() }

@@ -1,6 +1,7 @@
-//! A Lambda on one machine: Runtime API with snapshot and restore, the part of the Extensions API that runtimes see,
-//! and the driver that takes a runtime through its life. It starts no process; tests use it as well, and use nothing else
-//! of foreword's. The platform's rules are those of AWS's documentation and of its emulator's state machine.
+//! A Lambda on one machine: Runtime API with snapshot and restore, the part of the Extensions API
+//! that runtimes see, and the driver that takes a runtime through its life. It starts no process;
+//! tests use it as well, and use nothing else of foreword's. The platform's rules are those of
+//! AWS's documentation and of its emulator's state machine.
 
 mod extensions;
 pub mod http;
@@ -29,7 +30,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many events there were before, in other environments.
     pub events_before: usize,
-    /// The names of the extensions that the platform started by itself; others that register are internal.
+    /// The names of the extensions that the platform started by itself; others that register are
+    /// internal.
     pub extensions: Vec<String>,
 }
 
@@ -62,7 +64,8 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Response,
-    /// With the error type of the header, or of a stream's trailer; Python's client sends none, which is empty here.
+    /// With the error type of the header, or of a stream's trailer; Python's client sends none,
+    /// which is empty here.
     Error(String),
 }
 
@@ -110,7 +113,8 @@ impl Lambda {
         self.wait_runtime("the end of the init", |inner| parked(inner))
     }
 
-    /// Lets restore/next go; a runtime parked in invocation/next gets no signal. The restore ends with `ready`.
+    /// Lets restore/next go; a runtime parked in invocation/next gets no signal. The restore ends
+    /// with `ready`.
     pub fn restore(&self) -> Result<Parked, Failure> {
         self.wait_runtime("a runtime to restore", |inner| {
             let parked = parked(inner)?;
@@ -130,7 +134,8 @@ impl Lambda {
     pub fn hand_out(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
         let mut event = Some(event.into());
         self.wait_runtime("a runtime in invocation/next", |inner| {
-            is_ready(inner).then(|| inner.invoke(event.take().unwrap_or_default(), &self.shared.settings))
+            is_ready(inner)
+                .then(|| inner.invoke(event.take().unwrap_or_default(), &self.shared.settings))
         })
     }
 
@@ -141,7 +146,9 @@ impl Lambda {
     /// Gives SHUTDOWN to the extensions that asked for it, with so long to live.
     pub fn shutdown(&self, reason: &str, left: Duration) {
         let deadline_ms = epoch_ms() + left.as_millis();
-        self.tell(&format!(r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline_ms},"shutdownReason":"{reason}"}}"#));
+        self.tell(&format!(
+            r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline_ms},"shutdownReason":"{reason}"}}"#
+        ));
     }
 
     /// Gives this event to the extensions that asked for SHUTDOWN, whatever it is.
@@ -172,8 +179,11 @@ impl Lambda {
     ) -> Result<T, Failure> {
         let found = self.shared.wait(|inner| {
             let found = condition(inner).map(Ok);
-            let reported = || inner.seen.report.clone().map(|report| Err(Failure::Reported(report)));
-            let exited = || inner.seen.has_exited.then(|| Err(Failure::Exited(Box::new(inner.seen.clone()))));
+            let reported =
+                || inner.seen.report.clone().map(|report| Err(Failure::Reported(report)));
+            let exited = || {
+                inner.seen.has_exited.then(|| Err(Failure::Exited(Box::new(inner.seen.clone()))))
+            };
             found.or_else(reported).or_else(exited)
         });
         found.unwrap_or_else(|| Err(Failure::TimedOut(what, Box::new(self.seen()))))

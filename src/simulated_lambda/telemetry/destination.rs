@@ -1,4 +1,5 @@
-//! Where a subscriber of telemetry wants its events, which of them, and in what batches they are sent there.
+//! Where a subscriber of telemetry wants its events, which of them, and in what batches they are
+//! sent there.
 
 use super::{Api, Message};
 use serde_json::Value;
@@ -9,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The names by which the environment knows itself.
-const HOSTS: [&str; 5] = ["sandbox.localdomain", "sandbox.local", "sandbox", "localhost", "127.0.0.1"];
+const HOSTS: [&str; 5] =
+    ["sandbox.localdomain", "sandbox.local", "sandbox", "localhost", "127.0.0.1"];
 
 /// Lambda's own port.
 const RESERVED: u16 = 9001;
@@ -44,7 +46,8 @@ pub struct Destination {
 
 impl Destination {
     pub fn of(api: Api, body: &[u8]) -> Result<Self, String> {
-        let body: Value = serde_json::from_slice(body).map_err(|_| "Body is not valid JSON".to_owned())?;
+        let body: Value =
+            serde_json::from_slice(body).map_err(|_| "Body is not valid JSON".to_owned())?;
         let mut problems = Vec::new();
         let destination = &body["destination"];
         let is_http = match destination["protocol"].as_str() {
@@ -63,11 +66,14 @@ impl Destination {
         match port {
             None => problems.push("URI port is not provided".to_owned()),
             Some(RESERVED) => problems.push(format!("URI port {RESERVED} is reserved")),
-            Some(_) if !HOSTS.contains(&host) => problems.push(format!("URI host {host} is not allowed")),
+            Some(_) if !HOSTS.contains(&host) => {
+                problems.push(format!("URI host {host} is not allowed"))
+            }
             Some(_) => {}
         }
         let types = body["types"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let types: Vec<_> = types.iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect();
+        let types: Vec<_> =
+            types.iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect();
         let is_known = |one: &String| ["platform", "function", "extension"].contains(&one.as_str());
         if types.is_empty() {
             problems.push("types should not be empty".to_owned());
@@ -111,8 +117,8 @@ impl Destination {
         let body = Value::from(batch).to_string();
         let (method, path, port, length) = (self.method, &self.path, self.port, body.len());
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: sandbox.localdomain:{port}\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: sandbox.localdomain:{port}\r\nContent-Type: \
+             application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
         let mut answer = [0; 12];

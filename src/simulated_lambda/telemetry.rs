@@ -1,6 +1,6 @@
-//! The Telemetry API and its predecessor, the Logs API: who has subscribed to what, and the batches that they get. What
-//! AWS defines of both is in its documentation, "Lambda Telemetry API reference", "Lambda Telemetry API Event schema
-//! reference" and "Lambda Logs API".
+//! The Telemetry API and its predecessor, the Logs API: who has subscribed to what, and the batches
+//! that they get. What AWS defines of both is in its documentation, "Lambda Telemetry API
+//! reference", "Lambda Telemetry API Event schema reference" and "Lambda Logs API".
 
 mod destination;
 
@@ -33,8 +33,14 @@ impl Api {
     /// Whether this API has events of a type.
     fn has(self, kind: &str, schema: &str) -> bool {
         match (self, kind) {
-            (_, "function" | "extension" | "platform.start" | "platform.report" | "platform.extension") => true,
-            (Self::Telemetry, "platform.end" | "platform.fault" | "platform.logsSubscription") => false,
+            (
+                _,
+                "function" | "extension" | "platform.start" | "platform.report"
+                | "platform.extension",
+            ) => true,
+            (Self::Telemetry, "platform.end" | "platform.fault" | "platform.logsSubscription") => {
+                false
+            }
             (Self::Telemetry, _) => true,
             (Self::Logs, "platform.end" | "platform.fault" | "platform.logsSubscription") => true,
             (Self::Logs, "platform.runtimeDone") => schema == "2021-03-18",
@@ -93,7 +99,8 @@ impl Telemetry {
             return Reply::error(403, &format!("{}.SubscriptionClosed", api.name()), &message);
         }
         let invalid = |message: &str| {
-            let error_type = if api == Api::Logs { "Logs.ValidationError" } else { "ValidationError" };
+            let error_type =
+                if api == Api::Logs { "Logs.ValidationError" } else { "ValidationError" };
             Reply::error(400, error_type, message)
         };
         let destination = match Destination::of(api, body) {
@@ -101,10 +108,13 @@ impl Telemetry {
             Err(message) => return invalid(&message),
         };
         let mut inner = self.lock();
-        if let Some(known) = inner.subscriptions.iter().find(|known| known.identifier == identifier) {
+        if let Some(known) = inner.subscriptions.iter().find(|known| known.identifier == identifier)
+        {
             if known.destination.api != api {
                 let (has, wants) = (known.destination.api.name(), api.name());
-                let message = format!("{name} has subscribed by the {has} API, and cannot by the {wants} API as well");
+                let message = format!(
+                    "{name} has subscribed by the {has} API, and cannot by the {wants} API as well"
+                );
                 return invalid(&message);
             }
             return ok();
@@ -133,7 +143,9 @@ impl Telemetry {
     pub fn emit(&self, kind: &str, record: Value) {
         let event = json!({"time": timestamp(SystemTime::now()), "type": kind, "record": record});
         let mut inner = self.lock();
-        for subscription in inner.subscriptions.iter().filter(|subscription| subscription.destination.wants(&event)) {
+        for subscription in
+            inner.subscriptions.iter().filter(|subscription| subscription.destination.wants(&event))
+        {
             if let Some(to) = &subscription.to {
                 let _ = to.send(Message::Event(event.clone()));
             }
@@ -174,7 +186,8 @@ impl Telemetry {
         for subscription in &mut subscriptions {
             drop(subscription.to.take());
         }
-        for thread in subscriptions.iter_mut().filter_map(|subscription| subscription.thread.take()) {
+        for thread in subscriptions.iter_mut().filter_map(|subscription| subscription.thread.take())
+        {
             let _ = thread.join();
         }
     }
@@ -196,7 +209,8 @@ pub fn timestamp(time: SystemTime) -> String {
     // Days since 1 March of the year 0, in which each cycle of 400 years begins.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;

@@ -1,5 +1,6 @@
-//! The runtime's states and what each call does in each of them: snapshot and restore, and the cycle of an invocation, after
-//! `core/states.go` of AWS's emulator. Pure: it parks nothing, and it answers nothing.
+//! The runtime's states and what each call does in each of them: snapshot and restore, and the
+//! cycle of an invocation, after `core/states.go` of AWS's emulator. Pure: it parks nothing, and it
+//! answers nothing.
 
 use super::telemetry::Api;
 
@@ -51,14 +52,19 @@ impl State {
     pub fn verdict(self, call: Call) -> Verdict {
         match (self, call) {
             (Self::Started, Call::RestoreNext) => Verdict::Block(Self::RestoreReady),
-            (Self::Started | Self::Restoring | Self::Ready | Self::ResponseSent, Call::InvocationNext) => {
-                Verdict::Block(Self::Ready)
-            }
+            (
+                Self::Started | Self::Restoring | Self::Ready | Self::ResponseSent,
+                Call::InvocationNext,
+            ) => Verdict::Block(Self::Ready),
             (Self::Running, Call::InvocationNext) => Verdict::EventAgain,
             (Self::Started, Call::InitError) => Verdict::Accept(Self::InitError),
-            (Self::Restoring, Call::InitError | Call::RestoreError) => Verdict::Accept(Self::RestoreError),
+            (Self::Restoring, Call::InitError | Call::RestoreError) => {
+                Verdict::Accept(Self::RestoreError)
+            }
             (Self::Running, Call::InvocationResponse) => Verdict::Accept(Self::InvocationResponse),
-            (Self::Running, Call::InvocationError) => Verdict::Accept(Self::InvocationErrorResponse),
+            (Self::Running, Call::InvocationError) => {
+                Verdict::Accept(Self::InvocationErrorResponse)
+            }
             _ => Verdict::Forbid,
         }
     }
@@ -81,8 +87,8 @@ impl State {
 }
 
 impl Call {
-    /// The state that the call asks for, as the message of a refusal names it. That restore/next asks for Ready is
-    /// the emulator's own wording.
+    /// The state that the call asks for, as the message of a refusal names it. That restore/next
+    /// asks for Ready is the emulator's own wording.
     pub fn asks_for(self) -> State {
         match self {
             Self::InitError => State::InitError,
@@ -108,7 +114,9 @@ impl<'a> Route<'a> {
     pub fn of(method: &str, target: &'a str, snap_start: bool) -> Self {
         // As Go's server does, which is the platform's: a target may name the host as well.
         let path = match target.split_once("://") {
-            Some((_, rest)) if !target.starts_with('/') => rest.find('/').map_or("/", |start| &rest[start..]),
+            Some((_, rest)) if !target.starts_with('/') => {
+                rest.find('/').map_or("/", |start| &rest[start..])
+            }
             _ => target,
         };
         let path = path.split('?').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What the user writes, as a value: rules with their conditions, edits and hooks. `load` finds the files,
-//! `json` reads them, `decode` turns them into the types below and finds every mistake.
+//! What the user writes, as a value: rules with their conditions, edits and hooks. `load` finds the
+//! files, `json` reads them, `decode` turns them into the types below and finds every mistake.
 
 mod decode;
 #[cfg(feature = "tool")]
@@ -9,7 +9,9 @@ mod near;
 mod no_json;
 
 #[cfg(feature = "tool")]
-pub use load::{Found, INLINE, Sources, TASK_ROOT_VARIABLE, Unreadable, dropin_dir, named_here, source};
+pub use load::{
+    Found, INLINE, Sources, TASK_ROOT_VARIABLE, Unreadable, dropin_dir, named_here, source,
+};
 pub use load::{Source, handler, sources, task_root};
 pub use near::near;
 
@@ -33,7 +35,9 @@ pub enum Place<'a> {
 impl fmt::Display for Place<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Place::Read { source, node } => formatter.write_str(&source.place(json::offset(&source.text, *node))),
+            Place::Read { source, node } => {
+                formatter.write_str(&source.place(json::offset(&source.text, *node)))
+            }
             Place::Told(place) => formatter.write_str(place),
         }
     }
@@ -103,7 +107,10 @@ impl Wrapper<'_> {
     /// Says that something would have to be done behind a wrapper that never comes back.
     pub fn refusal(&self, what: &str, way_out: &str) -> String {
         let name = self.shown();
-        format!("unable to {what} behind the wrapper {name:?}: it is \"last\" and never comes back; {way_out}")
+        format!(
+            "unable to {what} behind the wrapper {name:?}: it is \"last\" and never comes back; \
+             {way_out}"
+        )
     }
 }
 
@@ -139,7 +146,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Phase; 4] = [Phase::Initialize, Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop];
+    pub const ALL: [Phase; 4] =
+        [Phase::Initialize, Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -150,7 +158,8 @@ impl Phase {
         }
     }
 
-    /// What one of its hooks may take unless it says otherwise. The last two are what Lambda leaves to all of them.
+    /// What one of its hooks may take unless it says otherwise. The last two are what Lambda leaves
+    /// to all of them.
     pub fn default_timeout(self) -> Duration {
         match self {
             Phase::Initialize => Duration::from_secs(10),
@@ -185,7 +194,8 @@ pub struct Hook<'a> {
     pub export: Option<Export>,
     /// `HOST:PORT` of this machine that has to accept connections first.
     pub wait_for: Option<Text<'a>>,
-    /// How often it is tried, at least once, and how long to wait before the second time; each time twice as long.
+    /// How often it is tried, at least once, and how long to wait before the second time; each
+    /// time twice as long.
     pub attempts: u32,
     pub pause: Duration,
     /// Nobody waits for its end.
@@ -268,7 +278,8 @@ pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
     sources.iter().map(|source| Document { source, root: json::parse(&source.text) }).collect()
 }
 
-/// The rules of all documents, one a document; the failure is the first mistake in the first that has one.
+/// The rules of all documents, one a document; the failure is the first mistake in the first that
+/// has one.
 pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Failure> {
     let mut rules = Vec::with_capacity(documents.len());
     for document in documents {
@@ -279,7 +290,10 @@ pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Failure
     Ok(rules)
 }
 
-/// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and `false`).
+/// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and
+/// `false`).
 pub fn disabled(environ: &Environ) -> bool {
-    environ.lossy("FOREWORD_DISABLED").is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    environ
+        .lossy("FOREWORD_DISABLED")
+        .is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
 }

@@ -1,4 +1,5 @@
-//! What the Runtime API has seen, in order, and where it stands: what tests assert on and conditions wait for.
+//! What the Runtime API has seen, in order, and where it stands: what tests assert on and
+//! conditions wait for.
 
 use super::http::{Body, Head};
 use super::states::{Call, State};
@@ -79,6 +80,11 @@ impl Seen {
     pub fn of(&self, call: Call) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(move |request| request.call == Some(call))
     }
+
+    /// How many requests of one call there were.
+    pub fn count(&self, call: Call) -> usize {
+        self.of(call).count()
+    }
 }
 
 /// One line for each request, for whoever asks why something did not come.
@@ -87,9 +93,13 @@ impl Display for Seen {
         writeln!(formatter, "{:?}, {} parked, requests:", self.state, self.parked)?;
         for request in &self.requests {
             let (method, path) = request.head.request_line().unwrap_or(("?", "?"));
-            let answer = request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let answer =
+                request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             let (connection, length) = (request.connection, request.body.length);
-            writeln!(formatter, "  connection {connection}: {method} {path}, body of {length}: {answer}")?;
+            writeln!(
+                formatter,
+                "  connection {connection}: {method} {path}, body of {length}: {answer}"
+            )?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The operating system: becoming another program, running one in a process group of its own, and saying
-//! in plain words why that did not work. Decides nothing; the only user of nix.
+//! The operating system: becoming another program, running one in a process group of its own, and
+//! saying in plain words why that did not work. Decides nothing; the only user of nix.
 
 mod child;
 mod detach;
@@ -40,6 +40,7 @@ use nix::sys::socket::sockopt::{Linger, PeerCredentials};
 use nix::sys::socket::{getsockopt, setsockopt};
 use nix::unistd::write;
 use raw::Disposition;
+pub use raw::{Strings, arena::Arena};
 use std::fs;
 use std::io;
 use std::net::TcpStream;
@@ -53,15 +54,16 @@ pub const WITHOUT_WAITING: i32 = nix::libc::O_NONBLOCK;
 /// Opens no symbolic link in the place of a file.
 pub const WITHOUT_FOLLOWING: i32 = nix::libc::O_NOFOLLOW;
 
-/// Lets what is written for nobody be lost, in a process that stays and has several threads that write.
+/// Lets what is written for nobody be lost, in a process that stays and has several threads that
+/// write.
 pub fn ignore_broken_pipes() {
     if let Ok(disposition) = Disposition::ignore(Signal::SIGPIPE) {
         disposition.forget();
     }
 }
 
-/// Writes a line to standard error. One that cannot be written is lost: neither a reader that went away nor a full disk
-/// may keep the runtime from starting.
+/// Writes a line to standard error. One that cannot be written is lost: neither a reader that went
+/// away nor a full disk may keep the runtime from starting.
 pub fn write_to_standard_error(line: &[u8]) {
     let _ignored = Disposition::ignore(Signal::SIGPIPE);
     let mut rest = line;

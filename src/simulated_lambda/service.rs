@@ -1,4 +1,5 @@
-//! Answers the calls: asks the state machine, parks what blocks, and hands the runtime's answers to the driver.
+//! Answers the calls: asks the state machine, parks what blocks, and hands the runtime's answers to
+//! the driver.
 
 use super::extensions::Extensions;
 use super::http::{Body, Head, Reply};
@@ -73,7 +74,13 @@ impl Shared {
             events: settings.events_before,
             is_ending: false,
         };
-        Self { settings, faults, telemetry: Telemetry::default(), inner: Mutex::new(inner), changed: Condvar::new() }
+        Self {
+            settings,
+            faults,
+            telemetry: Telemetry::default(),
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+        }
     }
 
     /// Changes something; everyone who waits looks again.
@@ -94,11 +101,13 @@ impl Shared {
                 return Some(result);
             }
             let left = inner.limit.checked_sub(start.elapsed())?;
-            inner = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner =
+                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// The same without a limit but the end of this Lambda. Notes when the client of a request goes away meanwhile.
+    /// The same without a limit but the end of this Lambda. Notes when the client of a request goes
+    /// away meanwhile.
     pub fn park<T>(
         &self,
         number: usize,
@@ -115,7 +124,8 @@ impl Shared {
             if inner.is_ending {
                 return None;
             }
-            let (woken, timeout) = self.changed.wait_timeout(inner, LOOK).unwrap_or_else(PoisonError::into_inner);
+            let (woken, timeout) =
+                self.changed.wait_timeout(inner, LOOK).unwrap_or_else(PoisonError::into_inner);
             inner = woken;
             let connection = inner.seen.requests[number].connection;
             let known = &mut inner.seen.connections[connection];
@@ -130,7 +140,8 @@ impl Shared {
         self.update(|inner| inner.is_ending = true);
     }
 
-    /// Answers one call; its body is read when the state machine has had its say. `None` at the end of this Lambda.
+    /// Answers one call; its body is read when the state machine has had its say. `None` at the end
+    /// of this Lambda.
     pub fn answer(
         &self,
         call: Call,
@@ -146,16 +157,25 @@ impl Shared {
                 self.next(call, number, has_ended)
             }
             Call::InitError | Call::RestoreError => Some(self.report(call, head, read())),
-            Call::InvocationResponse | Call::InvocationError => Some(self.take_answer(call, id, head, read)),
+            Call::InvocationResponse | Call::InvocationError => {
+                Some(self.take_answer(call, id, head, read))
+            }
             Call::ExtensionRegister => {
                 let body = read();
                 Some(self.update(|inner| {
-                    inner.extensions.register(head, &body.bytes, inner.seen.state, &self.settings.function)
+                    inner.extensions.register(
+                        head,
+                        &body.bytes,
+                        inner.seen.state,
+                        &self.settings.function,
+                    )
                 }))
             }
             Call::ExtensionNext => {
                 read();
-                if let Some((name, events)) = self.update(|inner| inner.extensions.becomes_ready(head)) {
+                if let Some((name, events)) =
+                    self.update(|inner| inner.extensions.becomes_ready(head))
+                {
                     let record = json!({"name": name, "state": "Ready", "events": events});
                     self.telemetry.emit("platform.extension", record);
                 }
@@ -213,7 +233,8 @@ impl Shared {
             if inner.current.as_ref().is_none_or(|event| event.id != id) {
                 return Some(Reply::error(400, "InvalidRequestID", "Invalid request ID"));
             }
-            // An event that restore/next was answered with is answered without an invocation/next of its own.
+            // An event that restore/next was answered with is answered without an invocation/next
+            // of its own.
             let is_early = inner.seen.state == State::Restoring;
             match if is_early { State::Running } else { inner.seen.state }.verdict(call) {
                 Verdict::Accept(state) => {
@@ -229,9 +250,11 @@ impl Shared {
         }
         let is_streamed = head.says("Lambda-Runtime-Function-Response-Mode", "streaming");
         // A stream that has begun tells in its trailers that it failed.
-        let late_error = body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(ERROR_TYPE));
+        let late_error =
+            body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(ERROR_TYPE));
         let (outcome, reply) = if body.bytes.len() > LARGEST_ANSWER && !is_streamed {
-            let message = format!("Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).");
+            let message =
+                format!("Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).");
             let reply = Reply::error(413, "RequestEntityTooLarge", &message);
             (Outcome::Error("Function.ResponseSizeTooLarge".to_owned()), reply)
         } else {
@@ -240,12 +263,14 @@ impl Shared {
                 (Call::InvocationResponse, None) => Outcome::Response,
                 _ => Outcome::Error(error_type(head)),
             };
-            let truncated = || Reply::error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
+            let truncated =
+                || Reply::error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
             (outcome, if body.is_complete { Reply::accepted() } else { truncated() })
         };
         let content_type = head.header("Content-Type").unwrap_or_default().to_owned();
         let Body { bytes, trailers, is_complete, .. } = body;
-        let answer = Answer { outcome, body: bytes, content_type, is_streamed, trailers, is_complete };
+        let answer =
+            Answer { outcome, body: bytes, content_type, is_streamed, trailers, is_complete };
         self.update(|inner| {
             inner.seen.state = State::ResponseSent;
             inner.current = None;
@@ -260,7 +285,10 @@ impl Shared {
             ("Lambda-Runtime-Aws-Request-Id", event.id.clone()),
             ("Lambda-Runtime-Deadline-Ms", event.deadline_ms.to_string()),
             ("Lambda-Runtime-Invoked-Function-Arn", self.settings.arn()),
-            ("Lambda-Runtime-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned()),
+            (
+                "Lambda-Runtime-Trace-Id",
+                "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned(),
+            ),
         ];
         Reply { status: 200, headers, body: event.body.clone() }
     }
@@ -321,7 +349,9 @@ fn error_type(head: &Head) -> String {
 
 fn forbidden(state: State, call: Call) -> Reply {
     let (from, to) = (state.name(), call.asks_for().name());
-    let message =
-        format!("State transition from {from} to {to} failed for runtime. Error: State transition is not allowed");
+    let message = format!(
+        "State transition from {from} to {to} failed for runtime. Error: State transition is not \
+         allowed"
+    );
     Reply::error(403, "InvalidStateTransition", &message)
 }

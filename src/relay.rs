@@ -1,6 +1,7 @@
-//! The relay: a process between the runtime and the Runtime API that runs hooks around a SnapStart snapshot, whatever the
-//! runtime knows of SnapStart. Until the restore is over it looks at requests; from then on it only carries bytes.
-//! `progress` decides, `connection` and `tunnel` act on the runtime's connections, `story` goes through the phases.
+//! The relay: a process between the runtime and the Runtime API that runs hooks around a SnapStart
+//! snapshot, whatever the runtime knows of SnapStart. Until the restore is over it looks at
+//! requests; from then on it only carries bytes. `progress` decides, `connection` and `tunnel` act
+//! on the runtime's connections, `story` goes through the phases.
 
 mod connection;
 mod progress;
@@ -29,10 +30,12 @@ use std::time::{Duration, Instant};
 /// What is left to carry when the runtime has ended has this long.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// How long to wait for descriptors, of which a process in Lambda has 1,024, when there are none left.
+/// How long to wait for descriptors, of which a process in Lambda has 1,024, when there are none
+/// left.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
 
-/// Most memory that a connection's thread may need for its stack; what it never touches costs nothing.
+/// Most memory that a connection's thread may need for its stack; what it never touches costs
+/// nothing.
 const STACK: usize = 128 << 10;
 
 struct Relay {
@@ -58,21 +61,25 @@ struct Desk {
     busy: usize,
 }
 
-/// Starts the relay for the process that calls this, which then becomes the runtime; gives the address at which the
-/// runtime finds it. In the relay itself, this does not come back.
+/// Starts the relay for the process that calls this, which then becomes the runtime; gives the
+/// address at which the runtime finds it. In the relay itself, this does not come back.
 ///
 /// # Errors
 /// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
 pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure> {
     let start = || -> Result<String> {
-        let upstream = RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
+        let upstream =
+            RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
         // The relay keeps them; the runtime finds closed what it would find closed.
         let standard = process::fill_standard_streams()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
-        let keep: Vec<_> = [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
-        match process::split(&keep).map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))? {
+        let keep: Vec<_> =
+            [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
+        match process::split(&keep)
+            .map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))?
+        {
             Side::First => Ok(address),
             Side::Second => {
                 mem::forget(standard);
@@ -83,12 +90,22 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
         }
     };
     start().map_err(|cause| {
-        Failure::new(ErrorType::BeforeSnapshot, status::FAILED, format!("unable to start the relay: {cause:#}"))
+        Failure::new(
+            ErrorType::BeforeSnapshot,
+            status::FAILED,
+            format!("unable to start the relay: {cause:#}"),
+        )
     })
 }
 
 /// Serves until the runtime has ended. Comes back when it cannot even begin.
-fn serve(listener: TcpListener, upstream: RuntimeApi, runtime: Process, hooks: &Hooks, log: Log) -> Result<()> {
+fn serve(
+    listener: TcpListener,
+    upstream: RuntimeApi,
+    runtime: Process,
+    hooks: &Hooks,
+    log: Log,
+) -> Result<()> {
     let relay = Relay::new(listener, upstream, runtime, log)?;
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
@@ -109,7 +126,8 @@ fn serve(listener: TcpListener, upstream: RuntimeApi, runtime: Process, hooks: &
     })
 }
 
-/// A thread serves one connection after the other; there is always one more than there are connections.
+/// A thread serves one connection after the other; there is always one more than there are
+/// connections.
 fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()> {
     let work = move || {
         loop {
@@ -135,7 +153,12 @@ fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()
 }
 
 impl Relay {
-    fn new(listener: TcpListener, upstream: RuntimeApi, runtime: Process, log: Log) -> Result<Self> {
+    fn new(
+        listener: TcpListener,
+        upstream: RuntimeApi,
+        runtime: Process,
+        log: Log,
+    ) -> Result<Self> {
         // The one at work is the story.
         let desk = Mutex::new(Desk { progress: Progress::new(), idle: 0, busy: 1 });
         let (verdict, stop) = (Latch::new()?, Latch::new()?);
@@ -147,13 +170,19 @@ impl Relay {
     }
 
     /// Waits until something is so, or the time has come.
-    fn wait_until(&self, until: Option<Instant>, is_so: impl Fn(&Desk) -> bool) -> MutexGuard<'_, Desk> {
+    fn wait_until(
+        &self,
+        until: Option<Instant>,
+        is_so: impl Fn(&Desk) -> bool,
+    ) -> MutexGuard<'_, Desk> {
         let mut desk = self.desk();
         while !is_so(&desk) {
             desk = match until.map(|until| until.saturating_duration_since(Instant::now())) {
                 None => self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return desk,
-                Some(left) => self.changed.wait_timeout(desk, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => {
+                    self.changed.wait_timeout(desk, left).unwrap_or_else(PoisonError::into_inner).0
+                }
             };
         }
         desk
@@ -202,7 +231,8 @@ impl Relay {
         }
     }
 
-    /// Waits, where one event may be for several who asked, until it is known whether this one gets it.
+    /// Waits, where one event may be for several who asked, until it is known whether this one gets
+    /// it.
     fn release(&self, call: Call) -> Release {
         let is_known = |desk: &Desk| call != Call::InvocationNext || !desk.progress.delivers();
         self.wait_until(None, is_known).progress.release(call)

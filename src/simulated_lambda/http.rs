@@ -1,6 +1,7 @@
-//! As much of HTTP/1.1 as the Runtime API needs: requests with a length, chunks or no body, answers, and nothing
-//! beyond them. It reads only what belongs to the request at hand, so that a connection can be left with something
-//! unread, which is what makes the kernel end it with a reset.
+//! As much of HTTP/1.1 as the Runtime API needs: requests with a length, chunks or no body,
+//! answers, and nothing beyond them. It reads only what belongs to the request at hand, so that a
+//! connection can be left with something unread, which is what makes the kernel end it with a
+//! reset.
 
 use std::io::{self, Error, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -11,7 +12,8 @@ const LONGEST_HEAD: usize = 8 << 20;
 /// What is read at a time.
 const PIECE: usize = 64 << 10;
 
-/// The head of a request as it came, each byte a character of its own (Latin-1), without the last line break.
+/// The head of a request as it came, each byte a character of its own (Latin-1), without the last
+/// line break.
 #[derive(Clone, Debug)]
 pub struct Head(pub String);
 
@@ -65,10 +67,11 @@ impl Head {
 }
 
 impl Body {
-    /// Reads a body; `progress` is told how much has come so far, after each piece. What is cut off is not an
-    /// error but a body that is not complete.
+    /// Reads a body; `progress` is told how much has come so far, after each piece. What is cut off
+    /// is not an error but a body that is not complete.
     pub fn read(stream: &TcpStream, head: &Head, mut progress: impl FnMut(usize)) -> Self {
-        let mut body = Self { is_chunked: head.says("Transfer-Encoding", "chunked"), ..Self::default() };
+        let mut body =
+            Self { is_chunked: head.says("Transfer-Encoding", "chunked"), ..Self::default() };
         let read = if body.is_chunked {
             body.read_chunks(stream, &mut progress)
         } else {
@@ -79,7 +82,12 @@ impl Body {
         body
     }
 
-    fn read_length(&mut self, stream: &TcpStream, length: usize, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+    fn read_length(
+        &mut self,
+        stream: &TcpStream,
+        length: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> io::Result<()> {
         let end = self.bytes.len() + length;
         while self.bytes.len() < end {
             let start = self.bytes.len();
@@ -94,11 +102,16 @@ impl Body {
         Ok(())
     }
 
-    fn read_chunks(&mut self, stream: &TcpStream, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+    fn read_chunks(
+        &mut self,
+        stream: &TcpStream,
+        progress: &mut dyn FnMut(usize),
+    ) -> io::Result<()> {
         loop {
             let line = line(stream)?;
             let size = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+            let size = usize::from_str_radix(size, 16)
+                .map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
             if size == 0 {
                 break;
             }
