@@ -7,16 +7,19 @@ mod handover;
 
 pub use handover::{hand_over, meet};
 
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
-use crate::config::{self, Phase, Rule};
+use crate::condition::{Facts, RuntimeName};
+use crate::config::{self, Invalid, Rule};
 use crate::environ::Environ;
+use crate::exit_status;
 use crate::files;
-use crate::hooks::{Deadline, Received, Runner};
+use crate::hooks::{Deadline, Runner};
+use crate::lambda::{ARCHITECTURE, LambdaContext, RUNTIME_API, TASK_ROOT_VARIABLE};
 use crate::log::Log;
+use crate::phase::Phase;
 use crate::plan::{self, Plan};
 use crate::process::{self, Latch, Signal, Watch, sleep};
-use crate::report::{Failure, status};
-use crate::runtime_api::{ADDRESS, RuntimeApi};
+use crate::report::Failure;
+use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
 use api::{Api, Shutdown};
 use handover::{Handover, Listener};
@@ -54,20 +57,21 @@ pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
     let _standard = process::fill_standard_streams();
     process::ignore_broken_pipes();
     let upstream = || -> Result<_> {
-        let address = environ.lossy(ADDRESS).with_context(|| format!("{ADDRESS} is not set"))?;
+        let address =
+            environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
         RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))
     };
     let upstream = match upstream() {
         Ok(upstream) => upstream,
         Err(cause) => {
             log.failure(&unable(&cause));
-            return status::FAILED;
+            return exit_status::FAILED;
         }
     };
     // What only the runtime is told.
     let mut environ = environ.clone();
     let task_root = config::task_root(&environ).as_os_str().to_owned();
-    environ.set("LAMBDA_TASK_ROOT", &task_root);
+    environ.set(TASK_ROOT_VARIABLE, &task_root);
     // Where the wrapper looks for a file that is named without its folder.
     let _ = set_current_dir(&task_root);
 
@@ -86,7 +90,7 @@ pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
 fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, log: Log) -> Result<(), Failure> {
     let sources = if config::disabled(environ) { Ok(Vec::new()) } else { config::sources(environ) };
     let documents = sources.as_deref().map(config::documents);
-    let rules = documents.as_deref().map_err(|&failure| failure.clone()).and_then(config::rules);
+    let rules = documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::rules);
     let rules = match &rules {
         Ok(rules) => Wanted::Rules(rules),
         Err(mistake) => Wanted::Nothing { mistake },
@@ -101,7 +105,7 @@ enum Wanted<'w> {
     /// It has a mistake. The wrapper reads it, too, and reports that so that the caller of the
     /// function sees it; an extension that did so would hide it behind its own end.
     Nothing {
-        mistake: &'w Failure,
+        mistake: &'w Invalid,
     },
 }
 
@@ -163,7 +167,7 @@ fn wait_and_stop(
             }
             // Else it has said so.
             Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
-                log.failure(mistake)
+                log.failure(&mistake.clone().into())
             }
             Wanted::Nothing { .. } => {}
         }
@@ -232,8 +236,9 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         None => {
             let facts =
                 Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
-            let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _, _| {});
-            (own, name.identifier.as_str(), plan.hooks(Phase::PreStop), plan.environ)
+            let mut edited = own.clone();
+            let plan = Plan::new(&nobody, &mut edited, rules, &facts, |_, _, _| {});
+            (own, name.identifier.as_str(), plan.hooks(Phase::PreStop), edited)
         }
     };
     // It is where the runtime would be started; without it, hooks run where the extension was.
@@ -242,7 +247,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         return log.warn("pre_stop hooks are not run: unable to watch them");
     };
     let runner = Runner {
-        received: &Received { environ: received, runtime },
+        context: &LambdaContext { environ: received, runtime },
         watch,
         until: Some(until),
         stop: None,

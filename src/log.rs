@@ -3,6 +3,7 @@
 //! of the hook itself.
 
 use crate::environ::Environ;
+use crate::lambda::{LOG_FORMAT, LOG_LEVEL};
 use crate::process;
 use crate::report::{Failure, HookEnd};
 use serde_json::Value;
@@ -57,21 +58,22 @@ pub struct Log {
     json: bool,
 }
 
+/// The variable of foreword's own log level.
+pub const LEVEL_VARIABLE: &str = "FOREWORD_LOG";
+
 impl Log {
     /// Reads `FOREWORD_LOG`, else Lambda's `AWS_LAMBDA_LOG_LEVEL`, and `AWS_LAMBDA_LOG_FORMAT`.
     pub fn from_environ(environ: &Environ) -> Self {
         let named = |variable| environ.lossy(variable).and_then(|name| Level::of(&name));
-        let level =
-            named("FOREWORD_LOG").or_else(|| named("AWS_LAMBDA_LOG_LEVEL")).unwrap_or(Level::Info);
-        let json = environ
-            .lossy("AWS_LAMBDA_LOG_FORMAT")
-            .is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let level = named(LEVEL_VARIABLE).or_else(|| named(LOG_LEVEL)).unwrap_or(Level::Info);
+        let json =
+            environ.lossy(LOG_FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json"));
         Self { level, json }
     }
 
     /// The value of `FOREWORD_LOG`, if it is no level.
     pub fn unknown_level<'e>(environ: &'e Environ) -> Option<Cow<'e, str>> {
-        environ.lossy("FOREWORD_LOG").filter(|name| Level::of(name).is_none())
+        environ.lossy(LEVEL_VARIABLE).filter(|name| Level::of(name).is_none())
     }
 
     /// What is said about such a value.

@@ -8,13 +8,12 @@ mod progress;
 mod story;
 mod tunnel;
 
-#[cfg(feature = "tool")]
-pub use story::BEFORE_SNAPSHOT;
-pub use story::{AFTER_RESTORE, Hooks};
+pub use story::Hooks;
 
+use crate::exit_status;
 use crate::log::Log;
 use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
-use crate::report::{ErrorType, Failure, status};
+use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
 use progress::{Action, Call, Progress, Release, Restore};
@@ -92,7 +91,7 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
     start().map_err(|cause| {
         Failure::new(
             ErrorType::BeforeSnapshot,
-            status::FAILED,
+            exit_status::FAILED,
             format!("unable to start the relay: {cause:#}"),
         )
     })

@@ -56,11 +56,11 @@ fn run(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) -> Res
     let own = Runner { watch: &watch, until: None, stop: Some(stop), left: &left, ..*runner };
     match own.run_one(hook, environ) {
         Ok((end, _)) => {
-            metrics::of_hook(&end, environ, own.received);
+            metrics::of_hook(&end, environ, own.context);
             own.log.success(&end);
         }
         Err(Stop::Failure(failure)) => {
-            failure.hook.iter().for_each(|end| metrics::of_hook(end, environ, own.received));
+            failure.hook.iter().for_each(|end| metrics::of_hook(end, environ, own.context));
             own.log.failure(&failure);
         }
         // The runtime has ended.

@@ -6,12 +6,15 @@ use super::Relay;
 use super::progress::{Asked, Restore};
 use crate::config::Hook;
 use crate::environ::Environ;
-use crate::hooks::{Deadline, Received, Runner};
+use crate::exit_status;
+use crate::hooks::{Deadline, Runner};
 use crate::http::{self, Answer};
+use crate::lambda::LambdaContext;
 use crate::log::Log;
+use crate::phase::Phase;
 use crate::plan::RESTORED;
 use crate::process::{self, Watch};
-use crate::report::{ErrorType, Failure, Stop, status};
+use crate::report::{ErrorType, Failure, Stop};
 use crate::runtime_api::Report;
 use anyhow::Result;
 use std::fs::{DirBuilder, OpenOptions};
@@ -19,13 +22,6 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// How long all before_snapshot hooks have together.
-pub const BEFORE_SNAPSHOT: Duration = Duration::from_secs(120);
-
-/// How long all after_restore hooks have together: Lambda gives a restore 10 s, and the runtime
-/// needs some of them.
-pub const AFTER_RESTORE: Duration = Duration::from_secs(8);
 
 /// An internal extension's registration is answered at once; one that is not does not hold up the
 /// snapshot for longer.
@@ -39,15 +35,15 @@ pub struct Hooks<'h> {
     pub before_snapshot: Vec<&'h Hook<'h>>,
     pub after_restore: Vec<&'h Hook<'h>>,
     pub environ: &'h Environ<'h>,
-    pub received: &'h Received<'h>,
+    pub context: &'h LambdaContext<'h>,
 }
 
 /// Goes through the phases. Comes back when nothing is left to do for the runtime.
 pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
-    let run = |phase: &[&Hook], limit| {
-        let (until, stop) = (Some(Deadline::after(limit)), Some(&relay.stop));
+    let run = |phase: Phase, hooks_of_phase: &[&Hook]| {
+        let (until, stop) = (phase.budget().map(Deadline::after), Some(&relay.stop));
         let runner = Runner {
-            received: hooks.received,
+            context: hooks.context,
             watch,
             until,
             stop,
@@ -57,13 +53,13 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             runs: &|_| {},
             log: relay.log,
         };
-        runner.run(phase, &mut hooks.environ.clone())
+        runner.run(hooks_of_phase, &mut hooks.environ.clone())
     };
     if relay.wait_until(None, |desk| desk.progress.is_asked()).progress.is_open() {
         // The runtime has failed by itself.
         return;
     }
-    if let Err(stop) = run(&hooks.before_snapshot, BEFORE_SNAPSHOT) {
+    if let Err(stop) = run(Phase::BeforeSnapshot, &hooks.before_snapshot) {
         return give_up(relay, Report::InitError, stop);
     }
     let registered = Some(Instant::now() + REGISTRATION);
@@ -91,7 +87,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         (refused, _) => {
             let message = format!("unable to wait for the restore: {}", refusal(&refused));
             let error_type = ErrorType::BeforeSnapshot;
-            let failure = Failure::new(error_type, status::FAILED, message);
+            let failure = Failure::new(error_type, exit_status::FAILED, message);
             return give_up(relay, Report::InitError, failure.into());
         }
     };
@@ -100,7 +96,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         return;
     }
     relay.desk().progress.thaw();
-    if let Err(stop) = run(&hooks.after_restore, AFTER_RESTORE) {
+    if let Err(stop) = run(Phase::AfterRestore, &hooks.after_restore) {
         return give_up(relay, Report::RestoreError, stop);
     }
     // After a reset, AWS's emulator answers with an event instead.

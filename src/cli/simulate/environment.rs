@@ -8,8 +8,8 @@ use super::start::Start;
 use super::{Simulation, given};
 use crate::config::Phase;
 use crate::environ::Environ;
+use crate::lambda::RUNTIME_API;
 use crate::process::{End, Signal, Started};
-use crate::runtime_api::ADDRESS;
 use crate::simulated_lambda::states::Call;
 use crate::simulated_lambda::{Answer, Failure, Lambda, Parked, Settings};
 use serde_json::Value;
@@ -85,7 +85,7 @@ impl<'s> Environment<'s> {
     /// Starts extensions and runtime; comes back when all of them wait for what comes.
     pub fn initialize(&mut self, until: Instant) -> Result<Parked, Broken> {
         let mut environ = self.simulation.given.clone();
-        environ.set(ADDRESS, self.lambda.address().as_ref());
+        environ.set(RUNTIME_API, self.lambda.address().as_ref());
         let own = given::for_extensions(&environ);
         if let [(first, _), others @ ..] = &self.simulation.extensions[..] {
             let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();
