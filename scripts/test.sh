@@ -33,7 +33,7 @@ reproducible_layer() {
     copy=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$copy'" EXIT
-    cp -R Cargo.toml Cargo.lock src manual layer scripts "$copy"
+    cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual layer scripts "$copy"
     scripts/build-layer.sh
     for architecture in x86_64 arm64; do
         CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
