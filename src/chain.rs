@@ -12,7 +12,6 @@ use crate::config::{Wrapper, edit};
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::lambda::EXEC_WRAPPER;
-use crate::log::Log;
 use crate::process::{self, Program, StandIn};
 use crate::report::Failure;
 use stage::{Circle, Next};
@@ -20,6 +19,7 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use tracing::{Level, debug, enabled};
 
 /// What foreword was started with by a wrapper of the chain.
 pub struct Returned {
@@ -38,7 +38,6 @@ pub fn begin(
     received: &[OsString],
     environ: &mut Environ,
     saved: impl FnOnce() -> Vec<u8>,
-    log: Log,
 ) -> Result<Option<Turn>, Failure> {
     let Some(first) = wrappers.first() else { return Ok(None) };
     // The others see what the wrappers before them leave.
@@ -63,7 +62,7 @@ pub fn begin(
         next: wrappers.iter().map(|wrapper| Next::new(wrapper)).collect(),
         saved: Cow::Owned(saved()),
     };
-    go_on(&mut stage, None, environ, &received[1..], log)
+    go_on(&mut stage, None, environ, &received[1..])
 }
 
 /// Takes command line and environment back from a wrapper and hands them to the next one. Comes
@@ -73,7 +72,6 @@ pub fn take_back(
     stage: &mut Stage,
     returned: Returned,
     environ: &mut Environ,
-    log: Log,
 ) -> Result<(Vec<OsString>, Option<Turn>), Failure> {
     // A wrapper may also go on under its own name (`exec -a`).
     if stage.is_current(&returned.name) && process::is_this_program(Path::new(&returned.name)) {
@@ -96,7 +94,7 @@ pub fn take_back(
         stage.program = program;
     }
     edit::apply(environ, &stage.env, &mut |edit, change| {
-        change.iter().for_each(|change| log.debug(|| edit.describe(change)));
+        change.iter().for_each(|change| debug!("{}", edit.describe(change)));
     });
     // A wrapper that is told to start foreword once more is in good hands already.
     let named = environ.non_empty(EXEC_WRAPPER).map(OsStr::to_owned);
@@ -106,7 +104,7 @@ pub fn take_back(
         Some(path) => environ.set(EXEC_WRAPPER, path),
         None => environ.unset(EXEC_WRAPPER),
     }
-    let last = go_on(stage, named.as_deref(), environ, &returned.arguments, log)?;
+    let last = go_on(stage, named.as_deref(), environ, &returned.arguments)?;
     stage.stand_in.remove();
     // Bash says here what it executed.
     if environ.value("_") == Some(&stage.stand_in.path) {
@@ -122,7 +120,6 @@ fn go_on(
     named: Option<&OsStr>,
     environ: &mut Environ,
     arguments: &[OsString],
-    log: Log,
 ) -> Result<Option<Turn>, Failure> {
     let failure = match stage.advance(named, environ) {
         Ok(None) => return Ok(None),
@@ -133,10 +130,10 @@ fn go_on(
         Ok(Some(turn)) => {
             let words = [&[turn.path.clone(), stage.stand_in.path.clone()], arguments].concat();
             environ.set(EXEC_WRAPPER, &turn.path);
-            for (name, value) in stage.variables(environ, log.is_detailed()) {
+            for (name, value) in stage.variables(environ, enabled!(Level::DEBUG)) {
                 environ.set(&name, &value);
             }
-            execute(&turn, &words, environ, log)
+            execute(&turn, &words, environ)
         }
         Err(Circle) => {
             let named = named.map(|path| environ.redact(path)).unwrap_or_default();
@@ -154,24 +151,17 @@ fn go_on(
 
 /// Becomes a wrapper that never comes back, with the runtime's own program and nothing of
 /// foreword's.
-pub fn execute_last(
-    wrapper: &Turn,
-    received: &[OsString],
-    environ: &mut Environ,
-    log: Log,
-) -> Failure {
+pub fn execute_last(wrapper: &Turn, received: &[OsString], environ: &mut Environ) -> Failure {
     if process::is_this_program(Path::new(&wrapper.path)) {
         return itself(&wrapper.path, environ);
     }
     environ.set(EXEC_WRAPPER, &wrapper.path);
-    execute(wrapper, &[std::slice::from_ref(&wrapper.path), received].concat(), environ, log)
+    execute(wrapper, &[std::slice::from_ref(&wrapper.path), received].concat(), environ)
 }
 
-fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ, log: Log) -> Failure {
+fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ) -> Failure {
     let name = || environ.redact(&wrapper.name);
-    log.debug(|| {
-        format!("wrapper {:?} is handed the process: {}", name(), environ.redact_words(words))
-    });
+    debug!("wrapper {:?} is handed the process: {}", name(), environ.redact_words(words));
     let error = process::execute(words, Program::Unknown, environ);
     Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
 }

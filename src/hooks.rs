@@ -12,7 +12,7 @@ use crate::config::{Command, EnvEdit, Hook, OnFailure, Place};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
 use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, LambdaContext, RUNTIME_API};
-use crate::log::Log;
+use crate::log;
 use crate::metrics;
 use crate::phase::Phase;
 use crate::process::{Latch, Left, Watch};
@@ -23,6 +23,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::{debug, warn};
 
 /// What stands for no limit at all; no environment lives so long.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -61,7 +62,6 @@ pub struct Runner<'r> {
     pub left: &'r dyn Fn(Left),
     /// Is told the name of each hook that begins.
     pub runs: &'r dyn Fn(&str),
-    pub log: Log,
 }
 
 /// Runs the hooks of a phase in the wrapper itself: nothing has been started yet that would wait
@@ -71,7 +71,6 @@ pub fn run_in_wrapper(
     environ: &mut Environ,
     context: &LambdaContext,
     until: Option<Deadline>,
-    log: Log,
 ) -> Result<(), Stop> {
     let Some(first) = hooks.first() else { return Ok(()) };
     let watch = Watch::start().map_err(|errno| {
@@ -81,7 +80,7 @@ pub fn run_in_wrapper(
     let left = &Left::go_on_in_process;
     // Only Lambda cuts an init off, and starts another in the same environment.
     let is_cut_off = first.phase == Phase::Initialize && context.runtime_api().is_some();
-    let note = is_cut_off.then(|| Note::begin(log));
+    let note = is_cut_off.then(|| Note::begin());
     let runs = |name: &str| note.iter().for_each(|note| note.runs(name));
     Runner {
         context,
@@ -92,7 +91,6 @@ pub fn run_in_wrapper(
         shutdown_reason: None,
         left,
         runs: &runs,
-        log,
     }
     .run(hooks, environ)
 }
@@ -113,13 +111,11 @@ impl Runner<'_> {
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {
-                        self.log.debug(|| {
-                            format!("{}: hook {:?} exports {name}", hook.place, hook.name)
-                        });
+                        debug!("{}: hook {:?} exports {name}", hook.place, hook.name);
                         environ.export(&name, &value);
                     }
                     metrics::of_hook(&end, environ, self.context);
-                    self.log.success(&end);
+                    log::success(&end);
                 }
                 Err(Stop::Failure(mut failure)) => {
                     if let Some(end) = &failure.hook {
@@ -128,10 +124,10 @@ impl Runner<'_> {
                     match (hook.on_failure, hook.phase) {
                         (OnFailure::Continue, _) => {
                             failure.message += " (on_failure: continue)";
-                            self.log.failure(&failure);
+                            log::failure(&failure);
                         }
                         // The environment ends whatever comes of it; so the others get their turn.
-                        (_, Phase::PreStop) => self.log.failure(&failure),
+                        (_, Phase::PreStop) => log::failure(&failure),
                         _ => return Err(failure.into()),
                     }
                 }
@@ -202,8 +198,7 @@ impl Runner<'_> {
                         .saying(said);
                     if number < hook.attempts && Instant::now() + pause < deadline.instant {
                         let ms = pause.as_millis();
-                        self.log
-                            .warn(&format!("{}; it is tried again in {ms} ms", failure.message));
+                        warn!("{}; it is tried again in {ms} ms", failure.message);
                         attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
                         pause *= 2;
                         continue;

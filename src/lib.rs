@@ -42,13 +42,13 @@ pub use cli::command;
 
 use chain::{Returned, Stage};
 use environ::Environ;
-use log::Log;
 use plan::saved::SavedPlan;
 use report::{ErrorType, Failure, Stop};
 use role::Role;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use tracing::debug;
 
 /// Does what foreword was started for, with what the kernel handed over; returns the exit status.
 pub fn start(
@@ -62,7 +62,10 @@ pub fn start(
         Role::StandIn(returned) => resume(returned, environ),
         Role::LostStandIn(name) => end(lost_stand_in(&name).into(), &environ),
         Role::Wrapper(received) => wrap(&received, &environ),
-        Role::Extension(name) => extension::run(&name, &environ, Log::from_environ(&environ)),
+        Role::Extension(name) => {
+            log::start(&environ);
+            extension::run(&name, &environ)
+        }
         Role::Bootstrap => match handler(&environ) {
             Ok(program) => wrap(&[program], &environ),
             Err(failure) => end(failure.into(), &environ),
@@ -72,7 +75,8 @@ pub fn start(
 }
 
 fn wrap(received: &[OsString], environ: &Environ) -> i32 {
-    end(wrap::run(received, environ, Log::from_environ(environ)), environ)
+    log::start(environ);
+    end(wrap::run(received, environ), environ)
 }
 
 /// Goes on with a wrapper chain. The environment is a stranger's: failures and the log go where
@@ -90,8 +94,8 @@ fn resume(returned: Returned, mut environ: Environ) -> i32 {
         );
         return end(Failure::configuration(message).into(), &environ);
     };
-    let log = Log::from_environ(&saved.context);
-    end(wrap::resume(&mut stage, &saved, returned, environ, log), &saved.context)
+    log::start(&saved.context);
+    end(wrap::resume(&mut stage, &saved, returned, environ), &saved.context)
 }
 
 #[cold]
@@ -124,21 +128,19 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
 /// Tells whoever waits for the runtime why it does not start: the log, the Runtime API, the parent.
 /// Returns the exit status.
 fn end(stop: Stop, environ: &Environ) -> i32 {
-    let log = Log::from_environ(environ);
+    log::start(environ);
     let failure = match stop {
         Stop::Signal(signal) => return process::die_of(signal),
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };
-    log.failure(&failure);
+    log::failure(&failure);
     let Some(address) = environ.lossy(lambda::RUNTIME_API) else { return failure.status };
     if failure.error_type == ErrorType::ConfigInvalid {
         extension::meet(&address);
     }
     if let Err(error) = runtime_api::post_init_error(&address, &failure) {
-        log.debug(|| {
-            format!("unable to report the failure to the Runtime API at {address}: {error:#}")
-        });
+        debug!("unable to report the failure to the Runtime API at {address}: {error:#}");
     }
     failure.status
 }

@@ -12,7 +12,7 @@ use crate::extension;
 use crate::files;
 use crate::hooks::{self, Deadline};
 use crate::lambda::{ARCHITECTURE, LambdaContext, RUNTIME_API};
-use crate::log::{LEVEL_VARIABLE, Log};
+use crate::log::{self, LEVEL_VARIABLE};
 use crate::metrics::Clock;
 use crate::phase::Phase;
 use crate::plan::saved::{self, SavedPlan};
@@ -23,44 +23,39 @@ use crate::report::{Failure, Stop};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use tracing::{Level, debug, enabled, warn};
 
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
-pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
-    match become_runtime(received, environ, log) {
+pub fn run(received: &[OsString], environ: &Environ) -> Stop {
+    match become_runtime(received, environ) {
         Err(stop) => stop,
         Ok(never) => match never {},
     }
 }
 
 /// Goes on where a wrapper of the chain executed the stand-in. Comes back only when that failed.
-pub fn resume(
-    stage: &mut Stage,
-    saved: &SavedPlan,
-    returned: Returned,
-    environ: Environ,
-    log: Log,
-) -> Stop {
-    match take_back(stage, saved, returned, environ, log) {
+pub fn resume(stage: &mut Stage, saved: &SavedPlan, returned: Returned, environ: Environ) -> Stop {
+    match take_back(stage, saved, returned, environ) {
         Err(stop) => stop,
         Ok(never) => match never {},
     }
 }
 
-fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
+fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
     let clock = Clock::start(environ);
     if received.is_empty() {
         let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
         return Err(Failure::entrypoint(exit_status::FAILED, usage.into()).into());
     }
     if config::disabled(environ) {
-        return execute(received, environ, log);
+        return execute(received, environ);
     }
-    if let Some(word) = Log::unknown_level(environ) {
-        log.warn(&Log::about_level(&word));
+    if let Some(word) = log::unknown_level(environ) {
+        warn!("{}", log::about_level(&word));
     }
     let sources = config::sources(environ)?;
     if sources.is_empty() {
-        return execute(received, environ, log);
+        return execute(received, environ);
     }
     let documents = config::documents(&sources);
     let rules = config::rules(&documents)?;
@@ -69,15 +64,13 @@ fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<
     let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
     let mut edited = environ.clone();
     let plan = Plan::new(received, &mut edited, &rules, &facts, |_, edit, change| {
-        change.iter().for_each(|change| log.debug(|| edit.describe(change)));
+        change.iter().for_each(|change| debug!("{}", edit.describe(change)));
     });
-    plan.skipped
-        .iter()
-        .for_each(|skipped| log.debug(|| format!("{}: this does not apply", skipped.place())));
+    plan.skipped.iter().for_each(|skipped| debug!("{}: this does not apply", skipped.place()));
     plan.check()?;
 
     let context = LambdaContext { environ, runtime: &runtime.identifier };
-    let mut start = Start { plan, environ: edited, context, clock, log };
+    let mut start = Start { plan, environ: edited, context, clock };
     start.warn_about_snapshot();
     start.run_hooks()?;
     let last_wrapper = start.hand_to_wrappers()?;
@@ -89,13 +82,12 @@ fn take_back(
     saved: &SavedPlan,
     returned: Returned,
     mut environ: Environ,
-    log: Log,
 ) -> Result<Infallible, Stop> {
     let clock = Clock::start(&environ);
-    let (received, last_wrapper) = chain::take_back(stage, returned, &mut environ, log)?;
+    let (received, last_wrapper) = chain::take_back(stage, returned, &mut environ)?;
     let runtime = RuntimeName::of_command(&saved.context, &received);
     let context = LambdaContext { environ: &saved.context, runtime: &runtime.identifier };
-    Start { plan: saved.plan(&received), environ, context, clock, log }.finish(last_wrapper)
+    Start { plan: saved.plan(&received), environ, context, clock }.finish(last_wrapper)
 }
 
 /// A start on its way to the runtime.
@@ -105,15 +97,14 @@ struct Start<'s> {
     environ: Environ<'s>,
     context: LambdaContext<'s>,
     clock: Clock,
-    log: Log,
 }
 
 impl Start<'_> {
     fn warn_about_snapshot(&self) {
         if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
-            self.log.warn(
+            warn!(
                 "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
-                 foreword simulate runs them",
+                 foreword simulate runs them"
             );
         }
     }
@@ -133,26 +124,26 @@ impl Start<'_> {
 
     fn run_phase(&mut self, phase: Phase, until: Option<Deadline>) -> Result<(), Stop> {
         let hooks = self.plan.hooks(phase);
-        hooks::run_in_wrapper(&hooks, &mut self.environ, &self.context, until, self.log)
+        hooks::run_in_wrapper(&hooks, &mut self.environ, &self.context, until)
     }
 
     /// Becomes the first wrapper of the chain, if there is one. Comes back with a wrapper that never
     /// returns the process: it takes the runtime's place.
     fn hand_to_wrappers(&mut self) -> Result<Option<Turn>, Stop> {
-        let Self { plan, context, log, .. } = self;
+        let Self { plan, context, .. } = self;
         let saved = || {
             let context = LambdaContext::only(context.environ, LEVEL_VARIABLE);
-            saved::encode(plan, &context, log.is_detailed())
+            saved::encode(plan, &context, enabled!(Level::DEBUG))
         };
-        Ok(chain::begin(&plan.wrappers, plan.received, &mut self.environ, saved, *log)?)
+        Ok(chain::begin(&plan.wrappers, plan.received, &mut self.environ, saved)?)
     }
 
     /// Does what comes after hooks and wrappers, whose work environment and command line show.
     fn finish(mut self, last_wrapper: Option<Turn>) -> Result<Infallible, Stop> {
         if let Some(wrapper) = last_wrapper {
             self.tell_extension();
-            let Self { plan, environ, log, .. } = &mut self;
-            return Err(chain::execute_last(&wrapper, plan.received, environ, *log).into());
+            let Self { plan, environ, .. } = &mut self;
+            return Err(chain::execute_last(&wrapper, plan.received, environ).into());
         }
         let words = self.command_line()?;
         self.tell_extension();
@@ -160,7 +151,7 @@ impl Start<'_> {
             self.start_relay()?;
         }
         self.clock.tell(&self.environ, &self.context);
-        execute(&words, &self.environ, self.log)
+        execute(&words, &self.environ)
     }
 
     /// Edits the command line.
@@ -168,14 +159,14 @@ impl Start<'_> {
     /// # Errors
     /// When it would start foreword once more.
     fn command_line(&self) -> Result<Vec<OsString>, Failure> {
-        let Self { plan, environ, log, .. } = self;
+        let Self { plan, environ, .. } = self;
         let execution = plan.execution(environ, &|path| fs::read(path), |rule, execution| {
-            log.debug(|| {
+            debug!("{}", {
                 let words = environ.redact_words(&execution.clone().into_words());
                 format!("{}: command line becomes {words}", rule.place)
             });
         });
-        execution.warnings.iter().for_each(|warning| log.warn(warning));
+        execution.warnings.iter().for_each(|warning| warn!("{}", warning));
         if let Some((key, program)) = plan
             .programs(&execution)
             .find(|(_, word)| process::would_start_this_program(word, environ))
@@ -192,19 +183,19 @@ impl Start<'_> {
         let pre_stop = self.plan.hooks(Phase::PreStop);
         let address = self.context.runtime_api();
         if address.is_none() && !pre_stop.is_empty() {
-            self.log.warn(
+            warn!(
                 "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells \
-                 when the environment ends; foreword simulate runs them",
+                 when the environment ends; foreword simulate runs them"
             );
         }
         // Also that none of them applies, which an extension cannot always tell.
         if let (Some(address), true) = (address, self.plan.has_pre_stop) {
             let told = extension::hand_over(&pre_stop, &self.context, &self.environ, &address);
             if let (Err(error), false) = (told, pre_stop.is_empty()) {
-                self.log.warn(&format!(
+                warn!(
                     "pre_stop hooks are not run: there is no extension of foreword's to run them, \
                      which the layer foreword-prestop has ({error})"
-                ));
+                );
             }
         }
     }
@@ -218,15 +209,15 @@ impl Start<'_> {
             context: &self.context,
         };
         let upstream = self.environ.lossy(RUNTIME_API).unwrap_or_default();
-        let address = relay::start(&hooks, &upstream, self.log)?;
-        self.log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
+        let address = relay::start(&hooks, &upstream)?;
+        debug!("the relay listens on {address}, in front of {upstream}");
         self.environ.set(RUNTIME_API, OsStr::new(&address));
         Ok(())
     }
 }
 
-fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
-    log.debug(|| format!("executing {}", environ.redact_words(words)));
+fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
+    debug!("executing {}", environ.redact_words(words));
     let kind = match words.first().and_then(|program| Interpreter::of_program(program)) {
         Some(_) => Program::Binary,
         None => Program::Unknown,

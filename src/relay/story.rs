@@ -10,7 +10,7 @@ use crate::exit_status;
 use crate::hooks::{Deadline, Runner};
 use crate::http::{self, Answer};
 use crate::lambda::LambdaContext;
-use crate::log::Log;
+use crate::log;
 use crate::phase::Phase;
 use crate::plan::RESTORED;
 use crate::process::{self, Watch};
@@ -22,6 +22,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tracing::{debug, warn};
 
 /// An internal extension's registration is answered at once; one that is not does not hold up the
 /// snapshot for longer.
@@ -51,7 +52,6 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             shutdown_reason: None,
             left: &|left| drop(left.go_on_in_thread()),
             runs: &|_| {},
-            log: relay.log,
         };
         runner.run(hooks_of_phase, &mut hooks.environ.clone())
     };
@@ -69,9 +69,9 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         None => return,
         Some(Asked::ByRuntime(head)) => relay.upstream.ask(&http::closing(head)),
         Some(Asked::ByRelay(head)) => {
-            relay.log.warn(
+            warn!(
                 "the runtime takes no part in SnapStart; values that must be unique have to be \
-                 made anew in after_restore hooks",
+                 made anew in after_restore hooks"
             );
             relay.upstream.ask(&restore_next(relay, head))
         }
@@ -80,7 +80,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         (Ok(answer), _) if answer.status == 200 => answer,
         // It hears what came, and reports by itself what it makes of that.
         (refused, Some(Asked::ByRuntime(_))) => {
-            relay.log.warn(&format!("after_restore hooks are not run: {}", refusal(&refused)));
+            warn!("after_restore hooks are not run: {}", refusal(&refused));
             let answer = refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes);
             return relay.go_on(Restore::Refused(answer), None);
         }
@@ -132,9 +132,9 @@ fn give_up(relay: &Relay, report: Report, stop: Stop) {
     if !relay.desk().progress.fail() {
         return;
     }
-    relay.log.failure(&failure);
+    log::failure(&failure);
     if let Err(error) = relay.upstream.report(report, &failure) {
-        relay.log.debug(|| format!("unable to report the failure to the Runtime API: {error:#}"));
+        debug!("unable to report the failure to the Runtime API: {error:#}");
     }
     relay.verdict.set();
     if !relay.runtime.ends_before(Some(Instant::now() + LAST_WORDS)) {
@@ -143,7 +143,7 @@ fn give_up(relay: &Relay, report: Report, stop: Stop) {
 }
 
 /// Leaves the marker of a restored environment.
-pub fn mark_restored(log: Log) {
+pub fn mark_restored() {
     let mark = || {
         let folder = Path::new(RESTORED).parent().expect("it is in a folder");
         match DirBuilder::new().mode(0o700).create(folder) {
@@ -160,8 +160,8 @@ pub fn mark_restored(log: Log) {
         }
     };
     if let Err(error) = mark() {
-        log.warn(&format!(
+        warn!(
             "unable to write {RESTORED}, so no after_restore hook will run after a reset: {error}"
-        ));
+        );
     }
 }

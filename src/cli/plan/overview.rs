@@ -27,7 +27,7 @@ use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::ARCHITECTURE;
 use crate::lambda::LambdaContext;
-use crate::log::Log;
+use crate::log;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
 use edits::Edits;
@@ -142,7 +142,7 @@ impl Overview {
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
         let mut warnings: Vec<_> =
-            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings.extend(function.bootstrap_of_code().map(|file| why::about_bootstrap(&file)));
         let start = Start {
