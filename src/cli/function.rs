@@ -2,7 +2,7 @@
 //! environment that foreword would be handed, by Lambda or by a shell, and where the function's
 //! files lie here.
 
-mod given;
+mod env_options;
 pub mod image;
 
 use crate::config::{self, Source, Sources};
@@ -17,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// What a person says about the start.
-pub struct Asked {
+pub struct FunctionOptions {
     /// Files in the place of the sources that a function would find.
     pub configs: Vec<PathBuf>,
     pub env_files: Vec<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Asked {
     pub command: Vec<OsString>,
 }
 
-impl Asked {
+impl FunctionOptions {
     /// The variables that files and options give, in their order.
     ///
     /// # Errors
@@ -39,11 +39,12 @@ impl Asked {
     pub fn variables(&self, own: &Environ) -> Result<Vec<(String, OsString)>, String> {
         let mut given = Vec::new();
         for file in &self.env_files {
-            given.extend(given::of_file(file, own)?);
+            given.extend(env_options::read_env_file(file, own)?);
         }
         for entry in &self.env {
             given.extend(
-                given::of_entry(entry, own).map_err(|cause| format!("--env {entry:?}: {cause}"))?,
+                env_options::parse_entry(entry, own)
+                    .map_err(|cause| format!("--env {entry:?}: {cause}"))?,
             );
         }
         Ok(given)
@@ -95,7 +96,7 @@ pub struct Function<'e> {
 impl<'e> Function<'e> {
     /// # Errors
     /// With what is wrong in what was asked.
-    pub fn new(asked: &Asked, own: &Environ<'e>) -> Result<Self, String> {
+    pub fn new(asked: &FunctionOptions, own: &Environ<'e>) -> Result<Self, String> {
         let given = asked.variables(own)?;
         let given_to = |name: &str| {
             given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())

@@ -23,8 +23,8 @@ mod text;
 pub use recorder::TimelineFormat;
 
 use super::WRONG_USE;
-use super::function::Asked;
-use super::layer::{Layer, Opt};
+use super::function::FunctionOptions;
+use super::layer::{Layer, MergedLayers};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
@@ -57,7 +57,7 @@ pub struct SimulateOptions {
     /// In MB.
     pub memory: u64,
     /// What is started, and where.
-    pub asked: Asked,
+    pub asked: FunctionOptions,
     pub layers: Vec<PathBuf>,
     pub format: TimelineFormat,
 }
@@ -143,7 +143,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
         .map_err(|error| unable(&format!("find the code in {}", root.display()), error))?;
     let layers: Vec<_> =
         options.layers.iter().map(|path| Layer::open(path)).collect::<Result<_, _>>()?;
-    let opt = (!layers.is_empty()).then(|| Opt::new(layers));
+    let opt = (!layers.is_empty()).then(|| MergedLayers::new(layers));
     let has_layers = opt.is_some();
     let mut given = function_env::function_environ(options, user, &variables, &root);
     let (sandbox, note) =

@@ -4,9 +4,9 @@
 use super::base64;
 use super::environment::SPINDOWN;
 use crate::process::{End, Signal};
+use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
-use crate::simulated_lambda::states::Call;
-use crate::simulated_lambda::{Answer, Outcome, Report};
+use crate::simulated_lambda::{ErrorReport, InvocationResult, Outcome};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
 pub enum EnvironmentFailure {
     /// The runtime, or foreword in its place, told the Runtime API.
-    Reported(Report),
+    Reported(ErrorReport),
     /// The runtime ended and said nothing.
     Exited(End),
     /// An extension ended before its time; with the type of an error that it reported.
@@ -73,7 +73,7 @@ impl EnvironmentFailure {
     pub fn description(&self, limit: Duration) -> String {
         match self {
             EnvironmentFailure::Reported(report) => {
-                let when = if report.call == Call::RestoreError { "restore" } else { "init" };
+                let when = if report.call == ApiCall::RestoreError { "restore" } else { "init" };
                 format!("the runtime reported an error of the {when}: {}", report.error_type)
             }
             EnvironmentFailure::Exited(end) => format!("the runtime ended: {}", describe_end(*end)),
@@ -143,7 +143,7 @@ pub fn describe_end(end: End) -> String {
 }
 
 /// What a streamed response that failed says in its trailers.
-fn stream_error(answer: &Answer, error_type: &str) -> Option<Value> {
+fn stream_error(answer: &InvocationResult, error_type: &str) -> Option<Value> {
     let trailer =
         |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     trailer(ERROR_TYPE)?;
@@ -171,7 +171,7 @@ pub fn event_too_large(length: usize) -> String {
 }
 
 /// What the caller gets of an answer that is none.
-pub fn invocation_error(answer: &Answer) -> String {
+pub fn invocation_error(answer: &InvocationResult) -> String {
     let error = |error_type: &str, message: &str| {
         json!({"errorType": error_type, "errorMessage": message}).to_string()
     };

@@ -2,7 +2,7 @@
 //! be written to. All of them are mounts that nobody else sees; where there can be none,
 //! simulations share the machine's /tmp and wait for each other.
 
-use crate::cli::layer::Opt;
+use crate::cli::layer::MergedLayers;
 use crate::environ::Environ;
 use crate::plan::RESTORED;
 use crate::process;
@@ -47,7 +47,7 @@ impl Sandbox {
     /// says why.
     pub fn prepare(
         snap_start: bool,
-        layers: Option<&Opt>,
+        layers: Option<&MergedLayers>,
         root: &Path,
         command: &[OsString],
         environ: &Environ,
@@ -220,7 +220,7 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
 }
 
 /// Puts the layers' files into a folder in memory over /opt, which nobody can write to.
-fn mount_layers(opt: &Opt) -> Result<(), String> {
+fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
     let unable = |error: io::Error| process::cause(&error);
     let root = Path::new(OPT);
     process::cover(root).map_err(unable)?;

@@ -3,7 +3,7 @@
 //! runtime's client on this machine.
 
 use super::function_env;
-use crate::cli::function::{Asked, image};
+use crate::cli::function::{FunctionOptions, image};
 use crate::config;
 use crate::environ::Environ;
 use crate::lambda::Runtime;
@@ -45,7 +45,7 @@ impl RuntimeStart {
     /// # Errors
     /// When there is nothing to start; says what to name.
     pub fn resolve(
-        asked: &Asked,
+        asked: &FunctionOptions,
         environ: &mut Environ,
         root: &Path,
         has_layers: bool,

@@ -1,7 +1,7 @@
 //! The timeline as people read it: a heading for each stage, a line for each hook with its duration
 //! as a bar, and between them, further in, what everybody else has to say.
 
-use super::event::{Caller, Stage, TimelineEvent};
+use super::event::{Caller, LifecycleStage, TimelineEvent};
 use super::log_line::HookLine;
 use crate::cli::colors::Colors;
 use crate::cli::finding::printable;
@@ -29,7 +29,7 @@ pub fn render(event: &TimelineEvent, colors: Colors) -> String {
         }
         TimelineEvent::StageBegin { stage, limit } => {
             let name = match stage {
-                Stage::Invocation(number) => format!("invocation {number}"),
+                LifecycleStage::Invocation(number) => format!("invocation {number}"),
                 stage => stage.name().to_owned(),
             };
             let most =

@@ -1,10 +1,10 @@
 //! What edits do on the managed runtimes beside what they seem to: makes, of every start that the
 //! conditions tell apart, what the wrapper makes of it.
 
-use super::Advice;
-use super::rules::Reached;
-use super::worlds::Worlds;
-use crate::cli::effects::{self, CONCERNED, Effect, Start};
+use super::Diagnostic;
+use super::rules::ReachableRule;
+use super::scenarios::Scenarios;
+use crate::cli::side_effects::{self, EditedStart, SideEffect, VARIABLES_WITH_SIDE_EFFECTS};
 use crate::command_line::VARIABLES;
 use crate::condition::{Facts, RuntimeName};
 use crate::config::edit;
@@ -16,16 +16,18 @@ use std::ffi::OsString;
 use std::io;
 
 /// An effect, the place of its edit, and the runtimes that have it.
-struct Found<'r> {
+struct FoundEffect<'r> {
     place: Place<'r>,
-    effect: Effect,
+    effect: SideEffect,
     runtime: &'static str,
     others: Vec<&'static str>,
 }
 
-pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let edits = |name: &str| {
-        rules.iter().any(|reached| edits_of(reached.rule).any(|edit| edit.name == name))
+        rules
+            .iter()
+            .any(|rule_in_context| edits_of(rule_in_context.rule).any(|edit| edit.name == name))
     };
     let is_concerned = |identifier: &str| match Runtime::of_identifier(identifier.as_bytes()) {
         Runtime::Python => edits(python_path::NAME),
@@ -38,31 +40,41 @@ pub fn advise<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
     for runtime in MANAGED.into_iter().rev().filter(|runtime| is_concerned(runtime)) {
         of_runtime(runtime, rules, &mut found);
     }
-    for Found { place, effect, runtime, others } in found {
-        advice.push(Advice::warning(place, effect.message(runtime, !others.is_empty())));
+    for FoundEffect { place, effect, runtime, others } in found {
+        diagnostics.push(Diagnostic::warning(place, effect.message(runtime, !others.is_empty())));
     }
 }
 
-fn of_runtime<'r>(runtime: &'static str, rules: &[Reached<'r>], found: &mut Vec<Found<'r>>) {
+fn of_runtime<'r>(
+    runtime: &'static str,
+    rules: &[ReachableRule<'r>],
+    found: &mut Vec<FoundEffect<'r>>,
+) {
     let name = ["AWS_Lambda_", runtime].concat();
     let mut declared = Environ::default();
     declared.set(EXECUTION_ENV, name.as_ref());
     let name = RuntimeName::of(&declared, "".as_ref());
-    let is_relevant = |reached: &&Reached| {
-        let options = !reached.rule.options.is_empty();
-        options || edits_of(reached.rule).any(|edit| CONCERNED.contains(&edit.name))
+    let is_relevant = |rule_in_context: &&ReachableRule| {
+        let options = !rule_in_context.rule.options.is_empty();
+        options
+            || edits_of(rule_in_context.rule)
+                .any(|edit| VARIABLES_WITH_SIDE_EFFECTS.contains(&edit.name))
     };
     let relevant: Vec<_> = rules.iter().filter(is_relevant).collect();
-    let conditions = relevant.iter().flat_map(|reached| reached.conditions.iter().copied());
-    match Worlds::of(conditions).filter(Worlds::are_few) {
-        Some(worlds) => worlds.each_on(std::slice::from_ref(&name), &mut |facts: &Facts| {
-            let holds = |reached: &Reached| reached.conditions.iter().all(|when| when.holds(facts));
+    let conditions =
+        relevant.iter().flat_map(|rule_in_context| rule_in_context.conditions.iter().copied());
+    match Scenarios::of(conditions).filter(Scenarios::are_few) {
+        Some(scenarios) => scenarios.each_on(std::slice::from_ref(&name), &mut |facts: &Facts| {
+            let holds = |rule_in_context: &ReachableRule| {
+                rule_in_context.conditions.iter().all(|when| when.holds(facts))
+            };
             start(runtime, &relevant, facts.environ, &holds, found);
         }),
         // Too many, or more than can be known here: as if all held that let the runtime pass.
         None => {
-            let holds =
-                |reached: &Reached| reached.conditions.iter().all(|when| when.lets_pass(&name));
+            let holds = |rule_in_context: &ReachableRule| {
+                rule_in_context.conditions.iter().all(|when| when.lets_pass(&name))
+            };
             start(runtime, &relevant, &Environ::default(), &holds, found);
         }
     }
@@ -71,39 +83,41 @@ fn of_runtime<'r>(runtime: &'static str, rules: &[Reached<'r>], found: &mut Vec<
 /// Makes of one start what the wrapper makes of it.
 fn start<'r>(
     runtime: &'static str,
-    rules: &[&Reached<'r>],
-    world: &Environ,
-    holds: &dyn Fn(&Reached) -> bool,
-    found: &mut Vec<Found<'r>>,
+    rules: &[&ReachableRule<'r>],
+    scenario: &Environ,
+    holds: &dyn Fn(&ReachableRule) -> bool,
+    found: &mut Vec<FoundEffect<'r>>,
 ) {
-    let Ok(mut environ) = lambda::environ(runtime, world.value(INITIALIZATION)) else { return };
-    world.variables().for_each(|(name, value)| environ.set(name, value));
+    let Ok(mut environ) = lambda::environ(runtime, scenario.value(INITIALIZATION)) else { return };
+    scenario.variables().for_each(|(name, value)| environ.set(name, value));
     let received: Vec<OsString> = lambda::command_line(runtime, &environ, &|_| false);
     lambda::export(runtime, &mut environ);
     let mut last = environ.clone();
     let mut edits = Vec::new();
-    let applying: Vec<_> = rules.iter().filter(|reached| holds(reached)).collect();
+    let applying: Vec<_> = rules.iter().filter(|rule_in_context| holds(rule_in_context)).collect();
     // Those of wrappers come behind all others.
-    let of_rules = applying.iter().flat_map(|reached| &reached.rule.env);
-    let of_wrappers = applying.iter().flat_map(|reached| edits_of_wrappers(reached.rule));
+    let of_rules = applying.iter().flat_map(|rule_in_context| &rule_in_context.rule.env);
+    let of_wrappers =
+        applying.iter().flat_map(|rule_in_context| edits_of_wrappers(rule_in_context.rule));
     edit::apply(&mut last, of_rules.chain(of_wrappers), &mut |edit, change| {
         edits.extend(change.map(|_| (edit.name, edit.place)));
     });
     let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
-    applying.iter().for_each(|reached| execution.edit(reached.rule, &last));
-    let start = Start {
+    applying.iter().for_each(|rule_in_context| execution.edit(rule_in_context.rule, &last));
+    let start = EditedStart {
         runtime,
         received: &received,
         before: &environ,
         last: &last,
         line: &execution.line,
     };
-    for (place, effect) in effects::of(&start, &edits) {
-        let is_same = |one: &&mut Found| is_at(one.place, place) && one.effect.is_like(&effect);
+    for (place, effect) in side_effects::side_effects(&start, &edits) {
+        let is_same =
+            |one: &&mut FoundEffect| is_at(one.place, place) && one.effect.is_same_kind(&effect);
         match found.iter_mut().find(is_same) {
             Some(known) if known.runtime == runtime || known.others.contains(&runtime) => {}
             Some(known) => known.others.push(runtime),
-            None => found.push(Found { place, effect, runtime, others: Vec::new() }),
+            None => found.push(FoundEffect { place, effect, runtime, others: Vec::new() }),
         }
     }
 }

@@ -17,17 +17,17 @@ const MOST_NESTED: usize = 16;
 
 /// A command of a shell string.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Simple {
+pub struct SimpleCommand {
     /// From the program on, up to the first word that a shell would change.
     pub words: Vec<String>,
     /// Whether the string itself provides for its absence.
     pub is_guarded: bool,
-    pub directory: Directory,
+    pub directory: WorkingDirectory,
 }
 
 /// The working directory of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Directory {
+pub enum WorkingDirectory {
     /// The one that the string started in.
     Start,
     /// An absolute path, or one that begins with the reference to the directory of the code.
@@ -55,22 +55,22 @@ const COMPOUNDS: [&str; 3] = ["case", "function", "[["];
 const PREFIXES: [&str; 4] = ["exec", "command", "nohup", "builtin"];
 
 /// A word as it is written, and what a shell makes of it, if that is known.
-struct Word<'t> {
+struct ShellWord<'t> {
     raw: &'t str,
     value: Option<String>,
 }
 
 /// One command, up to the operator that ends it.
-struct Taken<'t> {
-    words: Vec<Word<'t>>,
+struct ParsedCommand<'t> {
+    words: Vec<ShellWord<'t>>,
     end: &'static str,
     /// Whether it could be read up to that.
     is_whole: bool,
     /// What runs in its substitutions, or in the subshell that it is.
-    inner: Vec<Simple>,
+    inner: Vec<SimpleCommand>,
 }
 
-impl Taken<'_> {
+impl ParsedCommand<'_> {
     /// Says that it goes on as nobody can read: something may provide there for what is missing
     /// inside.
     fn cut_off(self) -> Self {
@@ -79,25 +79,25 @@ impl Taken<'_> {
 }
 
 /// Walks over a text.
-struct Reader<'t> {
+struct ShellParser<'t> {
     rest: &'t str,
     asks_before: bool,
     depth: usize,
 }
 
-pub fn commands(text: &str) -> Vec<Simple> {
+pub fn commands(text: &str) -> Vec<SimpleCommand> {
     let asks_before = ["[ ", "test ", "command -v", "which ", "type ", "hash "]
         .iter()
         .any(|what| text.contains(what));
     let mut found = Vec::new();
-    Reader { rest: text, asks_before, depth: 0 }.list(Directory::Start, &mut found);
+    ShellParser { rest: text, asks_before, depth: 0 }.list(WorkingDirectory::Start, &mut found);
     found
 }
 
-impl<'t> Reader<'t> {
+impl<'t> ShellParser<'t> {
     /// Reads commands to the end of the text or, in parentheses, past the one that closes them;
     /// whether all was read.
-    fn list(&mut self, mut directory: Directory, found: &mut Vec<Simple>) -> bool {
+    fn list(&mut self, mut directory: WorkingDirectory, found: &mut Vec<SimpleCommand>) -> bool {
         let mut open = 0_usize;
         let mut before = "";
         loop {
@@ -107,7 +107,7 @@ impl<'t> Reader<'t> {
             let is_guarded = self.asks_before || is_condition || taken.end == "||";
             found.extend(taken.inner.into_iter().map(|inner| {
                 let is_guarded = is_guarded || inner.is_guarded;
-                Simple { is_guarded, ..inner }
+                SimpleCommand { is_guarded, ..inner }
             }));
             open += taken
                 .words
@@ -128,16 +128,22 @@ impl<'t> Reader<'t> {
                 Some(word) if COMPOUNDS.contains(&word) => return false,
                 Some(word) if is_loop(word) => {}
                 Some("cd") if is_certain => directory = changed(&plain),
-                Some("cd" | "pushd" | "popd" | "eval") => directory = Directory::Unknown,
+                Some("cd" | "pushd" | "popd" | "eval") => directory = WorkingDirectory::Unknown,
                 Some("." | "source") if plain.len() > 1 => {
                     "sh".clone_into(&mut plain[0]);
-                    found.push(Simple { words: plain, is_guarded, directory: directory.clone() });
+                    found.push(SimpleCommand {
+                        words: plain,
+                        is_guarded,
+                        directory: directory.clone(),
+                    });
                 }
                 Some(word) if CLOSERS.contains(&word) => open = open.saturating_sub(1),
                 Some(word) if runtimes::is_builtin(word) || word.starts_with('-') => {}
-                Some(_) => {
-                    found.push(Simple { words: plain, is_guarded, directory: directory.clone() })
-                }
+                Some(_) => found.push(SimpleCommand {
+                    words: plain,
+                    is_guarded,
+                    directory: directory.clone(),
+                }),
             }
             before = taken.end;
             match taken.end {
@@ -151,7 +157,11 @@ impl<'t> Reader<'t> {
 
     /// Takes what stands in parentheses off the text, behind the one that opens them; whether it
     /// could be read.
-    fn parentheses(&mut self, directory: &Directory, found: &mut Vec<Simple>) -> bool {
+    fn parentheses(
+        &mut self,
+        directory: &WorkingDirectory,
+        found: &mut Vec<SimpleCommand>,
+    ) -> bool {
         if self.depth == MOST_NESTED {
             return false;
         }
@@ -162,8 +172,9 @@ impl<'t> Reader<'t> {
     }
 
     /// Takes one command off the text.
-    fn simple(&mut self, directory: &Directory) -> Taken<'t> {
-        let mut taken = Taken { words: Vec::new(), end: "", is_whole: true, inner: Vec::new() };
+    fn simple(&mut self, directory: &WorkingDirectory) -> ParsedCommand<'t> {
+        let mut taken =
+            ParsedCommand { words: Vec::new(), end: "", is_whole: true, inner: Vec::new() };
         let mut is_redirected = false;
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
@@ -210,7 +221,11 @@ impl<'t> Reader<'t> {
     }
 
     /// Takes the word off that the text begins with; none where a shell would begin something else.
-    fn word(&mut self, directory: &Directory, found: &mut Vec<Simple>) -> Option<Word<'t>> {
+    fn word(
+        &mut self,
+        directory: &WorkingDirectory,
+        found: &mut Vec<SimpleCommand>,
+    ) -> Option<ShellWord<'t>> {
         let text = self.rest;
         let mut quote = None;
         let mut escaped = false;
@@ -239,7 +254,7 @@ impl<'t> Reader<'t> {
             self.rest = &self.rest[c.len_utf8()..];
         }
         let raw = &text[..text.len() - self.rest.len()];
-        quote.is_none().then(|| Word { raw, value: value(raw) })
+        quote.is_none().then(|| ShellWord { raw, value: value(raw) })
     }
 }
 
@@ -268,12 +283,12 @@ fn value(raw: &str) -> Option<String> {
 }
 
 /// Where a `cd` leads.
-fn changed(words: &[String]) -> Directory {
+fn changed(words: &[String]) -> WorkingDirectory {
     match words {
         [_, to] if to.starts_with(TASK_ROOT_REFERENCE) || to.starts_with('/') => {
-            Directory::At(to.clone())
+            WorkingDirectory::At(to.clone())
         }
-        _ => Directory::Unknown,
+        _ => WorkingDirectory::Unknown,
     }
 }
 
@@ -299,12 +314,12 @@ mod tests {
     /// The commands, one a line, with `?` behind a guarded one and `@` behind one that runs
     /// elsewhere.
     fn shown(text: &str) -> Vec<String> {
-        let mark = |simple: &Simple| {
+        let mark = |simple: &SimpleCommand| {
             let guarded = if simple.is_guarded { "?" } else { "" };
             let elsewhere = match &simple.directory {
-                Directory::Start => "",
-                Directory::At(directory) => &format!("@{directory}"),
-                Directory::Unknown => "@",
+                WorkingDirectory::Start => "",
+                WorkingDirectory::At(directory) => &format!("@{directory}"),
+                WorkingDirectory::Unknown => "@",
             };
             format!("{}{guarded}{elsewhere}", simple.words.join(" "))
         };

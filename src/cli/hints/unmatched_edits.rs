@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 
 /// An edit that found nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmatched<'r> {
+pub struct UnmatchedEdit<'r> {
     /// `options` or `arguments`, and the key in it.
     pub keys: [&'static str; 2],
     /// Its place in the array, or its own key.
@@ -23,7 +23,7 @@ pub struct Unmatched<'r> {
     way_out: String,
 }
 
-impl<'r> Unmatched<'r> {
+impl<'r> UnmatchedEdit<'r> {
     pub fn place(&self, document: &'r Document<'r>, rule: &'r Rule<'r>) -> Place<'r> {
         let [kind, key] = self.keys;
         let step = match key {
@@ -40,26 +40,26 @@ impl<'r> Unmatched<'r> {
 }
 
 /// Those of a rule, given the command line that it meets.
-pub fn of_rule<'r>(
+pub fn unmatched_edits<'r>(
     rule: &'r Rule<'r>,
     line: &CommandLine,
     environ: &Environ,
-) -> Vec<Unmatched<'r>> {
+) -> Vec<UnmatchedEdit<'r>> {
     let mut found = Vec::new();
     let mut line = line.clone();
-    of_options(&rule.options, &mut line, environ, &mut found);
-    of_arguments(&rule.arguments, &mut line, environ, &mut found);
+    find_in_options(&rule.options, &mut line, environ, &mut found);
+    find_in_arguments(&rule.arguments, &mut line, environ, &mut found);
     found
 }
 
-fn of_options<'r>(
+fn find_in_options<'r>(
     edits: &'r WordEdits<'r>,
     line: &mut CommandLine,
     environ: &Environ,
-    found: &mut Vec<Unmatched<'r>>,
+    found: &mut Vec<UnmatchedEdit<'r>>,
 ) {
     let mut add = |key, index, name, way_out| {
-        found.push(Unmatched { keys: ["options", key], index, name, way_out })
+        found.push(UnmatchedEdit { keys: ["options", key], index, name, way_out })
     };
     for (index, text) in edits.remove.iter().enumerate() {
         let glob = Glob::new(text, environ);
@@ -99,14 +99,14 @@ fn of_options<'r>(
     }
 }
 
-fn of_arguments<'r>(
+fn find_in_arguments<'r>(
     edits: &'r WordEdits<'r>,
     line: &mut CommandLine,
     environ: &Environ,
-    found: &mut Vec<Unmatched<'r>>,
+    found: &mut Vec<UnmatchedEdit<'r>>,
 ) {
     let mut add = |key, index, name| {
-        found.push(Unmatched { keys: ["arguments", key], index, name, way_out: String::new() })
+        found.push(UnmatchedEdit { keys: ["arguments", key], index, name, way_out: String::new() })
     };
     for (index, text) in edits.remove.iter().enumerate() {
         let glob = Glob::new(text, environ);

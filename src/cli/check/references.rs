@@ -2,11 +2,11 @@
 //! wrappers, and the scripts that are given to an interpreter. Says where each is written and what
 //! it is under; looks at no file.
 
+pub use super::command_words::FileUse;
+use super::command_words::files_in_command;
 use super::files::TASK_ROOT;
-use super::rules::Reached;
-use super::shell::{self, Directory};
-pub use super::uses::Use;
-use super::uses::uses;
+use super::rules::ReachableRule;
+use super::shell_command::{self, WorkingDirectory};
 use crate::condition::When;
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Hook, Place, Wrapper};
@@ -16,13 +16,13 @@ use crate::text::Text;
 const MOST_NESTED: usize = 4;
 
 /// A program or a script that a configuration names.
-pub struct Named<'r> {
+pub struct ProgramReference<'r> {
     pub document: &'r Document<'r>,
     pub place: Place<'r>,
     pub conditions: Vec<&'r When<'r>>,
     /// As it is written.
     pub word: String,
-    pub kind: Use,
+    pub kind: FileUse,
     /// Whether an array of words names it, which no shell reads.
     pub is_word_of_array: bool,
     /// Where it is looked up when it is relative; none where that is not known.
@@ -33,7 +33,7 @@ pub struct Named<'r> {
     pub has_lambdas_path: bool,
 }
 
-impl Named<'_> {
+impl ProgramReference<'_> {
     /// The absolute path that it has in the function; none for a bare name, and where it cannot be
     /// known.
     pub fn path(&self) -> Option<String> {
@@ -50,19 +50,20 @@ impl Named<'_> {
 
     /// Whether it is looked up in `PATH`.
     pub fn is_bare(&self) -> bool {
-        self.kind == Use::Executed && !self.word.contains('/')
+        self.kind == FileUse::Executed && !self.word.contains('/')
     }
 }
 
 /// The files that a configuration has executed.
-pub fn all<'r>(rules: &[Reached<'r>]) -> Vec<Named<'r>> {
+pub fn all<'r>(rules: &[ReachableRule<'r>]) -> Vec<ProgramReference<'r>> {
     let edits_path = |edits: &[EnvEdit]| edits.iter().any(|edit| edit.name == "PATH");
-    let has_lambdas_path = !rules.iter().any(|reached| edits_path(&reached.rule.env));
+    let has_lambdas_path =
+        !rules.iter().any(|rule_in_context| edits_path(&rule_in_context.rule.env));
     let mut all: Vec<_> = wrappers(rules).collect();
-    for reached in rules {
-        let document = reached.document;
-        for (hook, conditions) in reached.hooks() {
-            let here = Here {
+    for rule_in_context in rules {
+        let document = rule_in_context.document;
+        for (hook, conditions) in rule_in_context.hooks() {
+            let here = ReferenceContext {
                 document,
                 base: directory(hook),
                 is_guarded: conditions.iter().any(|when| asks_for_file(when)),
@@ -83,47 +84,48 @@ pub fn all<'r>(rules: &[Reached<'r>]) -> Vec<Named<'r>> {
                 Command::Http(_) | Command::Nothing => {}
             }
         }
-        let here = || Here {
+        let here = || ReferenceContext {
             document,
             base: Some(TASK_ROOT.into()),
-            is_guarded: reached.conditions.iter().any(|when| asks_for_file(when)),
-            conditions: reached.conditions.clone(),
+            is_guarded: rule_in_context.conditions.iter().any(|when| asks_for_file(when)),
+            conditions: rule_in_context.conditions.clone(),
             has_lambdas_path,
         };
-        if let Some(program) = &reached.rule.program {
-            here().add_array(&[*program], |_| reached.place("program"), &mut all);
+        if let Some(program) = &rule_in_context.rule.program {
+            here().add_array(&[*program], |_| rule_in_context.place("program"), &mut all);
         }
-        let place =
-            |at| document.inside(reached.rule.place, &[Step::Member("prefix"), Step::Item(at)]);
-        here().add_array(&reached.rule.prefix, place, &mut all);
+        let place = |at| {
+            document.inside(rule_in_context.rule.place, &[Step::Member("prefix"), Step::Item(at)])
+        };
+        here().add_array(&rule_in_context.rule.prefix, place, &mut all);
     }
     all
 }
 
 /// The other exec wrappers.
-pub fn wrappers<'r>(rules: &[Reached<'r>]) -> impl Iterator<Item = Named<'r>> {
-    rules.iter().flat_map(|reached| {
+pub fn wrappers<'r>(rules: &[ReachableRule<'r>]) -> impl Iterator<Item = ProgramReference<'r>> {
+    rules.iter().flat_map(|rule_in_context| {
         let named = |wrapper: &'r Wrapper<'r>| {
             let conditions: Vec<_> =
-                reached.conditions.iter().copied().chain([&wrapper.when]).collect();
-            Some(Named {
-                document: reached.document,
-                place: reached.document.inside(wrapper.place, &[Step::Member("path")]),
+                rule_in_context.conditions.iter().copied().chain([&wrapper.when]).collect();
+            Some(ProgramReference {
+                document: rule_in_context.document,
+                place: rule_in_context.document.inside(wrapper.place, &[Step::Member("path")]),
                 is_guarded: conditions.iter().any(|when| asks_for_file(when)),
                 conditions,
                 word: literal(&wrapper.path)?.to_owned(),
-                kind: Use::Executed,
+                kind: FileUse::Executed,
                 is_word_of_array: true,
                 base: Some(TASK_ROOT.into()),
                 has_lambdas_path: true,
             })
         };
-        reached.rule.wrappers.iter().filter_map(named).collect::<Vec<_>>()
+        rule_in_context.rule.wrappers.iter().filter_map(named).collect::<Vec<_>>()
     })
 }
 
 /// What the programs of one command have in common.
-struct Here<'r> {
+struct ReferenceContext<'r> {
     document: &'r Document<'r>,
     conditions: Vec<&'r When<'r>>,
     base: Option<String>,
@@ -131,9 +133,9 @@ struct Here<'r> {
     has_lambdas_path: bool,
 }
 
-impl<'r> Here<'r> {
-    fn named(&self, word: &str, kind: Use, place: Place<'r>) -> Named<'r> {
-        Named {
+impl<'r> ReferenceContext<'r> {
+    fn named(&self, word: &str, kind: FileUse, place: Place<'r>) -> ProgramReference<'r> {
+        ProgramReference {
             document: self.document,
             place,
             conditions: self.conditions.clone(),
@@ -151,14 +153,15 @@ impl<'r> Here<'r> {
         &self,
         texts: &[Text<'r>],
         place: impl Fn(usize) -> Place<'r>,
-        all: &mut Vec<Named<'r>>,
+        all: &mut Vec<ProgramReference<'r>>,
     ) {
         let words: Vec<_> = texts.iter().map(literal).collect();
-        let uses = uses(&words);
+        let uses = files_in_command(&words);
         for (at, kind) in uses.files {
             let word = words[at].unwrap_or_default();
-            let is_guarded = self.is_guarded || word.starts_with(shell::TASK_ROOT_REFERENCE);
-            all.push(Named { is_guarded, ..self.named(word, kind, place(at)) });
+            let is_guarded =
+                self.is_guarded || word.starts_with(shell_command::TASK_ROOT_REFERENCE);
+            all.push(ProgramReference { is_guarded, ..self.named(word, kind, place(at)) });
         }
         if let Some(at) = uses.shell {
             // What only the function knows is for the shell a word that it would change.
@@ -167,24 +170,30 @@ impl<'r> Here<'r> {
     }
 
     /// Adds what a shell string names, `depth` shells deep.
-    fn add_shell(&self, text: &str, place: Place<'r>, depth: usize, all: &mut Vec<Named<'r>>) {
+    fn add_shell(
+        &self,
+        text: &str,
+        place: Place<'r>,
+        depth: usize,
+        all: &mut Vec<ProgramReference<'r>>,
+    ) {
         let has_lambdas_path = self.has_lambdas_path && !text.contains("PATH=");
-        for simple in shell::commands(text) {
-            let here = Here {
+        for simple in shell_command::commands(text) {
+            let here = ReferenceContext {
                 document: self.document,
                 conditions: self.conditions.clone(),
                 base: match &simple.directory {
-                    Directory::Start => self.base.clone(),
-                    Directory::At(directory) => absolute(directory, None),
-                    Directory::Unknown => None,
+                    WorkingDirectory::Start => self.base.clone(),
+                    WorkingDirectory::At(directory) => absolute(directory, None),
+                    WorkingDirectory::Unknown => None,
                 },
                 is_guarded: self.is_guarded || simple.is_guarded,
                 has_lambdas_path,
             };
             let words: Vec<_> = simple.words.iter().map(|word| Some(word.as_str())).collect();
-            let uses = uses(&words);
+            let uses = files_in_command(&words);
             for (at, kind) in uses.files {
-                all.push(Named {
+                all.push(ProgramReference {
                     is_word_of_array: false,
                     ..here.named(&simple.words[at], kind, place)
                 });
@@ -198,7 +207,7 @@ impl<'r> Here<'r> {
 
 /// An absolute path, as the function has it.
 fn absolute(path: &str, base: Option<&str>) -> Option<String> {
-    match path.strip_prefix(shell::TASK_ROOT_REFERENCE) {
+    match path.strip_prefix(shell_command::TASK_ROOT_REFERENCE) {
         Some(inside) => Some(format!("{TASK_ROOT}{inside}")),
         None if path.starts_with('/') => Some(path.to_owned()),
         None => Some(format!("{}/{path}", base?)),

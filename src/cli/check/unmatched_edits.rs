@@ -2,10 +2,10 @@
 //! those are known: Python's, Ruby's and .NET's are the same everywhere, while Node's and Java's
 //! change with memory and version.
 
-use super::Advice;
-use super::rules::Reached;
-use super::worlds::Worlds;
-use crate::cli::hints::unmatched::{self, Unmatched};
+use super::Diagnostic;
+use super::rules::ReachableRule;
+use super::scenarios::Scenarios;
+use crate::cli::hints::unmatched_edits::{self, UnmatchedEdit};
 use crate::command_line::CommandLine;
 use crate::environ::Environ;
 use crate::lambda::{self, Runtime};
@@ -13,17 +13,17 @@ use crate::text::Text;
 use std::ffi::OsString;
 use std::io;
 
-pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     // Other wrappers add what they like.
-    if rules.iter().any(|reached| !reached.rule.wrappers.is_empty()) {
+    if rules.iter().any(|rule_in_context| !rule_in_context.rule.wrappers.is_empty()) {
         return;
     }
-    for (index, reached) in rules.iter().enumerate() {
-        let runtimes = runtimes(reached);
-        let mut found: Option<Vec<Unmatched>> = None;
+    for (index, rule_in_context) in rules.iter().enumerate() {
+        let runtimes = runtimes(rule_in_context);
+        let mut found: Option<Vec<UnmatchedEdit>> = None;
         for runtime in &runtimes {
             let Some((line, environ)) = start(runtime, &rules[..index]) else { continue };
-            let here = unmatched::of_rule(reached.rule, &line, &environ);
+            let here = unmatched_edits::unmatched_edits(rule_in_context.rule, &line, &environ);
             found = Some(match found {
                 None => here,
                 Some(before) => {
@@ -32,25 +32,28 @@ pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
             });
         }
         for unmatched in found.into_iter().flatten() {
-            let place = unmatched.place(reached.document, reached.rule);
+            let place = unmatched.place(rule_in_context.document, rule_in_context.rule);
             let line =
                 format!("the command line that Lambda starts {} with", runtimes.join(" or "));
-            advice.push(Advice::warning(place, unmatched.message(&line)));
+            diagnostics.push(Diagnostic::warning(place, unmatched.message(&line)));
         }
     }
 }
 
 /// The runtimes that a rule is for, where it asks for some and all of their command lines are
 /// known.
-fn runtimes(reached: &Reached) -> Vec<String> {
+fn runtimes(rule_in_context: &ReachableRule) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    if !reached.conditions.iter().any(|when| when.runtime.is_some()) {
+    if !rule_in_context.conditions.iter().any(|when| when.runtime.is_some()) {
         return found;
     }
-    let Some(worlds) = Worlds::of(reached.conditions.iter().copied()) else { return found };
-    worlds.each(&mut |facts| {
+    let Some(scenarios) = Scenarios::of(rule_in_context.conditions.iter().copied()) else {
+        return found;
+    };
+    scenarios.each(&mut |facts| {
         let name = &facts.runtime.identifier;
-        if !found.contains(name) && reached.conditions.iter().all(|when| when.holds(facts)) {
+        if !found.contains(name) && rule_in_context.conditions.iter().all(|when| when.holds(facts))
+        {
             found.push(name.clone());
         }
     });
@@ -68,7 +71,7 @@ fn runtimes(reached: &Reached) -> Vec<String> {
 }
 
 /// The command line of a runtime's start, with all that the rules before may add to it.
-fn start(runtime: &str, before: &[Reached]) -> Option<(CommandLine, Environ<'static>)> {
+fn start(runtime: &str, before: &[ReachableRule]) -> Option<(CommandLine, Environ<'static>)> {
     let environ = lambda::environ(runtime, None).ok()?;
     let mut words = lambda::command_line(runtime, &environ, &|_| false);
     let arguments = words.split_off(1);
@@ -77,8 +80,8 @@ fn start(runtime: &str, before: &[Reached]) -> Option<(CommandLine, Environ<'sta
     let expanded = |texts: &[Text]| -> Vec<OsString> {
         texts.iter().map(|text| text.expand(&environ)).collect()
     };
-    for reached in before {
-        let (options, arguments) = (&reached.rule.options, &reached.rule.arguments);
+    for rule_in_context in before {
+        let (options, arguments) = (&rule_in_context.rule.options, &rule_in_context.rule.arguments);
         line.append_options([expanded(&options.prepend), expanded(&options.append)].concat());
         line.append_arguments([expanded(&arguments.prepend), expanded(&arguments.append)].concat());
     }

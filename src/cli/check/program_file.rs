@@ -2,16 +2,16 @@
 //! function brings.
 
 use super::elf;
-use super::files::{File, Files, Place};
-use super::named::Use;
-use super::runtimes::Runtimes;
+use super::files::{FunctionFile, FunctionFiles, Lookup};
+use super::references::FileUse;
+use super::runtimes::CandidateRuntimes;
 use super::shebang;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::normal;
 use crate::config::Source;
 
 /// The architecture that programs have to be for, and why.
-pub struct Expected {
+pub struct ExpectedArchitecture {
     pub name: &'static str,
     pub because: &'static str,
     /// How much is known of it.
@@ -20,9 +20,9 @@ pub struct Expected {
 
 /// Who executes a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum User {
+pub enum Executor {
     /// The configuration names it at this place.
-    Configuration(String, Use),
+    Configuration(String, FileUse),
     /// Lambda, which executes every file in its folder.
     Extensions,
     /// Lambda, as the bootstrap of an OS-only runtime.
@@ -32,16 +32,16 @@ pub enum User {
 }
 
 /// A file to look at, and what is around it.
-pub struct Subject<'f> {
-    pub file: &'f File<'f>,
-    pub files: Files<'f>,
-    pub user: &'f User,
-    pub expected: &'f Expected,
-    pub runtimes: &'f Runtimes,
+pub struct ProgramCheck<'f> {
+    pub file: &'f FunctionFile<'f>,
+    pub files: FunctionFiles<'f>,
+    pub user: &'f Executor,
+    pub expected: &'f ExpectedArchitecture,
+    pub runtimes: &'f CandidateRuntimes,
 }
 
 /// Something that is wrong with a file.
-pub struct Fault {
+pub struct ProgramFault {
     severity: Severity,
     /// A line of it, its number, and the byte of it that is to blame.
     line: Option<(String, usize)>,
@@ -77,36 +77,36 @@ const FOREIGN: [(&[u8], &str); 6] = [
 const ARCHIVES: [(&[u8], &str, &str); 2] =
     [(b"PK\x03\x04", "a zip archive", "unzip"), (b"\x1f\x8b", "a gzip archive", "gunzip, tar xzf")];
 
-impl User {
+impl Executor {
     fn severity(&self) -> Severity {
         match self {
-            User::Configuration(..) | User::Extensions => Severity::Error,
+            Executor::Configuration(..) | Executor::Extensions => Severity::Error,
             // Managed runtimes do without it.
-            User::Bootstrap | User::Unknown => Severity::Warning,
+            Executor::Bootstrap | Executor::Unknown => Severity::Warning,
         }
     }
 
     /// What is said about it behind a message.
     fn suffix(&self) -> String {
         match self {
-            User::Configuration(place, Use::Executed) => format!(" ({place} runs it)"),
-            User::Configuration(place, Use::Read | Use::ReadByShell) => {
+            Executor::Configuration(place, FileUse::Executed) => format!(" ({place} runs it)"),
+            Executor::Configuration(place, FileUse::Read | FileUse::ReadByShell) => {
                 format!(" ({place} has it run)")
             }
-            User::Extensions => " (Lambda runs everything in extensions)".into(),
-            User::Bootstrap => " (Lambda runs it on OS-only runtimes)".into(),
-            User::Unknown => String::new(),
+            Executor::Extensions => " (Lambda runs everything in extensions)".into(),
+            Executor::Bootstrap => " (Lambda runs it on OS-only runtimes)".into(),
+            Executor::Unknown => String::new(),
         }
     }
 
     fn is_executed(&self) -> bool {
-        !matches!(self, User::Configuration(_, Use::Read | Use::ReadByShell))
+        !matches!(self, Executor::Configuration(_, FileUse::Read | FileUse::ReadByShell))
     }
 }
 
-impl Fault {
+impl ProgramFault {
     /// As it is shown; the message is another for each user.
-    pub fn finding(&self, subject: &Subject) -> Finding {
+    pub fn finding(&self, subject: &ProgramCheck) -> Finding {
         let message = self.message.clone() + &subject.user.suffix();
         let name = &subject.file.name;
         match &self.line {
@@ -125,16 +125,16 @@ impl Fault {
 }
 
 /// Whether a file is meant to be executed, as far as it shows.
-pub fn is_program(file: &File) -> bool {
+pub fn is_program(file: &FunctionFile) -> bool {
     let is_library = file.path.ends_with(".so") || file.path.contains(".so.");
     let content = file.content.as_deref().unwrap_or_default();
     content.starts_with(b"#!") || content.starts_with(b"\x7fELF") && !is_library
 }
 
 /// Everything that is wrong with a file that is to be executed.
-pub fn faults(subject: &Subject) -> Vec<Fault> {
-    let Subject { file, user, .. } = subject;
-    let about = |message: String| Fault { severity: user.severity(), line: None, message };
+pub fn faults(subject: &ProgramCheck) -> Vec<ProgramFault> {
+    let ProgramCheck { file, user, .. } = subject;
+    let about = |message: String| ProgramFault { severity: user.severity(), line: None, message };
     let content = match &file.content {
         Ok(content) => content,
         Err(cause) => {
@@ -142,7 +142,7 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
             let refused = permissions(file, user.is_executed(), b"").into_iter().map(about);
             let message = format!("unable to read this file: {cause}");
             return refused
-                .chain([Fault { severity: Severity::Error, line: None, message }])
+                .chain([ProgramFault { severity: Severity::Error, line: None, message }])
                 .collect();
         }
     };
@@ -159,7 +159,7 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
                 .into(),
         )];
     }
-    let mut faults: Vec<Fault> =
+    let mut faults: Vec<ProgramFault> =
         permissions(file, user.is_executed(), content).into_iter().map(about).collect();
     let source = |line: &[u8]| format!("#!{}", String::from_utf8_lossy(line));
     if let Some((_, system)) = FOREIGN.iter().find(|(magic, _)| content.starts_with(magic)) {
@@ -169,7 +169,7 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
         if user.is_executed() {
             let wrong =
                 shebang::fault(line, &subject.files, subject.runtimes, user.severity()).into_iter();
-            faults.extend(wrong.map(|(severity, column, message)| Fault {
+            faults.extend(wrong.map(|(severity, column, message)| ProgramFault {
                 severity,
                 line: Some((source(line), column)),
                 message,
@@ -181,22 +181,24 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
         let message = "the file begins with a byte order mark, and its #! line therefore counts \
                        for nothing; save it as UTF-8 without a byte order mark";
         faults.push(about(message.into()));
-    } else if content.is_empty() && matches!(user, User::Configuration(_, Use::Executed)) {
-        faults.push(Fault {
+    } else if content.is_empty() && matches!(user, Executor::Configuration(_, FileUse::Executed)) {
+        faults.push(ProgramFault {
             severity: Severity::Warning,
             line: None,
             message: "this file is empty, so that to run it does nothing; put the program here"
                 .into(),
         });
     } else if let Some(message) = other_than_program(content, user) {
-        faults.push(Fault { severity: Severity::Warning, line: None, message });
+        faults.push(ProgramFault { severity: Severity::Warning, line: None, message });
     } else if content.starts_with(b"\x7fELF") {
-        faults.extend(binary(content, subject).into_iter().map(|(severity, message)| Fault {
-            severity,
-            line: None,
-            message,
-        }));
-    } else if matches!(user, User::Extensions | User::Bootstrap) {
+        faults.extend(
+            binary(content, subject).into_iter().map(|(severity, message)| ProgramFault {
+                severity,
+                line: None,
+                message,
+            }),
+        );
+    } else if matches!(user, Executor::Extensions | Executor::Bootstrap) {
         faults.push(about("this is neither a program nor a script with a #! line".into()));
     } else {
         faults.extend(carriage_return(content, user).map(about));
@@ -205,8 +207,8 @@ pub fn faults(subject: &Subject) -> Vec<Fault> {
 }
 
 /// What is said of a download that is not what was wanted, or that was not unpacked.
-fn other_than_program(content: &[u8], user: &User) -> Option<String> {
-    let User::Configuration(_, kind) = user else { return None };
+fn other_than_program(content: &[u8], user: &Executor) -> Option<String> {
+    let Executor::Configuration(_, kind) = user else { return None };
     let text = content.trim_ascii_start();
     let begins =
         |what: &[u8]| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
@@ -219,14 +221,14 @@ fn other_than_program(content: &[u8], user: &User) -> Option<String> {
     }
     // Java and Python read archives.
     let archive =
-        ARCHIVES.iter().find(|(magic, ..)| *kind != Use::Read && content.starts_with(magic));
+        ARCHIVES.iter().find(|(magic, ..)| *kind != FileUse::Read && content.starts_with(magic));
     archive.map(|(_, what, how)| {
         format!("this is no program but {what}; unpack it ({how}) and put the program here")
     })
 }
 
 /// Why the function's user, who is neither a file's owner nor in its group, cannot use it.
-fn permissions(file: &File, is_executed: bool, content: &[u8]) -> Vec<String> {
+fn permissions(file: &FunctionFile, is_executed: bool, content: &[u8]) -> Vec<String> {
     const ZIP: &str = "before it is zipped, and zip it where modes are kept";
     let mut faults = Vec::new();
     if let Some((directory, mode)) = &file.closed {
@@ -265,7 +267,7 @@ pub fn unreadable(mode: u32) -> String {
 }
 
 /// The path that a file holds in the place of a symlink.
-pub fn link_as_text(file: &File, files: &Files) -> Option<String> {
+pub fn link_as_text(file: &FunctionFile, files: &FunctionFiles) -> Option<String> {
     let content = file.content.as_deref().ok().filter(|content| content.len() < LONGEST_LINK)?;
     let text = str::from_utf8(content).ok()?;
     let is_word = !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
@@ -277,14 +279,14 @@ pub fn link_as_text(file: &File, files: &Files) -> Option<String> {
         true => text.to_owned(),
         false => format!("/{}", normal(&format!("{folder}/{text}"))?),
     };
-    let is_there = matches!(files.look_up(&leads_to), Place::File(_) | Place::Directory)
+    let is_there = matches!(files.look_up(&leads_to), Lookup::File(_) | Lookup::Directory)
         && leads_to != file.path;
     (is_there || text.starts_with("../")).then(|| text.to_owned())
 }
 
 /// What is wrong with the lines of a script that a shell reads.
-fn carriage_return(content: &[u8], user: &User) -> Option<String> {
-    let is_read_by_shell = !matches!(user, User::Configuration(_, Use::Read));
+fn carriage_return(content: &[u8], user: &Executor) -> Option<String> {
+    let is_read_by_shell = !matches!(user, Executor::Configuration(_, FileUse::Read));
     let first = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let is_text = first.len() < content.len() && !first.contains(&0);
     (is_read_by_shell && is_text && first.ends_with(b"\r")).then(|| {
@@ -295,14 +297,14 @@ fn carriage_return(content: &[u8], user: &User) -> Option<String> {
 }
 
 /// What is wrong with a binary.
-fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
-    let Subject { files, user, expected, runtimes, .. } = subject;
+fn binary(content: &[u8], subject: &ProgramCheck) -> Vec<(Severity, String)> {
+    let ProgramCheck { files, user, expected, runtimes, .. } = subject;
     let mut faults = Vec::new();
     match elf::machine(content) {
         Some(machine) if machine == expected.name => {}
         Some(machine) => {
             let severity =
-                if **user == User::Unknown { Severity::Warning } else { expected.severity };
+                if **user == Executor::Unknown { Severity::Warning } else { expected.severity };
             let message = format!(
                 "this program is for {machine}, and {}; build it for that",
                 expected.because
@@ -317,7 +319,7 @@ fn binary(content: &[u8], subject: &Subject) -> Vec<(Severity, String)> {
         }
     }
     let Some(loader) = elf::loader(content) else { return faults };
-    if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Place::File(_)) {
+    if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Lookup::File(_)) {
         let message = format!(
             "this program needs the loader {loader:?}, which no image of Lambda's has; link it \
              statically"

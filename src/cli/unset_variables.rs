@@ -8,14 +8,14 @@ use crate::text::Text;
 
 /// A variable that is unset where a text wants it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Unset {
+pub struct UnsetVariable {
     pub place: String,
     /// The key that the text belongs to, unless the place is the text's own.
     pub key: Option<&'static str>,
     pub name: String,
 }
 
-impl Unset {
+impl UnsetVariable {
     /// An edit that keeps what it found leaves its default alone.
     pub fn in_edit(edit: &Edit, place: &str, environ: &Environ, is_kept: bool) -> Vec<Self> {
         match edit {
@@ -72,10 +72,15 @@ fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Text<'e>> {
         .collect()
 }
 
-fn of(texts: Vec<&Text>, place: &str, key: Option<&'static str>, environ: &Environ) -> Vec<Unset> {
+fn of(
+    texts: Vec<&Text>,
+    place: &str,
+    key: Option<&'static str>,
+    environ: &Environ,
+) -> Vec<UnsetVariable> {
     let mut all = Vec::new();
     for name in texts.into_iter().flat_map(|text| text.unset(environ)) {
-        let unset = Unset { place: place.into(), key, name: name.into() };
+        let unset = UnsetVariable { place: place.into(), key, name: name.into() };
         if !all.contains(&unset) {
             all.push(unset);
         }

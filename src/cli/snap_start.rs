@@ -14,7 +14,7 @@ pub fn is_absent(name: &str, facts: &Facts) -> bool {
 }
 
 /// What to say of a text that wants one; `key` tells where, if it has to be told.
-pub fn about_text(name: &str, key: &str) -> String {
+pub fn absent_in_text_message(name: &str, key: &str) -> String {
     format!(
         "${{{name}}}{key} counts as empty at the init before a snapshot, where Lambda does not \
          set it{}; write ${{{name}:-…}}, or a rule with \"not\": {{\"initialization\": \
@@ -24,7 +24,7 @@ pub fn about_text(name: &str, key: &str) -> String {
 }
 
 /// What to say of a condition that wants one.
-pub fn about_condition(name: &str) -> String {
+pub fn absent_in_condition_message(name: &str) -> String {
     format!(
         "this asks for {name}, which Lambda does not set at the init before a snapshot{}, so that \
          it never holds there; ask for \"initialization\", too",
@@ -40,7 +40,7 @@ fn instead(name: &str) -> &'static str {
 }
 
 /// The variables among them that have to be set for a condition to hold.
-pub fn wanted<'w>(when: &When<'w>) -> Vec<&'w str> {
+pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
     let mut names = Vec::new();
     add_wanted(when, true, &mut names);
     names
@@ -61,17 +61,19 @@ fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) 
 }
 
 /// What to say of the conditions of a start.
-pub fn about_conditions(rules: &[Rule], facts: &Facts) -> Vec<String> {
+pub fn absent_in_conditions(rules: &[Rule], facts: &Facts) -> Vec<String> {
     let mut messages = Vec::new();
     for rule in rules {
         let hooks = rule.hooks.iter().map(|hook| (&hook.when, hook.place));
         let wrappers = rule.wrappers.iter().map(|wrapper| (&wrapper.when, wrapper.place));
         for (when, place) in std::iter::once((&rule.when, rule.place)).chain(hooks).chain(wrappers)
         {
-            let absent = wanted(when).into_iter().filter(|name| is_absent(name, facts));
-            messages.extend(absent.map(|name| format!("{place}: {}", about_condition(name))));
+            let absent = required_variables(when).into_iter().filter(|name| is_absent(name, facts));
+            messages.extend(
+                absent.map(|name| format!("{place}: {}", absent_in_condition_message(name))),
+            );
         }
-        messages.extend(about_conditions(&rule.rules, facts));
+        messages.extend(absent_in_conditions(&rule.rules, facts));
     }
     messages
 }

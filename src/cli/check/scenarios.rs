@@ -1,4 +1,4 @@
-//! The worlds that conditions tell apart: a runtime, an initialization, an architecture, values of
+//! The scenarios that conditions tell apart: a runtime, an initialization, an architecture, values of
 //! the variables that they ask for, files that are there or not. Asks the conditions themselves in
 //! each; gives up where there are too many.
 
@@ -15,13 +15,13 @@ const RUNTIMES: [&str; 5] = ["python3.12", "nodejs22.x", "java21", "ruby3.4", "d
 
 const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 
-/// Most worlds that are looked at.
-const MOST: usize = 50_000;
+/// Most scenarios that are looked at.
+const MOST_SCENARIOS: usize = 50_000;
 
 /// Most in which whole starts are made.
-const MOST_FOR_STARTS: usize = 500;
+const MOST_FOR_SIDE_EFFECTS: usize = 500;
 
-pub struct Worlds<'c> {
+pub struct Scenarios<'c> {
     runtimes: Vec<RuntimeName>,
     /// The values that each variable may have.
     variables: Vec<(&'c str, Vec<Option<String>>)>,
@@ -30,16 +30,16 @@ pub struct Worlds<'c> {
     are_all: bool,
 }
 
-impl<'c> Worlds<'c> {
-    /// None when the conditions ask for what only a function can know, or tell too many worlds
+impl<'c> Scenarios<'c> {
+    /// None when the conditions ask for what only a function can know, or tell too many scenarios
     /// apart.
     pub fn of(conditions: impl IntoIterator<Item = &'c When<'c>>) -> Option<Self> {
-        let mut asked = Asked::default();
-        asked
+        let mut builder = ScenarioBuilder::default();
+        builder
             .variables
             .insert(INITIALIZATION, INITIALIZATIONS.map(|name| Some(name.to_owned())).into());
         for when in conditions {
-            asked.add(when);
+            builder.add(when);
         }
         let runtime = |identifier: &str| {
             let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
@@ -52,20 +52,21 @@ impl<'c> Worlds<'c> {
         runtimes.extend(
             RUNTIMES
                 .into_iter()
-                .chain(asked.runtimes.iter().map(String::as_str))
+                .chain(builder.runtimes.iter().map(String::as_str))
                 .filter_map(runtime),
         );
-        let worlds = Self {
+        let scenarios = Self {
             runtimes,
-            variables: asked.variables.into_iter().collect(),
-            files: asked.files,
-            are_all: asked.globs.values().all(|&count| count < 3),
+            variables: builder.variables.into_iter().collect(),
+            files: builder.files,
+            are_all: builder.globs.values().all(|&count| count < 3),
         };
-        let values = worlds.variables.iter().map(|(_, values)| values.len());
+        let values = scenarios.variables.iter().map(|(_, values)| values.len());
         let count = values
-            .chain(worlds.files.iter().map(|_| 2))
-            .try_fold(worlds.runtimes.len() * 2, usize::checked_mul);
-        (!asked.is_unknown && count.is_some_and(|count| count <= MOST)).then_some(worlds)
+            .chain(scenarios.files.iter().map(|_| 2))
+            .try_fold(scenarios.runtimes.len() * 2, usize::checked_mul);
+        (!builder.is_unknown && count.is_some_and(|count| count <= MOST_SCENARIOS))
+            .then_some(scenarios)
     }
 
     /// Whether there are so few that something that takes time can be done in each.
@@ -75,10 +76,10 @@ impl<'c> Worlds<'c> {
             .iter()
             .map(|(_, values)| values.len())
             .chain(self.files.iter().map(|_| 2));
-        choices.product::<usize>() <= MOST_FOR_STARTS
+        choices.product::<usize>() <= MOST_FOR_SIDE_EFFECTS
     }
 
-    /// Whether there is a world of which something holds, as far as that can be told.
+    /// Whether there is a scenario of which something holds, as far as that can be told.
     pub fn any(&self, mut holds: impl FnMut(&Facts) -> bool) -> Option<bool> {
         let mut found = false;
         self.each(&mut |facts| found = found || holds(facts));
@@ -129,7 +130,7 @@ impl<'c> Worlds<'c> {
 
 /// What conditions ask for.
 #[derive(Default)]
-struct Asked<'c> {
+struct ScenarioBuilder<'c> {
     runtimes: Vec<String>,
     variables: BTreeMap<&'c str, Vec<Option<String>>>,
     /// How many globs that are more than a word each variable is compared with.
@@ -139,7 +140,7 @@ struct Asked<'c> {
     is_unknown: bool,
 }
 
-impl<'c> Asked<'c> {
+impl<'c> ScenarioBuilder<'c> {
     fn add(&mut self, when: &'c When<'c>) {
         for text in when.runtime.iter().flatten() {
             let samples = self.samples(text);
@@ -208,7 +209,7 @@ mod tests {
         let documents = documents(&sources);
         let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
         let conditions = || rules[0].rules.iter().map(|rule| &rule.when);
-        Worlds::of(conditions())?.any(|facts| conditions().all(|when| when.holds(facts)))
+        Scenarios::of(conditions())?.any(|facts| conditions().all(|when| when.holds(facts)))
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 
 /// Bytes that may be shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Shown(pub Vec<u8>);
+pub struct Redacted(pub Vec<u8>);
 
-impl Shown {
+impl Redacted {
     pub fn word(word: &OsStr, environ: &Environ) -> Self {
         Self(environ.redacted(word))
     }
@@ -28,7 +28,7 @@ fn is_inline(name: &[u8], value: &[u8]) -> bool {
 }
 
 /// All entries.
-pub fn environment(environ: &Environ) -> Vec<Shown> {
+pub fn environment(environ: &Environ) -> Vec<Redacted> {
     let hide = |entry: Vec<u8>| {
         let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
         match entry.get(length + 1..) {
@@ -38,5 +38,5 @@ pub fn environment(environ: &Environ) -> Vec<Shown> {
             _ => entry,
         }
     };
-    environ.redacted_entries().into_iter().map(hide).map(Shown).collect()
+    environ.redacted_entries().into_iter().map(hide).map(Redacted).collect()
 }

@@ -18,7 +18,7 @@ const SWITCHES: [&str; 10] = [
 
 /// The variables of which a condition asks for any value, and that are hardly unset to be switched
 /// off.
-pub fn about<'w>(when: &'w When<'w>) -> impl Iterator<Item = (&'w str, String)> {
+pub fn switches_taken_for_on<'w>(when: &'w When<'w>) -> impl Iterator<Item = (&'w str, String)> {
     let is_switch = |name: &str| {
         !name.starts_with("AWS") && name.split('_').any(|part| SWITCHES.contains(&part))
     };

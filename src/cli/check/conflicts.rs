@@ -1,8 +1,8 @@
 //! Edits and hooks that get in each other's way, or in the way of what the function's own variables
 //! say.
 
-use super::Advice;
-use super::rules::{Reached, possible, runs};
+use super::Diagnostic;
+use super::rules::{ReachableRule, possible, runs};
 use crate::condition::When;
 use crate::config::Edit;
 use crate::config::inspect::Step;
@@ -12,25 +12,26 @@ use crate::lambda::variables::is_reserved;
 /// Where the layer has foreword.
 const FOREWORD: &str = "/opt/bin/foreword";
 
-pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
-    edits(rules, advice);
-    single(rules, "program", |reached| reached.rule.program.is_some(), advice);
-    single(rules, "entry", |reached| reached.rule.entry.is_some(), advice);
-    hooks(rules, advice);
-    itself(rules, advice);
+pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
+    edits(rules, diagnostics);
+    single(rules, "program", |rule_in_context| rule_in_context.rule.program.is_some(), diagnostics);
+    single(rules, "entry", |rule_in_context| rule_in_context.rule.entry.is_some(), diagnostics);
+    hooks(rules, diagnostics);
+    itself(rules, diagnostics);
 }
 
 /// An edit, and the rule that has it.
-type Edited<'r> = (&'r Reached<'r>, &'r EnvEdit<'r>);
+type Edited<'r> = (&'r ReachableRule<'r>, &'r EnvEdit<'r>);
 
 /// Sets of variables: of what an earlier rule made, and of what the function says.
-fn edits<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+fn edits<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let mut before: Vec<Edited> = Vec::new();
     let mut hiding: Vec<Vec<Edited>> = Vec::new();
-    for reached in rules {
-        for edit in &reached.rule.env {
-            let is_lost =
-                |(other, earlier): &&Edited| earlier.name == edit.name && is_lost(other, reached);
+    for rule_in_context in rules {
+        for edit in &rule_in_context.rule.env {
+            let is_lost = |(other, earlier): &&Edited| {
+                earlier.name == edit.name && is_lost(other, rule_in_context)
+            };
             let lost = if overwrites(edit) { before.iter().rev().find(is_lost) } else { None };
             if let Some((_, earlier)) = lost {
                 let message = format!(
@@ -38,24 +39,24 @@ fn edits<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                      conditions exclude each other, or write one edit",
                     edit.name, earlier.place
                 );
-                advice.push(Advice::warning(edit.place, message));
-            } else if hides(reached, edit, &before) {
+                diagnostics.push(Diagnostic::warning(edit.place, message));
+            } else if hides(rule_in_context, edit, &before) {
                 match hiding
                     .last_mut()
-                    .filter(|hiding| std::ptr::eq(hiding[0].0.document, reached.document))
+                    .filter(|hiding| std::ptr::eq(hiding[0].0.document, rule_in_context.document))
                 {
-                    Some(of_document) => of_document.push((reached, edit)),
-                    None => hiding.push(vec![(reached, edit)]),
+                    Some(of_document) => of_document.push((rule_in_context, edit)),
+                    None => hiding.push(vec![(rule_in_context, edit)]),
                 }
             }
-            before.push((reached, edit));
+            before.push((rule_in_context, edit));
         }
     }
-    advice.extend(hiding.iter().map(|of_document| hidden(of_document)));
+    diagnostics.extend(hiding.iter().map(|of_document| hidden(of_document)));
 }
 
 /// What is said about all edits of a document that hide values: once, at the first.
-fn hidden<'r>(edits: &[Edited<'r>]) -> Advice<'r> {
+fn hidden<'r>(edits: &[Edited<'r>]) -> Diagnostic<'r> {
     let mut names: Vec<_> = edits.iter().map(|(_, edit)| format!("{:?}", edit.name)).collect();
     names.dedup();
     let (values, it, they_are) = match names.len() {
@@ -68,7 +69,7 @@ fn hidden<'r>(edits: &[Edited<'r>]) -> Advice<'r> {
          rule that names {it} says that {they_are} meant",
         names.join(", ")
     );
-    Advice::warning(edits[0].1.place, message)
+    Diagnostic::warning(edits[0].1.place, message)
 }
 
 /// Whether nothing of the value that an edit meets is in the one that it makes.
@@ -82,26 +83,26 @@ fn overwrites(edit: &EnvEdit) -> bool {
 
 /// Whether an edit takes a value of the function's from it unawares: none that was kept or asked
 /// for before.
-fn hides(reached: &Reached, edit: &EnvEdit, before: &[Edited]) -> bool {
+fn hides(rule_in_context: &ReachableRule, edit: &EnvEdit, before: &[Edited]) -> bool {
     let Edit::Set(text) = &edit.edit else { return false };
     let is_known =
         |(_, earlier): &Edited| earlier.name == edit.name || reads(&earlier.edit, edit.name);
     overwrites(edit)
         && !is_reference(text.written())
         && !before.iter().any(is_known)
-        && !reached.conditions.iter().any(|when| asks_for(when, edit.name))
-        && !reached.descriptions.iter().any(|text| names(text, edit.name))
+        && !rule_in_context.conditions.iter().any(|when| asks_for(when, edit.name))
+        && !rule_in_context.descriptions.iter().any(|text| names(text, edit.name))
         && !is_reserved(edit.name)
 }
 
 /// What only one rule can say.
 fn single<'r>(
-    rules: &[Reached<'r>],
+    rules: &[ReachableRule<'r>],
     key: &str,
-    says: impl Fn(&Reached<'r>) -> bool,
-    advice: &mut Vec<Advice<'r>>,
+    says: impl Fn(&ReachableRule<'r>) -> bool,
+    diagnostics: &mut Vec<Diagnostic<'r>>,
 ) {
-    let saying: Vec<_> = rules.iter().filter(|reached| says(reached)).collect();
+    let saying: Vec<_> = rules.iter().filter(|rule_in_context| says(rule_in_context)).collect();
     for (index, later) in saying.iter().enumerate() {
         if let Some(earlier) = saying[..index].iter().rev().find(|earlier| is_lost(earlier, later))
         {
@@ -110,16 +111,16 @@ fn single<'r>(
                  conditions exclude each other",
                 earlier.place(key)
             );
-            advice.push(Advice::warning(later.place(key), message));
+            diagnostics.push(Diagnostic::warning(later.place(key), message));
         }
     }
 }
 
 /// A hook that stands twice is run twice.
-fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+fn hooks<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let mut before: Vec<(&Hook, Vec<&When>)> = Vec::new();
-    for reached in rules {
-        for (hook, conditions) in reached.hooks() {
+    for rule_in_context in rules {
+        for (hook, conditions) in rule_in_context.hooks() {
             let is_same = |(other, others): &&(&Hook, Vec<&When>)| {
                 let both: Vec<&When> = others.iter().chain(&conditions).copied().collect();
                 other.phase == hook.phase
@@ -127,7 +128,8 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                     && runs(hook.phase, &both) == Some(true)
             };
             if let Some((other, _)) = before.iter().rev().find(is_same) {
-                let place: Place = reached.document.inside(hook.place, &[Step::Member("name")]);
+                let place: Place =
+                    rule_in_context.document.inside(hook.place, &[Step::Member("name")]);
                 let message = format!(
                     "{} has a hook {:?} at {} already, and both run; remove one, or give this one \
                      a name of its own",
@@ -135,7 +137,7 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
                     hook.name,
                     other.place
                 );
-                advice.push(Advice::warning(place, message));
+                diagnostics.push(Diagnostic::warning(place, message));
             }
             before.push((hook, conditions));
         }
@@ -144,28 +146,31 @@ fn hooks<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
 
 /// foreword would start itself: of all wrappers, it is the one that cannot be chained, and it is no
 /// runtime.
-fn itself<'r>(rules: &[Reached<'r>], advice: &mut Vec<Advice<'r>>) {
-    for reached in rules {
-        let prefix = reached.rule.prefix.iter().map(|text| ("prefix", text));
-        let program = reached.rule.program.iter().map(|text| ("program", text));
+fn itself<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
+    for rule_in_context in rules {
+        let prefix = rule_in_context.rule.prefix.iter().map(|text| ("prefix", text));
+        let program = rule_in_context.rule.program.iter().map(|text| ("program", text));
         for (name, _) in prefix.chain(program).filter(|(_, text)| text.written() == FOREWORD) {
             let message = format!("{FOREWORD:?} is foreword itself; take it out of {name:?}");
-            advice.push(Advice::error(reached.place(name), message));
+            diagnostics.push(Diagnostic::error(rule_in_context.place(name), message));
         }
-        for wrapper in
-            reached.rule.wrappers.iter().filter(|wrapper| wrapper.path.written() == FOREWORD)
+        for wrapper in rule_in_context
+            .rule
+            .wrappers
+            .iter()
+            .filter(|wrapper| wrapper.path.written() == FOREWORD)
         {
-            let place = reached.document.inside(wrapper.place, &[Step::Member("path")]);
+            let place = rule_in_context.document.inside(wrapper.place, &[Step::Member("path")]);
             let message =
                 format!("the wrapper {FOREWORD:?} is foreword itself; take it out of \"wrappers\"");
-            advice.push(Advice::error(place, message));
+            diagnostics.push(Diagnostic::error(place, message));
         }
     }
 }
 
 /// Whether what the earlier rule says is lost in the later one without being meant to: that a
 /// condition makes an exception from what is said under fewer of them is.
-fn is_lost(earlier: &Reached, later: &Reached) -> bool {
+fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
     let is_among = |when: &&When| later.conditions.iter().any(|other| std::ptr::eq(*when, *other));
     let is_exception = earlier.conditions.iter().all(is_among)
         && later.conditions.len() > earlier.conditions.len();

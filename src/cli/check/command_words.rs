@@ -7,7 +7,7 @@ use std::io;
 
 /// How a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum FileUse {
     /// The kernel executes it.
     Executed,
     /// A shell is told to read it.
@@ -18,9 +18,9 @@ pub enum Use {
 
 /// What the words of a command line come to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Uses {
+pub struct CommandFiles {
     /// The places of words that name files.
-    pub files: Vec<(usize, Use)>,
+    pub files: Vec<(usize, FileUse)>,
     /// The place of a text that a shell takes for commands.
     pub shell: Option<usize>,
 }
@@ -43,28 +43,28 @@ const MOVES: [&str; 9] =
 const SHELL_OPTIONS_WITH_VALUE: [&str; 2] = ["--rcfile", "--init-file"];
 
 /// Finds them; none stands for a word that only the function knows.
-pub fn uses(words: &[Option<&str>]) -> Uses {
-    let mut uses = Uses::default();
+pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
+    let mut command = CommandFiles::default();
     let mut at = 0;
     let mut is_looked_up = true;
     while let Some(Some(program)) = words.get(at).copied() {
         if is_looked_up || program.contains('/') {
-            uses.files.push((at, Use::Executed));
+            command.files.push((at, FileUse::Executed));
         }
         let behind = &words[at + 1..];
         let name = program.rsplit('/').next().unwrap_or_default();
         if SHELLS.contains(&name) {
-            add_shell(behind, at + 1, &mut uses);
-            return uses;
+            add_shell(behind, at + 1, &mut command);
+            return command;
         }
         if Interpreter::of_program(OsStr::new(program)).is_some() {
-            add_script(program, behind, at + 1, &mut uses);
-            return uses;
+            add_script(program, behind, at + 1, &mut command);
+            return command;
         }
         // Any word may stand where a launcher has a value; `env` may have any number of words.
         let is_env = name == "env";
         let known: Vec<_> = behind.iter().map(|word| OsString::from(word.unwrap_or("?"))).collect();
-        let Some(length) = words_of_launcher(OsStr::new(program), &known) else { return uses };
+        let Some(length) = words_of_launcher(OsStr::new(program), &known) else { return command };
         let own = &behind[..length];
         let moves = |word: &str| {
             MOVES.iter().any(|option| {
@@ -73,7 +73,7 @@ pub fn uses(words: &[Option<&str>]) -> Uses {
             })
         };
         if own.iter().flatten().any(|word| moves(word)) || is_env && own.contains(&None) {
-            return uses;
+            return command;
         }
         let is_package_manager = PACKAGE_MANAGERS.contains(&name);
         is_looked_up &= !is_package_manager;
@@ -84,20 +84,20 @@ pub fn uses(words: &[Option<&str>]) -> Uses {
             words[at].is_some_and(|word| Interpreter::of_program(OsStr::new(word)).is_some());
         // `uv run ./app.py` has Python read it; packages have names of their own.
         if is_package_manager && !is_interpreter {
-            return uses;
+            return command;
         }
     }
-    uses
+    command
 }
 
 /// Adds what a shell reads: a script, or the text behind `-c`.
-fn add_shell(arguments: &[Option<&str>], before: usize, uses: &mut Uses) {
+fn add_shell(arguments: &[Option<&str>], before: usize, command: &mut CommandFiles) {
     let mut has_text = false;
     let mut at = 0;
     while let Some(word) = arguments.get(at) {
         match *word {
             // The text itself may hold what only the function knows.
-            None if has_text => return uses.shell = Some(before + at),
+            None if has_text => return command.shell = Some(before + at),
             None => return,
             Some("--") => {
                 at += 1;
@@ -118,16 +118,21 @@ fn add_shell(arguments: &[Option<&str>], before: usize, uses: &mut Uses) {
         at += 1;
     }
     match arguments.get(at) {
-        Some(_) if has_text => uses.shell = Some(before + at),
+        Some(_) if has_text => command.shell = Some(before + at),
         Some(Some(script)) if !script.is_empty() && *script != "-" => {
-            uses.files.push((before + at, Use::ReadByShell));
+            command.files.push((before + at, FileUse::ReadByShell));
         }
         _ => {}
     }
 }
 
 /// Adds what an interpreter reads.
-fn add_script(program: &str, arguments: &[Option<&str>], before: usize, uses: &mut Uses) {
+fn add_script(
+    program: &str,
+    arguments: &[Option<&str>],
+    before: usize,
+    command: &mut CommandFiles,
+) {
     let known: Vec<OsString> =
         arguments.iter().map_while(|word| word.map(OsString::from)).collect();
     let line = CommandLine::parse(program.into(), known, |_| Err(io::ErrorKind::NotFound.into()));
@@ -142,8 +147,10 @@ fn add_script(program: &str, arguments: &[Option<&str>], before: usize, uses: &m
             word.starts_with(['.', '/'])
                 && [".js", ".cjs", ".mjs"].iter().any(|end| word.ends_with(end))
         };
-        uses.files.extend(
-            modules.filter(|(_, word)| is_file(word)).map(|(index, _)| (before + index, Use::Read)),
+        command.files.extend(
+            modules
+                .filter(|(_, word)| is_file(word))
+                .map(|(index, _)| (before + index, FileUse::Read)),
         );
     }
     let file = arguments[at].unwrap_or_default();
@@ -155,7 +162,7 @@ fn add_script(program: &str, arguments: &[Option<&str>], before: usize, uses: &m
     let is_debugger = interpreter == Some(Interpreter::Node) && file == "inspect";
     let is_no_file = matches!(file, "" | "-") || is_debugger;
     if !is_no_file && !is_elsewhere {
-        uses.files.push((before + at, Use::Read));
+        command.files.push((before + at, FileUse::Read));
     }
 }
 
@@ -175,14 +182,15 @@ mod tests {
                 .collect();
             let words: Vec<_> =
                 plain.iter().map(|&word| Some(word).filter(|&word| word != "?")).collect();
-            let uses = uses(&words);
+            let command = files_in_command(&words);
             let shown = |(at, word): (usize, &&str)| {
-                let kind = uses.files.iter().find(|(place, _)| *place == at).map(|(_, kind)| *kind);
+                let kind =
+                    command.files.iter().find(|(place, _)| *place == at).map(|(_, kind)| *kind);
                 match kind {
-                    Some(Use::Executed) => format!("<{word}>"),
-                    Some(Use::ReadByShell) => format!("[{word}]"),
-                    Some(Use::Read) => format!("{{{word}}}"),
-                    None if uses.shell == Some(at) => format!("({word})"),
+                    Some(FileUse::Executed) => format!("<{word}>"),
+                    Some(FileUse::ReadByShell) => format!("[{word}]"),
+                    Some(FileUse::Read) => format!("{{{word}}}"),
+                    None if command.shell == Some(at) => format!("({word})"),
                     None => (*word).to_owned(),
                 }
             };

@@ -8,14 +8,14 @@ use crate::lambda::python_path::{self, Python};
 use std::ffi::OsString;
 
 /// The variables that this is about.
-pub const CONCERNED: [&str; 4] =
+pub const VARIABLES_WITH_SIDE_EFFECTS: [&str; 4] =
     [python_path::NAME, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
 
 /// What an edit does beside what it seems to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum SideEffect {
     /// Packages of layers are not found any more.
-    LayersLost { missing: Vec<String>, whole: String, has_others: bool },
+    LayerPackagesHidden { missing: Vec<String>, whole: String, has_others: bool },
     Overridden {
         variable: &'static str,
         option: String,
@@ -26,7 +26,7 @@ pub enum Effect {
 }
 
 /// A start of a runtime, after all edits.
-pub struct Start<'s> {
+pub struct EditedStart<'s> {
     /// Lambda's identifier.
     pub runtime: &'s str,
     pub received: &'s [OsString],
@@ -38,12 +38,14 @@ pub struct Start<'s> {
 
 /// What edits do beside what they seem to; `edits` are those that changed something, in their
 /// order, with a place each.
-pub fn of<P: Clone>(start: &Start, edits: &[(&str, P)]) -> Vec<(P, Effect)> {
+pub fn side_effects<P: Clone>(start: &EditedStart, edits: &[(&str, P)]) -> Vec<(P, SideEffect)> {
     let last_edit = |name: &str| {
         edits.iter().rev().find(|(edited, _)| *edited == name).map(|(_, place)| place.clone())
     };
     let mut effects = Vec::new();
-    if let (Some(place), Some(effect)) = (last_edit(python_path::NAME), layers_lost(start)) {
+    if let (Some(place), Some(effect)) =
+        (last_edit(python_path::NAME), hidden_layer_packages(start))
+    {
         effects.push((place, effect));
     }
     let Some(interpreter) = Interpreter::of_program(&start.line.program) else { return effects };
@@ -59,7 +61,7 @@ pub fn of<P: Clone>(start: &Start, edits: &[(&str, P)]) -> Vec<(P, Effect)> {
         for one in
             overridden(interpreter, &value, &options).into_iter().filter(|one| is_new(&one.option))
         {
-            let effect = Effect::Overridden {
+            let effect = SideEffect::Overridden {
                 variable,
                 option: one.option,
                 winner: one.winner,
@@ -72,7 +74,7 @@ pub fn of<P: Clone>(start: &Start, edits: &[(&str, P)]) -> Vec<(P, Effect)> {
     effects
 }
 
-fn layers_lost(start: &Start) -> Option<Effect> {
+fn hidden_layer_packages(start: &EditedStart) -> Option<SideEffect> {
     let is_bootstrap = start.received.iter().any(|word| word == python_path::BOOTSTRAP);
     let program = start.received.first().and_then(|program| program.to_str()).unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default();
@@ -83,17 +85,20 @@ fn layers_lost(start: &Start) -> Option<Effect> {
     let missing = python.missing(&value);
     let whole = python.whole(&value);
     let has_others = whole != python.whole("");
-    (!missing.is_empty()).then_some(Effect::LayersLost { missing, whole, has_others })
+    (!missing.is_empty()).then_some(SideEffect::LayerPackagesHidden { missing, whole, has_others })
 }
 
-impl Effect {
+impl SideEffect {
     /// Whether it is the same for whoever reads about it, on whichever runtime it comes.
-    pub fn is_like(&self, other: &Effect) -> bool {
+    pub fn is_same_kind(&self, other: &SideEffect) -> bool {
         match (self, other) {
-            (Effect::LayersLost { .. }, Effect::LayersLost { .. }) => true,
-            (Effect::Overridden { option, .. }, Effect::Overridden { option: other, .. }) => {
-                option == other
+            (SideEffect::LayerPackagesHidden { .. }, SideEffect::LayerPackagesHidden { .. }) => {
+                true
             }
+            (
+                SideEffect::Overridden { option, .. },
+                SideEffect::Overridden { option: other, .. },
+            ) => option == other,
             _ => false,
         }
     }
@@ -101,7 +106,7 @@ impl Effect {
     /// In words, on a runtime, which may be one of several.
     pub fn message(&self, runtime: &str, is_one_of_several: bool) -> String {
         match self {
-            Effect::LayersLost { missing, whole, has_others } => {
+            SideEffect::LayerPackagesHidden { missing, whole, has_others } => {
                 let missing = missing.join(" and ");
                 let unset = if *has_others { "" } else { "leave PYTHONPATH unset, or " };
                 let each = match is_one_of_several {
@@ -115,14 +120,18 @@ impl Effect {
                      {unset}write {whole:?}{each}"
                 )
             }
-            Effect::Overridden { variable, option, winner, is_fatal: false, instead } => format!(
-                "{option} in {variable} has no effect on {runtime}: {winner} on its command line \
+            SideEffect::Overridden { variable, option, winner, is_fatal: false, instead } => {
+                format!(
+                    "{option} in {variable} has no effect on {runtime}: {winner} on its command line \
                  wins; write \"options\": {instead}"
-            ),
-            Effect::Overridden { variable, option, winner, is_fatal: true, instead } => format!(
-                "{option} in {variable} ends the start of {runtime}, whose command line has \
+                )
+            }
+            SideEffect::Overridden { variable, option, winner, is_fatal: true, instead } => {
+                format!(
+                    "{option} in {variable} ends the start of {runtime}, whose command line has \
                  {winner}, and there can be one collector; write \"options\": {instead}, too"
-            ),
+                )
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ type Variable = (String, OsString);
 
 /// # Errors
 /// With the file, and the line in which something is wrong.
-pub fn of_file(path: &Path, own: &Environ) -> Result<Vec<Variable>, String> {
+pub fn read_env_file(path: &Path, own: &Environ) -> Result<Vec<Variable>, String> {
     let name = path.display();
     let text = fs::read(path)
         .map_err(|error| format!("unable to read {name}: {}", process::cause(&error)))?;
@@ -22,7 +22,7 @@ pub fn of_file(path: &Path, own: &Environ) -> Result<Vec<Variable>, String> {
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start();
         if !line.is_empty() && !line.starts_with(b"#") {
-            let entry = of_entry(OsStr::from_bytes(line), own);
+            let entry = parse_entry(OsStr::from_bytes(line), own);
             given.extend(entry.map_err(|cause| format!("{name}:{}: {cause}", index + 1))?);
         }
     }
@@ -30,7 +30,7 @@ pub fn of_file(path: &Path, own: &Environ) -> Result<Vec<Variable>, String> {
 }
 
 /// Nothing, for a name alone that this shell has no value for.
-pub fn of_entry(entry: &OsStr, own: &Environ) -> Result<Option<Variable>, String> {
+pub fn parse_entry(entry: &OsStr, own: &Environ) -> Result<Option<Variable>, String> {
     let bytes = entry.as_bytes();
     let length = bytes.iter().position(|&byte| byte == b'=').unwrap_or(bytes.len());
     let name = str::from_utf8(&bytes[..length]).map_err(|_| "the name is not UTF-8")?;
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn entries_are_as_docker_has_them() {
         let own = Environ::from_entries([c"OWN=1"]);
-        let entry = |text: &str| of_entry(OsStr::new(text), &own);
+        let entry = |text: &str| parse_entry(OsStr::new(text), &own);
         let variable = |name: &str, value: &str| Ok(Some((name.to_owned(), OsString::from(value))));
         assert_eq!(entry("A=1=2"), variable("A", "1=2"));
         assert_eq!(entry("A="), variable("A", ""));

@@ -1,8 +1,8 @@
 //! The time that hooks may take, against what Lambda leaves them.
 
-use super::Advice;
-use super::rules::{Reached, has_phase, runs};
-use super::worlds::Worlds;
+use super::Diagnostic;
+use super::rules::{ReachableRule, has_phase, runs};
+use super::scenarios::Scenarios;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
 use crate::config::{Document, Hook, Phase, Place};
@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 /// A hook, and what decides whether and how long it runs.
-struct Limited<'r> {
+struct LimitedHook<'r> {
     document: &'r Document<'r>,
     hook: &'r Hook<'r>,
     conditions: Vec<&'r When<'r>>,
@@ -20,7 +20,7 @@ struct Limited<'r> {
 
 /// What hooks of a phase have together, in environments of some kind, and the text that says so
 /// before the time.
-struct Budget {
+struct TimeBudget {
     most: Duration,
     whose: String,
     is_for: fn(&Facts) -> bool,
@@ -31,12 +31,16 @@ struct Budget {
 const LONG_INIT: [&str; 2] = ["snap-start", "provisioned-concurrency"];
 
 /// Checks all phases; `timeout` is the function's, if it is known.
-pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut Vec<Advice<'r>>) {
+pub fn check<'r>(
+    rules: &[ReachableRule<'r>],
+    timeout: Option<Duration>,
+    diagnostics: &mut Vec<Diagnostic<'r>>,
+) {
     for phase in Phase::ALL {
-        let of_phase = |reached: &Reached<'r>| {
-            let document = reached.document;
-            let hooks = reached.hooks().filter(|(hook, _)| hook.phase == phase);
-            let limited = move |(hook, conditions)| Limited {
+        let of_phase = |rule_in_context: &ReachableRule<'r>| {
+            let document = rule_in_context.document;
+            let hooks = rule_in_context.hooks().filter(|(hook, _)| hook.phase == phase);
+            let limited = move |(hook, conditions)| LimitedHook {
                 document,
                 hook,
                 conditions,
@@ -47,48 +51,47 @@ pub fn advise<'r>(rules: &[Reached<'r>], timeout: Option<Duration>, advice: &mut
         let hooks: Vec<_> = rules.iter().flat_map(of_phase).collect();
         // Of the budgets of one kind of environment, the first that is passed says all.
         for budgets in budgets(phase, timeout) {
-            let mut passed =
-                budgets.iter().filter_map(|budget| advise_phase(phase, budget, &hooks));
-            advice.extend(passed.next().into_iter().flatten());
+            let mut passed = budgets.iter().filter_map(|budget| check_phase(phase, budget, &hooks));
+            diagnostics.extend(passed.next().into_iter().flatten());
         }
         if matches!(phase, Phase::AfterRestore | Phase::PreStop) {
-            advice.extend(unlimited(phase, &hooks));
+            diagnostics.extend(unlimited(phase, &hooks));
         }
-        advice.extend(hooks.iter().filter_map(attempts));
+        diagnostics.extend(hooks.iter().filter_map(attempts));
     }
 }
 
 /// What is wrong when hooks may take more than they have together; none when they may not.
-fn advise_phase<'r>(
+fn check_phase<'r>(
     phase: Phase,
-    budget: &Budget,
-    hooks: &[Limited<'r>],
-) -> Option<Vec<Advice<'r>>> {
-    let Budget { most, whose, is_for } = budget;
+    budget: &TimeBudget,
+    hooks: &[LimitedHook<'r>],
+) -> Option<Vec<Diagnostic<'r>>> {
+    let TimeBudget { most, whose, is_for } = budget;
     let most = *most;
     let counts = |facts: &Facts| has_phase(facts, phase) && is_for(facts);
     let is_run =
-        |hook: &Limited, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
+        |hook: &LimitedHook, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
     let mut alone = Vec::new();
     for hook in hooks.iter().filter(|hook| hook.limit > most) {
-        let worlds = Worlds::of(hook.conditions.iter().copied());
-        if worlds.is_none_or(|worlds| {
-            worlds.any(|facts| counts(facts) && is_run(hook, facts)) != Some(false)
+        let scenarios = Scenarios::of(hook.conditions.iter().copied());
+        if scenarios.is_none_or(|scenarios| {
+            scenarios.any(|facts| counts(facts) && is_run(hook, facts)) != Some(false)
         }) {
             let (name, limit, most) = (hook.hook.name, seconds(hook.limit), seconds(most));
             let message = format!(
                 "the hook {name:?} may take {limit}, and {whose} {most}; lower its \"timeout_ms\""
             );
-            alone.push(Advice::warning(hook.place(), message));
+            alone.push(Diagnostic::warning(hook.place(), message));
         }
     }
     if !alone.is_empty() {
         return Some(alone);
     }
-    // The sum of those that run in one world, where it is largest, and the hook that takes it past
+    // The sum of those that run in one scenario, where it is largest, and the hook that takes it past
     // the limit.
-    let mut worst: Option<(Duration, &Limited)> = None;
-    let mut sum = |is_counted: &dyn Fn(&Limited) -> bool| {
+    let mut worst: Option<(Duration, &LimitedHook)> = None;
+    let mut sum = |is_counted: &dyn Fn(&LimitedHook) -> bool| {
         let (mut total, mut first) = (Duration::ZERO, None);
         for hook in hooks.iter().filter(|hook| is_counted(hook)) {
             total += hook.limit;
@@ -100,9 +103,9 @@ fn advise_phase<'r>(
             worst = Some((total, hook));
         }
     };
-    match Worlds::of(hooks.iter().flat_map(|hook| hook.conditions.iter().copied())) {
+    match Scenarios::of(hooks.iter().flat_map(|hook| hook.conditions.iter().copied())) {
         None => sum(&|hook| hook.conditions.is_empty()),
-        Some(worlds) => worlds.each(&mut |facts| {
+        Some(scenarios) => scenarios.each(&mut |facts| {
             if counts(facts) {
                 sum(&|hook| is_run(hook, facts));
             }
@@ -113,15 +116,16 @@ fn advise_phase<'r>(
     let message = format!(
         "with this one, the {name} hooks may take {total}, and {whose} {most}; lower their limits"
     );
-    Some(vec![Advice::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
+    Some(vec![Diagnostic::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
 }
 
 /// A hook without a limit may use up the time that its phase has for those that run after it, too.
-fn unlimited<'r>(phase: Phase, hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
-    let both = |a: &Limited<'r>, b: &Limited<'r>| -> Vec<&'r When<'r>> {
+fn unlimited<'r>(phase: Phase, hooks: &[LimitedHook<'r>]) -> Option<Diagnostic<'r>> {
+    let both = |a: &LimitedHook<'r>, b: &LimitedHook<'r>| -> Vec<&'r When<'r>> {
         a.conditions.iter().chain(&b.conditions).copied().collect()
     };
-    let together = |a: &Limited<'r>, b: &Limited<'r>| runs(phase, &both(a, b)) == Some(true);
+    let together =
+        |a: &LimitedHook<'r>, b: &LimitedHook<'r>| runs(phase, &both(a, b)) == Some(true);
     let mut in_order: Vec<_> = hooks.iter().filter(|hook| !hook.hook.background).collect();
     // What was registered last is stopped first.
     if phase == Phase::PreStop {
@@ -137,14 +141,14 @@ fn unlimited<'r>(phase: Phase, hooks: &[Limited<'r>]) -> Option<Advice<'r>> {
                  {after:?}, which runs after it, is then not started; give it a \"timeout_ms\"",
                 phase.name()
             );
-            Some(Advice::warning(hook.place(), message))
+            Some(Diagnostic::warning(hook.place(), message))
         },
     )
 }
 
 /// What is wrong when the pauses between a hook's attempts alone leave no time for the last of
 /// them.
-fn attempts<'r>(limited: &Limited<'r>) -> Option<Advice<'r>> {
+fn attempts<'r>(limited: &LimitedHook<'r>) -> Option<Diagnostic<'r>> {
     let hook = limited.hook;
     let limit = hook.limit()?;
     let (mut fit, mut begins, mut pause) = (1, hook.pause, hook.pause);
@@ -163,11 +167,11 @@ fn attempts<'r>(limited: &Limited<'r>) -> Option<Advice<'r>> {
             seconds(limit)
         );
         let place = limited.document.inside(hook.place, &[Step::Member("attempts")]);
-        Advice::warning(place, message)
+        Diagnostic::warning(place, message)
     })
 }
 
-impl<'r> Limited<'r> {
+impl<'r> LimitedHook<'r> {
     fn place(&self) -> Place<'r> {
         self.document.inside(self.hook.place, &[Step::Member("timeout_ms")])
     }
@@ -186,8 +190,8 @@ fn limit(hook: &Hook) -> Duration {
 
 /// What all hooks of a phase have together, for each kind of environment (AWS's documentation,
 /// "Lambda execution environment").
-fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<Budget>> {
-    let budget = |most, whose: &str, is_for| Budget {
+fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<TimeBudget>> {
+    let budget = |most, whose: &str, is_for| TimeBudget {
         most: Duration::from_secs(most),
         whose: whose.into(),
         is_for,

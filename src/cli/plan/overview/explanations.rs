@@ -1,23 +1,22 @@
 //! What there is to say about a plan in words: who takes part and why, what only a run can tell,
 //! what is hardly meant.
 
-use crate::cli::snapshot;
-use crate::cli::unset::Unset;
+use crate::cli::snap_start;
+use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
 use crate::config::{Phase, Rule};
 use crate::environ::Environ;
-use crate::lambda::RUNTIME_API;
-use crate::lambda::{INITIALIZATION, SNAP_START};
+use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START};
 use crate::plan::{Execution, NoSnapshot, Plan, SnapshotHooks};
 use std::path::Path;
 
 /// Whether something takes part, and why or why not.
-pub struct Answer {
+pub struct Participation {
     pub is_yes: bool,
     pub why: String,
 }
 
-pub fn about_relay(plan: &Plan, facts: &Facts) -> Answer {
+pub fn about_relay(plan: &Plan, facts: &Facts) -> Participation {
     let why = match plan.snapshot_hooks {
         SnapshotHooks::Wrapper => "this environment was restored before; the wrapper itself runs \
                                    the after_restore hooks"
@@ -31,16 +30,14 @@ pub fn about_relay(plan: &Plan, facts: &Facts) -> Answer {
             format!("{INITIALIZATION} is {found}, not {SNAP_START}")
         }
         SnapshotHooks::Nobody(NoSnapshot::Concurrent) => {
-            "AWS_LAMBDA_MAX_CONCURRENCY is set: such an environment is never restored".into()
+            format!("{MAX_CONCURRENCY} is set: such an environment is never restored")
         }
-        SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) => {
-            "AWS_LAMBDA_RUNTIME_API is not set".into()
-        }
+        SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) => format!("{RUNTIME_API} is not set"),
     };
-    Answer { is_yes: plan.snapshot_hooks == SnapshotHooks::Relay, why }
+    Participation { is_yes: plan.snapshot_hooks == SnapshotHooks::Relay, why }
 }
 
-pub fn about_extension(plan: &Plan, environ: &Environ) -> Answer {
+pub fn about_extension(plan: &Plan, environ: &Environ) -> Participation {
     let count = plan.hooks(Phase::PreStop).len();
     let has_api = environ.non_empty(RUNTIME_API).is_some();
     let why = match (count, plan.has_pre_stop) {
@@ -51,15 +48,15 @@ pub fn about_extension(plan: &Plan, environ: &Environ) -> Answer {
         }
         _ => "it runs the pre_stop hooks; the layer foreword-prestop has it",
     };
-    Answer { is_yes: count > 0 && has_api, why: why.into() }
+    Participation { is_yes: count > 0 && has_api, why: why.into() }
 }
 
-pub fn about_unset(unset: &Unset, may_be_exported: bool, facts: &Facts) -> String {
-    let Unset { place, key, name } = unset;
+pub fn about_unset(unset: &UnsetVariable, may_be_exported: bool, facts: &Facts) -> String {
+    let UnsetVariable { place, key, name } = unset;
     let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
     let unless = if may_be_exported { ", unless a hook exports it" } else { "" };
-    match snapshot::is_absent(name, facts) {
-        true => format!("{place}: {}", snapshot::about_text(name, &key)),
+    match snap_start::is_absent(name, facts) {
+        true => format!("{place}: {}", snap_start::absent_in_text_message(name, &key)),
         false => format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}"),
     }
 }

@@ -17,8 +17,8 @@ const BUILTINS: [&str; 15] = [
 const STRING: &str = "there is no shell; write the command as a string";
 
 /// What is hardly meant in the words of a command, each with the index of its word.
-pub fn about(words: &[Text]) -> Vec<(usize, String)> {
-    if is_shell(words) {
+pub fn shell_syntax_in(words: &[Text]) -> Vec<(usize, String)> {
+    if runs_shell(words) {
         return Vec::new();
     }
     let mut messages = Vec::new();
@@ -37,7 +37,7 @@ pub fn about(words: &[Text]) -> Vec<(usize, String)> {
         } else if index > 0 && is_wildcard(word) && !before.starts_with('-') {
             messages.push((index, format!("{word:?} names no files: {STRING}")));
         } else if index == 0 {
-            messages.extend(about_program(word).map(|message| (index, message)));
+            messages.extend(space_in_program(word).map(|message| (index, message)));
             if BUILTINS.contains(&word) {
                 messages.push((index, format!("{word:?} is no program: {STRING}")));
             }
@@ -47,7 +47,7 @@ pub fn about(words: &[Text]) -> Vec<(usize, String)> {
 }
 
 /// What is hardly meant in the name of a program.
-pub fn about_program(word: &str) -> Option<String> {
+pub fn space_in_program(word: &str) -> Option<String> {
     let (name, rest) = word.trim().split_once(' ')?;
     if let Some((variable, _)) = name.split_once('=')
         && !variable.contains('/')
@@ -72,7 +72,7 @@ pub fn about_program(word: &str) -> Option<String> {
 }
 
 /// Whether a shell is given a text of its own.
-pub fn is_shell(words: &[Text]) -> bool {
+pub fn runs_shell(words: &[Text]) -> bool {
     let program = words.first().map_or("", |word| word.written());
     let is_one = [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh", b"busybox", b"env"]
         .contains(&base_name(OsStr::new(program)));

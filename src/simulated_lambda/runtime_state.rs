@@ -2,10 +2,10 @@
 //! cycle of an invocation, after `core/states.go` of AWS's emulator. Pure: it parks nothing, and it
 //! answers nothing.
 
-use super::telemetry::Api;
+use super::telemetry::SubscriptionApi;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum RuntimeState {
     Started,
     /// Parked in restore/next.
     RestoreReady,
@@ -21,7 +21,7 @@ pub enum State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum ApiCall {
     RestoreNext,
     InvocationNext,
     InitError,
@@ -33,39 +33,41 @@ pub enum Call {
     ExtensionInitError,
     ExtensionExitError,
     /// The subscription to telemetry, by either API.
-    Subscribe(Api),
+    Subscribe(SubscriptionApi),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Transition {
     /// Parked in this state until the driver lets it go.
-    Block(State),
+    Block(RuntimeState),
     /// Taken; the state afterwards.
-    Accept(State),
+    Accept(RuntimeState),
     /// The event that is being handled, once more.
     EventAgain,
     Forbid,
 }
 
-impl State {
+impl RuntimeState {
     /// What a call of the runtime's does; the extensions' calls have no part in these states.
-    pub fn verdict(self, call: Call) -> Verdict {
+    pub fn transition(self, call: ApiCall) -> Transition {
         match (self, call) {
-            (Self::Started, Call::RestoreNext) => Verdict::Block(Self::RestoreReady),
+            (Self::Started, ApiCall::RestoreNext) => Transition::Block(Self::RestoreReady),
             (
                 Self::Started | Self::Restoring | Self::Ready | Self::ResponseSent,
-                Call::InvocationNext,
-            ) => Verdict::Block(Self::Ready),
-            (Self::Running, Call::InvocationNext) => Verdict::EventAgain,
-            (Self::Started, Call::InitError) => Verdict::Accept(Self::InitError),
-            (Self::Restoring, Call::InitError | Call::RestoreError) => {
-                Verdict::Accept(Self::RestoreError)
+                ApiCall::InvocationNext,
+            ) => Transition::Block(Self::Ready),
+            (Self::Running, ApiCall::InvocationNext) => Transition::EventAgain,
+            (Self::Started, ApiCall::InitError) => Transition::Accept(Self::InitError),
+            (Self::Restoring, ApiCall::InitError | ApiCall::RestoreError) => {
+                Transition::Accept(Self::RestoreError)
             }
-            (Self::Running, Call::InvocationResponse) => Verdict::Accept(Self::InvocationResponse),
-            (Self::Running, Call::InvocationError) => {
-                Verdict::Accept(Self::InvocationErrorResponse)
+            (Self::Running, ApiCall::InvocationResponse) => {
+                Transition::Accept(Self::InvocationResponse)
             }
-            _ => Verdict::Forbid,
+            (Self::Running, ApiCall::InvocationError) => {
+                Transition::Accept(Self::InvocationErrorResponse)
+            }
+            _ => Transition::Forbid,
         }
     }
 
@@ -86,16 +88,16 @@ impl State {
     }
 }
 
-impl Call {
+impl ApiCall {
     /// The state that the call asks for, as the message of a refusal names it. That restore/next
     /// asks for Ready is the emulator's own wording.
-    pub fn asks_for(self) -> State {
+    pub fn asks_for(self) -> RuntimeState {
         match self {
-            Self::InitError => State::InitError,
-            Self::RestoreError => State::RestoreError,
-            Self::InvocationResponse => State::InvocationResponse,
-            Self::InvocationError => State::InvocationErrorResponse,
-            _ => State::Ready,
+            Self::InitError => RuntimeState::InitError,
+            Self::RestoreError => RuntimeState::RestoreError,
+            Self::InvocationResponse => RuntimeState::InvocationResponse,
+            Self::InvocationError => RuntimeState::InvocationErrorResponse,
+            _ => RuntimeState::Ready,
         }
     }
 }
@@ -104,7 +106,7 @@ impl Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
     /// With the request id, where the path has one, else with an empty text.
-    Known(Call, &'a str),
+    Known(ApiCall, &'a str),
     WrongMethod,
     Unknown,
 }
@@ -121,10 +123,10 @@ impl<'a> Route<'a> {
         };
         let path = path.split('?').next().unwrap_or_default();
         let Some((call, id)) = known(path) else { return Self::Unknown };
-        let is_restore = matches!(call, Call::RestoreNext | Call::RestoreError);
+        let is_restore = matches!(call, ApiCall::RestoreNext | ApiCall::RestoreError);
         let expected = match call {
-            Call::RestoreNext | Call::InvocationNext | Call::ExtensionNext => "GET",
-            Call::Subscribe(_) => "PUT",
+            ApiCall::RestoreNext | ApiCall::InvocationNext | ApiCall::ExtensionNext => "GET",
+            ApiCall::Subscribe(_) => "PUT",
             _ => "POST",
         };
         if is_restore && !snap_start {
@@ -137,32 +139,34 @@ impl<'a> Route<'a> {
     }
 }
 
-fn known(path: &str) -> Option<(Call, &str)> {
+fn known(path: &str) -> Option<(ApiCall, &str)> {
     if let Some(extension) = path.strip_prefix("/2020-01-01/extension/") {
         let call = match extension {
-            "register" => Call::ExtensionRegister,
-            "event/next" => Call::ExtensionNext,
-            "init/error" => Call::ExtensionInitError,
-            "exit/error" => Call::ExtensionExitError,
+            "register" => ApiCall::ExtensionRegister,
+            "event/next" => ApiCall::ExtensionNext,
+            "init/error" => ApiCall::ExtensionInitError,
+            "exit/error" => ApiCall::ExtensionExitError,
             _ => return None,
         };
         return Some((call, ""));
     }
     match path.strip_suffix('/').unwrap_or(path) {
         "/2022-07-01/telemetry" | "/2022-12-13/telemetry" | "/2025-01-29/telemetry" => {
-            return Some((Call::Subscribe(Api::Telemetry), ""));
+            return Some((ApiCall::Subscribe(SubscriptionApi::Telemetry), ""));
         }
-        "/2020-08-15/logs" | "/2021-03-18/logs" => return Some((Call::Subscribe(Api::Logs), "")),
+        "/2020-08-15/logs" | "/2021-03-18/logs" => {
+            return Some((ApiCall::Subscribe(SubscriptionApi::Logs), ""));
+        }
         _ => {}
     }
     let runtime = path.strip_prefix("/2018-06-01/runtime/")?;
     Some(match runtime.split('/').collect::<Vec<_>>()[..] {
-        ["restore", "next"] => (Call::RestoreNext, ""),
-        ["restore", "error"] => (Call::RestoreError, ""),
-        ["init", "error"] => (Call::InitError, ""),
-        ["invocation", "next"] => (Call::InvocationNext, ""),
-        ["invocation", id, "response"] => (Call::InvocationResponse, id),
-        ["invocation", id, "error"] => (Call::InvocationError, id),
+        ["restore", "next"] => (ApiCall::RestoreNext, ""),
+        ["restore", "error"] => (ApiCall::RestoreError, ""),
+        ["init", "error"] => (ApiCall::InitError, ""),
+        ["invocation", "next"] => (ApiCall::InvocationNext, ""),
+        ["invocation", id, "response"] => (ApiCall::InvocationResponse, id),
+        ["invocation", id, "error"] => (ApiCall::InvocationError, id),
         _ => return None,
     })
 }

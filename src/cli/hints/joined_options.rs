@@ -3,7 +3,7 @@
 use crate::command_line::{Interpreter, takes_value};
 
 /// What is hardly meant in an option that a rule adds.
-pub fn about(text: &str) -> Option<String> {
+pub fn joined_option(text: &str) -> Option<String> {
     let (name, rest) =
         text.split_once(char::is_whitespace).filter(|(name, _)| name.starts_with('-'))?;
     let rest = rest.trim();

@@ -1,8 +1,8 @@
 //! What the Runtime API has seen, in order, and where it stands: what tests assert on and
 //! conditions wait for.
 
-use super::http::{Body, Head};
-use super::states::{Call, State};
+use super::http::{Body, RequestHead};
+use super::runtime_state::{ApiCall, RuntimeState};
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::{Display, Formatter, Result};
 use std::hash::Hasher;
@@ -11,15 +11,15 @@ use std::hash::Hasher;
 const KEPT: usize = 64 << 10;
 
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub state: State,
+pub struct Recording {
+    pub state: RuntimeState,
     /// How many restore/next and invocation/next wait for their answer.
     pub parked: usize,
     /// In the order in which their heads were complete.
-    pub requests: Vec<Request>,
+    pub requests: Vec<RecordedRequest>,
     /// By number; in the order in which they were accepted.
     pub connections: Vec<Connection>,
-    pub report: Option<Report>,
+    pub report: Option<ErrorReport>,
     pub has_exited: bool,
 }
 
@@ -31,20 +31,20 @@ pub enum Connection {
 }
 
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct RecordedRequest {
     /// The number of the connection that it came over.
     pub connection: usize,
-    pub head: Head,
+    pub head: RequestHead,
     /// Nothing when the path or the method is unknown.
-    pub call: Option<Call>,
-    pub body: Summary,
+    pub call: Option<ApiCall>,
+    pub body: BodySummary,
     /// The status of the answer; nothing as long as none was sent.
     pub status: Option<u16>,
 }
 
 /// What is kept of a body. While it is being read, `length` grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct BodySummary {
     pub length: usize,
     /// As `hash` has it.
     pub hash: u64,
@@ -57,17 +57,17 @@ pub struct Summary {
 
 /// An `init/error` or `restore/error` that the platform took.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    pub call: Call,
+pub struct ErrorReport {
+    pub call: ApiCall,
     /// The header `Lambda-Runtime-Function-Error-Type`, as sent.
     pub error_type: String,
     pub body: Vec<u8>,
 }
 
-impl Seen {
+impl Recording {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Started,
+            state: RuntimeState::Started,
             parked: 0,
             requests: Vec::new(),
             connections: Vec::new(),
@@ -77,18 +77,18 @@ impl Seen {
     }
 
     /// The requests of one call.
-    pub fn of(&self, call: Call) -> impl Iterator<Item = &Request> {
+    pub fn of(&self, call: ApiCall) -> impl Iterator<Item = &RecordedRequest> {
         self.requests.iter().filter(move |request| request.call == Some(call))
     }
 
     /// How many requests of one call there were.
-    pub fn count(&self, call: Call) -> usize {
+    pub fn count(&self, call: ApiCall) -> usize {
         self.of(call).count()
     }
 }
 
 /// One line for each request, for whoever asks why something did not come.
-impl Display for Seen {
+impl Display for Recording {
     fn fmt(&self, formatter: &mut Formatter) -> Result {
         writeln!(formatter, "{:?}, {} parked, requests:", self.state, self.parked)?;
         for request in &self.requests {
@@ -105,13 +105,13 @@ impl Display for Seen {
     }
 }
 
-impl Request {
+impl RecordedRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.header(name)
     }
 }
 
-impl Summary {
+impl BodySummary {
     pub(super) fn of(body: &Body) -> Self {
         Self {
             length: body.bytes.len(),
