@@ -2,7 +2,7 @@
 //! handed over. The file system is asked only for `file`, through `Facts`.
 
 #[cfg(feature = "tool")]
-mod why;
+mod explain;
 
 use crate::command_line::{Interpreter, base_name, launched};
 use crate::environ::Environ;

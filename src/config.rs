@@ -1,4 +1,4 @@
-//! What the user writes, as a value: rules with their conditions, edits and hooks. `load` finds the
+//! What the user writes, as a value: rules with their conditions, edits and hooks. `sources` finds the
 //! files, `json` reads them, `decode` turns them into the types below and finds every mistake.
 
 mod decode;
@@ -6,14 +6,14 @@ pub mod edit;
 pub mod encode;
 #[cfg(feature = "tool")]
 pub mod inspect;
-mod load;
 mod near;
 mod no_json;
+mod sources;
 
-#[cfg(feature = "tool")]
-pub use load::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
-pub use load::{Source, handler, sources, task_root};
 pub use near::near;
+#[cfg(feature = "tool")]
+pub use sources::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
+pub use sources::{Source, handler, sources, task_root};
 
 use crate::condition::When;
 use crate::environ::Environ;

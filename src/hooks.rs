@@ -4,6 +4,7 @@
 
 mod attempt;
 mod background;
+mod client;
 mod cut_off;
 
 use crate::config::edit;

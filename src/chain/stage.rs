@@ -171,7 +171,7 @@ impl<'a> Stage<'a> {
         items.put_list(&environ.secret_names(), |items, name| items.put(name));
         items.bytes.extend_from_slice(&self.saved);
         items.bytes.shrink_to_fit();
-        let mut parts = vec![printable::written(&items.bytes)];
+        let mut parts = vec![printable::encode(&items.bytes)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
             let rest = last.split_off(LONGEST_PART);
             parts.push(rest);
@@ -226,8 +226,8 @@ pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
     let parts: Vec<_> =
         names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
     let read = match parts[..] {
-        [part] => printable::read(part),
-        _ => printable::read(&parts.concat()),
+        [part] => printable::decode(part),
+        _ => printable::decode(&parts.concat()),
     };
     names.iter().for_each(|name| environ.unset(name));
     read
@@ -359,7 +359,7 @@ mod tests {
             assert!(!is_taken(&other), "changed: {length}");
         }
         for items in ["", "a", "a\0", "a\0b\0", "a\0-1\0", "a\x001\0p\x009\0x\0"] {
-            assert!(!is_taken(&printable::written(items.as_bytes())), "{items:?}");
+            assert!(!is_taken(&printable::encode(items.as_bytes())), "{items:?}");
         }
     }
 

@@ -1,11 +1,12 @@
 //! One attempt of a hook: waits for its port, then runs its command or asks its server, and reads
 //! what it exports.
 
+use super::client::{Trouble, Until};
 use super::{Deadline, Runner, why_shell, words};
 use crate::config::{Command, Hook};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::loopback::{self, Address, Trouble, Until};
+use crate::loopback::{self, Address};
 use crate::process::{End, Request, Signal};
 use crate::report::Stop;
 use std::ffi::OsStr;

@@ -3,19 +3,19 @@
 //! runtime go on.
 
 use super::Relay;
-use super::progress::{Asked, Restore};
+use super::state::{Asked, Restore};
 use crate::config::Hook;
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::hooks::{Deadline, Runner};
 use crate::http::{self, Answer};
 use crate::lambda::LambdaContext;
+use crate::lambda::api::{self, Call};
 use crate::log;
 use crate::phase::Phase;
 use crate::plan::RESTORED;
 use crate::process::{self, Watch};
 use crate::report::{ErrorType, Failure, Stop};
-use crate::runtime_api::Report;
 use anyhow::Result;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -40,7 +40,7 @@ pub struct Hooks<'h> {
 }
 
 /// Goes through the phases. Comes back when nothing is left to do for the runtime.
-pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
+pub fn run(relay: &Relay, hooks: &Hooks, watch: &Watch) {
     let run = |phase: Phase, hooks_of_phase: &[&Hook]| {
         let (until, stop) = (phase.budget().map(Deadline::after), Some(&relay.stop));
         let runner = Runner {
@@ -60,7 +60,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         return;
     }
     if let Err(stop) = run(Phase::BeforeSnapshot, &hooks.before_snapshot) {
-        return give_up(relay, Report::InitError, stop);
+        return give_up(relay, Call::InitError, stop);
     }
     let registered = Some(Instant::now() + REGISTRATION);
     let asked =
@@ -88,7 +88,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             let message = format!("unable to wait for the restore: {}", refusal(&refused));
             let error_type = ErrorType::BeforeSnapshot;
             let failure = Failure::new(error_type, exit_status::FAILED, message);
-            return give_up(relay, Report::InitError, failure.into());
+            return give_up(relay, Call::InitError, failure.into());
         }
     };
     if relay.runtime.ends_before(Some(Instant::now())) {
@@ -97,10 +97,10 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
     }
     relay.desk().progress.thaw();
     if let Err(stop) = run(Phase::AfterRestore, &hooks.after_restore) {
-        return give_up(relay, Report::RestoreError, stop);
+        return give_up(relay, Call::RestoreError, stop);
     }
     // After a reset, AWS's emulator answers with an event instead.
-    let event = answer.header("Lambda-Runtime-Aws-Request-Id").map(|_| answer.bytes);
+    let event = answer.header(api::REQUEST_ID).map(|_| answer.bytes);
     relay.go_on(Restore::Done, event);
 }
 
@@ -112,9 +112,9 @@ const BAD_GATEWAY: &str =
 fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
     let value = |name| http::request_header(head, name).map(|value| (name, value));
     let headers: Vec<_> =
-        ["User-Agent", "Lambda-Runtime-Features"].into_iter().filter_map(value).collect();
+        ["User-Agent", api::RUNTIME_FEATURES].into_iter().filter_map(value).collect();
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-    relay.upstream.request("GET", "/2018-06-01/runtime/restore/next", &headers, "")
+    relay.upstream.request(Call::RestoreNext, &headers, "")
 }
 
 fn refusal(answer: &Result<Answer>) -> String {
@@ -125,7 +125,7 @@ fn refusal(answer: &Result<Answer>) -> String {
 }
 
 /// Reports a failure once, refuses the runtime what it asked for, and sees to it that it ends.
-fn give_up(relay: &Relay, report: Report, stop: Stop) {
+fn give_up(relay: &Relay, report: Call, stop: Stop) {
     // A runtime that has ended, or reported a failure of its own, needs nothing more.
     let Stop::Failure(failure) = stop else { return };
     // Before the report: from here on, one of the runtime's own does not pass.
