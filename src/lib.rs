@@ -19,6 +19,7 @@ mod json;
 mod lambda;
 mod log;
 mod loopback;
+mod marker;
 mod metrics;
 mod phase;
 mod plan;

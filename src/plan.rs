@@ -16,6 +16,7 @@ use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START, WEB_ADAPTER};
+use crate::marker::RESTORED;
 use crate::phase::{Order, Phase};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -80,10 +81,6 @@ pub enum NoSnapshot {
     /// There is no Runtime API to stand in front of.
     NoRuntimeApi,
 }
-
-/// There since the restore of this environment was over; `/tmp` is what an environment keeps when
-/// it is reset.
-pub const RESTORED: &str = "/tmp/.foreword/restored";
 
 impl<'p> Plan<'p> {
     /// Plans a start and edits the environment. `received` is the program and what follows it, and

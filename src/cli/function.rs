@@ -10,7 +10,7 @@ use crate::environ::Environ;
 use crate::files;
 use crate::glob::Glob;
 use crate::lambda::{self, INITIALIZATION, TASK_ROOT, TASK_ROOT_VARIABLE};
-use crate::plan::RESTORED;
+use crate::marker::RESTORED;
 use crate::process;
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};

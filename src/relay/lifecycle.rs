@@ -6,21 +6,16 @@ use super::Relay;
 use super::state::{Asked, Restore};
 use crate::config::Hook;
 use crate::environ::Environ;
-use crate::exit_status;
 use crate::hooks::{Deadline, Runner};
 use crate::http::{self, Answer};
 use crate::lambda::LambdaContext;
 use crate::lambda::api::{self, Call};
 use crate::log;
+use crate::marker::{self, RESTORED};
 use crate::phase::Phase;
-use crate::plan::RESTORED;
-use crate::process::{self, Watch};
-use crate::report::{ErrorType, Failure, Stop};
+use crate::process::Watch;
+use crate::report::{Failure, Stop};
 use anyhow::Result;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
@@ -41,67 +36,115 @@ pub struct Hooks<'h> {
 
 /// Goes through the phases. Comes back when nothing is left to do for the runtime.
 pub fn run(relay: &Relay, hooks: &Hooks, watch: &Watch) {
-    let run = |phase: Phase, hooks_of_phase: &[&Hook]| {
-        let (until, stop) = (phase.budget().map(Deadline::after), Some(&relay.stop));
+    let lifecycle = Lifecycle { relay, hooks, watch };
+    if let Err(end) = lifecycle.run() {
+        lifecycle.finish(end);
+    }
+}
+
+struct Lifecycle<'l> {
+    relay: &'l Relay,
+    hooks: &'l Hooks<'l>,
+    watch: &'l Watch,
+}
+
+/// Why the way through the phases ends before the runtime goes on restored.
+enum End {
+    /// The runtime has failed by itself, or is gone: nothing is left to do for it.
+    Nothing,
+    /// The runtime asked for the restore, and is given this answer to make something of.
+    Refused(Vec<u8>),
+    /// To be reported with this call.
+    Failed(Call, Stop),
+}
+
+impl Lifecycle<'_> {
+    fn run(&self) -> Result<(), End> {
+        self.wait_for_runtime()?;
+        self.run_hooks(Phase::BeforeSnapshot, &self.hooks.before_snapshot)
+            .map_err(|stop| End::Failed(Call::InitError, stop))?;
+        let answer = self.wait_for_restore()?;
+        self.run_hooks(Phase::AfterRestore, &self.hooks.after_restore)
+            .map_err(|stop| End::Failed(Call::RestoreError, stop))?;
+        // After a reset, AWS's emulator answers with an event instead.
+        let event = answer.header(api::REQUEST_ID).map(|_| answer.bytes);
+        self.relay.go_on(Restore::Done, event);
+        Ok(())
+    }
+
+    /// Waits until the runtime is ready for the snapshot.
+    fn wait_for_runtime(&self) -> Result<(), End> {
+        match self.relay.wait_until(None, |desk| desk.progress.is_asked()).progress.is_open() {
+            true => Err(End::Nothing),
+            false => Ok(()),
+        }
+    }
+
+    fn run_hooks(&self, phase: Phase, hooks: &[&Hook]) -> Result<(), Stop> {
         let runner = Runner {
-            context: hooks.context,
-            watch,
-            until,
-            stop,
+            context: self.hooks.context,
+            watch: self.watch,
+            until: phase.budget().map(Deadline::after),
+            stop: Some(&self.relay.stop),
             kill_by: None,
             shutdown_reason: None,
             left: &|left| drop(left.go_on_in_thread()),
             runs: &|_| {},
         };
-        runner.run(hooks_of_phase, &mut hooks.environ.clone())
-    };
-    if relay.wait_until(None, |desk| desk.progress.is_asked()).progress.is_open() {
-        // The runtime has failed by itself.
-        return;
+        runner.run(hooks, &mut self.hooks.environ.clone())
     }
-    if let Err(stop) = run(Phase::BeforeSnapshot, &hooks.before_snapshot) {
-        return give_up(relay, Call::InitError, stop);
-    }
-    let registered = Some(Instant::now() + REGISTRATION);
-    let asked =
-        relay.wait_until(registered, |desk| !desk.progress.is_registering()).progress.freeze();
-    let answer = match &asked {
-        None => return,
-        Some(Asked::ByRuntime(head)) => relay.upstream.ask(&http::closing(head)),
-        Some(Asked::ByRelay(head)) => {
-            warn!(
-                "the runtime takes no part in SnapStart; values that must be unique have to be \
-                 made anew in after_restore hooks"
-            );
-            relay.upstream.ask(&restore_next(relay, head))
+
+    /// Asks for the restore, which lets Lambda take the snapshot, and returns the answer.
+    fn wait_for_restore(&self) -> Result<Answer, End> {
+        let relay = self.relay;
+        let registered = Some(Instant::now() + REGISTRATION);
+        let asked = relay
+            .wait_until(registered, |desk| !desk.progress.is_registering())
+            .progress
+            .freeze()
+            .ok_or(End::Nothing)?;
+        let answer = match &asked {
+            Asked::ByRuntime(head) => relay.upstream.ask(&http::closing(head)),
+            Asked::ByRelay(head) => {
+                warn!(
+                    "the runtime takes no part in SnapStart; values that must be unique have to \
+                     be made anew in after_restore hooks"
+                );
+                relay.upstream.ask(&restore_next(relay, head))
+            }
+        };
+        let answer = match (answer, asked) {
+            (Ok(answer), _) if answer.status == 200 => answer,
+            // It hears what came, and reports by itself what it makes of that.
+            (refused, Asked::ByRuntime(_)) => {
+                warn!("after_restore hooks are not run: {}", refusal(&refused));
+                return Err(End::Refused(
+                    refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes),
+                ));
+            }
+            (refused, Asked::ByRelay(_)) => {
+                let message = format!("unable to wait for the restore: {}", refusal(&refused));
+                let failure = Failure::of_phase(Phase::BeforeSnapshot, message);
+                return Err(End::Failed(Call::InitError, failure.into()));
+            }
+        };
+        if relay.runtime.ends_before(Some(Instant::now())) {
+            // Nobody is left to be restored.
+            return Err(End::Nothing);
         }
-    };
-    let answer = match (answer, &asked) {
-        (Ok(answer), _) if answer.status == 200 => answer,
-        // It hears what came, and reports by itself what it makes of that.
-        (refused, Some(Asked::ByRuntime(_))) => {
-            warn!("after_restore hooks are not run: {}", refusal(&refused));
-            let answer = refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes);
-            return relay.go_on(Restore::Refused(answer), None);
-        }
-        (refused, _) => {
-            let message = format!("unable to wait for the restore: {}", refusal(&refused));
-            let error_type = ErrorType::BeforeSnapshot;
-            let failure = Failure::new(error_type, exit_status::FAILED, message);
-            return give_up(relay, Call::InitError, failure.into());
-        }
-    };
-    if relay.runtime.ends_before(Some(Instant::now())) {
-        // Nobody is left to be restored.
-        return;
+        relay.desk().progress.thaw();
+        Ok(answer)
     }
-    relay.desk().progress.thaw();
-    if let Err(stop) = run(Phase::AfterRestore, &hooks.after_restore) {
-        return give_up(relay, Call::RestoreError, stop);
+
+    fn finish(&self, end: End) {
+        match end {
+            End::Nothing => {}
+            End::Refused(answer) => self.relay.go_on(Restore::Refused(answer), None),
+            // A runtime that has ended, or reported a failure of its own, needs nothing more.
+            End::Failed(_, Stop::Signal(_) | Stop::Cancelled) => {}
+            End::Failed(call, Stop::Failure(failure)) => give_up(self.relay, call, &failure),
+        }
     }
-    // After a reset, AWS's emulator answers with an event instead.
-    let event = answer.header(api::REQUEST_ID).map(|_| answer.bytes);
-    relay.go_on(Restore::Done, event);
 }
 
 const BAD_GATEWAY: &str =
@@ -125,15 +168,13 @@ fn refusal(answer: &Result<Answer>) -> String {
 }
 
 /// Reports a failure once, refuses the runtime what it asked for, and sees to it that it ends.
-fn give_up(relay: &Relay, report: Call, stop: Stop) {
-    // A runtime that has ended, or reported a failure of its own, needs nothing more.
-    let Stop::Failure(failure) = stop else { return };
+fn give_up(relay: &Relay, call: Call, failure: &Failure) {
     // Before the report: from here on, one of the runtime's own does not pass.
     if !relay.desk().progress.fail() {
         return;
     }
-    log::failure(&failure);
-    if let Err(error) = relay.upstream.report(report, &failure) {
+    log::failure(failure);
+    if let Err(error) = relay.upstream.report(call, failure) {
         debug!("unable to report the failure to the Runtime API: {error:#}");
     }
     relay.verdict.set();
@@ -144,22 +185,7 @@ fn give_up(relay: &Relay, report: Call, stop: Stop) {
 
 /// Leaves the marker of a restored environment.
 pub fn mark_restored() {
-    let mark = || {
-        let folder = Path::new(RESTORED).parent().expect("it is in a folder");
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => {
-                let mut options = OpenOptions::new();
-                options
-                    .write(true)
-                    .create(true)
-                    .mode(0o600)
-                    .custom_flags(process::WITHOUT_FOLLOWING)
-                    .open(RESTORED)
-            }
-        }
-    };
-    if let Err(error) = mark() {
+    if let Err(error) = marker::open(RESTORED) {
         warn!(
             "unable to write {RESTORED}, so no after_restore hook will run after a reset: {error}"
         );
