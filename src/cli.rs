@@ -103,8 +103,8 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
         Some(("plan", matches)) => {
             let asked = function::Asked { configs: all(matches, "config"), ..asked(matches) };
             let format = match matches.get_one::<String>("format").map(String::as_str) {
-                Some("json") => plan::Format::Json,
-                _ => plan::Format::Text,
+                Some("json") => plan::PlanFormat::Json,
+                _ => plan::PlanFormat::Text,
             };
             plan::run(&asked, format, environ)
         }
@@ -134,9 +134,9 @@ fn asked(matches: &ArgMatches) -> function::Asked {
 }
 
 #[cfg(feature = "tool")]
-fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
+fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::SimulateOptions {
     let number = |name| *matches.get_one::<u64>(name).expect("it has a default");
-    simulate::Options {
+    simulate::SimulateOptions {
         snap_start: matches.get_flag("snap-start"),
         restores: number("restores"),
         events: all(matches, "events"),
@@ -145,8 +145,8 @@ fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
         asked: asked(matches),
         layers: all(matches, "layers"),
         format: match matches.get_one::<String>("format").map(String::as_str) {
-            Some("json") => simulate::Format::Json,
-            _ => simulate::Format::Text(Colors::of(std::io::stdout(), environ)),
+            Some("json") => simulate::TimelineFormat::Json,
+            _ => simulate::TimelineFormat::Text(Colors::of(std::io::stdout(), environ)),
         },
     }
 }

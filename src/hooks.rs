@@ -6,32 +6,27 @@ mod attempt;
 mod background;
 mod cut_off;
 
-use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place};
-use crate::environ::{Change, Edit, Environ};
+use crate::config::edit;
+use crate::config::{Change, Edit};
+use crate::config::{Command, EnvEdit, Hook, OnFailure, Place};
+use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, INITIALIZATION};
-use crate::log::Log;
+use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, LambdaContext, RUNTIME_API};
+use crate::log;
 use crate::metrics;
-use crate::plan;
+use crate::phase::Phase;
 use crate::process::{Latch, Left, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop};
-use crate::runtime_api::ADDRESS;
 use attempt::{Attempt, Miss};
 use cut_off::Note;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::{debug, warn};
 
 /// What stands for no limit at all; no environment lives so long.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// What Lambda handed over, which hooks are told whatever edits made of it since.
-pub struct Received<'r> {
-    pub environ: &'r Environ<'r>,
-    /// Lambda's identifier of the runtime.
-    pub runtime: &'r str,
-}
 
 /// A point in time, on the clock that counts and on the one that hooks are told.
 #[derive(Clone, Copy)]
@@ -53,7 +48,7 @@ impl Deadline {
 
 /// What runs hooks: everything that those of one phase have in common.
 pub struct Runner<'r> {
-    pub received: &'r Received<'r>,
+    pub context: &'r LambdaContext<'r>,
     pub watch: &'r Watch,
     /// The end of the phase, in which all of its hooks share, if it has one.
     pub until: Option<Deadline>,
@@ -67,7 +62,6 @@ pub struct Runner<'r> {
     pub left: &'r dyn Fn(Left),
     /// Is told the name of each hook that begins.
     pub runs: &'r dyn Fn(&str),
-    pub log: Log,
 }
 
 /// Runs the hooks of a phase in the wrapper itself: nothing has been started yet that would wait
@@ -75,9 +69,8 @@ pub struct Runner<'r> {
 pub fn run_in_wrapper(
     hooks: &[&Hook],
     environ: &mut Environ,
-    received: &Received,
+    context: &LambdaContext,
     until: Option<Deadline>,
-    log: Log,
 ) -> Result<(), Stop> {
     let Some(first) = hooks.first() else { return Ok(()) };
     let watch = Watch::start().map_err(|errno| {
@@ -86,11 +79,11 @@ pub fn run_in_wrapper(
     })?;
     let left = &Left::go_on_in_process;
     // Only Lambda cuts an init off, and starts another in the same environment.
-    let is_cut_off = first.phase == Phase::Initialize && received.environ.value(ADDRESS).is_some();
-    let note = is_cut_off.then(|| Note::begin(log));
+    let is_cut_off = first.phase == Phase::Initialize && context.runtime_api().is_some();
+    let note = is_cut_off.then(|| Note::begin());
     let runs = |name: &str| note.iter().for_each(|note| note.runs(name));
     Runner {
-        received,
+        context,
         watch: &watch,
         until,
         stop: None,
@@ -98,7 +91,6 @@ pub fn run_in_wrapper(
         shutdown_reason: None,
         left,
         runs: &runs,
-        log,
     }
     .run(hooks, environ)
 }
@@ -119,25 +111,23 @@ impl Runner<'_> {
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {
-                        self.log.debug(|| {
-                            format!("{}: hook {:?} exports {name}", hook.place, hook.name)
-                        });
+                        debug!("{}: hook {:?} exports {name}", hook.place, hook.name);
                         environ.export(&name, &value);
                     }
-                    metrics::of_hook(&end, environ, self.received);
-                    self.log.success(&end);
+                    metrics::of_hook(&end, environ, self.context);
+                    log::success(&end);
                 }
                 Err(Stop::Failure(mut failure)) => {
                     if let Some(end) = &failure.hook {
-                        metrics::of_hook(end, environ, self.received);
+                        metrics::of_hook(end, environ, self.context);
                     }
                     match (hook.on_failure, hook.phase) {
                         (OnFailure::Continue, _) => {
                             failure.message += " (on_failure: continue)";
-                            self.log.failure(&failure);
+                            log::failure(&failure);
                         }
                         // The environment ends whatever comes of it; so the others get their turn.
-                        (_, Phase::PreStop) => self.log.failure(&failure),
+                        (_, Phase::PreStop) => log::failure(&failure),
                         _ => return Err(failure.into()),
                     }
                 }
@@ -149,7 +139,7 @@ impl Runner<'_> {
 
     /// Runs one hook to its end, as often as it may be tried; gives what it exported.
     fn run_one(&self, hook: &Hook, environ: &Environ) -> Result<(HookEnd, Vec<Variable>), Stop> {
-        let own = environment(hook, environ, self.received, |_, _| {});
+        let own = environment(hook, environ, self.context, |_, _| {});
         let deadline = Deadline::after(hook.limit().unwrap_or(NO_LIMIT));
         let (deadline, whose) = match self.until {
             Some(until) if until.instant <= deadline.instant => (until, Whose::Phase),
@@ -208,8 +198,7 @@ impl Runner<'_> {
                         .saying(said);
                     if number < hook.attempts && Instant::now() + pause < deadline.instant {
                         let ms = pause.as_millis();
-                        self.log
-                            .warn(&format!("{}; it is tried again in {ms} ms", failure.message));
+                        warn!("{}; it is tried again in {ms} ms", failure.message);
                         attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
                         pause *= 2;
                         continue;
@@ -224,18 +213,16 @@ impl Runner<'_> {
 
     /// The JSON object that a hook finds on its standard input, as one line.
     fn context(&self, hook: &Hook, deadline: Deadline) -> Vec<u8> {
-        let given = |name| self.received.environ.lossy(name);
-        let memory =
-            given("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
+        let function = self.context;
         let mut line = Vec::with_capacity(512);
         put(&mut line, "{\"phase\":", Some(hook.phase.name()));
         put(&mut line, ",\"hook\":", Some(hook.name));
-        put(&mut line, ",\"function\":{\"name\":", given("AWS_LAMBDA_FUNCTION_NAME").as_deref());
-        put(&mut line, ",\"version\":", given("AWS_LAMBDA_FUNCTION_VERSION").as_deref());
-        put(&mut line, ",\"memory\":", memory);
-        put(&mut line, ",\"handler\":", given("_HANDLER").as_deref());
-        put(&mut line, "},\"runtime\":", Some(self.received.runtime));
-        put(&mut line, ",\"initialization\":", given(INITIALIZATION).as_deref());
+        put(&mut line, ",\"function\":{\"name\":", function.function_name().as_deref());
+        put(&mut line, ",\"version\":", function.function_version().as_deref());
+        put(&mut line, ",\"memory\":", function.memory_size());
+        put(&mut line, ",\"handler\":", function.handler().as_deref());
+        put(&mut line, "},\"runtime\":", Some(function.runtime));
+        put(&mut line, ",\"initialization\":", function.initialization().as_deref());
         put(
             &mut line,
             ",\"deadline_ms\":",
@@ -284,21 +271,21 @@ pub const OF_FOREWORD: Place = Place::Told("foreword itself");
 pub fn environment<'s, 'e>(
     hook: &Hook,
     environ: &'s Environ<'e>,
-    received: &Received,
+    context: &LambdaContext,
     mut each: impl FnMut(&EnvEdit, Option<&Change>),
 ) -> Cow<'s, Environ<'e>> {
     let mut own = Cow::Borrowed(environ);
-    match received.environ.value(ADDRESS) {
-        given if given == environ.value(ADDRESS) => {}
-        Some(given) => own.to_mut().set(ADDRESS, given),
-        None => own.to_mut().unset(ADDRESS),
+    match context.environ.value(RUNTIME_API) {
+        given if given == environ.value(RUNTIME_API) => {}
+        Some(given) => own.to_mut().set(RUNTIME_API, given),
+        None => own.to_mut().unset(RUNTIME_API),
     }
     if environ.value(CERTIFICATES) == Some(OsStr::new(EMPTY_CERTIFICATES)) {
         let unset = EnvEdit { name: CERTIFICATES, edit: Edit::Unset, place: OF_FOREWORD };
-        plan::edit(own.to_mut(), &[unset], &mut each);
+        edit::apply(own.to_mut(), &[unset], &mut each);
     }
     if !hook.env.is_empty() {
-        plan::edit(own.to_mut(), &hook.env, &mut each);
+        edit::apply(own.to_mut(), &hook.env, &mut each);
     }
     own
 }

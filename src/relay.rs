@@ -8,13 +8,11 @@ mod progress;
 mod story;
 mod tunnel;
 
-#[cfg(feature = "tool")]
-pub use story::BEFORE_SNAPSHOT;
-pub use story::{AFTER_RESTORE, Hooks};
+pub use story::Hooks;
 
-use crate::log::Log;
+use crate::exit_status;
 use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
-use crate::report::{ErrorType, Failure, status};
+use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
 use progress::{Action, Call, Progress, Release, Restore};
@@ -42,7 +40,6 @@ struct Relay {
     listener: TcpListener,
     upstream: RuntimeApi,
     runtime: Process,
-    log: Log,
     desk: Mutex<Desk>,
     /// Something on the desk has changed.
     changed: Condvar,
@@ -66,7 +63,7 @@ struct Desk {
 ///
 /// # Errors
 /// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
-pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure> {
+pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     let start = || -> Result<String> {
         let upstream =
             RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
@@ -84,7 +81,7 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
             Side::Second => {
                 mem::forget(standard);
                 // A runtime that finds nobody at its address reports that by itself.
-                let _ = serve(listener, upstream, runtime, hooks, log);
+                let _ = serve(listener, upstream, runtime, hooks);
                 exit(1)
             }
         }
@@ -92,7 +89,7 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
     start().map_err(|cause| {
         Failure::new(
             ErrorType::BeforeSnapshot,
-            status::FAILED,
+            exit_status::FAILED,
             format!("unable to start the relay: {cause:#}"),
         )
     })
@@ -104,9 +101,8 @@ fn serve(
     upstream: RuntimeApi,
     runtime: Process,
     hooks: &Hooks,
-    log: Log,
 ) -> Result<()> {
-    let relay = Relay::new(listener, upstream, runtime, log)?;
+    let relay = Relay::new(listener, upstream, runtime)?;
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
     scope(|scope| {
@@ -153,16 +149,11 @@ fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()
 }
 
 impl Relay {
-    fn new(
-        listener: TcpListener,
-        upstream: RuntimeApi,
-        runtime: Process,
-        log: Log,
-    ) -> Result<Self> {
+    fn new(listener: TcpListener, upstream: RuntimeApi, runtime: Process) -> Result<Self> {
         // The one at work is the story.
         let desk = Mutex::new(Desk { progress: Progress::new(), idle: 0, busy: 1 });
         let (verdict, stop) = (Latch::new()?, Latch::new()?);
-        Ok(Self { listener, upstream, runtime, log, desk, changed: Condvar::new(), verdict, stop })
+        Ok(Self { listener, upstream, runtime, desk, changed: Condvar::new(), verdict, stop })
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -242,7 +233,7 @@ impl Relay {
         let is_restored = self.desk().progress.delivered(call);
         self.changed.notify_all();
         if is_restored {
-            story::mark_restored(self.log);
+            story::mark_restored();
         }
     }
 

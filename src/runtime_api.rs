@@ -12,10 +12,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Names where the Runtime API listens, as `host:port` (AWS's documentation, "Using the Lambda
-/// runtime API").
-pub const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
-
 /// How long a report may take in all: the failure must reach the log even when the Runtime API
 /// hangs.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);

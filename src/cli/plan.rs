@@ -19,13 +19,13 @@ use std::io::{stderr, stdout};
 const ERRORS: i32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum PlanFormat {
     Text,
     Json,
 }
 
 /// Prints the plan of a start; gives the exit status.
-pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
+pub fn run(asked: &Asked, format: PlanFormat, own: &Environ) -> i32 {
     let function = match Function::new(asked, own) {
         Ok(function) => function,
         Err(problem) => return super::wrong_use(&problem),
@@ -33,8 +33,8 @@ pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
     match planned(asked, &function) {
         Ok(overview) => {
             let shown = match format {
-                Format::Text => text::shown(&overview, Colors::of(stdout(), own)),
-                Format::Json => json::shown(&overview),
+                PlanFormat::Text => text::shown(&overview, Colors::of(stdout(), own)),
+                PlanFormat::Json => json::shown(&overview),
             };
             super::print(stdout(), &shown, 0)
         }

@@ -2,12 +2,12 @@
 //! an init off, nobody is left to say so, and the next start does. It holds the name of the hook
 //! and nothing else.
 
-use crate::log::Log;
 use crate::process;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
+use tracing::warn;
 
 const PATH: &str = "/tmp/.foreword/initialize";
 
@@ -19,7 +19,7 @@ pub struct Note(Option<File>);
 impl Note {
     /// Says what an earlier start has left, and is ready to note. Where nothing can be written,
     /// nothing is noted.
-    pub fn begin(log: Log) -> Self {
+    pub fn begin() -> Self {
         let open = || {
             OpenOptions::new()
                 .read(true)
@@ -43,10 +43,10 @@ impl Note {
             && file.take(LONGEST as u64).read_to_string(&mut left).is_ok()
             && let Some(name) = left.lines().next()
         {
-            log.warn(&format!(
+            warn!(
                 "the init before this one was cut off while hook {name:?} (initialize) ran; see \
                  what it waits for, or lower its \"timeout_ms\""
-            ));
+            );
         }
         Self(opened.ok())
     }

@@ -6,12 +6,15 @@ use super::Relay;
 use super::progress::{Asked, Restore};
 use crate::config::Hook;
 use crate::environ::Environ;
-use crate::hooks::{Deadline, Received, Runner};
+use crate::exit_status;
+use crate::hooks::{Deadline, Runner};
 use crate::http::{self, Answer};
-use crate::log::Log;
+use crate::lambda::LambdaContext;
+use crate::log;
+use crate::phase::Phase;
 use crate::plan::RESTORED;
 use crate::process::{self, Watch};
-use crate::report::{ErrorType, Failure, Stop, status};
+use crate::report::{ErrorType, Failure, Stop};
 use crate::runtime_api::Report;
 use anyhow::Result;
 use std::fs::{DirBuilder, OpenOptions};
@@ -19,13 +22,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// How long all before_snapshot hooks have together.
-pub const BEFORE_SNAPSHOT: Duration = Duration::from_secs(120);
-
-/// How long all after_restore hooks have together: Lambda gives a restore 10 s, and the runtime
-/// needs some of them.
-pub const AFTER_RESTORE: Duration = Duration::from_secs(8);
+use tracing::{debug, warn};
 
 /// An internal extension's registration is answered at once; one that is not does not hold up the
 /// snapshot for longer.
@@ -39,15 +36,15 @@ pub struct Hooks<'h> {
     pub before_snapshot: Vec<&'h Hook<'h>>,
     pub after_restore: Vec<&'h Hook<'h>>,
     pub environ: &'h Environ<'h>,
-    pub received: &'h Received<'h>,
+    pub context: &'h LambdaContext<'h>,
 }
 
 /// Goes through the phases. Comes back when nothing is left to do for the runtime.
 pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
-    let run = |phase: &[&Hook], limit| {
-        let (until, stop) = (Some(Deadline::after(limit)), Some(&relay.stop));
+    let run = |phase: Phase, hooks_of_phase: &[&Hook]| {
+        let (until, stop) = (phase.budget().map(Deadline::after), Some(&relay.stop));
         let runner = Runner {
-            received: hooks.received,
+            context: hooks.context,
             watch,
             until,
             stop,
@@ -55,15 +52,14 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
             shutdown_reason: None,
             left: &|left| drop(left.go_on_in_thread()),
             runs: &|_| {},
-            log: relay.log,
         };
-        runner.run(phase, &mut hooks.environ.clone())
+        runner.run(hooks_of_phase, &mut hooks.environ.clone())
     };
     if relay.wait_until(None, |desk| desk.progress.is_asked()).progress.is_open() {
         // The runtime has failed by itself.
         return;
     }
-    if let Err(stop) = run(&hooks.before_snapshot, BEFORE_SNAPSHOT) {
+    if let Err(stop) = run(Phase::BeforeSnapshot, &hooks.before_snapshot) {
         return give_up(relay, Report::InitError, stop);
     }
     let registered = Some(Instant::now() + REGISTRATION);
@@ -73,9 +69,9 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         None => return,
         Some(Asked::ByRuntime(head)) => relay.upstream.ask(&http::closing(head)),
         Some(Asked::ByRelay(head)) => {
-            relay.log.warn(
+            warn!(
                 "the runtime takes no part in SnapStart; values that must be unique have to be \
-                 made anew in after_restore hooks",
+                 made anew in after_restore hooks"
             );
             relay.upstream.ask(&restore_next(relay, head))
         }
@@ -84,14 +80,14 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         (Ok(answer), _) if answer.status == 200 => answer,
         // It hears what came, and reports by itself what it makes of that.
         (refused, Some(Asked::ByRuntime(_))) => {
-            relay.log.warn(&format!("after_restore hooks are not run: {}", refusal(&refused)));
+            warn!("after_restore hooks are not run: {}", refusal(&refused));
             let answer = refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes);
             return relay.go_on(Restore::Refused(answer), None);
         }
         (refused, _) => {
             let message = format!("unable to wait for the restore: {}", refusal(&refused));
             let error_type = ErrorType::BeforeSnapshot;
-            let failure = Failure::new(error_type, status::FAILED, message);
+            let failure = Failure::new(error_type, exit_status::FAILED, message);
             return give_up(relay, Report::InitError, failure.into());
         }
     };
@@ -100,7 +96,7 @@ pub fn tell(relay: &Relay, hooks: &Hooks, watch: &Watch) {
         return;
     }
     relay.desk().progress.thaw();
-    if let Err(stop) = run(&hooks.after_restore, AFTER_RESTORE) {
+    if let Err(stop) = run(Phase::AfterRestore, &hooks.after_restore) {
         return give_up(relay, Report::RestoreError, stop);
     }
     // After a reset, AWS's emulator answers with an event instead.
@@ -136,9 +132,9 @@ fn give_up(relay: &Relay, report: Report, stop: Stop) {
     if !relay.desk().progress.fail() {
         return;
     }
-    relay.log.failure(&failure);
+    log::failure(&failure);
     if let Err(error) = relay.upstream.report(report, &failure) {
-        relay.log.debug(|| format!("unable to report the failure to the Runtime API: {error:#}"));
+        debug!("unable to report the failure to the Runtime API: {error:#}");
     }
     relay.verdict.set();
     if !relay.runtime.ends_before(Some(Instant::now() + LAST_WORDS)) {
@@ -147,7 +143,7 @@ fn give_up(relay: &Relay, report: Report, stop: Stop) {
 }
 
 /// Leaves the marker of a restored environment.
-pub fn mark_restored(log: Log) {
+pub fn mark_restored() {
     let mark = || {
         let folder = Path::new(RESTORED).parent().expect("it is in a folder");
         match DirBuilder::new().mode(0o700).create(folder) {
@@ -164,8 +160,8 @@ pub fn mark_restored(log: Log) {
         }
     };
     if let Err(error) = mark() {
-        log.warn(&format!(
+        warn!(
             "unable to write {RESTORED}, so no after_restore hook will run after a reset: {error}"
-        ));
+        );
     }
 }

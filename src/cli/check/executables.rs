@@ -10,7 +10,8 @@ use super::program::{self, Expected, Subject, User};
 use super::runtimes::{self, Runtimes};
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::Opt;
-use crate::condition::{ARCHITECTURE, When};
+use crate::condition::When;
+use crate::lambda::ARCHITECTURE;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files that were looked at, and how many could not be.

@@ -7,9 +7,10 @@ use super::worlds::Worlds;
 use crate::cli::snapshot::{about_condition, about_text, wanted};
 use crate::cli::unset::Unset;
 use crate::condition::When;
+use crate::config::Edit;
 use crate::config::inspect::Step;
 use crate::config::{Hook, Phase, Place};
-use crate::environ::{Edit, Environ};
+use crate::environ::Environ;
 use crate::lambda::{INITIALIZATION, SNAP_START, variables};
 use std::ffi::OsStr;
 

@@ -7,6 +7,7 @@ use super::worlds::Worlds;
 use crate::cli::effects::{self, CONCERNED, Effect, Start};
 use crate::command_line::VARIABLES;
 use crate::condition::{Facts, RuntimeName};
+use crate::config::edit;
 use crate::config::{EnvEdit, Place, Rule};
 use crate::environ::Environ;
 use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, MANAGED, Runtime, python_path};
@@ -84,12 +85,10 @@ fn start<'r>(
     let applying: Vec<_> = rules.iter().filter(|reached| holds(reached)).collect();
     // Those of wrappers come behind all others.
     let of_rules = applying.iter().flat_map(|reached| &reached.rule.env);
-    for edit in of_rules.chain(applying.iter().flat_map(|reached| edits_of_wrappers(reached.rule)))
-    {
-        if last.apply(edit.name, &edit.edit).is_some() {
-            edits.push((edit.name, edit.place));
-        }
-    }
+    let of_wrappers = applying.iter().flat_map(|reached| edits_of_wrappers(reached.rule));
+    edit::apply(&mut last, of_rules.chain(of_wrappers), &mut |edit, change| {
+        edits.extend(change.map(|_| (edit.name, edit.place)));
+    });
     let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
     applying.iter().for_each(|reached| execution.edit(reached.rule, &last));
     let start = Start {

@@ -21,12 +21,13 @@ use crate::cli::hints;
 use crate::cli::snapshot;
 use crate::cli::unset::Unset;
 use crate::command_line::Parts;
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Document, Phase, Place, Source};
 use crate::environ::Environ;
 use crate::glob::Glob;
-use crate::hooks::Received;
-use crate::log::Log;
+use crate::lambda::ARCHITECTURE;
+use crate::lambda::LambdaContext;
+use crate::log;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
 use edits::Edits;
@@ -107,16 +108,16 @@ impl Overview {
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let mut edits = Edits::new(environ);
         let mut changed = Vec::new();
-        let plan = Plan::new(received, environ.clone(), &rules, &facts, |rule, edit, change| {
+        let mut edited = environ.clone();
+        let plan = Plan::new(received, &mut edited, &rules, &facts, |rule, edit, change| {
             edits.add(rule.place.to_string(), edit, change);
             if change.is_some() {
                 changed.push((edit.name.to_owned(), edit.place.to_string()));
             }
         });
-        let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
-        plan.check_last(around_snapshot)?;
+        plan.check()?;
 
-        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan);
+        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan, &edited);
         let last = &behind_wrappers;
         let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| &wrapper.env);
         changed.extend(of_wrappers.map(|edit| (edit.name.to_owned(), edit.place.to_string())));
@@ -141,7 +142,7 @@ impl Overview {
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
         let mut warnings: Vec<_> =
-            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings.extend(function.bootstrap_of_code().map(|file| why::about_bootstrap(&file)));
         let start = Start {
@@ -163,17 +164,9 @@ impl Overview {
         let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
         warnings
             .extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
-        let handed_over = Received { environ, runtime: &runtime.identifier };
+        let context = LambdaContext { environ, runtime: &runtime.identifier };
         let phase = |phase| {
-            PhaseOverview::new(
-                phase,
-                &plan,
-                last,
-                around_snapshot,
-                &handed_over,
-                &facts,
-                &mut warnings,
-            )
+            PhaseOverview::new(phase, &plan, &edited, last, &context, &facts, &mut warnings)
         };
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
@@ -189,7 +182,7 @@ impl Overview {
         warnings.extend(why::about_unknown_program(&plan, &execution, last));
         let env_edits = edits.shown(last);
         warnings.extend(env_edits.iter().filter(|edit| edit.is_changed).filter_map(|edit| {
-            let wrapper = lost::setter(&plan, runtime.family, &edit.name)?;
+            let wrapper = lost::setter(&plan, &edited, runtime.family, &edit.name)?;
             Some(lost::about(&edit.place, &edit.name, &wrapper))
         }));
         let mut descriptions = Vec::new();
@@ -228,9 +221,9 @@ impl Overview {
             skipped,
             phases,
             wrappers,
-            relay: why::about_relay(&plan, &facts, around_snapshot),
+            relay: why::about_relay(&plan, &facts),
             extension: why::about_extension(&plan, environ),
-            notes: why::notes(&plan, around_snapshot, function.inferred.as_deref()),
+            notes: why::notes(&plan, function.inferred.as_deref()),
             warnings,
         })
     }

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When there can be no endpoint.
-pub fn hand_over(environ: &mut Environ) -> io::Result<Option<String>> {
+pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> {
     let keys = KEYS
         .map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
     let [Some(identifier), Some(secret), session] = keys else {

@@ -2,8 +2,9 @@
 
 use super::shown::Shown;
 use crate::cli::unset::Unset;
+use crate::config::Change;
 use crate::config::EnvEdit;
-use crate::environ::{Change, Environ};
+use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 
 pub struct VariableEdit {

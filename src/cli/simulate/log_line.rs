@@ -7,12 +7,12 @@ use serde_json::Value;
 use std::time::Duration;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum LogLine {
     /// A hook has ended.
     Hook(HookLine),
     /// Something else that foreword says.
     Foreword(String),
-    Foreign,
+    Other,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -41,31 +41,32 @@ impl HookLine {
     }
 }
 
-pub fn read(line: &str) -> Line {
+pub fn parse(line: &str) -> LogLine {
     if let Some(message) = line.strip_prefix("foreword: ") {
-        return hook(message).map_or_else(|| Line::Foreword(message.to_owned()), Line::Hook);
+        return parse_hook(message)
+            .map_or_else(|| LogLine::Foreword(message.to_owned()), LogLine::Hook);
     }
-    let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return Line::Foreign };
+    let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return LogLine::Other };
     let text = |name| fields.get(name).and_then(Value::as_str);
     match (text("timestamp"), text("level"), text("message")) {
         (Some(_), Some(_), Some(message)) if text("hook").is_some() => {
-            hook(message).map_or(Line::Foreign, Line::Hook)
+            parse_hook(message).map_or(LogLine::Other, LogLine::Hook)
         }
-        _ => Line::Foreign,
+        _ => LogLine::Other,
     }
 }
 
 /// Parts the line of a hook from what somebody left in front of it without a line end.
-pub fn split(line: &str) -> (&str, &str) {
+pub fn split_hook_line(line: &str) -> (&str, &str) {
     let starts = ["foreword: hook \"", "{\"timestamp\":"]
         .into_iter()
         .flat_map(|start| line.match_indices(start));
-    let is_hook = |at: &usize| matches!(read(&line[*at..]), Line::Hook(_));
+    let is_hook = |at: &usize| matches!(parse(&line[*at..]), LogLine::Hook(_));
     line.split_at(starts.map(|(at, _)| at).find(is_hook).unwrap_or_default())
 }
 
 /// `hook "NAME" (PHASE) WHAT`.
-fn hook(message: &str) -> Option<HookLine> {
+fn parse_hook(message: &str) -> Option<HookLine> {
     let rest = message.strip_prefix("hook \"")?;
     let (phase, (name, what)) = Phase::ALL
         .into_iter()
@@ -92,8 +93,8 @@ mod tests {
     use super::*;
 
     fn told(line: &str) -> (Phase, String, &'static str, Option<u64>, bool) {
-        match read(line) {
-            Line::Hook(hook) => {
+        match parse(line) {
+            LogLine::Hook(hook) => {
                 let took = hook.took.map(|took| took.as_millis() as u64);
                 (hook.phase, hook.name.clone(), hook.outcome.name(), took, hook.is_tolerated())
             }
@@ -170,7 +171,7 @@ mod tests {
             ("succeeded after 12 ms", None),
             ("exported something unreadable: after 12 ms, x", None),
         ] {
-            let Line::Hook(hook) = read(&format!("foreword: hook \"a\" (initialize) {what}"))
+            let LogLine::Hook(hook) = parse(&format!("foreword: hook \"a\" (initialize) {what}"))
             else {
                 panic!("{what}")
             };
@@ -183,31 +184,31 @@ mod tests {
         let text = r#"foreword: hook "a" (pre_stop) succeeded after 3 ms"#;
         let json = r#"{"timestamp":"T","level":"INFO","message":"hook \"a\" (pre_stop) succeeded after 3 ms","hook":"a"}"#;
         for hook in [text, json] {
-            assert_eq!(split(&format!("{{\"ok\":1}}{hook}")), ("{\"ok\":1}", hook));
-            assert_eq!(split(hook), ("", hook));
+            assert_eq!(split_hook_line(&format!("{{\"ok\":1}}{hook}")), ("{\"ok\":1}", hook));
+            assert_eq!(split_hook_line(hook), ("", hook));
         }
-        assert_eq!(split("of foreword: no hook"), ("", "of foreword: no hook"));
+        assert_eq!(split_hook_line("of foreword: no hook"), ("", "of foreword: no hook"));
     }
 
     #[test]
     fn other_lines() {
         for (line, expected) in [
-            ("foreword: hook \"a\" is late", Line::Foreword("hook \"a\" is late".into())),
-            ("foreword: unable", Line::Foreword("unable".into())),
+            ("foreword: hook \"a\" is late", LogLine::Foreword("hook \"a\" is late".into())),
+            ("foreword: unable", LogLine::Foreword("unable".into())),
             (
                 "foreword: hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried \
                  again in 200 ms",
-                Line::Foreword(
+                LogLine::Foreword(
                     "hook \"a\" (initialize) exited with status 1 after 2 ms; it is tried again \
                      in 200 ms"
                         .into(),
                 ),
             ),
-            ("foreword", Line::Foreign),
-            (r#"{"timestamp":"T","level":"INFO","message":"mine"}"#, Line::Foreign),
-            ("{", Line::Foreign),
+            ("foreword", LogLine::Other),
+            (r#"{"timestamp":"T","level":"INFO","message":"mine"}"#, LogLine::Other),
+            ("{", LogLine::Other),
         ] {
-            assert_eq!(read(line), expected, "{line}");
+            assert_eq!(parse(line), expected, "{line}");
         }
     }
 }

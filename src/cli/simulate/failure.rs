@@ -18,7 +18,7 @@ pub const LARGEST_EVENT: usize = 6 << 20;
 /// The trailer that holds the error of a stream, in Base64.
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
-pub enum Broken {
+pub enum EnvironmentFailure {
     /// The runtime, or foreword in its place, told the Runtime API.
     Reported(Report),
     /// The runtime ended and said nothing.
@@ -30,22 +30,25 @@ pub enum Broken {
         end: End,
     },
     /// Something could not even be started.
-    Unable(String),
+    NotStarted(String),
     TimedOut,
     /// The simulation was told to end.
     Interrupted,
 }
 
-impl Broken {
-    pub fn unable(what: &str, cause: &io::Error) -> Self {
-        Broken::Unable(format!("unable to start {what}: {}", crate::process::cause(cause)))
+impl EnvironmentFailure {
+    pub fn not_started(what: &str, cause: &io::Error) -> Self {
+        EnvironmentFailure::NotStarted(format!(
+            "unable to start {what}: {}",
+            crate::process::cause(cause)
+        ))
     }
 
     /// Lambda's reason for the shutdown that follows.
     pub fn shutdown_reason(&self) -> &'static str {
         match self {
-            Broken::TimedOut => "timeout",
-            Broken::Interrupted => SPINDOWN,
+            EnvironmentFailure::TimedOut => "timeout",
+            EnvironmentFailure::Interrupted => SPINDOWN,
             _ => "failure",
         }
     }
@@ -54,71 +57,78 @@ impl Broken {
     /// one.
     pub fn status(&self) -> (&'static str, Option<String>) {
         match self {
-            Broken::Reported(report) => ("error", Some(report.error_type.clone())),
-            Broken::Exited(_) => ("failure", Some("Runtime.ExitError".into())),
-            Broken::Extension { error_type, .. } => {
+            EnvironmentFailure::Reported(report) => ("error", Some(report.error_type.clone())),
+            EnvironmentFailure::Exited(_) => ("failure", Some("Runtime.ExitError".into())),
+            EnvironmentFailure::Extension { error_type, .. } => {
                 ("failure", Some(error_type.clone().unwrap_or_else(|| "Extension.Crash".into())))
             }
-            Broken::TimedOut => ("timeout", None),
-            Broken::Unable(_) | Broken::Interrupted => ("failure", None),
+            EnvironmentFailure::TimedOut => ("timeout", None),
+            EnvironmentFailure::NotStarted(_) | EnvironmentFailure::Interrupted => {
+                ("failure", None)
+            }
         }
     }
 
     /// What happened, for whoever watches.
-    pub fn what(&self, limit: Duration) -> String {
+    pub fn description(&self, limit: Duration) -> String {
         match self {
-            Broken::Reported(report) => {
+            EnvironmentFailure::Reported(report) => {
                 let when = if report.call == Call::RestoreError { "restore" } else { "init" };
                 format!("the runtime reported an error of the {when}: {}", report.error_type)
             }
-            Broken::Exited(end) => format!("the runtime ended: {}", ended(*end)),
-            Broken::Extension { name, end, .. } => {
-                format!("the extension {name} ended: {}", ended(*end))
+            EnvironmentFailure::Exited(end) => format!("the runtime ended: {}", describe_end(*end)),
+            EnvironmentFailure::Extension { name, end, .. } => {
+                format!("the extension {name} ended: {}", describe_end(*end))
             }
-            Broken::Unable(message) => message.clone(),
-            Broken::TimedOut => format!("it took longer than {} s", limit.as_secs_f64()),
-            Broken::Interrupted => "interrupted".into(),
+            EnvironmentFailure::NotStarted(message) => message.clone(),
+            EnvironmentFailure::TimedOut => {
+                format!("it took longer than {} s", limit.as_secs_f64())
+            }
+            EnvironmentFailure::Interrupted => "interrupted".into(),
         }
     }
 
     /// The JSON that a caller gets in the place of an answer; nothing when nobody sees what
     /// happened.
-    pub fn seen(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
+    pub fn caller_error(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
         let prefix = request.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
         let error = |error_type: &str, message: String| json!({"errorType": error_type, "errorMessage": message});
         let seen = match self {
-            Broken::Reported(report) => match serde_json::from_slice::<Value>(&report.body) {
-                Ok(body) => body,
-                Err(_) => {
-                    error(&report.error_type, String::from_utf8_lossy(&report.body).into_owned())
+            EnvironmentFailure::Reported(report) => {
+                match serde_json::from_slice::<Value>(&report.body) {
+                    Ok(body) => body,
+                    Err(_) => error(
+                        &report.error_type,
+                        String::from_utf8_lossy(&report.body).into_owned(),
+                    ),
                 }
-            },
-            Broken::Exited(end) => {
+            }
+            EnvironmentFailure::Exited(end) => {
                 let cause = match end {
                     End::Exited(0) => "Runtime exited without providing a reason".into(),
-                    end => format!("Runtime exited with error: {}", ended(*end)),
+                    end => format!("Runtime exited with error: {}", describe_end(*end)),
                 };
                 error("Runtime.ExitError", format!("{prefix}Error: {cause}"))
             }
-            Broken::Extension { error_type, end, .. } => {
+            EnvironmentFailure::Extension { error_type, end, .. } => {
                 let error_type = error_type.as_deref().unwrap_or("Extension.Crash");
-                error(error_type, format!("{prefix}Error: {}", ended(*end)))
+                error(error_type, format!("{prefix}Error: {}", describe_end(*end)))
             }
-            Broken::TimedOut => {
+            EnvironmentFailure::TimedOut => {
                 let seconds = timeout.as_secs_f64();
                 error(
                     "Sandbox.Timedout",
                     format!("{prefix}Error: Task timed out after {seconds:.2} seconds"),
                 )
             }
-            Broken::Unable(_) | Broken::Interrupted => return None,
+            EnvironmentFailure::NotStarted(_) | EnvironmentFailure::Interrupted => return None,
         };
         Some(seen.to_string())
     }
 }
 
 /// As Go's `os.ProcessState` words it, which Lambda hands on.
-pub fn ended(end: End) -> String {
+pub fn describe_end(end: End) -> String {
     match end {
         End::Exited(status) => format!("exit status {status}"),
         End::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
@@ -133,11 +143,11 @@ pub fn ended(end: End) -> String {
 }
 
 /// What a streamed response that failed says in its trailers.
-fn error_of_stream(answer: &Answer, error_type: &str) -> Option<Value> {
+fn stream_error(answer: &Answer, error_type: &str) -> Option<Value> {
     let trailer =
         |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     trailer(ERROR_TYPE)?;
-    let body = trailer(ERROR_BODY).and_then(|(_, body)| base64::decoded(body)).unwrap_or_default();
+    let body = trailer(ERROR_BODY).and_then(|(_, body)| base64::decode(body)).unwrap_or_default();
     let unnamed = |message: String| json!({"errorType": error_type, "errorMessage": message});
     Some(match serde_json::from_slice::<Value>(&body) {
         Ok(Value::Object(mut fields)) => {
@@ -152,7 +162,7 @@ fn error_of_stream(answer: &Answer, error_type: &str) -> Option<Value> {
 }
 
 /// What the caller gets of an event that is too large: the platform takes no such invocation.
-pub fn error_of_event(length: usize) -> String {
+pub fn event_too_large(length: usize) -> String {
     let message = format!(
         "{length} byte payload is too large for the RequestResponse invocation type (limit \
          {LARGEST_EVENT} bytes)"
@@ -161,7 +171,7 @@ pub fn error_of_event(length: usize) -> String {
 }
 
 /// What the caller gets of an answer that is none.
-pub fn error_of(answer: &Answer) -> String {
+pub fn invocation_error(answer: &Answer) -> String {
     let error = |error_type: &str, message: &str| {
         json!({"errorType": error_type, "errorMessage": message}).to_string()
     };
@@ -175,7 +185,7 @@ pub fn error_of(answer: &Answer) -> String {
                 ),
             )
         }
-        Outcome::Error(error_type) => match error_of_stream(answer, error_type) {
+        Outcome::Error(error_type) => match stream_error(answer, error_type) {
             Some(late) => late.to_string(),
             None => match serde_json::from_slice::<Value>(&answer.body) {
                 Ok(body) => body.to_string(),

@@ -1,4 +1,4 @@
-//! Where a simulation takes place: layers under /opt, a /tmp of its own, and the code, which cannot
+//! The sandbox of a simulation: layers under /opt, a /tmp of its own, and the code, which cannot
 //! be written to. All of them are mounts that nobody else sees; where there can be none,
 //! simulations share the machine's /tmp and wait for each other.
 
@@ -22,25 +22,25 @@ const TMP: &str = "/tmp";
 const TMP_SIZE: u64 = 512 << 20;
 
 /// Variables that name a directory to write to.
-const FOR_WRITING: [&str; 3] = ["TMPDIR", "TMP", "TEMP"];
+const TEMPORARY_DIRECTORY_VARIABLES: [&str; 3] = ["TMPDIR", "TMP", "TEMP"];
 
 /// Where an environment knows itself by name (AWS's documentation, "Lambda Telemetry API
 /// reference").
 const HOSTS: &str = "/etc/hosts";
-const NAMES: &str = "127.0.0.1 sandbox.localdomain sandbox.local sandbox\n";
+const SANDBOX_HOSTS: &str = "127.0.0.1 sandbox.localdomain sandbox.local sandbox\n";
 
 /// What holds as long as this lives.
-pub struct Place {
+pub struct Sandbox {
     /// Locked, where the folder is that of the machine.
-    _shared: Option<File>,
+    _lock: Option<File>,
     /// Whether there may be a mark of a restored environment to remove.
-    is_marked: bool,
+    leaves_restored_mark: bool,
     /// Whether /tmp is that of the simulation.
     has_own_tmp: bool,
 }
 
-impl Place {
-    /// For a process with one thread only. Comes with what the user should know of the place.
+impl Sandbox {
+    /// For a process with one thread only. Comes with what the user should know about it.
     ///
     /// # Errors
     /// When layers cannot be laid under /opt, or a mark of an earlier environment is there to stay;
@@ -54,25 +54,28 @@ impl Place {
     ) -> Result<(Self, Option<String>), String> {
         let own = process::own_mounts();
         if let Some(opt) = layers {
-            let laid = own.as_ref().map_err(process::cause).and_then(|()| lay(opt));
+            let laid = own.as_ref().map_err(process::cause).and_then(|()| mount_layers(opt));
             laid.map_err(|cause| {
                 let way_out = "mounts of one's own need root or user namespaces, and a folder /opt";
                 format!("unable to lay the layers under {OPT}: {cause}; {way_out}")
             })?;
         }
-        let own_tmp =
-            own.as_ref().map_err(process::cause).and_then(|()| isolate(root, command, environ));
+        let own_tmp = own
+            .as_ref()
+            .map_err(process::cause)
+            .and_then(|()| mount_own_tmp(root, command, environ));
         let entered = set_current_dir(root).map_err(|error| process::cause(&error));
         entered
             .map_err(|cause| format!("unable to enter the code in {}: {cause}", root.display()))?;
-        let mut place = Self { _shared: None, is_marked: snap_start, has_own_tmp: own_tmp.is_ok() };
-        let Err(refused) = own_tmp else { return Ok((place, None)) };
+        let mut sandbox =
+            Self { _lock: None, leaves_restored_mark: snap_start, has_own_tmp: own_tmp.is_ok() };
+        let Err(refused) = own_tmp else { return Ok((sandbox, None)) };
         let common = format!(
             "this machine lets nobody mount {TMP} for one simulation ({refused}): {TMP} is that \
              of the machine, and the code can be written to"
         );
         if !snap_start {
-            return Ok((place, Some(common)));
+            return Ok((sandbox, Some(common)));
         }
         let folder = Path::new(RESTORED).parent().expect("it is in a folder");
         let unable = |error: io::Error| {
@@ -84,17 +87,17 @@ impl Place {
         }
         let shared = File::open(folder).map_err(unable)?;
         shared.lock().map_err(unable)?;
-        place._shared = Some(shared);
-        place.forget()?;
+        sandbox._lock = Some(shared);
+        sandbox.remove_restored_mark()?;
         let note = format!(
             "{common}; {RESTORED} is removed before and after it, and simulations wait for each \
              other"
         );
-        Ok((place, Some(note)))
+        Ok((sandbox, Some(note)))
     }
 
     /// A directory of this simulation's own.
-    pub fn folder(&self) -> io::Result<PathBuf> {
+    pub fn directory(&self) -> io::Result<PathBuf> {
         if !self.has_own_tmp {
             return Err(io::Error::other("there is no /tmp of the simulation's own"));
         }
@@ -106,9 +109,9 @@ impl Place {
     }
 
     /// Removes the mark that an environment was restored.
-    pub fn forget(&self) -> Result<(), String> {
+    pub fn remove_restored_mark(&self) -> Result<(), String> {
         match fs::remove_file(RESTORED) {
-            Err(error) if self.is_marked && error.kind() != ErrorKind::NotFound => {
+            Err(error) if self.leaves_restored_mark && error.kind() != ErrorKind::NotFound => {
                 Err(format!("unable to remove {RESTORED}: {}", process::cause(&error)))
             }
             _ => Ok(()),
@@ -118,7 +121,7 @@ impl Place {
 
 /// Lays an empty /tmp over the machine's, in which only what the command line and the environment
 /// name stays, and makes the code and all that stays read-only.
-fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), String> {
+fn mount_own_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), String> {
     let unable =
         |what: &Path, error: io::Error| format!("{}: {}", what.display(), process::cause(&error));
     let tmp = Path::new(TMP);
@@ -126,7 +129,7 @@ fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), S
         return Err(format!("the code lies in {}, which {TMP} is a part of", root.display()));
     }
     let mut kept = Vec::new();
-    for path in named_in_tmp(root, command, environ) {
+    for path in paths_in_tmp(root, command, environ) {
         if let Ok(opened) = File::open(&path) {
             kept.push((path, opened));
         }
@@ -139,10 +142,14 @@ fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), S
     }
     process::cover_for_all(tmp, TMP_SIZE).map_err(|error| unable(tmp, error))?;
     for (path, opened) in kept {
-        let shown = make_way(&path, &opened).and_then(|()| process::show(&opened, &path));
+        let shown = create_mount_point(&path, &opened).and_then(|()| process::show(&opened, &path));
         shown.and_then(|()| process::protect(&path)).map_err(|error| unable(&path, error))?;
     }
-    for folder in FOR_WRITING.iter().filter_map(|name| environ.non_empty(name)).map(Path::new) {
+    for folder in TEMPORARY_DIRECTORY_VARIABLES
+        .iter()
+        .filter_map(|name| environ.non_empty(name))
+        .map(Path::new)
+    {
         if folder.starts_with(tmp) {
             // What it named cannot be had any more; that it is not there is what programs find out
             // themselves.
@@ -151,22 +158,22 @@ fn isolate(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), S
         }
     }
     // An extension may listen at these names; where they cannot be had, addresses serve as well.
-    let _ = name_this(tmp);
+    let _ = mount_hosts(tmp);
     Ok(())
 }
 
 /// Lets this machine know itself by the names that Lambda's environments have.
-fn name_this(tmp: &Path) -> io::Result<()> {
+fn mount_hosts(tmp: &Path) -> io::Result<()> {
     let file = tmp.join(".foreword-hosts");
     let known = fs::read(HOSTS).unwrap_or_default();
-    fs::write(&file, [&known[..], b"\n", NAMES.as_bytes()].concat())?;
+    fs::write(&file, [&known[..], b"\n", SANDBOX_HOSTS.as_bytes()].concat())?;
     let shown = File::open(&file).and_then(|opened| process::show(&opened, Path::new(HOSTS)));
     fs::remove_file(&file)?;
     shown
 }
 
 /// Makes an empty file or directory for what is to be shown there.
-fn make_way(path: &Path, opened: &File) -> io::Result<()> {
+fn create_mount_point(path: &Path, opened: &File) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
@@ -179,13 +186,14 @@ fn make_way(path: &Path, opened: &File) -> io::Result<()> {
 /// What lies in /tmp of all that the command line and the environment name: the code, programs,
 /// configurations, paths for programs and libraries. The shortest come first, and what lies in one
 /// of them does not come.
-fn named_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<PathBuf> {
+fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<PathBuf> {
     let mut texts: Vec<Vec<u8>> = vec![root.as_os_str().as_bytes().to_vec()];
     texts.extend(command.iter().map(|word| word.as_bytes().to_vec()));
     for entry in environ.entries() {
         let entry = entry.to_bytes();
         let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
-        let is_for_writing = FOR_WRITING.iter().any(|name| name.as_bytes() == &entry[..length]);
+        let is_for_writing =
+            TEMPORARY_DIRECTORY_VARIABLES.iter().any(|name| name.as_bytes() == &entry[..length]);
         if !is_for_writing && let Some(value) = entry.get(length + 1..) {
             texts.push(value.to_vec());
         }
@@ -212,7 +220,7 @@ fn named_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
 }
 
 /// Puts the layers' files into a folder in memory over /opt, which nobody can write to.
-fn lay(opt: &Opt) -> Result<(), String> {
+fn mount_layers(opt: &Opt) -> Result<(), String> {
     let unable = |error: io::Error| process::cause(&error);
     let root = Path::new(OPT);
     process::cover(root).map_err(unable)?;

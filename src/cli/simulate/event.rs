@@ -1,7 +1,7 @@
 //! What happens in a simulation, as it is told: the stages that the platform takes a function
 //! through, and what is seen in them.
 
-use super::line::HookLine;
+use super::log_line::HookLine;
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,13 @@ pub enum Caller {
     Publisher,
 }
 
-pub enum Moment<'m> {
+pub enum TimelineEvent<'m> {
     /// Another environment begins; there will be so many.
     Environment {
         number: u64,
         of: u64,
     },
-    Stage {
+    StageBegin {
         stage: Stage,
         limit: Option<Duration>,
     },
@@ -55,15 +55,15 @@ pub enum Moment<'m> {
         limit: Duration,
     },
     /// Another line of foreword's own.
-    Foreword(&'m str),
+    ForewordLine(&'m str),
     /// A line of anybody else's.
-    Log(&'m str),
-    Event {
+    LogLine(&'m str),
+    Invocation {
         invocation: usize,
         request: &'m str,
         body: &'m str,
     },
-    Answer {
+    Response {
         invocation: usize,
         request: &'m str,
         body: &'m [u8],
@@ -77,12 +77,12 @@ pub enum Moment<'m> {
     Note(&'m str),
     /// Something that went wrong.
     Problem(&'m str),
-    End {
+    StageEnd {
         stage: Stage,
         took: Duration,
         limit: Option<Duration>,
     },
     Result {
-        is_well: bool,
+        is_successful: bool,
     },
 }

@@ -3,10 +3,10 @@
 //! the Lambda execution environment lifecycle".
 
 use super::Simulation;
-use super::broken::{Broken, LARGEST_EVENT, error_of, error_of_event};
-use super::environment::{Environment, SPINDOWN};
-use super::moment::{Caller, Moment, Stage};
-use super::platform::{self, Init, Status};
+use super::environment::{ExecutionEnvironment, SPINDOWN};
+use super::event::{Caller, Stage, TimelineEvent};
+use super::failure::{EnvironmentFailure, LARGEST_EVENT, event_too_large, invocation_error};
+use super::platform::{self, InitEvents, PlatformStatus};
 use crate::config::Phase;
 use crate::simulated_lambda::service::request_id;
 use crate::simulated_lambda::{Outcome, Parked};
@@ -27,16 +27,17 @@ const TOO_LATE: &str = r#"{"errorType":"Lambda.SnapStartTimeoutException","error
 
 impl Simulation<'_> {
     /// One environment from its beginning, until all events have been answered.
-    pub fn live(&self) {
+    pub fn run_environment(&self) {
         let mut environment = match self.prepare(None) {
             Ok(environment) => Some(environment),
             // Nobody can invoke a version that is not there, or an environment that is not
             // restored.
             Err(_) if self.options.snap_start => return,
-            Err(Broken::Interrupted) => return,
+            Err(EnvironmentFailure::Interrupted) => return,
             Err(_) => {
-                self.recorder
-                    .tell(&Moment::Note("Lambda tries again, inside the first invocation"));
+                self.recorder.record(&TimelineEvent::Note(
+                    "Lambda tries again, inside the first invocation",
+                ));
                 None
             }
         };
@@ -53,86 +54,93 @@ impl Simulation<'_> {
 
     /// Brings an environment up to its first event; inside an invocation, within its limit. Tells
     /// what breaks.
-    fn prepare(&self, inside: Option<Instant>) -> Result<Environment<'_>, Broken> {
-        let mut environment = Environment::new(self);
+    fn prepare(
+        &self,
+        inside: Option<Instant>,
+    ) -> Result<ExecutionEnvironment<'_>, EnvironmentFailure> {
+        let mut environment = ExecutionEnvironment::new(self);
         let limit = match inside {
             Some(_) => self.options.timeout,
             None if self.options.snap_start => INIT_BEFORE_SNAPSHOT.max(self.options.timeout),
             None => INIT,
         };
-        self.recorder.begin(Stage::Init, Some(limit));
+        self.recorder.begin_stage(Stage::Init, Some(limit));
         let begin = Instant::now();
         let init = self.init(inside.is_some());
         init.starts(&environment);
         let parked = environment.initialize(inside.unwrap_or(begin + limit));
         environment.init = Some(begin.elapsed());
-        let status = parked.as_ref().map_or_else(Status::broken, |_| Status::SUCCESS);
+        let status =
+            parked.as_ref().map_or_else(PlatformStatus::of_failure, |_| PlatformStatus::SUCCESS);
         init.ends(&environment, &status, begin.elapsed());
         let parked = match parked {
             Ok(parked) => parked,
-            Err(broken) => {
+            Err(failure) => {
                 let why = match inside {
                     Some(_) => format!("the function's timeout is {} s", limit.as_secs()),
                     None => format!("the init has {} s", limit.as_secs()),
                 };
-                let is_late = matches!(broken, Broken::TimedOut);
+                let is_late = matches!(failure, EnvironmentFailure::TimedOut);
                 let phases = [Phase::Initialize, Phase::BeforeSnapshot];
-                let cut_off = is_late.then(|| environment.cut_off(&phases, &why)).flatten();
-                let error = broken.seen(None, limit).filter(|_| self.options.snap_start);
-                let what = match broken {
-                    Broken::TimedOut if inside.is_none() => {
+                let cut_off =
+                    is_late.then(|| environment.record_timed_out_hook(&phases, &why)).flatten();
+                let error = failure.caller_error(None, limit).filter(|_| self.options.snap_start);
+                let what = match failure {
+                    EnvironmentFailure::TimedOut if inside.is_none() => {
                         format!("Init phase exceeded {} s", limit.as_secs())
                     }
-                    _ => broken.what(limit),
+                    _ => failure.description(limit),
                 };
                 let what =
                     [Some(what), cut_off].into_iter().flatten().collect::<Vec<_>>().join("; ");
-                self.give_up(environment, &broken, &what, Caller::Publisher, error);
-                return Err(broken);
+                self.give_up(environment, &failure, &what, Caller::Publisher, error);
+                return Err(failure);
             }
         };
-        self.recorder.end();
+        self.recorder.end_stage();
         if self.options.snap_start { self.restore(environment, parked) } else { Ok(environment) }
     }
 
     fn restore<'s>(
         &self,
-        mut environment: Environment<'s>,
+        mut environment: ExecutionEnvironment<'s>,
         parked: Parked,
-    ) -> Result<Environment<'s>, Broken> {
-        self.recorder.begin(Stage::Snapshot, None);
+    ) -> Result<ExecutionEnvironment<'s>, EnvironmentFailure> {
+        self.recorder.begin_stage(Stage::Snapshot, None);
         if parked == Parked::InvocationNext {
             let note =
                 "the runtime takes no part in it: it waits for events, and not to be restored";
-            self.recorder.tell(&Moment::Note(note));
+            self.recorder.record(&TimelineEvent::Note(note));
         }
-        self.recorder.end();
-        self.recorder.begin(Stage::Restore, Some(RESTORE));
+        self.recorder.end_stage();
+        self.recorder.begin_stage(Stage::Restore, Some(RESTORE));
         let begin = Instant::now();
         platform::restore_starts(&environment, &self.init(false));
         let restored = environment.restore(begin + RESTORE);
         // What is billed and reported of an environment that was restored is the restore.
         (environment.init, environment.restore) = (None, Some(begin.elapsed()));
-        let status = restored.as_ref().map_or_else(Status::broken, |()| Status::SUCCESS);
+        let status =
+            restored.as_ref().map_or_else(PlatformStatus::of_failure, |()| PlatformStatus::SUCCESS);
         platform::restore_ends(&environment, &status, begin.elapsed());
-        if let Err(broken) = restored {
-            let is_late = matches!(broken, Broken::TimedOut);
+        if let Err(failure) = restored {
+            let is_late = matches!(failure, EnvironmentFailure::TimedOut);
             let why = format!("the restore has {} s", RESTORE.as_secs());
-            let cut_off =
-                is_late.then(|| environment.cut_off(&[Phase::AfterRestore], &why)).flatten();
-            let error = match broken {
-                Broken::TimedOut => Some(TOO_LATE.to_owned()),
-                _ => broken.seen(None, RESTORE),
+            let cut_off = is_late
+                .then(|| environment.record_timed_out_hook(&[Phase::AfterRestore], &why))
+                .flatten();
+            let error = match failure {
+                EnvironmentFailure::TimedOut => Some(TOO_LATE.to_owned()),
+                _ => failure.caller_error(None, RESTORE),
             };
-            let what = [Some(broken.what(RESTORE)), cut_off]
+            let what = [Some(failure.description(RESTORE)), cut_off]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>()
                 .join("; ");
-            self.give_up(environment, &broken, &what, Caller::Invoker(1), error);
-            return Err(broken);
+            self.give_up(environment, &failure, &what, Caller::Invoker(1), error);
+            return Err(failure);
         }
-        self.recorder.end();
+        self.recorder.end_stage();
         Ok(environment)
     }
 
@@ -140,16 +148,17 @@ impl Simulation<'_> {
     /// can take another one.
     fn invoke<'s>(
         &'s self,
-        environment: Option<Environment<'s>>,
+        environment: Option<ExecutionEnvironment<'s>>,
         number: usize,
         event: &str,
-    ) -> Option<Environment<'s>> {
+    ) -> Option<ExecutionEnvironment<'s>> {
         let (timeout, caller) = (self.options.timeout, Caller::Invoker(number));
         if event.len() > LARGEST_EVENT {
             // Whatever waits for events does not get to know of this one.
-            self.recorder.begin(Stage::Invocation(number), None);
-            self.recorder.error(&Moment::Error { caller, body: &error_of_event(event.len()) });
-            self.recorder.end();
+            self.recorder.begin_stage(Stage::Invocation(number), None);
+            self.recorder
+                .error(&TimelineEvent::Error { caller, body: &event_too_large(event.len()) });
+            self.recorder.end_stage();
             return environment;
         }
         // A new environment of a function with snapshots is restored before, and any other is
@@ -163,20 +172,24 @@ impl Simulation<'_> {
             Some(environment) => environment,
             None => match self.prepare(Some(until)) {
                 Ok(environment) => environment,
-                Err(broken) => {
-                    self.refuse(&broken, number, event);
+                Err(failure) => {
+                    self.fail_invocation(&failure, number, event);
                     return None;
                 }
             },
         };
-        self.recorder.begin(Stage::Invocation(number), Some(timeout));
+        self.recorder.begin_stage(Stage::Invocation(number), Some(timeout));
         // Whatever the function says about it comes behind it.
         let request = request_id(self.events_before() + 1);
-        self.recorder.tell(&Moment::Event { invocation: number, request: &request, body: event });
+        self.recorder.record(&TimelineEvent::Invocation {
+            invocation: number,
+            request: &request,
+            body: event,
+        });
         let begin = Instant::now();
         platform::invocation_starts(&environment, &request, self.version());
         let invoked = environment.invoke(event, until);
-        let invocation = platform::Invocation {
+        let invocation = platform::InvocationReport {
             request: &request,
             took: begin.elapsed(),
             produced: invoked.as_ref().ok().map(|answer| answer.body.len()),
@@ -184,34 +197,39 @@ impl Simulation<'_> {
             init: environment.init.take(),
             restore: environment.restore.take(),
         };
-        invocation.ends(&environment, &invoked.as_ref().map_or_else(Status::broken, Status::of));
+        invocation.ends(
+            &environment,
+            &invoked.as_ref().map_or_else(PlatformStatus::of_failure, PlatformStatus::of),
+        );
         match invoked {
             Ok(answer) if answer.outcome == Outcome::Response && answer.is_complete => {
-                self.recorder.tell(&Moment::Answer {
+                self.recorder.record(&TimelineEvent::Response {
                     invocation: number,
                     request: &request,
                     body: &answer.body,
                 });
             }
-            Ok(answer) => self.recorder.error(&Moment::Error { caller, body: &error_of(&answer) }),
-            Err(broken) => {
-                let error = broken.seen(Some(&request), timeout);
-                self.give_up(environment, &broken, &broken.what(timeout), caller, error);
+            Ok(answer) => self
+                .recorder
+                .error(&TimelineEvent::Error { caller, body: &invocation_error(&answer) }),
+            Err(failure) => {
+                let error = failure.caller_error(Some(&request), timeout);
+                self.give_up(environment, &failure, &failure.description(timeout), caller, error);
                 return None;
             }
         }
-        if let Err(broken) = environment.ready(until) {
-            let what = format!("after its answer, {}", broken.what(timeout));
-            self.give_up(environment, &broken, &what, caller, None);
+        if let Err(failure) = environment.ready(until) {
+            let what = format!("after its answer, {}", failure.description(timeout));
+            self.give_up(environment, &failure, &what, caller, None);
             return None;
         }
-        self.recorder.end();
+        self.recorder.end_stage();
         Some(environment)
     }
 
     /// What the platform tells of an init.
-    fn init(&self, is_inside: bool) -> Init<'_> {
-        Init {
+    fn init(&self, is_inside: bool) -> InitEvents<'_> {
+        InitEvents {
             initialization: if self.options.snap_start { "snap-start" } else { "on-demand" },
             is_inside,
             function: &self.function,
@@ -226,32 +244,37 @@ impl Simulation<'_> {
     }
 
     /// An invocation for which no environment could be initialized.
-    fn refuse(&self, broken: &Broken, number: usize, event: &str) {
-        self.recorder.begin(Stage::Invocation(number), None);
+    fn fail_invocation(&self, failure: &EnvironmentFailure, number: usize, event: &str) {
+        self.recorder.begin_stage(Stage::Invocation(number), None);
         let request = request_id(self.count_event());
-        self.recorder.tell(&Moment::Event { invocation: number, request: &request, body: event });
-        if let Some(body) = broken.seen(Some(&request), self.options.timeout) {
-            self.recorder.error(&Moment::Error { caller: Caller::Invoker(number), body: &body });
+        self.recorder.record(&TimelineEvent::Invocation {
+            invocation: number,
+            request: &request,
+            body: event,
+        });
+        if let Some(body) = failure.caller_error(Some(&request), self.options.timeout) {
+            self.recorder
+                .error(&TimelineEvent::Error { caller: Caller::Invoker(number), body: &body });
         }
-        self.recorder.end();
+        self.recorder.end_stage();
     }
 
     /// Tells what broke, and ends the environment.
     fn give_up(
         &self,
-        environment: Environment,
-        broken: &Broken,
+        environment: ExecutionEnvironment,
+        failure: &EnvironmentFailure,
         what: &str,
         caller: Caller,
         error: Option<String>,
     ) {
-        if !matches!(broken, Broken::Interrupted) {
+        if !matches!(failure, EnvironmentFailure::Interrupted) {
             self.recorder.problem(what);
         }
         if let Some(body) = error {
-            self.recorder.error(&Moment::Error { caller, body: &body });
+            self.recorder.error(&TimelineEvent::Error { caller, body: &body });
         }
-        self.recorder.end();
-        environment.shut_down(broken.shutdown_reason());
+        self.recorder.end_stage();
+        environment.shut_down(failure.shutdown_reason());
     }
 }

@@ -2,7 +2,7 @@
 //! interpreter would be found nor what the function's configuration sets. Facts: AWS's
 //! documentation, "Defined runtime environment variables".
 
-use super::Options;
+use super::SimulateOptions;
 use crate::chain;
 use crate::config;
 use crate::environ::Environ;
@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Where layers' programs and libraries are looked for.
-const OF_LAYERS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
+const LAYER_PATHS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
 
 /// Where the wrapper is on Lambda.
 pub const WRAPPER: &str = "/opt/bin/foreword";
@@ -20,7 +20,7 @@ pub const WRAPPER: &str = "/opt/bin/foreword";
 const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// What to say about a variable that is not handed on.
-pub fn dropped(user: &Environ, variables: &[(String, OsString)]) -> Option<String> {
+pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) -> Option<String> {
     let named = variables.iter().rev().find(|(name, _)| name == CONCURRENCY);
     let value = named.map_or(user.non_empty(CONCURRENCY), |(_, value)| {
         Some(value).filter(|value| !value.is_empty()).map(|value| &**value)
@@ -34,8 +34,8 @@ pub fn dropped(user: &Environ, variables: &[(String, OsString)]) -> Option<Strin
 }
 
 /// What the wrapper is given, but for the Runtime API's address.
-pub fn environ<'e>(
-    options: &Options,
+pub fn function_environ<'e>(
+    options: &SimulateOptions,
     user: &Environ<'e>,
     variables: &[(String, OsString)],
     folder: &Path,
@@ -75,7 +75,7 @@ pub fn environ<'e>(
             false => environ.set(EXECUTION_ENV, ["AWS_Lambda_", runtime].concat().as_ref()),
         }
     }
-    for (name, folder) in OF_LAYERS.into_iter().filter(|_| !options.layers.is_empty()) {
+    for (name, folder) in LAYER_PATHS.into_iter().filter(|_| !options.layers.is_empty()) {
         let folders = [environ.non_empty(name), Some(OsStr::new(folder))].into_iter().flatten();
         let folders = folders.collect::<Vec<_>>().join(OsStr::new(":"));
         environ.set(name, &folders);
@@ -100,7 +100,7 @@ pub fn environ<'e>(
 
 /// What an extension is given of it. `LAMBDA_TASK_ROOT` is not on Lambda, but the code is not in
 /// /var/task here.
-pub fn for_extensions<'e>(environ: &Environ<'e>) -> Environ<'e> {
+pub fn extension_environ<'e>(environ: &Environ<'e>) -> Environ<'e> {
     let mut own = environ.clone();
     let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != "LAMBDA_TASK_ROOT";
     environ.variables().map(|(name, _)| name).filter(is_taken).for_each(|name| own.unset(name));
