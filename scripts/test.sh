@@ -156,6 +156,13 @@ checker() {
     echo "$path"
 }
 
+# The justfile can be read and is formatted.
+recipes() {
+    local just
+    just=$(checker just) || return 0
+    "$just" --fmt --check --unstable
+}
+
 # The oldest Rust that Cargo.toml says is enough.
 oldest_rust() {
     local version
@@ -241,6 +248,7 @@ for features in "" --features=real-parts; do
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
+check recipes
 check dependencies
 check permitted_dependencies
 check oldest_rust

@@ -1,5 +1,6 @@
 //! What the documentation shows is run, and whatever a user can write or meet stands in it.
 
+mod commands;
 mod links;
 mod pages;
 
