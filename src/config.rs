@@ -5,15 +5,15 @@ mod decode;
 #[cfg(feature = "tool")]
 pub mod inspect;
 mod load;
-mod near;
 mod no_json;
+mod suggest;
 
 #[cfg(feature = "tool")]
 pub use load::{
     Found, INLINE, Sources, TASK_ROOT_VARIABLE, Unreadable, dropin_dir, named_here, source,
 };
 pub use load::{Source, handler, sources, task_root};
-pub use near::near;
+pub use suggest::nearest;
 
 use crate::condition::When;
 use crate::environ::{Edit, Environ};
