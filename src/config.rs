@@ -6,14 +6,14 @@ pub mod edit;
 pub mod encode;
 #[cfg(feature = "tool")]
 pub mod inspect;
-mod near;
 mod no_json;
 mod sources;
+mod suggest;
 
-pub use near::near;
 #[cfg(feature = "tool")]
 pub use sources::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
 pub use sources::{Source, handler, sources, task_root};
+pub use suggest::nearest;
 
 use crate::condition::When;
 use crate::environ::Environ;

@@ -38,13 +38,18 @@ impl Clone for Environ<'_> {
     }
 }
 
+/// Splits `NAME=VALUE` at the first `=`; an entry without one has no value.
+pub fn split_entry(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match entry.iter().position(|&byte| byte == b'=') {
+        Some(length) => (&entry[..length], Some(&entry[length + 1..])),
+        None => (entry, None),
+    }
+}
+
 impl<'a> Entry<'a> {
     fn new(text: &'a CStr) -> Self {
-        let name_length = text
-            .to_bytes()
-            .iter()
-            .position(|&byte| byte == b'=')
-            .map_or(NO_NAME, |length| length as u32);
+        let (name, value) = split_entry(text.to_bytes());
+        let name_length = value.map_or(NO_NAME, |_| name.len() as u32);
         Self { text: Cow::Borrowed(text), name_length, exported: false }
     }
 

@@ -30,6 +30,7 @@ use super::colors::Colors;
 use super::finding::{Finding, Severity};
 use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
+use super::options::CheckOptions;
 use crate::config::{self, Document, Found, Place, Source, Unreadable};
 use crate::environ::Environ;
 use executables::CheckedPrograms;
@@ -38,7 +39,7 @@ use rules::ReachableRule;
 use sources::Targets;
 use std::ffi::OsStr;
 use std::io::stdout;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// The exit status when there are errors.
@@ -59,15 +60,6 @@ impl<'r> Diagnostic<'r> {
     fn error(place: Place<'r>, message: String) -> Self {
         Self { place, severity: Severity::Error, message }
     }
-}
-
-/// The options of `check`.
-pub struct CheckOptions {
-    /// Configurations, or directories of code; none for what a function here would load.
-    pub files: Vec<PathBuf>,
-    pub layers: Vec<PathBuf>,
-    /// The function's timeout.
-    pub timeout: Option<Duration>,
 }
 
 /// Checks the files, or what a function whose code lies here would load; gives the exit status.

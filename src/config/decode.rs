@@ -5,8 +5,8 @@ mod hooks;
 mod rule;
 mod when;
 
-use super::near::near;
 use super::no_json;
+use super::suggest::nearest;
 use super::{Document, Place, Rule, Source};
 use crate::glob::Glob;
 use crate::json::{self, Problem, Value};
@@ -208,7 +208,7 @@ impl<'a> Decoder<'a> {
             seen |= bit;
             match known {
                 None => {
-                    let hint = match near(word, keys) {
+                    let hint = match nearest(word, keys) {
                         Some(near) => format!("did you mean \"{near}\"?"),
                         None => format!("here go {}", keys.join(", ")),
                     };

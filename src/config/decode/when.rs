@@ -1,6 +1,6 @@
 //! The part of decoding that reads conditions.
 
-use super::super::near::near;
+use super::super::suggest::nearest;
 use super::{Decoder, Node};
 use crate::condition::{EnvTest, When};
 use crate::glob::Case;
@@ -58,7 +58,7 @@ impl<'a> Decoder<'a> {
             && !written.contains(|c: char| c.is_ascii_digit() || "*?[$".contains(c))
         {
             let families = Runtime::ALL.map(Runtime::name);
-            let hint = near(written, &families)
+            let hint = nearest(written, &families)
                 .map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
             self.problem(
                 node,
@@ -87,7 +87,7 @@ impl<'a> Decoder<'a> {
         let near = if INITIALIZATIONS.contains(&text.written()) {
             None
         } else {
-            near(text.written(), &INITIALIZATIONS)
+            nearest(text.written(), &INITIALIZATIONS)
         };
         match near {
             None => Some(text),
