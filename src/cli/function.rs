@@ -10,8 +10,8 @@ use crate::config::{self, Source, Sources};
 use crate::environ::Environ;
 use crate::files;
 use crate::glob::Glob;
-use crate::lambda::{self, INITIALIZATION, TASK_ROOT};
-use crate::plan::RESTORED;
+use crate::lambda::{self, INITIALIZATION, TASK_ROOT, TASK_ROOT_VARIABLE};
+use crate::marker::RESTORED;
 use crate::process;
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
@@ -49,10 +49,10 @@ impl FunctionOptions {
             }
             return Ok(Some(directory));
         }
-        let of_variables = given.iter().rev().find(|(name, _)| name == config::TASK_ROOT_VARIABLE);
+        let of_variables = given.iter().rev().find(|(name, _)| name == TASK_ROOT_VARIABLE);
         let named = match of_variables {
             Some((_, value)) => Some(value.as_os_str()).filter(|value| !value.is_empty()),
-            None => own.non_empty(config::TASK_ROOT_VARIABLE),
+            None => own.non_empty(TASK_ROOT_VARIABLE),
         };
         Ok(named.map(Path::new))
     }
@@ -94,9 +94,8 @@ impl<'e> Function<'e> {
             environ.set(name, value);
         }
         let named = options.directory(&given, own)?;
-        let is_given = given
-            .iter()
-            .any(|(name, value)| name == config::TASK_ROOT_VARIABLE && !value.is_empty());
+        let is_given =
+            given.iter().any(|(name, value)| name == TASK_ROOT_VARIABLE && !value.is_empty());
         // A path that a variable gives is the function's; any other directory stands for that of
         // the function.
         let here = match named {
@@ -108,7 +107,7 @@ impl<'e> Function<'e> {
             None => Some(PathBuf::from(".")),
         };
         if options.directory.is_some() && !is_given && options.runtime.is_none() {
-            environ.set(config::TASK_ROOT_VARIABLE, OsStr::new(TASK_ROOT));
+            environ.set(TASK_ROOT_VARIABLE, OsStr::new(TASK_ROOT));
         }
         let is_os_only =
             options.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
@@ -148,12 +147,12 @@ impl<'e> Function<'e> {
         let mut sources = Sources::default();
         if configs.is_empty() {
             let mut environ = self.environ.clone();
-            environ.set(config::TASK_ROOT_VARIABLE, self.task_root().as_os_str());
+            environ.set(TASK_ROOT_VARIABLE, self.task_root().as_os_str());
             sources.add_folder(config::dropin_dir(&environ));
             sources.add_function(&environ);
         }
         configs.iter().for_each(|file| sources.add_file(file));
-        sources.readable()
+        Ok(sources.readable()?)
     }
 
     /// Where a path of the function's leads on this machine.
@@ -165,6 +164,10 @@ impl<'e> Function<'e> {
 
     /// Whether a file is there that a glob names.
     pub fn has(&self, glob: &Glob) -> bool {
+        // What an environment keeps of a restore is nothing of this machine's.
+        if self.is_lambdas && *glob == Glob::literal_path(RESTORED) {
+            return false;
+        }
         let inside = glob.inside(TASK_ROOT).filter(|_| self.here.is_some());
         files::exist(inside.as_ref().unwrap_or(glob), self.task_root())
     }
@@ -172,11 +175,6 @@ impl<'e> Function<'e> {
     /// Where the code lies on this machine.
     pub fn task_root(&self) -> &Path {
         self.here.as_deref().unwrap_or_else(|| config::task_root(&self.environ))
-    }
-
-    /// Whether something is there when the function starts.
-    pub fn is_there(&self, path: &str) -> bool {
-        (path != RESTORED || !self.is_lambdas) && Path::new(path).exists()
     }
 
     /// The bootstrap of the code that Lambda starts in the place of foreword.

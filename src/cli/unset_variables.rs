@@ -1,8 +1,9 @@
 //! Which variables texts of a configuration take for empty because they are unset: legal, and
 //! seldom meant.
 
+use crate::config::Edit;
 use crate::config::{Command, Hook, Rule, WordEdits, Wrapper};
-use crate::environ::{Edit, Environ};
+use crate::environ::Environ;
 use crate::text::Text;
 
 /// A variable that is unset where a text wants it.

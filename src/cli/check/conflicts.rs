@@ -4,9 +4,9 @@
 use super::Diagnostic;
 use super::rules::{ReachableRule, possible, runs};
 use crate::condition::When;
+use crate::config::Edit;
 use crate::config::inspect::Step;
 use crate::config::{EnvEdit, Hook, Place};
-use crate::environ::Edit;
 use crate::lambda::variables::is_reserved;
 
 /// Where the layer has foreword.

@@ -10,7 +10,8 @@ use super::references::{FileUse, ProgramReference};
 use super::runtimes::{self, CandidateRuntimes};
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::MergedLayers;
-use crate::condition::{ARCHITECTURE, When};
+use crate::condition::When;
+use crate::lambda::ARCHITECTURE;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files that were looked at, and how many could not be.

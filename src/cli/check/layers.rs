@@ -11,11 +11,8 @@ use super::runtimes::CandidateRuntimes;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::hints;
 use crate::cli::layer::{LayerFile, MergedLayers};
-use crate::config::{Hook, Phase};
-use crate::plan::WEB_ADAPTERS_OWN;
-
-/// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
-const WEB_ADAPTER: &str = "extensions/lambda-adapter";
+use crate::lambda::{WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
+use crate::phase::Phase;
 
 /// Datadog's extension, and its wrapper (their repository, `should_start_proxy`).
 const DATADOG: &str = "extensions/datadog-agent";
@@ -29,14 +26,13 @@ pub fn check<'r>(
 ) {
     let has = |path: &str| opt.files().iter().any(|file| file.path == path);
     let hooks = || rules.iter().flat_map(ReachableRule::hooks).map(|(hook, _)| hook);
-    let around_snapshot =
-        |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
-    if has(WEB_ADAPTER)
-        && let Some(hook) = hooks().find(around_snapshot)
+    let web_adapter = WEB_ADAPTER.trim_start_matches("/opt/");
+    if has(web_adapter)
+        && let Some(hook) = hooks().find(|hook| hook.phase.is_around_snapshot())
     {
         let message = format!(
-            "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, \
-             past all before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
+            "Lambda Web Adapter ({web_adapter}) speaks to the Runtime API in the runtime's place, \
+             past all before_snapshot and after_restore hooks; {WEB_ADAPTER_SNAPSTART}"
         );
         diagnostics.push(Diagnostic::error(hook.place, message));
     }

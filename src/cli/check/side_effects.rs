@@ -7,6 +7,7 @@ use super::scenarios::Scenarios;
 use crate::cli::side_effects::{self, EditedStart, SideEffect, VARIABLES_WITH_SIDE_EFFECTS};
 use crate::command_line::VARIABLES;
 use crate::condition::{Facts, RuntimeName};
+use crate::config::edit;
 use crate::config::{EnvEdit, Place, Rule};
 use crate::environ::Environ;
 use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, MANAGED, Runtime, python_path};
@@ -96,13 +97,11 @@ fn start<'r>(
     let applying: Vec<_> = rules.iter().filter(|rule_in_context| holds(rule_in_context)).collect();
     // Those of wrappers come behind all others.
     let of_rules = applying.iter().flat_map(|rule_in_context| &rule_in_context.rule.env);
-    for edit in of_rules
-        .chain(applying.iter().flat_map(|rule_in_context| edits_of_wrappers(rule_in_context.rule)))
-    {
-        if last.apply(edit.name, &edit.edit).is_some() {
-            edits.push((edit.name, edit.place));
-        }
-    }
+    let of_wrappers =
+        applying.iter().flat_map(|rule_in_context| edits_of_wrappers(rule_in_context.rule));
+    edit::apply(&mut last, of_rules.chain(of_wrappers), &mut |edit, change| {
+        edits.extend(change.map(|_| (edit.name, edit.place)));
+    });
     let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
     applying.iter().for_each(|rule_in_context| execution.edit(rule_in_context.rule, &last));
     let start = EditedStart {

@@ -9,9 +9,10 @@ use crate::cli::snap_start::{
 };
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::When;
+use crate::config::Edit;
 use crate::config::inspect::Step;
 use crate::config::{Hook, Phase, Place};
-use crate::environ::{Edit, Environ};
+use crate::environ::Environ;
 use crate::lambda::{INITIALIZATION, SNAP_START, variables};
 use std::ffi::OsStr;
 

@@ -21,12 +21,12 @@ use crate::cli::side_effects::{self, EditedStart, SideEffect};
 use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::command_line::Parts;
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Document, Phase, Place, Source};
 use crate::environ::Environ;
 use crate::glob::Glob;
-use crate::hooks::Received;
-use crate::log::Log;
+use crate::lambda::{ARCHITECTURE, LambdaContext};
+use crate::log;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
@@ -107,16 +107,16 @@ impl Overview {
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let mut edits = EditRecorder::new(environ);
         let mut changed = Vec::new();
-        let plan = Plan::new(received, environ.clone(), &rules, &facts, |rule, edit, change| {
+        let mut edited = environ.clone();
+        let plan = Plan::new(received, &mut edited, &rules, &facts, |rule, edit, change| {
             edits.add(rule.place.to_string(), edit, change);
             if change.is_some() {
                 changed.push((edit.name.to_owned(), edit.place.to_string()));
             }
         });
-        let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
-        plan.check_last(around_snapshot)?;
+        plan.check()?;
 
-        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan);
+        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan, &edited);
         let last = &behind_wrappers;
         let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| &wrapper.env);
         changed.extend(of_wrappers.map(|edit| (edit.name.to_owned(), edit.place.to_string())));
@@ -143,7 +143,7 @@ impl Overview {
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
         let mut warnings: Vec<_> =
-            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings
             .extend(function.bootstrap_of_code().map(|file| explanations::about_bootstrap(&file)));
@@ -167,17 +167,9 @@ impl Overview {
         let of_rules = plan.rules.iter().flat_map(|rule| UnsetVariable::in_rule(rule, last));
         warnings
             .extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
-        let handed_over = Received { environ, runtime: &runtime.identifier };
+        let context = LambdaContext { environ, runtime: &runtime.identifier };
         let phase = |phase| {
-            PhaseOverview::new(
-                phase,
-                &plan,
-                last,
-                around_snapshot,
-                &handed_over,
-                &facts,
-                &mut warnings,
-            )
+            PhaseOverview::new(phase, &plan, &edited, last, &context, &facts, &mut warnings)
         };
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
@@ -193,7 +185,7 @@ impl Overview {
         warnings.extend(explanations::about_unknown_program(&plan, &execution, last));
         let env_edits = edits.shown(last);
         warnings.extend(env_edits.iter().filter(|edit| edit.is_changed).filter_map(|edit| {
-            let wrapper = overwritten_edits::setter(&plan, runtime.family, &edit.name)?;
+            let wrapper = overwritten_edits::setter(&plan, &edited, runtime.family, &edit.name)?;
             Some(overwritten_edits::about(&edit.place, &edit.name, &wrapper))
         }));
         let mut descriptions = Vec::new();
@@ -232,9 +224,9 @@ impl Overview {
             skipped,
             phases,
             wrappers,
-            relay: explanations::about_relay(&plan, &facts, around_snapshot),
+            relay: explanations::about_relay(&plan, &facts),
             extension: explanations::about_extension(&plan, environ),
-            notes: explanations::notes(&plan, around_snapshot, function.inferred.as_deref()),
+            notes: explanations::notes(&plan, function.inferred.as_deref()),
             warnings,
         })
     }

@@ -8,8 +8,8 @@ use super::start::RuntimeStart;
 use super::{Simulation, function_env};
 use crate::config::Phase;
 use crate::environ::Environ;
+use crate::lambda::RUNTIME_API;
 use crate::process::{End, Signal, Started};
-use crate::runtime_api::ADDRESS;
 use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::{InvocationResult, Lambda, Parked, Settings, WaitFailure};
 use serde_json::Value;
@@ -85,7 +85,7 @@ impl<'s> ExecutionEnvironment<'s> {
     /// Starts extensions and runtime; comes back when all of them wait for what comes.
     pub fn initialize(&mut self, until: Instant) -> Result<Parked, EnvironmentFailure> {
         let mut environ = self.simulation.given.clone();
-        environ.set(ADDRESS, self.lambda.address().as_ref());
+        environ.set(RUNTIME_API, self.lambda.address().as_ref());
         let own = function_env::extension_environ(&environ);
         if let [(first, _), others @ ..] = &self.simulation.extensions[..] {
             let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();

@@ -1,10 +1,11 @@
 //! The hooks that the configuration gives an environment: the limit that each has for itself, and
 //! which of them have ended.
 
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
+use crate::lambda::ARCHITECTURE;
 use crate::plan::Plan;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -38,7 +39,7 @@ impl ExpectedHooks {
         let exists = |glob: &_| files::exist(glob, config::task_root(environ));
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-        let plan = Plan::new(command, environ.clone(), &rules, &facts, |_, _, _| {});
+        let plan = Plan::new(command, &mut environ.clone(), &rules, &facts, |_, _, _| {});
         let hooks = Phase::ALL.into_iter().flat_map(|phase| plan.hooks(phase));
         let expected = hooks.map(|hook| ExpectedHook {
             phase: hook.phase,

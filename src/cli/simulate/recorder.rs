@@ -10,7 +10,6 @@ use super::text;
 use crate::cli::printer::Colors;
 use crate::config::Phase;
 use crate::process::{Latch, PollFd, PollFlags, happened, wait};
-use crate::relay::{AFTER_RESTORE, BEFORE_SNAPSHOT};
 use crate::report::HookOutcome;
 use crate::simulated_lambda::Lambda;
 use crate::simulated_lambda::telemetry::LogSource;
@@ -278,8 +277,7 @@ impl RecorderState {
         }
         let limit = match hook.phase {
             Phase::Initialize => self.stage.as_ref().and_then(|running| running.limit),
-            Phase::BeforeSnapshot => Some(BEFORE_SNAPSHOT),
-            Phase::AfterRestore => Some(AFTER_RESTORE),
+            Phase::BeforeSnapshot | Phase::AfterRestore => hook.phase.budget(),
             Phase::PreStop => self.stage.as_ref().and_then(|running| running.limit),
         };
         let usual = hook.phase.default_timeout();

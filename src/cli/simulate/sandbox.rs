@@ -4,7 +4,7 @@
 
 use crate::cli::layer::MergedLayers;
 use crate::environ::{Environ, split_entry};
-use crate::plan::RESTORED;
+use crate::marker::RESTORED;
 use crate::process;
 use std::env::set_current_dir;
 use std::ffi::OsString;

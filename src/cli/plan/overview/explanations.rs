@@ -6,9 +6,8 @@ use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
 use crate::config::{Phase, Rule};
 use crate::environ::Environ;
-use crate::lambda::{INITIALIZATION, SNAP_START};
-use crate::plan::{AroundSnapshot, Execution, NoSnapshot, Plan};
-use crate::runtime_api::ADDRESS;
+use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START};
+use crate::plan::{Execution, NoSnapshot, Plan, SnapshotHooks};
 use std::path::Path;
 
 /// Whether something takes part, and why or why not.
@@ -17,28 +16,30 @@ pub struct Participation {
     pub why: String,
 }
 
-pub fn about_relay(plan: &Plan, facts: &Facts, around_snapshot: AroundSnapshot) -> Participation {
-    let why = match (plan.no_snapshot(facts), around_snapshot) {
-        (None, AroundSnapshot::Wrapper) => "this environment was restored before; the wrapper \
-                                            itself runs the after_restore hooks"
+pub fn about_relay(plan: &Plan, facts: &Facts) -> Participation {
+    let why = match plan.snapshot_hooks {
+        SnapshotHooks::Wrapper => "this environment was restored before; the wrapper itself runs \
+                                   the after_restore hooks"
             .into(),
-        (None, _) => "it runs the hooks around the snapshot".into(),
-        (Some(NoSnapshot::NoHooks), _) => "there are no hooks around a snapshot".into(),
-        (Some(NoSnapshot::NoSnapStart), _) => {
+        SnapshotHooks::Relay | SnapshotHooks::WebAdapter => {
+            "it runs the hooks around the snapshot".into()
+        }
+        SnapshotHooks::Nobody(NoSnapshot::NoHooks) => "there are no hooks around a snapshot".into(),
+        SnapshotHooks::Nobody(NoSnapshot::NoSnapStart) => {
             let found = facts.environ.lossy(INITIALIZATION).unwrap_or("unset".into());
             format!("{INITIALIZATION} is {found}, not {SNAP_START}")
         }
-        (Some(NoSnapshot::Concurrent), _) => {
-            "AWS_LAMBDA_MAX_CONCURRENCY is set: such an environment is never restored".into()
+        SnapshotHooks::Nobody(NoSnapshot::Concurrent) => {
+            format!("{MAX_CONCURRENCY} is set: such an environment is never restored")
         }
-        (Some(NoSnapshot::NoRuntimeApi), _) => "AWS_LAMBDA_RUNTIME_API is not set".into(),
+        SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) => format!("{RUNTIME_API} is not set"),
     };
-    Participation { is_yes: around_snapshot == AroundSnapshot::Relay, why }
+    Participation { is_yes: plan.snapshot_hooks == SnapshotHooks::Relay, why }
 }
 
 pub fn about_extension(plan: &Plan, environ: &Environ) -> Participation {
     let count = plan.hooks(Phase::PreStop).len();
-    let has_api = environ.non_empty(ADDRESS).is_some();
+    let has_api = environ.non_empty(RUNTIME_API).is_some();
     let why = match (count, plan.has_pre_stop) {
         (0, false) => "there are no pre_stop hooks",
         (0, true) => "no pre_stop hook applies",
@@ -87,7 +88,7 @@ pub fn about_bootstrap(file: &Path) -> String {
 }
 
 /// What only hooks and other wrappers can tell.
-pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot, inferred: Option<&str>) -> Vec<String> {
+pub fn notes(plan: &Plan, inferred: Option<&str>) -> Vec<String> {
     let mut notes: Vec<String> = inferred.into_iter().map(str::to_owned).collect();
     for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
         notes.push(format!(
@@ -109,7 +110,7 @@ pub fn notes(plan: &Plan, around_snapshot: AroundSnapshot, inferred: Option<&str
         };
         notes.push(what.into());
     }
-    if around_snapshot == AroundSnapshot::Relay {
+    if plan.snapshot_hooks == SnapshotHooks::Relay {
         notes.push("the relay's address, which the runtime finds in AWS_LAMBDA_RUNTIME_API".into());
     }
     notes

@@ -2,6 +2,7 @@
 //! is in them, and so do scripts that can be read.
 
 use crate::command_line::base_name;
+use crate::environ::Environ;
 use crate::lambda::Runtime;
 use crate::plan::Plan;
 use std::ffi::OsStr;
@@ -27,8 +28,8 @@ const SET: [(&str, Runtime, &[&str]); 5] = [
 ];
 
 /// The path of the wrapper in the chain that sets a variable of its own, if one is known to.
-pub fn setter(plan: &Plan, runtime: Runtime, name: &str) -> Option<String> {
-    let mut wrappers = plan.wrappers.iter().map(|wrapper| wrapper.path.expand(&plan.environ));
+pub fn setter(plan: &Plan, edited: &Environ, runtime: Runtime, name: &str) -> Option<String> {
+    let mut wrappers = plan.wrappers.iter().map(|wrapper| wrapper.path.expand(edited));
     let sets = |path: &OsStr| {
         let is_it = |(file, of, names): &(&str, Runtime, &[&str])| {
             file.as_bytes() == base_name(path) && *of == runtime && names.contains(&name)

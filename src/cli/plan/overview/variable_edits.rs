@@ -2,8 +2,9 @@
 
 use super::redacted::Redacted;
 use crate::cli::unset_variables::UnsetVariable;
+use crate::config::Change;
 use crate::config::EnvEdit;
-use crate::environ::{Change, Environ};
+use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 
 pub struct VariableEdit {

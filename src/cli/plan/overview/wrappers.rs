@@ -2,11 +2,12 @@
 
 use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
-use crate::chain::EXEC_WRAPPER;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::command_line::base_name;
+use crate::config::edit;
 use crate::environ::Environ;
-use crate::plan::{self, Plan};
+use crate::lambda::EXEC_WRAPPER;
+use crate::plan::Plan;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -21,9 +22,12 @@ pub struct WrapperOverview {
 
 impl WrapperOverview {
     /// All wrappers, what their texts take for empty, and the environment behind them.
-    pub fn chain<'p>(plan: &Plan<'p>) -> (Vec<Self>, Vec<UnsetVariable>, Environ<'p>) {
+    pub fn chain<'e>(
+        plan: &Plan,
+        edited: &Environ<'e>,
+    ) -> (Vec<Self>, Vec<UnsetVariable>, Environ<'e>) {
         let (mut all, mut unset) = (Vec::new(), Vec::new());
-        let mut here = plan.environ.clone();
+        let mut here = edited.clone();
         for wrapper in &plan.wrappers {
             unset.extend(UnsetVariable::in_wrapper(wrapper, &here));
             let path = wrapper.path.expand(&here);
@@ -31,12 +35,12 @@ impl WrapperOverview {
             here.set(EXEC_WRAPPER, &path);
             let place = wrapper.place.to_string();
             let mut edits = EditRecorder::new(&here);
-            plan::edit(&mut here, &wrapper.env, &mut |edit, change| {
+            edit::apply(&mut here, &wrapper.env, &mut |edit, change| {
                 edits.add(place.clone(), edit, change)
             });
             unset.append(&mut edits.unset);
             if !wrapper.is_last {
-                match plan.environ.value(EXEC_WRAPPER) {
+                match edited.value(EXEC_WRAPPER) {
                     Some(named) => here.set(EXEC_WRAPPER, named),
                     None => here.unset(EXEC_WRAPPER),
                 }

@@ -1,53 +1,35 @@
-//! What the wrappers of a chain do not change and the process behind them needs: what Lambda said
-//! about the function, and of the plan the edits of words and the hooks that the relay and the
-//! extension run, unexpanded, as the configuration has them. To read it again takes a fraction of
-//! what the configuration would take.
+//! What is saved of a plan for a process after the wrapper chain, which the wrappers do not change:
+//! what Lambda said about the function, the edits of the command line, and the hooks that the relay
+//! and the extension run, unexpanded, as the configuration has them. Reading it takes a fraction of
+//! the time that the configuration would take.
 
+use super::{NoSnapshot, Plan, SnapshotHooks};
+use crate::config::encode::{put_edit, put_hook, put_text, take_edit, take_hook, take_text};
 use crate::config::{Hook, Place, Rule, WordEdits};
 use crate::environ::Environ;
-use crate::plan::{AroundSnapshot, Plan};
-use crate::runtime_api::ADDRESS;
-use crate::wire::{Reader, Writer, put_edit, put_hook, put_text, take_edit, take_hook, take_text};
-
-/// All variables whose values travel: what hooks are told of the function, where failures are
-/// reported to, how to log, and where pre_stop hooks run.
-const TOLD: [&str; 11] = [
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "_HANDLER",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    ADDRESS,
-    "FOREWORD_LOG",
-    "AWS_LAMBDA_LOG_LEVEL",
-    "AWS_LAMBDA_LOG_FORMAT",
-    "LAMBDA_TASK_ROOT",
-];
+use crate::wire::{Reader, Writer};
 
 /// About as many bytes as it takes in Lambda.
 const USUAL: usize = 1024;
 
-pub struct Rest<'a> {
+/// What was saved of a plan.
+pub struct SavedPlan<'a> {
     /// The variables that Lambda handed over, as far as hooks and reports are told them.
-    pub received: Environ<'a>,
-    pub has_pre_stop: bool,
+    pub context: Environ<'a>,
+    snapshot_hooks: SnapshotHooks,
+    has_pre_stop: bool,
     /// The rules that edit words, in order.
-    pub rules: Vec<Rule<'a>>,
+    rules: Vec<Rule<'a>>,
     /// As registered.
-    pub hooks: Vec<Hook<'a>>,
+    hooks: Vec<Hook<'a>>,
 }
 
-/// Writes it down. To find out where rules stand takes long, and is of use only to who wants to
-/// know everything.
-pub fn encoded(
-    plan: &Plan,
-    around_snapshot: AroundSnapshot,
-    received: &Environ,
-    with_places: bool,
-) -> Vec<u8> {
+/// Saves a plan. `context` is what Lambda said about the function. Places of rules are saved only
+/// when they are logged, since it takes long to find them.
+pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
     let mut items = Writer::with_room(USUAL);
-    received.only(&TOLD).encode(&mut items.bytes);
+    context.encode(&mut items.bytes);
+    items.put_number((plan.snapshot_hooks == SnapshotHooks::Relay).into());
     items.put_number(plan.has_pre_stop.into());
     let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_words()).collect();
     items.put_list(&rules, |items, rule| {
@@ -59,24 +41,43 @@ pub fn encoded(
         items.put_list(rule.program.as_slice(), put_text);
         items.put_list(&rule.prefix, put_text);
     });
-    items.put_list(&plan.hooks_behind_wrappers(around_snapshot), |items, hook| {
-        put_hook(items, hook)
-    });
+    items.put_list(&plan.hooks_after_wrappers(), |items, hook| put_hook(items, hook));
     items.bytes.shrink_to_fit();
     items.bytes
 }
 
-impl<'a> Rest<'a> {
-    /// Reads what was encoded; nothing when it is something else.
+impl<'a> SavedPlan<'a> {
+    /// Reads what [`encode`] wrote; returns `None` for anything else.
     pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
-        let received = Environ::decode(&mut bytes)?;
+        let context = Environ::decode(&mut bytes)?;
         let mut items = Reader(bytes);
         Some(Self {
-            received,
+            context,
+            // What other processes than the relay would do has been done.
+            snapshot_hooks: match items.take_number()? {
+                1 => SnapshotHooks::Relay,
+                _ => SnapshotHooks::Nobody(NoSnapshot::NoHooks),
+            },
             has_pre_stop: items.take_number()? == 1,
             rules: items.take_list(take_rule)?,
             hooks: items.take_list(take_hook)?,
         })
+    }
+
+    /// Returns the plan of what is left to do for the command line that the wrappers gave back.
+    pub fn plan<'p>(&'p self, received: &'p [std::ffi::OsString]) -> Plan<'p>
+    where
+        'a: 'p,
+    {
+        Plan {
+            received,
+            rules: self.rules.iter().collect(),
+            wrappers: Vec::new(),
+            skipped: Vec::new(),
+            snapshot_hooks: self.snapshot_hooks,
+            has_pre_stop: self.has_pre_stop,
+            hooks: self.hooks.iter().collect(),
+        }
     }
 }
 
@@ -122,8 +123,9 @@ fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
 mod tests {
     use super::*;
     use crate::condition::{Facts, RuntimeName};
-    use crate::config::Phase;
     use crate::config::{Source, documents, rules};
+    use crate::lambda::LambdaContext;
+    use crate::phase::Phase;
     use std::ffi::{OsStr, OsString};
 
     const EVERYTHING: &str = r#"{
@@ -180,22 +182,26 @@ mod tests {
             architecture: "x86_64",
             exists: &|_| false,
         };
-        let plan = Plan::new(&words, received.clone(), &rules, &facts, |_, _, _| {});
+        let mut plan = Plan::new(&words, &mut received.clone(), &rules, &facts, |_, _, _| {});
+        let context = LambdaContext::only(&received, "FOREWORD_LOG");
 
         let own = [&rules[0], &rules[0].rules[0]].map(shown);
-        for (around_snapshot, phases, count) in [
+        for (snapshot_hooks, phases, count) in [
             (
-                AroundSnapshot::Relay,
+                SnapshotHooks::Relay,
                 &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..],
                 5,
             ),
-            (AroundSnapshot::Wrapper, &[Phase::PreStop], 2),
+            (SnapshotHooks::Wrapper, &[Phase::PreStop], 2),
         ] {
-            let bytes = encoded(&plan, around_snapshot, &received, true);
-            let rest = Rest::decode(&bytes).expect("what was encoded");
-            assert_eq!(rest.received.entries(), [c"_HANDLER=a", c"AWS_EXECUTION_ENV=b"]);
-            assert!(rest.has_pre_stop);
-            assert_eq!(rest.rules.iter().map(shown).collect::<Vec<_>>(), own);
+            plan.snapshot_hooks = snapshot_hooks;
+            let bytes = encode(&plan, &context, true);
+            let saved = SavedPlan::decode(&bytes).expect("what was encoded");
+            assert_eq!(saved.context.entries(), [c"_HANDLER=a", c"AWS_EXECUTION_ENV=b"]);
+            let is_relay = |hooks| hooks == SnapshotHooks::Relay;
+            assert_eq!(is_relay(saved.snapshot_hooks), is_relay(snapshot_hooks));
+            assert!(saved.has_pre_stop);
+            assert_eq!(saved.rules.iter().map(shown).collect::<Vec<_>>(), own);
             // One is as they run, the other as they are registered.
             let sorted = |mut hooks: Vec<_>| {
                 hooks.sort();
@@ -204,13 +210,14 @@ mod tests {
             let hooks = sorted(
                 phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect(),
             );
-            assert_eq!(sorted(rest.hooks.iter().map(shown_hook).collect()), hooks);
+            assert_eq!(sorted(saved.hooks.iter().map(shown_hook).collect()), hooks);
             assert_eq!(hooks.len(), count);
             for length in 0..bytes.len() {
-                assert!(Rest::decode(&bytes[..length]).is_none(), "{length}");
+                assert!(SavedPlan::decode(&bytes[..length]).is_none(), "{length}");
             }
         }
-        let bytes = encoded(&plan, AroundSnapshot::Nobody, &received, false);
-        assert_eq!(Rest::decode(&bytes).expect("what was encoded").rules[0].place.to_string(), "");
+        let bytes = encode(&plan, &context, false);
+        let saved = SavedPlan::decode(&bytes).expect("what was encoded");
+        assert_eq!(saved.rules[0].place.to_string(), "");
     }
 }

@@ -1,19 +1,31 @@
-//! What cannot be planned: whatever would have to be done behind a wrapper that never comes back.
+//! What cannot be planned: hooks around a snapshot that the relay cannot run, and whatever would have
+//! to be done after a wrapper that never returns the process.
 
-use super::{AroundSnapshot, Plan};
-use crate::config::{Phase, Rule, Wrapper};
-use crate::report::Failure;
+use super::{Plan, SnapshotHooks};
+use crate::config::{Invalid, Rule, Wrapper};
+use crate::lambda::{WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
+use crate::phase::Phase;
 
 /// The way out where conditions may keep the two apart.
 const APART: &str = "let their conditions exclude each other";
 
 impl Plan<'_> {
-    /// Makes sure that the wrapper which never comes back, if there is one, is the last one and
-    /// nothing comes behind it.
+    /// Makes sure that the parts of the plan can be performed together.
     ///
     /// # Errors
-    /// With the first thing that would, and the wrapper.
-    pub fn check_last(&self, around_snapshot: AroundSnapshot) -> Result<(), Failure> {
+    /// When something keeps the relay from running the hooks around a snapshot, or would have to be
+    /// done after a wrapper that never returns the process.
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.snapshot_hooks == SnapshotHooks::WebAdapter {
+            return Err(Invalid::new(format!(
+                "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's \
+                 place, past all before_snapshot and after_restore hooks; {WEB_ADAPTER_SNAPSTART}"
+            )));
+        }
+        self.check_last_wrapper()
+    }
+
+    fn check_last_wrapper(&self) -> Result<(), Invalid> {
         let Some(place) = self.wrappers.iter().position(|wrapper| wrapper.is_last) else {
             return Ok(());
         };
@@ -25,16 +37,13 @@ impl Plan<'_> {
         refused = refused.or_else(|| {
             edited.next().map(|(key, rule)| behind_edit(last, key, &rule.place.to_string()))
         });
-        if around_snapshot == AroundSnapshot::Relay {
-            let is_around = |phase| matches!(phase, Phase::BeforeSnapshot | Phase::AfterRestore);
-            let hook = self.hooks.iter().find(|hook| is_around(hook.phase));
+        if self.snapshot_hooks == SnapshotHooks::Relay {
+            let hook = self.hooks.iter().find(|hook| hook.phase.is_around_snapshot());
             refused = refused.or_else(|| {
                 hook.map(|hook| behind_hook(last, hook.phase, hook.name, &hook.place.to_string()))
             });
         }
-        refused.map_or(Ok(()), |message| {
-            Err(Failure::configuration(format!("{}: {message}", last.place)))
-        })
+        refused.map_or(Ok(()), |message| Err(Invalid::new(format!("{}: {message}", last.place))))
     }
 }
 

@@ -1,13 +1,12 @@
 //! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code,
 //! `FOREWORD_CONFIG`. Reads files, and understands nothing of what they say.
 
-use super::no_json;
+use super::{Invalid, no_json};
 use crate::environ::Environ;
 use crate::json::Problem;
-use crate::lambda::TASK_ROOT;
+use crate::lambda::{HANDLER, TASK_ROOT, TASK_ROOT_VARIABLE};
 use crate::position::LineColumn;
 use crate::process;
-use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -20,9 +19,6 @@ pub const INLINE: &str = "FOREWORD_CONFIG";
 
 /// Where layers put their configurations.
 const DROPIN_DIR: &str = "/opt/foreword.d";
-
-/// The variable that names the directory of the function's code.
-pub const TASK_ROOT_VARIABLE: &str = "LAMBDA_TASK_ROOT";
 
 /// One configuration file, or the JSON in `FOREWORD_CONFIG`.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +34,8 @@ impl Source {
         format!("{}:{}", self.name, LineColumn::of(&self.text, offset))
     }
 
-    pub fn failure(&self, problem: &Problem) -> Failure {
-        Failure::configuration(format!("{}: {}", self.place(problem.offset), problem.message))
+    pub fn invalid(&self, problem: &Problem) -> Invalid {
+        Invalid::new(format!("{}: {}", self.place(problem.offset), problem.message))
     }
 }
 
@@ -51,7 +47,7 @@ pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
 /// The function's executable, on runtimes that leave it to the function to bring one: `Handler`
 /// names it.
 pub fn handler(environ: &Environ) -> Option<OsString> {
-    let handler = environ.non_empty("_HANDLER")?;
+    let handler = environ.non_empty(HANDLER)?;
     Some([task_root(environ).as_os_str(), OsStr::new("/"), handler].into_iter().collect())
 }
 
@@ -72,7 +68,7 @@ pub fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
 
 /// All sources that exist, in the order in which they apply; a file that two of them name comes
 /// once.
-pub fn sources(environ: &Environ) -> Result<Vec<Source>, Failure> {
+pub fn sources(environ: &Environ) -> Result<Vec<Source>, Invalid> {
     let mut sources = Sources::default();
     sources.add_folder(dropin_dir(environ));
     sources.add(environ, environ.value(INLINE).unwrap_or_default());
@@ -89,10 +85,10 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
-    fn failure(self) -> Failure {
+    fn invalid(self) -> Invalid {
         match self {
-            Unreadable::NoFile(message) => Failure::configuration(message),
-            Unreadable::NoText(source, problem) => source.failure(&problem),
+            Unreadable::NoFile(message) => Invalid::new(message),
+            Unreadable::NoText(source, problem) => source.invalid(&problem),
         }
     }
 }
@@ -152,8 +148,8 @@ impl Sources {
     }
 
     /// All of them, or why the first that cannot be read cannot.
-    pub fn readable(self) -> Result<Vec<Source>, Failure> {
-        self.list.into_iter().collect::<Result<_, _>>().map_err(Unreadable::failure)
+    pub fn readable(self) -> Result<Vec<Source>, Invalid> {
+        self.list.into_iter().collect::<Result<_, _>>().map_err(Unreadable::invalid)
     }
 
     pub fn add_file(&mut self, path: &Path) {

@@ -1,37 +1,7 @@
 //! How far snapshot and restore have come, and what that means for each request of the runtime.
 //! Pure: it decides, and everyone else in the relay acts on it.
 
-/// The requests that the relay knows; paths are those of AWS's documentation, "Using the Lambda
-/// runtime API".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
-    RestoreNext,
-    InvocationNext,
-    InitError,
-    RestoreError,
-    /// An internal extension registers, which has to be over before the snapshot.
-    ExtensionRegister,
-    Other,
-}
-
-impl Call {
-    pub fn of(method: &str, target: &str) -> Self {
-        // A target may name the host in front of the path (RFC 9112, section 3.2.2).
-        let start = if target.starts_with('/') {
-            0
-        } else {
-            target.match_indices('/').nth(2).map_or(0, |(at, _)| at)
-        };
-        match (method, target[start..].split('?').next().unwrap_or_default()) {
-            ("GET", "/2018-06-01/runtime/restore/next") => Call::RestoreNext,
-            ("GET", "/2018-06-01/runtime/invocation/next") => Call::InvocationNext,
-            ("POST", "/2018-06-01/runtime/init/error") => Call::InitError,
-            ("POST", "/2018-06-01/runtime/restore/error") => Call::RestoreError,
-            ("POST", "/2020-01-01/extension/register") => Call::ExtensionRegister,
-            _ => Call::Other,
-        }
-    }
-}
+use crate::lambda::api::Call;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +91,10 @@ impl Progress {
     }
 
     /// Takes note of a request.
-    pub fn receive(&mut self, call: Call, head: &[u8]) -> Action {
+    pub fn receive(&mut self, call: Option<Call>, head: &[u8]) -> Action {
+        let Some(call) = call else {
+            return if self.is_open() { Action::Tunnel } else { Action::Pass };
+        };
         match (self.state, call) {
             (State::Open, _) => Action::Tunnel,
             (State::Failed, Call::InitError | Call::RestoreError) => Action::Hold,
@@ -243,8 +216,13 @@ impl Progress {
 mod tests {
     use super::*;
 
-    const CALLS: [Call; 5] =
-        [Call::RestoreNext, Call::InvocationNext, Call::InitError, Call::RestoreError, Call::Other];
+    const CALLS: [Option<Call>; 5] = [
+        Some(Call::RestoreNext),
+        Some(Call::InvocationNext),
+        Some(Call::InitError),
+        Some(Call::RestoreError),
+        None,
+    ];
 
     /// What becomes of each call in a state that these steps lead to.
     fn actions(steps: fn(&mut Progress)) -> [Action; 5] {
@@ -256,7 +234,7 @@ mod tests {
     }
 
     fn until_restored(progress: &mut Progress) {
-        progress.receive(Call::RestoreNext, b"head");
+        progress.receive(Some(Call::RestoreNext), b"head");
         assert_eq!(progress.freeze(), Some(Asked::ByRuntime(b"head".to_vec())));
         progress.thaw();
         progress.go_on(Restore::Done, None);
@@ -266,8 +244,9 @@ mod tests {
     fn every_call_in_every_state() {
         use Action::{Hold, Pass, Tunnel};
         assert_eq!(actions(|_| {}), [Hold, Hold, Pass, Pass, Pass]);
-        let before =
-            |progress: &mut Progress| assert_eq!(progress.receive(Call::InvocationNext, b""), Hold);
+        let before = |progress: &mut Progress| {
+            assert_eq!(progress.receive(Some(Call::InvocationNext), b""), Hold)
+        };
         assert_eq!(actions(before), [Hold, Hold, Pass, Pass, Pass]);
         assert_eq!(actions(until_restored), [Hold, Hold, Pass, Pass, Pass]);
         assert_eq!(actions(|progress| assert!(progress.fail())), [Hold, Hold, Hold, Hold, Pass]);
@@ -282,11 +261,11 @@ mod tests {
     fn a_runtime_that_fails_by_itself_before_the_snapshot_is_left_alone() {
         for first in [None, Some(Call::RestoreNext)] {
             let mut progress = Progress::new();
-            first.map(|call| progress.receive(call, b""));
-            assert_eq!(progress.receive(Call::InitError, b""), Action::Pass);
+            first.map(|call| progress.receive(Some(call), b""));
+            assert_eq!(progress.receive(Some(Call::InitError), b""), Action::Pass);
             assert_eq!(progress.freeze(), None);
             assert_eq!(progress.release(Call::RestoreNext), Release::Tunnel);
-            assert_eq!(progress.receive(Call::RestoreNext, b""), Action::Tunnel);
+            assert_eq!(progress.receive(Some(Call::RestoreNext), b""), Action::Tunnel);
             assert!(!progress.delivered(Call::RestoreNext));
         }
     }
@@ -294,7 +273,7 @@ mod tests {
     #[test]
     fn an_event_in_the_place_of_the_restore_s_answer_goes_to_one_who_asks_for_one() {
         let mut progress = Progress::new();
-        progress.receive(Call::InvocationNext, b"next");
+        progress.receive(Some(Call::InvocationNext), b"next");
         assert_eq!(progress.freeze(), Some(Asked::ByRelay(b"next".to_vec())));
         progress.thaw();
         progress.go_on(Restore::Done, Some(b"event".to_vec()));
@@ -314,7 +293,7 @@ mod tests {
     #[test]
     fn a_refusal_is_handed_on_and_is_no_restore() {
         let mut progress = Progress::new();
-        progress.receive(Call::RestoreNext, b"");
+        progress.receive(Some(Call::RestoreNext), b"");
         progress.freeze();
         progress.go_on(Restore::Refused(b"403".to_vec()), None);
         assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"403".to_vec()));
@@ -326,12 +305,12 @@ mod tests {
     fn a_failure_is_reported_once() {
         let mut progress = Progress::new();
         assert!(progress.fail());
-        assert_eq!(progress.receive(Call::InitError, b""), Action::Hold);
+        assert_eq!(progress.receive(Some(Call::InitError), b""), Action::Hold);
         assert_eq!(progress.release(Call::InitError), Release::Accept);
         assert_eq!(progress.release(Call::InvocationNext), Release::Forbid);
 
         let mut progress = Progress::new();
-        assert_eq!(progress.receive(Call::InitError, b""), Action::Pass);
+        assert_eq!(progress.receive(Some(Call::InitError), b""), Action::Pass);
         assert!(!progress.fail());
         assert!(progress.is_open());
     }
@@ -339,27 +318,13 @@ mod tests {
     #[test]
     fn a_registration_before_the_snapshot_is_waited_for() {
         let mut progress = Progress::new();
-        assert_eq!(progress.receive(Call::ExtensionRegister, b""), Action::Pass);
-        progress.receive(Call::InvocationNext, b"");
+        assert_eq!(progress.receive(Some(Call::ExtensionRegister), b""), Action::Pass);
+        progress.receive(Some(Call::InvocationNext), b"");
         assert!(progress.is_registering());
         progress.registered();
         assert!(!progress.is_registering());
-        assert_eq!(progress.receive(Call::ExtensionRegister, b""), Action::Pass);
+        assert_eq!(progress.receive(Some(Call::ExtensionRegister), b""), Action::Pass);
         assert!(!progress.is_registering(), "it comes too late anyway");
         progress.registered();
-    }
-
-    #[test]
-    fn paths() {
-        assert_eq!(Call::of("GET", "/2018-06-01/runtime/restore/next?x"), Call::RestoreNext);
-        assert_eq!(
-            Call::of("GET", "http://host:1/2018-06-01/runtime/restore/next?x"),
-            Call::RestoreNext
-        );
-        assert_eq!(Call::of("GET", "/x://y/2018-06-01/runtime/restore/next"), Call::Other);
-        assert_eq!(Call::of("GET", "*"), Call::Other);
-        assert_eq!(Call::of("POST", "/2018-06-01/runtime/restore/next"), Call::Other);
-        assert_eq!(Call::of("GET", "/2018-06-01/runtime/invocation/nextone"), Call::Other);
-        assert_eq!(Call::of("POST", "/2018-06-01/runtime/init/error"), Call::InitError);
     }
 }
