@@ -21,9 +21,9 @@ mod start;
 mod text;
 
 use super::USAGE_ERROR;
-use super::colors::Colors;
 use super::layer::{Layer, MergedLayers};
 use super::options::{EventSource, OutputFormat, SimulateOptions};
+use super::printer::Colors;
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;

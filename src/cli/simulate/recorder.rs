@@ -7,7 +7,7 @@ use super::hooks::ExpectedHooks;
 use super::json;
 use super::log_line::{self, HookLine, LogLine};
 use super::text;
-use crate::cli::colors::Colors;
+use crate::cli::printer::Colors;
 use crate::config::Phase;
 use crate::process::{Latch, PollFd, PollFlags, happened, wait};
 use crate::report::HookOutcome;

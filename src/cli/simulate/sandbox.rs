@@ -3,7 +3,7 @@
 //! simulations share the machine's /tmp and wait for each other.
 
 use crate::cli::layer::MergedLayers;
-use crate::environ::Environ;
+use crate::environ::{Environ, split_entry};
 use crate::marker::RESTORED;
 use crate::process;
 use std::env::set_current_dir;
@@ -190,11 +190,10 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
     let mut texts: Vec<Vec<u8>> = vec![root.as_os_str().as_bytes().to_vec()];
     texts.extend(command.iter().map(|word| word.as_bytes().to_vec()));
     for entry in environ.entries() {
-        let entry = entry.to_bytes();
-        let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
+        let (name, value) = split_entry(entry.to_bytes());
         let is_for_writing =
-            TEMPORARY_DIRECTORY_VARIABLES.iter().any(|name| name.as_bytes() == &entry[..length]);
-        if !is_for_writing && let Some(value) = entry.get(length + 1..) {
+            TEMPORARY_DIRECTORY_VARIABLES.iter().any(|known| known.as_bytes() == name);
+        if !is_for_writing && let Some(value) = value {
             texts.push(value.to_vec());
         }
     }
