@@ -171,8 +171,8 @@ impl<'a> Decoder<'a> {
 
     fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
         match &node.value {
-            Value::Text(_) => self.filled(node).map(Command::Shell),
-            Value::List(items) => match (items.first(), self.texts(node)) {
+            Value::String(_) => self.filled(node).map(Command::Shell),
+            Value::Array(items) => match (items.first(), self.texts(node)) {
                 (None, _) => {
                     self.refuse(node, "the command is empty; its first string is the program")
                 }

@@ -102,7 +102,7 @@ impl<'a> Decoder<'a> {
         match node.value {
             Value::Boolean(true) => Some(EnvTest::NonEmpty),
             Value::Boolean(false) => Some(EnvTest::UnsetOrEmpty),
-            Value::Text(_) | Value::List(_) => {
+            Value::String(_) | Value::Array(_) => {
                 Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected))
             }
             Value::Object(_) => {
