@@ -2,7 +2,7 @@
 //! literal, and so is everything that a variable put in.
 
 use crate::environ::Environ;
-use crate::text::{Origin, Text};
+use crate::template::{Origin, Template};
 
 #[derive(Debug, PartialEq)]
 pub struct Glob(Vec<Token>);
@@ -23,7 +23,7 @@ pub enum Case {
 
 impl Glob {
     /// The glob that a text comes to in an environment.
-    pub fn new(text: &Text, environ: &Environ) -> Self {
+    pub fn new(text: &Template, environ: &Environ) -> Self {
         let mut symbols = Vec::new();
         text.pieces(environ, &mut |piece, origin| {
             symbols
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     fn glob(text: &str) -> Glob {
-        Glob::new(&Text::new(text).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
+        Glob::new(&Template::new(text).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
     }
 
     #[test]

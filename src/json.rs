@@ -214,12 +214,7 @@ mod tests {
             .iter()
             .map(|(key, value)| {
                 let Value::String(name) = &key.value else { panic!("a key") };
-                (
-                    &**name,
-                    offset(text, key.number),
-                    value.value.kind(),
-                    offset(text, value.number),
-                )
+                (&**name, offset(text, key.number), value.value.kind(), offset(text, value.number))
             })
             .collect();
         assert_eq!(

@@ -30,7 +30,7 @@ mod role;
 mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
-mod text;
+mod template;
 mod wire;
 mod wrap;
 

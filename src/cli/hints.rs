@@ -13,7 +13,7 @@ pub use unread_files::{find_unread_files, is_other_format, unread_file_message};
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Place, Rule, WordEdits};
 use crate::environ::says_secret;
-use crate::text::Text;
+use crate::template::Template;
 
 pub struct Hint<'r> {
     pub place: Place<'r>,
@@ -23,7 +23,7 @@ pub struct Hint<'r> {
 /// A string of a rule, and where it stands.
 struct ConfigString<'r> {
     place: Place<'r>,
-    text: &'r Text<'r>,
+    text: &'r Template<'r>,
     /// Whether it names a file or a directory.
     is_path: bool,
 }

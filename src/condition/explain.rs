@@ -5,7 +5,7 @@ use super::{EnvTest, Facts, When};
 use crate::environ::{Environ, REDACTED, says_secret};
 use crate::glob::{Case, Glob};
 use crate::lambda::INITIALIZATION;
-use crate::text::Text;
+use crate::template::Template;
 
 impl When<'_> {
     /// What keeps it from holding, key by key; nothing when it holds.
@@ -78,7 +78,7 @@ impl EnvTest<'_> {
     }
 }
 
-fn expanded(texts: &[Text], environ: &Environ) -> Vec<String> {
+fn expanded(texts: &[Template], environ: &Environ) -> Vec<String> {
     texts.iter().map(|text| environ.redact(&text.expand(environ))).collect()
 }
 
@@ -149,7 +149,7 @@ mod tests {
             let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
             let runtime = RuntimeName::of(&environ, OsStr::new("x"));
             let there = crate::glob::Glob::new(
-                &crate::text::Text::new("/there").expect("a text"),
+                &crate::template::Template::new("/there").expect("a text"),
                 &environ,
             );
             let exists = |glob: &_| *glob == there;

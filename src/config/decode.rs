@@ -10,7 +10,7 @@ use super::suggest::nearest;
 use super::{Document, Place, Rule, Source};
 use crate::glob::Glob;
 use crate::json::{self, Problem, Value};
-use crate::text::Text;
+use crate::template::Template;
 use std::borrow::Cow;
 
 /// How deep rules and conditions may nest.
@@ -83,7 +83,7 @@ impl<'a> Decoder<'a> {
         found
     }
 
-    fn texts(&mut self, node: Node<'a>) -> Vec<Text<'a>> {
+    fn texts(&mut self, node: Node<'a>) -> Vec<Template<'a>> {
         let list = self.list(node);
         self.each(list, Self::text)
     }
@@ -99,27 +99,27 @@ impl<'a> Decoder<'a> {
         decoded
     }
 
-    fn text(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn text(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.string(node)?;
         self.checked(node, text)
     }
 
-    fn filled_text(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn filled_text(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.filled(node)?;
         self.checked(node, text)
     }
 
-    fn checked(&mut self, node: Node<'a>, text: &'a str) -> Option<Text<'a>> {
-        Text::new(text).map_err(|message| self.problem(node, message)).ok()
+    fn checked(&mut self, node: Node<'a>, text: &'a str) -> Option<Template<'a>> {
+        Template::new(text).map_err(|message| self.problem(node, message)).ok()
     }
 
-    fn glob(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.text(node)?;
         Glob::check(text.written()).map_err(|message| self.problem(node, message)).ok()?;
         Some(text)
     }
 
-    fn filled_glob(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn filled_glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         self.filled(node)?;
         self.glob(node)
     }
@@ -226,10 +226,7 @@ impl<'a> Decoder<'a> {
 
     fn wrong<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
         let way_out = way_out(expected, &node.value);
-        self.problem(
-            node,
-            format!("expected {expected}, found {}{way_out}", node.value.kind()),
-        );
+        self.problem(node, format!("expected {expected}, found {}{way_out}", node.value.kind()));
         None
     }
 

@@ -3,24 +3,24 @@
 
 use super::Place;
 use crate::environ::{Environ, REDACTED, says_secret};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What the user wrote about one variable, or about the value of one option.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Edit<'a> {
-    Set(Text<'a>),
+    Set(Template<'a>),
     Unset,
     /// Sets when unset or empty.
-    Default(Text<'a>),
+    Default(Template<'a>),
     Prepend {
-        text: Text<'a>,
-        separator: Text<'a>,
+        text: Template<'a>,
+        separator: Template<'a>,
     },
     Append {
-        text: Text<'a>,
-        separator: Text<'a>,
+        text: Template<'a>,
+        separator: Template<'a>,
     },
 }
 
@@ -91,7 +91,7 @@ pub enum Effect {
 
 impl<'a> Edit<'a> {
     /// The texts in it.
-    pub fn texts(&self) -> Vec<&Text<'a>> {
+    pub fn texts(&self) -> Vec<&Template<'a>> {
         match self {
             Edit::Unset => Vec::new(),
             Edit::Set(text) | Edit::Default(text) => vec![text],
@@ -121,7 +121,7 @@ impl<'a> Edit<'a> {
 
 fn joined<'v>(
     text: OsString,
-    separator: &Text,
+    separator: &Template,
     current: Option<&'v OsStr>,
     environ: &Environ,
     order: impl for<'t> Fn(&'t [u8], &'t [u8]) -> [&'t [u8]; 2],
@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use std::ffi::CStr;
 
-    fn text(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn text(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     fn joining(part: &'static str, separator: &'static str) -> [Edit<'static>; 2] {

@@ -6,7 +6,7 @@ use crate::config::inspect::Step;
 use crate::config::{Document, Place, Rule, WordEdits};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
-use crate::text::Text;
+use crate::template::Template;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -141,12 +141,12 @@ fn met(is_met: &Cell<bool>, here: bool) {
 }
 
 fn replacement(edits: &WordEdits, word: &OsStr, environ: &Environ) -> Option<OsString> {
-    let is_it = |from: &Text| !word.is_empty() && from.expand(environ) == word;
+    let is_it = |from: &Template| !word.is_empty() && from.expand(environ) == word;
     edits.replace.iter().find(|(from, _)| is_it(from)).map(|(_, to)| to.expand(environ))
 }
 
 /// The way out where the name alone stands for an option whose value is joined.
-fn joined(line: &CommandLine, text: &Text) -> String {
+fn joined(line: &CommandLine, text: &Template) -> String {
     let name = text.written();
     let mut wanted = name.as_bytes().to_vec();
     wanted.push(b'=');

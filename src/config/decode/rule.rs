@@ -5,7 +5,7 @@ use crate::condition::When;
 use crate::config::Edit;
 use crate::config::{EnvEdit, Rule, WordEdits, Wrapper};
 use crate::json::Value;
-use crate::text::Text;
+use crate::template::Template;
 
 impl<'a> Decoder<'a> {
     /// Adds the rule to those before it: to hand such a large value on would take pages of the
@@ -195,7 +195,7 @@ impl<'a> Decoder<'a> {
 
     /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not
     /// know its own.
-    fn path(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn path(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let path = self.filled_text(node)?;
         if path.written().contains(['/', '$']) {
             return Some(path);

@@ -6,7 +6,7 @@ use crate::condition::{EnvTest, When};
 use crate::glob::Case;
 use crate::json::Value;
 use crate::lambda::{INITIALIZATIONS, Runtime};
-use crate::text::Text;
+use crate::template::Template;
 
 impl<'a> Decoder<'a> {
     /// Decodes into an empty condition, which is a part of something larger.
@@ -51,7 +51,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn runtime(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn runtime(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let glob = self.filled_glob(node)?;
         let written = glob.written();
         if Runtime::of_family(written).is_none()
@@ -82,7 +82,7 @@ impl<'a> Decoder<'a> {
 
     /// Lambda may come to know more of them than these, so only what is nearly one of them is
     /// refused.
-    fn initialization(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn initialization(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.filled_text(node)?;
         let near = if INITIALIZATIONS.contains(&text.written()) {
             None
