@@ -276,7 +276,7 @@ impl<'s> ShuttingDown<'s> {
             stop: None,
             kill_by: self.end.checked_sub(KILL),
             shutdown_reason: Some(&self.shutdown.reason),
-            left: &|left| drop(left.go_on_in_thread()),
+            left: &|left| drop(left.forward_in_thread()),
             runs: &|_| {},
         };
         // Nobody is left to tell of what stops them.

@@ -49,7 +49,7 @@ impl Until<'_> {
             Wake::Signal(signal) => Err(Trouble::Interrupted(signal)),
             Wake::Stopped => Err(Trouble::Cancelled),
             Wake::Late if Instant::now() >= self.deadline => Err(Trouble::TimedOut),
-            Wake::Late | Wake::Happened => Ok(()),
+            Wake::Late | Wake::Ready => Ok(()),
         }
     }
 

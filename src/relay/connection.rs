@@ -5,7 +5,7 @@ use super::state::{Action, Release};
 use super::{Relay, tunnel};
 use crate::http::{self, Head};
 use crate::lambda::api::Call;
-use crate::process::{Latch, PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
+use crate::process::{Latch, PEER_CLOSED, PollFd, PollFlags, is_ready, reset, wait};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -137,11 +137,11 @@ fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io
 fn lives_until(client: &TcpStream, latch: &Latch) -> bool {
     loop {
         let mut watched = [
-            PollFd::new(client.as_fd(), PEER_ENDED),
+            PollFd::new(client.as_fd(), PEER_CLOSED),
             PollFd::new(latch.as_fd(), PollFlags::POLLIN),
         ];
         let waited = wait(&mut watched, None);
-        match watched.each_ref().map(happened) {
+        match watched.each_ref().map(is_ready) {
             [false, false] if waited.is_ok() => {}
             [is_gone, is_set] => return waited.is_ok() && is_set && !is_gone,
         }

@@ -88,7 +88,7 @@ impl Lifecycle<'_> {
             stop: Some(&self.relay.stop),
             kill_by: None,
             shutdown_reason: None,
-            left: &|left| drop(left.go_on_in_thread()),
+            left: &|left| drop(left.forward_in_thread()),
             runs: &|_| {},
         };
         runner.run(hooks, &mut self.hooks.environ.clone())
