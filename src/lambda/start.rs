@@ -121,7 +121,7 @@ const CONTAINER_KEYS: [&CStr; 2] = [
 pub fn known(name: &str) -> Result<(), String> {
     let is_like = |glob: &str| {
         let text = Template::new(glob).expect("a text without variables");
-        Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Respected)
+        Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Sensitive)
     };
     if IDENTIFIERS.iter().any(|glob| is_like(glob)) {
         return Ok(());
