@@ -258,6 +258,7 @@ check started_by_its_link foreword-prestop extensions/foreword "unable to start 
 check started_by_its_link foreword-bootstrap bootstrap \
     "unable to find the function's executable: _HANDLER, which names it, is not set"
 check tool_beside_layers
+check scripts/fuzz.sh --check
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests
