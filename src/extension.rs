@@ -8,7 +8,7 @@ mod handover;
 pub use handover::{hand_over, meet};
 
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Invalid, Rule};
+use crate::config::{self, Hook, Invalid, Rule};
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::files;
@@ -113,7 +113,7 @@ enum Wanted<'w> {
 impl Wanted<'_> {
     /// Whether the extension has something to do, or to say, when the environment is shut down.
     fn wants_shutdown(self, environ: &Environ) -> bool {
-        let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+        let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
         match self {
             Wanted::Rules(rules) => plan::may_run(rules, Phase::PreStop, environ, &exists),
             Wanted::Nothing { .. } => true,
@@ -203,14 +203,56 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 
 /// Runs the pre_stop hooks, in what time is left.
 fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown) {
-    let end = Instant::now() + shutdown.left;
-    let until = Deadline::after(shutdown.left.saturating_sub(TERMINATE));
-    // The process ends with it. The signals that the first one holds back do not end hooks: they
-    // have been told already.
-    let watch = Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch)));
-    if let Some(most) = shutdown.left.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
-        // A process that cannot be killed and a log that takes no line would hold up the end of the
-        // function.
+    let shutting_down = ShuttingDown::begin(shutdown);
+    shutting_down.exit_in_time();
+    match handed_over.and_then(Handover::decode) {
+        // The hooks that the wrapper decided on, whatever the files say by now.
+        Some(Handover { runtime, hooks, received, environ }) => {
+            let context = LambdaContext { environ: &received, runtime };
+            shutting_down.run(&hooks.iter().collect::<Vec<_>>(), environ, &context);
+        }
+        // Nobody knows better: the wrapper never came so far.
+        None => {
+            let no_command = [OsString::new()];
+            let exists = |glob: &_| files::has_match(glob, config::task_root(own));
+            let name = RuntimeName::of(own, &no_command[0]);
+            let facts =
+                Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
+            let mut environ = own.clone();
+            let plan = Plan::new(&no_command, &mut environ, rules, &facts, |_, _, _| {});
+            let context = LambdaContext { environ: own, runtime: &name.identifier };
+            shutting_down.run(&plan.hooks(Phase::PreStop), environ, &context);
+        }
+    }
+}
+
+/// The last moments of the environment.
+struct ShuttingDown<'s> {
+    shutdown: &'s Shutdown,
+    /// When the environment ends.
+    end: Instant,
+    /// When hooks are told to end.
+    until: Deadline,
+    /// Lives until the process ends. The signals that the first one holds back do not end hooks:
+    /// they have been told already.
+    watch: Option<&'static Watch>,
+}
+
+impl<'s> ShuttingDown<'s> {
+    fn begin(shutdown: &'s Shutdown) -> Self {
+        Self {
+            shutdown,
+            end: Instant::now() + shutdown.left,
+            until: Deadline::after(shutdown.left.saturating_sub(TERMINATE)),
+            watch: Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch))),
+        }
+    }
+
+    /// Ends the process in time whatever happens: a process that cannot be killed and a log that
+    /// takes no line would hold up the end of the function.
+    fn exit_in_time(&self) {
+        let (left, watch) = (self.shutdown.left, self.watch);
+        let Some(most) = left.checked_sub(EXIT).filter(|_| left > TERMINATE) else { return };
         let _ = Builder::new().stack_size(STACK).spawn(move || {
             sleep(most);
             if let Some(watch) = watch {
@@ -219,40 +261,25 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
             exit(0)
         });
     }
-    let nobody = [OsString::new()];
-    let exists = |glob: &_| files::exist(glob, config::task_root(own));
-    let handover = handed_over.and_then(Handover::decode);
-    let name = RuntimeName::of(own, &nobody[0]);
-    let (received, runtime, hooks, mut environ) = match &handover {
-        // The hooks that the wrapper decided on, whatever the files say by now.
-        Some(Handover { runtime, hooks, received, environ }) => {
-            (received, *runtime, hooks.iter().collect(), environ.clone())
-        }
-        // Nobody knows better: the wrapper never came so far.
-        None => {
-            let facts =
-                Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
-            let mut edited = own.clone();
-            let plan = Plan::new(&nobody, &mut edited, rules, &facts, |_, _, _| {});
-            (own, name.identifier.as_str(), plan.hooks(Phase::PreStop), edited)
-        }
-    };
-    // It is where the runtime would be started; without it, hooks run where the extension was.
-    let _ = set_current_dir(config::task_root(received));
-    let Some(watch) = watch else {
-        warn!("pre_stop hooks are not run: unable to watch them");
-        return;
-    };
-    let runner = Runner {
-        context: &LambdaContext { environ: received, runtime },
-        watch,
-        until: Some(until),
-        stop: None,
-        kill_by: end.checked_sub(KILL),
-        shutdown_reason: Some(&shutdown.reason),
-        left: &|left| drop(left.go_on_in_thread()),
-        runs: &|_| {},
-    };
-    // Nobody is left to tell of what stops them.
-    let _ = runner.run(&hooks, &mut environ);
+
+    fn run(&self, hooks: &[&Hook], mut environ: Environ, context: &LambdaContext) {
+        // It is where the runtime would be started; without it, hooks run where the extension was.
+        let _ = set_current_dir(config::task_root(context.environ));
+        let Some(watch) = self.watch else {
+            warn!("pre_stop hooks are not run: unable to watch them");
+            return;
+        };
+        let runner = Runner {
+            context,
+            watch,
+            until: Some(self.until),
+            stop: None,
+            kill_by: self.end.checked_sub(KILL),
+            shutdown_reason: Some(&self.shutdown.reason),
+            left: &|left| drop(left.forward_in_thread()),
+            runs: &|_| {},
+        };
+        // Nobody is left to tell of what stops them.
+        let _ = runner.run(hooks, &mut environ);
+    }
 }

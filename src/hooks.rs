@@ -4,6 +4,7 @@
 
 mod attempt;
 mod background;
+mod client;
 mod cut_off;
 
 use crate::config::edit;
@@ -15,7 +16,7 @@ use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, LambdaContext, RUNTIME_API
 use crate::log;
 use crate::metrics;
 use crate::phase::Phase;
-use crate::process::{Latch, Left, Watch};
+use crate::process::{Latch, OrphanOutput, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop};
 use attempt::{Attempt, Miss};
 use cut_off::Note;
@@ -59,7 +60,7 @@ pub struct Runner<'r> {
     /// Why Lambda shuts the environment down.
     pub shutdown_reason: Option<&'r str>,
     /// Goes on with what those write that a hook has left behind.
-    pub left: &'r dyn Fn(Left),
+    pub left: &'r dyn Fn(OrphanOutput),
     /// Is told the name of each hook that begins.
     pub runs: &'r dyn Fn(&str),
 }
@@ -77,7 +78,7 @@ pub fn run_in_wrapper(
         let message = format!("unable to watch hooks: {}", errno.desc());
         Failure::of_phase(first.phase, message)
     })?;
-    let left = &Left::go_on_in_process;
+    let left = &OrphanOutput::forward_in_process;
     // Only Lambda cuts an init off, and starts another in the same environment.
     let is_cut_off = first.phase == Phase::Initialize && context.runtime_api().is_some();
     let note = is_cut_off.then(|| Note::begin());
@@ -137,78 +138,63 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Runs one hook to its end, as often as it may be tried; gives what it exported.
+    /// Runs one hook to its end, as often as it may be tried; returns what it exported.
     fn run_one(&self, hook: &Hook, environ: &Environ) -> Result<(HookEnd, Vec<Variable>), Stop> {
         let own = environment(hook, environ, self.context, |_, _| {});
-        let deadline = Deadline::after(hook.limit().unwrap_or(NO_LIMIT));
-        let (deadline, whose) = match self.until {
-            Some(until) if until.instant <= deadline.instant => (until, Whose::Phase),
-            _ => (deadline, Whose::Hook),
-        };
+        let (deadline, whose) = self.deadline(hook);
         let started = Instant::now();
-        let end = |outcome| HookEnd {
-            phase: hook.phase,
-            name: hook.name.to_string(),
-            outcome,
-            took: started.elapsed(),
-            exported: None,
-        };
-        let limit = deadline.limit.as_millis();
-        if deadline.instant <= started {
-            let what = format!("was not started: the {limit} ms of the phase are over");
-            return Err(end(HookOutcome::Timeout).failure(&what).into());
-        }
         let attempt = Attempt { runner: self, hook, environ: &own, started, deadline };
+        if deadline.instant <= started {
+            let limit = deadline.limit.as_millis();
+            let what = format!("was not started: the {limit} ms of the phase are over");
+            return Err(attempt.end(HookOutcome::Timeout).failure(&what).into());
+        }
         let mut pause = hook.pause;
         for number in 1.. {
-            let miss = match attempt.make() {
+            let of_all = match number {
+                1 => String::new(),
+                _ => format!(" (attempt {number} of {})", hook.attempts),
+            };
+            match attempt.make() {
                 Ok(variables) => {
                     let exported = hook.export.map(|_| export::count(&variables));
-                    return Ok((HookEnd { exported, ..end(HookOutcome::Success) }, variables));
+                    let end = HookEnd { exported, ..attempt.end(HookOutcome::Success) };
+                    return Ok((end, variables));
                 }
-                Err(miss) => miss,
-            };
-            let of_all = || {
-                if number > 1 {
-                    format!(" (attempt {number} of {})", hook.attempts)
-                } else {
-                    String::new()
+                Err(Miss::Stop(stop)) => return Err(stop),
+                Err(Miss::TimedOut { why, said }) => {
+                    let when = whose.describe(&attempt);
+                    let what = format!("timed out {when}{why}{of_all}");
+                    return Err(attempt
+                        .end(HookOutcome::Timeout)
+                        .failure(&what)
+                        .saying(said)
+                        .into());
                 }
-            };
-            let failure = match miss {
-                Miss::Stop(stop) => return Err(stop),
-                Miss::TimedOut { why, said } => {
-                    let what = match whose {
-                        Whose::Hook => {
-                            format!("timed out after {limit} ms (timeout_ms){why}{}", of_all())
-                        }
-                        Whose::Phase => {
-                            let after = attempt.after();
-                            format!(
-                                "timed out {after} (the {limit} ms of the phase are over){why}{}",
-                                of_all()
-                            )
-                        }
-                    };
-                    end(HookOutcome::Timeout).failure(&what).saying(said)
-                }
-                Miss::Failed { what, said } => {
-                    let failure = end(HookOutcome::Failure)
-                        .failure(&format!("{what}{}", of_all()))
-                        .saying(said);
-                    if number < hook.attempts && Instant::now() + pause < deadline.instant {
-                        let ms = pause.as_millis();
-                        warn!("{}; it is tried again in {ms} ms", failure.message);
-                        attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
-                        pause *= 2;
-                        continue;
+                Err(Miss::Failed { what, said }) => {
+                    let what = format!("{what}{of_all}");
+                    let failure = attempt.end(HookOutcome::Failure).failure(&what).saying(said);
+                    let is_time_left = Instant::now() + pause < deadline.instant;
+                    if number >= hook.attempts || !is_time_left {
+                        return Err(failure.into());
                     }
-                    failure
+                    warn!("{}; it is tried again in {} ms", failure.message, pause.as_millis());
+                    attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
+                    pause *= 2;
                 }
-            };
-            return Err(failure.into());
+            }
         }
         unreachable!("the last attempt returns")
+    }
+
+    /// Decides until when a hook may run, and whether the hook's own limit or that of its phase says
+    /// so.
+    fn deadline(&self, hook: &Hook) -> (Deadline, Whose) {
+        let own = Deadline::after(hook.limit().unwrap_or(NO_LIMIT));
+        match self.until {
+            Some(until) if until.instant <= own.instant => (until, Whose::Phase),
+            _ => (own, Whose::Hook),
+        }
     }
 
     /// The JSON object that a hook finds on its standard input, as one line.
@@ -260,6 +246,17 @@ fn put(line: &mut Vec<u8>, before: &str, value: Option<impl Serialize>) {
 enum Whose {
     Hook,
     Phase,
+}
+
+impl Whose {
+    /// Says when a hook timed out, after the word "out".
+    fn describe(&self, attempt: &Attempt) -> String {
+        let limit = attempt.deadline.limit.as_millis();
+        match self {
+            Self::Hook => format!("after {limit} ms (timeout_ms)"),
+            Self::Phase => format!("{} (the {limit} ms of the phase are over)", attempt.after()),
+        }
+    }
 }
 
 /// What `plan` calls the place of an edit that no configuration has.

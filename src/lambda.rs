@@ -2,6 +2,7 @@
 //! fact; `(?)` marks what was only inferred. The layer's binary has no more of it than the wrapper
 //! asks for.
 
+pub mod api;
 #[cfg(feature = "tool")]
 mod bootstrap;
 #[cfg(feature = "tool")]

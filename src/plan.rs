@@ -16,6 +16,7 @@ use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START, WEB_ADAPTER};
+use crate::marker::RESTORED;
 use crate::phase::{Order, Phase};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -80,10 +81,6 @@ pub enum NoSnapshot {
     /// There is no Runtime API to stand in front of.
     NoRuntimeApi,
 }
-
-/// There since the restore of this environment was over; `/tmp` is what an environment keeps when
-/// it is reset.
-pub const RESTORED: &str = "/tmp/.foreword/restored";
 
 impl<'p> Plan<'p> {
     /// Plans a start and edits the environment. `received` is the program and what follows it, and
@@ -240,7 +237,7 @@ mod tests {
     use super::*;
     use crate::condition::RuntimeName;
     use crate::config::{Source, documents, rules};
-    use crate::text::Text;
+    use crate::template::Template;
 
     /// The words and the environment that a received command line becomes.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
@@ -270,8 +267,8 @@ mod tests {
         (words.join(" "), entries)
     }
 
-    fn literal(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn literal(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     const JAVA: &str =

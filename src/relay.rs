@@ -1,21 +1,22 @@
 //! The relay: a process between the runtime and the Runtime API that runs hooks around a SnapStart
 //! snapshot, whatever the runtime knows of SnapStart. Until the restore is over it looks at
-//! requests; from then on it only carries bytes. `progress` decides, `connection` and `tunnel` act
-//! on the runtime's connections, `story` goes through the phases.
+//! requests; from then on it only carries bytes. `state` decides, `connection` and `tunnel` act
+//! on the runtime's connections, `lifecycle` goes through the phases.
 
 mod connection;
-mod progress;
-mod story;
+mod lifecycle;
+mod state;
 mod tunnel;
 
-pub use story::Hooks;
+pub use lifecycle::Hooks;
 
 use crate::exit_status;
-use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
+use crate::lambda::api::Call;
+use crate::process::{self, Fork, Latch, Process, Watch, cause, sleep};
 use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
-use progress::{Action, Call, Progress, Release, Restore};
+use state::{Action, Progress, Release, Restore};
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
@@ -73,12 +74,12 @@ pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
         let keep: Vec<_> =
-            [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
-        match process::split(&keep)
+            [Some(listener.as_fd()), runtime.pidfd()].into_iter().flatten().collect();
+        match process::double_fork(&keep)
             .map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))?
         {
-            Side::First => Ok(address),
-            Side::Second => {
+            Fork::Original => Ok(address),
+            Fork::Detached => {
                 mem::forget(standard);
                 // A runtime that finds nobody at its address reports that by itself.
                 let _ = serve(listener, upstream, runtime, hooks);
@@ -108,7 +109,7 @@ fn serve(
     scope(|scope| {
         spawn_worker(scope, &relay)?;
         let tell = || {
-            story::tell(&relay, hooks, &watch);
+            lifecycle::run(&relay, hooks, &watch);
             relay.rest();
         };
         if Builder::new().spawn_scoped(scope, tell).is_err() {
@@ -150,7 +151,7 @@ fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()
 
 impl Relay {
     fn new(listener: TcpListener, upstream: RuntimeApi, runtime: Process) -> Result<Self> {
-        // The one at work is the story.
+        // The one at work runs the lifecycle.
         let desk = Mutex::new(Desk { progress: Progress::new(), idle: 0, busy: 1 });
         let (verdict, stop) = (Latch::new()?, Latch::new()?);
         Ok(Self { listener, upstream, runtime, desk, changed: Condvar::new(), verdict, stop })
@@ -200,24 +201,24 @@ impl Relay {
         self.desk().progress.is_open()
     }
 
-    fn receive(&self, call: Call, head: &[u8]) -> Action {
+    fn receive(&self, call: Option<Call>, head: &[u8]) -> Action {
         let action = self.desk().progress.receive(call, head);
         self.changed.notify_all();
-        if call == Call::InitError && self.is_open() {
+        if call == Some(Call::InitError) && self.is_open() {
             self.stop.set();
         }
         action
     }
 
     /// A request was answered by the upstream.
-    fn passed(&self, call: Call) {
+    fn passed(&self, call: Option<Call>) {
         match call {
-            Call::ExtensionRegister => {
+            Some(Call::ExtensionRegister) => {
                 self.desk().progress.registered();
                 self.changed.notify_all();
             }
             // Only now: what was held must not get there before the report of the runtime's own.
-            Call::InitError if self.is_open() => self.verdict.set(),
+            Some(Call::InitError) if self.is_open() => self.verdict.set(),
             _ => {}
         }
     }
@@ -233,7 +234,7 @@ impl Relay {
         let is_restored = self.desk().progress.delivered(call);
         self.changed.notify_all();
         if is_restored {
-            story::mark_restored();
+            lifecycle::mark_restored();
         }
     }
 

@@ -2,7 +2,8 @@
 //! relay asks for. Reports are bounded in time, so that nobody has to wait for a Runtime API that
 //! hangs.
 
-use crate::http::Answer;
+use crate::http::Response;
+use crate::lambda::api::{self, Call};
 use crate::process::{connect, sleep};
 use crate::report::Failure;
 use anyhow::{Result, anyhow, bail};
@@ -20,22 +21,6 @@ const REPORT_LIMIT: Duration = Duration::from_secs(1);
 /// connection that is refused is tried this often again, this far apart.
 const STARTING: usize = 10;
 const STARTING_STEP: Duration = Duration::from_millis(5);
-
-/// What a failure is reported to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
-    InitError,
-    RestoreError,
-}
-
-impl Report {
-    pub fn path(self) -> &'static str {
-        match self {
-            Report::InitError => "/2018-06-01/runtime/init/error",
-            Report::RestoreError => "/2018-06-01/runtime/restore/error",
-        }
-    }
-}
 
 /// Where a Runtime API listens.
 #[derive(Debug, Clone)]
@@ -69,10 +54,10 @@ impl RuntimeApi {
     /// # Errors
     /// When the Runtime API cannot be reached, does not answer in a second, or answers something
     /// else than 202.
-    pub fn report(&self, report: Report, failure: &Failure) -> Result<()> {
+    pub fn report(&self, call: Call, failure: &Failure) -> Result<()> {
         let name = failure.error_type.name();
-        let headers = [("Lambda-Runtime-Function-Error-Type", name)];
-        let request = self.request("POST", report.path(), &headers, &failure.body(name));
+        let headers = [(api::FUNCTION_ERROR_TYPE, name)];
+        let request = self.request(call, &headers, &failure.body(name));
         let deadline = Instant::now() + REPORT_LIMIT;
         let mut stream = self.connect_before(deadline);
         for _ in 0..STARTING {
@@ -100,13 +85,8 @@ impl RuntimeApi {
     }
 
     /// A request that asks for the end of the connection; a body is JSON.
-    pub fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Vec<u8> {
+    pub fn request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+        let (method, path) = (call.method(), call.path());
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -123,7 +103,7 @@ impl RuntimeApi {
     ///
     /// # Errors
     /// When there is no complete answer.
-    pub fn ask(&self, request: &[u8]) -> Result<Answer> {
+    pub fn ask(&self, request: &[u8]) -> Result<Response> {
         let mut stream = self.connect()?;
         exchange(&mut stream, request, None)
     }
@@ -143,14 +123,14 @@ pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
     // A thread, because looking up a name has no time limit of its own; it ends with the process.
     thread::Builder::new().spawn(move || {
         let reported =
-            RuntimeApi::find(&address).and_then(|api| api.report(Report::InitError, &failure));
+            RuntimeApi::find(&address).and_then(|api| api.report(Call::InitError, &failure));
         sender.send(reported)
     })?;
     answer.recv_timeout(REPORT_LIMIT).map_err(|_| anyhow!("no answer within 1 s"))?
 }
 
 /// Sends a request that asks for the end of the connection, and gives the answer.
-fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -> Result<Answer> {
+fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -> Result<Response> {
     stream.set_write_timeout(deadline.map(left))?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
@@ -162,7 +142,7 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
             read => read?,
         };
         bytes.extend_from_slice(&piece[..length]);
-        if let Some(answer) = Answer::take(&mut bytes, length == 0)? {
+        if let Some(answer) = Response::take(&mut bytes, length == 0)? {
             return Ok(answer);
         }
     }

@@ -9,7 +9,7 @@ use crate::config::encode::{put_env, take_env, take_text};
 use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
 use crate::process::StandIn;
-use crate::text::Text;
+use crate::template::Template;
 use crate::wire::{Reader, Writer};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -28,7 +28,7 @@ const USUAL: usize = 512;
 #[derive(Clone)]
 pub struct Next<'a> {
     /// Expanded when its turn comes: what it comes to may be a value of a variable.
-    pub path: Text<'a>,
+    pub path: Template<'a>,
     pub name: Option<&'a str>,
     /// Edits of the environment that it hands back.
     pub env: Vec<EnvEdit<'a>>,
@@ -171,7 +171,7 @@ impl<'a> Stage<'a> {
         items.put_list(&environ.secret_names(), |items, name| items.put(name));
         items.bytes.extend_from_slice(&self.saved);
         items.bytes.shrink_to_fit();
-        let mut parts = vec![printable::written(&items.bytes)];
+        let mut parts = vec![printable::encode(&items.bytes)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
             let rest = last.split_off(LONGEST_PART);
             parts.push(rest);
@@ -203,7 +203,7 @@ impl<'a> Stage<'a> {
             next: items.take_list(take_next)?,
             saved: Cow::default(),
         };
-        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.keep_secret(name));
+        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.mark_secret(name));
         stage.saved = Cow::Borrowed(items.0);
         Some((stage, items.0))
     }
@@ -226,8 +226,8 @@ pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
     let parts: Vec<_> =
         names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
     let read = match parts[..] {
-        [part] => printable::read(part),
-        _ => printable::read(&parts.concat()),
+        [part] => printable::decode(part),
+        _ => printable::decode(&parts.concat()),
     };
     names.iter().for_each(|name| environ.unset(name));
     read
@@ -269,8 +269,8 @@ mod tests {
         Next { path: text(path), name: None, env: Vec::new(), is_last: false }
     }
 
-    fn text(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn text(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     fn shown(stage: &Stage) -> String {
@@ -359,7 +359,7 @@ mod tests {
             assert!(!is_taken(&other), "changed: {length}");
         }
         for items in ["", "a", "a\0", "a\0b\0", "a\0-1\0", "a\x001\0p\x009\0x\0"] {
-            assert!(!is_taken(&printable::written(items.as_bytes())), "{items:?}");
+            assert!(!is_taken(&printable::encode(items.as_bytes())), "{items:?}");
         }
     }
 

@@ -1,13 +1,14 @@
 //! One attempt of a hook: waits for its port, then runs its command or asks its server, and reads
 //! what it exports.
 
+use super::client::{Trouble, Until};
 use super::{Deadline, Runner, why_shell, words};
 use crate::config::{Command, Hook};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::loopback::{self, Address, Trouble, Until};
-use crate::process::{End, Request, Signal};
-use crate::report::Stop;
+use crate::loopback::{self, Address};
+use crate::process::{CommandEnd, Job, Signal};
+use crate::report::{HookEnd, HookOutcome, Stop};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
@@ -61,6 +62,17 @@ impl Attempt<'_> {
         exported.map_err(Miss::failed)
     }
 
+    /// Returns the end of the hook, if it is now.
+    pub fn end(&self, outcome: HookOutcome) -> HookEnd {
+        HookEnd {
+            phase: self.hook.phase,
+            name: self.hook.name.to_string(),
+            outcome,
+            took: self.started.elapsed(),
+            exported: None,
+        }
+    }
+
     pub fn after(&self) -> String {
         format!("after {} ms", self.started.elapsed().as_millis())
     }
@@ -98,7 +110,7 @@ impl Attempt<'_> {
     fn run(&self) -> Result<Vec<u8>, Miss> {
         let Self { runner, hook, environ, deadline, .. } = self;
         let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(environ));
-        let ended = runner.watch.run(&Request {
+        let ended = runner.watch.run(&Job {
             words: &words(&hook.command, environ),
             environ,
             cwd: cwd.as_deref(),
@@ -113,7 +125,7 @@ impl Attempt<'_> {
         if let Some(left) = ended.left {
             (runner.left)(left);
         }
-        if ended.end == End::Exited(0) {
+        if ended.end == CommandEnd::Exited(0) {
             return Ok(ended.output);
         }
         // What was to be exported is a secret, also when nothing came of it.
@@ -125,20 +137,20 @@ impl Attempt<'_> {
         let said = || self.last_words(&ended.last_errors, &exported());
         let failed = |what: String| Err(Miss::Failed { what, said: said() });
         match ended.end {
-            End::Exited(status) => {
+            CommandEnd::Exited(status) => {
                 let why = why_shell(&hook.command, status);
                 failed(format!("exited with status {status} {}{why}", self.after()))
             }
-            End::Killed(signal) => {
+            CommandEnd::Killed(signal) => {
                 let signal = signal.map_or("a real-time signal", Signal::as_str);
                 failed(format!("was killed by {signal} {}", self.after()))
             }
-            End::TooMuchOutput => {
+            CommandEnd::TooMuchOutput => {
                 failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export"))
             }
-            End::TimedOut => Err(Miss::TimedOut { why: String::new(), said: said() }),
-            End::Interrupted(signal) => Err(Miss::Stop(Stop::Signal(signal))),
-            End::Cancelled => Err(Miss::Stop(Stop::Cancelled)),
+            CommandEnd::TimedOut => Err(Miss::TimedOut { why: String::new(), said: said() }),
+            CommandEnd::Interrupted(signal) => Err(Miss::Stop(Stop::Signal(signal))),
+            CommandEnd::Cancelled => Err(Miss::Stop(Stop::Cancelled)),
         }
     }
 

@@ -2,16 +2,16 @@
 //! their end. Lambda's rules are those of AWS's documentation, "Understanding the Lambda execution
 //! environment lifecycle".
 
-use super::event::{Stage, TimelineEvent};
+use super::event::{LifecycleStage, TimelineEvent};
 use super::failure::{EnvironmentFailure, describe_end};
 use super::start::RuntimeStart;
 use super::{Simulation, function_env};
 use crate::config::Phase;
 use crate::environ::Environ;
 use crate::lambda::RUNTIME_API;
-use crate::process::{End, Signal, Started};
-use crate::simulated_lambda::states::Call;
-use crate::simulated_lambda::{Answer, Failure, Lambda, Parked, Settings};
+use crate::process::{CommandEnd, Signal, SpawnedCommand};
+use crate::simulated_lambda::runtime_state::ApiCall;
+use crate::simulated_lambda::{InvocationResult, Lambda, Parked, Settings, WaitFailure};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
@@ -53,8 +53,8 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 pub struct ExecutionEnvironment<'s> {
     simulation: &'s Simulation<'s>,
     lambda: Arc<Lambda>,
-    extensions: Vec<(String, Started)>,
-    runtime: Option<Started>,
+    extensions: Vec<(String, SpawnedCommand)>,
+    runtime: Option<SpawnedCommand>,
     /// How long its init and its restore took, for the report of its first invocation.
     pub init: Option<Duration>,
     pub restore: Option<Duration>,
@@ -106,7 +106,7 @@ impl<'s> ExecutionEnvironment<'s> {
             lambda.wait_runtime("extensions that have registered", |inner| {
                 let registered: Vec<_> = inner
                     .seen
-                    .of(Call::ExtensionRegister)
+                    .of(ApiCall::ExtensionRegister)
                     .filter(|request| request.status == Some(200))
                     .collect();
                 let is_there = |name: &&str| {
@@ -148,8 +148,10 @@ impl<'s> ExecutionEnvironment<'s> {
         // An extension has its turn until it asks for an event.
         self.wait(until, |lambda| {
             lambda.wait_runtime("extensions that ask for an event", |inner| {
-                let asks =
-                    inner.seen.of(Call::ExtensionNext).filter(|request| request.status.is_none());
+                let asks = inner
+                    .seen
+                    .of(ApiCall::ExtensionNext)
+                    .filter(|request| request.status.is_none());
                 (asks.count() >= names.len()).then_some(())
             })
         })?;
@@ -170,7 +172,11 @@ impl<'s> ExecutionEnvironment<'s> {
     }
 
     /// Gives the runtime an event; comes back with the answer.
-    pub fn invoke(&self, event: &str, until: Instant) -> Result<Answer, EnvironmentFailure> {
+    pub fn invoke(
+        &self,
+        event: &str,
+        until: Instant,
+    ) -> Result<InvocationResult, EnvironmentFailure> {
         let request = self.wait(until, |lambda| lambda.hand_out(event))?;
         self.simulation.count_event();
         self.wait(until, |lambda| lambda.answer(&request))
@@ -185,14 +191,16 @@ impl<'s> ExecutionEnvironment<'s> {
     pub fn shut_down(self, reason: &str) {
         let recorder = &self.simulation.recorder;
         let seen = self.lambda.seen();
-        let registered =
-            seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).count();
+        let registered = seen
+            .of(ApiCall::ExtensionRegister)
+            .filter(|request| request.status == Some(200))
+            .count();
         let limit = match (self.extensions.is_empty(), registered) {
             (true, 0) => None,
             (true, _) => Some(INTERNAL_SHUTDOWN_LIMIT),
             (false, _) => Some(SHUTDOWN_LIMIT),
         };
-        recorder.begin_stage(Stage::Shutdown, limit);
+        recorder.begin_stage(LifecycleStage::Shutdown, limit);
         let begin = Instant::now();
         let runtime = self.runtime.iter();
         if let Some(limit) = limit {
@@ -220,12 +228,12 @@ impl<'s> ExecutionEnvironment<'s> {
         self.lambda.shared.telemetry.flush();
         self.lambda.shutdown(reason, SHUTDOWN_LIMIT.saturating_sub(begin.elapsed()));
         for (name, extension) in &self.extensions {
-            let wants = |request: &&crate::simulated_lambda::record::Request| {
+            let wants = |request: &&crate::simulated_lambda::recording::RecordedRequest| {
                 let body = String::from_utf8_lossy(&request.body.bytes);
                 request.header("Lambda-Extension-Name") == Some(name)
                     && body.contains("\"SHUTDOWN\"")
             };
-            let is_told = seen.of(Call::ExtensionRegister).any(|request| wants(&request))
+            let is_told = seen.of(ApiCall::ExtensionRegister).any(|request| wants(&request))
                 && extension.end().is_none();
             if is_told && !extension.ends_before(begin + SHUTDOWN_LIMIT) {
                 let limit = SHUTDOWN_LIMIT.as_millis();
@@ -233,7 +241,9 @@ impl<'s> ExecutionEnvironment<'s> {
                     "the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"
                 ));
             }
-            if let Some(end) = extension.end().filter(|end| is_told && *end != End::Exited(0)) {
+            if let Some(end) =
+                extension.end().filter(|end| is_told && *end != CommandEnd::Exited(0))
+            {
                 recorder.problem(&format!("the extension {name} ended: {}", describe_end(end)));
             }
             extension.signal(Signal::SIGKILL);
@@ -257,7 +267,7 @@ impl<'s> ExecutionEnvironment<'s> {
     /// words.
     pub fn record_timed_out_hook(&self, phases: &[Phase], why: &str) -> Option<String> {
         let is_running =
-            self.simulation.descendants.are_waited_for_by(Path::new(function_env::WRAPPER));
+            self.simulation.descendants.has_wrapper_with_child(Path::new(function_env::WRAPPER));
         is_running.then(|| self.simulation.recorder.record_timed_out_hook(phases, why)).flatten()
     }
 
@@ -283,7 +293,7 @@ impl<'s> ExecutionEnvironment<'s> {
     fn wait<T>(
         &self,
         until: Instant,
-        what: impl FnOnce(&Lambda) -> Result<T, Failure>,
+        what: impl FnOnce(&Lambda) -> Result<T, WaitFailure>,
     ) -> Result<T, EnvironmentFailure> {
         self.lambda.limit(until.saturating_duration_since(Instant::now()));
         let failure = match what(&self.lambda) {
@@ -305,9 +315,9 @@ impl<'s> ExecutionEnvironment<'s> {
             });
         }
         let report = match failure {
-            Failure::TimedOut(..) => return Err(EnvironmentFailure::TimedOut),
-            Failure::Reported(report) => Some(report),
-            Failure::Exited(seen) => seen.report,
+            WaitFailure::TimedOut(..) => return Err(EnvironmentFailure::TimedOut),
+            WaitFailure::Reported(report) => Some(report),
+            WaitFailure::Exited(seen) => seen.report,
         };
         // The report alone does not end anything: Lambda waits for the runtime's own end.
         let end = self.runtime.as_ref().and_then(|runtime| {
@@ -324,8 +334,10 @@ impl<'s> ExecutionEnvironment<'s> {
     /// What the extension calls its failure, if it output that before it ended.
     fn report_of_extension(&self) -> Option<String> {
         let seen = self.lambda.seen();
-        let report =
-            seen.of(Call::ExtensionInitError).chain(seen.of(Call::ExtensionExitError)).next()?;
+        let report = seen
+            .of(ApiCall::ExtensionInitError)
+            .chain(seen.of(ApiCall::ExtensionExitError))
+            .next()?;
         report.header("Lambda-Extension-Function-Error-Type").map(str::to_owned)
     }
 
@@ -335,9 +347,9 @@ impl<'s> ExecutionEnvironment<'s> {
         words: &[OsString],
         environ: &Environ,
         output: &PipeWriter,
-    ) -> io::Result<Started> {
+    ) -> io::Result<SpawnedCommand> {
         let lambda = Arc::downgrade(&self.lambda);
-        Started::new(program, words, environ, output, move || {
+        SpawnedCommand::new(program, words, environ, output, move || {
             if let Some(lambda) = lambda.upgrade() {
                 lambda.runtime_exited();
             }

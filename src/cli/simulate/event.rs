@@ -5,7 +5,7 @@ use super::log_line::HookLine;
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum LifecycleStage {
     Init,
     Snapshot,
     Restore,
@@ -13,14 +13,14 @@ pub enum Stage {
     Shutdown,
 }
 
-impl Stage {
+impl LifecycleStage {
     pub fn name(self) -> &'static str {
         match self {
-            Stage::Init => "init",
-            Stage::Snapshot => "snapshot",
-            Stage::Restore => "restore",
-            Stage::Invocation(_) => "invocation",
-            Stage::Shutdown => "shutdown",
+            LifecycleStage::Init => "init",
+            LifecycleStage::Snapshot => "snapshot",
+            LifecycleStage::Restore => "restore",
+            LifecycleStage::Invocation(_) => "invocation",
+            LifecycleStage::Shutdown => "shutdown",
         }
     }
 }
@@ -41,7 +41,7 @@ pub enum TimelineEvent<'m> {
         of: u64,
     },
     StageBegin {
-        stage: Stage,
+        stage: LifecycleStage,
         limit: Option<Duration>,
     },
     Hook {
@@ -78,7 +78,7 @@ pub enum TimelineEvent<'m> {
     /// Something that went wrong.
     Problem(&'m str),
     StageEnd {
-        stage: Stage,
+        stage: LifecycleStage,
         took: Duration,
         limit: Option<Duration>,
     },

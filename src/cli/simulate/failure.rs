@@ -3,10 +3,10 @@
 
 use super::base64;
 use super::environment::SPINDOWN;
-use crate::process::{End, Signal};
+use crate::process::{CommandEnd, Signal};
+use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
-use crate::simulated_lambda::states::Call;
-use crate::simulated_lambda::{Answer, Outcome, Report};
+use crate::simulated_lambda::{ErrorReport, InvocationResult, Outcome};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
@@ -20,14 +20,14 @@ const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
 pub enum EnvironmentFailure {
     /// The runtime, or foreword in its place, told the Runtime API.
-    Reported(Report),
+    Reported(ErrorReport),
     /// The runtime ended and said nothing.
-    Exited(End),
+    Exited(CommandEnd),
     /// An extension ended before its time; with the type of an error that it reported.
     Extension {
         name: String,
         error_type: Option<String>,
-        end: End,
+        end: CommandEnd,
     },
     /// Something could not even be started.
     NotStarted(String),
@@ -73,7 +73,7 @@ impl EnvironmentFailure {
     pub fn description(&self, limit: Duration) -> String {
         match self {
             EnvironmentFailure::Reported(report) => {
-                let when = if report.call == Call::RestoreError { "restore" } else { "init" };
+                let when = if report.call == ApiCall::RestoreError { "restore" } else { "init" };
                 format!("the runtime reported an error of the {when}: {}", report.error_type)
             }
             EnvironmentFailure::Exited(end) => format!("the runtime ended: {}", describe_end(*end)),
@@ -105,7 +105,7 @@ impl EnvironmentFailure {
             }
             EnvironmentFailure::Exited(end) => {
                 let cause = match end {
-                    End::Exited(0) => "Runtime exited without providing a reason".into(),
+                    CommandEnd::Exited(0) => "Runtime exited without providing a reason".into(),
                     end => format!("Runtime exited with error: {}", describe_end(*end)),
                 };
                 error("Runtime.ExitError", format!("{prefix}Error: {cause}"))
@@ -128,22 +128,25 @@ impl EnvironmentFailure {
 }
 
 /// As Go's `os.ProcessState` words it, which Lambda hands on.
-pub fn describe_end(end: End) -> String {
+pub fn describe_end(end: CommandEnd) -> String {
     match end {
-        End::Exited(status) => format!("exit status {status}"),
-        End::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
-        End::Killed(Some(Signal::SIGKILL)) => "signal: killed".into(),
-        End::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
-        End::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
-        End::Killed(signal) => format!("signal: {}", signal.map_or("real-time", Signal::as_str)),
-        End::TimedOut | End::TooMuchOutput | End::Interrupted(_) | End::Cancelled => {
-            "stopped".into()
+        CommandEnd::Exited(status) => format!("exit status {status}"),
+        CommandEnd::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
+        CommandEnd::Killed(Some(Signal::SIGKILL)) => "signal: killed".into(),
+        CommandEnd::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
+        CommandEnd::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
+        CommandEnd::Killed(signal) => {
+            format!("signal: {}", signal.map_or("real-time", Signal::as_str))
         }
+        CommandEnd::TimedOut
+        | CommandEnd::TooMuchOutput
+        | CommandEnd::Interrupted(_)
+        | CommandEnd::Cancelled => "stopped".into(),
     }
 }
 
 /// What a streamed response that failed says in its trailers.
-fn stream_error(answer: &Answer, error_type: &str) -> Option<Value> {
+fn stream_error(answer: &InvocationResult, error_type: &str) -> Option<Value> {
     let trailer =
         |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     trailer(ERROR_TYPE)?;
@@ -171,7 +174,7 @@ pub fn event_too_large(length: usize) -> String {
 }
 
 /// What the caller gets of an answer that is none.
-pub fn invocation_error(answer: &Answer) -> String {
+pub fn invocation_error(answer: &InvocationResult) -> String {
     let error = |error_type: &str, message: &str| {
         json!({"errorType": error_type, "errorMessage": message}).to_string()
     };

@@ -1,6 +1,6 @@
 //! The timeline as programs read it: one JSON object a line.
 
-use super::event::{Caller, Stage, TimelineEvent};
+use super::event::{Caller, LifecycleStage, TimelineEvent};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -51,8 +51,10 @@ pub fn render(event: &TimelineEvent) -> String {
 
 fn invocation(event: &TimelineEvent) -> Option<usize> {
     match event {
-        TimelineEvent::StageBegin { stage: Stage::Invocation(number), .. }
-        | TimelineEvent::StageEnd { stage: Stage::Invocation(number), .. } => Some(*number),
+        TimelineEvent::StageBegin { stage: LifecycleStage::Invocation(number), .. }
+        | TimelineEvent::StageEnd { stage: LifecycleStage::Invocation(number), .. } => {
+            Some(*number)
+        }
         TimelineEvent::Invocation { invocation, .. }
         | TimelineEvent::Response { invocation, .. }
         | TimelineEvent::Error { caller: Caller::Invoker(invocation), .. } => Some(*invocation),

@@ -4,7 +4,7 @@
 
 use super::Simulation;
 use super::environment::{ExecutionEnvironment, SPINDOWN};
-use super::event::{Caller, Stage, TimelineEvent};
+use super::event::{Caller, LifecycleStage, TimelineEvent};
 use super::failure::{EnvironmentFailure, LARGEST_EVENT, event_too_large, invocation_error};
 use super::platform::{self, InitEvents, PlatformStatus};
 use crate::config::Phase;
@@ -64,7 +64,7 @@ impl Simulation<'_> {
             None if self.options.snap_start => INIT_BEFORE_SNAPSHOT.max(self.options.timeout),
             None => INIT,
         };
-        self.recorder.begin_stage(Stage::Init, Some(limit));
+        self.recorder.begin_stage(LifecycleStage::Init, Some(limit));
         let begin = Instant::now();
         let init = self.init(inside.is_some());
         init.starts(&environment);
@@ -106,14 +106,14 @@ impl Simulation<'_> {
         mut environment: ExecutionEnvironment<'s>,
         parked: Parked,
     ) -> Result<ExecutionEnvironment<'s>, EnvironmentFailure> {
-        self.recorder.begin_stage(Stage::Snapshot, None);
+        self.recorder.begin_stage(LifecycleStage::Snapshot, None);
         if parked == Parked::InvocationNext {
             let note =
                 "the runtime takes no part in it: it waits for events, and not to be restored";
             self.recorder.record(&TimelineEvent::Note(note));
         }
         self.recorder.end_stage();
-        self.recorder.begin_stage(Stage::Restore, Some(RESTORE));
+        self.recorder.begin_stage(LifecycleStage::Restore, Some(RESTORE));
         let begin = Instant::now();
         platform::restore_starts(&environment, &self.init(false));
         let restored = environment.restore(begin + RESTORE);
@@ -155,7 +155,7 @@ impl Simulation<'_> {
         let (timeout, caller) = (self.options.timeout, Caller::Invoker(number));
         if event.len() > LARGEST_EVENT {
             // Whatever waits for events does not get to know of this one.
-            self.recorder.begin_stage(Stage::Invocation(number), None);
+            self.recorder.begin_stage(LifecycleStage::Invocation(number), None);
             self.recorder
                 .error(&TimelineEvent::Error { caller, body: &event_too_large(event.len()) });
             self.recorder.end_stage();
@@ -178,7 +178,7 @@ impl Simulation<'_> {
                 }
             },
         };
-        self.recorder.begin_stage(Stage::Invocation(number), Some(timeout));
+        self.recorder.begin_stage(LifecycleStage::Invocation(number), Some(timeout));
         // Whatever the function says about it comes behind it.
         let request = request_id(self.events_before() + 1);
         self.recorder.record(&TimelineEvent::Invocation {
@@ -234,7 +234,7 @@ impl Simulation<'_> {
             is_inside,
             function: &self.function,
             version: self.version(),
-            runtime: self.options.asked.runtime.as_deref(),
+            runtime: self.options.function.runtime.as_deref(),
             memory: self.options.memory,
         }
     }
@@ -245,7 +245,7 @@ impl Simulation<'_> {
 
     /// An invocation for which no environment could be initialized.
     fn fail_invocation(&self, failure: &EnvironmentFailure, number: usize, event: &str) {
-        self.recorder.begin_stage(Stage::Invocation(number), None);
+        self.recorder.begin_stage(LifecycleStage::Invocation(number), None);
         let request = request_id(self.count_event());
         self.recorder.record(&TimelineEvent::Invocation {
             invocation: number,

@@ -4,7 +4,7 @@
 
 use super::environment::ExecutionEnvironment;
 use super::failure::EnvironmentFailure;
-use crate::simulated_lambda::{Answer, Outcome};
+use crate::simulated_lambda::{InvocationResult, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl PlatformStatus {
         Self { name, error_type }
     }
 
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &InvocationResult) -> Self {
         match &answer.outcome {
             Outcome::Response if answer.is_complete => Self::SUCCESS,
             Outcome::Response => {

@@ -2,17 +2,17 @@
 //! both go into one log on Lambda; it is read before anything else is state, so that each line
 //! stands where it belongs.
 
-use super::event::{Stage, TimelineEvent};
+use super::event::{LifecycleStage, TimelineEvent};
 use super::hooks::ExpectedHooks;
 use super::json;
 use super::log_line::{self, HookLine, LogLine};
 use super::text;
-use crate::cli::colors::Colors;
+use crate::cli::printer::Colors;
 use crate::config::Phase;
-use crate::process::{Latch, PollFd, PollFlags, happened, wait};
+use crate::process::{Latch, PollFd, PollFlags, is_ready, wait};
 use crate::report::HookOutcome;
 use crate::simulated_lambda::Lambda;
-use crate::simulated_lambda::telemetry::Source;
+use crate::simulated_lambda::telemetry::LogSource;
 use std::io::{PipeReader, PipeWriter, Read, Stdout, Write, pipe, stdout};
 use std::mem::take;
 use std::os::fd::AsFd;
@@ -34,7 +34,7 @@ pub enum TimelineFormat {
 
 pub struct Recorder {
     /// What the function says, and what the extensions say.
-    output: [(Source, PipeReader); 2],
+    output: [(LogSource, PipeReader); 2],
     state: Mutex<RecorderState>,
 }
 
@@ -57,7 +57,7 @@ struct RecorderState {
 }
 
 struct RunningStage {
-    stage: Stage,
+    stage: LifecycleStage,
     begin: Instant,
     limit: Option<Duration>,
     runtime: Option<RuntimeActivity>,
@@ -93,7 +93,7 @@ impl Recorder {
             hooks,
             lambda: Weak::new(),
         };
-        let output = [(Source::Function, of_function), (Source::Extension, of_extensions)];
+        let output = [(LogSource::Function, of_function), (LogSource::Extension, of_extensions)];
         Ok((Self { output, state: Mutex::new(state) }, OutputPipes { function, extensions }))
     }
 
@@ -132,7 +132,7 @@ impl Recorder {
         }
     }
 
-    pub fn begin_stage(&self, stage: Stage, limit: Option<Duration>) {
+    pub fn begin_stage(&self, stage: LifecycleStage, limit: Option<Duration>) {
         let mut state = self.lock();
         state.record(&TimelineEvent::StageBegin { stage, limit });
         state.stage = Some(RunningStage {
@@ -208,7 +208,7 @@ impl Recorder {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, (source, output)) in self.output.iter().enumerate() {
             let mut watched = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-            if wait(&mut watched, Some(Instant::now())).is_ok() && happened(&watched[0]) {
+            if wait(&mut watched, Some(Instant::now())).is_ok() && is_ready(&watched[0]) {
                 // To read until there is no more would never end with one who never stops.
                 let mut piece = vec![0; PIPE];
                 let length = { output }.read(&mut piece).unwrap_or_default();
@@ -220,7 +220,7 @@ impl Recorder {
 }
 
 impl RecorderState {
-    fn split_lines(&mut self, index: usize, source: Source, piece: &[u8]) {
+    fn split_lines(&mut self, index: usize, source: LogSource, piece: &[u8]) {
         self.partial_lines[index].extend_from_slice(piece);
         while let Some(end) = self.partial_lines[index].iter().position(|&byte| byte == b'\n') {
             let line: Vec<_> = self.partial_lines[index].drain(..=end).collect();
@@ -232,7 +232,7 @@ impl RecorderState {
         }
     }
 
-    fn record_line(&mut self, source: Source, line: &[u8]) {
+    fn record_line(&mut self, source: LogSource, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         if let Some(lambda) = self.lambda.upgrade() {
             lambda.shared.telemetry.log(source, &line);

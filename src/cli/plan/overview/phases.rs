@@ -1,9 +1,9 @@
 //! The hooks of a plan: who runs them, in which order, within which limits.
 
-use super::edits::{Edits, VariableEdit};
-use super::shown::Shown;
-use super::why;
-use crate::cli::unset::Unset;
+use super::explanations;
+use super::redacted::Redacted;
+use super::variable_edits::{EditRecorder, VariableEdit};
+use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
 use crate::config::{Command, Export, Hook, OnFailure, Phase};
 use crate::environ::Environ;
@@ -31,13 +31,13 @@ pub enum RunBy {
 
 pub struct HookOverview {
     pub name: String,
-    pub words: Vec<Shown>,
-    pub action: Action,
-    pub wait_for: Option<Shown>,
+    pub words: Vec<Redacted>,
+    pub action: HookCommandKind,
+    pub wait_for: Option<Redacted>,
     pub attempts: u32,
     pub pause: Duration,
     pub background: bool,
-    pub cwd: Option<Shown>,
+    pub cwd: Option<Redacted>,
     pub env: Vec<VariableEdit>,
     /// None for one in the background that has none of its own.
     pub limit: Option<Duration>,
@@ -70,8 +70,9 @@ impl PhaseOverview {
         let mut hooks = Vec::new();
         for hook in plan.hooks(phase) {
             let (overview, unset) = HookOverview::new(hook, environ, context);
-            warnings
-                .extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export, facts)));
+            warnings.extend(
+                unset.iter().map(|unset| explanations::about_unset(unset, is_behind_export, facts)),
+            );
             is_behind_export |= exports(&hook);
             hooks.push(overview);
         }
@@ -81,7 +82,7 @@ impl PhaseOverview {
 
 /// What the words of a hook are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum HookCommandKind {
     Words,
     /// `/bin/sh -c` and a text of the configuration's.
     Shell,
@@ -93,34 +94,34 @@ pub enum Action {
 
 impl HookOverview {
     /// What is known of a hook before it runs, and what its texts take for empty.
-    fn new(hook: &Hook, last: &Environ, context: &LambdaContext) -> (Self, Vec<Unset>) {
+    fn new(hook: &Hook, last: &Environ, context: &LambdaContext) -> (Self, Vec<UnsetVariable>) {
         let place = hook.place.to_string();
-        let mut edits = Edits::new(last);
+        let mut edits = EditRecorder::new(last);
         let own = hooks::environment(hook, last, context, |edit, change| {
             edits.add(place.clone(), edit, change)
         });
         let mut unset = std::mem::take(&mut edits.unset);
-        unset.extend(Unset::in_hook(hook, &own));
+        unset.extend(UnsetVariable::in_hook(hook, &own));
         let limit = hook.limit();
         let of_phase = hook.phase.budget().unwrap_or(Duration::MAX);
         let words = hooks::words(&hook.command, &own);
         let overview = Self {
             name: hook.name.into(),
-            words: words.iter().map(|word| Shown::word(word, &own)).collect(),
+            words: words.iter().map(|word| Redacted::word(word, &own)).collect(),
             action: match &hook.command {
-                Command::Words(_) => Action::Words,
-                Command::Shell(_) => Action::Shell,
-                Command::Http(_) => Action::Http,
-                Command::Nothing => Action::Nothing,
+                Command::Words(_) => HookCommandKind::Words,
+                Command::Shell(_) => HookCommandKind::Shell,
+                Command::Http(_) => HookCommandKind::Http,
+                Command::Nothing => HookCommandKind::Nothing,
             },
             wait_for: hook
                 .wait_for
                 .as_ref()
-                .map(|address| Shown::word(&address.expand(&own), &own)),
+                .map(|address| Redacted::word(&address.expand(&own), &own)),
             attempts: hook.attempts,
             pause: hook.pause,
             background: hook.background,
-            cwd: hook.cwd.as_ref().map(|cwd| Shown::word(&cwd.expand(&own), &own)),
+            cwd: hook.cwd.as_ref().map(|cwd| Redacted::word(&cwd.expand(&own), &own)),
             env: edits.shown(&own),
             limit: limit.map(|limit| limit.min(of_phase)),
             has_own_limit: limit.is_some_and(|limit| limit < of_phase),
