@@ -6,7 +6,7 @@ use crate::command_line::CommandLine;
 use crate::config::{self, EnvEdit, Export, Hook, Rule, Source};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::http::{self, Answer, Head};
+use crate::http::{self, Head, Response};
 use crate::plan::saved::{self, SavedPlan};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -172,61 +172,65 @@ fn quoting(words: &[OsString]) -> Vec<u8> {
 /// The bytes of an HTTP connection: a message ends where it ends, however its bytes come, and what
 /// the relay makes of it says the same but for the connection.
 pub fn http(bytes: &[u8]) {
-    if let Head::Complete(line) = http::request_line(bytes) {
+    if let Head::Complete(line) = http::parse_request_line(bytes) {
         let head = &bytes[..line.length];
-        let Head::Complete(alone) = http::request_line(head) else { panic!("a whole head") };
+        let Head::Complete(alone) = http::parse_request_line(head) else { panic!("a whole head") };
         let same = |other: &http::RequestLine| {
             (&*other.method, &*other.target) == (&*line.method, &*line.target)
         };
         assert!(same(&alone) && alone.length == line.length);
-        assert!(!matches!(http::request_line(&head[..line.length - 1]), Head::Complete(_)));
-        let closing = http::closing(head);
-        let Head::Complete(closed) = http::request_line(&closing) else { panic!("a whole head") };
+        assert!(!matches!(http::parse_request_line(&head[..line.length - 1]), Head::Complete(_)));
+        let closing = http::with_connection_close(head);
+        let Head::Complete(closed) = http::parse_request_line(&closing) else {
+            panic!("a whole head")
+        };
         assert!(same(&closed) && closed.length == closing.len());
-        assert!(http::is_last(&closing));
+        assert!(http::closes_connection(&closing));
         for name in ["Host", "Content-Length", "Transfer-Encoding"] {
             assert_eq!(http::request_header(&closing, name), http::request_header(head, name));
         }
     }
     for ended in [false, true] {
         let mut rest = bytes.to_vec();
-        let taken = Answer::take(&mut rest, ended);
+        let taken = Response::take(&mut rest, ended);
         assert!(!ended || !matches!(taken, Ok(None)), "nothing more will come");
         if !ended {
             let came = |part: usize| in_parts(bytes, part);
-            let shown = shown_answer(taken.as_ref());
+            let shown = show_response(taken.as_ref());
             assert!([1, 7, bytes.len() / 2].into_iter().all(|part| came(part) == shown), "{shown}");
         }
-        let Ok(Some(answer)) = taken else { continue };
-        assert!(answer.body().len() <= answer.bytes.len() && answer.bytes.len() <= bytes.len());
-        if let Some(keeping) = http::keeping(&answer.bytes) {
-            let kept = Answer::take(&mut keeping.clone(), true).expect("an answer");
-            let kept = kept.expect("a whole answer");
-            assert_eq!((kept.status, kept.body()), (answer.status, answer.body()));
+        let Ok(Some(response)) = taken else { continue };
+        assert!(
+            response.body().len() <= response.bytes.len() && response.bytes.len() <= bytes.len()
+        );
+        if let Some(keeping) = http::without_connection_header(&response.bytes) {
+            let kept = Response::take(&mut keeping.clone(), true).expect("a response");
+            let kept = kept.expect("a whole response");
+            assert_eq!((kept.status, kept.body()), (response.status, response.body()));
             assert_eq!(kept.header("Connection"), None);
         }
     }
 }
 
-/// An answer whose bytes come so many at a time.
+/// A response whose bytes come so many at a time.
 fn in_parts(bytes: &[u8], part: usize) -> String {
     let mut came = Vec::new();
-    let mut taken = Answer::take(&mut came, false);
+    let mut taken = Response::take(&mut came, false);
     for part in bytes.chunks(part.max(bytes.len() / 64).max(1)) {
         if !matches!(taken, Ok(None)) {
             break;
         }
         came.extend_from_slice(part);
-        taken = Answer::take(&mut came, false);
+        taken = Response::take(&mut came, false);
     }
-    shown_answer(taken.as_ref())
+    show_response(taken.as_ref())
 }
 
-fn shown_answer(taken: Result<&Option<Answer>, &anyhow::Error>) -> String {
+fn show_response(taken: Result<&Option<Response>, &anyhow::Error>) -> String {
     match taken {
-        Ok(Some(answer)) => format!("{} {:?}", answer.status, answer.bytes.escape_ascii()),
+        Ok(Some(response)) => format!("{} {:?}", response.status, response.bytes.escape_ascii()),
         Ok(None) => "more has to come".into(),
-        Err(_) => "no answer".into(),
+        Err(_) => "no response".into(),
     }
 }
 
