@@ -13,6 +13,9 @@ mod exit_status;
 mod export;
 mod extension;
 mod files;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod hooks;
 mod http;
