@@ -57,7 +57,7 @@ fn first_request(
         if !bytes.is_empty() && relay.is_open() {
             return None;
         }
-        match http::request_line(bytes) {
+        match http::request_head(bytes) {
             Head::Complete(line) if line.length <= LONGEST_HEAD => {
                 return Some((Call::of(&line.method, &line.target), line.length));
             }
@@ -100,7 +100,7 @@ fn hold(
         Release::Restored => {
             if (&client).write_all(RESTORED.as_bytes()).is_ok() {
                 relay.delivered(call);
-                if !http::is_last(&bytes[..length]) {
+                if !http::closes_connection(&bytes[..length]) {
                     return Some((client, bytes.split_off(length)));
                 }
                 linger(&client);
@@ -127,7 +127,7 @@ struct IsUsable(bool);
 /// Gives an answer that came on another connection, which ended with it. A client that gets an
 /// event expects its own to go on: it answers the event there.
 fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io::Result<IsUsable> {
-    let wants_more = call == Call::InvocationNext && !http::is_last(request);
+    let wants_more = call == Call::InvocationNext && !http::closes_connection(request);
     let keeping = wants_more.then(|| http::keeping(answer)).flatten();
     client.write_all(keeping.as_deref().unwrap_or(answer))?;
     Ok(IsUsable(keeping.is_some()))
