@@ -76,16 +76,16 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
     let Value::Object(members) = node.value else {
         return Err(format!(
             "expected one JSON object, found {}; print {{\"NAME\": \"value\"}}",
-            node.value.described()
+            node.value.kind()
         ));
     };
     let variable = |((key, node), written): ((Node, Node), &str)| {
-        let Value::Text(name) = key.value else { unreachable!("a key is a text") };
+        let Value::String(name) = key.value else { unreachable!("a key is a text") };
         let value = match node.value {
-            Value::Text(text) => text.into_owned(),
+            Value::String(text) => text.into_owned(),
             Value::Number(_) | Value::Boolean(_) => written.to_owned(),
             other => {
-                let found = other.described();
+                let found = other.kind();
                 return Err(format!(
                     "the value of {name:?} is {found}, not a text, number or boolean; print it as \
                      a text, or leave it out"

@@ -9,7 +9,7 @@ pub enum Head<T> {
     Partial,
     Complete(T),
     /// This is not HTTP/1.
-    Foreign,
+    Invalid,
 }
 
 /// The head of a request.
@@ -46,24 +46,24 @@ impl RequestHead {
 
 /// Returns the value of the first header of this name in the complete head of a request.
 pub fn request_header(head: &[u8], name: &str) -> Option<String> {
-    match request_head(head) {
+    match parse_request_head(head) {
         Head::Complete(head) => {
             head.header(name).map(|value| String::from_utf8_lossy(value).into_owned())
         }
-        Head::Partial | Head::Foreign => None,
+        Head::Partial | Head::Invalid => None,
     }
 }
 
 /// Whether the client that sent this complete head waits for the end of the connection.
 pub fn closes_connection(head: &[u8]) -> bool {
-    match request_head(head) {
+    match parse_request_head(head) {
         Head::Complete(head) => head.closes_connection(),
-        Head::Partial | Head::Foreign => true,
+        Head::Partial | Head::Invalid => true,
     }
 }
 
 /// Parses the head of a request at the beginning of `bytes`.
-pub fn request_head(bytes: &[u8]) -> Head<RequestHead> {
+pub fn parse_request_head(bytes: &[u8]) -> Head<RequestHead> {
     let parsed = with_headers(|headers| {
         let mut request = httparse::Request::new(headers);
         let Status::Complete(length) = request.parse(bytes)? else { return Ok(None) };
@@ -79,7 +79,7 @@ pub fn request_head(bytes: &[u8]) -> Head<RequestHead> {
     match parsed {
         Ok(None) => Head::Partial,
         Ok(Some(head)) => Head::Complete(head),
-        Err(_) => Head::Foreign,
+        Err(_) => Head::Invalid,
     }
 }
 
@@ -107,7 +107,7 @@ fn owned(headers: &[Header]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The same head with `Connection: close` in the place of whatever it says about the connection.
-pub fn closing(head: &[u8]) -> Vec<u8> {
+pub fn with_connection_close(head: &[u8]) -> Vec<u8> {
     let mut closing = Vec::with_capacity(head.len() + 32);
     // Line ends in front of a request are none of it (RFC 9112, section 2.2).
     let start = head.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(0);
@@ -125,7 +125,7 @@ pub fn closing(head: &[u8]) -> Vec<u8> {
 
 /// The same answer for a client that goes on with its connection: it says nothing about the
 /// connection. Nothing when the end of the answer is that of the connection.
-pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
+pub fn without_connection_header(answer: &[u8]) -> Option<Vec<u8>> {
     let length = with_headers(|headers| {
         let mut response = httparse::Response::new(headers);
         Ok(match response.parse(answer)? {
@@ -150,7 +150,7 @@ pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
 
 /// A complete answer, with its head and its body as they came.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     /// From the status line to the end of the body; what was only to be waited for (`100
     /// Continue`) is left out.
@@ -158,7 +158,7 @@ pub struct Answer {
     head_length: usize,
 }
 
-impl Answer {
+impl Response {
     /// The body, put together from its chunks.
     pub fn body(&self) -> Vec<u8> {
         let body = &self.bytes[self.head_length..];

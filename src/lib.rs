@@ -32,7 +32,7 @@ mod role;
 mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
-mod text;
+mod template;
 mod wire;
 mod wrap;
 
@@ -133,7 +133,7 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
 fn end(stop: Stop, environ: &Environ) -> i32 {
     log::start(environ);
     let failure = match stop {
-        Stop::Signal(signal) => return process::die_of(signal),
+        Stop::Signal(signal) => return process::end_by_signal(signal),
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };

@@ -269,7 +269,7 @@ fn about_sources(environ: &Environ) -> String {
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
     let Ok(sources) = config::sources(environ) else { return false };
     let documents = config::documents(&sources);
-    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
     !config::disabled(environ)
         && config::rules(&documents)
             .is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))

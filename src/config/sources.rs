@@ -165,8 +165,7 @@ impl Sources {
     /// Reads a file, unless it was read already.
     fn read(&mut self, path: &Path) -> io::Result<()> {
         // A FIFO that nobody writes to must not hold up the start.
-        let mut file =
-            File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
+        let mut file = File::options().read(true).custom_flags(process::O_NONBLOCK).open(path)?;
         let about = file.metadata()?;
         if about.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());

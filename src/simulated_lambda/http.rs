@@ -48,14 +48,14 @@ impl RequestHead {
         let read = read_through(stream, b"\r\n\r", LONGEST_HEAD)?;
         Ok(read.map(|bytes| {
             let text = latin_1(bytes.trim_ascii());
-            match http::request_head(&[&bytes[..], b"\n"].concat()) {
+            match http::parse_request_head(&[&bytes[..], b"\n"].concat()) {
                 Head::Complete(head) => Self {
                     text,
                     closes_connection: head.closes_connection(),
                     request_line: Some((head.method, head.target)),
                     headers: decoded(head.headers),
                 },
-                Head::Partial | Head::Foreign => {
+                Head::Partial | Head::Invalid => {
                     Self { text, closes_connection: true, request_line: None, headers: Vec::new() }
                 }
             }
