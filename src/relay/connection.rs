@@ -58,7 +58,7 @@ fn first_request(
         if !bytes.is_empty() && relay.is_open() {
             return None;
         }
-        match http::parse_request_line(bytes) {
+        match http::parse_request_head(bytes) {
             Head::Complete(line) if line.length <= LONGEST_HEAD => {
                 return Some((Call::of(&line.method, &line.target), line.length));
             }
