@@ -163,7 +163,7 @@ fn shown(start: &Start) -> String {
 }
 
 #[test]
-fn every_wrapper_in_every_pair_and_order() {
+fn wrappers_in_every_pair_and_order_start_the_runtime() {
     let start = Start::new(&JAVA, &[]);
     for first in WRAPPERS {
         for second in WRAPPERS {
@@ -173,7 +173,7 @@ fn every_wrapper_in_every_pair_and_order() {
 }
 
 #[test]
-fn any_number_of_wrappers() {
+fn wrappers_in_any_number_start_the_runtime() {
     let start = Start::new(&JAVA, &[]);
     start.check(&[]);
     for name in WRAPPERS {
@@ -187,7 +187,7 @@ fn any_number_of_wrappers() {
 }
 
 #[test]
-fn every_byte_survives_every_chain() {
+fn every_byte_in_every_chain_is_preserved() {
     let start = odd();
     for name in WRAPPERS {
         start.check(&[name, name]);
@@ -215,7 +215,7 @@ pub fn every_byte() -> Start {
 }
 
 #[test]
-fn nested_by_hand_the_same_wrappers_fail() {
+fn wrappers_nested_by_hand_fail() {
     for first in INSERTING {
         for second in INSERTING {
             fail_nested_by_hand(first, second);
@@ -241,7 +241,7 @@ pub fn fail_nested_by_hand(first: &str, second: &str) {
 }
 
 #[test]
-fn one_that_never_comes_back_in_every_pair() {
+fn last_wrapper_in_every_pair_ends_the_chain() {
     WRAPPERS.into_iter().for_each(never_comes_back_beside);
 }
 

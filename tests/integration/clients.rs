@@ -56,32 +56,32 @@ pub struct Life {
 }
 
 #[test]
-fn python() {
+fn python_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::python().compare();
 }
 
 #[test]
-fn rust() {
+fn rust_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::rust().compare();
 }
 
 #[test]
-fn java() {
+fn java_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::java().compare();
 }
 
 #[test]
-fn node() {
+fn node_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::node().iter().for_each(RuntimeClient::compare);
 }
 
 #[test]
-fn go() {
+fn go_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::go().compare();
 }
 
 #[test]
-fn shell() {
+fn shell_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::shell().compare();
 }
 
@@ -99,7 +99,7 @@ impl RuntimeClient {
         }
     }
 
-    pub fn python() -> Self {
+    pub fn python_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
         let command = [&part("python/bin/python"), "-m", "awslambdaric", "app.handler"];
         let client = Self::new(&command, |test| {
             test.env("PYTHONPATH", format!("{SOURCES}/python")).env("PYTHONDONTWRITEBYTECODE", "1")
@@ -107,12 +107,12 @@ impl RuntimeClient {
         Self { parked: Parked::RestoreNext, hooks: HOOKS, ..client }
     }
 
-    pub fn rust() -> Self {
+    pub fn rust_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
         let client = Self::new(&[&part("rust/release/client")], |test| test);
         Self { parked: Parked::RestoreNext, hooks: HOOKS, stream: Stream::Prelude, ..client }
     }
 
-    pub fn java() -> Self {
+    pub fn java_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
         let native = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI";
         let command = [
             "java",
@@ -129,7 +129,7 @@ impl RuntimeClient {
     }
 
     /// One handler of Node's answers buffered or streamed, never both.
-    pub fn node() -> [Self; 2] {
+    pub fn node_client_without_snapshot_hooks_behaves_as_without_foreword() -> [Self; 2] {
         [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)].map(
             |(handler, stream)| {
                 let function = std::fs::read(format!("{SOURCES}/node/index.mjs"))
@@ -151,12 +151,12 @@ impl RuntimeClient {
         )
     }
 
-    pub fn go() -> Self {
+    pub fn go_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
         let client = Self::new(&[&part("go/client")], |test| test);
         Self { stream: Stream::Plain, status: 0, last_words: "sigterm\n", ..client }
     }
 
-    pub fn shell() -> Self {
+    pub fn shell_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
         let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
         let client = Self::new(&[&bootstrap], |test| test.env("TMPDIR", "<folder>"));
         Self { stream: Stream::Plain, ..client }

@@ -29,7 +29,7 @@ pub const OF_REAL_FUNCTIONS: [&str; 1] = ["docs/simulate.md"];
 /// They show the tool, too. Each page can be followed by itself.
 #[cfg(feature = "tool")]
 #[test]
-fn every_console_session_prints_what_it_shows() {
+fn every_console_session_when_run_prints_what_it_shows() {
     let shows = |page: &&str| !blocks(page, "console").is_empty();
     let (real, pages): (Vec<_>, Vec<_>) =
         PAGES.into_iter().filter(shows).partition(|page| OF_REAL_FUNCTIONS.contains(page));
@@ -98,7 +98,7 @@ fn example(holding: &str) -> Test {
 }
 
 #[test]
-fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
+fn example_of_options_and_arguments_has_the_effect_it_describes() {
     example("\"remove\"")
         .env("ORIG_HANDLER", "app.Handler")
         .env("_HANDLER", "wrapper.Handler")
@@ -119,7 +119,7 @@ fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
 }
 
 #[test]
-fn the_example_of_conditions_applies_when_all_of_them_hold() {
+fn example_of_conditions_applies_only_when_all_hold() {
     let met = [
         ("AWS_EXECUTION_ENV", "AWS_Lambda_java21"),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
@@ -154,7 +154,7 @@ fn the_example_of_conditions_applies_when_all_of_them_hold() {
 }
 
 #[test]
-fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
+fn example_of_pre_stop_hooks_runs_in_the_order_it_describes() {
     let say = |name: &str| format!("#!/bin/sh\necho {name} \"$*\"\n");
     let test = example("\"deregister\"")
         .script("opt/bin/deregister", say("deregister"))
@@ -179,7 +179,7 @@ fn keys_of(marked: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_key_stands_in_it() {
+fn every_key_is_documented() {
     let documentation = everything();
     for object in [
         "{@}",
@@ -199,7 +199,7 @@ fn every_key_stands_in_it() {
 }
 
 #[test]
-fn every_variable_error_type_and_exit_status_stands_in_it() {
+fn every_variable_error_type_and_exit_status_is_documented() {
     let documentation = everything();
     let source = source(&Path::new(PROJECT).join("src"));
     let quoted = |prefix: &str| -> Vec<&str> {
@@ -257,7 +257,7 @@ fn source(folder: &Path) -> String {
 /// The commands of the tool, and what each takes.
 #[cfg(feature = "tool")]
 #[test]
-fn every_command_and_flag_stands_in_it() {
+fn every_command_and_option_is_documented() {
     let help = |arguments: &[&str]| {
         let captured = Test::new().args(arguments).capture();
         assert_eq!(captured.status, 0);

@@ -70,7 +70,7 @@ fn is_found_by_check(json: &str, expected: &str) {
 }
 
 #[test]
-fn what_is_not_json() {
+fn text_that_is_not_json_is_refused() {
     refuses_each(&[
         (
             "{\n  \"env\": {}}»}\n",
@@ -99,7 +99,7 @@ fn what_is_not_json() {
 }
 
 #[test]
-fn keys() {
+fn keys_that_are_unknown_or_duplicate_are_refused() {
     const RULE: &str =
         "here go when, env, options, arguments, program, prefix, entry, wrappers, hooks, rules";
     refuses_each(&[
@@ -147,7 +147,7 @@ fn keys() {
 }
 
 #[test]
-fn two_letters_that_changed_places_are_a_near_miss() {
+fn key_with_two_letters_transposed_gets_a_suggestion() {
     refuses_each(&[
         ("{»\"evn\": {}}", "unknown key \"evn\"; did you mean \"env\"?"),
         ("{»\"rlues\": []}", "unknown key \"rlues\"; did you mean \"rules\"?"),
@@ -155,7 +155,7 @@ fn two_letters_that_changed_places_are_a_near_miss() {
 }
 
 #[test]
-fn types() {
+fn values_of_wrong_types_are_refused() {
     const EDIT: &str =
         "expected a string, null, or an object with \"default\", \"prepend\" or \"append\"";
     refuses_each(&[
@@ -191,7 +191,7 @@ fn types() {
 }
 
 #[test]
-fn edits() {
+fn edits_with_mistakes_are_refused() {
     refuses_each(&[
         (
             "{\"env\": {\"PATH\": {\n    »\"prepend\": \"/opt\"}}}",
@@ -246,7 +246,7 @@ fn edits() {
 }
 
 #[test]
-fn hooks() {
+fn hooks_with_mistakes_are_refused() {
     let hook = |members: &str| format!("{{\"hooks\": {{\"initialize\": [\n  {members}]}}}}");
     let with = |member: &str| hook(&format!("{{\"name\": \"n\", \"command\": \"x\", {member}}}"));
     let limit = |number: &str| {
@@ -284,7 +284,7 @@ fn hooks() {
 }
 
 #[test]
-fn conditions() {
+fn conditions_with_mistakes_are_refused() {
     const RUNTIMES: &str =
         "(one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")";
     refuses_each(&[
@@ -340,7 +340,7 @@ fn conditions() {
 
 /// No function is told that it has one of these, so that they would never hold.
 #[test]
-fn a_condition_on_the_identifier_of_an_os_only_runtime() {
+fn condition_on_an_os_only_runtime_s_identifier_is_refused() {
     for (written, value) in [
         ("provided.al2023", "»\"provided.al2023\""),
         ("provided.al2", "[\"python\", »\"provided.al2\"]"),
@@ -358,7 +358,7 @@ fn a_condition_on_the_identifier_of_an_os_only_runtime() {
 
 /// They would otherwise be taken for started.
 #[test]
-fn other_wrappers() {
+fn wrappers_with_mistakes_are_refused() {
     const WRAPPER: &str = "here go path, name, when, env, last";
     refuses_each(&[
         (
@@ -405,7 +405,7 @@ fn other_wrappers() {
 }
 
 #[test]
-fn nesting_that_nobody_means() {
+fn nesting_beyond_the_limit_is_refused() {
     let nested = |depth: usize| {
         let (open, close) = (r#"{"rules": ["#.repeat(depth), "]}".repeat(depth));
         format!("{open}{MARK}{{}}{close}")
@@ -429,7 +429,7 @@ fn nesting_that_nobody_means() {
 }
 
 #[test]
-fn files_that_cannot_be_read() {
+fn files_that_cannot_be_read_are_refused() {
     let folder = |name: &str| Test::new().file(&format!("{name}/file"), "");
     refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
     refuses(
@@ -447,7 +447,7 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
-fn what_is_not_utf_8() {
+fn text_that_is_not_utf_8_is_refused() {
     let file = |json: &[u8]| Test::new().file("foreword.json", json);
     refuses(
         file(b"{\n  \"env\": {\"A\": \"\xff\"}}"),
@@ -459,7 +459,7 @@ fn what_is_not_utf_8() {
 }
 
 #[test]
-fn the_first_mistake_in_the_first_file_is_named() {
+fn first_mistake_in_the_first_file_is_named() {
     let first = "{\"env\": {\"A\": 1}, \"x\": 1}";
     let test = Test::new().file("foreword.d/a.json", first).file("foreword.json", "{").config("{");
     let message = "expected a string, null, or an object with \"default\", \"prepend\" or \

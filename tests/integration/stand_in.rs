@@ -29,7 +29,7 @@ fn given(test: &Test) -> (String, String) {
 }
 
 #[test]
-fn a_link_beside_foreword_is_used_and_stays() {
+fn symlink_beside_foreword_is_used_and_stays() {
     for program in ["python3.12", "handler"] {
         let test = test(program);
         let link = test.path(&format!("bin/stand-in/{program}"));
@@ -41,7 +41,7 @@ fn a_link_beside_foreword_is_used_and_stays() {
 }
 
 #[test]
-fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
+fn symlink_beside_foreword_is_found_by_any_path_of_foreword() {
     for executed in
         ["bin/foreword", "<folder>/bin/foreword", "linked/foreword", "<folder>/linked/foreword"]
     {
@@ -58,7 +58,7 @@ fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
 }
 
 #[test]
-fn what_lies_beside_a_link_to_foreword_may_be_another_s() {
+fn symlink_beside_a_symlink_to_foreword_is_not_used() {
     let other = "#!/bin/sh\necho other\n";
     let test = test("python3.12").args(["<folder>/linked/foreword", "./python3.12", "x"]);
     let test = test
@@ -72,7 +72,7 @@ fn what_lies_beside_a_link_to_foreword_may_be_another_s() {
 }
 
 #[test]
-fn another_one_is_made_in_a_folder_of_its_own_and_removed() {
+fn stand_in_of_another_name_is_made_in_its_own_directory_and_removed() {
     for program in ["handler", "a b", "été", "-x"] {
         let test = test(program).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
         let (path, folder) = given(&test);
@@ -111,7 +111,7 @@ fn read_only(program: &str, folders: &str) -> Test {
 }
 
 #[test]
-fn where_tmp_cannot_be_written_it_lies_elsewhere() {
+fn stand_in_without_a_writable_tmp_is_made_elsewhere() {
     for (folders, place) in [("", "/tmp/"), ("/tmp", "/dev/shm/"), ("/tmp /dev/shm", "/var/tmp/")] {
         let path = given(&read_only("handler", folders)).0;
         assert!(path.starts_with(place) && path.ends_with("/handler"), "{path}");
@@ -120,7 +120,7 @@ fn where_tmp_cannot_be_written_it_lies_elsewhere() {
 }
 
 #[test]
-fn where_nothing_can_be_written_the_links_beside_foreword_do() {
+fn stand_in_without_any_writable_directory_uses_the_symlink_beside_foreword() {
     let test = read_only("python3.12", "/tmp /dev/shm /var/tmp");
     fs::create_dir(test.path("bin/stand-in")).expect("a new folder");
     std::os::unix::fs::symlink("../foreword", test.path("bin/stand-in/python3.12"))
@@ -129,7 +129,7 @@ fn where_nothing_can_be_written_the_links_beside_foreword_do() {
 }
 
 #[test]
-fn where_nothing_can_be_written_a_name_without_a_link_is_refused() {
+fn stand_in_without_symlink_or_writable_directory_is_refused() {
     let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp \
                  (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
                  file system); make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";

@@ -234,7 +234,7 @@ fn errors(documents: &[String]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn accepts_and_refuses_what_check_does() {
+fn schema_accepts_and_rejects_what_check_does() {
     let mut documents: Vec<String> = VALID.map(str::to_owned).into();
     documents.extend(configurations());
     let folder =
@@ -277,7 +277,7 @@ fn accepts_and_refuses_what_check_does() {
 }
 
 #[test]
-fn what_only_check_can_tell_is_listed() {
+fn mistakes_that_only_check_finds_are_documented() {
     let deep =
         |text: &str| text.replace('@', &r#"{"rules": ["#.repeat(33)).replace('#', &"]}".repeat(33));
     let documents = BEYOND.map(|(document, _)| deep(document));

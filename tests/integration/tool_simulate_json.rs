@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 #[test]
-fn in_json() {
+fn simulation_in_json_has_one_object_per_line() {
     let test = python(&["--snap-start", "--format", "json", "--event", r#"{"n": 1}"#])
         .file("app.py", HANDLER);
     let mut told = objects(test.config(&all_hooks().to_string()), 0);
@@ -78,7 +78,7 @@ fn in_json() {
 
 /// Whatever foreword leaves in an environment that was restored, the next one does not find it.
 #[test]
-fn several_environments() {
+fn restores_of_several_environments_are_separate() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a",
         "command": "echo restored >>$OUT/order"}]}});
     let test =
@@ -102,7 +102,7 @@ fn several_environments() {
 
 /// As Lambda gives it; what else there is comes from the user.
 #[test]
-fn the_environment_that_a_function_finds() {
+fn function_finds_lambda_s_environment() {
     let handler = "import os\ndef handler(event, context):\n    return [dict(os.environ), \
                    context.memory_limit_in_mb]\n";
     let answer = |test: Test| {
@@ -167,7 +167,7 @@ fn names(test: Test) -> Vec<String> {
 }
 
 #[test]
-fn before_a_snapshot_a_function_finds_no_keys_and_no_names_of_its_log() {
+fn function_before_a_snapshot_finds_no_keys_and_no_log_names() {
     const MISSING: [&str; 7] = [
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",

@@ -33,7 +33,7 @@ else:
 /// them. Where the name of the socket is theirs, it is a file in a directory that is there no
 /// longer when the extension has ended.
 #[test]
-fn other_users_are_left_out() {
+fn handover_between_users_is_refused() {
     if fs::metadata("/proc/self").expect("this process").uid() != 0 {
         return;
     }
