@@ -42,11 +42,11 @@ fn foreword_as_the_program_is_refused() {
     let own = format!("{:?}", foreword());
     let refuses = |config: String, program: &str, key: &str| {
         let cause = format!("foreword: {program} is foreword itself; take it out of {key:?}\n");
-        // A folder of the name is not what PATH is searched for.
+        // A directory of the name is not what PATH is searched for.
         let test = test(&[])
             .named("link")
             .file("folder/link/x", "")
-            .env("PATH", "<folder>/folder:<folder>:/usr/bin:/bin");
+            .env("PATH", "<folder>/directory:<folder>:/usr/bin:/bin");
         test.config(&config).stderr(cause).status(125).run();
     };
     refuses(format!(r#"{{"prefix": [{own}]}}"#), &own, "prefix");
@@ -81,7 +81,10 @@ fn wrapper_that_resolves_the_stand_in_is_named() {
             .file("tmp/x", "")
             .env("TMPDIR", "<folder>/tmp");
         let finished = test.runtime_api(&api).stderr(cause).status(126).run();
-        assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+        assert_eq!(
+            std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(),
+            1
+        );
     }
     let types: Vec<_> = api
         .requests()
@@ -189,7 +192,7 @@ fn wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     }
 }
 
-/// What tells a stand-in is that it leads to foreword, not what its folder is called.
+/// What tells a stand-in is that it leads to foreword, not what its directory is called.
 #[test]
 fn program_in_a_directory_named_like_a_stand_in_is_executed() {
     let test = test(&["./one"])

@@ -49,7 +49,7 @@ fn last_wrapper_after_another_receives_its_environment_and_no_stage() {
         finished.read("log"),
         "one\nlast [bin/python3.12 app.py --one] ./last one-edited 0\nown\n"
     );
-    assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+    assert_eq!(std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(), 1);
 }
 
 /// Whoever was wrong about it loses nothing but what is refused anyway.
@@ -112,7 +112,7 @@ fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
         .args(["./python3.12"])
         .stderr(format!("foreword: {message}\n"))
         .status(125);
-    assert!(!wrapper.run().folder.path("started").exists(), "something was started");
+    assert!(!wrapper.run().directory.path("started").exists(), "something was started");
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
     assert_eq!(

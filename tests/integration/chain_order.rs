@@ -1,7 +1,7 @@
 //! What stands around the wrapper chain: hooks before it, edits of the command line behind it, and
 //! what wrappers and the runtime find in their environment.
 
-use crate::support::{DUMP, FOLDER, Test};
+use crate::support::{DIRECTORY, DUMP, Test};
 use serde_json::{Value, json};
 
 /// Says what it was given and what it finds, and goes on.
@@ -34,7 +34,7 @@ fn log(test: Test) -> String {
     let finished = test.run();
     let log = finished
         .read("log")
-        .replace(finished.folder.path("").to_str().expect("UTF-8"), "<folder>/");
+        .replace(finished.directory.path("").to_str().expect("UTF-8"), "<folder>/");
     let process = log
         .lines()
         .find_map(|line| line.split("] ").nth(1)?.split(' ').next())
@@ -79,9 +79,9 @@ fn environment_after_a_wrapper_without_changes_is_identical() {
         let entries = ["B=2", "A=1", "B=3", "no equals sign", "=no name", "E=", "SECRET_KEY=1"];
         let test =
             entries.iter().fold(test, |test, entry| test.raw_env(entry)).args(["./runtime", "x"]);
-        let folder = test.path(".").display().to_string();
-        let folder = folder.strip_suffix("/.").expect("a folder");
-        String::from_utf8(test.capture().stdout).expect("UTF-8").replace(folder, FOLDER)
+        let directory = test.path(".").display().to_string();
+        let directory = directory.strip_suffix("/.").expect("a directory");
+        String::from_utf8(test.capture().stdout).expect("UTF-8").replace(directory, DIRECTORY)
     };
     let one = start(r#"{"wrappers": ["/usr/bin/env"]}"#);
     assert_eq!(one, start("{}"));

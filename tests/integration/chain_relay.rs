@@ -5,11 +5,11 @@ use crate::support::lambda::{Lambda, Settings};
 use crate::support::{PATH, Test, foreword};
 use serde_json::json;
 
-/// Gives the start a `/tmp` of its own with nothing but the test's folder: what is there tells of
+/// Gives the start a `/tmp` of its own with nothing but the test's directory: what is there tells of
 /// restores.
-const OWN_TMP: &str = "set -e; folder=$LAMBDA_TASK_ROOT; mount --bind \"$folder\" /mnt; mount -t \
-                       tmpfs none /tmp; mkdir -p \"$folder\"; mount --bind /mnt \"$folder\"; cd \
-                       \"$folder\"; exec \"$@\"";
+const OWN_TMP: &str = "set -e; dir=$LAMBDA_TASK_ROOT; mount --bind \"$dir\" /mnt; mount -t \
+                       tmpfs none /tmp; mkdir -p \"$dir\"; mount --bind /mnt \"$dir\"; cd \
+                       \"$dir\"; exec \"$@\"";
 
 /// A function's life around a snapshot behind one wrapper; gives what wrapper, hooks and function
 /// wrote, without the address that Lambda gave, and foreword's log.

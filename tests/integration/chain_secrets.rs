@@ -87,7 +87,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 #[track_caller]
 pub fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
     for name in names {
-        let path = finished.folder.path(&format!("seen-{name}"));
+        let path = finished.directory.path(&format!("seen-{name}"));
         let environ =
             std::fs::read(path).unwrap_or_else(|error| panic!("{name} did not look: {error}"));
         let entries: Vec<&[u8]> = environ.split(|byte| *byte == 0).collect();
@@ -170,7 +170,7 @@ fn hooks_of_the_extension_find_no_value_of_another_variable() {
             "{wrappers} {log}"
         );
         lambda.shutdown("spindown", std::time::Duration::from_millis(1900));
-        // The folder is the wrapper's user's.
+        // The directory is the wrapper's user's.
         std::fs::write(wrapper.path("seen-stop"), run.finish().stdout).expect("unable to write");
         check(&wrapper.finished(), &["export", "stop"], &[]);
     }

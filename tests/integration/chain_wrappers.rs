@@ -1,7 +1,7 @@
 //! Wrappers as they are in the wild: what cannot be executed, what ends by itself, what starts the
 //! runtime as a child or asks it for its version first.
 
-use crate::support::{FOLDER, Reaction, RuntimeApi, Test, foreword};
+use crate::support::{DIRECTORY, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 
 /// This machine, as Lambda calls it, and one that it is not (`e_machine` of the ELF header).
@@ -29,14 +29,14 @@ fn test(wrappers: &[&str]) -> Test {
 #[track_caller]
 fn fails(test: Test, error_type: &str, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
-    let folder = test.path(".").display().to_string();
+    let directory = test.path(".").display().to_string();
     let finished =
         test.runtime_api(&api).stderr(format!("foreword: {cause}\n")).status(status).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    let cause = cause.replace(FOLDER, folder.trim_end_matches("/."));
+    let cause = cause.replace(DIRECTORY, directory.trim_end_matches("/."));
     assert_eq!(body, json!({"errorMessage": cause, "errorType": error_type, "stackTrace": []}));
-    assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+    assert_eq!(std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(), 1);
 }
 
 /// A wrapper that cannot be executed, as the first one and behind another one.

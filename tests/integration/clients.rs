@@ -99,7 +99,7 @@ impl RuntimeClient {
         }
     }
 
-    pub fn python_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
+    pub fn python() -> Self {
         let command = [&part("python/bin/python"), "-m", "awslambdaric", "app.handler"];
         let client = Self::new(&command, |test| {
             test.env("PYTHONPATH", format!("{SOURCES}/python")).env("PYTHONDONTWRITEBYTECODE", "1")
@@ -107,12 +107,12 @@ impl RuntimeClient {
         Self { parked: Parked::RestoreNext, hooks: HOOKS, ..client }
     }
 
-    pub fn rust_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
+    pub fn rust() -> Self {
         let client = Self::new(&[&part("rust/release/client")], |test| test);
         Self { parked: Parked::RestoreNext, hooks: HOOKS, stream: Stream::Prelude, ..client }
     }
 
-    pub fn java_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
+    pub fn java() -> Self {
         let native = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI";
         let command = [
             "java",
@@ -129,7 +129,7 @@ impl RuntimeClient {
     }
 
     /// One handler of Node's answers buffered or streamed, never both.
-    pub fn node_client_without_snapshot_hooks_behaves_as_without_foreword() -> [Self; 2] {
+    pub fn node() -> [Self; 2] {
         [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)].map(
             |(handler, stream)| {
                 let function = std::fs::read(format!("{SOURCES}/node/index.mjs"))
@@ -138,7 +138,7 @@ impl RuntimeClient {
                     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
                 let client = Self::new(&["node", bootstrap], move |test| {
                     // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that
-                    // folder.
+                    // directory.
                     test.file("index.mjs", &function)
                         .env(
                             "RUNTIME_CLIENT",
@@ -151,12 +151,12 @@ impl RuntimeClient {
         )
     }
 
-    pub fn go_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
+    pub fn go() -> Self {
         let client = Self::new(&[&part("go/client")], |test| test);
         Self { stream: Stream::Plain, status: 0, last_words: "sigterm\n", ..client }
     }
 
-    pub fn shell_client_without_snapshot_hooks_behaves_as_without_foreword() -> Self {
+    pub fn shell() -> Self {
         let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
         let client = Self::new(&[&bootstrap], |test| test.env("TMPDIR", "<folder>"));
         Self { stream: Stream::Plain, ..client }

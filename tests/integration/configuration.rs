@@ -294,10 +294,16 @@ fn files_that_exist_meet_their_condition() {
         (r#""dangling""#, false),
         (r#""dang*""#, false),
     ] {
-        let test =
-            ["agent.jar", "lib/deep.txt", "lib/deep/er/x", ".hidden", ".folder/inside", "open[1"]
-                .iter()
-                .fold(test(), |test, name| test.file(name, ""));
+        let test = [
+            "agent.jar",
+            "lib/deep.txt",
+            "lib/deep/er/x",
+            ".hidden",
+            ".directory/inside",
+            "open[1",
+        ]
+        .iter()
+        .fold(test(), |test, name| test.file(name, ""));
         symlink("agent.jar", test.path("link")).unwrap();
         symlink("nowhere", test.path("dangling")).unwrap();
         let config = format!(r#"{{"when": {{"file": {file}}}, "env": {{"LOG": "holds"}}}}"#);

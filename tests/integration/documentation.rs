@@ -41,7 +41,7 @@ fn every_console_session_when_run_prints_what_it_shows() {
     }
 }
 
-/// Runs the commands of a page in a folder of their own.
+/// Runs the commands of a page in a directory of their own.
 #[cfg(feature = "tool")]
 pub fn prints_what_it_shows(page: &str, test: Test) {
     let session = blocks(page, "console").join("\n");
@@ -85,7 +85,7 @@ fn every_configuration_passes_check() {
 }
 
 /// A run of the example that holds a text, with a java that prints its command line; what it looks
-/// for in `/opt` is looked for in the test's folder.
+/// for in `/opt` is looked for in the test's directory.
 fn example(holding: &str) -> Test {
     let configurations = configurations();
     let mut found = configurations.iter().filter(|block| block.contains(holding));
@@ -234,9 +234,9 @@ fn every_variable_error_type_and_exit_status_is_documented() {
 }
 
 /// All source files, one after the other, without their tests.
-fn source(folder: &Path) -> String {
+fn source(directory: &Path) -> String {
     let entries =
-        fs::read_dir(folder).expect("the source").map(|entry| entry.expect("an entry").path());
+        fs::read_dir(directory).expect("the source").map(|entry| entry.expect("an entry").path());
     // The simulated Lambda names the errors of Lambda's own APIs.
     let is_own = |path: &std::path::PathBuf| {
         !path.ends_with("src/simulated_lambda") && !path.ends_with("src/simulated_lambda.rs")

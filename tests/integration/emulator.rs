@@ -316,8 +316,8 @@ fn function(client: Client, start: Start, wrapper: &str) -> Test {
     for name in ["app.py", "bootstrap.py", "index.mjs", "bootstrap.mjs"] {
         test = test.file(name, content(name));
     }
-    let programs =
-        [real_part("python/bin"), node_folder()].map(|folder| folder.display().to_string());
+    let programs = [real_part("python/bin"), node_directory()]
+        .map(|directory| directory.display().to_string());
     let command_line = command_line(client, start);
     let handler = match client {
         Python => "app.handler",
@@ -341,7 +341,7 @@ fn command_line(client: Client, start: Start) -> Vec<String> {
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let program = match client {
         Python => real_part("python/bin/python3").display().to_string(),
-        Node => node_folder().join("node").display().to_string(),
+        Node => node_directory().join("node").display().to_string(),
     };
     match (client, start) {
         (Python, Start::Managed) => text(&[&program, "bootstrap.py"]),
@@ -364,10 +364,10 @@ fn node_client(file: &str) -> String {
 }
 
 /// Where the machine's own node is.
-fn node_folder() -> PathBuf {
+fn node_directory() -> PathBuf {
     let path = std::env::var_os("PATH").expect("a PATH");
     std::env::split_paths(&path)
-        .find(|folder| folder.join("node").is_file())
+        .find(|directory| directory.join("node").is_file())
         .expect("node in PATH: run scripts/real-parts.sh")
 }
 

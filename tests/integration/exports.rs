@@ -4,7 +4,7 @@
 use crate::support::{Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
 
-/// A hook that exports the file `exported` of the test's folder.
+/// A hook that exports the file `exported` of the test's directory.
 fn exporting(format: &str) -> Value {
     json!({"name": "x", "command": ["/bin/cat", "exported"], "export": format})
 }

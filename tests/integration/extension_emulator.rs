@@ -1,5 +1,5 @@
 //! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the
-//! extension in `/opt/extensions`, which is a folder of the test's own there, and the machine's
+//! extension in `/opt/extensions`, which is a directory of the test's own there, and the machine's
 //! `/opt` stays as it is. The emulator itself ends an environment that takes longer than Lambda
 //! allows, so what hooks and extension have said and done was in time.
 

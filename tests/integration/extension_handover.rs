@@ -73,10 +73,10 @@ fn hook_after_a_handover_sees_the_runtime_s_environment() {
     let context: Value = serde_json::from_str(context).expect("JSON");
     assert_eq!(context["function"]["handler"], json!("app.handler"));
     assert_eq!(context["runtime"], json!("python3.12"));
-    let folder = wrapper.folder.path("").canonicalize().expect("a folder");
+    let directory = wrapper.directory.path("").canonicalize().expect("a directory");
     let expected = format!(
         "{}\nboth exported exported wrapper.handler\n{SECRET}\n{}\n",
-        folder.display(),
+        directory.display(),
         lambda.address()
     );
     assert_eq!((rest, captured.stderr, captured.status), (&*expected, Vec::new(), 0));
@@ -125,7 +125,7 @@ fn handover_is_never_written_to_files_or_logs() {
             assert!(!holds_secret(&output), "{}", String::from_utf8_lossy(&output));
         }
         for finished in [&extension.finished, &wrapper.finished] {
-            assert_eq!(files_with_secret(&finished.folder.path("")), Vec::<String>::new());
+            assert_eq!(files_with_secret(&finished.directory.path("")), Vec::<String>::new());
         }
     }
 }
@@ -138,9 +138,9 @@ fn holds_secret(bytes: &[u8]) -> bool {
     String::from_utf8_lossy(bytes).contains("hunter2-exported")
 }
 
-fn files_with_secret(folder: &Path) -> Vec<String> {
+fn files_with_secret(directory: &Path) -> Vec<String> {
     let entries =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
     let found = entries.map(|path| match path.is_dir() {
         true => files_with_secret(&path),
         // A link leads to foreword itself.

@@ -232,10 +232,10 @@ fn signal_during_the_shutdown_ends_nothing() {
         .pre_stop(json!([echo("first"), {"name": "last", "command": wait}]))
         .waits(&lambda);
     lambda.shutdown("spindown", LEFT);
-    assert!(wait_until(LIMIT, || run.finished.folder.path("begun").exists()));
+    assert!(wait_until(LIMIT, || run.finished.directory.path("begun").exists()));
     run.signal(Signal::SIGTERM);
     run.signal(Signal::SIGTERM);
-    run.finished.folder.write("go", b"", 0o644);
+    run.finished.directory.write("go", b"", 0o644);
     run.ends("done\nfirst\n", &(succeeded("last") + &succeeded("first")));
 }
 
@@ -255,7 +255,7 @@ fn log_that_nobody_reads_does_not_delay_the_end() {
     // Who holds it open reads nothing.
     let mut log = OpenOptions::new();
     let log = log.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let mut log = log.open(run.finished.folder.path("log")).expect("a pipe");
+    let mut log = log.open(run.finished.directory.path("log")).expect("a pipe");
     while log.write(b".").is_ok() {}
     let begin = Instant::now();
     lambda.shutdown("spindown", Duration::from_millis(1500));

@@ -388,7 +388,7 @@ fn hook_of_a_killed_foreword_without_prctl_outlives_it() {
 
 #[track_caller]
 fn killed_while_a_hook_runs(run: &Running) {
-    let started = run.finished.folder.path("started");
+    let started = run.finished.directory.path("started");
     assert!(wait_until(Duration::from_secs(10), || fs::read(&started)
         .is_ok_and(|pid| pid.ends_with(b"\n"))));
     kill(run.pid(), Signal::SIGKILL).expect("it runs");

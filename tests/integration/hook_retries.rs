@@ -104,7 +104,7 @@ fn background_hook_is_not_waited_for_and_its_end_is_logged() {
         gate.open();
         let captured = run.finish();
         let log =
-            String::from_utf8(normalise(&captured.stderr, &run.finished.folder)).expect("text");
+            String::from_utf8(normalise(&captured.stderr, &run.finished.directory)).expect("text");
         assert_eq!(
             (log, captured.status),
             (format!("foreword: hook \"x\" (initialize) {said}\n"), 0)

@@ -19,14 +19,14 @@ pub fn refuses(test: Test, message: &str) {
         .script("runtime", "#!/bin/sh\n>started\n")
         .file("foreword.d/hook.json", hook)
         .args(["./runtime"]);
-    let folder = test.path("").display().to_string();
+    let directory = test.path("").display().to_string();
     let finished =
         test.runtime_api(&api).stderr(format!("foreword: {message}\n")).status(125).run();
-    assert!(!finished.folder.path("started").exists(), "something was started");
+    assert!(!finished.directory.path("started").exists(), "something was started");
 
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("a body of JSON");
-    let message = message.replace("<folder>", folder.trim_end_matches('/'));
+    let message = message.replace("<folder>", directory.trim_end_matches('/'));
     let error_type = "Runtime.ForewordConfigInvalid";
     assert_eq!(body, json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}));
     assert_eq!(request.header("lambda-runtime-function-error-type"), Some(error_type));
@@ -60,10 +60,10 @@ pub fn refuses_each(rows: &[(&str, &str)]) {
 fn is_found_by_check(json: &str, expected: &str) {
     let test = Test::new().file("foreword.json", json).args(["check"]);
     let captured = test.capture();
-    let folder = test.path("").display().to_string();
+    let directory = test.path("").display().to_string();
     let output = String::from_utf8(captured.stdout)
         .expect("UTF-8")
-        .replace(folder.trim_end_matches('/'), "<folder>");
+        .replace(directory.trim_end_matches('/'), "<folder>");
     let mut lines = output.lines();
     assert_eq!((lines.next(), captured.stderr, captured.status), (Some(expected), Vec::new(), 1));
     assert!(lines.nth(1).is_some_and(|line| line.ends_with('^')), "{output}");
@@ -430,17 +430,17 @@ fn nesting_beyond_the_limit_is_refused() {
 
 #[test]
 fn files_that_cannot_be_read_are_refused() {
-    let folder = |name: &str| Test::new().file(&format!("{name}/file"), "");
-    refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
+    let directory = |name: &str| Test::new().file(&format!("{name}/file"), "");
+    refuses(directory("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
     refuses(
-        folder("foreword.d/a.json"),
+        directory("foreword.d/a.json"),
         "unable to read <folder>/foreword.d/a.json: is a directory",
     );
     // Nobody writes to it, and nobody waits for that.
     let fifo = Test::new().file("foreword.d/other", "");
     mkfifo(&fifo.path("foreword.d/a.json"), Mode::from_bits_truncate(0o644)).expect("a FIFO");
     refuses(fifo, "unable to read <folder>/foreword.d/a.json: not a regular file");
-    let named = folder("named").env("FOREWORD_CONFIG", "<folder>/named");
+    let named = directory("named").env("FOREWORD_CONFIG", "<folder>/named");
     refuses(named, "unable to read \"<folder>/named\" (FOREWORD_CONFIG): is a directory");
     let dropins = Test::new().file("file", "").env("FOREWORD_DROPIN_DIR", "<folder>/file");
     refuses(dropins, "unable to read <folder>/file: not a directory");

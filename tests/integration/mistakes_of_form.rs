@@ -119,8 +119,8 @@ fn language_other_than_json_is_named() {
         ("# mine\nentry = \"x\"\n", TOML),
         ("[options.values]\n", TOML),
     ] {
-        let folder = Test::new().file("foreword.json", text).args(["/bin/true"]);
-        let stderr = String::from_utf8(folder.capture().stderr).expect("UTF-8");
+        let directory = Test::new().file("foreword.json", text).args(["/bin/true"]);
+        let stderr = String::from_utf8(directory.capture().stderr).expect("UTF-8");
         assert!(stderr.ends_with(&format!("; {way_out}\n")), "{text}: {stderr}");
         let inline = format!(
             "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with \

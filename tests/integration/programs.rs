@@ -1,7 +1,7 @@
 //! How the runtime is found and executed, and everything that cannot be executed: one line that
 //! says why, the status that shells use, and the same words at the Runtime API.
 
-use crate::support::{FOLDER, PATH, Reaction, RuntimeApi, Test, foreword};
+use crate::support::{DIRECTORY, PATH, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -19,7 +19,7 @@ const LONGEST: usize = 131_071;
 #[track_caller]
 fn refuses(test: Test, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
-    let folder = test.path("").display().to_string();
+    let directory = test.path("").display().to_string();
     test.runtime_api(&api).stderr(format!("foreword: {cause}\n")).status(status).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     assert_eq!(request.path, "/2018-06-01/runtime/init/error");
@@ -28,7 +28,7 @@ fn refuses(test: Test, cause: &str, status: i32) {
         Some("Runtime.InvalidEntrypoint")
     );
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    let cause = cause.replace(FOLDER, folder.trim_end_matches('/'));
+    let cause = cause.replace(DIRECTORY, directory.trim_end_matches('/'));
     assert_eq!(
         body,
         json!({"errorMessage": cause, "errorType": "Runtime.InvalidEntrypoint", "stackTrace": []})
@@ -364,7 +364,7 @@ fn program_and_prefix_that_are_missing_are_named_as_written() {
     // The name under which it was started is all that this one looks at.
     let config = json!({"env": {"PATH": "<folder>/final:/bin"}, "program": "${TOOL}"});
     let resolved = |test: &Test, config: &Value| {
-        config.to_string().replace(FOLDER, &test.path("").display().to_string())
+        config.to_string().replace(DIRECTORY, &test.path("").display().to_string())
     };
     let test = Test::new().env("TOOL", "cat").args(["./never", "/proc/self/cmdline"]);
     let config = resolved(&test, &config);

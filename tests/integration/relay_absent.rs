@@ -148,7 +148,7 @@ fn marker_is_not_made_through_a_symlink() {
     assert!(runtime.run.finished.is_alone() && !elsewhere.exists());
 }
 
-/// `/tmp` is empty when a function starts. Seen from inside, the test's folder is where it was.
+/// `/tmp` is empty when a function starts. Seen from inside, the test's directory is where it was.
 #[test]
 fn marker_directory_that_is_missing_is_made() {
     let lambda = Lambda::new(Settings::default());
@@ -165,7 +165,7 @@ fn marker_directory_that_is_missing_is_made() {
     lambda.restore().unwrap();
     assert_eq!(status_of(&client.reply()), 200);
     assert!(wait_until(BUSY, || made.join("restored").is_file()));
-    assert_eq!(fs::metadata(&made).expect("a folder").mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(&made).expect("a directory").mode() & 0o777, 0o700);
     runtime.end("");
 }
 

@@ -275,7 +275,7 @@ fn pre_stop_hooks_with_any_call_refused_see_the_runtime_s_environment() {
         wrapper.args(["/bin/true"]).run();
         lambda.shutdown("spindown", Duration::from_millis(1900));
         run.ends("exported\nlast\n", &(succeeded("say") + &succeeded("last")));
-        assert!(fs::read_dir(run.finished.folder.path("tmp")).is_ok(), "{refused}");
+        assert!(fs::read_dir(run.finished.directory.path("tmp")).is_ok(), "{refused}");
     });
 }
 

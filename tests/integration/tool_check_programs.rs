@@ -5,7 +5,7 @@ use crate::support::Test;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-/// A function's code in the test's folder.
+/// A function's code in the test's directory.
 struct Code(Test);
 
 /// A script that works everywhere.

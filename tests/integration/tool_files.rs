@@ -103,8 +103,8 @@ fn code_directory_as_an_argument_of_plan_is_used() {
         let test = files([&["plan"], options].concat().into_iter().map(str::to_owned).collect());
         let test = test.env("LAMBDA_TASK_ROOT", "elsewhere");
         let plan: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
-        let folder = test.path("");
-        let dropin = folder.join("foreword.d/dropin.json").display().to_string();
+        let directory = test.path("");
+        let dropin = directory.join("foreword.d/dropin.json").display().to_string();
         assert_eq!(plan["sources"], json!([dropin, "code/foreword.json"]));
         assert_eq!(plan["task_root"], "code");
     }

@@ -1,5 +1,5 @@
 //! What `foreword check --layer` finds in layers, and in a configuration that relies on them. Every
-//! layer is looked at as a folder and as a zip: one that this test makes, and with real parts
+//! layer is looked at as a directory and as a zip: one that this test makes, and with real parts
 //! Python's, too.
 
 use crate::support::Test;
@@ -10,19 +10,19 @@ use std::os::unix::fs::symlink;
 /// A script that works everywhere.
 const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 
-/// What is behind the name of a layer's folder, of the zip that this test makes, and of Python's.
+/// What is behind the name of a layer's directory, of the zip that this test makes, and of Python's.
 const FORMS: &[&str] =
     if cfg!(feature = "real-parts") { &["", ".rust.zip", ".zip"] } else { &["", ".rust.zip"] };
 
-/// Zips the folders of layers beside them as people do, with modes and links.
+/// Zips the directories of layers beside them as people do, with modes and links.
 #[cfg(feature = "real-parts")]
 pub const ZIP: &str = "
 import os, sys, zipfile
 for layer in sys.argv[1:]:
     with zipfile.ZipFile(layer + '.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
-        for folder, folders, names in sorted(os.walk(layer)):
-            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            for path in (os.path.join(folder, name) for name in sorted(names + links)):
+        for directory, directories, names in sorted(os.walk(layer)):
+            links = [name for name in directories if os.path.islink(os.path.join(directory, name))]
+            for path in (os.path.join(directory, name) for name in sorted(names + links)):
                 if os.path.islink(path):
                     entry = zipfile.ZipInfo(os.path.relpath(path, layer))
                     entry.create_system, entry.external_attr = 3, 0o120777 << 16
@@ -31,7 +31,7 @@ for layer in sys.argv[1:]:
                     archive.write(path, os.path.relpath(path, layer))
 ";
 
-/// Layers in the folders `a` and `b` of a test, and a configuration in `foreword.json`.
+/// Layers in the directories `a` and `b` of a test, and a configuration in `foreword.json`.
 struct Layers {
     test: Test,
     names: Vec<&'static str>,
@@ -60,7 +60,8 @@ impl Layers {
     }
 
     fn link(self, name: &str, target: &str) -> Self {
-        fs::create_dir_all(self.test.path(name).parent().expect("a folder")).expect("a folder");
+        fs::create_dir_all(self.test.path(name).parent().expect("a directory"))
+            .expect("a directory");
         symlink(target, self.test.path(name)).expect("a link");
         self
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// A test that sees nothing of the machine's but the folder.
+/// A test that sees nothing of the machine's but the directory.
 pub fn test() -> Test {
     Test::new().env_remove("LAMBDA_TASK_ROOT")
 }
@@ -368,8 +368,8 @@ fn hooks_and_wrappers_receive_what_is_planned() {
     let test = test.script("1/wrapper", wrapper("first")).script("other", wrapper("second"));
     let hook = "#!/bin/sh\necho \"hook $* $# ${PWD##*/} A=$A B=$B GONE=${GONE-unset}\" >&2\n";
     let test = test.script("in/hook", hook).script("python3", DUMP);
-    let folder = test.path("").display().to_string();
-    let folder = folder.trim_end_matches('/').to_owned();
+    let directory = test.path("").display().to_string();
+    let directory = directory.trim_end_matches('/').to_owned();
     let test = test.args(["plan", "--format", "json", "--", "./python3", "a.py"]);
     let planned: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
     let planned_hook = &planned["phases"][0]["hooks"][0];
@@ -389,12 +389,12 @@ fn hooks_and_wrappers_receive_what_is_planned() {
         .iter()
         .map(|wrapper| wrapper["path"].clone())
         .collect();
-    assert_eq!(paths, [json!(format!("{folder}/1/wrapper")), json!("./other")]);
+    assert_eq!(paths, [json!(format!("{directory}/1/wrapper")), json!("./other")]);
     assert_eq!(words(&planned["command_line"]["words"]), "./python3 -X dev a.py");
 
     let ran = test.args(["./python3", "a.py"]).capture();
     assert_eq!(String::from_utf8_lossy(&ran.stderr), "hook 2 2  3 in A=2 B=2 GONE=unset\n");
-    let wrappers = format!("first {folder}/1/wrapper\nsecond ./other\n");
+    let wrappers = format!("first {directory}/1/wrapper\nsecond ./other\n");
     let line = ran.stdout.strip_prefix(wrappers.as_bytes()).expect("what the wrappers print");
     assert!(line.starts_with(b"/bin/sh\0./python3\0-X\0dev\0a.py\0\n"), "{}", line.escape_ascii());
 }

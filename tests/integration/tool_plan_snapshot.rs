@@ -50,7 +50,7 @@ fn runtime_with_a_relay_receives_the_plan_except_for_the_address() {
         serde_json::from_value(planned["environment"]["entries"].clone()).expect("texts");
     let mut found: Vec<_> = environment.split_terminator('\0').map(str::to_owned).collect();
     let address = |list: &mut Vec<String>| {
-        // The shell that lays out the run's folders has an order of its own.
+        // The shell that lays out the run's directories has an order of its own.
         list.sort();
         let at = list.iter().position(|entry| entry.starts_with("AWS_LAMBDA_RUNTIME_API="));
         list.remove(at.expect("an address"))

@@ -237,9 +237,9 @@ fn errors(documents: &[String]) -> Vec<Vec<String>> {
 fn schema_accepts_and_rejects_what_check_does() {
     let mut documents: Vec<String> = VALID.map(str::to_owned).into();
     documents.extend(configurations());
-    let folder =
+    let directory =
         fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/layer/examples")).expect("the examples");
-    let examples = folder.map(|entry| entry.expect("an entry").path());
+    let examples = directory.map(|entry| entry.expect("an entry").path());
     let is_json =
         |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "json");
     documents

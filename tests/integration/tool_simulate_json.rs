@@ -116,10 +116,13 @@ fn function_finds_lambda_s_environment() {
     let options = ["--format", "json", "--memory", "512", "--runtime", "python3.11"];
     let test =
         python(&options).env("FOREWORD_LOG", "off").env("AWS_DEFAULT_REGION", "eu-central-1");
-    let folder = test.path("").display().to_string();
-    let folder = folder.trim_end_matches('/').to_owned();
-    let name =
-        Path::new(&folder).file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let directory = test.path("").display().to_string();
+    let directory = directory.trim_end_matches('/').to_owned();
+    let name = Path::new(&directory)
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name")
+        .to_owned();
     let answer_on_demand = answer(test);
     let environ = &answer_on_demand[0];
     for (variable, value) in [
@@ -132,7 +135,7 @@ fn function_finds_lambda_s_environment() {
         ("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{name}")),
         ("AWS_REGION", "eu-central-1"),
         ("FOREWORD_LOG", "info"),
-        ("LAMBDA_TASK_ROOT", &folder),
+        ("LAMBDA_TASK_ROOT", &directory),
         ("MINE", "kept"),
         ("_HANDLER", "app.handler"),
     ] {

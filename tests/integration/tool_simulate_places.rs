@@ -82,7 +82,7 @@ all went well
 }
 
 /// A layer as it is deployed, with a drop-in, a wrapper of the chain, and another extension; as
-/// folder and as zip.
+/// directory and as zip.
 #[test]
 fn layers_as_directory_and_zip_are_laid_under_opt() {
     let drop_in = json!({
@@ -248,7 +248,7 @@ fn marker_of_a_restored_environment_is_the_simulation_s_own() {
     let run = test.start();
     let captured = run.finish();
     assert_eq!((timeless(&captured.stdout), captured.status), (RESTORED.to_owned(), 0));
-    assert_eq!(fs::read_dir(kept).expect("the folder").count(), 0);
+    assert_eq!(fs::read_dir(kept).expect("the directory").count(), 0);
 }
 
 /// Without mounts, the mark is removed and simulations wait for each other.
@@ -277,20 +277,20 @@ fn machine_without_mounts_runs_simulations_one_by_one() {
         "{note}"
     );
     assert_eq!((rest, captured.status), (RESTORED, 0));
-    assert_eq!(fs::read_dir(kept).expect("the folder").count(), 0);
+    assert_eq!(fs::read_dir(kept).expect("the directory").count(), 0);
 }
 
 #[test]
 fn simulations_at_once_do_not_disturb_each_other() {
     for without_mounts in [false, true] {
         let shared = Test::new();
-        fs::create_dir(shared.path("kept")).expect("a folder");
+        fs::create_dir(shared.path("kept")).expect("a directory");
         let runs: Vec<_> = (0..4)
             .map(|_| {
                 let test = python(&["--snap-start", "--restores", "2"])
                     .file("app.py", HANDLER)
                     .config(&after_restore());
-                // What all of them have in the place of the machine's folder.
+                // What all of them have in the place of the machine's directory.
                 let kept = shared.path("kept").display().to_string();
                 let mount = "mount --bind \"$0\" /tmp/.foreword && exec \"$@\"";
                 let parent =
@@ -314,7 +314,7 @@ fn simulations_at_once_do_not_disturb_each_other() {
             assert!(output.ends_with(&expected), "{output}");
             assert!(run.finished.is_alone());
         }
-        assert_eq!(fs::read_dir(shared.path("kept")).expect("the folder").count(), 0);
+        assert_eq!(fs::read_dir(shared.path("kept")).expect("the directory").count(), 0);
     }
 }
 

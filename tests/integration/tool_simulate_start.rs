@@ -355,12 +355,12 @@ fn configuration_that_is_read_is_named() {
         first.strip_prefix("  configuration: ").unwrap_or_else(|| panic!("{output}")).to_owned()
     };
     let test = python(&[]);
-    let folder = test.path("").display().to_string();
-    let folder = folder.trim_end_matches('/').to_owned();
+    let directory = test.path("").display().to_string();
+    let directory = directory.trim_end_matches('/').to_owned();
     assert_eq!(
         named(test),
         format!(
-            "none in {folder}/foreword.d and {folder}/foreword.json, and FOREWORD_CONFIG is not \
+            "none in {directory}/foreword.d and {directory}/foreword.json, and FOREWORD_CONFIG is not \
              set"
         )
     );
@@ -368,8 +368,11 @@ fn configuration_that_is_read_is_named() {
         .file("foreword.json", "{}")
         .file("foreword.d/a.json", "{}")
         .env("FOREWORD_CONFIG", &own);
-    let folder = test.path("").display().to_string();
-    assert_eq!(named(test), format!("{folder}foreword.d/a.json, {folder}foreword.json, {own}"));
+    let directory = test.path("").display().to_string();
+    assert_eq!(
+        named(test),
+        format!("{directory}foreword.d/a.json, {directory}foreword.json, {own}")
+    );
     assert_eq!(named(python(&[]).config("{}")), "FOREWORD_CONFIG");
     // Beside the code, wherever this is.
     let test = python(&[]).file("conf/own.json", "{}").env("FOREWORD_CONFIG", "conf/own.json");

@@ -244,8 +244,8 @@ fn file_descriptors_that_are_inherited_are_the_only_ones() {
         compare(&setup, &["/bin/sh", "-c", DESCRIPTORS], |test, captured| {
             assert_eq!(output(captured), "", "{setup}");
             let listing = fs::read_to_string(test.path("listing")).expect("a listing");
-            let folder = test.path("").display().to_string();
-            assert_eq!(listing.replace(&folder, ""), expected, "{setup}");
+            let directory = test.path("").display().to_string();
+            assert_eq!(listing.replace(&directory, ""), expected, "{setup}");
         });
     }
 }

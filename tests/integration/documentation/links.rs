@@ -98,8 +98,8 @@ fn every_link_has_a_target() {
 
 #[test]
 fn every_page_is_known_and_linked_from_the_readme() {
-    let folder = fs::read_dir(Path::new(PROJECT).join("docs")).expect("the pages");
-    let mut found: Vec<_> = folder
+    let directory = fs::read_dir(Path::new(PROJECT).join("docs")).expect("the pages");
+    let mut found: Vec<_> = directory
         .map(|entry| format!("docs/{}", entry.expect("an entry").file_name().display()))
         .collect();
     let [readme, mut known @ ..] = PAGES;
