@@ -31,6 +31,7 @@ mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
 mod text;
+mod timestamp;
 mod wire;
 mod wrap;
 
