@@ -108,6 +108,7 @@ refused_layers() (
     refuses "unable to read" examine scripts/test.sh
     target_folder=/opt refuses "holds the path /opt" examine "$binary"
     cargo_home=/opt refuses "holds the path /opt" examine "$binary"
+    std_source=/rustc refuses "holds the path /rustc" examine "$binary"
     binary_budget=1000 refuses "more than 1000" examine "$binary"
     architecture=x86_64
     mkdir "$target_folder/layer"

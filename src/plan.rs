@@ -213,7 +213,7 @@ fn has_hook(rules: &[Rule], phase: Phase) -> bool {
 impl SnapshotHooks {
     /// Decides from the hooks that apply, the edited environment, and what Lambda handed over.
     fn of(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
-        let exists = |path| (facts.exists)(&Glob::literal_path(path));
+        let exists = |path| (facts.exists)(&Glob::from_literal(path));
         if !hooks.iter().any(|hook| hook.phase.is_around_snapshot()) {
             Self::Nobody(NoSnapshot::NoHooks)
         } else if facts.environ.value(INITIALIZATION) != Some(OsStr::new(SNAP_START)) {
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
     use crate::condition::RuntimeName;
     use crate::config::{Source, documents, rules};
-    use crate::text::Text;
+    use crate::template::Template;
 
     /// The words and the environment that a received command line becomes.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
@@ -267,8 +267,8 @@ mod tests {
         (words.join(" "), entries)
     }
 
-    fn literal(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn literal(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     const JAVA: &str =
