@@ -208,9 +208,10 @@ END
     # process is the emulator's, so that foreword does not know itself. And what executes the stand-in, a link to foreword,
     # executes it without the emulator. It writes /proc/self/stat itself, so that a process is not known by its start time, and
     # makes processes in its own way.
-    tests=(documentation sandbox:: every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader
-        a_program_of_a_machine a_program_of_this_machine what_is_no_program a_process_that_the_machine_refuses
-        bootstrap_does_not_take_itself chain stand_in and_wrappers which_wrapper_cannot two_wrappers_run behind_other_wrappers)
+    tests=(documentation sandbox:: every_byte marker_directory_that_is_missing hook_without_edits_has signal_dispositions
+        log_without_a_reader program_of_the_other_byte_order program_of_this_machine file_that_is_no_program
+        process_that_the_system_refuses bootstrap_does_not_take_itself chain stand_in and_wrappers
+        wrapper_that_cannot_be_executed two_wrappers_run after_other_wrappers)
     FOREWORD_UNDER_TEST=$emulated/foreword \
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
@@ -221,7 +222,8 @@ END
 refused_calls() {
     local error refused every=(pidfd_open pidfd_send_signal close_range memfd_create signalfd4 eventfd2 restart_syscall)
     local tests=(hook exports init_error logs relay extension chain stand_in thaw)
-    local skipped=(sandbox:: emulator bootstrap clients other_users_are_left_out who_says_something_else a_directory_that_is_there)
+    local skipped=(sandbox:: emulator bootstrap clients handover_between_users handover_of_garbage
+        handover_directory_that_exists)
     for error in EPERM ENOSYS; do
         for refused in "pidfd_open pidfd_send_signal" close_range memfd_create signalfd4 eventfd2 restart_syscall \
             abstract-sockets "${every[*]} abstract-sockets"; do
