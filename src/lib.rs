@@ -36,6 +36,7 @@ mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
 mod template;
+mod timestamp;
 mod wire;
 mod wrap;
 
