@@ -34,8 +34,8 @@ pub fn configuration(bytes: &[u8]) {
 /// The rule that a source holds, or why it holds none.
 fn decode(source: &Source) -> Result<String, String> {
     let sources = std::slice::from_ref(source);
-    let documents = config::documents(sources);
-    let rules = config::rules(&documents).map_err(|failure| failure.message)?;
+    let documents = config::parse_sources(sources);
+    let rules = config::decode_rules(&documents).map_err(|failure| failure.message)?;
     let [rule] = &rules[..] else { panic!("a document is one rule") };
     Ok(shown_rule(rule))
 }
@@ -172,22 +172,22 @@ fn quoting(words: &[OsString]) -> Vec<u8> {
 /// The bytes of an HTTP connection: a message ends where it ends, however its bytes come, and what
 /// the relay makes of it says the same but for the connection.
 pub fn http(bytes: &[u8]) {
-    if let Head::Complete(line) = http::parse_request_line(bytes) {
+    if let Head::Complete(line) = http::parse_request_head(bytes) {
         let head = &bytes[..line.length];
-        let Head::Complete(alone) = http::parse_request_line(head) else { panic!("a whole head") };
-        let same = |other: &http::RequestLine| {
+        let Head::Complete(alone) = http::parse_request_head(head) else { panic!("a whole head") };
+        let same = |other: &http::RequestHead| {
             (&*other.method, &*other.target) == (&*line.method, &*line.target)
         };
         assert!(same(&alone) && alone.length == line.length);
-        assert!(!matches!(http::parse_request_line(&head[..line.length - 1]), Head::Complete(_)));
+        assert!(!matches!(http::parse_request_head(&head[..line.length - 1]), Head::Complete(_)));
         let closing = http::with_connection_close(head);
-        let Head::Complete(closed) = http::parse_request_line(&closing) else {
+        let Head::Complete(closed) = http::parse_request_head(&closing) else {
             panic!("a whole head")
         };
         assert!(same(&closed) && closed.length == closing.len());
         assert!(http::closes_connection(&closing));
         for name in ["Host", "Content-Length", "Transfer-Encoding"] {
-            assert_eq!(http::request_header(&closing, name), http::request_header(head, name));
+            assert_eq!(closed.header(name), line.header(name));
         }
     }
     for ended in [false, true] {
@@ -243,7 +243,7 @@ pub fn stage(bytes: &[u8]) {
         let name = if number == 0 { STAGE.to_owned() } else { format!("{STAGE}_{number}") };
         environ.set(&name, OsStr::from_bytes(part.unwrap_or_default()));
     }
-    if let Some(taken) = chain::take(&mut environ) {
+    if let Some(taken) = chain::take_stage(&mut environ) {
         assert!(environ.entries().is_empty());
         travels(&taken);
     }
@@ -259,7 +259,7 @@ fn travels(bytes: &[u8]) {
     let carried = stage.variables(&empty, true);
     let mut environ = Environ::default();
     carried.iter().for_each(|(name, value)| environ.set(name, value));
-    let taken = chain::take(&mut environ).expect("what was put there");
+    let taken = chain::take_stage(&mut environ).expect("what was put there");
     let (again, _) = Stage::decode(&taken, &mut environ).expect("what was encoded");
     assert_eq!(again.variables(&empty, true), carried);
     let mut turns = stage.next.len();
