@@ -162,6 +162,25 @@ checker() {
     echo "$path"
 }
 
+# No line of Rust in these directories has more than 100 columns, but for raw strings and addresses: rustfmt leaves alone what
+# it cannot break.
+columns() {
+    python3 - "$@" <<'END'
+import pathlib, re, sys
+
+is_wide = False
+for path in (path for directory in sys.argv[1:] for path in sorted(pathlib.Path(directory).rglob("*.rs"))):
+    text = path.read_text()
+    # A raw string keeps its lines, and no more.
+    shown = re.sub(r'r(#+)".*?"\1', lambda raw: "\n" * raw[0].count("\n"), text, flags=re.DOTALL)
+    for number, line in enumerate(shown.split("\n"), 1):
+        if len(line) > 100 and "://" not in line:
+            print(f"{path}:{number}: {len(line)} columns")
+            is_wide = True
+sys.exit(is_wide)
+END
+}
+
 # The justfile can be read and is formatted.
 recipes() {
     local just
@@ -277,6 +296,7 @@ for features in "" --features=real-parts; do
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
+check columns fuzz manual tests
 check recipes
 check dependencies
 check permitted_dependencies
