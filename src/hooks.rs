@@ -260,7 +260,7 @@ impl Whose {
 }
 
 /// What `plan` calls the place of an edit that no configuration has.
-pub const OF_FOREWORD: Place = Place::Told("foreword itself");
+pub const OF_FOREWORD: Place = Place::Formatted("foreword itself");
 
 /// The runtime's environment so far with the hook's own edits, and the Runtime API at the address
 /// that Lambda gave; `each` sees every edit. A hook is no .NET program: it does not get the empty

@@ -5,7 +5,7 @@
 
 use crate::environ::Environ;
 use crate::simulated_lambda::http::{Body, Reply, RequestHead};
-use crate::simulated_lambda::telemetry::timestamp;
+use crate::timestamp::{Precision, rfc3339};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -49,7 +49,7 @@ pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> 
     let token = token()?;
     environ.set(URI, format!("http://127.0.0.1:{port}{PATH}").as_ref());
     environ.set(TOKEN, token.as_ref());
-    let expiration = timestamp(SystemTime::now() + VALIDITY);
+    let expiration = rfc3339(SystemTime::now() + VALIDITY, Precision::Milliseconds);
     // The SDKs take the token for optional, and an empty one for a wrong one.
     let mut answer =
         json!({"AccessKeyId": identifier, "SecretAccessKey": secret, "Expiration": expiration});

@@ -1,7 +1,7 @@
-//! The folder of one test: made empty, gone with the test, and with it every process that still
+//! The directory of one test: made empty, gone with the test, and with it every process that still
 //! belongs to it.
 
-use super::{FOLDER, sandbox};
+use super::{DIRECTORY, sandbox};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,21 +9,21 @@ use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-pub struct Folder {
-    directory: TempDir,
+pub struct TestDirectory {
+    temporary: TempDir,
     /// Under whom the test's command runs, who owns the directories, and nothing of what is in
     /// them beforehand.
     user: u32,
 }
 
-impl Folder {
+impl TestDirectory {
     pub fn new() -> Self {
-        let folder = Self {
-            directory: TempDir::with_prefix("foreword-").expect("unable to make a folder"),
+        let test = Self {
+            temporary: TempDir::with_prefix("foreword-").expect("unable to make a directory"),
             user: sandbox::user(),
         };
-        folder.own(folder.directory.path());
-        folder
+        test.own(test.temporary.path());
+        test
     }
 
     pub fn user(&self) -> u32 {
@@ -33,10 +33,10 @@ impl Folder {
     /// Gives all directories to another user.
     pub fn set_user(&mut self, user: u32) {
         self.user = user;
-        let mut directories = vec![self.directory.path().to_owned()];
+        let mut directories = vec![self.temporary.path().to_owned()];
         while let Some(directory) = directories.pop() {
             self.own(&directory);
-            let entries = fs::read_dir(directory).expect("unable to read a folder").flatten();
+            let entries = fs::read_dir(directory).expect("unable to read a directory").flatten();
             let is_directory =
                 |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
             directories.extend(entries.filter(is_directory).map(|entry| entry.path()));
@@ -51,11 +51,11 @@ impl Folder {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.temporary.path().join(name)
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        self.directory.path().as_os_str().as_bytes()
+        self.temporary.path().as_os_str().as_bytes()
     }
 
     pub fn write(&self, name: &str, content: &[u8], mode: u32) {
@@ -70,16 +70,16 @@ impl Folder {
         symlink(target, self.make_way(name)).expect("unable to make a link");
     }
 
-    /// Puts the folder's path where a text says `<folder>`.
+    /// Puts the directory's path where a text says `<folder>`.
     pub fn resolve(&self, text: &OsStr) -> OsString {
-        OsString::from_vec(super::replace(text.as_bytes(), FOLDER.as_bytes(), self.as_bytes()))
+        OsString::from_vec(super::replace(text.as_bytes(), DIRECTORY.as_bytes(), self.as_bytes()))
     }
 
     fn make_way(&self, name: &str) -> PathBuf {
         let path = self.path(name);
-        let directory = path.parent().expect("a name in the folder");
-        fs::create_dir_all(directory).expect("unable to make a folder");
-        for made in directory.ancestors().take_while(|made| made.starts_with(self.directory.path()))
+        let directory = path.parent().expect("a name in the directory");
+        fs::create_dir_all(directory).expect("unable to make a directory");
+        for made in directory.ancestors().take_while(|made| made.starts_with(self.temporary.path()))
         {
             self.own(made);
         }
@@ -87,7 +87,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         super::process::end_all(&super::task_root(self));
     }
