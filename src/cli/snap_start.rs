@@ -47,8 +47,12 @@ pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
 }
 
 fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) {
-    for (name, test) in &when.env {
-        let wants_value = !matches!(test, EnvTest::UnsetOrEmpty);
+    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    for (name, test) in env {
+        let wants_value = match test {
+            EnvTest::NonEmpty | EnvTest::Matches(..) => true,
+            EnvTest::UnsetOrEmpty => false,
+        };
         if wants_value == is_positive
             && variables::is_absent_at_snap_start(name)
             && !names.contains(name)
@@ -56,8 +60,8 @@ fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) 
             names.push(name);
         }
     }
-    when.not.iter().for_each(|when| add_wanted(when, !is_positive, names));
-    when.any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
+    not.iter().for_each(|when| add_wanted(when, !is_positive, names));
+    any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
 }
 
 /// What to say of the conditions of a start.

@@ -218,7 +218,9 @@ fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
 }
 
 fn asks_for_runtime(when: &When) -> bool {
-    when.runtime.is_some() || when.any.iter().flatten().any(asks_for_runtime)
+    // What must not be leaves too many to count as named.
+    let When { runtime, initialization: _, architecture: _, file: _, env: _, not: _, any } = when;
+    runtime.is_some() || any.iter().flatten().any(asks_for_runtime)
 }
 
 /// Whether a word is a builtin that no program stands for.
