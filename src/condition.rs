@@ -65,18 +65,18 @@ pub struct RuntimeName {
 impl RuntimeName {
     /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name; that of a
     /// launcher of an interpreter is the interpreter's.
-    pub fn of_command(environ: &Environ, command: &[OsString]) -> Self {
-        Self::of(environ, launched(command))
+    pub fn from_command(environ: &Environ, command: &[OsString]) -> Self {
+        Self::from_program(environ, launched(command))
     }
 
     /// The same of a program alone.
-    pub fn of(environ: &Environ, program: &OsStr) -> Self {
+    pub fn from_program(environ: &Environ, program: &OsStr) -> Self {
         let declared =
             environ.value(EXECUTION_ENV).and_then(|value| lambda::identifier(value.as_bytes()));
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match declared {
             Some(identifier) => {
-                Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) }
+                Self { family: Runtime::from_identifier(identifier), identifier: text(identifier) }
             }
             None => {
                 Self { family: family_of_program(program), identifier: text(base_name(program)) }
@@ -99,7 +99,7 @@ impl When<'_> {
 
     /// Whether it does not ask for another runtime, as far as that can be told without a start.
     #[cfg(feature = "tool")]
-    pub fn lets_pass(&self, runtime: &RuntimeName) -> bool {
+    pub fn may_hold_for(&self, runtime: &RuntimeName) -> bool {
         let may_be = |glob: &Template| !glob.is_plain() || runtime.is(glob, &Environ::default());
         self.runtime.as_ref().is_none_or(|globs| globs.iter().any(may_be))
     }
@@ -168,7 +168,7 @@ pub fn all(conditions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 
 impl RuntimeName {
     fn is(&self, wanted: &Template, environ: &Environ) -> bool {
-        let family = wanted.expand(environ).to_str().and_then(Runtime::of_family);
+        let family = wanted.expand(environ).to_str().and_then(Runtime::from_name);
         family.map_or_else(
             || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Sensitive),
             |family| family == self.family,

@@ -89,9 +89,11 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
 /// Comes back at the end of the environment, or at once with what keeps the extension from its
 /// work.
 fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ) -> Result<(), Failure> {
-    let sources = if config::disabled(environ) { Ok(Vec::new()) } else { config::sources(environ) };
-    let documents = sources.as_deref().map(config::documents);
-    let rules = documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::rules);
+    let sources =
+        if config::is_disabled(environ) { Ok(Vec::new()) } else { config::read_sources(environ) };
+    let documents = sources.as_deref().map(config::parse_sources);
+    let rules =
+        documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::decode_rules);
     let rules = match &rules {
         Ok(rules) => Wanted::Rules(rules),
         Err(mistake) => Wanted::Nothing { mistake },
@@ -215,7 +217,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         None => {
             let no_command = [OsString::new()];
             let exists = |glob: &_| files::has_match(glob, config::task_root(own));
-            let name = RuntimeName::of(own, &no_command[0]);
+            let name = RuntimeName::from_program(own, &no_command[0]);
             let facts =
                 Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
             let mut environ = own.clone();

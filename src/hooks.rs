@@ -266,7 +266,7 @@ fn explain_shell_status(command: &Command, status: i32) -> &'static str {
 }
 
 /// The place of an edit that no configuration file has.
-pub const BUILT_IN: Place = Place::Told("foreword itself");
+pub const BUILT_IN: Place = Place::Formatted("foreword itself");
 
 /// Returns the environment of a hook: that of the runtime so far, with the address of the Runtime API
 /// that Lambda gave, and with the hook's own edits. `on_edit` receives every edit.

@@ -9,21 +9,21 @@ mod bootstrap;
 mod command_line;
 mod context;
 #[cfg(feature = "tool")]
+mod environment;
+#[cfg(feature = "tool")]
 pub mod python_path;
 mod runtime;
-#[cfg(feature = "tool")]
-mod start;
 #[cfg(feature = "tool")]
 pub mod variables;
 
 #[cfg(feature = "tool")]
-pub use bootstrap::export;
+pub use bootstrap::add_bootstrap_exports;
 #[cfg(feature = "tool")]
-pub use command_line::{command_line, inferred};
+pub use command_line::{bootstrap_command_line, inferred_parts};
 pub use context::LambdaContext;
-pub use runtime::Runtime;
 #[cfg(feature = "tool")]
-pub use start::{MANAGED, environ, known};
+pub use environment::{MANAGED_RUNTIMES, check_runtime, initial_environ};
+pub use runtime::Runtime;
 
 /// Where the code of a function lies when nothing says otherwise (AWS's documentation of
 /// `LAMBDA_TASK_ROOT`).

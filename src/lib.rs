@@ -13,6 +13,9 @@ mod exit_status;
 mod export;
 mod extension;
 mod files;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod hooks;
 mod http;
@@ -44,7 +47,7 @@ pub use process::{Arena, Strings};
 #[doc(hidden)]
 pub use cli::command;
 
-use chain::{Returned, Stage};
+use chain::{Stage, StandInCall};
 use environ::Environ;
 use plan::saved::SavedPlan;
 use report::{ErrorType, Failure, Stop};
@@ -86,8 +89,8 @@ fn wrap(received: &[OsString], environ: &Environ) -> i32 {
 /// Goes on with a wrapper chain. The environment is a stranger's: failures and the log go where
 /// Lambda said.
 #[cold]
-fn resume(returned: Returned, mut environ: Environ) -> i32 {
-    let taken = chain::take(&mut environ);
+fn resume(returned: StandInCall, mut environ: Environ) -> i32 {
+    let taken = chain::take_stage(&mut environ);
     let stage = taken.as_deref().and_then(|bytes| Stage::decode(bytes, &mut environ));
     let Some((mut stage, saved)) =
         stage.and_then(|(stage, saved)| Some((stage, SavedPlan::decode(saved)?)))
@@ -115,7 +118,7 @@ fn lost_stand_in(name: &OsStr) -> Failure {
 /// the function's code.
 #[cold]
 fn handler(environ: &Environ) -> Result<OsString, Failure> {
-    let program = config::handler(environ).ok_or_else(|| {
+    let program = config::handler_path(environ).ok_or_else(|| {
         let message =
             "unable to find the function's executable: _HANDLER, which names it, is not set";
         Failure::entrypoint(exit_status::NOT_FOUND, message.into())

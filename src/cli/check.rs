@@ -30,7 +30,7 @@ use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
 use super::options::CheckOptions;
 use super::printer::Colors;
-use crate::config::{self, Document, Found, Place, Source, Unreadable};
+use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
 use executables::CheckedPrograms;
 use references::ProgramReference;
@@ -86,7 +86,7 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
         findings.extend(unread.map(|message| Finding::general(Severity::Warning, message)));
     }
     let sources = readable(found, &mut findings);
-    let documents = config::documents(&sources);
+    let documents = config::parse_sources(&sources);
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
@@ -99,15 +99,15 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
 }
 
-fn readable(found: Vec<Found>, findings: &mut Vec<Finding>) -> Vec<Source> {
+fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source> {
     let mut sources = Vec::new();
     for found in found {
         match found {
             Ok(source) => sources.push(source),
-            Err(Unreadable::NoFile(message)) => {
+            Err(UnreadableSource::File(message)) => {
                 findings.push(Finding::general(Severity::Error, message))
             }
-            Err(Unreadable::NoText(source, problem)) => {
+            Err(UnreadableSource::NotUtf8(source, problem)) => {
                 findings.push(Finding::at(
                     Severity::Error,
                     &source,

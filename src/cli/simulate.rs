@@ -132,7 +132,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     function
         .runtime
         .as_deref()
-        .map_or(Ok(()), crate::lambda::known)
+        .map_or(Ok(()), crate::lambda::check_runtime)
         .map_err(SimulateError::Usage)?;
     let events = read_events(&options.events).map_err(SimulateError::Usage)?;
     let variables = function.variables(user).map_err(SimulateError::Usage)?;
@@ -241,19 +241,22 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
 
 /// Which configuration the wrapper reads; why it reads none it tells itself.
 fn about_sources(environ: &Environ) -> String {
-    if config::disabled(environ) {
+    if config::is_disabled(environ) {
         return "configuration: none is read, FOREWORD_DISABLED is set".into();
     }
-    match config::sources(environ) {
+    match config::read_sources(environ) {
         Ok(sources) if sources.is_empty() => {
             let (dropins, root) = (config::dropin_dir(environ), config::task_root(environ));
-            let unset =
-                if environ.non_empty(config::INLINE).is_some() { "is empty" } else { "is not set" };
+            let unset = if environ.non_empty(config::CONFIG_VARIABLE).is_some() {
+                "is empty"
+            } else {
+                "is not set"
+            };
             format!(
                 "configuration: none in {} and {}, and {} {unset}",
                 dropins.display(),
                 root.join("foreword.json").display(),
-                config::INLINE
+                config::CONFIG_VARIABLE
             )
         }
         Ok(sources) => {
@@ -267,11 +270,11 @@ fn about_sources(environ: &Environ) -> String {
 /// Whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper
 /// tells.
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
-    let Ok(sources) = config::sources(environ) else { return false };
-    let documents = config::documents(&sources);
+    let Ok(sources) = config::read_sources(environ) else { return false };
+    let documents = config::parse_sources(&sources);
     let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
-    !config::disabled(environ)
-        && config::rules(&documents)
+    !config::is_disabled(environ)
+        && config::decode_rules(&documents)
             .is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))
 }
 

@@ -33,7 +33,7 @@ pub fn absent_in_condition_message(name: &str) -> String {
 }
 
 fn instead(name: &str) -> &'static str {
-    match variables::KEYS.contains(&name) {
+    match variables::CREDENTIALS.contains(&name) {
         true => " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)",
         false => "",
     }

@@ -9,7 +9,7 @@ use crate::template::Template;
 
 impl When<'_> {
     /// What keeps it from holding, key by key; nothing when it holds.
-    pub fn why_not(&self, facts: &Facts) -> Vec<String> {
+    pub fn explain(&self, facts: &Facts) -> Vec<String> {
         let environ = facts.environ;
         let mut why = Vec::new();
         if let Some(globs) = &self.runtime
@@ -38,7 +38,7 @@ impl When<'_> {
             why.push(format!("this machine is {}, wanted {}", facts.architecture, one_of(&names)));
         }
         let unmet = self.env.iter().filter(|(name, test)| !test.holds(name, environ));
-        why.extend(unmet.map(|(name, test)| test.why_not(name, environ)));
+        why.extend(unmet.map(|(name, test)| test.explain(name, environ)));
         let missing = self.file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
         why.extend(
             missing
@@ -50,7 +50,7 @@ impl When<'_> {
         if let Some(list) = &self.any
             && !list.iter().any(|when| when.holds(facts))
         {
-            let each: Vec<_> = list.iter().map(|when| when.why_not(facts).join(" and ")).collect();
+            let each: Vec<_> = list.iter().map(|when| when.explain(facts).join(" and ")).collect();
             why.push(format!("none of \"any\" holds ({})", each.join("; ")));
         }
         why
@@ -58,7 +58,7 @@ impl When<'_> {
 }
 
 impl EnvTest<'_> {
-    fn why_not(&self, name: &str, environ: &Environ) -> String {
+    fn explain(&self, name: &str, environ: &Environ) -> String {
         let found = match environ.value(name) {
             None => "unset".into(),
             Some(value) if value.is_empty() => "empty".into(),
@@ -93,7 +93,7 @@ fn one_of(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use crate::condition::{Facts, RuntimeName};
-    use crate::config::{Source, documents, rules};
+    use crate::config::{Source, decode_rules, parse_sources};
     use crate::environ::Environ;
     use std::ffi::OsStr;
 
@@ -145,9 +145,10 @@ mod tests {
             ),
         ] {
             let sources = [Source { name: "test".into(), text: format!(r#"{{"when": {when}}}"#) }];
-            let documents = documents(&sources);
-            let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
-            let runtime = RuntimeName::of(&environ, OsStr::new("x"));
+            let documents = parse_sources(&sources);
+            let rules =
+                decode_rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+            let runtime = RuntimeName::from_program(&environ, OsStr::new("x"));
             let there = crate::glob::Glob::new(
                 &crate::template::Template::new("/there").expect("a text"),
                 &environ,
@@ -159,7 +160,7 @@ mod tests {
                 architecture: "x86_64",
                 exists: &exists,
             };
-            assert_eq!(rules[0].when.why_not(&facts), expected, "{when}");
+            assert_eq!(rules[0].when.explain(&facts), expected, "{when}");
             assert_eq!(rules[0].when.holds(&facts), expected.is_empty(), "{when}");
         }
     }

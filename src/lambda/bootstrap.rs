@@ -8,8 +8,8 @@ use std::ffi::OsStr;
 
 /// Adds it to what the function was given. Python's bootstrap exports nothing of its own: above all
 /// no `PYTHONPATH` (see `python_path`).
-pub fn export(name: &str, environ: &mut Environ) {
-    let runtime = Runtime::of_identifier(name.as_bytes());
+pub fn add_bootstrap_exports(name: &str, environ: &mut Environ) {
+    let runtime = Runtime::from_identifier(name.as_bytes());
     match runtime {
         Runtime::Python | Runtime::Java | Runtime::Provided => {}
         Runtime::Node => node(name, environ),

@@ -8,13 +8,13 @@ use std::ffi::{OsStr, OsString};
 /// What is executed, given the environment that the bootstrap was started with; `is_there` tells of
 /// the function's files. An OS-only runtime starts foreword as `/opt/bootstrap`, and foreword the
 /// function's executable.
-pub fn command_line(
+pub fn bootstrap_command_line(
     name: &str,
     environ: &Environ,
     is_there: &dyn Fn(&str) -> bool,
 ) -> Vec<OsString> {
     let handler = environ.value("_HANDLER").unwrap_or_default();
-    match Runtime::of_identifier(name.as_bytes()) {
+    match Runtime::from_identifier(name.as_bytes()) {
         // The script, quoted in public for 3.10 and 3.11; recorded in stack traces of 3.13.
         Runtime::Python => words(&format!("/var/lang/bin/{name} /var/runtime/bootstrap.py")),
         Runtime::Node => node(name, environ),
@@ -33,7 +33,7 @@ pub fn command_line(
 
 /// What of a runtime's command line nobody saw in public, in words; nothing, where all of it was
 /// seen.
-pub fn inferred(name: &str) -> Option<&'static str> {
+pub fn inferred_parts(name: &str) -> Option<&'static str> {
     match name {
         "nodejs20.x" | "nodejs22.x" => {
             Some("its options stand here as nodejs18.x has them, with those that AWS documents")
@@ -167,13 +167,13 @@ fn words(line: &str) -> Vec<OsString> {
 mod tests {
     use super::*;
     use crate::command_line::CommandLine;
-    use crate::lambda::{MANAGED, environ, known};
+    use crate::lambda::{MANAGED_RUNTIMES, check_runtime, initial_environ};
 
     #[test]
     fn every_runtime_has_a_command_line_that_foreword_understands() {
-        for name in MANAGED {
-            let environ = environ(name, None).unwrap_or_else(|error| panic!("{error}"));
-            let mut words = command_line(name, &environ, &|_| false);
+        for name in MANAGED_RUNTIMES {
+            let environ = initial_environ(name, None).unwrap_or_else(|error| panic!("{error}"));
+            let mut words = bootstrap_command_line(name, &environ, &|_| false);
             let arguments = words.split_off(1);
             let line = CommandLine::parse(words.remove(0), arguments, |_| {
                 unreachable!("no argument file")
@@ -181,7 +181,7 @@ mod tests {
             assert!(line.entry().is_some(), "{name}");
         }
         for unknown in ["python", "python3", "node22", "nodejs22", "java", "go1.x", ""] {
-            assert!(known(unknown).is_err(), "{unknown}");
+            assert!(check_runtime(unknown).is_err(), "{unknown}");
         }
     }
 }

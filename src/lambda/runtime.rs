@@ -33,12 +33,12 @@ impl Runtime {
         }
     }
 
-    pub fn of_family(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|runtime| runtime.name() == name)
     }
 
     /// The family of Lambda's identifier, such as `nodejs22.x`.
-    pub fn of_identifier(identifier: &[u8]) -> Self {
+    pub fn from_identifier(identifier: &[u8]) -> Self {
         let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
         Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
     }

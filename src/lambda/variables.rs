@@ -17,7 +17,7 @@ pub fn is_reserved(name: &str) -> bool {
 
 /// The keys that a function has in its environment; the last two only java8.al2 and java11
 /// (recorded by localstack's AWS-validated snapshots, January 2026).
-pub const KEYS: [&str; 5] = [
+pub const CREDENTIALS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -30,11 +30,11 @@ pub const KEYS: [&str; 5] = [
 pub const ABSENT_AT_SNAP_START: [&str; 7] = [
     "AWS_LAMBDA_LOG_GROUP_NAME",
     "AWS_LAMBDA_LOG_STREAM_NAME",
-    KEYS[0],
-    KEYS[1],
-    KEYS[2],
-    KEYS[3],
-    KEYS[4],
+    CREDENTIALS[0],
+    CREDENTIALS[1],
+    CREDENTIALS[2],
+    CREDENTIALS[3],
+    CREDENTIALS[4],
 ];
 
 /// What a text takes for empty, or a condition for unset, at the init before a snapshot.

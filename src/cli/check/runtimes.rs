@@ -4,7 +4,7 @@
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName, When, all};
 use crate::environ::Environ;
-use crate::lambda::{MANAGED, Runtime};
+use crate::lambda::{MANAGED_RUNTIMES, Runtime};
 use crate::template::Template;
 use std::ffi::{CString, OsStr};
 
@@ -68,7 +68,7 @@ impl CandidateRuntimes {
         let may_hold = |runtime: &RuntimeName| {
             conditions.iter().all(|when| decide(when, runtime) != Some(false))
         };
-        let left = MANAGED
+        let left = MANAGED_RUNTIMES
             .iter()
             .chain(&OTHERS)
             .filter_map(|identifier| runtime(identifier))
@@ -192,7 +192,10 @@ fn language_of(runtime: &RuntimeName) -> Option<Interpreter> {
 /// The runtime as conditions see it in a function that has this identifier.
 fn runtime(identifier: &str) -> Option<RuntimeName> {
     let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-    Some(RuntimeName::of(&Environ::from_entries([entry.as_c_str()]), OsStr::new("bootstrap")))
+    Some(RuntimeName::from_program(
+        &Environ::from_entries([entry.as_c_str()]),
+        OsStr::new("bootstrap"),
+    ))
 }
 
 /// Decides a condition where nothing but the runtime is known.
@@ -243,7 +246,7 @@ mod tests {
 
     fn runtime(identifier: &'static str) -> RuntimeName {
         RuntimeName {
-            family: Runtime::of_identifier(identifier.as_bytes()),
+            family: Runtime::from_identifier(identifier.as_bytes()),
             identifier: identifier.into(),
         }
     }

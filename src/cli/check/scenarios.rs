@@ -43,12 +43,13 @@ impl<'c> Scenarios<'c> {
         }
         let runtime = |identifier: &str| {
             let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-            Some(RuntimeName::of(
+            Some(RuntimeName::from_program(
                 &Environ::from_entries([entry.as_c_str()]),
                 OsStr::new("bootstrap"),
             ))
         };
-        let mut runtimes = vec![RuntimeName::of(&Environ::default(), OsStr::new("bootstrap"))];
+        let mut runtimes =
+            vec![RuntimeName::from_program(&Environ::default(), OsStr::new("bootstrap"))];
         runtimes.extend(
             RUNTIMES
                 .into_iter()
@@ -200,14 +201,15 @@ impl<'c> ScenarioBuilder<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Source, documents, rules};
+    use crate::config::{Source, decode_rules, parse_sources};
 
     /// Whether all conditions of a list may hold at once.
     fn possible(conditions: &str) -> Option<bool> {
         let text = format!(r#"{{"rules": [{}]}}"#, conditions);
         let sources = [Source { name: "test".into(), text }];
-        let documents = documents(&sources);
-        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let documents = parse_sources(&sources);
+        let rules =
+            decode_rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
         let conditions = || rules[0].rules.iter().map(|rule| &rule.when);
         Scenarios::of(conditions())?.any(|facts| conditions().all(|when| when.holds(facts)))
     }

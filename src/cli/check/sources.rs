@@ -5,7 +5,7 @@ use super::files::CodeDirectory;
 use super::program_file::unreadable;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::MergedLayers;
-use crate::config::{self, Found, Sources, Unreadable};
+use crate::config::{self, Source, SourceResult, Sources, UnreadableSource};
 use crate::environ::Environ;
 use std::ffi::OsStr;
 use std::fs;
@@ -61,11 +61,11 @@ impl<'o> Targets<'o> {
 
     /// The sources in the order in which they apply: the layers' drop-ins, or else those of this
     /// machine, come first.
-    pub fn sources(&self) -> Vec<Found> {
+    pub fn sources(&self) -> Vec<SourceResult> {
         let mut sources = Sources::default();
         match (self.opt, self.dropins.strip_prefix("/opt")) {
             (Some(opt), Ok(inside)) => sources.list.extend(of_layers(opt, inside)),
-            _ if self.environ.is_some() => sources.add_folder(&self.dropins),
+            _ if self.environ.is_some() => sources.add_directory(&self.dropins),
             _ => {}
         }
         self.environ.iter().for_each(|environ| sources.add_function(environ));
@@ -146,12 +146,15 @@ fn closed(directory: &str, mode: u32) -> String {
     )
 }
 
-fn of_layers<'o>(opt: &'o MergedLayers, folder: &'o Path) -> impl Iterator<Item = Found> + 'o {
+fn of_layers<'o>(
+    opt: &'o MergedLayers,
+    folder: &'o Path,
+) -> impl Iterator<Item = SourceResult> + 'o {
     dropins_of(opt, folder).map(|file| {
         let content = file.content().map_err(|cause| {
-            Unreadable::NoFile(format!("unable to read {}: {cause}", file.name()))
+            UnreadableSource::File(format!("unable to read {}: {cause}", file.name()))
         });
-        content.and_then(|content| config::source(file.name(), content.into_owned()))
+        content.and_then(|content| Source::from_bytes(file.name(), content.into_owned()))
     })
 }
 

@@ -99,9 +99,9 @@ impl Overview {
     /// What the wrapper would fail with.
     pub fn new(function: &Function, sources: &[Source]) -> Result<Self, Failure> {
         let (received, environ) = (&function.received, &function.environ);
-        let documents = config::documents(sources);
-        let rules = config::rules(&documents)?;
-        let runtime = RuntimeName::of_command(environ, received);
+        let documents = config::parse_sources(sources);
+        let rules = config::decode_rules(&documents)?;
+        let runtime = RuntimeName::from_command(environ, received);
         let exists = |glob: &Glob| function.has(glob);
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
@@ -123,7 +123,7 @@ impl Overview {
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
         let mut made = vec![(String::new(), received.clone())];
         let mut unmatched = Vec::new();
-        let mut line = Execution::received(received, &read).line;
+        let mut line = Execution::new(received, &read).line;
         let execution = plan.execution(last, &read, |rule, execution| {
             let document = document_of(&documents, rule.place);
             unmatched.extend(
@@ -269,7 +269,7 @@ impl SkippedPart {
             name: name.map(str::to_owned),
             description: description.map(str::to_owned),
             place: skipped.place().to_string(),
-            why: when.why_not(facts),
+            why: when.explain(facts),
         }
     }
 }

@@ -82,7 +82,7 @@ fn serve(stream: &TcpStream, token: &str, answer: &str) {
             Some(("GET", PATH)) => Reply::json(200, answer.to_owned()),
             _ => Reply::json(404, r#"{"code":"NotFound","message":"there is nothing at this path"}"#.into()),
         };
-        let is_last = head.says("Connection", "close");
+        let is_last = head.closes_connection;
         if (&mut { stream }).write_all(&reply.encode(is_last)).is_err() || is_last {
             break;
         }

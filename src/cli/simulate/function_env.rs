@@ -62,7 +62,7 @@ pub fn function_environ<'e>(
     set("TZ", ":UTC".as_ref());
     if options.snap_start {
         // Of keys an endpoint takes care.
-        let is_key = |name: &&&str| variables::KEYS[..3].contains(*name);
+        let is_key = |name: &&&str| variables::CREDENTIALS[..3].contains(*name);
         let absent = variables::ABSENT_AT_SNAP_START.iter().filter(|name| !is_key(name));
         absent.for_each(|name| environ.unset(name));
     }
@@ -84,9 +84,9 @@ pub fn function_environ<'e>(
     let region = region.unwrap_or(OsStr::new("us-east-1")).to_owned();
     environ.set("AWS_REGION", &region);
     environ.set("AWS_DEFAULT_REGION", &region);
-    if let Some(named) = environ.non_empty(config::INLINE) {
-        let named = config::named_here(named, folder);
-        environ.set(config::INLINE, named.as_os_str());
+    if let Some(named) = environ.non_empty(config::CONFIG_VARIABLE) {
+        let named = config::local_path(named, folder);
+        environ.set(config::CONFIG_VARIABLE, named.as_os_str());
     }
     // Hooks are told from the log.
     let is_verbose = |level: &str| {

@@ -98,7 +98,7 @@ impl RuntimeStart {
         if has_layers && of_layer.is_file() && !is_foreword(&of_layer) {
             return Ok((Self::bootstrap(of_layer, Vec::new(), &mut notes), notes));
         }
-        match config::handler(environ) {
+        match config::handler_path(environ) {
             Some(handler) => {
                 if has_layers && !of_layer.is_file() {
                     notes.push(format!(
@@ -139,7 +139,7 @@ fn is_foreword(path: &Path) -> bool {
 
 /// The command line that starts the client of a managed runtime on this machine.
 fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString>, String> {
-    let runtime = Runtime::of_identifier(name.as_bytes());
+    let runtime = Runtime::from_identifier(name.as_bytes());
     let default = match runtime {
         Runtime::Node => "index.handler",
         Runtime::Java => "app.Handler::handleRequest",

@@ -13,7 +13,7 @@ use std::ffi::{CStr, OsStr};
 
 /// The managed runtimes that functions are created or updated with, the newest of a family last
 /// (AWS's documentation, "Lambda runtimes"; ruby4.0 since April 2026).
-pub const MANAGED: [&str; 24] = [
+pub const MANAGED_RUNTIMES: [&str; 24] = [
     "python3.8",
     "python3.9",
     "python3.10",
@@ -118,7 +118,7 @@ const CONTAINER_KEYS: [&CStr; 2] = [
 
 /// # Errors
 /// When Lambda has no such runtime.
-pub fn known(name: &str) -> Result<(), String> {
+pub fn check_runtime(name: &str) -> Result<(), String> {
     let is_like = |glob: &str| {
         let text = Template::new(glob).expect("a text without variables");
         Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Sensitive)
@@ -135,9 +135,12 @@ pub fn known(name: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// When Lambda has no such runtime.
-pub fn environ<'e>(name: &str, initialization: Option<&OsStr>) -> Result<Environ<'e>, String> {
-    known(name)?;
-    let runtime = Runtime::of_identifier(name.as_bytes());
+pub fn initial_environ<'e>(
+    name: &str,
+    initialization: Option<&OsStr>,
+) -> Result<Environ<'e>, String> {
+    check_runtime(name)?;
+    let runtime = Runtime::from_identifier(name.as_bytes());
     let is_al2 = name == "provided.al2";
     let is_old_java = matches!(name, "java8.al2" | "java11");
     let initialization = initialization.unwrap_or(OsStr::new("on-demand"));
