@@ -141,7 +141,7 @@ fn end(stop: Stop, environ: &Environ) -> i32 {
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };
-    log::failure(&failure);
+    log::log_failure(&failure);
     let Some(address) = environ.lossy(lambda::RUNTIME_API) else { return failure.status };
     if failure.error_type == ErrorType::ConfigInvalid {
         extension::meet(&address);

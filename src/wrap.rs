@@ -55,8 +55,8 @@ fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible
     if config::is_disabled(environ) {
         return execute(received, environ);
     }
-    if let Some(word) = log::unknown_level(environ) {
-        warn!("{}", log::about_level(&word));
+    if let Some(warning) = log::describe_unknown_level(environ) {
+        warn!("{warning}");
     }
     let sources = config::read_sources(environ)?;
     if sources.is_empty() {
@@ -123,7 +123,7 @@ impl Start<'_> {
             let budget = Phase::AfterRestore.budget().map(Deadline::after);
             self.run_phase(Phase::AfterRestore, budget)?;
         }
-        self.clock.go_on();
+        self.clock.resume();
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Start<'_> {
         if self.plan.snapshot_hooks == SnapshotHooks::Relay {
             self.start_relay()?;
         }
-        self.clock.tell(&self.environ, &self.context);
+        self.clock.emit(&self.environ, &self.context);
         execute(&words, &self.environ)
     }
 

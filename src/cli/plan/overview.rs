@@ -142,8 +142,7 @@ impl Overview {
         });
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
-        let mut warnings: Vec<_> =
-            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
+        let mut warnings: Vec<_> = log::describe_unknown_level(environ).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings
             .extend(function.bootstrap_of_code().map(|file| explanations::about_bootstrap(&file)));

@@ -121,7 +121,7 @@ impl HookOverview {
         unset.extend(UnsetVariable::in_hook(hook, &own));
         let limit = hook.limit();
         let of_phase = hook.phase.budget().unwrap_or(Duration::MAX);
-        let words = hooks::words(command, &own);
+        let words = hooks::command_words(command, &own);
         let overview = Self {
             name: (*name).into(),
             words: words.iter().map(|word| Redacted::word(word, &own)).collect(),
