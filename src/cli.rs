@@ -6,8 +6,6 @@ mod arguments;
 #[cfg(feature = "tool")]
 mod check;
 #[cfg(feature = "tool")]
-mod colors;
-#[cfg(feature = "tool")]
 mod finding;
 #[cfg(feature = "tool")]
 mod function;
@@ -20,6 +18,8 @@ mod layer;
 mod options;
 #[cfg(feature = "tool")]
 mod plan;
+#[cfg(feature = "tool")]
+mod printer;
 #[cfg(feature = "tool")]
 mod schema;
 #[cfg(feature = "tool")]

@@ -180,7 +180,7 @@ impl RuntimeName {
     fn is(&self, wanted: &Template, environ: &Environ) -> bool {
         let family = wanted.expand(environ).to_str().and_then(Runtime::from_name);
         family.map_or_else(
-            || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Respected),
+            || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Sensitive),
             |family| family == self.family,
         )
     }

@@ -5,6 +5,7 @@ mod dotenv;
 
 use crate::config::Export;
 use crate::json::{self, Node, Value};
+use crate::position::LineColumn;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
@@ -69,8 +70,7 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
     let text =
         std::str::from_utf8(output).map_err(|_| "the output is not UTF-8; print JSON as UTF-8")?;
     let node = json::parse(text).map_err(|problem| {
-        let before = &text[..text.floor_char_boundary(problem.offset)];
-        let line = before.matches('\n').count() + 1;
+        let line = LineColumn::of(text, problem.offset).line;
         format!("line {line}: {}; print one JSON object and nothing else", problem.message)
     })?;
     let Value::Object(members) = node.value else {

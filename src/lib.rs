@@ -7,11 +7,15 @@ mod cli;
 mod command_line;
 mod condition;
 mod config;
+mod elf;
 mod environ;
 mod exit_status;
 mod export;
 mod extension;
 mod files;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod hooks;
 mod http;
@@ -23,6 +27,7 @@ mod marker;
 mod metrics;
 mod phase;
 mod plan;
+mod position;
 mod process;
 mod relay;
 mod report;
@@ -31,6 +36,7 @@ mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
 mod template;
+mod timestamp;
 mod wire;
 mod wrap;
 
@@ -133,7 +139,7 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
 fn end(stop: Stop, environ: &Environ) -> i32 {
     log::start(environ);
     let failure = match stop {
-        Stop::Signal(signal) => return process::die_of(signal),
+        Stop::Signal(signal) => return process::end_by_signal(signal),
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };

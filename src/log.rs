@@ -6,12 +6,13 @@ use crate::environ::Environ;
 use crate::lambda::{LOG_FORMAT, LOG_LEVEL};
 use crate::process;
 use crate::report::{Failure, HookEnd};
+use crate::timestamp::{Precision, rfc3339};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Write as _};
 use std::io;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use tracing::dispatcher::{self, Dispatch};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -213,7 +214,7 @@ where
                 to.write_char('\n')
             }
             Self::Json => {
-                let timestamp = timestamp(SystemTime::now());
+                let timestamp = rfc3339(SystemTime::now(), Precision::Microseconds);
                 let level = event.metadata().level();
                 let message = Value::from(message);
                 writeln!(
@@ -252,47 +253,6 @@ impl Visit for Line {
         match field.name() {
             "message" => drop(write!(self.message, "{value:?}")),
             _ => self.put(field, format!("{value:?}")),
-        }
-    }
-}
-
-/// A time as RFC 3339 has it, in UTC, to the microsecond.
-fn timestamp(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Years are counted from March, so that a leap day is the last of one; 400 of them have 146,097
-    // days (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * months + 2) / 5 + 1;
-    let month = if months < 10 { months + 3 } else { months - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z",
-        since.subsec_micros()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00.000007Z"),
-            (951_782_399, "2000-02-28T23:59:59.000007Z"),
-            (951_782_400, "2000-02-29T00:00:00.000007Z"),
-            (1_709_251_199, "2024-02-29T23:59:59.000007Z"),
-            (1_735_689_599, "2024-12-31T23:59:59.000007Z"),
-            (4_107_542_400, "2100-03-01T00:00:00.000007Z"),
-        ] {
-            assert_eq!(timestamp(UNIX_EPOCH + Duration::new(seconds, 7_000)), expected);
         }
     }
 }

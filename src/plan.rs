@@ -213,7 +213,7 @@ fn has_hook(rules: &[Rule], phase: Phase) -> bool {
 impl SnapshotHooks {
     /// Decides from the hooks that apply, the edited environment, and what Lambda handed over.
     fn of(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
-        let exists = |path| (facts.exists)(&Glob::literal_path(path));
+        let exists = |path| (facts.exists)(&Glob::from_literal(path));
         if !hooks.iter().any(|hook| hook.phase.is_around_snapshot()) {
             Self::Nobody(NoSnapshot::NoHooks)
         } else if facts.environ.value(INITIALIZATION) != Some(OsStr::new(SNAP_START)) {

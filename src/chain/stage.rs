@@ -203,7 +203,7 @@ impl<'a> Stage<'a> {
             next: items.take_list(take_next)?,
             saved: Cow::default(),
         };
-        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.keep_secret(name));
+        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.mark_secret(name));
         stage.saved = Cow::Borrowed(items.0);
         Some((stage, items.0))
     }

@@ -5,7 +5,6 @@
 mod bootstrap;
 mod command_words;
 mod conflicts;
-mod elf;
 mod executables;
 mod files;
 mod layers;
@@ -26,11 +25,11 @@ mod unmatched_edits;
 mod working_directories;
 mod wrappers;
 
-use super::colors::Colors;
 use super::finding::{Finding, Severity};
 use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
 use super::options::CheckOptions;
+use super::printer::Colors;
 use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
 use crate::lambda::TASK_ROOT_VARIABLE;
@@ -92,7 +91,7 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
-    let mut text: String = findings.iter().map(|finding| finding.shown(colors)).collect();
+    let mut text: String = findings.iter().map(|finding| finding.render(colors)).collect();
     if findings.is_empty() {
         text =
             summary::line(documents.len(), opt.as_ref().map_or(0, MergedLayers::count), &checked);

@@ -165,11 +165,11 @@ impl<'e> Function<'e> {
     /// Whether a file is there that a glob names.
     pub fn has(&self, glob: &Glob) -> bool {
         // What an environment keeps of a restore is nothing of this machine's.
-        if self.is_lambdas && *glob == Glob::literal_path(RESTORED) {
+        if self.is_lambdas && *glob == Glob::from_literal(RESTORED) {
             return false;
         }
-        let inside = glob.inside(TASK_ROOT).filter(|_| self.here.is_some());
-        files::exist(inside.as_ref().unwrap_or(glob), self.task_root())
+        let inside = glob.strip_directory(TASK_ROOT).filter(|_| self.here.is_some());
+        files::has_match(inside.as_ref().unwrap_or(glob), self.task_root())
     }
 
     /// Where the code lies on this machine.

@@ -12,7 +12,7 @@ pub use unread_files::{find_unread_files, is_other_format, unread_file_message};
 
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Place, Rule, WordEdits};
-use crate::environ::says_secret;
+use crate::environ::is_secret_name;
 use crate::template::Template;
 
 pub struct Hint<'r> {
@@ -124,7 +124,7 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString
 }
 
 fn of_edits<'r>(edits: &'r [EnvEdit<'r>], texts: &mut Vec<ConfigString<'r>>) {
-    for edit in edits.iter().filter(|edit| !says_secret(edit.name.as_bytes())) {
+    for edit in edits.iter().filter(|edit| !is_secret_name(edit.name.as_bytes())) {
         let found = |text| ConfigString { place: edit.place, text, is_path: false };
         texts.extend(edit.edit.texts().into_iter().map(found));
     }

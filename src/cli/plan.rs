@@ -6,10 +6,10 @@ mod json;
 mod overview;
 mod text;
 
-use super::colors::Colors;
 use super::function::Function;
 use super::hints;
 use super::options::{OutputFormat, PlanOptions};
+use super::printer::Colors;
 use crate::config;
 use crate::environ::Environ;
 use crate::report::Failure;

@@ -21,9 +21,9 @@ mod start;
 mod text;
 
 use super::USAGE_ERROR;
-use super::colors::Colors;
 use super::layer::{Layer, MergedLayers};
 use super::options::{EventSource, OutputFormat, SimulateOptions};
+use super::printer::Colors;
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
@@ -273,7 +273,7 @@ fn about_sources(environ: &Environ) -> String {
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
     let Ok(sources) = config::read_sources(environ) else { return false };
     let documents = config::parse_sources(&sources);
-    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
     !config::is_disabled(environ)
         && config::decode_rules(&documents)
             .is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))

@@ -2,7 +2,7 @@
 //! than whether.
 
 use super::{EnvTest, Facts, When};
-use crate::environ::{Environ, REDACTED, says_secret};
+use crate::environ::{Environ, REDACTED, is_secret_name};
 use crate::glob::{Case, Glob};
 use crate::lambda::INITIALIZATION;
 use crate::template::Template;
@@ -62,16 +62,16 @@ impl EnvTest<'_> {
         let found = match environ.value(name) {
             None => "unset".into(),
             Some(value) if value.is_empty() => "empty".into(),
-            Some(value) => environ.shown(name, value),
+            Some(value) => environ.redact_value(name, value),
         };
         let wanted = match self {
             EnvTest::NonEmpty => "some text".into(),
             EnvTest::UnsetOrEmpty => "nothing".into(),
-            EnvTest::Matches(..) if says_secret(name.as_bytes()) => REDACTED.into(),
+            EnvTest::Matches(..) if is_secret_name(name.as_bytes()) => REDACTED.into(),
             EnvTest::Matches(globs, case) => {
                 let globs: Vec<_> =
                     expanded(globs, environ).iter().map(|glob| format!("{glob:?}")).collect();
-                one_of(&globs) + if *case == Case::Ignored { " in any case" } else { "" }
+                one_of(&globs) + if *case == Case::Insensitive { " in any case" } else { "" }
             }
         };
         format!("{name} is {found}, wanted {wanted}")

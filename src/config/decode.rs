@@ -115,7 +115,7 @@ impl<'a> Decoder<'a> {
 
     fn glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.text(node)?;
-        Glob::check(text.written()).map_err(|message| self.problem(node, message)).ok()?;
+        Glob::validate(text.written()).map_err(|message| self.problem(node, message)).ok()?;
         Some(text)
     }
 

@@ -2,7 +2,7 @@
 //! given the environment that its texts refer to.
 
 use super::Place;
-use crate::environ::{Environ, REDACTED, says_secret};
+use crate::environ::{Environ, REDACTED, is_secret_name};
 use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -70,11 +70,12 @@ impl EnvEdit<'_> {
     /// Returns the line of the log about a change, without secrets.
     pub fn describe(&self, change: &Change) -> String {
         let environ = change.environ;
-        let before = change.before.map_or("unset".into(), |value| environ.shown(self.name, value));
+        let before =
+            change.before.map_or("unset".into(), |value| environ.redact_value(self.name, value));
         let after = match change.after {
             None => "unset".into(),
             // Unlike the value before it, this one was not exported by a hook.
-            Some(_) if says_secret(self.name.as_bytes()) => REDACTED.into(),
+            Some(_) if is_secret_name(self.name.as_bytes()) => REDACTED.into(),
             Some(value) => format!("{:?}", environ.redact(value)),
         };
         format!("{}: env {}: {before} becomes {after}", self.place, self.name)

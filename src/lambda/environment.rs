@@ -141,7 +141,7 @@ const CREDENTIALS_ADDRESS: [Entry; 2] = [
 pub fn check_runtime(name: &str) -> Result<(), String> {
     let matches = |glob: &&str| {
         let template = Template::new(glob).expect("a glob without references");
-        Glob::new(&template, &Environ::default()).matches(name.as_bytes(), Case::Respected)
+        Glob::new(&template, &Environ::default()).matches(name.as_bytes(), Case::Sensitive)
     };
     if IDENTIFIERS.iter().any(matches) {
         return Ok(());

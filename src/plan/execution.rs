@@ -108,7 +108,7 @@ fn globs(texts: &[Template], environ: &Environ) -> Vec<Glob> {
 }
 
 fn matches_one(globs: &[Glob], word: &OsStr) -> bool {
-    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Respected))
+    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Sensitive))
 }
 
 /// What is replaced by what; a key that works out as empty matches nothing.

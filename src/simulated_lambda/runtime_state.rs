@@ -3,6 +3,7 @@
 //! answers nothing.
 
 use super::telemetry::SubscriptionApi;
+use crate::lambda::api;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuntimeState {
@@ -114,14 +115,7 @@ pub enum Route<'a> {
 impl<'a> Route<'a> {
     /// The two restore calls exist only where there is a snapshot.
     pub fn of(method: &str, target: &'a str, snap_start: bool) -> Self {
-        // As Go's server does, which is the platform's: a target may name the host as well.
-        let path = match target.split_once("://") {
-            Some((_, rest)) if !target.starts_with('/') => {
-                rest.find('/').map_or("/", |start| &rest[start..])
-            }
-            _ => target,
-        };
-        let path = path.split('?').next().unwrap_or_default();
+        let path = api::path_of(target);
         let Some((call, id)) = known(path) else { return Self::Unknown };
         let is_restore = matches!(call, ApiCall::RestoreNext | ApiCall::RestoreError);
         let expected = match call {

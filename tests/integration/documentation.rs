@@ -29,7 +29,7 @@ pub const OF_REAL_FUNCTIONS: [&str; 1] = ["docs/simulate.md"];
 /// They show the tool, too. Each page can be followed by itself.
 #[cfg(feature = "tool")]
 #[test]
-fn every_console_session_prints_what_it_shows() {
+fn every_console_session_when_run_prints_what_it_shows() {
     let shows = |page: &&str| !blocks(page, "console").is_empty();
     let (real, pages): (Vec<_>, Vec<_>) =
         PAGES.into_iter().filter(shows).partition(|page| OF_REAL_FUNCTIONS.contains(page));
@@ -41,7 +41,7 @@ fn every_console_session_prints_what_it_shows() {
     }
 }
 
-/// Runs the commands of a page in a folder of their own.
+/// Runs the commands of a page in a directory of their own.
 #[cfg(feature = "tool")]
 pub fn prints_what_it_shows(page: &str, test: Test) {
     let session = blocks(page, "console").join("\n");
@@ -85,7 +85,7 @@ fn every_configuration_passes_check() {
 }
 
 /// A run of the example that holds a text, with a java that prints its command line; what it looks
-/// for in `/opt` is looked for in the test's folder.
+/// for in `/opt` is looked for in the test's directory.
 fn example(holding: &str) -> Test {
     let configurations = configurations();
     let mut found = configurations.iter().filter(|block| block.contains(holding));
@@ -98,7 +98,7 @@ fn example(holding: &str) -> Test {
 }
 
 #[test]
-fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
+fn example_of_options_and_arguments_has_the_effect_it_describes() {
     example("\"remove\"")
         .env("ORIG_HANDLER", "app.Handler")
         .env("_HANDLER", "wrapper.Handler")
@@ -119,7 +119,7 @@ fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
 }
 
 #[test]
-fn the_example_of_conditions_applies_when_all_of_them_hold() {
+fn example_of_conditions_applies_only_when_all_hold() {
     let met = [
         ("AWS_EXECUTION_ENV", "AWS_Lambda_java21"),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
@@ -154,7 +154,7 @@ fn the_example_of_conditions_applies_when_all_of_them_hold() {
 }
 
 #[test]
-fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
+fn example_of_pre_stop_hooks_runs_in_the_order_it_describes() {
     let say = |name: &str| format!("#!/bin/sh\necho {name} \"$*\"\n");
     let test = example("\"deregister\"")
         .script("opt/bin/deregister", say("deregister"))
@@ -179,7 +179,7 @@ fn keys_of(marked: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_key_stands_in_it() {
+fn every_key_is_documented() {
     let documentation = everything();
     for object in [
         "{@}",
@@ -199,7 +199,7 @@ fn every_key_stands_in_it() {
 }
 
 #[test]
-fn every_variable_error_type_and_exit_status_stands_in_it() {
+fn every_variable_error_type_and_exit_status_is_documented() {
     let documentation = everything();
     let source = source(&Path::new(PROJECT).join("src"));
     let quoted = |prefix: &str| -> Vec<&str> {
@@ -234,9 +234,9 @@ fn every_variable_error_type_and_exit_status_stands_in_it() {
 }
 
 /// All source files, one after the other, without their tests.
-fn source(folder: &Path) -> String {
+fn source(directory: &Path) -> String {
     let entries =
-        fs::read_dir(folder).expect("the source").map(|entry| entry.expect("an entry").path());
+        fs::read_dir(directory).expect("the source").map(|entry| entry.expect("an entry").path());
     // The simulated Lambda names the errors of Lambda's own APIs.
     let is_own = |path: &std::path::PathBuf| {
         !path.ends_with("src/simulated_lambda") && !path.ends_with("src/simulated_lambda.rs")
@@ -257,7 +257,7 @@ fn source(folder: &Path) -> String {
 /// The commands of the tool, and what each takes.
 #[cfg(feature = "tool")]
 #[test]
-fn every_command_and_flag_stands_in_it() {
+fn every_command_and_option_is_documented() {
     let help = |arguments: &[&str]| {
         let captured = Test::new().args(arguments).capture();
         assert_eq!(captured.status, 0);

@@ -41,7 +41,7 @@ fn edits(rows: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn without_an_edit_every_command_line_stays() {
+fn command_line_without_edits_is_unchanged() {
     for command in [
         PYTHON,
         PYTHON_IMAGE,
@@ -60,7 +60,7 @@ fn without_an_edit_every_command_line_stays() {
 }
 
 #[test]
-fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program() {
+fn options_that_are_added_stand_between_program_and_entry() {
     let config = r#"{"options": {"prepend": ["<", "<<"], "append": [">", ">>"]}}"#;
     edits(&[
         (PYTHON, config, "python3.12|<|<<|>|>>|/var/runtime/bootstrap.py"),
@@ -68,7 +68,8 @@ fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program
         (
             NODE,
             config,
-            "node|<|<<|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|--max-old-space-size=116|>|>>|\
+            "node|<|<<|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|\
+             --max-old-space-size=116|>|>>|\
              /var/runtime/index.mjs",
         ),
         (
@@ -79,19 +80,22 @@ fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program
         (
             JAVA11,
             config,
-            "java|<|<<|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/var/runtime/x.jar|\
+            "java|<|<<|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|\
+             -javaagent:/var/runtime/x.jar|\
              -classpath|a.jar:b.jar|>|>>|lambdainternal.AWSLambda",
         ),
         (
             JAVA_IMAGE,
             config,
-            "java|<|<<|-cp|./*|>|>>|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.H",
+            "java|<|<<|-cp|./*|>|>>|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|\
+             pkg.H",
         ),
         (RUBY, config, "ruby|<|<<|>|>>|/var/runtime/index.rb"),
         (
             DOTNET,
             config,
-            "dotnet|exec|<|<<|--depsfile|/var/task/A.deps.json|--runtimeconfig|/var/task/A.runtimeconfig.json|>|>>|\
+            "dotnet|exec|<|<<|--depsfile|/var/task/A.deps.json|\
+             --runtimeconfig|/var/task/A.runtimeconfig.json|>|>>|\
              /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
         (NATIVE, config, "Native|<|<<|>|>>"),
@@ -116,7 +120,8 @@ fn options_are_removed_with_their_values() {
         (
             NODE,
             r#"{"options": {"remove": ["81920", "--max-http-header-size 9*", "/var/runtime/*"]}}"#,
-            "node|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|--max-old-space-size=116|\
+            "node|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|\
+             --max-old-space-size=116|\
              /var/runtime/index.mjs",
         ),
         (
@@ -143,7 +148,8 @@ fn options_are_replaced_and_their_values_edited() {
         (
             NODE,
             r#"{"options": {"replace": {"81920": "16384", "--expose-gc": "--no-expose-gc", "--max-semi": "x"}}}"#,
-            "node|--no-expose-gc|--max-http-header-size|16384|--max-semi-space-size=6|--max-old-space-size=116|\
+            "node|--no-expose-gc|--max-http-header-size|16384|--max-semi-space-size=6|\
+             --max-old-space-size=116|\
              /var/runtime/index.mjs",
         ),
         (
@@ -154,7 +160,8 @@ fn options_are_replaced_and_their_values_edited() {
                 "--max-semi-space-size": {"prepend": "1", "separator": ""},
                 "--absent": "x"
             }}}"#,
-            "node|--expose-gc|--max-http-header-size|1|--max-semi-space-size=16|--max-old-space-size=1160|\
+            "node|--expose-gc|--max-http-header-size|1|--max-semi-space-size=16|\
+             --max-old-space-size=1160|\
              /var/runtime/index.mjs",
         ),
         (
@@ -166,7 +173,8 @@ fn options_are_replaced_and_their_values_edited() {
         (
             DOTNET,
             r#"{"options": {"values": {"--runtimeconfig": "/opt/r.json", "--depsfile": null}}}"#,
-            "dotnet|exec|--runtimeconfig|/opt/r.json|/var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
+            "dotnet|exec|--runtimeconfig|/opt/r.json|\
+             /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
         // One pass: what was put in is not looked at again.
         (
@@ -178,7 +186,7 @@ fn options_are_replaced_and_their_values_edited() {
 }
 
 #[test]
-fn edits_of_one_rule_come_in_their_fixed_order() {
+fn edits_of_one_rule_apply_in_a_fixed_order() {
     let config = r#"{"options": {
         "append": ["-v", "-W0"], "prepend": ["-w", "-W0"], "values": {"-I": {"append": "+", "separator": ""}},
         "replace": {"-W0": "-W1", "x": "y"}, "remove": ["-W1", "-I y"]
@@ -187,7 +195,7 @@ fn edits_of_one_rule_come_in_their_fixed_order() {
 }
 
 #[test]
-fn arguments() {
+fn arguments_with_edits_are_changed() {
     edits(&[
         (
             JAVA_IMAGE,
@@ -217,7 +225,7 @@ fn arguments() {
 }
 
 #[test]
-fn entries() {
+fn entry_that_is_replaced_keeps_its_form() {
     edits(&[
         (PYTHON, r#"{"entry": "/opt/main.py"}"#, "python3.12|/opt/main.py"),
         (PYTHON_IMAGE, r#"{"entry": "wrapped"}"#, "python3|-m|wrapped|app.handler"),
@@ -240,14 +248,14 @@ fn entries() {
 }
 
 #[test]
-fn an_entry_that_is_not_there_is_not_replaced() {
+fn entry_that_is_missing_is_not_replaced() {
     let warning =
         "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
     test(NATIVE, r#"{"entry": "x"}"#).stdout("Native|\n").stderr(warning).run();
 }
 
 #[test]
-fn programs_and_prefixes() {
+fn program_and_prefix_are_looked_up_in_the_final_path() {
     let tools = |config: &str| {
         let test =
             test(PYTHON_IMAGE, config).script("bin/python3", "#!/bin/sh\necho \"path $*\"\n");
@@ -288,7 +296,7 @@ fn programs_and_prefixes() {
 }
 
 #[test]
-fn texts_of_the_command_line_see_the_final_environment_and_those_of_env_their_place() {
+fn templates_see_the_environment_of_their_place() {
     let config = r#"{
         "options": {"append": ["-1", "${A} ${B} ${EXPORTED:-none} ${UNSET}|$$|$x"], "remove": ["${A}"]},
         "env": {"B": "${A}-${EXPORTED:-none}", "A": "new"},
@@ -306,7 +314,7 @@ fn texts_of_the_command_line_see_the_final_environment_and_those_of_env_their_pl
 }
 
 #[test]
-fn edits_of_the_environment() {
+fn edits_of_unset_empty_and_set_variables_apply() {
     for (edit, unset, empty, set) in [
         (r#""new""#, "new", "new", "new"),
         (r#""""#, "", "", ""),

@@ -1,6 +1,7 @@
 //! One binary for all tests of the built program, one file for each behaviour. What the feature
 //! `real-parts` is for is in `real_parts`.
 
+mod architecture;
 #[cfg(feature = "real-parts")]
 mod bootstrap;
 mod chain;

@@ -12,7 +12,7 @@ pub fn schema() -> Vec<u8> {
 
 /// Editors show it.
 #[test]
-fn every_key_is_described() {
+fn every_key_of_the_schema_has_a_description() {
     fn look(schema: &Value, node: &Value, undescribed: &mut Vec<String>) {
         for (key, property) in
             node["properties"].as_object().into_iter().flatten().filter(|(_, p)| p.is_object())
@@ -42,7 +42,7 @@ fn every_key_is_described() {
 
 /// Some editors let what stands beside a reference take the place of what it leads to.
 #[test]
-fn nothing_beside_a_reference_is_said_by_its_target_too() {
+fn description_beside_a_reference_differs_from_its_target_s() {
     fn look(schema: &Value, node: &Value, twice: &mut Vec<String>) {
         let target = node["$ref"]
             .as_str()

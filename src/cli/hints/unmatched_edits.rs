@@ -65,7 +65,7 @@ fn find_in_options<'r>(
         let glob = Glob::new(text, environ);
         let is_met = Cell::new(false);
         line.clone().remove_options(|option| {
-            met(&is_met, glob.matches(option.as_bytes(), Case::Respected));
+            met(&is_met, glob.matches(option.as_bytes(), Case::Sensitive));
             false
         });
         if !is_met.get() {
@@ -74,7 +74,7 @@ fn find_in_options<'r>(
     }
     for text in &edits.remove {
         let glob = Glob::new(text, environ);
-        line.remove_options(|option| glob.matches(option.as_bytes(), Case::Respected));
+        line.remove_options(|option| glob.matches(option.as_bytes(), Case::Sensitive));
     }
     for (index, (from, _)) in edits.replace.iter().enumerate() {
         let (is_met, wanted) = (Cell::new(false), from.expand(environ));
@@ -112,7 +112,7 @@ fn find_in_arguments<'r>(
         let glob = Glob::new(text, environ);
         let is_met = Cell::new(false);
         line.clone().remove_arguments(|word| {
-            met(&is_met, glob.matches(word.as_bytes(), Case::Respected));
+            met(&is_met, glob.matches(word.as_bytes(), Case::Sensitive));
             false
         });
         if !is_met.get() {
@@ -121,7 +121,7 @@ fn find_in_arguments<'r>(
     }
     for text in &edits.remove {
         let glob = Glob::new(text, environ);
-        line.remove_arguments(|word| glob.matches(word.as_bytes(), Case::Respected));
+        line.remove_arguments(|word| glob.matches(word.as_bytes(), Case::Sensitive));
     }
     for (index, (from, _)) in edits.replace.iter().enumerate() {
         let (is_met, wanted) = (Cell::new(false), from.expand(environ));

@@ -8,7 +8,7 @@ use crate::lambda::{
     ACCESS_KEY_ID, CREDENTIALS_TOKEN, CREDENTIALS_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
 };
 use crate::simulated_lambda::http::{Body, Reply, RequestHead};
-use crate::simulated_lambda::telemetry::timestamp;
+use crate::timestamp::{Precision, rfc3339};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -51,7 +51,7 @@ pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> 
     let token = token()?;
     environ.set(CREDENTIALS_URI, format!("http://127.0.0.1:{port}{PATH}").as_ref());
     environ.set(CREDENTIALS_TOKEN, token.as_ref());
-    let expiration = timestamp(SystemTime::now() + VALIDITY);
+    let expiration = rfc3339(SystemTime::now() + VALIDITY, Precision::Milliseconds);
     // The SDKs take the token for optional, and an empty one for a wrong one.
     let mut answer =
         json!({"AccessKeyId": identifier, "SecretAccessKey": secret, "Expiration": expiration});
@@ -84,7 +84,7 @@ fn serve(stream: &TcpStream, token: &str, answer: &str) {
             Some(("GET", PATH)) => Reply::json(200, answer.to_owned()),
             _ => Reply::json(404, r#"{"code":"NotFound","message":"there is nothing at this path"}"#.into()),
         };
-        let is_last = head.says("Connection", "close");
+        let is_last = head.closes_connection;
         if (&mut { stream }).write_all(&reply.encode(is_last)).is_err() || is_last {
             break;
         }

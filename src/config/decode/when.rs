@@ -103,16 +103,16 @@ impl<'a> Decoder<'a> {
             Value::Boolean(true) => Some(EnvTest::NonEmpty),
             Value::Boolean(false) => Some(EnvTest::UnsetOrEmpty),
             Value::String(_) | Value::Array(_) => {
-                Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected))
+                Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Sensitive))
             }
             Value::Object(_) => {
-                let (mut globs, mut case) = (None, Case::Respected);
+                let (mut globs, mut case) = (None, Case::Sensitive);
                 let before = self.problems.len();
                 for (key, value) in self.object(node, &["matches", "ignore_case"]) {
                     match (key.as_key(), &value.value) {
                         ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
-                        ("ignore_case", Value::Boolean(true)) => case = Case::Ignored,
-                        ("ignore_case", Value::Boolean(false)) => case = Case::Respected,
+                        ("ignore_case", Value::Boolean(true)) => case = Case::Insensitive,
+                        ("ignore_case", Value::Boolean(false)) => case = Case::Sensitive,
                         ("ignore_case", _) => {
                             self.wrong(value, "true or false").unwrap_or_default()
                         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// All of them, in the order in which they are read; paths from the project's folder.
+/// All of them, in the order in which they are read; paths from the project's directory.
 pub const PAGES: [&str; 16] = [
     "README.md",
     "docs/configuration.md",
@@ -26,7 +26,7 @@ pub const PAGES: [&str; 16] = [
 /// Those for who changes foreword, and not for who uses it.
 pub const FOR_CONTRIBUTORS: [&str; 3] = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
-/// The project's folder.
+/// The project's directory.
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
 pub fn text(page: &str) -> String {

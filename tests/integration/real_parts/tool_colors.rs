@@ -4,7 +4,7 @@ use crate::support::{Test, foreword};
 use crate::tool_plan::{EVERYTHING, test};
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
+fn colors_on_terminals_that_want_them_are_used() {
     let on_a_terminal = |name: &str, value: &str| {
         let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
         let test = Test::new().without_foreword().config("[").env("TERM", "xterm").env(name, value);
@@ -16,7 +16,7 @@ fn colours_are_for_terminals_that_want_them() {
     let plain = "foreword: error: unable to read missing: no such file or directory\r\n";
     let painted = plain
         .replace("foreword", "\x1b[1mforeword\x1b[0m")
-        .replace("error", "\x1b[1;31merror\x1b[0m");
+        .replace("error", "\x1b[1m\x1b[31merror\x1b[0m");
     assert_eq!(on_a_terminal("NO_COLOR", ""), painted);
     assert_eq!(on_a_terminal("NO_COLOR", "1"), plain);
     assert_eq!(on_a_terminal("TERM", "dumb"), plain);
@@ -24,7 +24,7 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn the_plan_for_people_has_colours_on_terminals_that_want_them() {
+fn plan_on_terminals_that_want_colors_has_them() {
     let on_a_terminal = |name: &str, value: &str| {
         let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
         let test = test()
