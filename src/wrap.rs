@@ -108,7 +108,7 @@ impl Start<'_> {
     fn warn_about_snapshot(&self) {
         if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
             warn!(
-                "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
+                "the hooks around the snapshot are not run: {RUNTIME_API} is not set; \
                  foreword simulate runs them"
             );
         }
@@ -189,7 +189,7 @@ impl Start<'_> {
         let address = self.context.runtime_api();
         if address.is_none() && !pre_stop.is_empty() {
             warn!(
-                "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells \
+                "pre_stop hooks are not run: {RUNTIME_API} is not set, so nobody tells \
                  when the environment ends; foreword simulate runs them"
             );
         }

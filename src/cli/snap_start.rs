@@ -3,7 +3,7 @@
 
 use crate::condition::{EnvTest, Facts, When};
 use crate::config::Rule;
-use crate::lambda::{INITIALIZATION, SNAP_START, variables};
+use crate::lambda::{CREDENTIALS, CREDENTIALS_URI, INITIALIZATION, SNAP_START, variables};
 use std::ffi::OsStr;
 
 /// Whether a variable is missing in a start because that is one before a snapshot.
@@ -32,10 +32,10 @@ pub fn absent_in_condition_message(name: &str) -> String {
     )
 }
 
-fn instead(name: &str) -> &'static str {
-    match variables::CREDENTIALS.contains(&name) {
-        true => " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)",
-        false => "",
+fn instead(name: &str) -> String {
+    match CREDENTIALS.contains(&name) {
+        true => format!(" ({CREDENTIALS_URI} leads to the keys)"),
+        false => String::new(),
     }
 }
 

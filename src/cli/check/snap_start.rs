@@ -118,9 +118,7 @@ fn is_met(conditions: &[&When]) -> bool {
     let Some(scenarios) = Scenarios::of(conditions.iter().copied()) else { return true };
     let met = scenarios.any(|facts| {
         facts.environ.value(INITIALIZATION) == Some(OsStr::new(SNAP_START))
-            && variables::ABSENT_AT_SNAP_START
-                .iter()
-                .all(|name| facts.environ.value(name).is_none())
+            && variables::absent_at_snap_start().all(|name| facts.environ.value(name).is_none())
             && conditions.iter().all(|when| when.holds(facts))
     });
     met != Some(false)

@@ -111,7 +111,7 @@ pub fn notes(plan: &Plan, inferred: Option<&str>) -> Vec<String> {
         notes.push(what.into());
     }
     if plan.snapshot_hooks == SnapshotHooks::Relay {
-        notes.push("the relay's address, which the runtime finds in AWS_LAMBDA_RUNTIME_API".into());
+        notes.push(format!("the relay's address, which the runtime finds in {RUNTIME_API}"));
     }
     notes
 }
