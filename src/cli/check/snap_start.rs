@@ -11,9 +11,10 @@ use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::When;
 use crate::config::Edit;
 use crate::config::inspect::Step;
-use crate::config::{Hook, Phase, Place};
+use crate::config::{Hook, Place};
 use crate::environ::Environ;
 use crate::lambda::{INITIALIZATION, SNAP_START, variables};
+use crate::phase::Phase;
 use std::ffi::OsStr;
 
 pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {

@@ -4,9 +4,10 @@
 use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
-use crate::config::{Phase, Rule};
+use crate::config::Rule;
 use crate::environ::Environ;
 use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START};
+use crate::phase::Phase;
 use crate::plan::{Execution, NoSnapshot, Plan, SnapshotHooks};
 use std::path::Path;
 

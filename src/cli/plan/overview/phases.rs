@@ -5,10 +5,11 @@ use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
-use crate::config::{Command, Export, Hook, OnFailure, Phase};
+use crate::config::{Command, Export, Hook, OnFailure};
 use crate::environ::Environ;
 use crate::hooks;
 use crate::lambda::LambdaContext;
+use crate::phase::Phase;
 use crate::plan::{Plan, SnapshotHooks};
 use std::time::Duration;
 
