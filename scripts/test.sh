@@ -115,6 +115,10 @@ refused_layers() (
     cargo_home=/opt refuses "holds the path /opt" examine "$binary"
     std_source=/rustc refuses "holds the path /rustc" examine "$binary"
     binary_budget=1000 refuses "more than 1000" examine "$binary"
+    for part in "a resolver:/etc/resolv.conf" "an unwinder:LIBUNWIND_PRINT_UNWINDING"; do
+        cat "$binary" - <<<"${part#*:}" >"$target_folder/whole"
+        refuses "holds ${part%%:*}" examine "$target_folder/whole"
+    done
     architecture=x86_64
     mkdir "$target_folder/layer"
     zip_budget=1000 refuses "more than 1000" pack foreword
