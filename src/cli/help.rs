@@ -1,10 +1,10 @@
-//! What help says with the tool and without it.
+//! The parts of the help text that the tool and the layer's binary share.
 
 pub const ABOUT: &str = "\
 The exec wrapper for AWS Lambda: it injects options, arguments and environment from a declarative \
                          configuration, runs hook commands, and becomes the runtime.";
 
-/// How foreword is started around a program.
+/// The command line of the wrapper.
 pub const USAGE: &str = "foreword -- PROGRAM [ARGUMENT]...";
 
 pub const SURROUNDINGS: &str = "\

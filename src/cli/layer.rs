@@ -1,5 +1,5 @@
-//! Layers as Lambda lays them over each other under /opt, read from directories or zips. Only
-//! looks: `check` says what is wrong with a file in one.
+//! Layers, read from directories or zips, and merged under /opt as Lambda does. `check` judges
+//! their files.
 
 mod zip;
 
@@ -11,36 +11,38 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Most links that lead from one to the next; the kernel follows as many.
+/// Longest chain of symlinks; the kernel has the same limit
+/// (<https://man7.org/linux/man-pages/man7/path_resolution.7.html>).
 const MOST_LINKS: usize = 40;
 
-/// Folders that layers have at their root (AWS's documentation, "Packaging your layer content").
+/// Directories at the root of layers
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html>).
 const FOLDERS: [&str; 8] =
     ["bin", "extensions", "java", "lib", "nodejs", "python", "ruby", "dotnet"];
 
 pub struct Layer {
-    /// As the user named it.
+    /// The path that the user gave.
     name: String,
-    /// By their paths, relative to /opt.
+    /// By path, relative to /opt.
     entries: BTreeMap<String, LayerEntry>,
-    /// The permission bits of directories, as far as the layer has them.
+    /// The permission bits of directories, if the layer has them.
     directories: BTreeMap<String, u32>,
-    /// The whole zip, if it is one.
+    /// The zip, if it is one.
     packed: Vec<u8>,
 }
 
 struct LayerEntry {
-    /// The permission bits; of a zip that has none, none.
+    /// The permission bits; 0 for a zip without Unix modes.
     mode: u32,
     kind: EntryKind,
 }
 
 enum EntryKind {
-    /// A file of a folder.
+    /// A file in a directory.
     File(PathBuf),
     /// A file of a zip.
     Packed(zip::ZipContent),
-    /// To what it leads.
+    /// A symlink, with its target.
     Link(String),
 }
 
@@ -120,7 +122,7 @@ impl Layer {
 }
 
 impl<'l> LayerFile<'l> {
-    /// As messages name it.
+    /// Returns the name for messages.
     pub fn name(&self) -> String {
         format!("{}/{}", self.layer.name, self.path)
     }
@@ -133,13 +135,12 @@ impl<'l> LayerFile<'l> {
         self.entry.mode & 0o111 != 0
     }
 
-    /// The permission bits; none when the zip has no Unix modes.
+    /// Returns the permission bits; `None` for a zip without Unix modes.
     pub fn mode(&self) -> Option<u32> {
         Some(self.entry.mode & 0o7777).filter(|&mode| mode != 0)
     }
 
-    /// The first directory on the way to it that another user than its owner and group cannot pass,
-    /// and its mode.
+    /// Returns the first directory of its path that only owner and group can enter, and its mode.
     pub fn closed_directory(&self) -> Option<(String, u32)> {
         let ends = self.path.match_indices('/').map(|(at, _)| &self.path[..at]);
         let modes =
@@ -148,7 +149,7 @@ impl<'l> LayerFile<'l> {
         closed.next().map(|(path, mode)| (format!("{}/{path}", self.layer.name), mode))
     }
 
-    /// What is in it; a link has its target.
+    /// Returns the content; for a symlink, its target.
     pub fn content(&self) -> Result<Cow<'l, [u8]>, String> {
         match &self.entry.kind {
             EntryKind::File(path) => {
@@ -164,16 +165,16 @@ impl<'l> LayerFile<'l> {
     }
 }
 
-/// What is at a path below /opt.
+/// The result of a lookup below /opt.
 pub enum LayerLookup<'l> {
     File(LayerFile<'l>),
     Directory,
-    /// A link leads out of the layers, to this path.
+    /// A symlink leads out of the layers, to this path.
     Outside(String),
     Nothing,
 }
 
-/// All layers of a function.
+/// The layers of a function, merged: a later layer hides files of earlier ones.
 pub struct MergedLayers {
     layers: Vec<Layer>,
 }
@@ -183,7 +184,7 @@ impl MergedLayers {
         Self { layers }
     }
 
-    /// The files as the function sees them: of those with one path, that of the last layer.
+    /// Returns the files that the function sees.
     pub fn files(&self) -> Vec<LayerFile<'_>> {
         let mut files = BTreeMap::new();
         for layer in &self.layers {
@@ -201,13 +202,13 @@ impl MergedLayers {
         self.layers.len()
     }
 
-    /// What is at a path as the function knows it, at the end of all links.
+    /// Looks a path up, following symlinks.
     pub fn look_up(&self, path: &str) -> LayerLookup<'_> {
         let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else {
             return LayerLookup::Nothing;
         };
         for _ in 0..MOST_LINKS {
-            // A folder on the way may be a link, too.
+            // Each directory of the path can be a symlink, too.
             let ends = inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]);
             let link = ends.filter_map(|end| self.at(&inside[..end])).find_map(|file| match &file
                 .entry
@@ -229,7 +230,7 @@ impl MergedLayers {
         LayerLookup::Nothing
     }
 
-    /// What is at a path relative to /opt on which there are no links.
+    /// Looks up a path relative to /opt without symlinks in it.
     fn at_end(&self, path: &str) -> LayerLookup<'_> {
         let is_in_it =
             |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
@@ -243,12 +244,12 @@ impl MergedLayers {
         }
     }
 
-    /// The file or link at a path relative to /opt.
+    /// Returns the file or symlink at a path relative to /opt.
     fn at(&self, path: &str) -> Option<LayerFile<'_>> {
         self.layers.iter().rev().find_map(|layer| layer.file(path))
     }
 
-    /// The files that another layer's of the same path hides, each with that one.
+    /// Returns the files that a later layer hides, each with the file that hides it.
     pub fn hidden(&self) -> Vec<(LayerFile<'_>, LayerFile<'_>)> {
         let mut hidden = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
@@ -260,7 +261,8 @@ impl MergedLayers {
         hidden
     }
 
-    /// The file that would be at a path if a layer had not a folder too many around everything.
+    /// Returns the file that would be at a path if its layer had no extra directory around
+    /// everything.
     pub fn nested_one_deeper(&self, path: &str) -> Option<LayerFile<'_>> {
         let inside = path.strip_prefix("/opt/")?;
         let is_one_deeper = |file: &LayerFile| {
@@ -272,7 +274,8 @@ impl MergedLayers {
     }
 }
 
-/// A path without `.`, `..` and empty parts; none for a folder or what leads out of /opt.
+/// Normalizes a path: without `.`, `..` and empty parts; `None` for a directory, or a path out of
+/// /opt.
 pub fn normal(path: &str) -> Option<String> {
     if path.ends_with('/') {
         return None;

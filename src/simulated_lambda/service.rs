@@ -1,5 +1,5 @@
-//! Answers the calls: asks the state machine, parks what blocks, and hands the runtime's answers to
-//! the driver.
+//! The responses to calls: asks the state machine, parks blocking calls, and passes the runtime's
+//! responses to the driver.
 
 use super::extensions::Extensions;
 use super::http::{Body, Reply, RequestHead};
@@ -13,16 +13,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The platform's limit for a buffered answer: 6 MiB and 100 bytes.
+/// Largest buffered response: 6 MiB and 100 bytes.
 pub const LARGEST_ANSWER: usize = (6 << 20) + 100;
 
-/// How long the driver waits unless it is told otherwise.
+/// The driver's limit unless it sets one.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The header, or the trailer, that names the type of an error.
+/// The header or trailer with the type of an error.
 pub const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 
-/// How often a request that waits looks whether its client is still there.
+/// The interval in which a waiting request checks that its client is there.
 const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Shared {
@@ -36,25 +36,25 @@ pub struct Shared {
 pub struct ServiceState {
     pub seen: Recording,
     pub extensions: Extensions,
-    /// How long the driver waits.
+    /// The limit of the driver's waits.
     pub limit: Duration,
-    /// The parked requests by number, the longest first.
+    /// The parked requests by number, oldest first.
     parked: VecDeque<usize>,
     released: HashMap<usize, ParkedResponse>,
-    /// The event that the runtime works on.
+    /// The event of the current invocation.
     current: Option<Arc<QueuedEvent>>,
     answers: HashMap<String, InvocationResult>,
     events: usize,
     is_ending: bool,
 }
 
-/// What a parked call is answered with.
+/// The response to a parked call.
 enum ParkedResponse {
     Restored,
     Event(Arc<QueuedEvent>),
 }
 
-/// One invocation, as invocation/next hands it out.
+/// An invocation that invocation/next returns.
 struct QueuedEvent {
     id: String,
     deadline_ms: u128,
@@ -83,14 +83,14 @@ impl Shared {
         }
     }
 
-    /// Changes something; everyone who waits looks again.
+    /// Changes the state, and wakes all waits.
     pub fn update<T>(&self, change: impl FnOnce(&mut ServiceState) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         result
     }
 
-    /// Waits until the condition gives something; `None` when the driver's limit has passed.
+    /// Waits for a condition; `None` when the driver's limit has passed.
     pub fn wait<T>(&self, mut condition: impl FnMut(&mut ServiceState) -> Option<T>) -> Option<T> {
         let start = Instant::now();
         let mut inner = self.lock();
@@ -106,8 +106,8 @@ impl Shared {
         }
     }
 
-    /// The same without a limit but the end of this Lambda. Notes when the client of a request goes
-    /// away meanwhile.
+    /// Waits without a limit, until this Lambda ends. Notes when the client of the request goes
+    /// away.
     pub fn park<T>(
         &self,
         number: usize,
@@ -140,8 +140,8 @@ impl Shared {
         self.update(|inner| inner.is_ending = true);
     }
 
-    /// Answers one call; its body is read when the state machine has had its say. `None` at the end
-    /// of this Lambda.
+    /// Answers a call; its body is read after the state machine has decided. `None` at the end of
+    /// this Lambda.
     pub fn answer(
         &self,
         call: ApiCall,
@@ -214,7 +214,7 @@ impl Shared {
         })
     }
 
-    /// Taken during a restore, an init/error counts as a restore/error.
+    /// Records an error report; during a restore, an init/error counts as a restore/error.
     fn report(&self, call: ApiCall, head: &RequestHead, body: Body) -> Reply {
         self.update(|inner| match inner.seen.state.transition(call) {
             Transition::Accept(state) => {
@@ -240,8 +240,7 @@ impl Shared {
             if inner.current.as_ref().is_none_or(|event| event.id != id) {
                 return Some(Reply::error(400, "InvalidRequestID", "Invalid request ID"));
             }
-            // An event that restore/next was answered with is answered without an invocation/next
-            // of its own.
+            // An event that answered restore/next has no invocation/next of its own.
             let is_early = inner.seen.state == RuntimeState::Restoring;
             match if is_early { RuntimeState::Running } else { inner.seen.state }.transition(call) {
                 Transition::Accept(state) => {
@@ -256,7 +255,7 @@ impl Shared {
             return refused;
         }
         let is_streamed = head.says("Lambda-Runtime-Function-Response-Mode", "streaming");
-        // A stream that has begun tells in its trailers that it failed.
+        // A stream that has begun reports its failure in the trailers.
         let late_error =
             body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(ERROR_TYPE));
         let (outcome, reply) = if body.bytes.len() > LARGEST_ANSWER && !is_streamed {
@@ -312,13 +311,13 @@ impl Shared {
 }
 
 impl ServiceState {
-    /// Lets the parked restore/next go.
+    /// Answers the parked restore/next.
     pub fn restore(&mut self) {
         self.seen.state = RuntimeState::Restoring;
         self.release(ParkedResponse::Restored);
     }
 
-    /// Gives an event to the call that is parked longest, whichever it is; returns the request id.
+    /// Answers the oldest parked call with an event; returns the request ID.
     pub fn invoke(&mut self, body: Vec<u8>, settings: &Settings) -> String {
         self.events += 1;
         let id = request_id(self.events);
@@ -335,7 +334,7 @@ impl ServiceState {
         id
     }
 
-    /// Takes the answer of an invocation when it is there.
+    /// Takes the response of an invocation, once it is there.
     pub fn answer(&mut self, id: &str) -> Option<InvocationResult> {
         self.answers.remove(id)
     }
@@ -347,7 +346,7 @@ impl ServiceState {
     }
 }
 
-/// The id of the nth event, from 1.
+/// Returns the ID of the nth event, from 1.
 pub fn request_id(nth: usize) -> String {
     format!("00000000-0000-4000-8000-{nth:012x}")
 }

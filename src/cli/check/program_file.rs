@@ -1,5 +1,5 @@
-//! What keeps a file from being executed in a function, or makes it depend on more than the
-//! function brings.
+//! Faults of a file that keep it from being executed in a function, or make it depend on more than
+//! the function has.
 
 use super::files::{FunctionFile, FunctionFiles, Lookup};
 use super::references::FileUse;
@@ -10,28 +10,28 @@ use crate::cli::layer::normal;
 use crate::config::Source;
 use crate::elf::{ElfFile, Machine};
 
-/// The architecture that programs have to be for, and why.
+/// The architecture that programs have to be for, and the reason.
 pub struct ExpectedArchitecture {
     pub name: &'static str,
     pub because: &'static str,
-    /// How much is known of it.
+    /// The severity of a mismatch: an error if the architecture is certain.
     pub severity: Severity,
 }
 
-/// Who executes a file.
+/// The one who executes a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Executor {
-    /// The configuration names it at this place.
+    /// The configuration, at this place.
     Configuration(String, FileUse),
-    /// Lambda, which executes every file in its folder.
+    /// Lambda, which executes every file in the directory of extensions.
     Extensions,
     /// Lambda, as the bootstrap of an OS-only runtime.
     Bootstrap,
-    /// Nobody that is known.
+    /// Nobody known.
     Unknown,
 }
 
-/// A file to look at, and what is around it.
+/// A file to check, and its context.
 pub struct ProgramCheck<'f> {
     pub file: &'f FunctionFile<'f>,
     pub files: FunctionFiles<'f>,
@@ -40,10 +40,10 @@ pub struct ProgramCheck<'f> {
     pub runtimes: &'f CandidateRuntimes,
 }
 
-/// Something that is wrong with a file.
+/// A fault of a file.
 pub struct ProgramFault {
     severity: Severity,
-    /// A line of it, its number, and the byte of it that is to blame.
+    /// The faulty line, and the byte in it.
     line: Option<(String, usize)>,
     message: String,
 }
@@ -51,19 +51,20 @@ pub struct ProgramFault {
 /// The dynamic loaders of Lambda's images.
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
-/// The minor versions of glibc 2 in Amazon Linux 2 and 2023 (AWS's documentation, "Comparing AL2
-/// and AL2023").
+/// The minor versions of glibc 2 in Amazon Linux 2 and 2023
+/// (<https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>).
 const GLIBC_2: u32 = 26;
 const GLIBC_2023: u32 = 34;
 
-/// Longest path that a link may hold (`PATH_MAX`, symlink(7)).
+/// Longest target of a symlink (`PATH_MAX`,
+/// <https://man7.org/linux/man-pages/man7/symlink.7.html>).
 const LONGEST_LINK: usize = 4096;
 
-/// What the files begin with that Git LFS leaves where it has not fetched the real ones (git-lfs's
-/// specification).
+/// The start of a pointer file, which Git LFS leaves where it has not fetched the content
+/// (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// What other systems' programs begin with, and whose they are.
+/// The first bytes of other systems' programs, and the system.
 const FOREIGN: [(&[u8], &str); 6] = [
     (b"MZ", "Windows"),
     (b"\xcf\xfa\xed\xfe", "macOS"),
@@ -73,7 +74,9 @@ const FOREIGN: [(&[u8], &str); 6] = [
     (b"\xca\xfe\xba\xbe", "macOS"),
 ];
 
-/// What archives begin with, and what they are (APPNOTE.TXT of PKWARE; RFC 1952).
+/// The first bytes of archives, their kind, and what unpacks them
+/// (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>,
+/// <https://www.rfc-editor.org/rfc/rfc1952>).
 const ARCHIVES: [(&[u8], &str, &str); 2] =
     [(b"PK\x03\x04", "a zip archive", "unzip"), (b"\x1f\x8b", "a gzip archive", "gunzip, tar xzf")];
 
@@ -81,12 +84,12 @@ impl Executor {
     fn severity(&self) -> Severity {
         match self {
             Executor::Configuration(..) | Executor::Extensions => Severity::Error,
-            // Managed runtimes do without it.
+            // Managed runtimes do not need it.
             Executor::Bootstrap | Executor::Unknown => Severity::Warning,
         }
     }
 
-    /// What is said about it behind a message.
+    /// Returns the end of a message that names the executor.
     fn suffix(&self) -> String {
         match self {
             Executor::Configuration(place, FileUse::Executed) => format!(" ({place} runs it)"),
@@ -105,7 +108,7 @@ impl Executor {
 }
 
 impl ProgramFault {
-    /// As it is shown; the message is another for each user.
+    /// Returns the finding; its message depends on the executor.
     pub fn finding(&self, subject: &ProgramCheck) -> Finding {
         let message = self.message.clone() + &subject.user.suffix();
         let name = &subject.file.name;
@@ -118,27 +121,27 @@ impl ProgramFault {
         }
     }
 
-    /// What tells it from others of the same file.
+    /// Returns the message without the executor, which is unique among the faults of a file.
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// Whether a file is meant to be executed, as far as it shows.
+/// Returns whether a file looks like a program.
 pub fn is_program(file: &FunctionFile) -> bool {
     let is_library = file.path.ends_with(".so") || file.path.contains(".so.");
     let content = file.content.as_deref().unwrap_or_default();
     content.starts_with(b"#!") || content.starts_with(b"\x7fELF") && !is_library
 }
 
-/// Everything that is wrong with a file that is to be executed.
+/// Returns the faults of a file that is to be executed.
 pub fn faults(subject: &ProgramCheck) -> Vec<ProgramFault> {
     let ProgramCheck { file, user, .. } = subject;
     let about = |message: String| ProgramFault { severity: user.severity(), line: None, message };
     let content = match &file.content {
         Ok(content) => content,
         Err(cause) => {
-            // What keeps another user from it here may be what keeps the function's from it.
+            // Missing permissions here may be missing in the function, too.
             let refused = permissions(file, user.is_executed(), b"").into_iter().map(about);
             let message = format!("unable to read this file: {cause}");
             return refused
@@ -206,7 +209,7 @@ pub fn faults(subject: &ProgramCheck) -> Vec<ProgramFault> {
     faults
 }
 
-/// What is said of a download that is not what was wanted, or that was not unpacked.
+/// Returns the message about a failed download, or an archive that was not unpacked.
 fn other_than_program(content: &[u8], user: &Executor) -> Option<String> {
     let Executor::Configuration(_, kind) = user else { return None };
     let text = content.trim_ascii_start();
@@ -219,7 +222,7 @@ fn other_than_program(content: &[u8], user: &Executor) -> Option<String> {
                 .into(),
         );
     }
-    // Java and Python read archives.
+    // Java and Python can read archives.
     let archive =
         ARCHIVES.iter().find(|(magic, ..)| *kind != FileUse::Read && content.starts_with(magic));
     archive.map(|(_, what, how)| {
@@ -227,7 +230,8 @@ fn other_than_program(content: &[u8], user: &Executor) -> Option<String> {
     })
 }
 
-/// Why the function's user, who is neither a file's owner nor in its group, cannot use it.
+/// Returns the permissions that the function's user lacks, who is neither owner nor in the group of
+/// a file.
 fn permissions(file: &FunctionFile, is_executed: bool, content: &[u8]) -> Vec<String> {
     const ZIP: &str = "before it is zipped, and zip it where modes are kept";
     let mut faults = Vec::new();
@@ -258,7 +262,7 @@ fn permissions(file: &FunctionFile, is_executed: bool, content: &[u8]) -> Vec<St
     faults
 }
 
-/// What is said of a file that only its owner and group can read.
+/// Returns the message about a file that only owner and group can read.
 pub fn unreadable(mode: u32) -> String {
     format!(
         "the file's mode is {mode:04o}, and a function runs as another user than its owner, who \
@@ -266,7 +270,7 @@ pub fn unreadable(mode: u32) -> String {
     )
 }
 
-/// The path that a file holds in the place of a symlink.
+/// Returns the path in a file that should be a symlink.
 pub fn link_as_text(file: &FunctionFile, files: &FunctionFiles) -> Option<String> {
     let content = file.content.as_deref().ok().filter(|content| content.len() < LONGEST_LINK)?;
     let text = str::from_utf8(content).ok()?;
@@ -284,7 +288,7 @@ pub fn link_as_text(file: &FunctionFile, files: &FunctionFiles) -> Option<String
     (is_there || text.starts_with("../")).then(|| text.to_owned())
 }
 
-/// What is wrong with the lines of a script that a shell reads.
+/// Returns the message about carriage returns in a script that a shell reads.
 fn carriage_return(content: &[u8], user: &Executor) -> Option<String> {
     let is_read_by_shell = !matches!(user, Executor::Configuration(_, FileUse::Read));
     let first = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -306,7 +310,7 @@ pub fn lambda_machine(content: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What is wrong with a binary.
+/// Returns the faults of an ELF file.
 fn binary(content: &[u8], subject: &ProgramCheck) -> Vec<(Severity, String)> {
     let ProgramCheck { files, user, expected, runtimes, .. } = subject;
     let mut faults = Vec::new();

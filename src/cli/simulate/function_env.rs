@@ -1,6 +1,6 @@
-//! The environment that Lambda gives, on top of the user's own: without that, neither the
-//! interpreter would be found nor what the function's configuration sets. Facts: AWS's
-//! documentation, "Defined runtime environment variables".
+//! The environment of the function: Lambda's variables
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>) over the user's own,
+//! without which neither the interpreter nor the variables of the configuration would be found.
 
 use crate::chain;
 use crate::cli::options::SimulateOptions;
@@ -10,16 +10,16 @@ use crate::lambda::{EXECUTION_ENV, INITIALIZATION, SNAP_START, variables};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Where layers' programs and libraries are looked for.
+/// The search paths of programs and libraries, and the directories that layers add to them.
 const LAYER_PATHS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
 
-/// Where the wrapper is on Lambda.
+/// The path of the wrapper on Lambda.
 pub const WRAPPER: &str = "/opt/bin/foreword";
 
-/// With it, the wrapper takes an environment for one of a managed instance.
+/// The variable of managed instances, which the wrapper recognizes by it.
 const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
-/// What to say about a variable that is not handed on.
+/// Returns a note about a variable that is not passed on.
 pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) -> Option<String> {
     let named = variables.iter().rev().find(|(name, _)| name == CONCURRENCY);
     let value = named.map_or(user.non_empty(CONCURRENCY), |(_, value)| {
@@ -33,7 +33,7 @@ pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) 
     })
 }
 
-/// What the wrapper is given, but for the Runtime API's address.
+/// Returns the environment of the wrapper, without the Runtime API's address.
 pub fn function_environ<'e>(
     options: &SimulateOptions,
     user: &Environ<'e>,
@@ -61,7 +61,7 @@ pub fn function_environ<'e>(
     set("LAMBDA_RUNTIME_DIR", "/var/runtime".as_ref());
     set("TZ", ":UTC".as_ref());
     if options.snap_start {
-        // Of keys an endpoint takes care.
+        // The keys come from an endpoint.
         let is_key = |name: &&&str| variables::CREDENTIALS[..3].contains(*name);
         let absent = variables::ABSENT_AT_SNAP_START.iter().filter(|name| !is_key(name));
         absent.for_each(|name| environ.unset(name));
@@ -88,7 +88,7 @@ pub fn function_environ<'e>(
         let named = config::local_path(named, folder);
         environ.set(config::CONFIG_VARIABLE, named.as_os_str());
     }
-    // Hooks are told from the log.
+    // The recorder recognizes hooks by foreword's log.
     let is_verbose = |level: &str| {
         ["debug", "trace", "info"].iter().any(|known| level.eq_ignore_ascii_case(known))
     };
@@ -98,8 +98,8 @@ pub fn function_environ<'e>(
     environ
 }
 
-/// What an extension is given of it. `LAMBDA_TASK_ROOT` is not on Lambda, but the code is not in
-/// /var/task here.
+/// Returns the part of the environment that extensions get. `LAMBDA_TASK_ROOT` is not part of it on
+/// Lambda, but here the code is not in /var/task.
 pub fn extension_environ<'e>(environ: &Environ<'e>) -> Environ<'e> {
     let mut own = environ.clone();
     let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != "LAMBDA_TASK_ROOT";

@@ -1,4 +1,4 @@
-//! How the runtime is started: behind foreword, as a managed runtime's bootstrap and an image's
+//! The start of the runtime: through foreword, as a managed runtime's bootstrap and an image's
 //! ENTRYPOINT do, or as the bootstrap of an OS-only runtime. Without a program it finds the
 //! runtime's client on this machine.
 
@@ -14,25 +14,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What Lambda looks for in the code of an OS-only runtime, and in its layers.
+/// The file name that Lambda looks for in the code of an OS-only runtime, and in its layers.
 const BOOTSTRAP: &str = "bootstrap";
 
-/// The class of Java's client.
+/// The class of Java's runtime client.
 const JAVA_CLIENT: &str = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
 const JAVA_CLIENT_JAR: &str = "aws-lambda-java-runtime-interface-client";
 
 pub enum RuntimeStart {
-    /// foreword is started with these words.
+    /// foreword is started with this command line.
     Wrapper(Vec<OsString>),
-    /// Lambda starts this file by itself; foreword has part in it only if the file is, or starts,
-    /// foreword.
+    /// Lambda starts this file; foreword takes part only if the file is foreword, or starts it.
     Bootstrap(PathBuf, Vec<OsString>),
-    /// foreword is the bootstrap, and starts the handler.
+    /// foreword is the bootstrap, and executes the handler.
     ForewordBootstrap(OsString),
 }
 
 impl RuntimeStart {
-    /// What foreword receives, in so far as it takes part.
+    /// Returns the command line that foreword receives, as far as it takes part.
     pub fn received_command(&self) -> Vec<OsString> {
         match self {
             Self::Wrapper(words) => words.clone(),
@@ -41,7 +40,8 @@ impl RuntimeStart {
         }
     }
 
-    /// How the runtime of a function in this directory is started, and what to say about it.
+    /// Finds out how the runtime of a function in this directory is started; returns notes about it
+    /// as well.
     ///
     /// # Errors
     /// When there is nothing to start; says what to name.
@@ -62,7 +62,7 @@ impl RuntimeStart {
             let path = root.join(program);
             let is_bootstrap =
                 is_os_only && path == root.join(BOOTSTRAP) && program.as_bytes().contains(&b'/');
-            // To start foreword with foreword would run every initialize hook twice.
+            // A second foreword would run every initialize hook twice.
             if is_bootstrap || (path.is_file() && process::is_this_program(&path)) {
                 return Ok((Self::bootstrap(path, arguments.to_vec(), &mut notes), notes));
             }
@@ -82,7 +82,7 @@ impl RuntimeStart {
         Ok((Self::Wrapper(words), notes))
     }
 
-    /// As Lambda does: the bootstrap of the code, else that of a layer.
+    /// Chooses the bootstrap as Lambda does: that of the code, else that of a layer.
     fn os_only(
         name: &str,
         environ: &Environ,
@@ -129,7 +129,7 @@ impl RuntimeStart {
     }
 }
 
-/// Whether a file is foreword, be it this one or that of a layer.
+/// Returns whether a file is foreword, be it this one or that of a layer.
 fn is_foreword(path: &Path) -> bool {
     let target = path.canonicalize().unwrap_or_default();
     process::is_this_program(path)
@@ -137,7 +137,7 @@ fn is_foreword(path: &Path) -> bool {
         || Path::new(function_env::WRAPPER).canonicalize().is_ok_and(|wrapper| wrapper == target)
 }
 
-/// The command line that starts the client of a managed runtime on this machine.
+/// Returns the command line that starts the client of a managed runtime on this machine.
 fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString>, String> {
     let runtime = Runtime::from_identifier(name.as_bytes());
     let default = match runtime {
@@ -194,7 +194,7 @@ fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString
     Ok(words)
 }
 
-/// The interpreter in PATH that has the client: that of the runtime's version if there is one.
+/// Returns the interpreter in PATH that has the client; that of the runtime's version is preferred.
 fn python(name: &str, environ: &Environ) -> Option<OsString> {
     let has_client = |program: &&str| {
         let mut command = Command::new(program);
