@@ -44,7 +44,7 @@ impl FunctionOptions {
             if !directory.is_dir() {
                 let name = directory.display();
                 return Err(format!(
-                    "{name} is no directory of a function's code; name a program behind --"
+                    "unable to find the code in {name}: it is no directory; name a program behind --"
                 ));
             }
             return Ok(Some(directory));
@@ -130,7 +130,7 @@ impl<'e> Function<'e> {
             }
             (None, []) => {
                 return Err(
-                    "there is no program; name it behind --, or a runtime with --runtime".into()
+                    "unable to start a function: there is no program; name it behind --, or a runtime with --runtime".into()
                 );
             }
             (_, command) => command.to_vec(),

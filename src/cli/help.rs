@@ -9,7 +9,7 @@ pub const USAGE: &str = "foreword -- PROGRAM [ARGUMENT]...";
 
 pub const SURROUNDINGS: &str = "\
 Configuration, in this order, all that exist:
-  /opt/foreword.d/*.json            drop-ins of layers (FOREWORD_DROPIN_DIR names another folder)
+  /opt/foreword.d/*.json            drop-ins of layers (FOREWORD_DROPIN_DIR names another directory)
   $LAMBDA_TASK_ROOT/foreword.json   beside the function's code
   $FOREWORD_CONFIG                  a path, or the JSON itself
 

@@ -17,7 +17,7 @@ const MOST_LINKS: usize = 40;
 
 /// Directories at the root of layers
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html>).
-const FOLDERS: [&str; 8] =
+const LAYER_DIRECTORIES: [&str; 8] =
     ["bin", "extensions", "java", "lib", "nodejs", "python", "ruby", "dotnet"];
 
 pub struct Layer {
@@ -58,7 +58,7 @@ impl Layer {
     pub fn open(path: &Path) -> Result<Self, String> {
         let name = path.display().to_string();
         let unable = |cause: &str| format!("unable to read the layer {name}: {cause}");
-        let is_folder =
+        let is_directory =
             fs::metadata(path).map_err(|error| unable(&process::cause(&error)))?.is_dir();
         let mut layer = Self {
             name: name.trim_end_matches('/').to_owned(),
@@ -66,8 +66,8 @@ impl Layer {
             directories: BTreeMap::new(),
             packed: Vec::new(),
         };
-        if is_folder {
-            layer.add_folder(path, "").map_err(|error| unable(&process::cause(&error)))?;
+        if is_directory {
+            layer.add_directory(path, "").map_err(|error| unable(&process::cause(&error)))?;
         } else {
             layer.packed = fs::read(path).map_err(|error| unable(&process::cause(&error)))?;
             layer
@@ -82,13 +82,13 @@ impl Layer {
         Some(LayerFile { layer: self, path, entry })
     }
 
-    fn add_folder(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
+    fn add_directory(&mut self, directory: &Path, prefix: &str) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             let about = entry.metadata()?;
             let kind = if about.is_dir() {
-                self.add_folder(&entry.path(), &format!("{path}/"))?;
+                self.add_directory(&entry.path(), &format!("{path}/"))?;
                 self.directories.insert(path, about.permissions().mode());
                 continue;
             } else if about.is_symlink() {
@@ -266,9 +266,9 @@ impl MergedLayers {
     pub fn nested_one_deeper(&self, path: &str) -> Option<LayerFile<'_>> {
         let inside = path.strip_prefix("/opt/")?;
         let is_one_deeper = |file: &LayerFile| {
-            file.path
-                .split_once('/')
-                .is_some_and(|(folder, rest)| rest == inside && !FOLDERS.contains(&folder))
+            file.path.split_once('/').is_some_and(|(directory, rest)| {
+                rest == inside && !LAYER_DIRECTORIES.contains(&directory)
+            })
         };
         self.files().into_iter().find(is_one_deeper)
     }

@@ -116,9 +116,9 @@ fn read_events(sources: &[EventSource]) -> Result<Vec<String>, String> {
         let event = event.trim_start_matches('\u{feff}');
         match serde_json::from_str::<serde_json::Value>(event) {
             Ok(_) => Ok(event.trim().to_owned()),
-            Err(error) => {
-                Err(format!("the event {name:?} is no JSON: {error}; @FILE reads it from a file"))
-            }
+            Err(error) => Err(format!(
+                "unable to parse the event {name:?}: {error}; @FILE reads it from a file"
+            )),
         }
     };
     let events: Vec<_> = sources.iter().map(read).collect::<Result<_, _>>()?;

@@ -192,10 +192,11 @@ impl CodeDirectory {
                     return PathStep::There(Lookup::Unknown);
                 };
                 let (written, rest) = (target.to_string_lossy().into_owned(), &inside[end..]);
-                let folder = inside[..end].rsplit_once('/').map_or("", |(folder, _)| folder);
+                let directory =
+                    inside[..end].rsplit_once('/').map_or("", |(directory, _)| directory);
                 let target = match written.starts_with('/') {
                     true => format!("{written}{rest}"),
-                    false => format!("{TASK_ROOT}/{folder}/{written}{rest}"),
+                    false => format!("{TASK_ROOT}/{directory}/{written}{rest}"),
                 };
                 return PathStep::Link { name, written, target };
             }

@@ -133,9 +133,9 @@ fn datadog() -> String {
 /// Returns whether a file is where layers have programs: at the root, in `bin`, among foreword's
 /// stand-ins, or in the directory of extensions.
 fn is_candidate(path: &str) -> bool {
-    path.rsplit_once('/').is_none_or(|(folder, name)| {
+    path.rsplit_once('/').is_none_or(|(directory, name)| {
         let is_folder =
-            matches!(folder, "bin" | "extensions") || folder.starts_with("bin/stand-in");
+            matches!(directory, "bin" | "extensions") || directory.starts_with("bin/stand-in");
         is_folder && !name.starts_with('.')
     })
 }

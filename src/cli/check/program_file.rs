@@ -278,10 +278,10 @@ pub fn link_as_text(file: &FunctionFile, files: &FunctionFiles) -> Option<String
     if !is_word || text.starts_with(['#', '{', '[', '"']) {
         return None;
     }
-    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
     let leads_to = match text.starts_with('/') {
         true => text.to_owned(),
-        false => format!("/{}", normal(&format!("{folder}/{text}"))?),
+        false => format!("/{}", normal(&format!("{directory}/{text}"))?),
     };
     let is_there = matches!(files.look_up(&leads_to), Lookup::File(_) | Lookup::Directory)
         && leads_to != file.path;

@@ -76,7 +76,7 @@ impl<'o> Targets<'o> {
     /// Returns the message if there are none.
     pub fn nothing_found_message(&self) -> String {
         format!(
-            "there is nothing to check: {} does not exist, there are no drop-ins, and \
+            "unable to find a configuration: {} does not exist, there are no drop-ins, and \
              FOREWORD_CONFIG is not set; name the files",
             self.code.name_of(BESIDE_CODE)
         )
@@ -148,9 +148,9 @@ fn closed(directory: &str, mode: u32) -> String {
 
 fn of_layers<'o>(
     opt: &'o MergedLayers,
-    folder: &'o Path,
+    directory: &'o Path,
 ) -> impl Iterator<Item = SourceResult> + 'o {
-    dropins_of(opt, folder).map(|file| {
+    dropins_of(opt, directory).map(|file| {
         let content = file.content().map_err(|cause| {
             UnreadableSource::File(format!("unable to read {}: {cause}", file.name()))
         });
@@ -160,12 +160,14 @@ fn of_layers<'o>(
 
 fn dropins_of<'o>(
     opt: &'o MergedLayers,
-    folder: &'o Path,
+    directory: &'o Path,
 ) -> impl Iterator<Item = crate::cli::layer::LayerFile<'o>> + 'o {
     let is_dropin = move |path: &Path| {
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        path.parent() == Some(folder) && path.extension() == Some(OsStr::new("json")) && !is_hidden
+        path.parent() == Some(directory)
+            && path.extension() == Some(OsStr::new("json"))
+            && !is_hidden
     };
     opt.files().into_iter().filter(move |file| is_dropin(Path::new(file.path)))
 }

@@ -33,7 +33,7 @@ pub fn members(zip: &[u8]) -> Result<Vec<ZipMember>, String> {
     let start = zip.len().saturating_sub(22 + 0xffff);
     let end =
         zip[start..].windows(4).rposition(|window| window == b"PK\x05\x06").map(|at| start + at);
-    let end = end.ok_or("it is neither a folder nor a zip")?;
+    let end = end.ok_or("it is neither a directory nor a zip")?;
     let (count, mut at) = (number(zip, end + 10, 2)?, number(zip, end + 16, 4)?);
     if count == 0xffff || at == 0xffff_ffff {
         return Err("it is a zip64; zip it without (a layer is never that large)".into());

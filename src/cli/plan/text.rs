@@ -45,7 +45,7 @@ impl Page {
         };
         self.printer.list(overview.descriptions.iter().map(line).collect());
         if overview.task_root == "." {
-            self.printer.styled_line(DIM, &escaped("this folder stands for /var/task"));
+            self.printer.styled_line(DIM, &escaped("this directory stands for /var/task"));
         }
     }
 

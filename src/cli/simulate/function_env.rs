@@ -38,7 +38,7 @@ pub fn function_environ<'e>(
     options: &SimulateOptions,
     user: &Environ<'e>,
     variables: &[(String, OsString)],
-    folder: &Path,
+    directory: &Path,
 ) -> Environ<'e> {
     let mut environ = user.clone();
     for (name, value) in variables {
@@ -46,7 +46,7 @@ pub fn function_environ<'e>(
     }
     environ.unset(chain::STAGE);
     environ.unset(CONCURRENCY);
-    let function = folder.file_name().unwrap_or(OsStr::new("function")).to_owned();
+    let function = directory.file_name().unwrap_or(OsStr::new("function")).to_owned();
     let mut set = |name: &str, value: &OsStr| environ.set(name, value);
     set("AWS_LAMBDA_FUNCTION_NAME", &function);
     let version = if options.snap_start { "1" } else { "$LATEST" };
@@ -57,7 +57,7 @@ pub fn function_environ<'e>(
     let group = [OsStr::new("/aws/lambda/"), &function].join(OsStr::new(""));
     set("AWS_LAMBDA_LOG_GROUP_NAME", &group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", "simulation".as_ref());
-    set("LAMBDA_TASK_ROOT", folder.as_os_str());
+    set("LAMBDA_TASK_ROOT", directory.as_os_str());
     set("LAMBDA_RUNTIME_DIR", "/var/runtime".as_ref());
     set("TZ", ":UTC".as_ref());
     if options.snap_start {
@@ -75,17 +75,18 @@ pub fn function_environ<'e>(
             false => environ.set(EXECUTION_ENV, ["AWS_Lambda_", runtime].concat().as_ref()),
         }
     }
-    for (name, folder) in LAYER_PATHS.into_iter().filter(|_| !options.layers.is_empty()) {
-        let folders = [environ.non_empty(name), Some(OsStr::new(folder))].into_iter().flatten();
-        let folders = folders.collect::<Vec<_>>().join(OsStr::new(":"));
-        environ.set(name, &folders);
+    for (name, directory) in LAYER_PATHS.into_iter().filter(|_| !options.layers.is_empty()) {
+        let directories =
+            [environ.non_empty(name), Some(OsStr::new(directory))].into_iter().flatten();
+        let directories = directories.collect::<Vec<_>>().join(OsStr::new(":"));
+        environ.set(name, &directories);
     }
     let region = environ.non_empty("AWS_REGION").or(environ.non_empty("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or(OsStr::new("us-east-1")).to_owned();
     environ.set("AWS_REGION", &region);
     environ.set("AWS_DEFAULT_REGION", &region);
     if let Some(named) = environ.non_empty(config::CONFIG_VARIABLE) {
-        let named = config::local_path(named, folder);
+        let named = config::local_path(named, directory);
         environ.set(config::CONFIG_VARIABLE, named.as_os_str());
     }
     // The recorder recognizes hooks by foreword's log.

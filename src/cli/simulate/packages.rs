@@ -20,13 +20,13 @@ import sys
 
 sys.path.pop(0)
 root = os.environ["LAMBDA_TASK_ROOT"]
-folders = ["/opt/python/lib/<runtime>/site-packages", "/opt/python"]
+directories = ["/opt/python/lib/<runtime>/site-packages", "/opt/python"]
 is_set = "PYTHONPATH" in os.environ
 if not is_set:
-    sys.path[:0] = folders
+    sys.path[:0] = directories
 sys.path.insert(0, root)
-for folder in [root] + ([] if is_set else folders):
-    site.addsitedir(folder)
+for directory in [root] + ([] if is_set else directories):
+    site.addsitedir(directory)
 if not is_set:
     os.environ["PYTHONPATH"] = os.environ["LAMBDA_RUNTIME_DIR"]
 
@@ -35,7 +35,7 @@ from awslambdaric.__main__ import main
 main(sys.argv)
 "#;
 
-/// Adds the packages of layers to the search paths of the runtime; returns a note. `folder` makes a
+/// Adds the packages of layers to the search paths of the runtime; returns a note. `directory` makes a
 /// directory of this simulation's own.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn add_layer_packages(
     start: &mut RuntimeStart,
     environ: &mut Environ,
     root: &Path,
-    folder: impl FnOnce() -> io::Result<PathBuf>,
+    directory: impl FnOnce() -> io::Result<PathBuf>,
 ) -> io::Result<Option<String>> {
     let RuntimeStart::Wrapper(words) = start else { return Ok(None) };
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
@@ -57,7 +57,7 @@ pub fn add_layer_packages(
             else {
                 return Ok(None);
             };
-            let script = folder()?.join("bootstrap.py");
+            let script = directory()?.join("bootstrap.py");
             fs::write(&script, BOOTSTRAP.replace("<runtime>", name))?;
             words.splice(at..at + 2, [script.into_os_string()]);
             Some(format!(

@@ -56,7 +56,7 @@ impl Sandbox {
         if let Some(opt) = layers {
             let laid = own.as_ref().map_err(process::cause).and_then(|()| mount_layers(opt));
             laid.map_err(|cause| {
-                let way_out = "mounts of one's own need root or user namespaces, and a folder /opt";
+                let way_out = "a mount needs root or user namespaces, and a directory /opt";
                 format!("unable to lay the layers under {OPT}: {cause}; {way_out}")
             })?;
         }
@@ -71,21 +71,21 @@ impl Sandbox {
             Self { _lock: None, leaves_restored_mark: snap_start, has_own_tmp: own_tmp.is_ok() };
         let Err(refused) = own_tmp else { return Ok((sandbox, None)) };
         let common = format!(
-            "this machine lets nobody mount {TMP} for one simulation ({refused}): {TMP} is that \
-             of the machine, and the code can be written to"
+            "unable to mount a {TMP} for this simulation: {refused}; it shares that of the \
+             machine, and the code is writable"
         );
         if !snap_start {
             return Ok((sandbox, Some(common)));
         }
-        let folder = Path::new(RESTORED).parent().expect("it is in a folder");
+        let directory = Path::new(RESTORED).parent().expect("it is in a directory");
         let unable = |error: io::Error| {
-            format!("unable to prepare {}: {}", folder.display(), process::cause(&error))
+            format!("unable to prepare {}: {}", directory.display(), process::cause(&error))
         };
-        match DirBuilder::new().mode(0o700).create(folder) {
+        match DirBuilder::new().mode(0o700).create(directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unable(error)),
             _ => {}
         }
-        let shared = File::open(folder).map_err(unable)?;
+        let shared = File::open(directory).map_err(unable)?;
         shared.lock().map_err(unable)?;
         sandbox._lock = Some(shared);
         sandbox.remove_restored_mark()?;
@@ -101,10 +101,10 @@ impl Sandbox {
         if !self.has_own_tmp {
             return Err(io::Error::other("there is no /tmp of the simulation's own"));
         }
-        let folder = Path::new(TMP).join(".foreword-simulate");
-        match fs::create_dir(&folder) {
+        let directory = Path::new(TMP).join(".foreword-simulate");
+        match fs::create_dir(&directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(folder),
+            _ => Ok(directory),
         }
     }
 
@@ -148,16 +148,16 @@ fn mount_own_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Result
             .and_then(|()| process::remount_bind_read_only(&path))
             .map_err(|error| unable(&path, error))?;
     }
-    for folder in TEMPORARY_DIRECTORY_VARIABLES
+    for directory in TEMPORARY_DIRECTORY_VARIABLES
         .iter()
         .filter_map(|name| environ.non_empty(name))
         .map(Path::new)
     {
-        if folder.starts_with(tmp) {
+        if directory.starts_with(tmp) {
             // The directory that it named is hidden. A program that cannot write finds that out
             // itself.
-            let _ = fs::create_dir_all(folder)
-                .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o1777)));
+            let _ = fs::create_dir_all(directory)
+                .and_then(|()| fs::set_permissions(directory, Permissions::from_mode(0o1777)));
         }
     }
     // An extension may listen at these names. Without them, it is reached by its address.
@@ -227,7 +227,7 @@ fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
     process::mount_tmpfs(root).map_err(unable)?;
     for file in opt.files() {
         let path = root.join(file.path);
-        fs::create_dir_all(path.parent().expect("it is in a folder")).map_err(unable)?;
+        fs::create_dir_all(path.parent().expect("it is in a directory")).map_err(unable)?;
         let content = file.content().map_err(|cause| format!("{}: {cause}", file.name()))?;
         if file.is_link() {
             symlink(String::from_utf8_lossy(&content).as_ref(), &path).map_err(unable)?;

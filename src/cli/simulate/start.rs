@@ -70,7 +70,7 @@ impl RuntimeStart {
         }
         let Some(name) = &options.runtime else {
             return Err(
-                "there is no program; name it behind --, or a runtime with --runtime".into()
+                "unable to start a function: there is no program; name it behind --, or a runtime with --runtime".into()
             );
         };
         if is_os_only {
@@ -109,7 +109,7 @@ impl RuntimeStart {
                 Ok((Self::ForewordBootstrap(handler), notes))
             }
             None => Err(format!(
-                "there is nothing to start: {} has no {BOOTSTRAP}, and _HANDLER, which names the \
+                "unable to start the function: {} has no {BOOTSTRAP}, and _HANDLER, which names the \
                  function's executable, is not set; add --env _HANDLER=NAME, or name the program: \
                  foreword simulate --runtime {name} -- ./NAME",
                 root.display()
@@ -218,9 +218,9 @@ fn python(name: &str, environ: &Environ) -> Option<OsString> {
 fn node(environ: &Environ, root: &Path) -> Option<Vec<OsString>> {
     let modules = environ.value("NODE_PATH").unwrap_or_default().to_owned();
     let modules = std::env::split_paths(&modules).collect::<Vec<_>>();
-    let folders = [root.join("node_modules")].into_iter().chain(modules);
-    let files = folders.flat_map(|folder| {
-        ["bin/index.mjs", "bin/index.js"].map(|file| folder.join("aws-lambda-ric").join(file))
+    let directories = [root.join("node_modules")].into_iter().chain(modules);
+    let files = directories.flat_map(|directory| {
+        ["bin/index.mjs", "bin/index.js"].map(|file| directory.join("aws-lambda-ric").join(file))
     });
     let of_code = files
         .filter(|file| file.is_file())
@@ -234,15 +234,15 @@ fn node(environ: &Environ, root: &Path) -> Option<Vec<OsString>> {
 }
 
 fn java(root: &Path) -> Option<Vec<OsString>> {
-    let has_client = |folder: &PathBuf| {
-        let listed = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let has_client = |directory: &PathBuf| {
+        let listed = std::fs::read_dir(directory).into_iter().flatten().flatten();
         listed
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .any(|name| name.starts_with(JAVA_CLIENT_JAR) && name.ends_with(".jar"))
     };
-    let folders = ["", "lib", "target/dependency"].map(|folder| root.join(folder));
-    let folder = folders.iter().find(|folder| has_client(folder))?;
-    let parts = [root.to_owned(), root.join("target/classes"), folder.join("*")];
+    let directories = ["", "lib", "target/dependency"].map(|directory| root.join(directory));
+    let directory = directories.iter().find(|directory| has_client(directory))?;
+    let parts = [root.to_owned(), root.join("target/classes"), directory.join("*")];
     let class_path = std::env::join_paths(parts).ok()?;
     Some(vec!["java".into(), "-cp".into(), class_path, JAVA_CLIENT.into()])
 }
