@@ -1,26 +1,24 @@
 //! The responses to calls: asks the state machine, parks blocking calls, and passes the runtime's
 //! responses to the driver.
 
-use super::extensions::Extensions;
+mod state;
+
+pub use state::ServiceState;
+
 use super::http::{Body, Reply, RequestHead};
-use super::recording::{Connection, ErrorReport, Recording};
+use super::recording::{Connection, ErrorReport};
 use super::runtime_state::{ApiCall, RuntimeState, Transition};
 use super::server::Faults;
 use super::telemetry::Telemetry;
 use super::{InvocationResult, Outcome, Settings};
+use crate::lambda::api;
 use serde_json::json;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use state::{ParkedResponse, QueuedEvent};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Largest buffered response: 6 MiB and 100 bytes.
 pub const LARGEST_ANSWER: usize = (6 << 20) + 100;
-
-/// The driver's limit unless it sets one.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// The header or trailer with the type of an error.
-pub const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 
 /// The interval in which a waiting request checks that its client is there.
 const LOOK: Duration = Duration::from_millis(10);
@@ -33,47 +31,9 @@ pub struct Shared {
     changed: Condvar,
 }
 
-pub struct ServiceState {
-    pub seen: Recording,
-    pub extensions: Extensions,
-    /// The limit of the driver's waits.
-    pub limit: Duration,
-    /// The parked requests by number, oldest first.
-    parked: VecDeque<usize>,
-    released: HashMap<usize, ParkedResponse>,
-    /// The event of the current invocation.
-    current: Option<Arc<QueuedEvent>>,
-    answers: HashMap<String, InvocationResult>,
-    events: usize,
-    is_ending: bool,
-}
-
-/// The response to a parked call.
-enum ParkedResponse {
-    Restored,
-    Event(Arc<QueuedEvent>),
-}
-
-/// An invocation that invocation/next returns.
-struct QueuedEvent {
-    id: String,
-    deadline_ms: u128,
-    body: Vec<u8>,
-}
-
 impl Shared {
     pub fn new(settings: Settings, faults: Box<dyn Faults>) -> Self {
-        let inner = ServiceState {
-            seen: Recording::new(),
-            extensions: Extensions::new(settings.extensions.clone()),
-            limit: LIMIT,
-            parked: VecDeque::new(),
-            released: HashMap::new(),
-            current: None,
-            answers: HashMap::new(),
-            events: settings.events_before,
-            is_ending: false,
-        };
+        let inner = ServiceState::new(&settings);
         Self {
             settings,
             faults,
@@ -256,8 +216,10 @@ impl Shared {
         }
         let is_streamed = head.says("Lambda-Runtime-Function-Response-Mode", "streaming");
         // A stream that has begun reports its failure in the trailers.
-        let late_error =
-            body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(ERROR_TYPE));
+        let late_error = body
+            .trailers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(api::FUNCTION_ERROR_TYPE));
         let (outcome, reply) = if body.bytes.len() > LARGEST_ANSWER && !is_streamed {
             let message =
                 format!("Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).");
@@ -294,7 +256,7 @@ impl Shared {
     fn hand_out(&self, event: &QueuedEvent) -> Reply {
         let headers = vec![
             ("Content-Type", "application/json".to_owned()),
-            ("Lambda-Runtime-Aws-Request-Id", event.id.clone()),
+            (api::REQUEST_ID, event.id.clone()),
             ("Lambda-Runtime-Deadline-Ms", event.deadline_ms.to_string()),
             ("Lambda-Runtime-Invoked-Function-Arn", self.settings.arn()),
             (
@@ -310,42 +272,6 @@ impl Shared {
     }
 }
 
-impl ServiceState {
-    /// Answers the parked restore/next.
-    pub fn restore(&mut self) {
-        self.seen.state = RuntimeState::Restoring;
-        self.release(ParkedResponse::Restored);
-    }
-
-    /// Answers the oldest parked call with an event; returns the request ID.
-    pub fn invoke(&mut self, body: Vec<u8>, settings: &Settings) -> String {
-        self.events += 1;
-        let id = request_id(self.events);
-        let deadline_ms = epoch_ms() + settings.timeout.as_millis();
-        let event = Arc::new(QueuedEvent { id: id.clone(), deadline_ms, body });
-        self.current = Some(Arc::clone(&event));
-        let is_restore = self.seen.state == RuntimeState::RestoreReady;
-        self.seen.state = if is_restore { RuntimeState::Restoring } else { RuntimeState::Running };
-        self.release(ParkedResponse::Event(event));
-        self.extensions.invoke(&format!(
-            r#"{{"eventType":"INVOKE","deadlineMs":{deadline_ms},"requestId":"{id}","invokedFunctionArn":"{}"}}"#,
-            settings.arn()
-        ));
-        id
-    }
-
-    /// Takes the response of an invocation, once it is there.
-    pub fn answer(&mut self, id: &str) -> Option<InvocationResult> {
-        self.answers.remove(id)
-    }
-
-    fn release(&mut self, release: ParkedResponse) {
-        let number = self.parked.pop_front().expect("a parked call");
-        self.seen.parked = self.parked.len();
-        self.released.insert(number, release);
-    }
-}
-
 /// Returns the ID of the nth event, from 1.
 pub fn request_id(nth: usize) -> String {
     format!("00000000-0000-4000-8000-{nth:012x}")
@@ -356,7 +282,7 @@ pub fn epoch_ms() -> u128 {
 }
 
 fn error_type(head: &RequestHead) -> String {
-    head.header(ERROR_TYPE).unwrap_or_default().to_owned()
+    head.header(api::FUNCTION_ERROR_TYPE).unwrap_or_default().to_owned()
 }
 
 fn forbidden(state: RuntimeState, call: ApiCall) -> Reply {

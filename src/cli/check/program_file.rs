@@ -1,6 +1,12 @@
 //! Faults of a file that keep it from being executed in a function, or make it depend on more than
 //! the function has.
 
+mod binary;
+mod permissions;
+
+pub use binary::lambda_machine;
+pub use permissions::unreadable;
+
 use super::files::{FunctionFile, FunctionFiles, Lookup};
 use super::references::FileUse;
 use super::runtimes::CandidateRuntimes;
@@ -8,7 +14,6 @@ use super::shebang;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::normal;
 use crate::config::Source;
-use crate::elf::{ElfFile, Machine};
 
 /// The architecture that programs have to be for, and the reason.
 pub struct ExpectedArchitecture {
@@ -47,14 +52,6 @@ pub struct ProgramFault {
     line: Option<(String, usize)>,
     message: String,
 }
-
-/// The dynamic loaders of Lambda's images.
-const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
-
-/// The minor versions of glibc 2 in Amazon Linux 2 and 2023
-/// (<https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>).
-const GLIBC_2: u32 = 26;
-const GLIBC_2023: u32 = 34;
 
 /// Longest target of a symlink (`PATH_MAX`,
 /// <https://man7.org/linux/man-pages/man7/symlink.7.html>).
@@ -142,7 +139,7 @@ pub fn faults(subject: &ProgramCheck) -> Vec<ProgramFault> {
         Ok(content) => content,
         Err(cause) => {
             // Missing permissions here may be missing in the function, too.
-            let refused = permissions(file, user.is_executed(), b"").into_iter().map(about);
+            let refused = permissions::faults(file, user.is_executed(), b"").into_iter().map(about);
             let message = format!("unable to read this file: {cause}");
             return refused
                 .chain([ProgramFault { severity: Severity::Error, line: None, message }])
@@ -163,7 +160,7 @@ pub fn faults(subject: &ProgramCheck) -> Vec<ProgramFault> {
         )];
     }
     let mut faults: Vec<ProgramFault> =
-        permissions(file, user.is_executed(), content).into_iter().map(about).collect();
+        permissions::faults(file, user.is_executed(), content).into_iter().map(about).collect();
     let source = |line: &[u8]| format!("#!{}", String::from_utf8_lossy(line));
     if let Some((_, system)) = FOREIGN.iter().find(|(magic, _)| content.starts_with(magic)) {
         faults.push(about(format!("this program is for {system}; build it for Linux")));
@@ -195,7 +192,7 @@ pub fn faults(subject: &ProgramCheck) -> Vec<ProgramFault> {
         faults.push(ProgramFault { severity: Severity::Warning, line: None, message });
     } else if content.starts_with(b"\x7fELF") {
         faults.extend(
-            binary(content, subject).into_iter().map(|(severity, message)| ProgramFault {
+            binary::faults(content, subject).into_iter().map(|(severity, message)| ProgramFault {
                 severity,
                 line: None,
                 message,
@@ -230,46 +227,6 @@ fn other_than_program(content: &[u8], user: &Executor) -> Option<String> {
     })
 }
 
-/// Returns the permissions that the function's user lacks, who is neither owner nor in the group of
-/// a file.
-fn permissions(file: &FunctionFile, is_executed: bool, content: &[u8]) -> Vec<String> {
-    const ZIP: &str = "before it is zipped, and zip it where modes are kept";
-    let mut faults = Vec::new();
-    if let Some((directory, mode)) = &file.closed {
-        faults.push(format!(
-            "the directory {directory} has the mode {mode:04o}, and a function runs as another \
-             user than its owner, who cannot pass it; chmod a+rx it {ZIP}"
-        ));
-    }
-    let is_script = !content.starts_with(b"\x7fELF");
-    match file.mode {
-        Some(mode) if is_executed && mode & 0o111 == 0 => {
-            faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"));
-        }
-        None if is_executed => {
-            faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"))
-        }
-        Some(mode) if is_executed && (mode & 0o001 == 0 || is_script && mode & 0o004 == 0) => {
-            let what = if mode & 0o001 == 0 { "execute" } else { "read" };
-            faults.push(format!(
-                "the file's mode is {mode:04o}, and a function runs as another user than its \
-                 owner, who cannot {what} it; chmod a+rx it {ZIP}"
-            ));
-        }
-        Some(mode) if !is_executed && mode & 0o004 == 0 => faults.push(unreadable(mode)),
-        _ => {}
-    }
-    faults
-}
-
-/// Returns the message about a file that only owner and group can read.
-pub fn unreadable(mode: u32) -> String {
-    format!(
-        "the file's mode is {mode:04o}, and a function runs as another user than its owner, who \
-         cannot read it; chmod a+r it before it is zipped"
-    )
-}
-
 /// Returns the path in a file that should be a symlink.
 pub fn link_as_text(file: &FunctionFile, files: &FunctionFiles) -> Option<String> {
     let content = file.content.as_deref().ok().filter(|content| content.len() < LONGEST_LINK)?;
@@ -298,78 +255,4 @@ fn carriage_return(content: &[u8], user: &Executor) -> Option<String> {
          words; save it with Unix line endings (sed -i 's/\\r$//')"
             .into()
     })
-}
-
-/// Returns the name of the machine that a 64-bit little-endian ELF file is built for, if Lambda has
-/// that (`EI_CLASS`, `EI_DATA`).
-pub fn lambda_machine(content: &[u8]) -> Option<&'static str> {
-    match Machine::of(content).filter(|_| content.get(4..6) == Some(&[2, 1]))? {
-        Machine::X86_64 => Some("x86_64"),
-        Machine::Arm64 => Some("arm64"),
-        Machine::Other(_) => None,
-    }
-}
-
-/// Returns the faults of an ELF file.
-fn binary(content: &[u8], subject: &ProgramCheck) -> Vec<(Severity, String)> {
-    let ProgramCheck { files, user, expected, runtimes, .. } = subject;
-    let mut faults = Vec::new();
-    match lambda_machine(content) {
-        Some(machine) if machine == expected.name => {}
-        Some(machine) => {
-            let severity =
-                if **user == Executor::Unknown { Severity::Warning } else { expected.severity };
-            let message = format!(
-                "this program is for {machine}, and {}; build it for that",
-                expected.because
-            );
-            faults.push((severity, message));
-        }
-        None => {
-            return vec![(
-                user.severity(),
-                "this program is for no machine that Lambda has".into(),
-            )];
-        }
-    }
-    let read = |offset: u64, length: usize| {
-        let start = usize::try_from(offset).ok()?;
-        content.get(start..start.checked_add(length)?).map(<[u8]>::to_vec)
-    };
-    let elf = ElfFile::parse(&read);
-    let Some((elf, loader)) = elf.and_then(|elf| elf.loader().map(|loader| (elf, loader))) else {
-        return faults;
-    };
-    if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Lookup::File(_)) {
-        let message = format!(
-            "this program needs the loader {loader:?}, which no image of Lambda's has; link it \
-             statically"
-        );
-        faults.push((user.severity(), message));
-        return faults;
-    }
-    let needed = elf.glibc_minor().filter(|_| LOADERS.contains(&loader.as_str()));
-    let message = match needed {
-        Some(minor) if minor > GLIBC_2023 => {
-            let message = format!(
-                "this program needs glibc 2.{minor}, and the newest in Lambda's images is \
-                 2.{GLIBC_2023} (Amazon Linux 2023); link it statically, or build it on Amazon \
-                 Linux"
-            );
-            return faults.into_iter().chain([(user.severity(), message)]).collect();
-        }
-        Some(minor) if minor > GLIBC_2 && runtimes.are_amazon_linux_2() => {
-            let message = format!(
-                "this program needs glibc 2.{minor}, and Amazon Linux 2, on which the runtime is, \
-                 has 2.{GLIBC_2}; link it statically, or build it on Amazon Linux 2"
-            );
-            return faults.into_iter().chain([(user.severity(), message)]).collect();
-        }
-        _ => {
-            "this program is linked dynamically: it needs the libraries of the function's image, \
-             as new as those it was built with; link it statically to run everywhere"
-        }
-    };
-    faults.push((Severity::Warning, message.into()));
-    faults
 }
