@@ -38,7 +38,8 @@ cargo +nightly --version >/dev/null 2>&1 || missing "nightly toolchain"
 type -P c++ >/dev/null || missing "C++ compiler"
 type -P cargo-fuzz >/dev/null || missing "cargo-fuzz; scripts/real-parts.sh checkers downloads it"
 
-cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null || fail "fuzz/Cargo.lock is out of date"
+cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null ||
+    fail "fuzz/Cargo.lock is out of date: cargo update --workspace --manifest-path fuzz/Cargo.toml"
 # The fuzzer itself takes longer to compile than few runs do.
 [[ -z $check ]] || export CXXFLAGS=-O0
 # Nothing that is fuzzed has unsafe code, so that no sanitizer is needed.

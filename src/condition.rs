@@ -85,6 +85,16 @@ impl RuntimeName {
     }
 }
 
+#[cfg(feature = "tool")]
+impl RuntimeName {
+    /// Returns the name of the runtime in a function to which Lambda declares `identifier`.
+    pub fn declared(identifier: &str) -> Self {
+        let mut environ = Environ::default();
+        environ.set(EXECUTION_ENV, lambda::execution_env(identifier).as_ref());
+        Self::from_program(&environ, OsStr::new("bootstrap"))
+    }
+}
+
 impl When<'_> {
     /// Whether it asks for nothing.
     #[cfg(feature = "tool")]

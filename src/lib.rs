@@ -49,6 +49,7 @@ pub use cli::command;
 
 use chain::{Stage, StandInCall};
 use environ::Environ;
+use lambda::HANDLER;
 use plan::saved::SavedPlan;
 use report::{ErrorType, Failure, Stop};
 use role::Role;
@@ -119,13 +120,14 @@ fn lost_stand_in(name: &OsStr) -> Failure {
 #[cold]
 fn handler(environ: &Environ) -> Result<OsString, Failure> {
     let program = config::handler_path(environ).ok_or_else(|| {
-        let message =
-            "unable to find the function's executable: _HANDLER, which names it, is not set";
-        Failure::entrypoint(exit_status::NOT_FOUND, message.into())
+        let message = format!(
+            "unable to find the function's executable: {HANDLER}, which names it, is not set"
+        );
+        Failure::entrypoint(exit_status::NOT_FOUND, message)
     })?;
     if process::is_this_program(Path::new(&program)) {
         let message = format!(
-            "{program:?} (_HANDLER) is foreword itself; let Handler name the function's executable"
+            "{program:?} ({HANDLER}) is foreword itself; let Handler name the function's executable"
         );
         return Err(Failure::entrypoint(exit_status::CANNOT_EXECUTE, message));
     }
@@ -141,7 +143,7 @@ fn end(stop: Stop, environ: &Environ) -> i32 {
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };
-    log::failure(&failure);
+    log::log_failure(&failure);
     let Some(address) = environ.lossy(lambda::RUNTIME_API) else { return failure.status };
     if failure.error_type == ErrorType::ConfigInvalid {
         extension::meet(&address);

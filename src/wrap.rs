@@ -55,8 +55,8 @@ fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible
     if config::is_disabled(environ) {
         return execute(received, environ);
     }
-    if let Some(word) = log::unknown_level(environ) {
-        warn!("{}", log::about_level(&word));
+    if let Some(warning) = log::describe_unknown_level(environ) {
+        warn!("{warning}");
     }
     let sources = config::read_sources(environ)?;
     if sources.is_empty() {
@@ -108,7 +108,7 @@ impl Start<'_> {
     fn warn_about_snapshot(&self) {
         if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
             warn!(
-                "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
+                "the hooks around the snapshot are not run: {RUNTIME_API} is not set; \
                  foreword simulate runs them"
             );
         }
@@ -123,7 +123,7 @@ impl Start<'_> {
             let budget = Phase::AfterRestore.budget().map(Deadline::after);
             self.run_phase(Phase::AfterRestore, budget)?;
         }
-        self.clock.go_on();
+        self.clock.resume();
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Start<'_> {
         if self.plan.snapshot_hooks == SnapshotHooks::Relay {
             self.start_relay()?;
         }
-        self.clock.tell(&self.environ, &self.context);
+        self.clock.emit(&self.environ, &self.context);
         execute(&words, &self.environ)
     }
 
@@ -189,7 +189,7 @@ impl Start<'_> {
         let address = self.context.runtime_api();
         if address.is_none() && !pre_stop.is_empty() {
             warn!(
-                "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells \
+                "pre_stop hooks are not run: {RUNTIME_API} is not set, so nobody tells \
                  when the environment ends; foreword simulate runs them"
             );
         }

@@ -3,7 +3,7 @@
 
 use crate::condition::{EnvTest, Facts, When};
 use crate::config::Rule;
-use crate::lambda::{INITIALIZATION, SNAP_START, variables};
+use crate::lambda::{CREDENTIALS, CREDENTIALS_URI, INITIALIZATION, SNAP_START, variables};
 use std::ffi::OsStr;
 
 /// Returns whether a variable is missing in this start because that precedes a snapshot.
@@ -33,10 +33,10 @@ pub fn absent_in_condition_message(name: &str) -> String {
     )
 }
 
-fn instead(name: &str) -> &'static str {
-    match variables::CREDENTIALS.contains(&name) {
-        true => " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)",
-        false => "",
+fn instead(name: &str) -> String {
+    match CREDENTIALS.contains(&name) {
+        true => format!(" ({CREDENTIALS_URI} leads to the keys)"),
+        false => String::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::runtime_state::{ApiCall, RuntimeState, Transition};
 use super::server::Faults;
 use super::telemetry::Telemetry;
 use super::{InvocationResult, Outcome, Settings};
-use crate::lambda::api;
+use crate::lambda::api::{self, FUNCTION_ERROR_TYPE};
 use serde_json::json;
 use state::{ParkedResponse, QueuedEvent};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -216,10 +216,8 @@ impl Shared {
         }
         let is_streamed = head.says("Lambda-Runtime-Function-Response-Mode", "streaming");
         // A stream that has begun reports its failure in the trailers.
-        let late_error = body
-            .trailers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(api::FUNCTION_ERROR_TYPE));
+        let late_error =
+            body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(FUNCTION_ERROR_TYPE));
         let (outcome, reply) = if body.bytes.len() > LARGEST_ANSWER && !is_streamed {
             let message =
                 format!("Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).");
@@ -282,7 +280,7 @@ pub fn epoch_ms() -> u128 {
 }
 
 fn error_type(head: &RequestHead) -> String {
-    head.header(api::FUNCTION_ERROR_TYPE).unwrap_or_default().to_owned()
+    head.header(FUNCTION_ERROR_TYPE).unwrap_or_default().to_owned()
 }
 
 fn forbidden(state: RuntimeState, call: ApiCall) -> Reply {

@@ -2,15 +2,12 @@
 //! them on this machine, and judges none of them.
 
 use crate::cli::layer::{LayerLookup, MergedLayers, normal};
+use crate::lambda::{self, LAYERS, TASK_ROOT};
 use crate::process;
 use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-/// The directory of the code, and the working directory of runtimes and hooks (`LAMBDA_TASK_ROOT`,
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
-pub const TASK_ROOT: &str = "/var/task";
 
 /// Longest chain of symlinks; the kernel has the same limit
 /// (<https://man7.org/linux/man-pages/man7/path_resolution.7.html>).
@@ -88,7 +85,7 @@ impl<'f> FunctionFile<'f> {
     pub fn of_layer(file: &crate::cli::layer::LayerFile<'f>) -> Self {
         Self {
             name: file.name(),
-            path: format!("/opt/{}", file.path),
+            path: format!("{LAYERS}/{}", file.path),
             mode: file.mode(),
             closed: file.closed_directory(),
             content: file.content(),
@@ -107,7 +104,7 @@ impl<'f> FunctionFiles<'f> {
             {
                 path = format!("/{normal}");
             }
-            if path.starts_with("/opt/") {
+            if lambda::strip_layers(&path).is_some() {
                 let Some(opt) = self.opt else { return Lookup::NoLayers };
                 match opt.look_up(&path) {
                     LayerLookup::File(file) => {
@@ -122,10 +119,7 @@ impl<'f> FunctionFiles<'f> {
             if path == TASK_ROOT {
                 return Lookup::Directory;
             }
-            let inside = path
-                .strip_prefix(TASK_ROOT)
-                .and_then(|rest| rest.strip_prefix('/'))
-                .and_then(normal);
+            let inside = lambda::strip_task_root(&path).and_then(normal);
             let Some(inside) = inside else {
                 return match link {
                     Some((name, target)) if !is_in_image(&path) => Lookup::Astray(format!(

@@ -4,12 +4,12 @@
 
 pub use super::command_words::FileUse;
 use super::command_words::files_in_command;
-use super::files::TASK_ROOT;
 use super::rules::ReachableRule;
 use super::shell_command::{self, WorkingDirectory};
 use crate::condition::When;
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Hook, Place, Wrapper};
+use crate::lambda::TASK_ROOT;
 use crate::template::Template;
 
 /// Deepest nesting of shells that run a shell.
@@ -225,7 +225,7 @@ pub fn directory(hook: &Hook) -> Option<String> {
 /// start.
 fn literal<'r>(text: &Template<'r>) -> Option<&'r str> {
     let written = text.written();
-    let rest = written.strip_prefix("${LAMBDA_TASK_ROOT}").unwrap_or(written);
+    let rest = written.strip_prefix(shell_command::TASK_ROOT_REFERENCE).unwrap_or(written);
     (text.is_plain() || !rest.contains('$')).then_some(written)
 }
 

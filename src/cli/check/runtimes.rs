@@ -6,7 +6,7 @@ use crate::condition::{Facts, RuntimeName, When, all};
 use crate::environ::Environ;
 use crate::lambda::{MANAGED_RUNTIMES, Runtime};
 use crate::template::Template;
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 
 /// Other values of `AWS_EXECUTION_ENV`, some of which only the function itself would set.
 const OTHERS: [&str; 6] = ["dotnet9", "provided.al2", "provided.al2023", "provided", "Image", ""];
@@ -72,7 +72,7 @@ impl CandidateRuntimes {
         let left = MANAGED_RUNTIMES
             .iter()
             .chain(&OTHERS)
-            .filter_map(|identifier| runtime(identifier))
+            .map(|identifier| RuntimeName::declared(identifier))
             .filter(may_hold)
             .collect();
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
@@ -188,15 +188,6 @@ fn language_of(runtime: &RuntimeName) -> Option<Interpreter> {
         Runtime::Dotnet => Some(Interpreter::Dotnet),
         Runtime::Provided => None,
     }
-}
-
-/// Returns the runtime that conditions see in a function with this identifier.
-fn runtime(identifier: &str) -> Option<RuntimeName> {
-    let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-    Some(RuntimeName::from_program(
-        &Environ::from_entries([entry.as_c_str()]),
-        OsStr::new("bootstrap"),
-    ))
 }
 
 /// Decides a condition by the runtime alone; `None` if it tests more.

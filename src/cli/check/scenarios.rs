@@ -41,20 +41,13 @@ impl<'c> Scenarios<'c> {
         for when in conditions {
             builder.add(when);
         }
-        let runtime = |identifier: &str| {
-            let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-            Some(RuntimeName::from_program(
-                &Environ::from_entries([entry.as_c_str()]),
-                OsStr::new("bootstrap"),
-            ))
-        };
         let mut runtimes =
             vec![RuntimeName::from_program(&Environ::default(), OsStr::new("bootstrap"))];
         runtimes.extend(
             RUNTIMES
                 .into_iter()
                 .chain(builder.runtimes.iter().map(String::as_str))
-                .filter_map(runtime),
+                .map(RuntimeName::declared),
         );
         let scenarios = Self {
             runtimes,

@@ -1,6 +1,7 @@
 //! The layers of a function merged under /opt, with lookups that follow symlinks as the kernel does.
 
 use super::{EntryKind, Layer, LayerFile, normal};
+use crate::lambda::strip_layers;
 use std::collections::BTreeMap;
 
 /// Longest chain of symlinks; the kernel has the same limit
@@ -51,7 +52,7 @@ impl MergedLayers {
 
     /// Looks a path up, following symlinks.
     pub fn look_up(&self, path: &str) -> LayerLookup<'_> {
-        let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else {
+        let Some(mut inside) = strip_layers(path).and_then(normal) else {
             return LayerLookup::Nothing;
         };
         for _ in 0..MOST_LINKS {
@@ -66,7 +67,7 @@ impl MergedLayers {
             });
             let Some((link, target)) = link else { return self.at_end(&inside) };
             let rest = &inside[link.path.len()..];
-            let next = match (target.strip_prefix("/opt/"), target.starts_with('/')) {
+            let next = match (strip_layers(target), target.starts_with('/')) {
                 (Some(target), _) => normal(&format!("{target}{rest}")),
                 (None, true) => return LayerLookup::Outside(format!("{target}{rest}")),
                 (None, false) => normal(&format!("{}/../{target}{rest}", link.path)),
@@ -111,7 +112,7 @@ impl MergedLayers {
     /// Returns the file that would be at a path if its layer had no extra directory around
     /// everything.
     pub fn nested_one_deeper(&self, path: &str) -> Option<LayerFile<'_>> {
-        let inside = path.strip_prefix("/opt/")?;
+        let inside = strip_layers(path)?;
         let is_one_deeper = |file: &LayerFile| {
             file.path.split_once('/').is_some_and(|(directory, rest)| {
                 rest == inside && !LAYER_DIRECTORIES.contains(&directory)

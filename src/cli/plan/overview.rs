@@ -21,11 +21,12 @@ use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::command_line::Parts;
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Document, Phase, Place, Source};
+use crate::config::{self, Document, Place, Source};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::{ARCHITECTURE, LambdaContext};
 use crate::log;
+use crate::phase::Phase;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
@@ -141,8 +142,7 @@ impl Overview {
         });
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
-        let mut warnings: Vec<_> =
-            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
+        let mut warnings: Vec<_> = log::describe_unknown_level(environ).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings
             .extend(function.bootstrap_of_code().map(|file| explanations::about_bootstrap(&file)));

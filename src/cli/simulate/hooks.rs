@@ -1,10 +1,11 @@
 //! The hooks that the configuration gives an environment: the limit of each, and which have ended.
 
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Phase};
+use crate::config;
 use crate::environ::Environ;
 use crate::files;
 use crate::lambda::ARCHITECTURE;
+use crate::phase::Phase;
 use crate::plan::Plan;
 use std::ffi::OsString;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Parser for foreword's own lines in the output of a function, text or JSON, as `log` writes them.
 
-use crate::config::Phase;
+use crate::phase::Phase;
 use crate::report::HookOutcome;
 use serde_json::Value;
 use std::time::Duration;

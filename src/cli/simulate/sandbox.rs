@@ -4,6 +4,7 @@
 
 use crate::cli::layer::MergedLayers;
 use crate::environ::{Environ, split_entry};
+use crate::lambda::LAYERS;
 use crate::marker::RESTORED;
 use crate::process;
 use std::env::set_current_dir;
@@ -14,7 +15,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-const OPT: &str = "/opt";
 const TMP: &str = "/tmp";
 
 /// The default size of /tmp on Lambda
@@ -57,7 +57,7 @@ impl Sandbox {
             let laid = own.as_ref().map_err(process::cause).and_then(|()| mount_layers(opt));
             laid.map_err(|cause| {
                 let way_out = "a mount needs root or user namespaces, and a directory /opt";
-                format!("unable to lay the layers under {OPT}: {cause}; {way_out}")
+                format!("unable to lay the layers under {LAYERS}: {cause}; {way_out}")
             })?;
         }
         let own_tmp = own
@@ -223,7 +223,7 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
 /// Writes the layers' files into a read-only file system in memory, mounted over /opt.
 fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
     let unable = |error: io::Error| process::cause(&error);
-    let root = Path::new(OPT);
+    let root = Path::new(LAYERS);
     process::mount_tmpfs(root).map_err(unable)?;
     for file in opt.files() {
         let path = root.join(file.path);

@@ -5,10 +5,11 @@ use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
-use crate::config::{Command, Export, Hook, OnFailure, Phase};
+use crate::config::{Command, Export, Hook, OnFailure};
 use crate::environ::Environ;
 use crate::hooks;
 use crate::lambda::LambdaContext;
+use crate::phase::Phase;
 use crate::plan::{Plan, SnapshotHooks};
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ impl HookOverview {
         unset.extend(UnsetVariable::in_hook(hook, &own));
         let limit = hook.limit();
         let of_phase = hook.phase.budget().unwrap_or(Duration::MAX);
-        let words = hooks::words(command, &own);
+        let words = hooks::command_words(command, &own);
         let overview = Self {
             name: (*name).into(),
             words: words.iter().map(|word| Redacted::word(word, &own)).collect(),
