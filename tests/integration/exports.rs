@@ -222,8 +222,8 @@ fn an_exported_path_is_where_the_runtime_is_looked_up() {
 #[test]
 fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
     let (object, text) =
-        ("print one JSON object and nothing else", "print it as a text, or leave it out");
-    let (kind, rename) = ("not a text, number or boolean", "print another name");
+        ("print one JSON object and nothing else", "print it as a string, or leave it out");
+    let (kind, rename) = ("not a string, number or boolean", "print another name");
     let lines = "print NAME=VALUE lines and nothing else";
     let name = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone";
     let refused = |format: &str, exported: &[u8], cause: &str| {
