@@ -130,8 +130,8 @@ fn where_nothing_can_be_written_the_links_beside_foreword_do() {
 
 #[test]
 fn where_nothing_can_be_written_a_name_without_a_link_is_refused() {
-    let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp \
+    let cause = "foreword: unable to make a symlink \"handler\" for wrappers to execute in /tmp \
                  (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
-                 file system); make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";
+                 file system); make \"/mnt/bin/stand-in/handler\" a symlink to foreword beforehand\n";
     read_only("handler", "/tmp /dev/shm /var/tmp").stderr(cause).status(126).run();
 }
