@@ -1,9 +1,9 @@
-//! What edits make of the command lines that Lambda hands over, as listed in AWS's images and in
-//! ours.
+//! Edits of the command lines that Lambda starts runtimes with, in AWS's images and in custom
+//! images.
 
 use crate::support::Test;
 
-/// Prints the name that it was started by and its arguments.
+/// Prints the name by which it was started and its arguments.
 const RUNTIME: &str = "#!/bin/sh\nIFS='|'; echo \"${0##*/}|$*\"\n";
 
 const PYTHON: &str = "<folder>/python3.12|/var/runtime/bootstrap.py";
@@ -32,7 +32,7 @@ fn test(command: &str, config: &str) -> Test {
     Test::new().script(name, RUNTIME).config(config).env("_HANDLER", "app.handler").args(words)
 }
 
-/// Every row is a command line, a configuration, and what the runtime receives.
+/// Checks rows of a command line, a configuration, and what the runtime receives.
 #[track_caller]
 fn edits(rows: &[(&str, &str, &str)]) {
     for (command, config, expected) in rows {
@@ -116,7 +116,7 @@ fn options_are_removed_with_their_values() {
             r#"{"options": {"remove": ["--max-http-header-size 8*", "--max-*-space-size=[!6]*"]}}"#,
             "node|--expose-gc|--max-semi-space-size=6|/var/runtime/index.mjs",
         ),
-        // A value is no option, and neither is what stands behind the entry.
+        // Neither the value of an option nor what follows the entry is an option.
         (
             NODE,
             r#"{"options": {"remove": ["81920", "--max-http-header-size 9*", "/var/runtime/*"]}}"#,
@@ -137,7 +137,7 @@ fn options_are_removed_with_their_values() {
              /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
         ("<folder>/ruby|-W0|a.rb|-W0", r#"{"options": {"remove": ["-W*"]}}"#, "ruby|a.rb|-W0"),
-        // An unknown program has no options that could be removed.
+        // An unknown program has no options.
         ("<folder>/Native|-x", r#"{"options": {"remove": ["*"]}}"#, "Native|-x"),
     ]);
 }
@@ -176,7 +176,7 @@ fn options_are_replaced_and_their_values_edited() {
             "dotnet|exec|--runtimeconfig|/opt/r.json|\
              /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
-        // One pass: what was put in is not looked at again.
+        // The replacement is not replaced again.
         (
             "<folder>/ruby|-I|a|-I|b|x.rb|a",
             r#"{"options": {"replace": {"a": "b", "b": "a"}}}"#,
@@ -215,7 +215,7 @@ fn arguments_with_edits_are_changed() {
         (PYTHON, r#"{"arguments": {"append": ["x"]}}"#, "python3.12|/var/runtime/bootstrap.py|x"),
         (NATIVE, r#"{"arguments": {"append": ["x"]}}"#, "Native|x"),
         ("<folder>/Native|a|b|a", r#"{"arguments": {"remove": ["a"]}}"#, "Native|b"),
-        // A key that works out as empty matches nothing, not even an empty argument.
+        // A key that expands to nothing matches nothing, not even an empty argument.
         (
             "<folder>/Native||a",
             r#"{"arguments": {"replace": {"${UNSET}": "x", "": "x"}}}"#,

@@ -1,5 +1,5 @@
-//! What foreword says on standard error, in which form, and what it never says. The builder sees to
-//! it that nothing is said on standard output.
+//! What foreword writes to standard error, in which form, and what it never writes. `Test` checks
+//! that standard output stays empty.
 
 use crate::support::{Captured, Test};
 use serde_json::Value;
@@ -11,7 +11,7 @@ const WARNING: &str =
     "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
 const ERROR: &str = "foreword: unable to execute \"./missing\": no such file\n";
 
-/// Something at every level from info to error.
+/// Builds a run with a line at every level from info to error.
 fn noisy() -> Test {
     let config = r#"{"entry": "x", "hooks": {"initialize": [
         {"name": "a", "command": "true"}, {"name": "b", "command": "exit 4", "on_failure": "continue"}
@@ -22,7 +22,7 @@ fn noisy() -> Test {
 #[test]
 fn log_at_every_level_has_its_lines() {
     let nothing = String::new();
-    // A failure is said at every level but off, also when it stops nothing.
+    // A failure is logged at every level but off, even if it stops nothing.
     let error = [FAILURE, ERROR].concat();
     let warn = [FAILURE, WARNING, ERROR].concat();
     let info = [INFO, FAILURE, WARNING, ERROR].concat();
@@ -49,7 +49,7 @@ fn log_at_every_level_has_its_lines() {
         (None, Some("FATAL"), &error),
         (None, Some("error"), &error),
         (None, Some(""), &info),
-        // The first one that is there decides.
+        // The first variable that is set decides.
         (Some("off"), Some("DEBUG"), &nothing),
         (Some("debug"), Some("FATAL"), &debug),
         (Some(""), Some("WARN"), &warn),
@@ -83,7 +83,7 @@ fn log_level_that_is_unknown_gets_one_warning() {
     loud().stderr(warning).run();
     let hook = r#"{"hooks": {"initialize": [{"name": "a", "command": "true"}]}}"#;
     loud().config(hook).stderr(format!("{warning}{INFO}")).run();
-    // Lambda's level then decides, also about the warning.
+    // Lambda's level then decides, even about the warning.
     loud().config(hook).env("AWS_LAMBDA_LOG_LEVEL", "WARN").stderr(warning).run();
     loud().config(hook).env("AWS_LAMBDA_LOG_LEVEL", "ERROR").run();
 }
@@ -145,7 +145,7 @@ fn json_log_of_failures_has_their_fields() {
     }
 }
 
-/// RFC 3339 in UTC, as Lambda's own log lines have it.
+/// RFC 3339 in UTC, like Lambda's own log lines.
 #[test]
 fn json_log_has_timestamps_in_utc() {
     let Captured { stderr, .. } = noisy().env("AWS_LAMBDA_LOG_FORMAT", "JSON").capture();
@@ -212,18 +212,18 @@ fn debug_log_without_a_configuration_has_the_command_line() {
     test.stderr("foreword: executing [\"/bin/true\", \"a b\"]\n").run();
 }
 
-/// In the environment that Lambda gives, and in nothing but what hooks export or a single edit
-/// sets.
+/// Secrets in Lambda's environment, and in what hooks export or one edit sets.
 const SECRETS: [&str; 2] = ["hunter2", "swordfish"];
 
-/// A configuration with a hook that exports something.
+/// Returns a configuration with a hook that exports something.
 fn exporting(format: &str, output: &str, rest: &str) -> String {
     let hook =
         format!(r#"{{"name": "x", "command": ["/bin/echo", "{output}"], "export": "{format}"}}"#);
     format!(r#"{{"hooks": {{"initialize": [{hook}]}}, {rest}}}"#)
 }
 
-/// Tries every configuration at the level that says most, in both forms; the secret is in `TOKEN`.
+/// Tries every configuration at the most detailed level, as text and as JSON; the secret is in
+/// `TOKEN`.
 #[track_caller]
 fn show_no_secret(configurations: &[&str]) {
     for config in configurations {
@@ -242,7 +242,7 @@ fn show_no_secret(configurations: &[&str]) {
 #[test]
 fn secrets_in_edits_are_redacted() {
     show_no_secret(&[
-        // Nothing but the name says that these are secret.
+        // Only the name tells that these are secret.
         r#"{"env": {"DB_PASSWORD": "swordfish"}}"#,
         r#"{"env": {"Client_Secret": "swordfish"}}"#,
         r#"{"env": {"tokenizer": "swordfish"}}"#,

@@ -1,4 +1,4 @@
-//! What the page of patterns says, with the commands and configurations that it shows.
+//! The page of patterns, with the commands and configurations that it shows.
 
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT};
 use crate::support::lambda::{Lambda, Settings};
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 
 const PAGE: &str = include_str!("../../docs/patterns.md");
 
-/// The first block of a language behind a heading.
+/// Returns the first block of a language after a heading.
 fn block(heading: &str, language: &str) -> String {
     let section = PAGE.split(&format!("\n## {heading}\n")).nth(1).expect("a section");
     let block = section.split(&format!("```{language}\n")).nth(1).expect("a block");
@@ -65,7 +65,7 @@ fn extension_started_by_foreword_sees_exports_of_hooks() {
     let test =
         test.script("opt/extensions/vendor", script).file("opt/vendor/foreword.json", config);
     let test = test.script("opt/vendor/extension", "#!/bin/sh\necho $API_KEY $LAMBDA_TASK_ROOT\n");
-    // The function's own configuration is none of its business.
+    // The function's own configuration is not read.
     let test = test.file("foreword.json", "{").env("FOREWORD_LOG", "warn");
     test.without_foreword().args(["/opt/extensions/vendor"]).stdout("hunter2 /opt/vendor\n").run();
 }

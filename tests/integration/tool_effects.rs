@@ -1,10 +1,10 @@
-//! Edits that do something else on Lambda than they seem to: `check` and `plan` say so, with the
-//! edit that does what was meant.
+//! Edits that do something else on Lambda than they seem to: `check` and `plan` warn about them,
+//! and name the edit that has the effect.
 
 use crate::support::Test;
 use serde_json::Value;
 
-/// What `check` warns of, without what it says of values that are hidden.
+/// Returns the warnings of `check`, without those about hidden values.
 #[track_caller]
 fn checked(config: &str) -> Vec<String> {
     let captured = Test::new().file("a.json", config).args(["check", "a.json"]).capture();
@@ -16,7 +16,7 @@ fn checked(config: &str) -> Vec<String> {
     lines.map(|line| line.replace(": warning: ", ": ")).collect()
 }
 
-/// What `plan` warns of.
+/// Returns the warnings of `plan`.
 #[track_caller]
 fn planned(config: &str, arguments: &[&str]) -> Vec<String> {
     let all = [&["plan", "--format", "json", "--config", "a.json"], arguments].concat();
@@ -93,15 +93,15 @@ fn pythonpath_that_takes_nothing_away_gives_no_warning() {
         assert_eq!(checked(&config), [] as [&str; 0], "{config}");
         assert_eq!(planned(&config, &runtime("python3.12")), [] as [&str; 0], "{config}");
     }
-    // An image of one's own has another start.
+    // A custom image starts in another way.
     let config = r#"{"env": {"PYTHONPATH": "/mine"}}"#;
     let mut found = planned(config, &["--", "python3", "-m", "awslambdaric", "app.handler"]);
-    // Whether this machine has it is not asked here.
+    // This test does not depend on the machine's programs.
     found.retain(|warning| !warning.starts_with("there is no program "));
     assert_eq!(found, [] as [&str; 0]);
 }
 
-/// Of several versions one is named, and the way out says that each wants a value of its own.
+/// One of several versions is named, and the remedy says that each needs a value of its own.
 #[test]
 fn pythonpath_in_a_wrapper_s_env_gives_a_warning() {
     let wrapper = r#"{"path": "/opt/w", "env": {"PYTHONPATH": "/mine"}}"#;
@@ -120,7 +120,7 @@ fn pythonpath_for_several_versions_gives_one_warning() {
     for config in [
         r#"{"env": {"PYTHONPATH": "/mine"}}"#,
         r#"{"when": {"runtime": "python3.1[34]"}, "env": {"PYTHONPATH": "/mine"}}"#,
-        // Where nobody can tell whether it applies, it may.
+        // A condition that cannot be decided may hold.
         r#"{"when": {"runtime": "${KIND}"}, "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
         r#"{"when": {"runtime": "python", "env": {"A": "${B}"}}, "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
     ] {
@@ -280,7 +280,7 @@ fn option_in_a_variable_with_an_effect_gives_no_warning() {
         assert_eq!(checked(config), [] as [&str; 0], "{config}");
         assert_eq!(planned(config, &runtime(name)), [] as [&str; 0], "{config}");
     }
-    // What the function says itself is not the configuration's doing.
+    // The function's own value is not the configuration's fault.
     let added = r#"{"env": {"NODE_OPTIONS": {"append": "--import /a.mjs", "separator": " "}}}"#;
     let own = ["--runtime", "nodejs22.x", "--env", "NODE_OPTIONS=--max-old-space-size=64"];
     assert_eq!(planned(added, &own), [] as [&str; 0]);

@@ -1,15 +1,15 @@
-//! What `check` and `plan` say of a rule that is legal and hardly meant.
+//! What `check` and `plan` say about rules that are legal but probably mistakes.
 
 use crate::support::Test;
 use crate::tool_check::warns;
 use serde_json::Value;
 
-/// A configuration with one array command, whose words stand as they are given.
+/// Returns a configuration with one array command of these words.
 fn command(words: &str) -> String {
     format!(r#"{{"hooks": {{"initialize": [{{"name": "n", "command": [{words}]}}]}}}}"#)
 }
 
-/// What `plan` warns of.
+/// Returns the warnings of `plan`.
 #[track_caller]
 fn planned(config: &str, arguments: &[&str]) -> Vec<String> {
     let test = Test::new().env_remove("LAMBDA_TASK_ROOT").file("foreword.json", config);
@@ -55,7 +55,7 @@ fn option_and_value_in_one_string_get_a_hint_to_split() {
         (&append("-Xmx64m -Xms32m"), &[options]),
         (&append("-Da=1 -Db=2"), &[secret]),
         (&append("--stack-size 900"), &[joined]),
-        // They are one word each.
+        // Each of them is one word.
         (
             r#"{"options": {"append": ["-X", "importtime", "-Dgreeting=hello world", "--title=a b"]}}"#,
             &[],
@@ -99,7 +99,7 @@ fn command_with_arguments_in_one_string_gets_a_hint_to_split() {
         (r#"{"program": »"python3 -O"}"#, &[&program]),
         (r#"{"prefix": [»"nice -n 5"]}"#, &[&nice]),
         (r#"{"wrappers": [»"/opt/w --debug"]}"#, &[&wrapper]),
-        // A directory's name may hold a space, and a string is the shell's.
+        // A directory's name may contain a space, and a string is run by the shell.
         (&command(r#""/opt/My Tools/fetch", "--all x""#), &[]),
         (r#"{"hooks": {"initialize": [{"name": "n", "command": "/opt/bin/fetch --all"}]}}"#, &[]),
     ]);
@@ -160,7 +160,7 @@ fn variables_and_paths_that_are_not_expanded_get_a_hint() {
         (r#"{"env": {»"A": {"default": "C:\temp"}}}"#, &[windows]),
         (&command(r#"»"bin\\fetch""#), &[windows]),
         (r#"{"entry": »"~/app.py"}"#, &[tilde]),
-        // They are meant as they are.
+        // These are meant as they are.
         (r#"{"env": {"A": {"default": "$$HOME ${HOME} $LATEST $5 100% %2F"}}}"#, &[]),
         (r#"{"env": {"DB_PASSWORD": {"default": "$AB$CD%EFG%"}}}"#, &[]),
         (r#"{"entry": "com.example.Outer$INNER"}"#, &[]),
@@ -218,7 +218,7 @@ fn edit_that_matches_nothing_on_a_known_command_line_gets_a_hint_from_check() {
         (&rule("ruby", r#"{"replace": {"a": »"b"}}"#), &[&c]),
         (&rule("dotnet", r#"{"values": {"--fx-version": »"8"}}"#), &[&d]),
         (r#"{"when": {"runtime": "python"}, "arguments": {"remove": [»"x"]}}"#, &[e]),
-        // It matches, may match, or meets what an earlier rule adds.
+        // The edit matches, may match, or matches what an earlier rule adds.
         (
             &rule("dotnet", r#"{"values": {"--DEPSFILE": "x"}, "remove": ["--runtimeconfig *"]}"#),
             &[],
@@ -336,7 +336,7 @@ fn options_for_a_program_that_is_no_interpreter_get_a_hint() {
              write them into \"arguments\" or into a variable that the interpreter reads"
         )
     };
-    // Which of them this machine has is not asked here.
+    // This test does not depend on the machine's programs.
     let planned = |config: &str, line: &[&str]| {
         let mut found = planned(config, line);
         found.retain(|warning| !warning.starts_with("there is no program "));
