@@ -147,7 +147,8 @@ fn options_are_replaced_and_their_values_edited() {
     edits(&[
         (
             NODE,
-            r#"{"options": {"replace": {"81920": "16384", "--expose-gc": "--no-expose-gc", "--max-semi": "x"}}}"#,
+            r#"{"options": {"replace": {"81920": "16384", "--expose-gc": "--no-expose-gc",
+                "--max-semi": "x"}}}"#,
             "node|--no-expose-gc|--max-http-header-size|16384|--max-semi-space-size=6|\
              --max-old-space-size=116|\
              /var/runtime/index.mjs",
@@ -166,7 +167,8 @@ fn options_are_replaced_and_their_values_edited() {
         ),
         (
             JAVA11,
-            r#"{"options": {"values": {"-classpath": {"append": "/opt/lib/x.jar", "separator": ":"}}}}"#,
+            r#"{"options": {"values": {"-classpath": {"append": "/opt/lib/x.jar",
+                "separator": ":"}}}}"#,
             "java|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/var/runtime/x.jar|\
              -classpath|a.jar:b.jar:/opt/lib/x.jar|lambdainternal.AWSLambda",
         ),
@@ -199,7 +201,8 @@ fn arguments_with_edits_are_changed() {
     edits(&[
         (
             JAVA_IMAGE,
-            r#"{"env": {"_HANDLER": "w.H"}, "arguments": {"replace": {"pkg.H": "${_HANDLER}", "-cp": "no"}}}"#,
+            r#"{"env": {"_HANDLER": "w.H"},
+                "arguments": {"replace": {"pkg.H": "${_HANDLER}", "-cp": "no"}}}"#,
             "java|-cp|./*|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|w.H",
         ),
         (
@@ -209,7 +212,8 @@ fn arguments_with_edits_are_changed() {
         ),
         (
             PYTHON_IMAGE,
-            r#"{"arguments": {"remove": ["app.*", "awslambdaric"], "prepend": ["a"], "append": [""]}}"#,
+            r#"{"arguments": {"remove": ["app.*", "awslambdaric"], "prepend": ["a"],
+                "append": [""]}}"#,
             "python3|-m|awslambdaric|a|",
         ),
         (PYTHON, r#"{"arguments": {"append": ["x"]}}"#, "python3.12|/var/runtime/bootstrap.py|x"),
@@ -281,7 +285,8 @@ fn program_and_prefix_are_looked_up_in_the_final_path() {
              app.handler\npython3|-m|awslambdaric|app.handler\n",
         ),
         (
-            r#"{"prefix": ["first", "1"], "program": "python3", "rules": [{"prefix": ["second", "2", "x"]}]}"#,
+            r#"{"prefix": ["first", "1"], "program": "python3",
+                "rules": [{"prefix": ["second", "2", "x"]}]}"#,
             "second 2 x first 1 python3 -m awslambdaric app.handler\nfirst 1 python3 -m \
              awslambdaric app.handler\npath -m awslambdaric app.handler\n",
         ),

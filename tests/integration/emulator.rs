@@ -215,7 +215,8 @@ fn variables_that_hooks_export_reach_the_function() {
                 {"name": "dotenv", "command": "cat .env", "export": "dotenv"}
             ]}}"#,
         );
-        let secrets = r#"{"API_KEY": "k $HOME \"é\"\nline two", "PORT": 8080, "RATE": 1.50, "ON": true, "TWICE": "json"}"#;
+        let secrets = r#"{"API_KEY": "k $HOME \"é\"\nline two", "PORT": 8080, "RATE": 1.50,
+            "ON": true, "TWICE": "json"}"#;
         let test = test.script("secrets", format!("#!/bin/sh\ncat <<'END'\n{secrets}\nEND\n"));
         let dotenv = "# comment\nexport REGION=eu\nQUOTED='a $b \"c\"'\nTWICE=dotenv\n";
         let emulator = test.file(".env", dotenv).emulate();
@@ -259,7 +260,8 @@ fn hook_that_fails_is_reported_to_the_caller() {
 #[test]
 fn hook_that_times_out_is_reported_to_the_caller() {
     for (client, start) in EVERY_START {
-        let config = r#"{"hooks": {"initialize": [{"name": "x", "command": ["sleep", "100"], "timeout_ms": 50}]}}"#;
+        let config = r#"{"hooks": {"initialize": [{"name": "x", "command": ["sleep", "100"],
+            "timeout_ms": 50}]}}"#;
         let emulator = function(client, start, foreword()).config(config).emulate();
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["errorType"], json!("Runtime.ForewordHookTimedOut"), "{answer:?}");

@@ -180,7 +180,8 @@ fn configuration_mistake_without_registration_is_only_logged() {
 #[test]
 fn extension_without_hooks_registers_for_nothing_and_waits() {
     let other = r#"{"hooks": {"initialize": [{"name": "a", "command": "exit 3"}]}}"#;
-    let never = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "echo a", "when": {"env": {"SET": false}}}]}}"#;
+    let never = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "echo a",
+        "when": {"env": {"SET": false}}}]}}"#;
     for (config, disabled) in
         [("", ""), ("{}", ""), (other, ""), (never, ""), (r#"{"hoks": {}}"#, "1")]
     {

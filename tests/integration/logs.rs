@@ -90,7 +90,8 @@ fn log_level_that_is_unknown_gets_one_warning() {
 
 #[test]
 fn log_without_hooks_is_empty_at_info() {
-    let config = r#"{"env": {"A": "1"}, "options": {"append": ["-v"]}, "rules": [{"when": {"runtime": "java"}}]}"#;
+    let config = r#"{"env": {"A": "1"}, "options": {"append": ["-v"]},
+        "rules": [{"when": {"runtime": "java"}}]}"#;
     for format in ["Text", "JSON"] {
         let test = Test::new().env("AWS_LAMBDA_LOG_FORMAT", format).env("FOREWORD_LOG", "info");
         test.config(config).args(["/bin/true"]).run();
@@ -128,7 +129,8 @@ fn json_log_of_failures_has_their_fields() {
             r#""message":"hook \"x\" (initialize) exited with status 3 after N ms","errorType":"Runtime.ForewordHookFailed","phase":"initialize","hook":"x","outcome":"failure","durationMs":N"#,
         ),
         (
-            r#"{"hooks": {"initialize": [{"name": "x", "command": "sleep 100", "timeout_ms": 7}]}}"#,
+            r#"{"hooks": {"initialize": [{"name": "x", "command": "sleep 100",
+                "timeout_ms": 7}]}}"#,
             124,
             r#""message":"hook \"x\" (initialize) timed out after N ms (timeout_ms)","errorType":"Runtime.ForewordHookTimedOut","phase":"initialize","hook":"x","outcome":"timeout","durationMs":N"#,
         ),
@@ -196,7 +198,10 @@ fn debug_log_has_every_edit_and_the_final_command_line() {
 fn debug_log_of_exports_has_names_and_places() {
     Test::new()
         .env("FOREWORD_LOG", "debug")
-        .config(r#"{"hooks": {"initialize": [{"name": "h", "command": "echo A=swordfish", "export": "dotenv"}]}}"#)
+        .config(
+            r#"{"hooks": {"initialize": [{"name": "h", "command": "echo A=swordfish",
+            "export": "dotenv"}]}}"#,
+        )
         .args(["/bin/true"])
         .stderr(
             "foreword: FOREWORD_CONFIG:1:27: hook \"h\" exports A\n\
@@ -250,18 +255,23 @@ fn secrets_in_edits_are_redacted() {
         r#"{"env": {"AWS_CREDENTIALS": {"default": "swordfish"}}}"#,
         r#"{"env": {"TOKEN": {"append": "x", "separator": "-"}}}"#,
         r#"{"env": {"TOKEN": null}}"#,
-        r#"{"env": {"COPY": "${TOKEN}", "AGAIN": "a${COPY}b", "THIRD": {"default": "${NO:-${AGAIN}}"}}}"#,
-        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"append": "x", "separator": ","}}}]}"#,
-        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"prepend": "x", "separator": ","}}}]}"#,
+        r#"{"env": {"COPY": "${TOKEN}", "AGAIN": "a${COPY}b",
+            "THIRD": {"default": "${NO:-${AGAIN}}"}}}"#,
+        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"append": "x",
+            "separator": ","}}}]}"#,
+        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"prepend": "x",
+            "separator": ","}}}]}"#,
         r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": "public"}}]}"#,
-        r#"{"env": {"A": "a"}, "rules": [{"env": {"A": {"append": "b", "separator": "${TOKEN}"}}}]}"#,
+        r#"{"env": {"A": "a"}, "rules": [{"env": {"A": {"append": "b",
+            "separator": "${TOKEN}"}}}]}"#,
     ]);
 }
 
 #[test]
 fn secrets_in_command_lines_are_redacted() {
     show_no_secret(&[
-        r#"{"options": {"append": ["--password=${TOKEN}", "x${TOKEN}y"]}, "arguments": {"append": ["${TOKEN}"]}}"#,
+        r#"{"options": {"append": ["--password=${TOKEN}", "x${TOKEN}y"]},
+            "arguments": {"append": ["${TOKEN}"]}}"#,
         r#"{"env": {"COPY": "${TOKEN}"}, "options": {"append": ["-D${COPY}"]}}"#,
         r#"{"options": {"replace": {"-I": "${TOKEN}"}}, "entry": "${TOKEN}"}"#,
         r#"{"program": "./${TOKEN}"}"#,
@@ -291,9 +301,8 @@ fn secrets_in_exports_are_redacted() {
 
 #[test]
 fn secrets_in_a_hook_s_cwd_are_redacted() {
-    show_no_secret(&[
-        r#"{"hooks": {"initialize": [{"name": "x", "command": "true", "cwd": "/nowhere/${TOKEN}"}]}}"#,
-    ]);
+    show_no_secret(&[r#"{"hooks": {"initialize": [{"name": "x", "command": "true",
+            "cwd": "/nowhere/${TOKEN}"}]}}"#]);
 }
 
 #[test]
@@ -303,7 +312,8 @@ fn path_that_a_hook_exported_is_redacted() {
 
 #[test]
 fn secrets_within_a_text_are_replaced_in_place() {
-    let config = r#"{"env": {"COPY": "${API_KEY}", "API_KEY": "swordfish", "OPEN": "1"}, "arguments": {"append": ["-p=${COPY}", "${OPEN}"]}}"#;
+    let config = r#"{"env": {"COPY": "${API_KEY}", "API_KEY": "swordfish", "OPEN": "1"},
+        "arguments": {"append": ["-p=${COPY}", "${OPEN}"]}}"#;
     Test::new()
         .env("FOREWORD_LOG", "debug")
         .env("API_KEY", "hunter2")

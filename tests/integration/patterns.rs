@@ -58,7 +58,8 @@ fn handler_after_a_restore_finds_values_in_a_file() {
 #[test]
 fn extension_started_by_foreword_sees_exports_of_hooks() {
     let script = block("Secrets for another extension", "sh");
-    let config = r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2", "export": "dotenv"}]}}"#;
+    let config = r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2",
+        "export": "dotenv"}]}}"#;
     let test = Test::new()
         .over("opt", "/opt")
         .script("opt/bin/foreword", fs::read(foreword()).expect("foreword"));

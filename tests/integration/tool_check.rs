@@ -77,7 +77,8 @@ fn limits_of_initialize_hooks_over_10_s_give_a_warning() {
         ),
         (
             &initialize(
-                r#"{"name": "a", "command": "x", "timeout_ms": 60000, "when": {"initialization": "snap-start"}}"#,
+                r#"{"name": "a", "command": "x", "timeout_ms": 60000,
+                    "when": {"initialization": "snap-start"}}"#,
             ),
             &[],
         ),
@@ -108,7 +109,8 @@ fn limits_of_other_hooks_over_their_phase_give_a_warning() {
         (
             &phase(
                 "after_restore",
-                r#"{"name": "a", "command": "x", "timeout_ms": 5000}, {"name": "b", "command": "x", "timeout_ms": »5000}"#,
+                r#"{"name": "a", "command": "x", "timeout_ms": 5000},
+                    {"name": "b", "command": "x", "timeout_ms": »5000}"#,
             ),
             &[
                 r#"with this one, the after_restore hooks may take 10 s, and of the 10 s that Lambda gives a restore, hooks have 8 s; lower their limits ("timeout_ms")"#,
@@ -143,7 +145,8 @@ fn set_that_hides_the_function_s_value_gives_a_warning() {
         ("{\n  \"env\": {\n    »\"NODE_OPTIONS\": \"--x\"\n  }\n}", &[&options]),
         (r#"{"rules": [{"when": {"runtime": "node"}, "env": {»"A": "1"}}]}"#, &[&a]),
         (
-            r#"{"env": {"A": {"default": "1"}, "B": {"append": "1", "separator": ":"}, "C": null}}"#,
+            r#"{"env": {"A": {"default": "1"}, "B": {"append": "1", "separator": ":"},
+                "C": null}}"#,
             &[],
         ),
         // Nothing is hidden: the value is used, kept or tested, or the variable is Lambda's own.
@@ -152,7 +155,8 @@ fn set_that_hides_the_function_s_value_gives_a_warning() {
         (r#"{"env": {"OLD_A": {"default": "${A}"}, "A": "1"}}"#, &[]),
         // A function's own configuration cannot set these.
         (
-            r#"{"env": {"AWS_LAMBDA_METADATA_TOKEN": "1", "_MINE": "1", "_X_AMZN_TRACE_ID": "1", "LAMBDA_TASK_ROOT": "/"}}"#,
+            r#"{"env": {"AWS_LAMBDA_METADATA_TOKEN": "1", "_MINE": "1", "_X_AMZN_TRACE_ID": "1",
+                "LAMBDA_TASK_ROOT": "/"}}"#,
             &[],
         ),
         (r#"{"when": {"env": {"A": false}}, "env": {"A": "1"}}"#, &[]),
@@ -167,7 +171,8 @@ fn set_that_hides_the_function_s_value_gives_a_warning() {
         // The description of the rule, or of one around it, names the variable.
         (r#"{"description": "A is ours, whatever the function says", "env": {"A": "1"}}"#, &[]),
         (
-            r#"{"description": "A and B are ours.", "rules": [{"rules": [{"env": {"A": "1", "B": "2"}}]}]}"#,
+            r#"{"description": "A and B are ours.",
+                "rules": [{"rules": [{"env": {"A": "1", "B": "2"}}]}]}"#,
             &[],
         ),
         (
@@ -203,15 +208,18 @@ fn hooks_and_rules_that_never_apply_give_a_warning() {
     let (rule, with_hooks) = (rule(""), rule(", and no phase will run its hooks"));
     warns(&[
         (
-            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x", "when": »{"initialization": "on-demand"}}]}}"#,
+            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x",
+                "when": »{"initialization": "on-demand"}}]}}"#,
             &[&phase],
         ),
         (
-            r#"{"when": {"initialization": "on-demand"}, "hooks": {"before_snapshot": [»{"name": "a", "command": "x"}]}}"#,
+            r#"{"when": {"initialization": "on-demand"},
+                "hooks": {"before_snapshot": [»{"name": "a", "command": "x"}]}}"#,
             &[&phase],
         ),
         (
-            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x", "when": {"runtime": "java"}}]}}"#,
+            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x",
+                "when": {"runtime": "java"}}]}}"#,
             &[],
         ),
         (
@@ -220,15 +228,19 @@ fn hooks_and_rules_that_never_apply_give_a_warning() {
             &[&conditions],
         ),
         (
-            r#"{"when": {"runtime": "java"}, "rules": [{"when": »{"runtime": "python3.*"}, "program": "x"}]}"#,
+            r#"{"when": {"runtime": "java"},
+                "rules": [{"when": »{"runtime": "python3.*"}, "program": "x"}]}"#,
             &[&rule],
         ),
         (
-            r#"{"when": {"env": {"A": true}}, "rules": [{"when": »{"env": {"A": false}}, "hooks": {"pre_stop": [{"name": "a", "command": "x"}]}}]}"#,
+            r#"{"when": {"env": {"A": true}},
+                "rules": [{"when": »{"env": {"A": false}},
+                "hooks": {"pre_stop": [{"name": "a", "command": "x"}]}}]}"#,
             &[&with_hooks],
         ),
         (
-            r#"{"when": {"env": {"A": true}}, "rules": [{"when": {"env": {"A": "x*"}}, "program": "x"}]}"#,
+            r#"{"when": {"env": {"A": true}},
+                "rules": [{"when": {"env": {"A": "x*"}}, "program": "x"}]}"#,
             &[],
         ),
     ]);
@@ -271,7 +283,8 @@ fn rules_that_undo_each_other_give_a_warning() {
         (&rules(default, r#"{"when": {"runtime": "node"}, "env": {"A": null}}"#), &[]),
         (&rules(java, r#"{"when": {"not": {"runtime": "java1*"}}, "program": "b"}"#), &[]),
         (
-            r#"{"env": {"A": {"default": "1"}}, "rules": [{"when": {"file": "/a"}, "env": {"A": "2"}}]}"#,
+            r#"{"env": {"A": {"default": "1"}},
+                "rules": [{"when": {"file": "/a"}, "env": {"A": "2"}}]}"#,
             &[],
         ),
     ]);
@@ -335,7 +348,8 @@ fn wrappers_that_are_known_never_to_come_back_give_a_warning() {
         ),
         (r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}]}"#, &[]),
         (
-            r#"{"wrappers": ["/opt/bootstrapper", "/opt/x", "/opt/datadog_wrapper", "/opt/otel-handler"]}"#,
+            r#"{"wrappers": ["/opt/bootstrapper", "/opt/x", "/opt/datadog_wrapper",
+                "/opt/otel-handler"]}"#,
             &[],
         ),
     ]);

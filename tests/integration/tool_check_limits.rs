@@ -157,7 +157,8 @@ fn initialize_hooks_longer_than_130_s_before_a_snapshot_give_a_warning() {
         hooks(
             "initialize",
             &format!(
-                r#"{{"name": "a", "timeout_ms": {milliseconds}, "command": "x", "when": {{"initialization": "snap-start"}}}}"#
+                r#"{{"name": "a", "timeout_ms": {milliseconds}, "command": "x",
+                    "when": {{"initialization": "snap-start"}}}}"#
             ),
         )
     };

@@ -458,7 +458,8 @@ fn bare_name_of_a_file_outside_path_is_a_warning() {
     // PATH is another one.
     for config in [
         r#"{"env": {"PATH": {"append": "/var/task", "separator": ":"}}, "program": "fetch.sh"}"#,
-        r#"{"hooks": {"pre_stop": [{"name": "a", "command": ["fetch.sh"], "env": {"PATH": "${PATH}:."}}]}}"#,
+        r#"{"hooks": {"pre_stop": [{"name": "a", "command": ["fetch.sh"],
+            "env": {"PATH": "${PATH}:."}}]}}"#,
     ] {
         Code::new(config).file("fetch.sh", 0o755, SCRIPT).finds(&[]);
     }

@@ -83,12 +83,18 @@ fn pythonpath_that_takes_nothing_away_gives_no_warning() {
         r#"{"env": {"PYTHONPATH": null}}"#.to_owned(),
         r#"{"env": {"PYTHONPATH": {"prepend": "", "separator": ":"}}}"#.into(),
         r#"{"env": {"PYTHONPATH": {"append": "${UNSET:-}", "separator": ":"}}}"#.into(),
-        r#"{"env": {"PYTHONPATH": "/mine"}, "rules": [{"when": {"runtime": "python"}, "env": {"PYTHONPATH": null}}]}"#.into(),
+        r#"{"env": {"PYTHONPATH": "/mine"},
+            "rules": [{"when": {"runtime": "python"}, "env": {"PYTHONPATH": null}}]}"#
+            .into(),
         format!(r#"{{"when": {{"runtime": "python3.12"}}, "env": {{"PYTHONPATH": {whole}}}}}"#),
-        r#"{"when": {"runtime": "python3.12"}, "env": {"PYTHONPATH": "/opt/python/:/opt/python/lib/python3.12/site-packages"}}"#.into(),
+        r#"{"when": {"runtime": "python3.12"},
+            "env": {"PYTHONPATH": "/opt/python/:/opt/python/lib/python3.12/site-packages"}}"#
+            .into(),
         for_java.into(),
         r#"{"when": {"not": {"runtime": "python"}}, "env": {"PYTHONPATH": "/mine"}}"#.into(),
-        r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "env": {"PYTHONPATH": "/mine"}}]}}"#.into(),
+        r#"{"hooks": {"initialize": [{"name": "n", "command": "x",
+            "env": {"PYTHONPATH": "/mine"}}]}}"#
+            .into(),
     ] {
         assert_eq!(checked(&config), [] as [&str; 0], "{config}");
         assert_eq!(planned(&config, &runtime("python3.12")), [] as [&str; 0], "{config}");
@@ -122,7 +128,8 @@ fn pythonpath_for_several_versions_gives_one_warning() {
         r#"{"when": {"runtime": "python3.1[34]"}, "env": {"PYTHONPATH": "/mine"}}"#,
         // A condition that cannot be decided may hold.
         r#"{"when": {"runtime": "${KIND}"}, "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
-        r#"{"when": {"runtime": "python", "env": {"A": "${B}"}}, "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
+        r#"{"when": {"runtime": "python", "env": {"A": "${B}"}},
+            "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
     ] {
         let found = checked(config);
         assert!(matches!(&found[..], [one] if one.ends_with(way_out)), "{config}: {found:?}");
@@ -248,15 +255,18 @@ fn option_in_a_variable_with_an_effect_gives_no_warning() {
         ),
         (
             "nodejs18.x",
-            r#"{"when": {"runtime": "nodejs18.x"}, "env": {"NODE_OPTIONS": "--experimental-require-module"}}"#,
+            r#"{"when": {"runtime": "nodejs18.x"},
+                "env": {"NODE_OPTIONS": "--experimental-require-module"}}"#,
         ),
         (
             "nodejs22.x",
-            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"}, "options": {"remove": ["--max-old-space-size=*"]}}"#,
+            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"},
+                "options": {"remove": ["--max-old-space-size=*"]}}"#,
         ),
         (
             "nodejs22.x",
-            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"}, "options": {"values": {"--max-old-space-size": "64"}}}"#,
+            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"},
+                "options": {"values": {"--max-old-space-size": "64"}}}"#,
         ),
         (
             "nodejs22.x",
@@ -265,16 +275,19 @@ fn option_in_a_variable_with_an_effect_gives_no_warning() {
         ("java17", r#"{"env": {"JAVA_TOOL_OPTIONS": "-javaagent:/a.jar -Da=b"}}"#),
         (
             "java17",
-            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:+UseG1GC"}, "options": {"remove": ["-XX:+UseSerialGC"]}}"#,
+            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:+UseG1GC"},
+                "options": {"remove": ["-XX:+UseSerialGC"]}}"#,
         ),
         (
             "java17",
-            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=9"}, "options": {"remove": ["-XX:MaxHeapSize=*"]}}"#,
+            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=9"},
+                "options": {"remove": ["-XX:MaxHeapSize=*"]}}"#,
         ),
         ("java17", r#"{"env": {"_JAVA_OPTIONS": "-Xmx64m"}}"#),
         (
             "python3.12",
-            r#"{"when": {"runtime": "python"}, "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#,
+            r#"{"when": {"runtime": "python"},
+                "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#,
         ),
     ] {
         assert_eq!(checked(config), [] as [&str; 0], "{config}");

@@ -57,11 +57,13 @@ fn option_and_value_in_one_string_get_a_hint_to_split() {
         (&append("--stack-size 900"), &[joined]),
         // Each of them is one word.
         (
-            r#"{"options": {"append": ["-X", "importtime", "-Dgreeting=hello world", "--title=a b"]}}"#,
+            r#"{"options": {"append": ["-X", "importtime", "-Dgreeting=hello world",
+                "--title=a b"]}}"#,
             &[],
         ),
         (
-            r#"{"options": {"append": ["-XX:OnOutOfMemoryError=kill -KILL %p", "-javaagent:/opt/my agent.jar"]}}"#,
+            r#"{"options": {"append": ["-XX:OnOutOfMemoryError=kill -KILL %p",
+                "-javaagent:/opt/my agent.jar"]}}"#,
             &[],
         ),
         (r#"{"options": {"append": ["-c", "import x -y"], "remove": ["-X importtime"]}}"#, &[]),
@@ -184,13 +186,15 @@ fn switch_with_the_condition_true_gets_a_hint() {
         )
     };
     let (profile, debug) = (counts("PROFILE"), counts("MY_DEBUG"));
-    let hook = r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "when": {"env": {"MY_DEBUG": »true}}}]}}"#;
+    let hook = r#"{"hooks": {"initialize": [{"name": "n", "command": "x",
+        "when": {"env": {"MY_DEBUG": »true}}}]}}"#;
     warns(&[
         (r#"{"when": {"env": {"PROFILE": »true}}}"#, &[&profile]),
         (hook, &[&debug]),
         (r#"{"rules": [{"when": {"env": {"PROFILE": »true}}, "entry": "x"}]}"#, &[&profile]),
         (
-            r#"{"when": {"env": {"AWS_PROFILE": true, "URL": true, "PROFILER_PATH": true, "DEBUG": false}}}"#,
+            r#"{"when": {"env": {"AWS_PROFILE": true, "URL": true, "PROFILER_PATH": true,
+                "DEBUG": false}}}"#,
             &[],
         ),
         (r#"{"when": {"env": {"PROFILE": ["1", "true"]}}}"#, &[]),
@@ -227,7 +231,8 @@ fn edit_that_matches_nothing_on_a_known_command_line_gets_a_hint_from_check() {
         (&rule("node", r#"{"remove": ["--x"]}"#), &[]),
         (r#"{"options": {"values": {"-W": "error"}}}"#, &[]),
         (
-            r#"{"when": {"runtime": "python"}, "options": {"append": ["-W", "x"]}, "rules": [{"options": {"values": {"-W": "error"}}}]}"#,
+            r#"{"when": {"runtime": "python"}, "options": {"append": ["-W", "x"]},
+                "rules": [{"options": {"values": {"-W": "error"}}}]}"#,
             &[],
         ),
         (

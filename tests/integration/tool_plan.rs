@@ -81,7 +81,8 @@ fn plan_in_json_is_stable() {
 
 #[test]
 fn plan_starts_nothing() {
-    let config = r#"{"hooks": {"initialize": [{"name": "a", "command": ">started"}]}, "wrappers": ["./wrapper"]}"#;
+    let config = r#"{"hooks": {"initialize": [{"name": "a", "command": ">started"}]},
+        "wrappers": ["./wrapper"]}"#;
     let start = "#!/bin/sh\n>started\n";
     for format in ["text", "json"] {
         let test = test().script("wrapper", start).script("program", start).config(config);

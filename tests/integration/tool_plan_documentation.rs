@@ -64,7 +64,8 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
                 &[
                     (
                         "/command_line/words",
-                        r#"["/var/lang/bin/python3.12", "-X", "importtime", "/var/runtime/bootstrap.py"]"#,
+                        r#"["/var/lang/bin/python3.12", "-X", "importtime",
+                            "/var/runtime/bootstrap.py"]"#,
                     ),
                     ("/environment/edits/0/after", r#""my-function""#),
                     ("/environment/edits/1/after", r#""deployment.environment.name=prod""#),
@@ -145,7 +146,8 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
             &[
                 (
                     "/command_line/options",
-                    r#"["-XX:+TieredCompilation", "-Xshare:auto", "-classpath", "a.jar:/opt/lib/agent.jar",
+                    r#"["-XX:+TieredCompilation", "-Xshare:auto", "-classpath",
+                        "a.jar:/opt/lib/agent.jar",
                         "-Djava.net.preferIPv4Stack=true"]"#,
                 ),
                 ("/command_line/arguments", r#"["w.H"]"#),

@@ -482,7 +482,8 @@ fn variables_of_the_function_win_over_defaults_of_the_bootstrap() {
 
 #[test]
 fn hook_of_dotnet8_is_planned_without_the_empty_certificate_file() {
-    let config = r#"{"hooks": {"initialize": [{"name": "n", "command": "x"}, {"name": "m", "command": "x", "env": {"SSL_CERT_FILE": "/mine"}}]}}"#;
+    let config = r#"{"hooks": {"initialize": [{"name": "n", "command": "x"},
+        {"name": "m", "command": "x", "env": {"SSL_CERT_FILE": "/mine"}}]}}"#;
     let edits = |runtime: &str, at: usize| -> Vec<(String, Value, Value)> {
         let plan = planned(Test::new().config(config), runtime, &[]);
         let edits = plan["phases"][0]["hooks"][at]["env"].as_array().expect("a list").clone();
