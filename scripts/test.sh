@@ -34,10 +34,15 @@ reproducible_layer() {
     # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -rf '$copy'" EXIT
     cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual layer scripts "$copy"
-    scripts/build-layer.sh
+    # Both at once, since linking uses one processor; what they would install, they install one after the other.
+    timeout 120 rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl >/dev/null 2>&1 || true
+    timeout 120 rustup component add rust-src >/dev/null 2>&1 || true
+    mkdir -p target/again
     for architecture in x86_64 arm64; do
-        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
-    done
+        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture" || exit
+    done >target/again/log 2>&1 &
+    scripts/build-layer.sh
+    wait $! || { cat target/again/log >&2 && return 1; }
     (cd target/layer && sha256sum --check --strict SHA256SUMS)
     diff target/layer/SHA256SUMS target/again/layer/SHA256SUMS
     python3 - target/layer/foreword-*.zip <<'END'
@@ -108,7 +113,12 @@ refused_layers() (
     refuses "unable to read" examine scripts/test.sh
     target_folder=/opt refuses "holds the path /opt" examine "$binary"
     cargo_home=/opt refuses "holds the path /opt" examine "$binary"
+    std_source=/rustc refuses "holds the path /rustc" examine "$binary"
     binary_budget=1000 refuses "more than 1000" examine "$binary"
+    for part in "a resolver:/etc/resolv.conf" "an unwinder:LIBUNWIND_PRINT_UNWINDING"; do
+        cat "$binary" - <<<"${part#*:}" >"$target_folder/whole"
+        refuses "holds ${part%%:*}" examine "$target_folder/whole"
+    done
     architecture=x86_64
     mkdir "$target_folder/layer"
     zip_budget=1000 refuses "more than 1000" pack foreword
@@ -154,6 +164,25 @@ checker() {
     local path=$PWD/target/real-parts/checkers/bin/$1
     [[ -x $path ]] || { echo "skipped: there is no $1" >&2 && return 1; }
     echo "$path"
+}
+
+# No line of Rust in these directories has more than 100 columns, but for raw strings and addresses: rustfmt leaves alone what
+# it cannot break.
+columns() {
+    python3 - "$@" <<'END'
+import pathlib, re, sys
+
+is_wide = False
+for path in (path for directory in sys.argv[1:] for path in sorted(pathlib.Path(directory).rglob("*.rs"))):
+    text = path.read_text()
+    # A raw string keeps its lines, and no more.
+    shown = re.sub(r'r(#+)".*?"\1', lambda raw: "\n" * raw[0].count("\n"), text, flags=re.DOTALL)
+    for number, line in enumerate(shown.split("\n"), 1):
+        if len(line) > 100 and "://" not in line:
+            print(f"{path}:{number}: {len(line)} columns")
+            is_wide = True
+sys.exit(is_wide)
+END
 }
 
 # Checks that just can read the justfile and that it is formatted.
@@ -212,36 +241,57 @@ END
         log_without_a_reader program_of_the_other_byte_order program_of_this_machine file_that_is_no_program
         process_that_the_system_refuses bootstrap_does_not_take_itself chain stand_in and_wrappers
         wrapper_that_cannot_be_executed two_wrappers_run after_other_wrappers)
-    FOREWORD_UNDER_TEST=$emulated/foreword \
+    # An emulator computes where a program waits.
+    FOREWORD_UNDER_TEST=$emulated/foreword RUST_TEST_THREADS=$(nproc) \
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
-# Runs the tests of what foreword does on Lambda again, with each system call refused that Lambda may refuse, and with all of
-# them. Skipped are tests that need such a call themselves: the event loops of Go and Node, in AWS's emulator and clients,
-# need eventfd2, and two tests use abstract sockets.
-refused_calls() {
-    local error refused every=(pidfd_open pidfd_send_signal close_range memfd_create signalfd4 eventfd2 restart_syscall)
-    local tests=(hook exports init_error logs relay extension chain stand_in thaw)
+# Runs tests with system calls refused with an error: takes the error, the calls in one word, and which tests. What is left
+# out cannot do without itself: the event loops of Go and Node, which AWS's emulator and clients have, need eventfd2, and two
+# tests take the names of abstract sockets themselves.
+refused() {
+    local call refused=" $2 "
     local skipped=(sandbox:: emulator bootstrap clients handover_between_users handover_of_garbage
         handover_directory_that_exists)
-    for error in EPERM ENOSYS; do
-        for refused in "pidfd_open pidfd_send_signal" close_range memfd_create signalfd4 eventfd2 restart_syscall \
-            abstract-sockets "${every[*]} abstract-sockets"; do
-            # Abstract sockets are refused without an error of a system call, so there is only one run with them.
-            [[ $error$refused != ENOSYSabstract-sockets ]] || continue
-            refused=" $refused "
-            for call in "${every[@]}"; do
-                refused=${refused/ $call / $call=$error }
-            done
-            echo "== refused:$refused"
-            FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- \
-                "${skipped[@]/#/--skip=}" "${tests[@]}"
-        done
+    for call in $2; do
+        # It is not a system call.
+        [[ $call == abstract-sockets ]] || refused=${refused/ $call / $call=$1 }
     done
+    echo "== refused:$refused"
+    FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- \
+        "${skipped[@]/#/--skip=}" "${@:3}"
+}
+
+# The tests of what foreword does on Lambda once more, with each system call refused that nobody knows Lambda to let pass, and
+# with all of them.
+refused_calls() {
+    local call error every
+    local tests=(hook exports init_error logs relay extension chain stand_in thaw)
+    # Nothing in foreword makes these. So all tests are run with all four of them refused, where a call that came in would show,
+    # and each is refused alone to tests of every kind.
+    local never_made=(close_range memfd_create signalfd4 eventfd2)
+    local of_every_kind=(hooks:: exports:: chain_order relay_process relay_phases extension_handover extension_shutdown)
+    every="pidfd_open pidfd_send_signal restart_syscall ${never_made[*]} abstract-sockets"
+    for error in EPERM ENOSYS; do
+        refused "$error" "pidfd_open pidfd_send_signal" "${tests[@]}"
+        refused "$error" "${never_made[*]}" "${tests[@]}"
+        for call in "${never_made[@]}"; do
+            refused "$error" "$call" "${of_every_kind[@]}"
+        done
+        # The kernel makes it, for a process that waits while it is stopped and then goes on.
+        refused "$error" restart_syscall thaw relay_life relay_tunnel hook_failures
+        refused "$error" "$every" "${tests[@]}"
+    done
+    # The wrapper and the extension find each other by one.
+    refused EPERM abstract-sockets extension init_error chain_last hooks:: thaw
 }
 
 # Makes the tests fail, instead of running without it, where no sandbox like Lambda's can be made.
 export FOREWORD_TEST_SANDBOX=${FOREWORD_TEST_SANDBOX-required}
+
+# Tests wait more than they compute: with two threads 366 of them took 127 s on two processors that had 54 s of work with them,
+# with eight 58 s.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((3 * $(nproc)))}
 
 check scripts/real-parts.sh
 check cargo fmt --check
@@ -251,6 +301,7 @@ for features in "" --features=real-parts; do
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
+check columns fuzz manual tests
 check recipes
 check dependencies
 check permitted_dependencies
@@ -261,6 +312,7 @@ check started_by_its_link foreword-prestop extensions/foreword "unable to start 
 check started_by_its_link foreword-bootstrap bootstrap \
     "unable to find the function's executable: _HANDLER, which names it, is not set"
 check tool_beside_layers
+check scripts/fuzz.sh --check
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests

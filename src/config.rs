@@ -6,20 +6,22 @@ pub mod edit;
 pub mod encode;
 #[cfg(feature = "tool")]
 pub mod inspect;
-mod no_json;
+mod json_hints;
 mod sources;
 mod suggest;
 
 #[cfg(feature = "tool")]
-pub use sources::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
-pub use sources::{Source, handler, sources, task_root};
-pub use suggest::nearest;
+pub use sources::{
+    CONFIG_VARIABLE, SourceResult, Sources, UnreadableSource, dropin_dir, local_path,
+};
+pub use sources::{Source, handler_path, read_sources, task_root};
+pub use suggest::find_nearest;
 
 use crate::condition::When;
 use crate::environ::Environ;
 use crate::json;
-pub use crate::phase::Phase;
-use crate::text::Text;
+use crate::phase::Phase;
+use crate::template::Template;
 pub use edit::{Change, Edit, Effect, EnvEdit};
 use std::fmt;
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub enum Place<'a> {
     /// The key or value of a source, by its number in the document.
     Read { source: &'a Source, node: u32 },
     /// As another process of foreword's showed it.
-    Told(&'a str),
+    Formatted(&'a str),
 }
 
 impl fmt::Display for Place<'_> {
@@ -39,7 +41,7 @@ impl fmt::Display for Place<'_> {
             Place::Read { source, node } => {
                 formatter.write_str(&source.place(json::offset(&source.text, *node)))
             }
-            Place::Told(place) => formatter.write_str(place),
+            Place::Formatted(place) => formatter.write_str(place),
         }
     }
 }
@@ -51,9 +53,9 @@ pub struct Rule<'a> {
     pub env: Vec<EnvEdit<'a>>,
     pub options: WordEdits<'a>,
     pub arguments: WordEdits<'a>,
-    pub entry: Option<Text<'a>>,
-    pub program: Option<Text<'a>>,
-    pub prefix: Vec<Text<'a>>,
+    pub entry: Option<Template<'a>>,
+    pub program: Option<Template<'a>>,
+    pub prefix: Vec<Template<'a>>,
     pub wrappers: Vec<Wrapper<'a>>,
     pub hooks: Vec<Hook<'a>>,
     pub rules: Vec<Rule<'a>>,
@@ -81,7 +83,7 @@ impl<'a> Rule<'a> {
 /// Another exec wrapper, which runs before the runtime.
 pub struct Wrapper<'a> {
     pub place: Place<'a>,
-    pub path: Text<'a>,
+    pub path: Template<'a>,
     /// `None`: the last part of its path.
     pub name: Option<&'a str>,
     pub when: When<'a>,
@@ -93,13 +95,13 @@ pub struct Wrapper<'a> {
 
 impl Wrapper<'_> {
     /// What it is called in messages that are made before its turn.
-    pub fn shown(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         self.name.unwrap_or(self.path.written())
     }
 
     /// Says that something would have to be done behind a wrapper that never comes back.
-    pub fn refusal(&self, what: &str, way_out: &str) -> String {
-        let name = self.shown();
+    pub fn refuse(&self, what: &str, way_out: &str) -> String {
+        let name = self.display_name();
         format!(
             "unable to {what} behind the wrapper {name:?}: it is \"last\" and never comes back; \
              {way_out}"
@@ -111,12 +113,12 @@ impl Wrapper<'_> {
 #[derive(Debug, Default)]
 pub struct WordEdits<'a> {
     /// Globs.
-    pub remove: Vec<Text<'a>>,
-    pub replace: Vec<(Text<'a>, Text<'a>)>,
+    pub remove: Vec<Template<'a>>,
+    pub replace: Vec<(Template<'a>, Template<'a>)>,
     /// Options only: the option's name, and what happens to its value.
     pub values: Vec<(&'a str, Edit<'a>)>,
-    pub prepend: Vec<Text<'a>>,
-    pub append: Vec<Text<'a>>,
+    pub prepend: Vec<Template<'a>>,
+    pub append: Vec<Template<'a>>,
 }
 
 impl WordEdits<'_> {
@@ -136,14 +138,14 @@ pub struct Hook<'a> {
     pub name: &'a str,
     pub command: Command<'a>,
     pub env: Vec<EnvEdit<'a>>,
-    pub cwd: Option<Text<'a>>,
+    pub cwd: Option<Template<'a>>,
     /// `None`: the default of the phase.
     pub timeout: Option<Duration>,
     pub on_failure: OnFailure,
     pub when: When<'a>,
     pub export: Option<Export>,
     /// `HOST:PORT` of this machine that has to accept connections first.
-    pub wait_for: Option<Text<'a>>,
+    pub wait_for: Option<Template<'a>>,
     /// How often it is tried, at least once, and how long to wait before the second time; each
     /// time twice as long.
     pub attempts: u32,
@@ -185,11 +187,11 @@ impl<'a> Hook<'a> {
 #[derive(Debug)]
 pub enum Command<'a> {
     /// Executed as it is.
-    Words(Vec<Text<'a>>),
+    Words(Vec<Template<'a>>),
     /// Given to `/bin/sh -c`, which expands what it holds.
     Shell(&'a str),
     /// Asked of a server on this machine, as `loopback::Request` reads it.
-    Http(Text<'a>),
+    Http(Template<'a>),
     /// There is only something to wait for.
     Nothing,
 }
@@ -237,7 +239,7 @@ pub struct Document<'a> {
     root: Result<json::Node<'a>, json::Problem>,
 }
 
-pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
+pub fn parse_sources(sources: &[Source]) -> Vec<Document<'_>> {
     sources.iter().map(|source| Document { source, root: json::parse(&source.text) }).collect()
 }
 
@@ -245,7 +247,7 @@ pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
 ///
 /// # Errors
 /// The first mistake in the first document that has one.
-pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid> {
+pub fn decode_rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid> {
     let mut rules = Vec::with_capacity(documents.len());
     for document in documents {
         if let Some(problem) = decode::rule(document, &mut rules).first() {
@@ -257,7 +259,7 @@ pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid
 
 /// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and
 /// `false`).
-pub fn disabled(environ: &Environ) -> bool {
+pub fn is_disabled(environ: &Environ) -> bool {
     environ
         .lossy("FOREWORD_DISABLED")
         .is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))

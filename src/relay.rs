@@ -12,7 +12,7 @@ pub use lifecycle::Hooks;
 
 use crate::exit_status;
 use crate::lambda::api::Call;
-use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
+use crate::process::{self, Fork, Latch, Process, Watch, cause, sleep};
 use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
@@ -66,20 +66,20 @@ struct Desk {
 /// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
 pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     let start = || -> Result<String> {
-        let upstream =
-            RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
+        let upstream = RuntimeApi::resolve(upstream)
+            .with_context(|| format!("unable to find {upstream:?}"))?;
         // The relay keeps them; the runtime finds closed what it would find closed.
         let standard = process::fill_standard_streams()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
         let keep: Vec<_> =
-            [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
-        match process::split(&keep)
+            [Some(listener.as_fd()), runtime.pidfd()].into_iter().flatten().collect();
+        match process::double_fork(&keep)
             .map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))?
         {
-            Side::First => Ok(address),
-            Side::Second => {
+            Fork::Original => Ok(address),
+            Fork::Detached => {
                 mem::forget(standard);
                 // A runtime that finds nobody at its address reports that by itself.
                 let _ = serve(listener, upstream, runtime, hooks);

@@ -9,7 +9,7 @@ use crate::config::encode::{put_env, take_env, take_text};
 use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
 use crate::process::StandIn;
-use crate::text::Text;
+use crate::template::Template;
 use crate::wire::{Reader, Writer};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -28,7 +28,7 @@ const USUAL: usize = 512;
 #[derive(Clone)]
 pub struct Next<'a> {
     /// Expanded when its turn comes: what it comes to may be a value of a variable.
-    pub path: Text<'a>,
+    pub path: Template<'a>,
     pub name: Option<&'a str>,
     /// Edits of the environment that it hands back.
     pub env: Vec<EnvEdit<'a>>,
@@ -203,7 +203,7 @@ impl<'a> Stage<'a> {
             next: items.take_list(take_next)?,
             saved: Cow::default(),
         };
-        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.keep_secret(name));
+        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.mark_secret(name));
         stage.saved = Cow::Borrowed(items.0);
         Some((stage, items.0))
     }
@@ -220,7 +220,7 @@ fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
 }
 
 /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
-pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
+pub fn take_stage(environ: &mut Environ) -> Option<Vec<u8>> {
     let names: Vec<_> =
         (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
     let parts: Vec<_> =
@@ -269,8 +269,8 @@ mod tests {
         Next { path: text(path), name: None, env: Vec::new(), is_last: false }
     }
 
-    fn text(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn text(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     fn shown(stage: &Stage) -> String {
@@ -300,7 +300,7 @@ mod tests {
             );
             environ.set(&name, &value);
         }
-        let taken = take(&mut environ).expect("what was put there");
+        let taken = take_stage(&mut environ).expect("what was put there");
         assert_eq!(environ.entries(), [c"A=1"], "nothing stays behind");
         let (taken, _) = Stage::decode(&taken, &mut environ).expect("what was encoded");
         assert_eq!(shown(&taken), shown(stage));
@@ -313,7 +313,7 @@ mod tests {
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
         stage.past = vec![u32::MAX, 0];
-        let edit = |edit| EnvEdit { name: "A", edit, place: Place::Told("") };
+        let edit = |edit| EnvEdit { name: "A", edit, place: Place::Formatted("") };
         stage.env = vec![
             edit(Edit::Unset),
             edit(Edit::Prepend { text: text("${B}"), separator: text("\n") }),
@@ -346,7 +346,7 @@ mod tests {
         let bytes = written.as_bytes();
         let mut is_taken = |value: &[u8]| {
             environ.set(STAGE, OsStr::from_bytes(value));
-            let taken = take(&mut environ);
+            let taken = take_stage(&mut environ);
             taken.is_some_and(|taken| Stage::decode(&taken, &mut environ).is_some())
         };
         assert!(is_taken(bytes));

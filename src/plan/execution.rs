@@ -5,7 +5,7 @@ use crate::config::Effect;
 use crate::config::{Rule, WordEdits};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -24,7 +24,7 @@ pub struct Execution {
 
 impl Execution {
     /// What was received, as it is.
-    pub fn received(words: &[OsString], read: ReadFile) -> Self {
+    pub fn new(words: &[OsString], read: ReadFile) -> Self {
         let (program, arguments) = words.split_first().expect("a command line has a program");
         let line = CommandLine::parse(program.clone(), arguments.to_vec(), read);
         Self { prefix: Vec::new(), line, warnings: Vec::new() }
@@ -59,7 +59,7 @@ impl Execution {
 
 impl Rule<'_> {
     /// Whether it says anything about the command line.
-    pub fn edits_words(&self) -> bool {
+    pub fn edits_command_line(&self) -> bool {
         let words =
             !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
         words || self.entry.is_some() || self.program.is_some()
@@ -99,16 +99,16 @@ fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) 
     line.append_arguments(expanded(&edits.append, environ));
 }
 
-fn expanded(texts: &[Text], environ: &Environ) -> Vec<OsString> {
+fn expanded(texts: &[Template], environ: &Environ) -> Vec<OsString> {
     texts.iter().map(|text| text.expand(environ)).collect()
 }
 
-fn globs(texts: &[Text], environ: &Environ) -> Vec<Glob> {
+fn globs(texts: &[Template], environ: &Environ) -> Vec<Glob> {
     texts.iter().map(|text| Glob::new(text, environ)).collect()
 }
 
 fn matches_one(globs: &[Glob], word: &OsStr) -> bool {
-    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Respected))
+    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Sensitive))
 }
 
 /// What is replaced by what; a key that works out as empty matches nothing.

@@ -6,6 +6,8 @@
 
 pub mod arena;
 mod spawn;
+#[cfg(all(target_env = "musl", panic = "abort", not(feature = "tool")))]
+mod stubs;
 
 pub use spawn::{Given, Refused, spawn};
 
@@ -20,17 +22,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-
-/// Tells the time, also to the standard library, by a system call. The C library would look for the
-/// kernel's code that needs none, which costs as much as dozens of calls, and a start asks a few
-/// times.
-#[cfg_attr(test, allow(dead_code))]
-// SAFETY: it does what the C library's function of this name does.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
-    // SAFETY: the caller passes a place for the time, as it would to the C library.
-    unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int }
-}
 
 /// The strings of a list that ends in a null pointer: arguments, or an environment.
 pub struct Strings {

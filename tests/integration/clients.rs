@@ -305,7 +305,7 @@ pub fn live(client: Test) -> Life {
         hosts.iter().fold(head.to_owned(), |head, host| head.replace(host, "<address>"))
     };
     let mut requests: Vec<_> =
-        seen.requests.iter().map(|request| anonymous(&request.head.0)).collect();
+        seen.requests.iter().map(|request| anonymous(&request.head.text)).collect();
     requests.sort();
     Life {
         parked,

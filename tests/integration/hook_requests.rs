@@ -116,20 +116,20 @@ fn response_without_a_body_is_complete_at_once() {
 fn response_with_another_status_fails() {
     fails(
         b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
-        "got the answer 500 to <url> after N ms",
+        "got the response 500 to <url> after N ms",
     );
     fails(
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone",
-        "got the answer 404 to <url> after N ms",
+        "got the response 404 to <url> after N ms",
     );
     let redirect =
         b"HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 0\r\n\r\n";
-    fails(redirect, "got the answer 302 to <url> after N ms; redirects are not followed");
+    fails(redirect, "got the response 302 to <url> after N ms; redirects are not followed");
 }
 
 #[test]
 fn response_that_is_not_http_is_reported() {
-    let none = "got no answer to <url> after N ms: it";
+    let none = "got no response to <url> after N ms: it";
     fails(b"", &format!("{none} closed the connection without an answer"));
     fails(
         b"HTTP/1.1 200 OK\r\nContent-Le",
@@ -146,7 +146,7 @@ fn response_that_is_not_http_is_reported() {
             &format!("{none} answered with a Content-Length that is no number, or with two"),
         );
     }
-    fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the answer 101 to <url> after N ms");
+    fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the response 101 to <url> after N ms");
     fails(
         b"SSH-2.0-OpenSSH_9.2\r\n",
         &format!("{none} answered something else than HTTP (invalid HTTP version)"),
@@ -169,7 +169,7 @@ fn response_without_end_is_aborted() {
         while stream.write_all(&[b'x'; 65536]).is_ok() {}
     });
     let line = format!(
-        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{}/\" after N ms: it \
+        "foreword: hook \"x\" (initialize) got no response to \"POST http://{}/\" after N ms: it \
          answered with more than 1114112 bytes\n",
         server.address
     );
@@ -185,7 +185,7 @@ fn response_without_end_is_aborted() {
 fn request_to_a_closed_port_is_reported() {
     let hook = json!({"name": "x", "http": format!("POST http://{REFUSED}/")});
     let line = format!(
-        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{REFUSED}/\" after N \
+        "foreword: hook \"x\" (initialize) got no response to \"POST http://{REFUSED}/\" after N \
          ms: connection refused\n"
     );
     Test::new().hooks(json!([hook])).args(["/bin/true"]).stderr(line).status(125).run();
@@ -198,7 +198,7 @@ fn request_to_a_server_that_hangs_times_out() {
     let hook =
         json!({"name": "x", "http": format!("POST http://{}/", server.address), "timeout_ms": 200});
     let line = format!(
-        "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms): no answer to \"POST http://{}/\"\n",
+        "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms): no response to \"POST http://{}/\"\n",
         server.address
     );
     let api = RuntimeApi::new(Reaction::Accept);

@@ -88,7 +88,39 @@ fn request_that_is_not_http_1_is_recorded_and_refused() {
         client.rest(),
         b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     );
-    assert_eq!(lambda.seen().requests[0].head.0, "PRI * HTTP/2.0");
+    assert_eq!(lambda.seen().requests[0].head.text, "PRI * HTTP/2.0");
+}
+
+#[test]
+fn absolute_target_is_the_same_call_as_its_path() {
+    for (target, status) in [
+        ("http://127.0.0.1:9001/2018-06-01/runtime/init/error", 202),
+        ("http://sandbox/2018-06-01/runtime/init/error?x=http://y/z", 202),
+        ("http://127.0.0.1:9001/other", 404),
+        ("http://127.0.0.1:9001", 404),
+        ("/http://127.0.0.1:9001/2018-06-01/runtime/init/error", 404),
+    ] {
+        let lambda = Lambda::new(Settings::default());
+        let request = format!("POST {target}");
+        assert_eq!(status_of(&Client::new(&lambda).ask(&request, "{}")), status, "{target}");
+        assert_eq!(lambda.seen().count(Call::InitError), usize::from(status == 202), "{target}");
+    }
+}
+
+#[test]
+fn malformed_head_is_refused() {
+    for head in [
+        "GET\r\n\r\n",
+        "GET /x HTTP/1.1\r\nno colon\r\n\r\n",
+        "GET /x HTTP/1.1\r\na b: c\r\n\r\n",
+        "GET /x y HTTP/1.1\r\n\r\n",
+    ] {
+        let lambda = Lambda::new(Settings::default());
+        let mut client = Client::new(&lambda);
+        client.send(head.as_bytes());
+        assert!(client.rest().starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{head}");
+        assert_eq!(lambda.seen().requests[0].call, None, "{head}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the feature `real-parts` are in `real_parts`, and in the modules that are left out below without
 //! it.
 
+mod architecture;
 #[cfg(feature = "real-parts")]
 mod bootstrap;
 mod chain;

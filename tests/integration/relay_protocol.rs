@@ -264,14 +264,14 @@ fn request_that_passes_differs_in_its_connection_header_only() {
         assert_eq!(request.body.bytes, b"body");
         assert_eq!(request.connection, known.connections.len(), "{headers}");
         let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
-        let found: Vec<_> = request.head.0.lines().filter(|line| !is_connection(line)).collect();
+        let found: Vec<_> = request.head.text.lines().filter(|line| !is_connection(line)).collect();
         // The record has one character for each byte.
         let sent: String = head.bytes().map(char::from).collect();
         assert_eq!(
             found,
             sent.trim_end().lines().filter(|line| !is_connection(line)).collect::<Vec<_>>()
         );
-        let connection: Vec<_> = request.head.0.lines().filter(is_connection).collect();
+        let connection: Vec<_> = request.head.text.lines().filter(is_connection).collect();
         assert_eq!(connection.len(), 1, "{connection:?}");
         assert!(connection[0].to_ascii_lowercase().ends_with(": close"), "{connection:?}");
     }

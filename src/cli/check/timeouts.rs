@@ -3,10 +3,12 @@
 use super::Diagnostic;
 use super::rules::{ReachableRule, has_phase, runs};
 use super::scenarios::Scenarios;
+use crate::cli::printer::seconds;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
-use crate::config::{Document, Hook, Phase, Place};
+use crate::config::{Document, Hook, Place};
 use crate::lambda::INITIALIZATION;
+use crate::phase::Phase;
 use std::ffi::OsStr;
 use std::time::Duration;
 
@@ -225,8 +227,4 @@ fn is_initialized(facts: &Facts, names: &[&str]) -> bool {
         .environ
         .value(INITIALIZATION)
         .is_some_and(|value| names.iter().any(|name| value == OsStr::new(name)))
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
 }

@@ -9,7 +9,7 @@ use crate::cli::hints::unmatched_edits::{self, UnmatchedEdit};
 use crate::command_line::CommandLine;
 use crate::environ::Environ;
 use crate::lambda::{self, Runtime};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::OsString;
 use std::io;
 
@@ -59,25 +59,25 @@ fn runtimes(rule_in_context: &ReachableRule) -> Vec<String> {
     });
     let is_known = |name: &String| {
         matches!(
-            Runtime::of_identifier(name.as_bytes()),
+            Runtime::from_identifier(name.as_bytes()),
             Runtime::Python | Runtime::Ruby | Runtime::Dotnet
         )
     };
     if !found.iter().all(is_known) {
         return Vec::new();
     }
-    found.retain(|name| lambda::known(name).is_ok());
+    found.retain(|name| lambda::check_runtime(name).is_ok());
     found
 }
 
 /// The command line of a runtime's start, with all that the rules before may add to it.
 fn start(runtime: &str, before: &[ReachableRule]) -> Option<(CommandLine, Environ<'static>)> {
-    let environ = lambda::environ(runtime, None).ok()?;
-    let mut words = lambda::command_line(runtime, &environ, &|_| false);
+    let environ = lambda::initial_environ(runtime, None).ok()?;
+    let mut words = lambda::bootstrap_command_line(runtime, &environ, &|_| false);
     let arguments = words.split_off(1);
     let mut line =
         CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));
-    let expanded = |texts: &[Text]| -> Vec<OsString> {
+    let expanded = |texts: &[Template]| -> Vec<OsString> {
         texts.iter().map(|text| text.expand(&environ)).collect()
     };
     for rule_in_context in before {
