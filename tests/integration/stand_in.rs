@@ -93,8 +93,8 @@ fn stand_in_of_another_name_is_made_in_its_own_directory_and_removed() {
 /// directory is at `/mnt`, read-only too.
 fn read_only(program: &str, directories: &str) -> Test {
     let setup = format!(
-        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor directory in {directories}; do \
-         mount -t tmpfs -o ro none $directory; done\nmount -o remount,bind,ro /mnt; export \
+        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor dir in {directories}; do \
+         mount -t tmpfs -o ro none $dir; done\nmount -o remount,bind,ro /mnt; export \
          LAMBDA_TASK_ROOT=/mnt; exec \"$@\""
     );
     let command = [

@@ -360,8 +360,8 @@ fn configuration_that_is_read_is_named() {
     assert_eq!(
         named(test),
         format!(
-            "none in {directory}/foreword.d and {directory}/foreword.json, and FOREWORD_CONFIG is not \
-             set"
+            "none in {directory}/foreword.d and {directory}/foreword.json, and FOREWORD_CONFIG is \
+             not set"
         )
     );
     let test = python(&[])

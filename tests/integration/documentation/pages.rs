@@ -24,7 +24,8 @@ pub const PAGES: [&str; 16] = [
 ];
 
 /// The pages for contributors.
-pub const FOR_CONTRIBUTORS: [&str; 3] = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+pub const FOR_CONTRIBUTORS: [&str; 4] =
+    ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 /// The project's directory.
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
