@@ -49,6 +49,7 @@ pub use cli::command;
 
 use chain::{Stage, StandInCall};
 use environ::Environ;
+use lambda::HANDLER;
 use plan::saved::SavedPlan;
 use report::{ErrorType, Failure, Stop};
 use role::Role;
@@ -122,13 +123,14 @@ fn run_bootstrap(environ: &Environ) -> i32 {
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>).
 fn find_handler(environ: &Environ) -> Result<OsString, Failure> {
     let program = config::handler_path(environ).ok_or_else(|| {
-        let message =
-            "unable to find the function's executable: _HANDLER, which names it, is not set";
-        Failure::entrypoint(exit_status::NOT_FOUND, message.into())
+        let message = format!(
+            "unable to find the function's executable: {HANDLER}, which names it, is not set"
+        );
+        Failure::entrypoint(exit_status::NOT_FOUND, message)
     })?;
     if process::is_this_program(Path::new(&program)) {
         let message = format!(
-            "{program:?} (_HANDLER) is foreword itself; let Handler name the function's executable"
+            "{program:?} ({HANDLER}) is foreword itself; let Handler name the function's executable"
         );
         return Err(Failure::entrypoint(exit_status::CANNOT_EXECUTE, message));
     }

@@ -109,7 +109,7 @@ impl Startup<'_> {
     fn warn_about_skipped_snapshot_hooks(&self) {
         if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
             warn!(
-                "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
+                "the hooks around the snapshot are not run: {RUNTIME_API} is not set; \
                  foreword simulate runs them"
             );
         }
@@ -193,7 +193,7 @@ impl Startup<'_> {
         let Some(address) = self.context.runtime_api() else {
             if !hooks.is_empty() {
                 warn!(
-                    "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody \
+                    "pre_stop hooks are not run: {RUNTIME_API} is not set, so nobody \
                      tells when the environment ends; foreword simulate runs them"
                 );
             }

@@ -32,6 +32,7 @@ use super::options::CheckOptions;
 use super::printer::Colors;
 use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
+use crate::lambda::TASK_ROOT_VARIABLE;
 use executables::CheckedPrograms;
 use references::ProgramReference;
 use rules::ReachableRule;
@@ -81,7 +82,7 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     if options.files.is_empty() {
         let dropins = if opt.is_some() { Path::new("") } else { config::dropin_dir(environ) };
-        let root = environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new("."));
+        let root = environ.non_empty(TASK_ROOT_VARIABLE).unwrap_or(OsStr::new("."));
         let unread = find_unread_files(Path::new(root), dropins).into_iter();
         findings.extend(unread.map(|message| Finding::general(Severity::Warning, message)));
     }

@@ -24,9 +24,11 @@ use super::USAGE_ERROR;
 use super::layer::{Layer, MergedLayers};
 use super::options::{EventSource, OutputFormat, SimulateOptions};
 use super::printer::Colors;
-use crate::config::{self, Phase};
+use crate::config;
 use crate::environ::Environ;
 use crate::files;
+use crate::lambda::{self, FOREWORD, FUNCTION_NAME};
+use crate::phase::Phase;
 use crate::plan;
 use crate::process::{self, Descendants, Latch, Watch};
 use event::TimelineEvent;
@@ -132,7 +134,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     function
         .runtime
         .as_deref()
-        .map_or(Ok(()), crate::lambda::check_runtime)
+        .map_or(Ok(()), lambda::check_runtime)
         .map_err(SimulateError::Usage)?;
     let events = read_events(&options.events).map_err(SimulateError::Usage)?;
     let variables = function.variables(user).map_err(SimulateError::Usage)?;
@@ -175,7 +177,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
         OutputFormat::Json => TimelineFormat::Json,
     };
     let hooks = ExpectedHooks::from_configuration(&start.received_command(), &given);
-    let wrapper_of_layer = has_layers && Path::new(function_env::WRAPPER).exists();
+    let wrapper_of_layer = has_layers && Path::new(FOREWORD).exists();
     let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
     let has_own = extensions.iter().any(|(name, _)| name == environment::FOREWORD_EXTENSION);
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;
@@ -190,7 +192,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     let interruption = Interruption::default();
     let simulation = Simulation {
         options,
-        function: given.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().into_owned(),
+        function: given.lossy(FUNCTION_NAME).unwrap_or_default().into_owned(),
         given,
         events,
         extensions,

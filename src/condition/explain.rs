@@ -10,18 +10,19 @@ use crate::template::Template;
 impl When<'_> {
     /// What keeps it from holding, key by key; nothing when it holds.
     pub fn explain(&self, facts: &Facts) -> Vec<String> {
+        let Self { runtime, initialization, architecture, file, env, not, any } = self;
         let environ = facts.environ;
         let mut why = Vec::new();
-        if let Some(globs) = &self.runtime
+        if let Some(globs) = runtime
             && !globs.iter().any(|glob| facts.runtime.is(glob, environ))
         {
-            let runtime = &facts.runtime.identifier;
+            let found = &facts.runtime.identifier;
             why.push(format!(
-                "the runtime is {runtime}, wanted {}",
+                "the runtime is {found}, wanted {}",
                 one_of(&expanded(globs, environ))
             ));
         }
-        if let Some(texts) = &self.initialization {
+        if let Some(texts) = initialization {
             let value = environ.value(INITIALIZATION);
             if !value.is_some_and(|value| texts.iter().any(|text| text.expand(environ) == value)) {
                 let found = value.map_or("unknown".into(), |value| environ.redact(value));
@@ -31,23 +32,23 @@ impl When<'_> {
                 ));
             }
         }
-        if let Some(names) = &self.architecture
+        if let Some(names) = architecture
             && !names.contains(&facts.architecture)
         {
             let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
             why.push(format!("this machine is {}, wanted {}", facts.architecture, one_of(&names)));
         }
-        let unmet = self.env.iter().filter(|(name, test)| !test.holds(name, environ));
+        let unmet = env.iter().filter(|(name, test)| !test.holds(name, environ));
         why.extend(unmet.map(|(name, test)| test.explain(name, environ)));
-        let missing = self.file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
+        let missing = file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
         why.extend(
             missing
                 .map(|text| format!("there is no file {}", environ.redact(&text.expand(environ)))),
         );
-        if self.not.as_ref().is_some_and(|when| when.holds(facts)) {
+        if not.as_ref().is_some_and(|when| when.holds(facts)) {
             why.push("what stands in \"not\" holds".into());
         }
-        if let Some(list) = &self.any
+        if let Some(list) = any
             && !list.iter().any(|when| when.holds(facts))
         {
             let each: Vec<_> = list.iter().map(|when| when.explain(facts).join(" and ")).collect();

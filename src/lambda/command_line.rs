@@ -1,7 +1,7 @@
 //! The command line that the bootstrap of a runtime executes, and hands a wrapper. Sizes follow the
 //! function's memory; file names that carry versions change with time.
 
-use super::{ARCHITECTURE, Runtime};
+use super::{ARCHITECTURE, HANDLER, MEMORY_SIZE, Runtime, TASK_ROOT, TASK_ROOT_VARIABLE};
 use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 
@@ -13,7 +13,7 @@ pub fn bootstrap_command_line(
     environ: &Environ,
     is_there: &dyn Fn(&str) -> bool,
 ) -> Vec<OsString> {
-    let handler = environ.value("_HANDLER").unwrap_or_default();
+    let handler = environ.value(HANDLER).unwrap_or_default();
     match Runtime::from_identifier(name.as_bytes()) {
         // The script, quoted in public for 3.10 and 3.11; recorded in stack traces of 3.13.
         Runtime::Python => words(&format!("/var/lang/bin/{name} /var/runtime/bootstrap.py")),
@@ -23,7 +23,7 @@ pub fn bootstrap_command_line(
         Runtime::Ruby => words("/var/lang/bin/ruby /var/runtime/index.rb"),
         Runtime::Dotnet => dotnet(environ, handler, is_there),
         Runtime::Provided => {
-            let mut program = environ.value("LAMBDA_TASK_ROOT").unwrap_or_default().to_owned();
+            let mut program = environ.value(TASK_ROOT_VARIABLE).unwrap_or_default().to_owned();
             program.push("/");
             program.push(handler);
             vec![program]
@@ -52,10 +52,7 @@ pub fn inferred_parts(name: &str) -> Option<&'static str> {
 
 /// The function's memory in MB.
 fn memory(environ: &Environ) -> u64 {
-    environ
-        .lossy("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        .and_then(|size| size.parse().ok())
-        .unwrap_or(128)
+    environ.lossy(MEMORY_SIZE).and_then(|size| size.parse().ok()).unwrap_or(128)
 }
 
 /// 16 and 18: the script, quoted in public. 20 to 24: the like (?), and what AWS's documentation
@@ -135,7 +132,7 @@ fn java(name: &str, environ: &Environ, handler: &OsStr) -> Vec<OsString> {
 /// has none is left out: it needs the function's files.
 fn dotnet(environ: &Environ, handler: &OsStr, is_there: &dyn Fn(&str) -> bool) -> Vec<OsString> {
     let text = handler.to_string_lossy();
-    let root = environ.lossy("LAMBDA_TASK_ROOT").unwrap_or("/var/task".into());
+    let root = environ.lossy(TASK_ROOT_VARIABLE).unwrap_or(TASK_ROOT.into());
     let Some((first, _)) = text.split_once(':') else {
         let executable = format!("{root}/{text}");
         let assembly =

@@ -5,6 +5,7 @@
 mod destination;
 
 use super::http::{Reply, RequestHead};
+use crate::lambda::api;
 use crate::timestamp::{Precision, rfc3339};
 use destination::{Destination, deliver};
 use serde_json::{Value, json};
@@ -93,7 +94,7 @@ impl Telemetry {
         body: &[u8],
         name: Option<&str>,
     ) -> Reply {
-        let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
+        let Some(identifier) = head.header(api::EXTENSION_IDENTIFIER) else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Reply::error(403, "Extension.MissingExtensionIdentifier", message);
         };

@@ -8,7 +8,7 @@ mod pages;
 use crate::support::timeline::timeless;
 use crate::support::{PATH, Test, extension};
 pub use pages::everything;
-use pages::{PAGES, PROJECT, blocks};
+use pages::{PAGES, PROJECT, blocks, section};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -167,33 +167,136 @@ fn example_of_pre_stop_hooks_runs_in_the_order_it_describes() {
     run.ends("curl -s -X POST localhost:4318/flush\nderegister 7\n", &log);
 }
 
-/// The keys that foreword itself says go into an object, asked for with one that does not.
-fn keys_of(marked: &str) -> Vec<String> {
-    let output = Test::new()
-        .config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#))
-        .args(["/bin/true"])
-        .capture();
-    let line = String::from_utf8(output.stderr).expect("UTF-8");
-    let (_, keys) = line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
-    keys.split(", ").map(str::to_owned).collect()
+/// A kind of object in a configuration, and where its keys are described.
+pub struct ObjectKind {
+    /// A configuration with one, in which `@` stands for a member.
+    pub configuration: &'static str,
+    /// The schema's JSON pointer of its properties.
+    pub schema: &'static str,
+    page: &'static str,
+    /// The heading above.
+    section: &'static str,
+    form: KeyForm,
 }
 
+/// The form in which a section describes keys.
+#[derive(PartialEq, Eq)]
+enum KeyForm {
+    /// A row of a table each.
+    Table,
+    /// Sentences.
+    Prose,
+}
+
+pub const OBJECT_KINDS: [ObjectKind; 9] = [
+    ObjectKind {
+        configuration: "{@}",
+        schema: "/$defs/rule/properties",
+        page: "docs/configuration.md",
+        section: "# Configuration",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"env": {"A": {"default": "", @}}}"#,
+        schema: "/$defs/edit/anyOf/2/properties",
+        page: "docs/configuration.md",
+        section: "## Environment",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"options": {@}}"#,
+        schema: "/$defs/rule/properties/options/properties",
+        page: "docs/configuration.md",
+        section: "## Options and arguments",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"arguments": {@}}"#,
+        schema: "/$defs/rule/properties/arguments/properties",
+        page: "docs/configuration.md",
+        section: "## Options and arguments",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"hooks": {@}}"#,
+        schema: "/$defs/rule/properties/hooks/properties",
+        page: "docs/hooks.md",
+        section: "# Hooks",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"hooks": {"initialize": [{@}]}}"#,
+        schema: "/$defs/hook/properties",
+        page: "docs/hooks.md",
+        section: "# Hooks",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"wrappers": [{@}]}"#,
+        schema: "/$defs/wrapper/anyOf/1/properties",
+        page: "docs/wrappers.md",
+        section: "# Other wrappers",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"when": {@}}"#,
+        schema: "/$defs/when/properties",
+        page: "docs/configuration.md",
+        section: "## Conditions",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
+        schema: "/$defs/test/anyOf/2/properties",
+        page: "docs/configuration.md",
+        section: "## Conditions",
+        form: KeyForm::Prose,
+    },
+];
+
+impl ObjectKind {
+    /// Returns its keys, which foreword lists when it is given an unknown one.
+    pub fn keys(&self) -> Vec<String> {
+        let output = Test::new()
+            .config(&self.configuration.replace('@', r#""zzzzzzzzzzzz": 0"#))
+            .args(["/bin/true"])
+            .capture();
+        let line = String::from_utf8(output.stderr).expect("UTF-8");
+        let (_, keys) =
+            line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
+        keys.split(", ").map(str::to_owned).collect()
+    }
+
+    /// Whether its section describes a key.
+    fn describes(&self, key: &str) -> bool {
+        let section = section(self.page, self.section);
+        let quoted = format!("`{key}`");
+        let in_row = |line: &&str| {
+            line.starts_with('|')
+                && line.split('|').nth(1).is_some_and(|cell| cell.contains(&quoted))
+        };
+        match self.form {
+            KeyForm::Table => section.lines().filter(in_row).count() == 1,
+            KeyForm::Prose => section.contains(&quoted),
+        }
+    }
+}
+
+/// The keys that every object may have, which the table of the rule's keys describes.
+const ANNOTATIONS: [&str; 2] = ["description", "$schema"];
+
 #[test]
-fn every_key_is_documented() {
-    let documentation = everything();
-    for object in [
-        "{@}",
-        r#"{"env": {"A": {"default": "", @}}}"#,
-        r#"{"options": {@}}"#,
-        r#"{"arguments": {@}}"#,
-        r#"{"hooks": {@}}"#,
-        r#"{"hooks": {"initialize": [{@}]}}"#,
-        r#"{"wrappers": [{@}]}"#,
-        r#"{"when": {@}}"#,
-        r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
-    ] {
-        for key in keys_of(object) {
-            assert!(documentation.contains(&format!("`{key}`")), "the key {key} of {object}");
+fn every_key_is_described_in_the_section_of_its_kind() {
+    for (index, kind) in OBJECT_KINDS.iter().enumerate() {
+        for key in kind.keys() {
+            let kind =
+                if ANNOTATIONS.contains(&&*key) { &OBJECT_KINDS[0] } else { &OBJECT_KINDS[index] };
+            let (page, section) = (kind.page, kind.section);
+            assert!(
+                kind.describes(&key),
+                "{key} of {} in {section:?} of {page}",
+                kind.configuration
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::condition::{Facts, RuntimeName};
 use crate::config::edit;
 use crate::config::{EnvEdit, Place, Rule};
 use crate::environ::Environ;
-use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, MANAGED_RUNTIMES, Runtime, python_path};
+use crate::lambda::{self, INITIALIZATION, MANAGED_RUNTIMES, Runtime, python_path};
 use crate::plan::Execution;
 use std::ffi::OsString;
 use std::io;
@@ -50,10 +50,7 @@ fn of_runtime<'r>(
     rules: &[ReachableRule<'r>],
     found: &mut Vec<FoundEffect<'r>>,
 ) {
-    let name = ["AWS_Lambda_", runtime].concat();
-    let mut declared = Environ::default();
-    declared.set(EXECUTION_ENV, name.as_ref());
-    let name = RuntimeName::from_program(&declared, "".as_ref());
+    let name = RuntimeName::declared(runtime);
     let is_relevant = |rule_in_context: &&ReachableRule| {
         let options = !rule_in_context.rule.options.is_empty();
         options

@@ -5,8 +5,9 @@ use super::Diagnostic;
 use super::rules::{ReachableRule, possible, runs};
 use crate::command_line::base_name;
 use crate::condition::When;
+use crate::config::Wrapper;
 use crate::config::inspect::Step;
-use crate::config::{Phase, Wrapper};
+use crate::phase::Phase;
 use crate::plan;
 use std::ffi::OsStr;
 

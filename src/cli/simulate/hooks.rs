@@ -2,10 +2,11 @@
 //! which of them have ended.
 
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Phase};
+use crate::config;
 use crate::environ::Environ;
 use crate::files;
 use crate::lambda::ARCHITECTURE;
+use crate::phase::Phase;
 use crate::plan::Plan;
 use std::ffi::OsString;
 use std::time::Duration;

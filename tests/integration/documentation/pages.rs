@@ -39,6 +39,19 @@ pub fn everything() -> String {
     PAGES.map(text).concat()
 }
 
+/// Returns the text below a heading of a page, up to the next heading.
+pub fn section(page: &str, heading: &str) -> String {
+    let text = text(page);
+    let mut lines = text.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "{page} has no heading {heading:?}");
+    let mut is_outside = true;
+    let body = lines.take_while(|line| {
+        is_outside ^= line.starts_with("```");
+        !is_outside || !line.starts_with('#')
+    });
+    body.collect::<Vec<_>>().join("\n")
+}
+
 /// The blocks of a page in one language, without the indentation of their fences.
 pub fn blocks(page: &str, language: &str) -> Vec<String> {
     let text = text(page);
