@@ -47,7 +47,8 @@ pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
 }
 
 fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) {
-    for (name, test) in &when.env {
+    let When { env, not, any, runtime: _, initialization: _, architecture: _, file: _ } = when;
+    for (name, test) in env {
         let wants_value = !matches!(test, EnvTest::UnsetOrEmpty);
         if wants_value == is_positive
             && variables::is_absent_at_snap_start(name)
@@ -56,8 +57,8 @@ fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) 
             names.push(name);
         }
     }
-    when.not.iter().for_each(|when| add_wanted(when, !is_positive, names));
-    when.any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
+    not.iter().for_each(|when| add_wanted(when, !is_positive, names));
+    any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
 }
 
 /// What to say of the conditions of a start.

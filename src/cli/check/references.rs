@@ -230,7 +230,8 @@ fn literal<'r>(text: &Template<'r>) -> Option<&'r str> {
 
 /// Whether a condition asks for a file, so that what it guards may be missing.
 pub fn asks_for_file(when: &When) -> bool {
-    !when.file.is_empty()
-        || when.not.iter().any(|when| asks_for_file(when))
-        || when.any.iter().flatten().any(asks_for_file)
+    let When { file, not, any, runtime: _, initialization: _, architecture: _, env: _ } = when;
+    !file.is_empty()
+        || not.iter().any(|when| asks_for_file(when))
+        || any.iter().flatten().any(asks_for_file)
 }

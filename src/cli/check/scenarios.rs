@@ -136,22 +136,24 @@ struct ScenarioBuilder<'c> {
 
 impl<'c> ScenarioBuilder<'c> {
     fn add(&mut self, when: &'c When<'c>) {
-        for text in when.runtime.iter().flatten() {
+        // Each scenario has both architectures.
+        let When { runtime, initialization, architecture: _, file, env, not, any } = when;
+        for text in runtime.iter().flatten() {
             let samples = self.samples(text);
             self.runtimes.extend(samples);
         }
-        for text in when.initialization.iter().flatten() {
+        for text in initialization.iter().flatten() {
             let samples = self.samples(text);
             self.add_values(INITIALIZATION, samples.into_iter().map(Some));
         }
-        for text in &when.file {
+        for text in file {
             self.is_unknown |= !text.is_plain();
             let glob = Glob::new(text, &Environ::default());
             if !self.files.contains(&glob) {
                 self.files.push(glob);
             }
         }
-        for (name, test) in &when.env {
+        for (name, test) in env {
             self.add_values(name, [None, Some("something else".into())]);
             let EnvTest::Matches(globs, _) = test else { continue };
             for text in globs {
@@ -171,8 +173,8 @@ impl<'c> ScenarioBuilder<'c> {
                 self.add_values(name, samples.into_iter().map(Some));
             }
         }
-        when.not.iter().for_each(|when| self.add(when));
-        when.any.iter().flatten().for_each(|when| self.add(when));
+        not.iter().for_each(|when| self.add(when));
+        any.iter().flatten().for_each(|when| self.add(when));
     }
 
     fn add_values(&mut self, name: &'c str, values: impl IntoIterator<Item = Option<String>>) {

@@ -70,7 +70,7 @@ fn of_runtime<'r>(
         // Too many, or more than can be known here: as if all held that let the runtime pass.
         None => {
             let holds = |rule_in_context: &ReachableRule| {
-                rule_in_context.conditions.iter().all(|when| when.may_hold_for(&name))
+                rule_in_context.conditions.iter().all(|when| when.may_hold_on(&name))
             };
             start(runtime, &relevant, &Environ::default(), &holds, found);
         }
