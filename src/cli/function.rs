@@ -152,7 +152,7 @@ impl<'e> Function<'e> {
             sources.add_function(&environ);
         }
         configs.iter().for_each(|file| sources.add_file(file));
-        Ok(sources.readable()?)
+        Ok(sources.into_readable()?)
     }
 
     /// Where a path of the function's leads on this machine.
