@@ -163,11 +163,11 @@ fn wait_and_stop(
         listener.inspect(|listener| listener.remove());
         match wanted {
             Wanted::Rules(rules) => {
-                stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown)
+                stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown);
             }
             // Else it has said so.
             Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
-                log::log_failure(&mistake.clone().into())
+                log::log_failure(&mistake.clone().into());
             }
             Wanted::Nothing { .. } => {}
         }

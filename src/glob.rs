@@ -125,7 +125,7 @@ impl Glob {
                     Token::AnyByte => sample.push(b'0'),
                     Token::AnyBytes => sample.extend_from_slice(many),
                     set => {
-                        sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Sensitive)))
+                        sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Sensitive)));
                     }
                 }
             }

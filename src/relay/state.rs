@@ -245,7 +245,7 @@ mod tests {
         use Action::{Hold, Pass, Tunnel};
         assert_eq!(actions(|_| {}), [Hold, Hold, Pass, Pass, Pass]);
         let before = |progress: &mut Progress| {
-            assert_eq!(progress.receive(Some(Call::InvocationNext), b""), Hold)
+            assert_eq!(progress.receive(Some(Call::InvocationNext), b""), Hold);
         };
         assert_eq!(actions(before), [Hold, Hold, Pass, Pass, Pass]);
         assert_eq!(actions(until_restored), [Hold, Hold, Pass, Pass, Pass]);

@@ -376,10 +376,10 @@ fn everything_after_a_last_wrapper_is_an_error() {
         (format!(r#"{{{last}, »"/opt/x"]}}"#), before),
         (format!(r#"{{{last}, {{"path": "/opt/x", "when": {{"runtime": "java"}}}}]}}"#), None),
         (format!(r#"{{{last}], "prefix": [»"x"]}}"#), edit("edit \"prefix\" (@)")),
-        (format!(r#"{{{last}], {}}}"#, entry("nodejs22.x")), edit("edit \"entry\" (@)")),
-        (format!(r#"{{{last}], {}}}"#, entry("java")), None),
-        (format!(r#"{{{last}], {}}}"#, hook("node")), relay),
-        (format!(r#"{{{last}], {}}}"#, hook("java")), None),
+        (format!(r"{{{last}], {}}}", entry("nodejs22.x")), edit("edit \"entry\" (@)")),
+        (format!(r"{{{last}], {}}}", entry("java")), None),
+        (format!(r"{{{last}], {}}}", hook("node")), relay),
+        (format!(r"{{{last}], {}}}", hook("java")), None),
         (format!(r#"{{{last}], "env": {{"A": {{"default": "x"}}}}}}"#), None),
     ] {
         let place = format!("a.json:1:{}", marked.find(MARK).unwrap_or_default() + 1);

@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn finds_out_whether_conditions_exclude_each_other() {
         for (conditions, expected) in [
-            (r#"{}"#, Some(true)),
+            ("{}", Some(true)),
             (r#"{"when": {"not": {}}}"#, Some(false)),
             (r#"{"when": {"runtime": "python"}}, {"when": {"runtime": "python3.*"}}"#, Some(true)),
             (
