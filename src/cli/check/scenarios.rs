@@ -204,7 +204,7 @@ mod tests {
 
     /// Returns whether all conditions of a list may hold at once.
     fn possible(conditions: &str) -> Option<bool> {
-        let text = format!(r#"{{"rules": [{}]}}"#, conditions);
+        let text = format!(r#"{{"rules": [{conditions}]}}"#);
         let sources = [Source { name: "test".into(), text }];
         let documents = parse_sources(&sources);
         let rules =

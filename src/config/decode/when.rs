@@ -115,7 +115,7 @@ impl<'a> Decoder<'a> {
                         ("ignore_case", Value::Boolean(true)) => case = Case::Insensitive,
                         ("ignore_case", Value::Boolean(false)) => case = Case::Sensitive,
                         ("ignore_case", _) => {
-                            self.wrong_type(value, "true or false").unwrap_or_default();
+                            self.wrong_type::<()>(value, "true or false");
                         }
                         _ => {}
                     }
