@@ -52,18 +52,22 @@ fn wrapper_that_cannot_be_executed_is_named_with_a_remedy() {
     let foreign = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 11], &[FOREIGN.0, 0], &[0; 44]].concat();
     let refused = |cause: &str| format!("unable to execute \"./w\": {cause}");
     refuses(|test| test, &refused("no such file"), 127);
-    refuses(|test| test.file("w", WRAPPER), &refused("it has no run bit (chmod +x)"), 126);
-    refuses(|test| test.file("w/x", ""), &refused("it is a folder; name a file in it"), 126);
+    refuses(
+        |test| test.file("w", WRAPPER),
+        &refused("it has no execute permission (chmod +x)"),
+        126,
+    );
+    refuses(|test| test.file("w/x", ""), &refused("it is a directory; name a file in it"), 126);
     for (content, cause) in [
         (
             &b"#!/bin/bash\r\nexec \"$@\"\r\n"[..],
             "its first line, \"#!/bin/bash\", ends in a carriage return; save it with Unix line \
-             ends (sed -i 's/\\r$//')",
+             endings (sed -i 's/\\r$//')",
         ),
         (
             b"#!/usr/bin/env bash\r\nexec \"$@\"\r\n",
             "its first line, \"#!/usr/bin/env bash\", ends in a carriage return; save it with \
-             Unix line ends (sed -i 's/\\r$//')",
+             Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             b"#!/nowhere/bash\n",
@@ -86,7 +90,8 @@ fn wrapper_with_a_name_is_logged_by_it() {
     let config = r#"{"wrappers": [{"path": "./w", "name": "data dog"}]}"#;
     let cause = "wrapper \"data dog\": unable to execute \"./w\": no such file";
     fails(test(&[]).config(config), "Runtime.ForewordWrapperFailed", cause, 127);
-    let cause = "wrapper \"./w/\": unable to execute \"./w/\": it is a folder; name a file in it";
+    let cause =
+        "wrapper \"./w/\": unable to execute \"./w/\": it is a directory; name a file in it";
     fails(test(&["./w/"]).file("w/x", ""), "Runtime.ForewordWrapperFailed", cause, 126);
 }
 

@@ -189,7 +189,8 @@ fn wrapper_that_cannot_be_executed_is_reported_to_the_caller() {
             .script("one", "#!/bin/sh\nexec \"$@\"\n")
             .file("two", "");
         let test = test.config(r#"{"wrappers": ["./one", "./two"]}"#).env("TMPDIR", "<folder>");
-        let message = "wrapper \"two\": unable to execute \"./two\": it has no run bit (chmod +x)";
+        let message =
+            "wrapper \"two\": unable to execute \"./two\": it has no execute permission (chmod +x)";
         fails(&test.emulate(), "Runtime.ForewordWrapperFailed", message, 126);
     }
 }

@@ -221,8 +221,8 @@ fn exported_path_is_searched_for_the_runtime() {
 #[test]
 fn export_that_cannot_be_parsed_fails_without_its_values() {
     let (object, text) =
-        ("print one JSON object and nothing else", "print it as a text, or leave it out");
-    let (kind, rename) = ("not a text, number or boolean", "print another name");
+        ("print one JSON object and nothing else", "print it as a string, or leave it out");
+    let (kind, rename) = ("not a string, number or boolean", "print another name");
     let lines = "print NAME=VALUE lines and nothing else";
     let name = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone";
     let refused = |format: &str, exported: &[u8], cause: &str| {

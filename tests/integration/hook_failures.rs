@@ -80,15 +80,15 @@ fn hook_that_exits_or_is_killed_is_reported() {
 #[test]
 fn process_that_the_system_refuses_is_not_blamed_on_the_command() {
     for (refused, cause) in [
-        ("clone", "unable to make a process: operation not permitted"),
+        ("clone", "unable to fork a process: operation not permitted"),
         (
             "setpgid",
-            "unable to give a process a group and standard streams of its own: operation not \
+            "unable to set the process group and standard streams of a process: operation not \
              permitted",
         ),
         (
             "setpgid=EACCES",
-            "unable to give a process a group and standard streams of its own: permission denied",
+            "unable to set the process group and standard streams of a process: permission denied",
         ),
     ] {
         let test = failing(&json!({"name": "x", "command": ["true"]})).refusing(refused);
@@ -105,26 +105,30 @@ fn hook_that_cannot_be_started_is_reported() {
         ("/nowhere/x", ".", "unable to execute \"/nowhere/x\": no such file"),
         ("nosuch", ".", "unable to find \"nosuch\" in PATH (<folder>/bin:/usr/bin:/bin)"),
         ("${UNSET}", ".", "unable to execute the program: its name is empty"),
-        ("./plain", ".", "unable to execute \"./plain\": it has no run bit (chmod +x)"),
-        ("tool", ".", "unable to execute \"<folder>/bin/tool\": it has no run bit (chmod +x)"),
-        ("./bin", ".", "unable to execute \"./bin\": it is a folder; name a file in it"),
+        ("./plain", ".", "unable to execute \"./plain\": it has no execute permission (chmod +x)"),
+        (
+            "tool",
+            ".",
+            "unable to execute \"<folder>/bin/tool\": it has no execute permission (chmod +x)",
+        ),
+        ("./bin", ".", "unable to execute \"./bin\": it is a directory; name a file in it"),
         (
             "./dos",
             ".",
             "unable to execute \"./dos\": its first line, \"#!/bin/sh\", ends in a carriage \
-             return; save it with Unix line ends (sed -i 's/\\r$//')",
+             return; save it with Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             "./dos-env",
             ".",
             "unable to execute \"./dos-env\": its first line, \"#!/usr/bin/env bash\", ends in a \
-             carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
+             carriage return; save it with Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             "./dos-option",
             ".",
             "unable to execute \"./dos-option\": its first line, \"#!/bin/sh -e\", ends in a \
-             carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
+             carriage return; save it with Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             "./astray",
@@ -132,8 +136,16 @@ fn hook_that_cannot_be_started_is_reported() {
             "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", \
              does not exist; name one that does",
         ),
-        ("/bin/true", "missing", "unable to enter \"missing\": no such file or directory"),
-        ("/bin/true", "<folder>/plain", "unable to enter \"<folder>/plain\": not a directory"),
+        (
+            "/bin/true",
+            "missing",
+            "unable to change the working directory to \"missing\": no such file or directory",
+        ),
+        (
+            "/bin/true",
+            "<folder>/plain",
+            "unable to change the working directory to \"<folder>/plain\": not a directory",
+        ),
     ] {
         failing(&json!({"name": "x", "command": [command], "cwd": cwd}))
             .env("PATH", PATH)

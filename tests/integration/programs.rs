@@ -112,7 +112,7 @@ fn file_that_is_no_program_is_named() {
         format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1);
     let carriage_return = |line: &str| {
         format!(
-            "its first line, {line:?}, ends in a carriage return; save it with Unix line ends \
+            "its first line, {line:?}, ends in a carriage return; save it with Unix line endings \
              (sed -i 's/\\r$//')"
         )
     };
@@ -199,12 +199,12 @@ fn program_of_this_machine_that_is_damaged_is_named() {
 #[test]
 fn program_without_execute_permission_is_named() {
     let test = Test::new().file("runtime", "#!/bin/sh\n").args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it has no run bit (chmod +x)", 126);
+    refuses(test, "unable to execute \"./runtime\": it has no execute permission (chmod +x)", 126);
     let test = Test::new().file("runtime/file", "").args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it is a folder; name a file in it", 126);
+    refuses(test, "unable to execute \"./runtime\": it is a directory; name a file in it", 126);
     refuses(
         Test::new().args(["/"]),
-        "unable to execute \"/\": it is a folder; name a file in it",
+        "unable to execute \"/\": it is a directory; name a file in it",
         126,
     );
     refuses(
@@ -244,11 +244,7 @@ fn program_on_a_noexec_mount_is_named() {
 fn symlink_to_nothing_is_named() {
     let test = Test::new().args(["./link"]);
     std::os::unix::fs::symlink("missing", test.path("link")).expect("a new link");
-    refuses(
-        test,
-        "unable to execute \"./link\": it is a link to \"missing\", which leads nowhere",
-        127,
-    );
+    refuses(test, "unable to execute \"./link\": it is a broken symlink to \"missing\"", 127);
 }
 
 #[test]
@@ -341,11 +337,11 @@ fn program_as_a_bare_name_is_looked_up_as_by_execvp() {
         test(path).stdout("here\n").run();
     }
     // The first file without execute permission is the one to report.
-    let cause = "unable to execute \"no-run-bit/tool\": it has no run bit (chmod +x)";
+    let cause = "unable to execute \"no-run-bit/tool\": it has no execute permission (chmod +x)";
     refuses(test("/nowhere:no-run-bit:folder"), cause, 126);
     refuses(
         test("folder:/nowhere"),
-        "unable to execute \"folder/tool\": it is a folder; name a file in it",
+        "unable to execute \"folder/tool\": it is a directory; name a file in it",
         126,
     );
     // An executable file that is no program ends the search.

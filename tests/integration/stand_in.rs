@@ -134,8 +134,8 @@ fn stand_in_without_any_writable_directory_uses_the_symlink_beside_foreword() {
 
 #[test]
 fn stand_in_without_symlink_or_writable_directory_is_refused() {
-    let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp \
+    let cause = "foreword: unable to make a symlink \"handler\" for wrappers to execute in /tmp \
                  (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
-                 file system); make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";
+                 file system); make \"/mnt/bin/stand-in/handler\" a symlink to foreword beforehand\n";
     read_only("handler", "/tmp /dev/shm /var/tmp").stderr(cause).status(126).run();
 }

@@ -50,7 +50,7 @@ fn directory_is_checked_as_if_it_were_the_task_root() {
 fn directory_without_a_configuration_is_an_error() {
     let nothing = |name: &str| {
         format!(
-            "foreword: error: there is nothing to check: {name} does not exist, there are no \
+            "foreword: error: unable to find a configuration: {name} does not exist, there are no \
              drop-ins, and FOREWORD_CONFIG is not set; name the files\n"
         )
     };

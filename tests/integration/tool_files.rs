@@ -110,8 +110,8 @@ fn code_directory_as_an_argument_of_plan_is_used() {
     }
     let captured = files(["plan", "foreword.json", "--", "sh"].map(str::to_owned).into()).capture();
     let said = String::from_utf8_lossy(&captured.stderr).into_owned();
-    let expected =
-        "error: foreword.json is no directory of a function's code; name a program behind --\n";
+    let expected = "error: unable to find the code in foreword.json: it is no directory; name a \
+                    program behind --\n";
     assert!(captured.status == 2 && said.starts_with(expected), "{said}");
 }
 

@@ -409,7 +409,7 @@ fn path_that_is_no_layer_is_an_error() {
     check(Test::new(), "no such file or directory");
     check(
         Test::new().file("layer", "{}"),
-        "it is neither a folder nor a zip; files come before --layer",
+        "it is neither a directory nor a zip; files come before --layer",
     );
     let end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x30\0\0\0\0\0\0\0\0\0";
     check(Test::new().file("layer", end), "the zip is damaged; files come before --layer");

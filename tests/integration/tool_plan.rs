@@ -178,7 +178,11 @@ fn variables_in_the_form_of_docker_run_are_taken() {
             &["--env", "=1"],
             "invalid value '=1' for '--env <NAME=VALUE>': the name of the variable is missing",
         ),
-        (&[], "there is no program; name it behind --, or a runtime with --runtime"),
+        (
+            &[],
+            "unable to start a function: there is no program; name it behind --, or a \
+             runtime with --runtime",
+        ),
         (
             &["--runtime", "python"],
             "Lambda has no runtime \"python\"; name one as Lambda does, such as python3.12, \

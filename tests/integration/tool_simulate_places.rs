@@ -263,15 +263,11 @@ fn machine_without_mounts_runs_simulations_one_by_one() {
     let captured = run.finish();
     let output = timeless(&captured.stdout);
     let (note, rest) = output.split_once('\n').expect("a note");
-    assert!(
-        note.starts_with("  this machine lets nobody mount /tmp for one simulation ("),
-        "{note}"
-    );
+    assert!(note.starts_with("  unable to mount a /tmp for this simulation: "), "{note}");
     assert!(
         note.ends_with(
-            "): /tmp is that of the machine, and the code can be written to; \
-             /tmp/.foreword/restored is removed before and after it, and simulations wait for \
-             each other"
+            "; it shares that of the machine, and the code is writable; /tmp/.foreword/restored \
+             is removed before and after it, and simulations wait for each other"
         ),
         "{note}"
     );

@@ -153,7 +153,7 @@ fn os_only_runtime_without_a_program_says_what_to_name() {
                     set; add --env _HANDLER=NAME, or name the program: foreword simulate \
                     --runtime provided.al2 -- ./NAME\n";
     assert!(
-        said.starts_with("error: there is nothing to start: ") && said.ends_with(expected),
+        said.starts_with("error: unable to start the function: ") && said.ends_with(expected),
         "{said}"
     );
 }
