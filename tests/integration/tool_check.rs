@@ -458,8 +458,9 @@ fn check_without_files_checks_what_a_function_here_would_load() {
         .run();
     let clean = "checked 1 configuration: no problems\n";
     here().file("good.json", "{}").args(["check", "good.json"]).stdout(clean).run();
-    let nothing = "foreword: error: unable to find a configuration: <folder>/foreword.json does not \
-                   exist, there are no drop-ins, and FOREWORD_CONFIG is not set; name the files\n";
+    let nothing = "foreword: error: unable to find a configuration: <folder>/foreword.json does \
+                   not exist, there are no drop-ins, and FOREWORD_CONFIG is not set; name the \
+                   files\n";
     test().stdout(nothing).status(1).run();
 }
 
