@@ -92,7 +92,7 @@ fn take_back(
     let (received, last_wrapper) = chain::take_back(stage, returned, &mut environ)?;
     let runtime = RuntimeName::from_command(&saved.context, &received);
     let context = LambdaContext { environ: &saved.context, runtime: &runtime.identifier };
-    Start { plan: saved.plan(&received), environ, context, clock }.finish(last_wrapper)
+    Start { plan: saved.to_plan(&received), environ, context, clock }.finish(last_wrapper)
 }
 
 /// A start on its way to the runtime.
