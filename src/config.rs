@@ -21,7 +21,7 @@ pub use suggest::find_nearest;
 use crate::condition::When;
 use crate::environ::Environ;
 use crate::json;
-pub use crate::phase::Phase;
+use crate::phase::Phase;
 use crate::template::Template;
 pub use edit::{Change, Edit, Effect, EnvEdit};
 use std::fmt;

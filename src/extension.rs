@@ -5,7 +5,7 @@
 mod api;
 mod handover;
 
-pub use handover::{hand_over, meet};
+pub use handover::{announce_wrapper, hand_over};
 
 use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Hook, Invalid, Rule};
@@ -60,12 +60,12 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     let upstream = || -> Result<_> {
         let address =
             environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
-        RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))
+        RuntimeApi::resolve(&address).with_context(|| format!("unable to find {address:?}"))
     };
     let upstream = match upstream() {
         Ok(upstream) => upstream,
         Err(cause) => {
-            log::failure(&unable(&cause));
+            log::log_failure(&unable(&cause));
             return exit_status::FAILED;
         }
     };
@@ -77,7 +77,7 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     let _ = set_current_dir(&task_root);
 
     let Err(failure) = live(&upstream, name, &environ) else { return 0 };
-    log::failure(&failure);
+    log::log_failure(&failure);
     let registered = retried(|| Api::register(&upstream, name, false));
     let refused = registered.and_then(|api| retried(|| api.refuse(&failure)));
     if let Err(error) = refused {
@@ -167,7 +167,7 @@ fn wait_and_stop(
             }
             // Else it has said so.
             Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
-                log::failure(&mistake.clone().into())
+                log::log_failure(&mistake.clone().into())
             }
             Wanted::Nothing { .. } => {}
         }
@@ -274,12 +274,12 @@ impl<'s> ShuttingDown<'s> {
         let runner = Runner {
             context,
             watch,
-            until: Some(self.until),
-            stop: None,
+            phase_deadline: Some(self.until),
+            cancel: None,
             kill_by: self.end.checked_sub(KILL),
             shutdown_reason: Some(&self.shutdown.reason),
-            left: &|left| drop(left.forward_in_thread()),
-            runs: &|_| {},
+            forward_orphan_output: &|output| drop(output.forward_in_thread()),
+            on_start: &|_| {},
         };
         // Nobody is left to tell of what stops them.
         let _ = runner.run(hooks, &mut environ);

@@ -1,14 +1,15 @@
-//! The extensions that have registered, and the events that wait for them: the part of the
-//! Extensions API that a runtime client with an internal extension, or one extension of foreword's
-//! own, gets to see.
+//! The registered extensions and their pending events: the part of the Extensions API that a
+//! runtime client with an internal extension, or foreword's extension, uses
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
 use super::http::{Reply, RequestHead};
 use super::runtime_state::RuntimeState;
+use crate::lambda::api;
 use std::collections::VecDeque;
 
 #[derive(Default)]
 pub struct Extensions {
-    /// Names of those that the platform itself started; all others are internal ones.
+    /// Names of those that the platform started; all others are internal.
     external: Vec<String>,
     registered: Vec<Extension>,
 }
@@ -16,7 +17,7 @@ pub struct Extensions {
 struct Extension {
     identifier: String,
     name: String,
-    /// Whether it has asked for an event.
+    /// True if it has asked for an event.
     is_ready: bool,
     wants_invoke: bool,
     wants_shutdown: bool,
@@ -28,7 +29,8 @@ impl Extensions {
         Self { external, registered: Vec::new() }
     }
 
-    /// Registration ends when the runtime leaves `Started`; an internal extension gets no SHUTDOWN.
+    /// Registers an extension, until the runtime leaves `Started`. An internal extension cannot
+    /// have SHUTDOWN.
     pub fn register(
         &mut self,
         head: &RequestHead,
@@ -37,7 +39,7 @@ impl Extensions {
         function: &str,
     ) -> Reply {
         let body = String::from_utf8_lossy(body);
-        let name = head.header("Lambda-Extension-Name").unwrap_or_default();
+        let name = head.header(api::EXTENSION_NAME).unwrap_or_default();
         let is_external = self.external.iter().any(|known| known == name);
         let (wants_invoke, wants_shutdown) =
             (body.contains("\"INVOKE\""), body.contains("\"SHUTDOWN\""));
@@ -69,14 +71,13 @@ impl Extensions {
             r#"{{"functionName":"{function}","functionVersion":"$LATEST","handler":"app.handler"}}"#
         );
         let mut reply = Reply::json(200, body);
-        reply.headers.push(("Lambda-Extension-Identifier", identifier));
+        reply.headers.push((api::EXTENSION_IDENTIFIER, identifier));
         reply
     }
 
-    /// Takes the next event of the extension that the request names: nothing as long as there is
-    /// none.
+    /// Takes the next event of the extension that the request names; `None` while there is none.
     pub fn next(&mut self, head: &RequestHead) -> Option<Reply> {
-        let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
+        let Some(identifier) = head.header(api::EXTENSION_IDENTIFIER) else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Some(Reply::error(403, "Extension.MissingExtensionIdentifier", message));
         };
@@ -89,19 +90,19 @@ impl Extensions {
         extension.events.pop_front().map(|event| Reply::json(200, event))
     }
 
-    /// The name of the extension that a request comes from.
+    /// Returns the name of the extension that sent a request.
     pub fn name(&self, head: &RequestHead) -> Option<String> {
-        let identifier = head.header("Lambda-Extension-Identifier")?;
+        let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         self.registered
             .iter()
             .find(|known| known.identifier == identifier)
             .map(|known| known.name.clone())
     }
 
-    /// Notes that an extension asks for an event; gives its name and the events that it wants, the
-    /// first time.
+    /// Notes that an extension asks for an event; returns its name and the events that it wants,
+    /// the first time.
     pub fn becomes_ready(&mut self, head: &RequestHead) -> Option<(String, Vec<&'static str>)> {
-        let identifier = head.header("Lambda-Extension-Identifier")?;
+        let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         let mut registered = self.registered.iter_mut();
         let extension =
             registered.find(|known| known.identifier == identifier && !known.is_ready)?;

@@ -1,4 +1,5 @@
-//! What the documentation shows is run, and whatever a user can write or meet stands in it.
+//! The documentation is true: what it shows is run, and every key, variable, error type, exit
+//! status and option is in it.
 
 mod commands;
 mod links;
@@ -8,12 +9,12 @@ mod pages;
 use crate::support::timeline::timeless;
 use crate::support::{PATH, Test, extension};
 pub use pages::everything;
-use pages::{PAGES, PROJECT, blocks};
+use pages::{PAGES, PROJECT, blocks, section};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// The configurations that it shows.
+/// Returns the configurations that the documentation shows.
 pub fn configurations() -> Vec<String> {
     let is_configuration = |block: &String| !block.contains("errorType");
     let configurations: Vec<_> =
@@ -22,11 +23,11 @@ pub fn configurations() -> Vec<String> {
     configurations
 }
 
-/// The pages whose sessions run a real function.
+/// Pages whose sessions run a real function.
 #[cfg(feature = "tool")]
 pub const OF_REAL_FUNCTIONS: [&str; 1] = ["docs/simulate.md"];
 
-/// They show the tool, too. Each page can be followed by itself.
+/// Every page can be followed by itself.
 #[cfg(feature = "tool")]
 #[test]
 fn every_console_session_when_run_prints_what_it_shows() {
@@ -36,7 +37,7 @@ fn every_console_session_when_run_prints_what_it_shows() {
     assert_eq!(real, OF_REAL_FUNCTIONS);
     assert!(pages.len() > 4, "the documentation shows sessions");
     for page in pages {
-        // Some name the program of a runtime that is never started.
+        // Some sessions name the program of a runtime that is never started.
         prints_what_it_shows(page, Test::new().script("bin/python3", "#!/bin/sh\nexit 1\n"));
     }
 }
@@ -53,12 +54,12 @@ pub fn prints_what_it_shows(page: &str, test: Test) {
             _ => expected += &format!("{line}\n"),
         }
     }
-    // At a person's own machine.
+    // The tool runs on a developer's machine, not in the sandbox.
     let test = test.on_the_machine().named("bin/foreword");
     let test = test.without_foreword().args(["/bin/sh", "session"]);
     let script = script.replace("<folder>", test.path("").to_str().expect("UTF-8"));
     let captured = test.file("session", script).capture();
-    // How long something took is no promise.
+    // Durations differ.
     let (found, expected) = (timeless(&captured.stdout), timeless(expected.as_bytes()));
     assert!(found == expected, "{page}, expected:\n{expected}\nfound:\n{found}");
     assert_eq!((captured.stderr, captured.status), (Vec::new(), 0), "{page}");
@@ -67,7 +68,8 @@ pub fn prints_what_it_shows(page: &str, test: Test) {
 #[test]
 fn every_configuration_is_accepted() {
     for configuration in configurations() {
-        // Decoded whole, and applied never: the agents and secrets of examples are not here.
+        // The configuration is decoded but never applies, because the agents and secrets of the
+        // examples are not here.
         let never =
             format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
         Test::new().config(&never).args(["/bin/true"]).run();
@@ -84,8 +86,8 @@ fn every_configuration_passes_check() {
     }
 }
 
-/// A run of the example that holds a text, with a java that prints its command line; what it looks
-/// for in `/opt` is looked for in the test's directory.
+/// Returns a run of the example that contains a text, with a java that prints its command line, and
+/// with `/opt` replaced by a directory of the test's.
 fn example(holding: &str) -> Test {
     let configurations = configurations();
     let mut found = configurations.iter().filter(|block| block.contains(holding));
@@ -167,33 +169,136 @@ fn example_of_pre_stop_hooks_runs_in_the_order_it_describes() {
     run.ends("curl -s -X POST localhost:4318/flush\nderegister 7\n", &log);
 }
 
-/// The keys that foreword itself says go into an object, asked for with one that does not.
-fn keys_of(marked: &str) -> Vec<String> {
-    let output = Test::new()
-        .config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#))
-        .args(["/bin/true"])
-        .capture();
-    let line = String::from_utf8(output.stderr).expect("UTF-8");
-    let (_, keys) = line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
-    keys.split(", ").map(str::to_owned).collect()
+/// A kind of object in a configuration, and where its keys are described.
+pub struct ObjectKind {
+    /// A configuration with one, in which `@` stands for a member.
+    pub configuration: &'static str,
+    /// The schema's JSON pointer of its properties.
+    pub schema: &'static str,
+    page: &'static str,
+    /// The heading of the section.
+    section: &'static str,
+    form: KeyForm,
 }
 
+/// The form in which a section describes keys.
+#[derive(PartialEq, Eq)]
+enum KeyForm {
+    /// A row of a table for each key.
+    Table,
+    /// Sentences.
+    Prose,
+}
+
+pub const OBJECT_KINDS: [ObjectKind; 9] = [
+    ObjectKind {
+        configuration: "{@}",
+        schema: "/$defs/rule/properties",
+        page: "docs/configuration.md",
+        section: "# Configuration",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"env": {"A": {"default": "", @}}}"#,
+        schema: "/$defs/edit/anyOf/2/properties",
+        page: "docs/configuration.md",
+        section: "## Environment",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"options": {@}}"#,
+        schema: "/$defs/rule/properties/options/properties",
+        page: "docs/configuration.md",
+        section: "## Options and arguments",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"arguments": {@}}"#,
+        schema: "/$defs/rule/properties/arguments/properties",
+        page: "docs/configuration.md",
+        section: "## Options and arguments",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"hooks": {@}}"#,
+        schema: "/$defs/rule/properties/hooks/properties",
+        page: "docs/hooks.md",
+        section: "# Hooks",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"hooks": {"initialize": [{@}]}}"#,
+        schema: "/$defs/hook/properties",
+        page: "docs/hooks.md",
+        section: "# Hooks",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"wrappers": [{@}]}"#,
+        schema: "/$defs/wrapper/anyOf/1/properties",
+        page: "docs/wrappers.md",
+        section: "# Other wrappers",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"when": {@}}"#,
+        schema: "/$defs/when/properties",
+        page: "docs/configuration.md",
+        section: "## Conditions",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
+        schema: "/$defs/test/anyOf/2/properties",
+        page: "docs/configuration.md",
+        section: "## Conditions",
+        form: KeyForm::Prose,
+    },
+];
+
+impl ObjectKind {
+    /// Returns its keys, which foreword lists when it is given an unknown one.
+    pub fn keys(&self) -> Vec<String> {
+        let output = Test::new()
+            .config(&self.configuration.replace('@', r#""zzzzzzzzzzzz": 0"#))
+            .args(["/bin/true"])
+            .capture();
+        let line = String::from_utf8(output.stderr).expect("UTF-8");
+        let (_, keys) =
+            line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
+        keys.split(", ").map(str::to_owned).collect()
+    }
+
+    /// Reports whether its section describes a key.
+    fn describes(&self, key: &str) -> bool {
+        let section = section(self.page, self.section);
+        let quoted = format!("`{key}`");
+        let in_row = |line: &&str| {
+            line.starts_with('|')
+                && line.split('|').nth(1).is_some_and(|cell| cell.contains(&quoted))
+        };
+        match self.form {
+            KeyForm::Table => section.lines().filter(in_row).count() == 1,
+            KeyForm::Prose => section.contains(&quoted),
+        }
+    }
+}
+
+/// The keys that every object may have, which the table of the rule's keys describes.
+const ANNOTATIONS: [&str; 2] = ["description", "$schema"];
+
 #[test]
-fn every_key_is_documented() {
-    let documentation = everything();
-    for object in [
-        "{@}",
-        r#"{"env": {"A": {"default": "", @}}}"#,
-        r#"{"options": {@}}"#,
-        r#"{"arguments": {@}}"#,
-        r#"{"hooks": {@}}"#,
-        r#"{"hooks": {"initialize": [{@}]}}"#,
-        r#"{"wrappers": [{@}]}"#,
-        r#"{"when": {@}}"#,
-        r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
-    ] {
-        for key in keys_of(object) {
-            assert!(documentation.contains(&format!("`{key}`")), "the key {key} of {object}");
+fn every_key_is_described_in_the_section_of_its_kind() {
+    for (index, kind) in OBJECT_KINDS.iter().enumerate() {
+        for key in kind.keys() {
+            let kind =
+                if ANNOTATIONS.contains(&&*key) { &OBJECT_KINDS[0] } else { &OBJECT_KINDS[index] };
+            let (page, section) = (kind.page, kind.section);
+            assert!(
+                kind.describes(&key),
+                "{key} of {} in {section:?} of {page}",
+                kind.configuration
+            );
         }
     }
 }
@@ -233,11 +338,11 @@ fn every_variable_error_type_and_exit_status_is_documented() {
     }
 }
 
-/// All source files, one after the other, without their tests.
+/// Returns all source files, one after the other, without their unit tests.
 fn source(directory: &Path) -> String {
     let entries =
         fs::read_dir(directory).expect("the source").map(|entry| entry.expect("an entry").path());
-    // The simulated Lambda names the errors of Lambda's own APIs.
+    // The simulated Lambda contains the error types of Lambda's own APIs.
     let is_own = |path: &std::path::PathBuf| {
         !path.ends_with("src/simulated_lambda") && !path.ends_with("src/simulated_lambda.rs")
     };
@@ -254,7 +359,6 @@ fn source(directory: &Path) -> String {
     entries.map(text).collect()
 }
 
-/// The commands of the tool, and what each takes.
 #[cfg(feature = "tool")]
 #[test]
 fn every_command_and_option_is_documented() {

@@ -2,7 +2,7 @@
 
 use super::{A_HOOK, Decoder, HOOKS, Node, PHASES};
 use crate::config::{Command, Export, Hook, OnFailure};
-use crate::json::{self, Value};
+use crate::json::{self, Number, Value};
 use crate::loopback::{Address, Request};
 use crate::phase::Phase;
 use crate::template::Template;
@@ -174,7 +174,7 @@ impl<'a> Decoder<'a> {
     /// Decodes the most attempts.
     fn attempts(&mut self, node: Node<'a>) -> Option<u32> {
         match node.value {
-            Value::Number(Some(number @ 1..=100)) => u32::try_from(number).ok(),
+            Value::Number(Number::Whole(number @ 1..=100)) => u32::try_from(number).ok(),
             Value::Number(_) => {
                 let written = json::written(&self.source.text, node.number);
                 self.refuse(
@@ -208,7 +208,9 @@ impl<'a> Decoder<'a> {
     /// Decodes a duration in milliseconds.
     fn milliseconds(&mut self, key: &str, node: Node<'a>) -> Option<Duration> {
         match node.value {
-            Value::Number(Some(number @ 1..=0xffff_ffff)) => Some(Duration::from_millis(number)),
+            Value::Number(Number::Whole(number @ 1..=0xffff_ffff)) => {
+                Some(Duration::from_millis(number))
+            }
             Value::Number(_) => {
                 let written = json::written(&self.source.text, node.number);
                 self.refuse(

@@ -5,19 +5,20 @@ use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
-use crate::config::{Command, Export, Hook, OnFailure, Phase};
+use crate::config::{Command, Export, Hook, OnFailure};
 use crate::environ::Environ;
 use crate::hooks;
 use crate::lambda::LambdaContext;
+use crate::phase::Phase;
 use crate::plan::{Plan, SnapshotHooks};
 use std::time::Duration;
 
 pub struct PhaseOverview {
     pub phase: Phase,
     pub run_by: RunBy,
-    /// What all of its hooks have together.
+    /// The budget of all of its hooks together.
     pub limit: Option<Duration>,
-    /// In the order in which they run.
+    /// In execution order.
     pub hooks: Vec<HookOverview>,
 }
 
@@ -39,9 +40,9 @@ pub struct HookOverview {
     pub background: bool,
     pub cwd: Option<Redacted>,
     pub env: Vec<VariableEdit>,
-    /// None for one in the background that has none of its own.
+    /// `None` for a hook in the background without a limit of its own.
     pub limit: Option<Duration>,
-    /// Whether the limit is the hook's; otherwise it is what the phase leaves it.
+    /// True if the limit is the hook's; otherwise it is the time that the phase has left.
     pub has_own_limit: bool,
     pub on_failure: OnFailure,
     pub export: Option<Export>,
@@ -80,22 +81,39 @@ impl PhaseOverview {
     }
 }
 
-/// What the words of a hook are.
+/// The kind of a hook's command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum HookCommandKind {
     Words,
-    /// `/bin/sh -c` and a text of the configuration's.
+    /// `/bin/sh -c` and a string of the configuration.
     Shell,
-    /// One, the request.
+    /// A single word, the request.
     Http,
-    /// There are none.
+    /// No words.
     Nothing,
 }
 
 impl HookOverview {
-    /// What is known of a hook before it runs, and what its texts take for empty.
+    /// Returns a hook before it runs, and the unset variables in its texts.
     fn new(hook: &Hook, last: &Environ, context: &LambdaContext) -> (Self, Vec<UnsetVariable>) {
-        let place = hook.place.to_string();
+        // The condition was decided when the plan was made.
+        let Hook {
+            place,
+            phase: _,
+            name,
+            command,
+            env: _,
+            cwd,
+            timeout: _,
+            on_failure,
+            when: _,
+            export,
+            wait_for,
+            attempts,
+            pause,
+            background,
+        } = hook;
+        let place = place.to_string();
         let mut edits = EditRecorder::new(last);
         let own = hooks::environment(hook, last, context, |edit, change| {
             edits.add(place.clone(), edit, change)
@@ -104,29 +122,26 @@ impl HookOverview {
         unset.extend(UnsetVariable::in_hook(hook, &own));
         let limit = hook.limit();
         let of_phase = hook.phase.budget().unwrap_or(Duration::MAX);
-        let words = hooks::words(&hook.command, &own);
+        let words = hooks::command_words(command, &own);
         let overview = Self {
-            name: hook.name.into(),
+            name: (*name).into(),
             words: words.iter().map(|word| Redacted::word(word, &own)).collect(),
-            action: match &hook.command {
+            action: match command {
                 Command::Words(_) => HookCommandKind::Words,
                 Command::Shell(_) => HookCommandKind::Shell,
                 Command::Http(_) => HookCommandKind::Http,
                 Command::Nothing => HookCommandKind::Nothing,
             },
-            wait_for: hook
-                .wait_for
-                .as_ref()
-                .map(|address| Redacted::word(&address.expand(&own), &own)),
-            attempts: hook.attempts,
-            pause: hook.pause,
-            background: hook.background,
-            cwd: hook.cwd.as_ref().map(|cwd| Redacted::word(&cwd.expand(&own), &own)),
+            wait_for: wait_for.as_ref().map(|address| Redacted::word(&address.expand(&own), &own)),
+            attempts: *attempts,
+            pause: *pause,
+            background: *background,
+            cwd: cwd.as_ref().map(|cwd| Redacted::word(&cwd.expand(&own), &own)),
             env: edits.shown(&own),
             limit: limit.map(|limit| limit.min(of_phase)),
             has_own_limit: limit.is_some_and(|limit| limit < of_phase),
-            on_failure: hook.on_failure,
-            export: hook.export,
+            on_failure: *on_failure,
+            export: *export,
             place,
         };
         (overview, unset)
