@@ -272,7 +272,7 @@ fn travels(bytes: &[u8]) {
 fn encoded_again(saved: &[u8]) -> Option<Vec<u8>> {
     let saved = SavedPlan::decode(saved)?;
     let words = [OsString::from("python3"), OsString::from("app.py")];
-    Some(saved::encode(&saved.plan(&words), &saved.context, true))
+    Some(saved::encode(&saved.to_plan(&words), &saved.context, true))
 }
 
 #[cfg(test)]
