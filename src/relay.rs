@@ -76,7 +76,7 @@ pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
         let keep: Vec<_> =
             [Some(listener.as_fd()), runtime.pidfd()].into_iter().flatten().collect();
         match process::double_fork(&keep)
-            .map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))?
+            .map_err(|errno| anyhow!("unable to fork a process: {}", cause(&errno.into())))?
         {
             Fork::Original => Ok(address),
             Fork::Detached => {

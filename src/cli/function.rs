@@ -151,7 +151,7 @@ impl<'e> Function<'e> {
             sources.add_function(&environ);
         }
         configs.iter().for_each(|file| sources.add_file(file));
-        Ok(sources.readable()?)
+        Ok(sources.into_readable()?)
     }
 
     /// Returns where a path of the function is on this machine.

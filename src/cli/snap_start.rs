@@ -48,12 +48,9 @@ pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
 }
 
 fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) {
-    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    let When { env, not, any, runtime: _, initialization: _, architecture: _, file: _ } = when;
     for (name, test) in env {
-        let wants_value = match test {
-            EnvTest::NonEmpty | EnvTest::Matches(..) => true,
-            EnvTest::UnsetOrEmpty => false,
-        };
+        let wants_value = !matches!(test, EnvTest::UnsetOrEmpty);
         if wants_value == is_positive
             && variables::is_absent_at_snap_start(name)
             && !names.contains(name)

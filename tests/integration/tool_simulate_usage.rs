@@ -1,4 +1,4 @@
-//! What `foreword simulate` says where nothing of the function runs.
+//! What `foreword simulate` prints when it cannot run the function.
 
 use crate::support::Test;
 use crate::support::timeline::timeless;
@@ -82,7 +82,7 @@ fn layers_that_cannot_be_mounted_are_refused() {
         "foreword: unable to simulate: unable to read the layer nowhere: no such file or \
          directory\n"
     );
-    // No mounts can be made in here.
+    // No mounts are possible in this namespace.
     let without_mounts = "echo 0 >/proc/sys/user/max_mnt_namespaces; exec \"$@\"";
     let within = ["unshare", "--user", "--map-root-user", "sh", "-c", without_mounts, "sh"];
     let refused = said(with_layer("layer").script("layer/bin/x", "").within(within));

@@ -178,7 +178,7 @@ fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
 
 /// Returns whether a condition tests a variable.
 fn asks_for(when: &When, name: &str) -> bool {
-    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    let When { env, not, any, runtime: _, initialization: _, architecture: _, file: _ } = when;
     env.iter().any(|(asked, _)| *asked == name)
         || not.iter().any(|when| asks_for(when, name))
         || any.iter().flatten().any(|when| asks_for(when, name))

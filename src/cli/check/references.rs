@@ -231,7 +231,7 @@ fn literal<'r>(text: &Template<'r>) -> Option<&'r str> {
 
 /// Returns whether a condition tests for a file, so that what it guards may be missing.
 pub fn asks_for_file(when: &When) -> bool {
-    let When { runtime: _, initialization: _, architecture: _, file, env: _, not, any } = when;
+    let When { file, not, any, runtime: _, initialization: _, architecture: _, env: _ } = when;
     !file.is_empty()
         || not.iter().any(|when| asks_for_file(when))
         || any.iter().flatten().any(asks_for_file)

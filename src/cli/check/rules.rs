@@ -61,7 +61,7 @@ fn add<'r>(
         );
         return diagnostics.push(Diagnostic::warning(place, message));
     }
-    let own = document.text(rule.place, "description");
+    let own = document.string(rule.place, "description");
     let descriptions = described.iter().copied().chain(own).collect();
     let rule_in_context = ReachableRule { document, rule, conditions, descriptions };
     for (hook, conditions) in rule_in_context.hooks() {

@@ -2,7 +2,7 @@
 //! to lack. Nothing is said about what is not certain.
 
 use crate::command_line::Interpreter;
-use crate::condition::{Facts, RuntimeName, When, all};
+use crate::condition::{Facts, RuntimeName, When, all_hold};
 use crate::environ::Environ;
 use crate::lambda::{MANAGED_RUNTIMES, Runtime};
 use crate::template::Template;
@@ -204,9 +204,10 @@ fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
     let not = not.as_ref().map(|when| decide(when, runtime).map(|holds| !holds));
     // `any` fails only if all of its conditions fail.
     let any = any.as_ref().map(|list| {
-        all(list.iter().map(|when| decide(when, runtime).map(|holds| !holds))).map(|none| !none)
+        all_hold(list.iter().map(|when| decide(when, runtime).map(|holds| !holds)))
+            .map(|none| !none)
     });
-    all(is_wanted.into_iter().chain(asks_for_more.then_some(None)).chain(not).chain(any))
+    all_hold(is_wanted.into_iter().chain(asks_for_more.then_some(None)).chain(not).chain(any))
 }
 
 fn asks_for_runtime(when: &When) -> bool {

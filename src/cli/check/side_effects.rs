@@ -71,7 +71,7 @@ fn of_runtime<'r>(
         // runtime.
         None => {
             let holds = |rule_in_context: &ReachableRule| {
-                rule_in_context.conditions.iter().all(|when| when.may_hold_for(&name))
+                rule_in_context.conditions.iter().all(|when| when.may_hold_on(&name))
             };
             start(runtime, &relevant, &Environ::default(), &holds, found);
         }

@@ -196,12 +196,12 @@ impl Overview {
                 place: rule.place.to_string(),
                 description: text.to_owned(),
             };
-            descriptions.extend(document.text(rule.place, "description").map(described));
+            descriptions.extend(document.string(rule.place, "description").map(described));
         }
         let skipped = plan.skipped.iter().map(|skipped| {
             let document = document_of(&documents, skipped.place());
             let description =
-                document.and_then(|document| document.text(skipped.place(), "description"));
+                document.and_then(|document| document.string(skipped.place(), "description"));
             SkippedPart::new(*skipped, description, &facts)
         });
         let skipped = skipped.collect();
