@@ -154,7 +154,7 @@ impl<'a> Stage<'a> {
         environ: &Environ,
         with_places: bool,
     ) -> Vec<(Cow<'static, str>, OsString)> {
-        let mut items = Writer::with_room(self.saved.len() + USUAL);
+        let mut items = Writer::with_capacity(self.saved.len() + USUAL);
         items.put(self.stand_in.path.as_bytes());
         items.put_number(self.stand_in.maker.unwrap_or(0));
         items.put(self.program.as_bytes());

@@ -27,7 +27,7 @@ pub struct SavedPlan<'a> {
 /// Saves a plan. `context` is what Lambda said about the function. Places of rules are saved only
 /// when they are logged, since it takes long to find them.
 pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
-    let mut items = Writer::with_room(USUAL);
+    let mut items = Writer::with_capacity(USUAL);
     context.encode(&mut items.bytes);
     items.put_number((plan.snapshot_hooks == SnapshotHooks::Relay).into());
     items.put_number(plan.has_pre_stop.into());
