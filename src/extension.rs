@@ -5,7 +5,7 @@
 mod api;
 mod handover;
 
-pub use handover::{hand_over, meet};
+pub use handover::{announce_wrapper, hand_over};
 
 use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Hook, Invalid, Rule};

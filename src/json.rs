@@ -19,12 +19,21 @@ pub struct Node<'a> {
 pub enum Value<'a> {
     Null,
     Boolean(bool),
-    /// The number if it fits into a `u64`; [`written`] returns its digits.
-    Number(Option<u64>),
+    /// [`written`] returns its digits.
+    Number(Number),
     String(Cow<'a, str>),
     Array(Box<[Node<'a>]>),
     /// Keys and values in their order, with duplicates; every key is a [`Value::String`].
     Object(Box<[(Node<'a>, Node<'a>)]>),
+}
+
+/// A JSON number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// An unsigned integer of 64 bits.
+    Whole(u64),
+    /// Any other number, rounded.
+    Other(f64),
 }
 
 impl Value<'_> {
@@ -83,6 +92,12 @@ pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
         let cause = message.split_once(" at line ").map_or(message.as_str(), |(cause, _)| cause);
         Problem { offset, message: [NO_JSON, cause].concat() }
     })
+}
+
+/// Encodes a string as JSON. `serde_json::Value` would add its tree and the formatting of
+/// floating-point numbers to the layer's binary, 25 KB (`scripts/build-layer.sh` prints its size).
+pub fn quote(text: &str) -> String {
+    serde_json::to_string(text).expect("every string can be encoded")
 }
 
 /// Returns a key or a value as the document writes it.
@@ -159,15 +174,16 @@ impl<'de> Visitor<'de> for Numbered<'_> {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(Some(number)))
+        Ok(Value::Number(Number::Whole(number)))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(None))
+    #[allow(clippy::cast_precision_loss, reason = "negative numbers are only ever refused")]
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Value<'de>, E> {
+        self.visit_f64(number as f64)
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(None))
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(Number::Other(number)))
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {

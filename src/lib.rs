@@ -1,6 +1,6 @@
-//! foreword, the exec wrapper for AWS Lambda. This file says in which role it was started and how a
-//! failure ends; what the wrapper does, in order, is in `wrap`. The library is the program's own:
-//! it is no interface for others.
+//! foreword, an exec wrapper for AWS Lambda. [`start`] runs the role that `role` chooses; the roles
+//! are told in `wrap`, `extension`, `relay` and `cli`. The library is no interface for other programs:
+//! it exists for foreword's own program, tests, fuzz targets and man pages.
 
 mod chain;
 mod cli;
@@ -42,7 +42,7 @@ mod wrap;
 
 pub use process::{Arena, Strings};
 
-/// The tool's command line, for what writes its man pages.
+/// Builds the tool's command line, from which its man pages are made.
 #[cfg(feature = "tool")]
 #[doc(hidden)]
 pub use cli::command;
@@ -58,7 +58,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tracing::debug;
 
-/// Does what foreword was started for, with what the kernel handed over; returns the exit status.
+/// Runs the role in which foreword was started, and returns the exit status. A role that becomes
+/// another program does not return.
 pub fn start(
     arguments: impl Iterator<Item = &'static CStr>,
     environment: impl Iterator<Item = &'static CStr>,
@@ -67,30 +68,25 @@ pub fn start(
     let arguments: Vec<_> =
         arguments.map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()).collect();
     match role::choose(&arguments, &environ) {
-        Role::StandIn(returned) => resume(returned, environ),
-        Role::LostStandIn(name) => end(lost_stand_in(&name).into(), &environ),
-        Role::Wrapper(received) => wrap(&received, &environ),
-        Role::Extension(name) => {
-            log::start(&environ);
-            extension::run(&name, &environ)
-        }
-        Role::Bootstrap => match handler(&environ) {
-            Ok(program) => wrap(&[program], &environ),
-            Err(failure) => end(failure.into(), &environ),
-        },
+        Role::StandIn(call) => run_stand_in(call, environ),
+        Role::LostStandIn(path) => fail(lost_stand_in(&path), &environ),
+        Role::Wrapper(received) => run_wrapper(&received, &environ),
+        Role::Extension(name) => run_extension(&name, &environ),
+        Role::Bootstrap => run_bootstrap(&environ),
         Role::Tool => cli::run(&arguments, &environ),
     }
 }
 
-fn wrap(received: &[OsString], environ: &Environ) -> i32 {
+fn run_wrapper(received: &[OsString], environ: &Environ) -> i32 {
     log::start(environ);
-    end(wrap::run(received, environ), environ)
+    let Err(stop) = wrap::run(received, environ);
+    end(stop, environ)
 }
 
-/// Goes on with a wrapper chain. The environment is a stranger's: failures and the log go where
-/// Lambda said.
+/// Continues a wrapper chain. Log and reports go where Lambda's own environment says, which the chain
+/// carries: another wrapper made the environment of this process.
 #[cold]
-fn resume(returned: StandInCall, mut environ: Environ) -> i32 {
+fn run_stand_in(call: StandInCall, mut environ: Environ) -> i32 {
     let taken = chain::take_stage(&mut environ);
     let stage = taken.as_deref().and_then(|bytes| Stage::decode(bytes, &mut environ));
     let Some((mut stage, saved)) =
@@ -100,25 +96,32 @@ fn resume(returned: StandInCall, mut environ: Environ) -> i32 {
             "{} is not as foreword left it; it is foreword's own variable, let nothing set it",
             chain::STAGE
         );
-        return end(Failure::configuration(message).into(), &environ);
+        return fail(Failure::configuration(message), &environ);
     };
     log::start(&saved.context);
-    end(wrap::resume(&mut stage, &saved, returned, environ), &saved.context)
+    let Err(stop) = wrap::resume(&mut stage, &saved, call, environ);
+    end(stop, &saved.context)
 }
 
 #[cold]
-fn lost_stand_in(name: &OsStr) -> Failure {
-    let message = format!(
-        "foreword was started as {name:?} without {}: let wrappers hand on their environment",
-        chain::STAGE
-    );
-    Failure::wrapper(exit_status::CANNOT_EXECUTE, message)
+fn run_extension(name: &OsStr, environ: &Environ) -> i32 {
+    log::start(environ);
+    extension::run(name, environ)
 }
 
-/// Finds the function's own executable: on OS-only runtimes `Handler` names it, in the directory of
-/// the function's code.
+/// Runs the wrapper with the function's own executable, as Lambda's `bootstrap` would.
 #[cold]
-fn handler(environ: &Environ) -> Result<OsString, Failure> {
+fn run_bootstrap(environ: &Environ) -> i32 {
+    match find_handler(environ) {
+        Ok(program) => run_wrapper(&[program], environ),
+        Err(failure) => fail(failure, environ),
+    }
+}
+
+/// Finds the function's own executable: the file that `Handler` names in the directory of the code.
+/// Lambda passes the name in `_HANDLER`
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>).
+fn find_handler(environ: &Environ) -> Result<OsString, Failure> {
     let program = config::handler_path(environ).ok_or_else(|| {
         let message = format!(
             "unable to find the function's executable: {HANDLER}, which names it, is not set"
@@ -134,19 +137,31 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
     Ok(program)
 }
 
-/// Tells whoever waits for the runtime why it does not start: the log, the Runtime API, the parent.
-/// Returns the exit status.
+#[cold]
+fn lost_stand_in(path: &OsStr) -> Failure {
+    let message = format!(
+        "foreword was started as {path:?} without {}: let wrappers hand on their environment",
+        chain::STAGE
+    );
+    Failure::wrapper(exit_status::CANNOT_EXECUTE, message)
+}
+
+/// Ends foreword without a runtime, and returns the exit status.
 fn end(stop: Stop, environ: &Environ) -> i32 {
+    match stop {
+        Stop::Failure(failure) => fail(failure, environ),
+        Stop::Signal(signal) => process::end_by_signal(signal),
+        Stop::Cancelled => exit_status::FAILED,
+    }
+}
+
+/// Reports a failure in the log and to the Runtime API, and returns the exit status.
+fn fail(failure: Failure, environ: &Environ) -> i32 {
     log::start(environ);
-    let failure = match stop {
-        Stop::Signal(signal) => return process::end_by_signal(signal),
-        Stop::Cancelled => return exit_status::FAILED,
-        Stop::Failure(failure) => failure,
-    };
     log::log_failure(&failure);
     let Some(address) = environ.lossy(lambda::RUNTIME_API) else { return failure.status };
     if failure.error_type == ErrorType::ConfigInvalid {
-        extension::meet(&address);
+        extension::announce_wrapper(&address);
     }
     if let Err(error) = runtime_api::post_init_error(&address, &failure) {
         debug!("unable to report the failure to the Runtime API at {address}: {error:#}");

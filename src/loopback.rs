@@ -33,17 +33,23 @@ impl Address {
     }
 
     fn from_parts(host: &str, port: u16) -> Option<Self> {
-        let addresses = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => vec![IpAddr::V6(address.parse().ok()?)],
-            None if host.eq_ignore_ascii_case("localhost") => {
-                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-            }
-            None => vec![IpAddr::V4(host.parse().ok()?)],
-        };
-        let is_loopback = addresses.iter().all(IpAddr::is_loopback);
-        let targets = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        is_loopback.then_some(Self { targets })
+        let targets = addresses_of(host, port)?;
+        targets.iter().all(|target| target.ip().is_loopback()).then_some(Self { targets })
     }
+}
+
+/// Returns the socket addresses of a host: an IP address, or `localhost`, which has one for IPv4 and
+/// one for IPv6. Returns `None` for any other name: nothing needs one, and a resolver would add 25 KB
+/// to the binary (`scripts/build-layer.sh` prints its size).
+pub fn addresses_of(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    let addresses = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => vec![IpAddr::V6(address.parse().ok()?)],
+        None if host.eq_ignore_ascii_case("localhost") => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        None => vec![IpAddr::V4(host.parse().ok()?)],
+    };
+    Some(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
 /// The request of a hook, `POST http://127.0.0.1:8080/path`.

@@ -1,9 +1,9 @@
-//! In which role foreword was started. It is chosen before anything is parsed, from the name and the
-//! arguments that foreword was started with and two variables.
+//! Chooses the role in which foreword was started, before anything is parsed: from its own path, its
+//! first argument, and the variables of the wrapper chain and of the Runtime API.
 
 use crate::chain::{self, StandInCall};
 use crate::cli;
-use crate::command_line::Interpreter;
+use crate::command_line::{Interpreter, base_name};
 use crate::config;
 use crate::environ::Environ;
 use crate::lambda::RUNTIME_API;
@@ -12,143 +12,171 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// A role of foreword, with what it needs from the command line.
 pub enum Role {
-    /// A wrapper of the chain started foreword, most often in the belief that it is the interpreter.
+    /// Another wrapper of the chain executed foreword, most often as the interpreter.
     StandIn(StandInCall),
-    /// The same, but without the variable that carries the chain.
+    /// Another wrapper executed the stand-in of this path without the variables of the chain.
     LostStandIn(OsString),
-    /// Lambda, or an `ENTRYPOINT`, started foreword with this command line of the runtime.
+    /// Lambda, or an image's `ENTRYPOINT`, executed foreword with this command line of the runtime.
     Wrapper(Vec<OsString>),
-    /// Lambda started an extension of this name.
+    /// Lambda executed the extension of this name.
     Extension(OsString),
-    /// An OS-only runtime started `/opt/bootstrap`.
+    /// An OS-only runtime executed `/opt/bootstrap`.
     Bootstrap,
-    /// A person started the command line tool.
+    /// A person executed the command line tool.
     Tool,
 }
 
-/// What foreword's own path says.
-#[derive(Clone, Copy, PartialEq)]
-enum Called {
-    /// `foreword`, or a name that means nothing here.
-    ByName,
-    /// A stand-in's path, or in a chain any name but foreword's.
-    AsStandIn,
-    InExtensions,
-    AsBootstrap,
-}
-
-/// What the first argument says.
-#[derive(Clone, Copy)]
-enum Given<'w> {
-    Nothing,
-    /// The runtime's command line: what follows `--`, or begins with a path.
-    CommandLine(&'w [OsString]),
-    /// A bare word and what follows it.
-    Word(&'w [OsString]),
-    /// An option of an interpreter's, which foreword does not have, and what follows it.
-    InterpretersOption(&'w [OsString]),
-    /// An option of foreword's own.
-    Option,
-}
-
-/// Chooses the role. Lambda names the program by its path, so what a person types is told apart by
-/// having no `/`.
+/// Chooses the role. The first arm that matches decides.
 pub fn choose(arguments: &[OsString], environ: &Environ) -> Role {
-    use Called::{AsBootstrap, AsStandIn, ByName, InExtensions};
-    use Given::{CommandLine, InterpretersOption, Nothing, Option, Word};
-    let is_in_chain = chain::is_staged(environ);
     let is_in_function = environ.non_empty(RUNTIME_API).is_some();
-    match (is_in_chain, called(arguments, is_in_chain), given(arguments)) {
-        (true, AsStandIn, _) | (true, _, Nothing | InterpretersOption(_) | CommandLine([])) => {
-            Role::StandIn(returned(arguments, None))
-        }
-        (true, _, CommandLine(words)) => in_chain(arguments, words, environ),
-        (true, _, Word(words)) if is_in_function || !is_command(&words[0]) => {
-            in_chain(arguments, words, environ)
-        }
-        (true, _, Word(_) | Option) => Role::Tool,
-
-        (false, AsStandIn, _) => Role::LostStandIn(arguments[0].clone()),
-        // Starting over would loop forever.
-        (false, _, CommandLine([program, ..])) if is_this_stand_in(program) => {
+    let first = FirstArgument::of(arguments);
+    if chain::is_staged(environ) {
+        return choose_in_chain(arguments, first, is_in_function, environ);
+    }
+    match (OwnPath::of(arguments), first) {
+        // The stand-in without its chain: executing the interpreter would execute foreword again.
+        (OwnPath::StandIn, _) => Role::LostStandIn(arguments[0].clone()),
+        (_, FirstArgument::CommandLine([program, ..])) if is_own_stand_in(program) => {
             Role::LostStandIn(program.clone())
         }
-        (false, _, CommandLine(words)) => Role::Wrapper(words.to_vec()),
-        (false, _, InterpretersOption(words)) if words[0].as_bytes().contains(&b'/') => {
+        // The wrapper: `--`, an argument with a `/`, or in a function any word.
+        (_, FirstArgument::CommandLine(words)) => Role::Wrapper(words.to_vec()),
+        (_, FirstArgument::UnknownOption(words)) if has_slash(&words[0]) => {
             Role::Wrapper(words.to_vec())
         }
-        (false, InExtensions, Nothing) => {
-            Role::Extension(OsStr::from_bytes(own_name(arguments)).to_owned())
+        (OwnPath::Other | OwnPath::InExtensions, FirstArgument::Word(words)) if is_in_function => {
+            Role::Wrapper(words.to_vec())
         }
-        (false, AsBootstrap, _) => Role::Bootstrap,
-        // In a function, where nobody reads usage, every word is a program.
-        (false, _, Word(words)) if is_in_function => Role::Wrapper(words.to_vec()),
-        // Elsewhere it is a command of the tool, whatever PATH has: `foreword init` must never run
-        // /sbin/init.
-        (false, ByName | InExtensions, Nothing | Word(_) | InterpretersOption(_) | Option) => {
-            Role::Tool
+        // The extension: no arguments, in a directory `extensions`.
+        (OwnPath::InExtensions, FirstArgument::Missing) => {
+            Role::Extension(OsStr::from_bytes(base_name(&arguments[0])).to_owned())
+        }
+        // The bootstrap: its name alone.
+        (OwnPath::Bootstrap, _) => Role::Bootstrap,
+        // The tool. A word is a command of the tool and never a program in PATH: `foreword init` must
+        // not run /sbin/init.
+        (OwnPath::Other | OwnPath::InExtensions, _) => Role::Tool,
+    }
+}
+
+/// Chooses the role in a wrapper chain: the stand-in, unless a person uses the tool there.
+fn choose_in_chain(
+    arguments: &[OsString],
+    first: FirstArgument,
+    is_in_function: bool,
+    environ: &Environ,
+) -> Role {
+    let is_named_foreword = arguments.first().is_none_or(|path| base_name(path) == b"foreword");
+    let is_stand_in = StandIn::executed().is_some() || !is_named_foreword;
+    match first {
+        // What executes the interpreter passes any arguments.
+        _ if is_stand_in => Role::StandIn(call_without_program(arguments)),
+        FirstArgument::Missing
+        | FirstArgument::UnknownOption(_)
+        | FirstArgument::CommandLine([]) => Role::StandIn(call_without_program(arguments)),
+        // The tool: its options, and outside a function its commands.
+        FirstArgument::ToolOption => Role::Tool,
+        FirstArgument::Word([word, ..]) if !is_in_function && is_command(word) => Role::Tool,
+        // A wrapper executed foreword with a program, as Lambda would.
+        FirstArgument::CommandLine(words) | FirstArgument::Word(words)
+            if config::is_disabled(environ) =>
+        {
+            Role::Wrapper(words.to_vec())
+        }
+        FirstArgument::CommandLine(words) | FirstArgument::Word(words) => {
+            Role::StandIn(call_with_program(arguments, words))
         }
     }
 }
 
-fn called(arguments: &[OsString], is_in_chain: bool) -> Called {
-    let Some(path) = arguments.first() else { return Called::ByName };
-    let is_foreword = own_name(arguments) == b"foreword";
-    let is_stand_in = match is_in_chain {
-        true => StandIn::executed().is_some() || !is_foreword,
-        false => !is_foreword && (StandIn::is_at(path) || Interpreter::of_program(path).is_some()),
-    };
-    match path.as_bytes().rsplit(|&byte| byte == b'/').nth(1) {
-        _ if is_stand_in => Called::AsStandIn,
-        Some(b"extensions") => Called::InExtensions,
-        _ if own_name(arguments) == b"bootstrap" => Called::AsBootstrap,
-        _ => Called::ByName,
-    }
+/// The meaning of foreword's own path, outside a wrapper chain.
+#[derive(Clone, Copy)]
+enum OwnPath {
+    /// The path of a stand-in, or the name of an interpreter.
+    StandIn,
+    /// A file in a directory named `extensions`.
+    InExtensions,
+    /// A file named `bootstrap`.
+    Bootstrap,
+    /// `foreword`, or a name without a meaning.
+    Other,
 }
 
-fn given(arguments: &[OsString]) -> Given<'_> {
-    let Some(first) = arguments.get(1) else { return Given::Nothing };
-    match first.as_bytes() {
-        b"--" => Given::CommandLine(&arguments[2..]),
-        [b'-', ..] if cli::OPTIONS.iter().any(|option| first == option) => Given::Option,
-        [b'-', ..] => Given::InterpretersOption(&arguments[1..]),
-        word if word.contains(&b'/') => Given::CommandLine(&arguments[1..]),
-        _ => Given::Word(&arguments[1..]),
-    }
-}
-
-/// A wrapper of the chain started foreword with a program.
-fn in_chain(arguments: &[OsString], words: &[OsString], environ: &Environ) -> Role {
-    match config::is_disabled(environ) {
-        true => Role::Wrapper(words.to_vec()),
-        false => Role::StandIn(returned(arguments, Some(words))),
-    }
-}
-
-fn returned(arguments: &[OsString], words: Option<&[OsString]>) -> StandInCall {
-    let own_path = arguments.first().cloned().unwrap_or_default();
-    match words.and_then(<[_]>::split_first) {
-        Some((program, rest)) => {
-            StandInCall { name: own_path, program: Some(program.clone()), arguments: rest.to_vec() }
+impl OwnPath {
+    fn of(arguments: &[OsString]) -> Self {
+        let Some(path) = arguments.first() else { return Self::Other };
+        let name = base_name(path);
+        let is_interpreter = || StandIn::is_at(path) || Interpreter::of_program(path).is_some();
+        let directory = path.as_bytes().rsplit(|&byte| byte == b'/').nth(1);
+        match (directory, name) {
+            _ if name != b"foreword" && is_interpreter() => Self::StandIn,
+            (Some(b"extensions"), _) => Self::InExtensions,
+            (_, b"bootstrap") => Self::Bootstrap,
+            _ => Self::Other,
         }
-        None => StandInCall {
-            name: StandIn::executed().unwrap_or(own_path),
-            program: None,
-            arguments: arguments.get(1..).unwrap_or_default().to_vec(),
-        },
     }
 }
 
-fn own_name(arguments: &[OsString]) -> &[u8] {
-    let path = arguments.first().map_or(&b""[..], |path| path.as_bytes());
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+/// The meaning of the first argument.
+#[derive(Clone, Copy)]
+enum FirstArgument<'w> {
+    Missing,
+    /// The runtime's command line: what follows `--`, or begins with a path.
+    CommandLine(&'w [OsString]),
+    /// A word without a `/`, and what follows it.
+    Word(&'w [OsString]),
+    /// An option of foreword's tool.
+    ToolOption,
+    /// Another option, which may be the interpreter's, and what follows it.
+    UnknownOption(&'w [OsString]),
+}
+
+impl<'w> FirstArgument<'w> {
+    fn of(arguments: &'w [OsString]) -> Self {
+        let Some(first) = arguments.get(1) else { return Self::Missing };
+        match first.as_bytes() {
+            b"--" => Self::CommandLine(&arguments[2..]),
+            [b'-', ..] if cli::OPTIONS.iter().any(|option| first == option) => Self::ToolOption,
+            [b'-', ..] => Self::UnknownOption(&arguments[1..]),
+            _ if has_slash(first) => Self::CommandLine(&arguments[1..]),
+            _ => Self::Word(&arguments[1..]),
+        }
+    }
+}
+
+/// Returns the call of a wrapper that executed foreword as the interpreter.
+fn call_without_program(arguments: &[OsString]) -> StandInCall {
+    StandInCall {
+        name: StandIn::executed().unwrap_or_else(|| own_path(arguments)),
+        program: None,
+        arguments: arguments.get(1..).unwrap_or_default().to_vec(),
+    }
+}
+
+/// Returns the call of a wrapper that executed foreword with a program and its arguments.
+fn call_with_program(arguments: &[OsString], words: &[OsString]) -> StandInCall {
+    StandInCall {
+        name: own_path(arguments),
+        program: Some(words[0].clone()),
+        arguments: words[1..].to_vec(),
+    }
+}
+
+fn own_path(arguments: &[OsString]) -> OsString {
+    arguments.first().cloned().unwrap_or_default()
+}
+
+fn has_slash(word: &OsStr) -> bool {
+    word.as_bytes().contains(&b'/')
 }
 
 fn is_command(word: &OsStr) -> bool {
     cli::COMMANDS.iter().any(|command| word == *command)
 }
 
-fn is_this_stand_in(program: &OsStr) -> bool {
+/// Tells whether a program is a stand-in that leads to the foreword that is running.
+fn is_own_stand_in(program: &OsStr) -> bool {
     StandIn::is_at(program) && process::is_this_program(Path::new(program))
 }

@@ -4,13 +4,12 @@
 
 use crate::http::Response;
 use crate::lambda::api::{self, Call};
+use crate::loopback;
 use crate::process::{connect, sleep};
 use crate::report::Failure;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
-use std::thread;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The timeout of a report, from connecting to its response.
@@ -31,15 +30,15 @@ pub struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Resolves an address, `HOST:PORT`. Looking up a name has no timeout of its own.
+    /// Parses an address, `HOST:PORT`. Lambda's is an IP address; of names only `localhost` is known.
     ///
     /// # Errors
-    /// When the address is malformed or the name has no address.
+    /// When the address is something else.
     pub fn resolve(address: &str) -> Result<Self> {
-        let resolved: Vec<_> = address.to_socket_addrs()?.collect();
-        if resolved.is_empty() {
-            bail!("its name has no address");
-        }
+        let resolved = address
+            .rsplit_once(':')
+            .and_then(|(host, port)| loopback::addresses_of(host, port.parse().ok()?))
+            .context("it is not an IP address and a port")?;
         Ok(Self { address: address.to_owned(), resolved })
     }
 
@@ -114,20 +113,12 @@ impl RuntimeApi {
     }
 }
 
-/// Resolves the address of a Runtime API and posts the failure of an initialization to it.
+/// Posts the failure of an initialization to the Runtime API at an address.
 ///
 /// # Errors
-/// Those of [`RuntimeApi::resolve`] and [`RuntimeApi::report`], which have one second together.
+/// Those of [`RuntimeApi::resolve`] and [`RuntimeApi::report`].
 pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
-    let (sender, result) = mpsc::channel();
-    let (address, failure) = (address.to_owned(), failure.clone());
-    // A thread, because looking up a name has no timeout. The thread ends with the process.
-    thread::Builder::new().spawn(move || {
-        let reported =
-            RuntimeApi::resolve(&address).and_then(|api| api.report(Call::InitError, &failure));
-        sender.send(reported)
-    })?;
-    result.recv_timeout(REPORT_TIMEOUT).map_err(|_| anyhow!("no answer within 1 s"))?
+    RuntimeApi::resolve(address)?.report(Call::InitError, failure)
 }
 
 /// Sends a request with `Connection: close` and returns the response.
@@ -137,9 +128,16 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            bail!("no answer within 1 s");
+        }
         stream.set_read_timeout(deadline.map(remaining))?;
         let length = match stream.read(&mut piece) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) =>
+            {
+                continue;
+            }
             read => read?,
         };
         bytes.extend_from_slice(&piece[..length]);

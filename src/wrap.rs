@@ -1,11 +1,11 @@
-//! The wrapper's story: read the configuration, plan, run the initialize hooks, hand the process to
-//! other wrappers and take it back, become the runtime. It only puts the others in order: `plan`
-//! decides, `hooks`, `chain` and `process` act.
+//! The wrapper, step by step: read the configuration, plan, run the initialize hooks, give the process
+//! to other wrappers and take it back, become the runtime. It only puts other modules in order: `plan`
+//! decides, `hooks`, `chain`, `relay` and `process` act.
 
 use crate::chain::{self, Stage, StandInCall, Turn};
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName};
-use crate::config;
+use crate::config::{self, Rule};
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::extension;
@@ -25,28 +25,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use tracing::{Level, debug, enabled, warn};
 
-/// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
-pub fn run(received: &[OsString], environ: &Environ) -> Stop {
-    match become_runtime(received, environ) {
-        Err(stop) => stop,
-        Ok(never) => match never {},
-    }
-}
-
-/// Goes on where a wrapper of the chain executed the stand-in. Comes back only when that failed.
-pub fn resume(
-    stage: &mut Stage,
-    saved: &SavedPlan,
-    returned: StandInCall,
-    environ: Environ,
-) -> Stop {
-    match take_back(stage, saved, returned, environ) {
-        Err(stop) => stop,
-        Ok(never) => match never {},
-    }
-}
-
-fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
+/// Becomes the runtime whose command line was received.
+///
+/// # Errors
+/// With the reason why there is no runtime; `run` does not return otherwise.
+pub fn run(received: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
     let clock = Clock::start(environ);
     if received.is_empty() {
         let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
@@ -65,47 +48,65 @@ fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible
     let documents = config::parse_sources(&sources);
     let rules = config::decode_rules(&documents)?;
     let runtime = RuntimeName::from_command(environ, received);
-    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
-    let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-    let mut edited = environ.clone();
-    let plan = Plan::new(received, &mut edited, &rules, &facts, |_, edit, change| {
-        change.iter().for_each(|change| debug!("{}", edit.describe(change)));
-    });
-    plan.skipped.iter().for_each(|skipped| debug!("{}: this does not apply", skipped.place()));
-    plan.check()?;
-
+    let (plan, edited) = make_plan(received, environ, &rules, &runtime)?;
     let context = LambdaContext { environ, runtime: &runtime.identifier };
-    let mut start = Start { plan, environ: edited, context, clock };
-    start.warn_about_snapshot();
-    start.run_hooks()?;
-    let last_wrapper = start.hand_to_wrappers()?;
-    start.finish(last_wrapper)
+    let mut startup = Startup { plan, environ: edited, context, clock };
+    startup.warn_about_skipped_snapshot_hooks();
+    startup.run_hooks()?;
+    let last_wrapper = startup.begin_chain()?;
+    startup.become_runtime(last_wrapper)
 }
 
-fn take_back(
+/// Continues where another wrapper of the chain executed the stand-in.
+///
+/// # Errors
+/// With the reason why there is no runtime; `resume` does not return otherwise.
+pub fn resume(
     stage: &mut Stage,
     saved: &SavedPlan,
-    returned: StandInCall,
+    call: StandInCall,
     mut environ: Environ,
 ) -> Result<Infallible, Stop> {
     let clock = Clock::start(&environ);
-    let (received, last_wrapper) = chain::take_back(stage, returned, &mut environ)?;
+    let (received, last_wrapper) = chain::take_back(stage, call, &mut environ)?;
     let runtime = RuntimeName::from_command(&saved.context, &received);
     let context = LambdaContext { environ: &saved.context, runtime: &runtime.identifier };
-    Start { plan: saved.plan(&received), environ, context, clock }.finish(last_wrapper)
+    Startup { plan: saved.plan(&received), environ, context, clock }.become_runtime(last_wrapper)
 }
 
-/// A start on its way to the runtime.
-struct Start<'s> {
+/// Plans a start; returns the plan and the edited environment.
+fn make_plan<'p>(
+    received: &'p [OsString],
+    environ: &Environ<'p>,
+    rules: &'p [Rule<'p>],
+    runtime: &RuntimeName,
+) -> Result<(Plan<'p>, Environ<'p>), Failure> {
+    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
+    let facts = Facts { environ, runtime, architecture: ARCHITECTURE, exists: &exists };
+    let mut edited = environ.clone();
+    let plan = Plan::new(received, &mut edited, rules, &facts, |_, edit, change| {
+        if let Some(change) = change {
+            debug!("{}", edit.describe(change));
+        }
+    });
+    for skipped in &plan.skipped {
+        debug!("{}: this does not apply", skipped.place());
+    }
+    plan.check()?;
+    Ok((plan, edited))
+}
+
+/// A start of a runtime, with what is known and what is left to do.
+struct Startup<'s> {
     plan: Plan<'s>,
-    /// The environment as far as it has come.
+    /// The runtime's environment so far.
     environ: Environ<'s>,
     context: LambdaContext<'s>,
     clock: Clock,
 }
 
-impl Start<'_> {
-    fn warn_about_snapshot(&self) {
+impl Startup<'_> {
+    fn warn_about_skipped_snapshot_hooks(&self) {
         if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
             warn!(
                 "the hooks around the snapshot are not run: {RUNTIME_API} is not set; \
@@ -114,27 +115,27 @@ impl Start<'_> {
         }
     }
 
-    /// Runs the hooks that come before everything else: those of initialize, and in an environment
-    /// that was reset after its restore those of after_restore.
+    /// Runs the initialize hooks; in an environment that was reset after its restore, then the
+    /// `after_restore` hooks.
     fn run_hooks(&mut self) -> Result<(), Stop> {
         self.clock.pause();
         self.run_phase(Phase::Initialize, None)?;
         if self.plan.snapshot_hooks == SnapshotHooks::Wrapper {
-            let budget = Phase::AfterRestore.budget().map(Deadline::after);
-            self.run_phase(Phase::AfterRestore, budget)?;
+            let deadline = Phase::AfterRestore.budget().map(Deadline::after);
+            self.run_phase(Phase::AfterRestore, deadline)?;
         }
         self.clock.resume();
         Ok(())
     }
 
-    fn run_phase(&mut self, phase: Phase, until: Option<Deadline>) -> Result<(), Stop> {
+    fn run_phase(&mut self, phase: Phase, deadline: Option<Deadline>) -> Result<(), Stop> {
         let hooks = self.plan.hooks(phase);
-        hooks::run_in_wrapper(&hooks, &mut self.environ, &self.context, until)
+        hooks::run_in_wrapper(&hooks, &mut self.environ, &self.context, deadline)
     }
 
-    /// Becomes the first wrapper of the chain, if there is one. Comes back with a wrapper that never
-    /// returns the process: it takes the runtime's place.
-    fn hand_to_wrappers(&mut self) -> Result<Option<Turn>, Stop> {
+    /// Becomes the first wrapper of the chain. Returns without a wrapper when there is no chain, and
+    /// with one that never executes the runtime, which therefore takes the runtime's place.
+    fn begin_chain(&mut self) -> Result<Option<Turn>, Stop> {
         let Self { plan, context, .. } = self;
         let saved = || {
             let context = LambdaContext::only(context.environ, LEVEL_VARIABLE);
@@ -143,15 +144,15 @@ impl Start<'_> {
         Ok(chain::begin(&plan.wrappers, plan.received, &mut self.environ, saved)?)
     }
 
-    /// Does what comes after hooks and wrappers, whose work environment and command line show.
-    fn finish(mut self, last_wrapper: Option<Turn>) -> Result<Infallible, Stop> {
+    /// Does what has to come after hooks and wrappers, then becomes the runtime or the last wrapper.
+    fn become_runtime(mut self, last_wrapper: Option<Turn>) -> Result<Infallible, Stop> {
         if let Some(wrapper) = last_wrapper {
-            self.tell_extension();
+            self.hand_over_to_extension();
             let Self { plan, environ, .. } = &mut self;
             return Err(chain::execute_last(&wrapper, plan.received, environ).into());
         }
-        let words = self.command_line()?;
-        self.tell_extension();
+        let words = self.edit_command_line()?;
+        self.hand_over_to_extension();
         if self.plan.snapshot_hooks == SnapshotHooks::Relay {
             self.start_relay()?;
         }
@@ -159,11 +160,11 @@ impl Start<'_> {
         execute(&words, &self.environ)
     }
 
-    /// Edits the command line.
+    /// Returns the runtime's command line.
     ///
     /// # Errors
-    /// When it would start foreword once more.
-    fn command_line(&self) -> Result<Vec<OsString>, Failure> {
+    /// When the command line would execute foreword again.
+    fn edit_command_line(&self) -> Result<Vec<OsString>, Failure> {
         let Self { plan, environ, .. } = self;
         let execution = plan.execution(environ, &|path| fs::read(path), |rule, execution| {
             debug!("{}", {
@@ -171,7 +172,9 @@ impl Start<'_> {
                 format!("{}: command line becomes {words}", rule.place)
             });
         });
-        execution.warnings.iter().for_each(|warning| warn!("{}", warning));
+        for warning in &execution.warnings {
+            warn!("{warning}");
+        }
         if let Some((key, program)) = plan
             .programs(&execution)
             .find(|(_, word)| process::would_start_this_program(word, environ))
@@ -183,29 +186,32 @@ impl Start<'_> {
         Ok(execution.into_words())
     }
 
-    /// Lets the extension know which pre_stop hooks to run, and what the runtime's environment is.
-    fn tell_extension(&self) {
-        let pre_stop = self.plan.hooks(Phase::PreStop);
-        let address = self.context.runtime_api();
-        if address.is_none() && !pre_stop.is_empty() {
-            warn!(
-                "pre_stop hooks are not run: {RUNTIME_API} is not set, so nobody tells \
-                 when the environment ends; foreword simulate runs them"
-            );
-        }
-        // Also that none of them applies, which an extension cannot always tell.
-        if let (Some(address), true) = (address, self.plan.has_pre_stop) {
-            let told = extension::hand_over(&pre_stop, &self.context, &self.environ, &address);
-            if let (Err(error), false) = (told, pre_stop.is_empty()) {
+    /// Tells the extension the `pre_stop` hooks and the runtime's environment. The extension is also
+    /// told if no such hook applies, which it cannot always find out.
+    fn hand_over_to_extension(&self) {
+        let hooks = self.plan.hooks(Phase::PreStop);
+        let Some(address) = self.context.runtime_api() else {
+            if !hooks.is_empty() {
                 warn!(
-                    "pre_stop hooks are not run: there is no extension of foreword's to run them, \
-                     which the layer foreword-prestop has ({error})"
+                    "pre_stop hooks are not run: {RUNTIME_API} is not set, so nobody \
+                     tells when the environment ends; foreword simulate runs them"
                 );
             }
+            return;
+        };
+        if !self.plan.has_pre_stop {
+            return;
+        }
+        let handed_over = extension::hand_over(&hooks, &self.context, &self.environ, &address);
+        if let (Err(error), false) = (handed_over, hooks.is_empty()) {
+            warn!(
+                "pre_stop hooks are not run: there is no extension of foreword's to run them, \
+                 which the layer foreword-prestop has ({error})"
+            );
         }
     }
 
-    /// Puts the relay between the runtime and the Runtime API.
+    /// Starts the relay, and points the runtime to it instead of the Runtime API.
     fn start_relay(&mut self) -> Result<(), Failure> {
         let hooks = relay::Hooks {
             before_snapshot: self.plan.hooks(Phase::BeforeSnapshot),
@@ -221,6 +227,7 @@ impl Start<'_> {
     }
 }
 
+/// Becomes a program; returns only why it cannot.
 fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
     debug!("executing {}", environ.redact_words(words));
     let kind = match words.first().and_then(|program| Interpreter::of_program(program)) {

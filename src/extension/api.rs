@@ -2,12 +2,12 @@
 //! Extensions API").
 
 use super::UNKNOWN;
+use crate::json::{self, NO_JSON, Number, Value};
 use crate::lambda::api::{self, Call};
 use crate::phase::Phase;
 use crate::report::Failure;
 use crate::runtime_api::RuntimeApi;
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::{Result, anyhow, bail};
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,11 +32,10 @@ impl<'a> Api<'a> {
     /// # Errors
     /// When the Extensions API does not take it.
     pub fn register(upstream: &'a RuntimeApi, name: &OsStr, wants_shutdown: bool) -> Result<Self> {
-        let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
+        let body = if wants_shutdown { r#"{"events":["SHUTDOWN"]}"# } else { r#"{"events":[]}"# };
         let header = (api::EXTENSION_NAME, &*name.to_string_lossy());
-        let body = json!({"events": events}).to_string();
         let answer =
-            upstream.send(&upstream.encode_request(Call::ExtensionRegister, &[header], &body))?;
+            upstream.send(&upstream.encode_request(Call::ExtensionRegister, &[header], body))?;
         match (answer.status, answer.header(api::EXTENSION_IDENTIFIER)) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
             (status, _) => bail!("it answered {status} to the registration"),
@@ -52,9 +51,7 @@ impl<'a> Api<'a> {
         if answer.status != 200 {
             bail!("it answered {} to the request for an event", answer.status);
         }
-        let event: Value =
-            serde_json::from_slice(&answer.body()).context("it sent an event that is no JSON")?;
-        Ok((event["eventType"] == "SHUTDOWN").then(|| shutdown(&event, now_ms())))
+        shutdown(&String::from_utf8_lossy(&answer.body()), now_ms())
     }
 
     /// Tells why this extension cannot do what it is there for.
@@ -80,14 +77,38 @@ impl<'a> Api<'a> {
     }
 }
 
-/// What is left is in the body; a deadline that is far away is nobody's promise.
-fn shutdown(event: &Value, now_ms: f64) -> Shutdown {
-    let most = Phase::PreStop.budget().unwrap_or_default();
-    let left = event["deadlineMs"]
-        .as_f64()
-        .map(|deadline| (deadline - now_ms).clamp(0.0, most.as_secs_f64() * 1e3));
-    let left = left.map_or(UNKNOWN, |left| Duration::from_secs_f64(left / 1e3));
-    Shutdown { reason: event["shutdownReason"].as_str().unwrap_or_default().to_owned(), left }
+/// Parses an event; returns `None` for another one than SHUTDOWN. A deadline that is farther away
+/// than any that Lambda gives is not believed.
+///
+/// # Errors
+/// When the event is not JSON.
+#[allow(clippy::cast_precision_loss, reason = "milliseconds since the epoch are exact in an f64")]
+fn shutdown(event: &str, now_ms: f64) -> Result<Option<Shutdown>> {
+    let event = json::parse(event).map_err(|problem| {
+        anyhow!("it sent an event that is no JSON: {}", problem.message.trim_start_matches(NO_JSON))
+    })?;
+    let Value::Object(members) = &event.value else { return Ok(None) };
+    let member = |name| {
+        let found = members.iter().rfind(|(key, _)| key.as_key() == name);
+        found.map(|(_, node)| &node.value)
+    };
+    let string = |name| match member(name) {
+        Some(Value::String(string)) => &**string,
+        _ => "",
+    };
+    if string("eventType") != "SHUTDOWN" {
+        return Ok(None);
+    }
+    let deadline_ms = match member("deadlineMs") {
+        Some(Value::Number(Number::Whole(deadline))) => Some(*deadline as f64),
+        Some(Value::Number(Number::Other(deadline))) => Some(*deadline),
+        _ => None,
+    };
+    let most_ms = Phase::PreStop.budget().unwrap_or_default().as_secs_f64() * 1e3;
+    let left = deadline_ms.map_or(UNKNOWN, |deadline_ms| {
+        Duration::from_secs_f64((deadline_ms - now_ms).clamp(0.0, most_ms) / 1e3)
+    });
+    Ok(Some(Shutdown { reason: string("shutdownReason").to_owned(), left }))
 }
 
 fn now_ms() -> f64 {
@@ -97,6 +118,7 @@ fn now_ms() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_is_left_before_the_deadline() {
@@ -110,11 +132,21 @@ mod tests {
             (json!("1000700"), 1500),
             (json!(null), 1500),
         ] {
-            let event = json!({"deadlineMs": deadline, "shutdownReason": "spindown"});
+            let event = json!({
+                "eventType": "SHUTDOWN", "deadlineMs": deadline, "shutdownReason": "spindown",
+            })
+            .to_string();
             let expected =
                 Shutdown { reason: "spindown".into(), left: Duration::from_millis(left) };
-            assert_eq!(shutdown(&event, 1_000_000.0), expected, "{event}");
+            let parsed = shutdown(&event, 1_000_000.0).expect("an event");
+            assert_eq!(parsed, Some(expected), "{event}");
         }
-        assert_eq!(shutdown(&json!([]), 0.0), Shutdown { reason: String::new(), left: UNKNOWN });
+        let parsed = |event| shutdown(event, 0.0).expect("an event");
+        let bare = Shutdown { reason: String::new(), left: UNKNOWN };
+        assert_eq!(parsed(r#"{"eventType": "SHUTDOWN"}"#), Some(bare));
+        for other in ["[]", "{}", r#"{"eventType": "INVOKE"}"#, r#"{"eventType": ["SHUTDOWN"]}"#] {
+            assert_eq!(parsed(other), None, "{other}");
+        }
+        assert!(shutdown("SHUTDOWN", 0.0).is_err());
     }
 }

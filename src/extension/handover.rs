@@ -66,7 +66,7 @@ pub fn hand_over(
 
 /// Lets the extension know that there is a wrapper, which reports what is wrong with the
 /// configuration.
-pub fn meet(address: &str) {
+pub fn announce_wrapper(address: &str) {
     // Without an extension, nobody has to know.
     drop(find(address));
 }

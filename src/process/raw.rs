@@ -1,11 +1,12 @@
-//! The unsafe code besides the entry point in `main`: the clock, signals, the allocator, the arrays
-//! of arguments and environment, and the system calls that nix has no safe function for. Decides
-//! nothing.
+//! The unsafe code besides the entry point in `main`: signals, the allocator, the arrays of arguments
+//! and environment, and the system calls that nix has no safe function for. Decides nothing.
 
 #![allow(unsafe_code)]
 
 pub mod arena;
 mod spawn;
+#[cfg(all(target_env = "musl", panic = "abort", not(feature = "tool")))]
+mod stubs;
 
 pub use spawn::{SpawnError, StandardStreams, spawn};
 
@@ -20,19 +21,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-
-/// Replaces the C library's `clock_gettime`, also for the standard library, with the system call.
-/// The C library would search for the vDSO's function first
-/// (<https://man7.org/linux/man-pages/man7/vdso.7.html>), which costs as much as dozens of system
-/// calls, and a start reads the clock a few times.
-#[cfg_attr(test, allow(dead_code))]
-// SAFETY: it has the signature and the behavior of the C library's function of this name.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
-    // SAFETY: the caller passes a valid pointer, as it would to the C library.
-    let result = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) };
-    if result == 0 { 0 } else { -1 }
-}
 
 /// Iterates over the strings of an array that ends in a null pointer: `argv` or `envp`.
 pub struct Strings {
