@@ -1,7 +1,7 @@
-//! The Extensions API as far as foreword needs it (AWS's documentation, "Using the Lambda
-//! Extensions API").
+//! A client of the Extensions API, with the calls that foreword needs
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
-use super::UNKNOWN;
+use super::ASSUMED_TIME_LEFT;
 use crate::lambda::api::{self, Call};
 use crate::phase::Phase;
 use crate::report::Failure;
@@ -11,85 +11,87 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Lambda shuts the environment down.
+/// The event SHUTDOWN, or the signal in its place.
 #[derive(Debug, PartialEq)]
 pub struct Shutdown {
-    /// Whatever Lambda says; nothing depends on it.
+    /// Lambda's reason, which hooks receive.
     pub reason: String,
-    /// How long the environment will live on.
-    pub left: Duration,
+    /// The time until Lambda ends the environment.
+    pub time_left: Duration,
 }
 
 /// A registered extension.
-pub struct Api<'a> {
+pub struct ExtensionsApi<'a> {
     upstream: &'a RuntimeApi,
     identifier: String,
 }
 
-impl<'a> Api<'a> {
-    /// Registers an extension by the name of its file, which is how Lambda knows it.
+impl<'a> ExtensionsApi<'a> {
+    /// Registers an extension. Its name is that of its file, by which Lambda knows it.
     ///
     /// # Errors
-    /// When the Extensions API does not take it.
+    /// When there is no response, or one other than 200 with an identifier.
     pub fn register(upstream: &'a RuntimeApi, name: &OsStr, wants_shutdown: bool) -> Result<Self> {
         let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
         let header = (api::EXTENSION_NAME, &*name.to_string_lossy());
         let body = json!({"events": events}).to_string();
-        let answer =
-            upstream.send(&upstream.encode_request(Call::ExtensionRegister, &[header], &body))?;
-        match (answer.status, answer.header(api::EXTENSION_IDENTIFIER)) {
+        let request = upstream.encode_request(Call::ExtensionRegister, &[header], &body);
+        let response = upstream.send(&request)?;
+        match (response.status, response.header(api::EXTENSION_IDENTIFIER)) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
             (status, _) => bail!("it answered {status} to the registration"),
         }
     }
 
-    /// Waits, for as long as it takes, for the next event; gives nothing for one that is not known.
+    /// Waits for the next event, without a timeout. Returns `None` for an event other than SHUTDOWN.
     ///
     /// # Errors
-    /// When the answer is no event.
-    pub fn next(&self) -> Result<Option<Shutdown>> {
-        let answer = self.upstream.send(&self.request(Call::ExtensionNext, &[], ""))?;
-        if answer.status != 200 {
-            bail!("it answered {} to the request for an event", answer.status);
+    /// When there is no response, or one other than 200 with a JSON value.
+    pub fn next_event(&self) -> Result<Option<Shutdown>> {
+        let request = self.encode_request(Call::ExtensionNext, &[], "");
+        let response = self.upstream.send(&request)?;
+        if response.status != 200 {
+            bail!("it answered {} to the request for an event", response.status);
         }
         let event: Value =
-            serde_json::from_slice(&answer.body()).context("it sent an event that is no JSON")?;
-        Ok((event["eventType"] == "SHUTDOWN").then(|| shutdown(&event, now_ms())))
+            serde_json::from_slice(&response.body()).context("it sent an event that is no JSON")?;
+        Ok((event["eventType"] == "SHUTDOWN").then(|| parse_shutdown(&event, now_ms())))
     }
 
-    /// Tells why this extension cannot do what it is there for.
+    /// Reports that the extension cannot work.
     ///
     /// # Errors
-    /// When the Extensions API does not take it.
-    pub fn refuse(&self, failure: &Failure) -> Result<()> {
+    /// When there is no response, or one other than 202.
+    pub fn report(&self, failure: &Failure) -> Result<()> {
         const ERROR_TYPE: &str = "Extension.ConfigInvalid";
         let header = (api::EXTENSION_ERROR_TYPE, ERROR_TYPE);
-        match self
-            .upstream
-            .send(&self.request(Call::ExtensionInitError, &[header], &failure.to_json(ERROR_TYPE)))?
-            .status
-        {
+        let body = failure.to_json(ERROR_TYPE);
+        let request = self.encode_request(Call::ExtensionInitError, &[header], &body);
+        match self.upstream.send(&request)?.status {
             202 => Ok(()),
             status => bail!("it answered {status} to the report"),
         }
     }
 
-    fn request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    fn encode_request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
         let identifier = (api::EXTENSION_IDENTIFIER, &*self.identifier);
         self.upstream.encode_request(call, &[headers, &[identifier]].concat(), body)
     }
 }
 
-/// What is left is in the body; a deadline that is far away is nobody's promise.
-fn shutdown(event: &Value, now_ms: f64) -> Shutdown {
+/// Parses the event SHUTDOWN. The time left is at most that of the phase: Lambda keeps no promise of
+/// more.
+fn parse_shutdown(event: &Value, now_ms: f64) -> Shutdown {
     let most = Phase::PreStop.budget().unwrap_or_default();
-    let left = event["deadlineMs"]
+    let left_ms = event["deadlineMs"]
         .as_f64()
         .map(|deadline| (deadline - now_ms).clamp(0.0, most.as_secs_f64() * 1e3));
-    let left = left.map_or(UNKNOWN, |left| Duration::from_secs_f64(left / 1e3));
-    Shutdown { reason: event["shutdownReason"].as_str().unwrap_or_default().to_owned(), left }
+    let time_left =
+        left_ms.map_or(ASSUMED_TIME_LEFT, |left_ms| Duration::from_secs_f64(left_ms / 1e3));
+    Shutdown { reason: event["shutdownReason"].as_str().unwrap_or_default().to_owned(), time_left }
 }
 
+/// Returns the milliseconds since the epoch.
 fn now_ms() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1e3
 }
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_before_the_deadline() {
+    fn time_left_is_that_before_the_deadline_within_the_budget_of_the_phase() {
         for (deadline, left) in [
             (json!(1_000_700), 700),
             (json!(1_000_000), 0),
@@ -112,9 +114,10 @@ mod tests {
         ] {
             let event = json!({"deadlineMs": deadline, "shutdownReason": "spindown"});
             let expected =
-                Shutdown { reason: "spindown".into(), left: Duration::from_millis(left) };
-            assert_eq!(shutdown(&event, 1_000_000.0), expected, "{event}");
+                Shutdown { reason: "spindown".into(), time_left: Duration::from_millis(left) };
+            assert_eq!(parse_shutdown(&event, 1_000_000.0), expected, "{event}");
         }
-        assert_eq!(shutdown(&json!([]), 0.0), Shutdown { reason: String::new(), left: UNKNOWN });
+        let expected = Shutdown { reason: String::new(), time_left: ASSUMED_TIME_LEFT };
+        assert_eq!(parse_shutdown(&json!([]), 0.0), expected);
     }
 }
