@@ -1,5 +1,6 @@
 // Measures commands for bench.sh; each is a list of words, the first ones NAME=VALUE for its environment, as env(1) has it.
 //   bench time ROUNDS COMMAND [-- COMMAND]...   a line a command: microseconds, microseconds more than the first, page faults more
+//   bench cold ROUNDS COMMAND [-- COMMAND]...   the same, with the file of each command but the first out of the page cache
 //   bench count EXECUTIONS COMMAND              system calls and instructions between its own execve and the last of so many more
 // What the commands say on standard error is lost.
 
@@ -11,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,6 +79,26 @@ static double run(struct command *command)
     return took;
 }
 
+// Drops a command's file from the page cache, as in an environment that has never read it.
+static void forget(const char *path)
+{
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &about) < 0 || fsync(file) < 0)
+        fail(path);
+    errno = posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    void *first = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, file, 0);
+    unsigned char is_cached = 1;
+    if (errno || first == MAP_FAILED || mincore(first, 1, &is_cached) < 0)
+        fail(path);
+    if (is_cached & 1) {
+        fprintf(errors, "bench: %s stays in memory: let TMPDIR name a directory on a disk\n", path);
+        exit(1);
+    }
+    munmap(first, 1);
+    close(file);
+}
+
 static int ascending(const void *left, const void *right)
 {
     double difference = *(const double *)left - *(const double *)right;
@@ -103,7 +126,7 @@ static void shuffle(int *order, int count)
 
 // Every round runs each command once, each round in another order, so that what disturbs the machine, and what a command
 // leaves in its caches, disturbs all alike; what a command takes more than the first one is compared within a round.
-static void time_commands(int rounds, char **words)
+static void time_commands(int rounds, char **words, int is_cold)
 {
     static struct command commands[MOST_COMMANDS];
     int order[MOST_COMMANDS];
@@ -126,8 +149,12 @@ static void time_commands(int rounds, char **words)
     }
     for (int round = 0; round < rounds; round++) {
         shuffle(order, count);
-        for (int turn = 0; turn < count; turn++)
-            commands[order[turn]].took[round] = run(&commands[order[turn]]);
+        for (int turn = 0; turn < count; turn++) {
+            struct command *command = &commands[order[turn]];
+            if (is_cold && command != commands)
+                forget(command->words[0]);
+            command->took[round] = run(command);
+        }
         for (int index = 0; index < count; index++)
             commands[index].more[round] = commands[index].took[round] - commands[0].took[round];
     }
@@ -183,8 +210,9 @@ int main(int count, char **words)
     errors = own < 0 ? NULL : fdopen(own, "w");
     if (!errors || !freopen("/dev/null", "w", stderr))
         return 1;
-    if (count > 3 && strcmp(words[1], "time") == 0 && atoi(words[2]) > 0) {
-        time_commands(atoi(words[2]), words + 3);
+    int is_cold = count > 1 && strcmp(words[1], "cold") == 0;
+    if (count > 3 && (is_cold || strcmp(words[1], "time") == 0) && atoi(words[2]) > 0) {
+        time_commands(atoi(words[2]), words + 3, is_cold);
     } else if (count > 3 && strcmp(words[1], "count") == 0 && atoi(words[2]) > 0) {
         int more = atoi(words[2]);
         struct command command = read_command(words + 3);
@@ -192,7 +220,7 @@ int main(int count, char **words)
         long calls = (stops(&command, more, PTRACE_SYSCALL) - 2) / 2;
         printf("%ld %ld\n", calls, stops(&command, more, PTRACE_SINGLESTEP));
     } else {
-        fputs("usage: bench time ROUNDS COMMAND [-- COMMAND]... | bench count EXECUTIONS COMMAND\n", errors);
+        fputs("usage: bench time | cold ROUNDS COMMAND [-- COMMAND]... | bench count EXECUTIONS COMMAND\n", errors);
         return 2;
     }
 }

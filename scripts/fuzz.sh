@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Fuzzes what parses bytes that others write: fuzz.sh [--check | RUNS [TARGET…]]. The targets are those of fuzz/; each starts
-# from its corpus and makes a fixed number of runs, a million unless said otherwise, so that they repeat exactly. A failure
-# leaves the bytes in target/fuzz. What a corpus is to keep is copied to fuzz/corpus/TARGET by hand: `cargo test` runs all of it.
-# With --check the runs are few, and where the nightly toolchain, a C++ compiler or cargo-fuzz is missing one line says so.
+# Fuzzes the parsers of bytes that others write: fuzz.sh [--check | RUNS [TARGET…]]. The targets are in fuzz/. Each starts
+# from its corpus with a fixed seed and makes RUNS runs, by default a million, so that they repeat exactly. A failure leaves
+# its input in target/fuzz. Inputs to keep are copied to fuzz/corpus/TARGET by hand; `cargo test` runs them all. --check makes
+# few runs, and skips with one line if the nightly toolchain, a C++ compiler or cargo-fuzz is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset CARGO_TARGET_DIR
@@ -27,7 +27,7 @@ targets=("${@:2}")
     targets+=("$(basename "$target" .rs)")
 done
 
-# Ends without what fuzzing needs.
+# Reports what is missing: ends with success under --check, else with an error.
 missing() {
     [[ -z $check ]] || { echo "skipped: there is no $1" && exit; }
     fail "there is no $1"
@@ -40,16 +40,16 @@ type -P cargo-fuzz >/dev/null || missing "cargo-fuzz; scripts/real-parts.sh chec
 
 cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null ||
     fail "fuzz/Cargo.lock is out of date: cargo update --workspace --manifest-path fuzz/Cargo.toml"
-# The fuzzer itself takes longer to compile than few runs do.
+# Compiling the fuzzer with optimization takes longer than few runs do.
 [[ -z $check ]] || export CXXFLAGS=-O0
-# Nothing that is fuzzed has unsafe code, so that no sanitizer is needed.
+# No sanitizer, because the fuzzed code has no unsafe block.
 cargo +nightly fuzz build --sanitizer none --target-dir target/fuzz
 host=$(rustc -vV | sed -n 's/^host: //p')
 found=$(mktemp -d)
 trap 'rm -rf "$found"' EXIT
 for target in "${targets[@]}"; do
     corpus=fuzz/corpus/$target
-    [[ -d $corpus ]] || fail "no such target: $target"
+    [[ -d $corpus ]] || fail "unknown target \"$target\"; use the name of a directory in fuzz/corpus"
     mkdir "$found/$target"
     "target/fuzz/$host/release/$target" -seed=1 -runs="$runs" -timeout=10 -artifact_prefix="target/fuzz/$target-" \
         "$found/$target" "$corpus" >"$found/log" 2>&1 || {

@@ -34,7 +34,7 @@ reproducible_layer() {
     # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -rf '$copy'" EXIT
     cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual layer scripts "$copy"
-    # Both at once, since linking uses one processor; what they would install, they install one after the other.
+    # Both builds run at once, because linking uses one processor. Toolchain parts are installed before.
     timeout 120 rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl >/dev/null 2>&1 || true
     timeout 120 rustup component add rust-src >/dev/null 2>&1 || true
     mkdir -p target/again
@@ -115,6 +115,10 @@ refused_layers() (
     cargo_home=/opt refuses "holds the path /opt" examine "$binary"
     std_source=/rustc refuses "holds the path /rustc" examine "$binary"
     binary_budget=1000 refuses "more than 1000" examine "$binary"
+    for part in "a resolver:/etc/resolv.conf" "an unwinder:LIBUNWIND_PRINT_UNWINDING"; do
+        cat "$binary" - <<<"${part#*:}" >"$target_folder/whole"
+        refuses "holds ${part%%:*}" examine "$target_folder/whole"
+    done
     architecture=x86_64
     mkdir "$target_folder/layer"
     zip_budget=1000 refuses "more than 1000" pack foreword
@@ -162,8 +166,8 @@ checker() {
     echo "$path"
 }
 
-# No line of Rust in these directories has more than 100 columns, but for raw strings and addresses: rustfmt leaves alone what
-# it cannot break.
+# Checks that lines of Rust in these directories have at most 100 columns, except for raw strings and URLs: rustfmt does not
+# report lines that it cannot break.
 columns() {
     python3 - "$@" <<'END'
 import pathlib, re, sys
@@ -171,7 +175,7 @@ import pathlib, re, sys
 is_wide = False
 for path in (path for directory in sys.argv[1:] for path in sorted(pathlib.Path(directory).rglob("*.rs"))):
     text = path.read_text()
-    # A raw string keeps its lines, and no more.
+    # Replaces each raw string by its line breaks.
     shown = re.sub(r'r(#+)".*?"\1', lambda raw: "\n" * raw[0].count("\n"), text, flags=re.DOTALL)
     for number, line in enumerate(shown.split("\n"), 1):
         if len(line) > 100 and "://" not in line:
@@ -237,20 +241,19 @@ END
         log_without_a_reader program_of_the_other_byte_order program_of_this_machine file_that_is_no_program
         process_that_the_system_refuses bootstrap_does_not_take_itself chain stand_in and_wrappers
         wrapper_that_cannot_be_executed two_wrappers_run after_other_wrappers)
-    # An emulator computes where a program waits.
+    # An emulator computes even where a program only waits.
     FOREWORD_UNDER_TEST=$emulated/foreword RUST_TEST_THREADS=$(nproc) \
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
-# Runs tests with system calls refused with an error: takes the error, the calls in one word, and which tests. What is left
-# out cannot do without itself: the event loops of Go and Node, which AWS's emulator and clients have, need eventfd2, and two
-# tests take the names of abstract sockets themselves.
+# Runs tests with system calls refused: ERROR "CALL…" TEST…. Skipped are tests that need such a call themselves: the event
+# loops of Go and Node.js, in AWS's emulator and clients, need eventfd2, and two tests use abstract sockets.
 refused() {
     local call refused=" $2 "
     local skipped=(sandbox:: emulator bootstrap clients handover_between_users handover_of_garbage
         handover_directory_that_exists)
     for call in $2; do
-        # It is not a system call.
+        # Abstract sockets are no system call, and have no error.
         [[ $call == abstract-sockets ]] || refused=${refused/ $call / $call=$1 }
     done
     echo "== refused:$refused"
@@ -258,13 +261,12 @@ refused() {
         "${skipped[@]/#/--skip=}" "${@:3}"
 }
 
-# The tests of what foreword does on Lambda once more, with each system call refused that nobody knows Lambda to let pass, and
-# with all of them.
+# Runs the tests of what foreword does on Lambda again, with each system call refused that Lambda may refuse, and with all.
 refused_calls() {
     local call error every
     local tests=(hook exports init_error logs relay extension chain stand_in thaw)
-    # Nothing in foreword makes these. So all tests are run with all four of them refused, where a call that came in would show,
-    # and each is refused alone to tests of every kind.
+    # foreword makes none of these. All tests run with all four refused, to find a call that was added; each alone is only
+    # refused to tests of every kind.
     local never_made=(close_range memfd_create signalfd4 eventfd2)
     local of_every_kind=(hooks:: exports:: chain_order relay_process relay_phases extension_handover extension_shutdown)
     every="pidfd_open pidfd_send_signal restart_syscall ${never_made[*]} abstract-sockets"
@@ -274,19 +276,18 @@ refused_calls() {
         for call in "${never_made[@]}"; do
             refused "$error" "$call" "${of_every_kind[@]}"
         done
-        # The kernel makes it, for a process that waits while it is stopped and then goes on.
+        # The kernel makes this call for a process that is stopped and continued while it waits.
         refused "$error" restart_syscall thaw relay_life relay_tunnel hook_failures
         refused "$error" "$every" "${tests[@]}"
     done
-    # The wrapper and the extension find each other by one.
+    # The wrapper finds the extension by an abstract socket.
     refused EPERM abstract-sockets extension init_error chain_last hooks:: thaw
 }
 
 # Makes the tests fail, instead of running without it, where no sandbox like Lambda's can be made.
 export FOREWORD_TEST_SANDBOX=${FOREWORD_TEST_SANDBOX-required}
 
-# Tests wait more than they compute: with two threads 366 of them took 127 s on two processors that had 54 s of work with them,
-# with eight 58 s.
+# Tests wait more than they compute: on two processors, 366 tests took 127 s with two threads and 58 s with eight.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((3 * $(nproc)))}
 
 check scripts/real-parts.sh

@@ -1,5 +1,5 @@
-//! What a person gets who starts foreword. The wrapper path never comes here. The tool itself is
-//! not in the layer's binary, which only says where it is.
+//! The command line tool, for a person who starts foreword; the wrapper never comes here. The
+//! layer's binary is built without the tool, and only says where it is.
 
 #[cfg(feature = "tool")]
 mod arguments;
@@ -44,17 +44,17 @@ use std::io::Write;
 /// The tool's own commands, which no program in PATH hides.
 pub const COMMANDS: [&str; 5] = ["check", "help", "plan", "schema", "simulate"];
 
-/// What else a person may ask for.
+/// The options that foreword has without a command.
 pub const OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
-/// Where the tool is, as the layer's binary says.
+/// The place of the tool, for the messages of the layer's binary.
 const ELSEWHERE: &str =
     "in the tool, which \"cargo install --path .\" installs from foreword's source";
 
 /// The exit status after a usage error.
 const USAGE_ERROR: i32 = 2;
 
-/// Answers a person; gives the exit status.
+/// Runs a command line; returns the exit status.
 #[cold]
 pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
     match arguments.get(1).map(|word| word.to_string_lossy()) {
@@ -65,8 +65,7 @@ pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
     }
 }
 
-/// Makes the message about a word that is no command: it may be a command that is misspelled, or
-/// meant as a program.
+/// Returns the message for a word that is no command: a misspelled command, or a program.
 fn no_command(word: &str) -> String {
     let meant = find_nearest(word, &COMMANDS).map_or_else(
         || format!("the commands are {}", COMMANDS.join(", ")),
@@ -138,7 +137,7 @@ fn usage_error(problem: &str) -> i32 {
 }
 
 fn print(mut to: impl Write, text: &str, status: i32) -> i32 {
-    // Nobody is left to tell when standard output or error is closed.
+    // A closed stream is no reason to fail: nobody reads it.
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     status
 }

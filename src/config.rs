@@ -1,5 +1,6 @@
-//! What the user writes, as a value: rules with their conditions, edits and hooks. `sources` finds the
-//! files, `json` reads them, `decode` turns them into the types below and finds every mistake.
+//! The configuration as a value: rules with their conditions, edits and hooks. `sources` finds and reads
+//! the files, `json` parses them, `decode` turns them into the types below and reports every mistake.
+//! Decides nothing about which rules apply.
 
 mod decode;
 pub mod edit;
@@ -26,12 +27,13 @@ pub use edit::{Change, Edit, Effect, EnvEdit};
 use std::fmt;
 use std::time::Duration;
 
-/// Where something stands; shown as `FILE:LINE:COLUMN`.
+/// The place of something in a configuration; formatted as `FILE:LINE:COLUMN`.
 #[derive(Clone, Copy)]
 pub enum Place<'a> {
-    /// The key or value of a source, by its number in the document.
+    /// A key or value of a source, by its number in the document. Line and column are looked for only
+    /// when they are needed.
     Read { source: &'a Source, node: u32 },
-    /// As another process of foreword's showed it.
+    /// The place as another process of foreword formatted it; may be empty.
     Formatted(&'a str),
 }
 
@@ -46,23 +48,29 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Edits and hooks under one condition; a file is one, and holds more of them in `rules`.
+/// Edits, wrappers and hooks under one condition. A configuration file is a rule.
 pub struct Rule<'a> {
     pub place: Place<'a>,
     pub when: When<'a>,
     pub env: Vec<EnvEdit<'a>>,
+    /// Edits of the interpreter's own options.
     pub options: WordEdits<'a>,
+    /// Edits of the arguments after the entry.
     pub arguments: WordEdits<'a>,
+    /// The entry that replaces the received one.
     pub entry: Option<Template<'a>>,
+    /// The program that replaces the received one.
     pub program: Option<Template<'a>>,
+    /// Words in front of the program; the first of them is executed.
     pub prefix: Vec<Template<'a>>,
     pub wrappers: Vec<Wrapper<'a>>,
     pub hooks: Vec<Hook<'a>>,
+    /// Rules that apply only when this one does.
     pub rules: Vec<Rule<'a>>,
 }
 
 impl<'a> Rule<'a> {
-    /// A rule that always applies and does nothing.
+    /// Returns a rule that always applies and does nothing.
     pub fn empty(place: Place<'a>) -> Self {
         Self {
             place,
@@ -80,26 +88,28 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// Another exec wrapper, which runs before the runtime.
+/// Another exec wrapper, which gets the process before the runtime does.
 pub struct Wrapper<'a> {
     pub place: Place<'a>,
     pub path: Template<'a>,
-    /// `None`: the last part of its path.
+    /// `None` stands for the last part of the path.
     pub name: Option<&'a str>,
     pub when: When<'a>,
-    /// Edits of the environment that it hands back.
+    /// Edits of the environment that the wrapper hands back.
     pub env: Vec<EnvEdit<'a>>,
-    /// Whether it executes something of its own and never comes back.
+    /// True for a wrapper that executes something else than the program that it was given, so that
+    /// foreword never gets the process back.
     pub is_last: bool,
 }
 
 impl Wrapper<'_> {
-    /// What it is called in messages that are made before its turn.
+    /// Returns the name for messages that are made before the path is expanded.
     pub fn display_name(&self) -> &str {
         self.name.unwrap_or(self.path.written())
     }
 
-    /// Says that something would have to be done behind a wrapper that never comes back.
+    /// Returns the message that something cannot be done after this wrapper, which never returns the
+    /// process.
     pub fn refuse(&self, what: &str, way_out: &str) -> String {
         let name = self.display_name();
         format!(
@@ -109,29 +119,32 @@ impl Wrapper<'_> {
     }
 }
 
-/// Changes to the options or to the arguments, in the order in which they are made.
+/// Edits of the options or of the arguments, in the order in which they are performed.
 #[derive(Debug, Default)]
 pub struct WordEdits<'a> {
-    /// Globs.
+    /// Globs of the words to remove.
     pub remove: Vec<Template<'a>>,
+    /// Words, each with the word that replaces it.
     pub replace: Vec<(Template<'a>, Template<'a>)>,
-    /// Options only: the option's name, and what happens to its value.
+    /// Names of options, each with an edit of its value. Arguments have none.
     pub values: Vec<(&'a str, Edit<'a>)>,
     pub prepend: Vec<Template<'a>>,
     pub append: Vec<Template<'a>>,
 }
 
 impl WordEdits<'_> {
+    /// Tells whether there is no edit.
     pub fn is_empty(&self) -> bool {
-        self.remove.is_empty()
-            && self.replace.is_empty()
-            && self.values.is_empty()
-            && self.prepend.is_empty()
-            && self.append.is_empty()
+        let Self { remove, replace, values, prepend, append } = self;
+        remove.is_empty()
+            && replace.is_empty()
+            && values.is_empty()
+            && prepend.is_empty()
+            && append.is_empty()
     }
 }
 
-/// Something that is done in a phase.
+/// A lifecycle command, which foreword runs in a phase.
 pub struct Hook<'a> {
     pub place: Place<'a>,
     pub phase: Phase,
@@ -139,26 +152,27 @@ pub struct Hook<'a> {
     pub command: Command<'a>,
     pub env: Vec<EnvEdit<'a>>,
     pub cwd: Option<Template<'a>>,
-    /// `None`: the default of the phase.
+    /// `None` stands for the default of the phase.
     pub timeout: Option<Duration>,
     pub on_failure: OnFailure,
     pub when: When<'a>,
+    /// The format of the variables that the hook prints; `None` if it exports none.
     pub export: Option<Export>,
-    /// `HOST:PORT` of this machine that has to accept connections first.
+    /// `HOST:PORT` of this machine that has to accept connections before the command runs.
     pub wait_for: Option<Template<'a>>,
-    /// How often it is tried, at least once, and how long to wait before the second time; each
-    /// time twice as long.
+    /// The most attempts, at least 1.
     pub attempts: u32,
+    /// The pause before the second attempt. Each later pause is twice as long as the one before it.
     pub pause: Duration,
-    /// Nobody waits for its end.
+    /// True for a hook whose end foreword does not wait for.
     pub background: bool,
 }
 
 impl<'a> Hook<'a> {
-    /// How long to wait before a hook is tried again that says nothing about that.
+    /// The pause before the second attempt of a hook that names none.
     pub const PAUSE: Duration = Duration::from_millis(200);
 
-    /// A hook that does nothing.
+    /// Returns a hook that does nothing.
     pub fn empty(phase: Phase, place: Place<'a>) -> Self {
         Self {
             place,
@@ -178,32 +192,37 @@ impl<'a> Hook<'a> {
         }
     }
 
-    /// Most time that it may take, as far as it has a limit of its own.
+    /// Returns the timeout of all attempts together. A hook in the background has only the one that
+    /// it names.
     pub fn limit(&self) -> Option<Duration> {
         self.timeout.or((!self.background).then(|| self.phase.default_timeout()))
     }
 }
 
+/// The command of a hook.
 #[derive(Debug)]
 pub enum Command<'a> {
-    /// Executed as it is.
+    /// Program and arguments, which are executed without a shell.
     Words(Vec<Template<'a>>),
-    /// Given to `/bin/sh -c`, which expands what it holds.
+    /// A script for `/bin/sh -c`, which expands the variables in it.
     Shell(&'a str),
-    /// Asked of a server on this machine, as `loopback::Request` reads it.
+    /// A request to a server on this machine, as `loopback::Request` parses it.
     Http(Template<'a>),
-    /// There is only something to wait for.
+    /// No command: the hook only waits for `wait_for`.
     Nothing,
 }
 
+/// The consequence of a hook's failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
+    /// The phase fails.
     #[default]
     Fail,
+    /// The next hook runs.
     Continue,
 }
 
-/// How a hook writes the variables that it exports.
+/// The format in which a hook prints the variables that it exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Export {
     Json,
@@ -212,6 +231,7 @@ pub enum Export {
 
 #[cfg(feature = "tool")]
 impl Export {
+    /// Returns the format's name in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             Export::Json => "json",
@@ -220,10 +240,10 @@ impl Export {
     }
 }
 
-/// Why a configuration cannot be used.
+/// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    /// Begins with the place or the file, and ends with the way out.
+    /// Begins with the place or the file, and ends with what to do about it.
     pub message: String,
 }
 
@@ -233,32 +253,33 @@ impl Invalid {
     }
 }
 
-/// A source, and the JSON in it or why it holds none.
+/// A source, and the result of parsing it as JSON.
 pub struct Document<'a> {
     source: &'a Source,
     root: Result<json::Node<'a>, json::Problem>,
 }
 
+/// Parses all sources. A source that is not JSON stays in its place, with the problem.
 pub fn parse_sources(sources: &[Source]) -> Vec<Document<'_>> {
     sources.iter().map(|source| Document { source, root: json::parse(&source.text) }).collect()
 }
 
-/// Returns the rules of all documents, one a document.
+/// Decodes all documents; each becomes one rule.
 ///
 /// # Errors
-/// The first mistake in the first document that has one.
+/// Reports the first mistake in the first document that has one.
 pub fn decode_rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid> {
     let mut rules = Vec::with_capacity(documents.len());
     for document in documents {
-        if let Some(problem) = decode::rule(document, &mut rules).first() {
+        if let Some(problem) = decode::decode_rule(document, &mut rules).first() {
             return Err(document.source.invalid(problem));
         }
     }
     Ok(rules)
 }
 
-/// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and
-/// `false`).
+/// Tells whether the operator disabled foreword: `FOREWORD_DISABLED` is set to anything but nothing,
+/// `0` and `false`.
 pub fn is_disabled(environ: &Environ) -> bool {
     environ
         .lossy("FOREWORD_DISABLED")

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn machine_is_read_in_either_byte_order() {
         let header = |class: u8, data: u8, machine: [u8; 2]| {
-            let mut header = [&MAGIC[..], &[class, data], &[0; 12], &machine].concat();
+            let mut header = [MAGIC, &[class, data], &[0; 12], &machine].concat();
             header.resize(64, 0);
             header
         };

@@ -87,8 +87,8 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
             other => {
                 let found = other.kind();
                 return Err(format!(
-                    "the value of {name:?} is {found}, not a text, number or boolean; print it as \
-                     a text, or leave it out"
+                    "the value of {name:?} is {found}, not a string, number or boolean; print it \
+                     as a string, or leave it out"
                 ));
             }
         };
@@ -131,8 +131,8 @@ mod tests {
             ]
         );
         for (text, cause) in [
-            (r#"{"A": null}"#, "the value of \"A\" is null, not a text, number or boolean; "),
-            (r#"{"A": [1]}"#, "the value of \"A\" is an array, not a text, number or boolean; "),
+            (r#"{"A": null}"#, "the value of \"A\" is null, not a string, number or boolean; "),
+            (r#"{"A": [1]}"#, "the value of \"A\" is an array, not a string, number or boolean; "),
             (
                 r#"{"A=B": "hidden"}"#,
                 "the name \"A=B\" cannot be that of a variable: it holds \"=\"; ",

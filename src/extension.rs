@@ -59,7 +59,7 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     // A connection must not take the place of a closed standard error: log lines would go to it.
     let _standard_streams = process::fill_standard_streams();
     process::ignore_broken_pipes();
-    let upstream = match resolve_api(environ) {
+    let upstream = match find_api(environ) {
         Ok(upstream) => upstream,
         Err(cause) => {
             log::log_failure(&startup_failure(&cause));
@@ -81,10 +81,10 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     1
 }
 
-fn resolve_api(environ: &Environ) -> Result<RuntimeApi> {
+fn find_api(environ: &Environ) -> Result<RuntimeApi> {
     let address =
         environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
-    RuntimeApi::resolve(&address).with_context(|| format!("unable to find {address:?}"))
+    RuntimeApi::parse(&address).with_context(|| format!("unable to find {address:?}"))
 }
 
 /// Reads the configuration and serves until the environment is shut down.

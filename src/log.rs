@@ -3,11 +3,11 @@
 //! nothing does not pay for it.
 
 use crate::environ::Environ;
+use crate::json;
 use crate::lambda::{LOG_FORMAT, LOG_LEVEL};
 use crate::process;
 use crate::report::{Failure, HookEnd};
 use crate::timestamp::{Precision, rfc3339};
-use serde_json::Value;
 use std::fmt::{self, Debug, Write as _};
 use std::io;
 use std::sync::OnceLock;
@@ -217,7 +217,7 @@ where
             Self::Json => {
                 let timestamp = rfc3339(SystemTime::now(), Precision::Microseconds);
                 let level = event.metadata().level();
-                let message = Value::from(message);
+                let message = json::quote(&message);
                 writeln!(
                     to,
                     r#"{{"timestamp":"{timestamp}","level":"{level}","message":{message}{fields}}}"#,
@@ -236,24 +236,25 @@ struct EventFields {
 }
 
 impl EventFields {
-    fn put(&mut self, field: &Field, value: impl Into<Value>) {
-        let _ = write!(self.fields, ",\"{}\":{}", field.name(), value.into());
+    /// Adds a field whose value is JSON.
+    fn put(&mut self, field: &Field, value: &str) {
+        self.fields.extend([",\"", field.name(), "\":", value]);
     }
 }
 
 impl Visit for EventFields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value);
+        self.put(field, &json::quote(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        self.put(field, &value.to_string());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "message" => drop(write!(self.message, "{value:?}")),
-            _ => self.put(field, format!("{value:?}")),
+            _ => self.put(field, &json::quote(&format!("{value:?}"))),
         }
     }
 }

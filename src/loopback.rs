@@ -32,17 +32,22 @@ impl Address {
     }
 
     fn of(host: &str, port: u16) -> Option<Self> {
-        let addresses = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => vec![IpAddr::V6(address.parse().ok()?)],
-            None if host.eq_ignore_ascii_case("localhost") => {
-                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-            }
-            None => vec![IpAddr::V4(host.parse().ok()?)],
-        };
-        let is_loopback = addresses.iter().all(IpAddr::is_loopback);
-        let targets = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        is_loopback.then_some(Self { targets })
+        let targets = addresses_of(host, port)?;
+        targets.iter().all(|target| target.ip().is_loopback()).then_some(Self { targets })
     }
+}
+
+/// Returns the addresses of a host: that of an IP address, or this machine's for `localhost`. Other
+/// names have none, since nothing here needs them; a resolver would add 25 KB to the binary.
+pub fn addresses_of(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    let addresses = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => vec![IpAddr::V6(address.parse().ok()?)],
+        None if host.eq_ignore_ascii_case("localhost") => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        None => vec![IpAddr::V4(host.parse().ok()?)],
+    };
+    Some(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
 /// What a hook asks: `POST http://127.0.0.1:8080/path`.

@@ -1,5 +1,6 @@
-//! C's entry point. It is C's because Rust's own start-up changes what must reach the runtime
-//! untouched: it ignores SIGPIPE, opens closed standard descriptors and sets up a signal stack.
+//! The entry point, C's `main`. Rust's runtime would change what must reach the Lambda runtime
+//! unchanged before its own `main`: it ignores SIGPIPE, opens closed standard streams and sets up a
+//! signal stack (<https://doc.rust-lang.org/src/std/sys/pal/unix/mod.rs.html>).
 
 #![no_main]
 #![allow(unsafe_code)]
@@ -10,11 +11,11 @@ use std::ffi::{c_char, c_int};
 #[global_allocator]
 static ARENA: Arena = Arena;
 
-/// Called by C's start-up code.
-// SAFETY: nothing else in the program defines `main`; the crate is `no_main`.
+/// Starts foreword; the C library's start-up code calls it.
+// SAFETY: the crate is `no_main`, so nothing else defines `main`.
 #[unsafe(no_mangle)]
 extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
-    // SAFETY: C's start-up code passes the two lists that the kernel made.
+    // SAFETY: the start-up code passes the kernel's `argv` and `envp`.
     let (arguments, environment) = unsafe { (Strings::new(argv), Strings::new(envp)) };
     foreword::start(arguments, environment)
 }

@@ -3,10 +3,10 @@
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 
 use crate::environ::Environ;
+use crate::json;
 use crate::lambda::LambdaContext;
 use crate::process;
 use crate::report::{HookEnd, HookOutcome};
-use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The environment variable that names the namespace of the metrics.
@@ -60,10 +60,6 @@ impl Clock {
 
 /// Writes a line with the metrics `Duration` and, if given, `Failures`. The given dimensions follow
 /// that of the function.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "microseconds of less than 285 years are exact in an f64"
-)]
 fn emit(
     environ: &Environ,
     context: &LambdaContext,
@@ -73,25 +69,27 @@ fn emit(
 ) {
     let Some(namespace) = environ.non_empty(NAMESPACE) else { return };
     let function = context.function_name().unwrap_or_default();
-    let names: Vec<_> =
-        ["function"].into_iter().chain(dimensions.iter().map(|(name, _)| *name)).collect();
-    let mut metrics = vec![json!({"Name": "Duration", "Unit": "Milliseconds"})];
-    metrics.extend(failures.map(|_| json!({"Name": "Failures", "Unit": "Count"})));
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let timestamp = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    let directive = json!({
-        "Namespace": namespace.to_string_lossy(), "Dimensions": [names], "Metrics": metrics,
-    });
-    let mut line = json!({
-        "_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]},
-        "function": function,
-        "Duration": duration.as_micros() as f64 / 1e3,
-    });
+    let (mut names, mut values) = (json::quote("function"), String::new());
     for (name, value) in dimensions {
-        line[*name] = Value::from(*value);
+        names.extend([",", &json::quote(name)]);
+        values.extend([",", &json::quote(name), ":", &json::quote(value)]);
     }
+    let mut metrics = r#"{"Name":"Duration","Unit":"Milliseconds"}"#.to_owned();
     if let Some(failures) = failures {
-        line["Failures"] = failures.into();
+        metrics += r#",{"Name":"Failures","Unit":"Count"}"#;
+        values.extend([r#","Failures":"#, &failures.to_string()]);
     }
-    process::write_to_standard_error(format!("{line}\n").as_bytes());
+    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let namespace = json::quote(&namespace.to_string_lossy());
+    let function = json::quote(&function);
+    let line = format!(
+        r#"{{"_aws":{{"Timestamp":{timestamp},"CloudWatchMetrics":[{{"Namespace":{namespace},"#,
+    ) + &format!(
+        r#""Dimensions":[[{names}]],"Metrics":[{metrics}]}}]}},"function":{function},"#
+    ) + &format!(
+        r#""Duration":{}.{:03}{values}}}"#,
+        duration.as_millis(),
+        duration.subsec_micros() % 1000
+    );
+    process::write_to_standard_error((line + "\n").as_bytes());
 }

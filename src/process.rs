@@ -1,5 +1,5 @@
-//! The operating system: becoming another program, running one in a process group of its own, and
-//! saying in plain words why that did not work. Decides nothing; the only user of nix.
+//! The operating system: becomes another program, runs one in a process group of its own, and
+//! explains why that failed. Decides nothing; the only user of nix.
 
 mod child;
 #[cfg(feature = "tool")]
@@ -36,7 +36,6 @@ pub use nix::sys::signal::Signal;
 pub use stand_in::StandIn;
 pub use streams::OrphanOutput;
 pub use wait::{PEER_CLOSED, PollFd, PollFlags, connect, is_ready, sleep, wait};
-
 pub use watch::{Wake, Watch, end_by_signal};
 
 use nix::errno::Errno;
@@ -52,16 +51,15 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-/// Lets what is written for nobody be lost, in a process that stays and has several threads that
-/// write.
+/// Ignores SIGPIPE for the rest of the process, in which several threads may write.
 pub fn ignore_broken_pipes() {
     if let Ok(disposition) = Disposition::ignore(Signal::SIGPIPE) {
-        disposition.forget();
+        disposition.keep();
     }
 }
 
-/// Writes a line to standard error. One that cannot be written is lost: neither a reader that went
-/// away nor a full disk may keep the runtime from starting.
+/// Writes a line to standard error. Drops it on any error: neither a closed pipe nor a full disk may
+/// keep the runtime from starting.
 pub fn write_to_standard_error(line: &[u8]) {
     let _ignored = Disposition::ignore(Signal::SIGPIPE);
     let mut rest = line;
@@ -74,22 +72,28 @@ pub fn write_to_standard_error(line: &[u8]) {
     }
 }
 
-/// Ends a connection with a reset, so that the other side does not take what came for all there is.
+/// Closes a connection with a TCP reset, so that the peer does not take a truncated message for a
+/// complete one.
+#[expect(clippy::needless_pass_by_value, reason = "dropping the connection closes it")]
 pub fn reset(connection: TcpStream) {
-    let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
-    let _ = setsockopt(&connection, Linger, &at_once);
+    let no_linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+    let _ = setsockopt(&connection, Linger, &no_linger);
 }
 
-/// Whether the process at the other end of a connection is of the same user as this one.
+/// Reports whether the process at the other end of a connection runs as the same user as this one.
 pub fn is_of_this_user(connection: &UnixStream) -> bool {
-    let this = fs::metadata("/proc/self").map(|about| about.uid());
-    let other = getsockopt(connection, PeerCredentials).map(|of| of.uid());
-    this.is_ok_and(|this| other == Ok(this))
+    let own = fs::metadata("/proc/self").map(|metadata| metadata.uid());
+    let peer = getsockopt(connection, PeerCredentials).map(|credentials| credentials.uid());
+    own.is_ok_and(|own| peer == Ok(own))
 }
 
-/// Whether a path leads to the program that is running.
+/// Reports whether a path leads to the executable of this process.
 pub fn is_this_program(path: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
-    let this = identity(Path::new("/proc/self/exe"));
-    this.is_some() && this == identity(path)
+    let this = file_identity(Path::new("/proc/self/exe"));
+    this.is_some() && this == file_identity(path)
+}
+
+/// Returns the device and inode of the file that a path leads to; equal pairs mean the same file.
+fn file_identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok()
 }

@@ -63,12 +63,12 @@ struct SharedState {
 /// which the runtime reaches the relay, `HOST:PORT`. The relay itself, another process, ends in here.
 ///
 /// # Errors
-/// When the address of the Runtime API cannot be resolved, or the kernel has no file descriptor, port
+/// When the address of the Runtime API is no IP address, or the kernel has no file descriptor, port
 /// or process left.
 pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     let start = || -> Result<String> {
-        let upstream = RuntimeApi::resolve(upstream)
-            .with_context(|| format!("unable to find {upstream:?}"))?;
+        let upstream =
+            RuntimeApi::parse(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
         // Only the relay keeps them: what was closed must be closed in the runtime too.
         let standard_streams = process::fill_standard_streams()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
@@ -77,7 +77,7 @@ pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
         let keep: Vec<_> =
             [Some(listener.as_fd()), runtime.pidfd()].into_iter().flatten().collect();
         match process::double_fork(&keep)
-            .map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))?
+            .map_err(|errno| anyhow!("unable to fork a process: {}", cause(&errno.into())))?
         {
             Fork::Original => Ok(address),
             Fork::Detached => {

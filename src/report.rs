@@ -3,9 +3,9 @@
 
 use crate::config::Invalid;
 use crate::exit_status;
+use crate::json;
 use crate::phase::Phase;
 use crate::process::Signal;
-use serde_json::json;
 use std::fmt;
 use std::time::Duration;
 
@@ -106,7 +106,8 @@ impl Failure {
             message += "; its standard error ends in:\n";
             message += &self.stderr_tail;
         }
-        json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}).to_string()
+        let (message, error_type) = (json::quote(&message), json::quote(error_type));
+        format!(r#"{{"errorMessage":{message},"errorType":{error_type},"stackTrace":[]}}"#)
     }
 }
 

@@ -4,13 +4,12 @@
 
 use crate::http::Response;
 use crate::lambda::api::{self, Call};
+use crate::loopback;
 use crate::process::{connect, sleep};
 use crate::report::Failure;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
-use std::thread;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The timeout of a report, from connecting to its response.
@@ -27,20 +26,20 @@ const RETRY_PAUSE: Duration = Duration::from_millis(5);
 pub struct RuntimeApi {
     /// The address as it was given, for the header `Host`.
     address: String,
-    resolved: Vec<SocketAddr>,
+    targets: Vec<SocketAddr>,
 }
 
 impl RuntimeApi {
-    /// Resolves an address, `HOST:PORT`. Looking up a name has no timeout of its own.
+    /// Parses an address, `HOST:PORT`. Lambda's is an IP address; of names only `localhost` is known.
     ///
     /// # Errors
-    /// When the address is malformed or the name has no address.
-    pub fn resolve(address: &str) -> Result<Self> {
-        let resolved: Vec<_> = address.to_socket_addrs()?.collect();
-        if resolved.is_empty() {
-            bail!("its name has no address");
-        }
-        Ok(Self { address: address.to_owned(), resolved })
+    /// When the address is something else.
+    pub fn parse(address: &str) -> Result<Self> {
+        let targets = address
+            .rsplit_once(':')
+            .and_then(|(host, port)| loopback::addresses_of(host, port.parse().ok()?))
+            .context("it is not an IP address and a port")?;
+        Ok(Self { address: address.to_owned(), targets })
     }
 
     /// Returns the address as it was given.
@@ -50,7 +49,7 @@ impl RuntimeApi {
 
     /// Connects, with the kernel's own timeout, which a client without the relay has too.
     pub fn connect(&self) -> io::Result<TcpStream> {
-        TcpStream::connect(&self.resolved[..])
+        TcpStream::connect(&self.targets[..])
     }
 
     /// Posts a failure, so that the caller of the function sees it
@@ -79,7 +78,7 @@ impl RuntimeApi {
 
     fn connect_before(&self, deadline: Instant) -> io::Result<TcpStream> {
         let mut last = Err(io::ErrorKind::NotFound.into());
-        for target in &self.resolved {
+        for target in &self.targets {
             last = connect(target, deadline);
             if last.is_ok() {
                 break;
@@ -114,20 +113,12 @@ impl RuntimeApi {
     }
 }
 
-/// Resolves the address of a Runtime API and posts the failure of an initialization to it.
+/// Posts the failure of an initialization to the Runtime API at an address.
 ///
 /// # Errors
-/// Those of [`RuntimeApi::resolve`] and [`RuntimeApi::report`], which have one second together.
+/// Those of [`RuntimeApi::parse`] and [`RuntimeApi::report`].
 pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
-    let (sender, result) = mpsc::channel();
-    let (address, failure) = (address.to_owned(), failure.clone());
-    // A thread, because looking up a name has no timeout. The thread ends with the process.
-    thread::Builder::new().spawn(move || {
-        let reported =
-            RuntimeApi::resolve(&address).and_then(|api| api.report(Call::InitError, &failure));
-        sender.send(reported)
-    })?;
-    result.recv_timeout(REPORT_TIMEOUT).map_err(|_| anyhow!("no answer within 1 s"))?
+    RuntimeApi::parse(address)?.report(Call::InitError, failure)
 }
 
 /// Sends a request with `Connection: close` and returns the response.
@@ -135,14 +126,21 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
     stream.set_write_timeout(deadline.map(remaining))?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
-    let mut piece = [0; 4096];
+    let mut buffer = [0; 4096];
     loop {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            bail!("no response within 1 s");
+        }
         stream.set_read_timeout(deadline.map(remaining))?;
-        let length = match stream.read(&mut piece) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+        let length = match stream.read(&mut buffer) {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) =>
+            {
+                continue;
+            }
             read => read?,
         };
-        bytes.extend_from_slice(&piece[..length]);
+        bytes.extend_from_slice(&buffer[..length]);
         if let Some(response) = Response::take(&mut bytes, length == 0)? {
             return Ok(response);
         }

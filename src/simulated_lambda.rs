@@ -1,7 +1,8 @@
-//! A Lambda on one machine: Runtime API with snapshot and restore, the part of the Extensions API
-//! that runtimes see, and the driver that takes a runtime through its life. It starts no process;
-//! tests use it as well, and use nothing else of foreword's. The platform's rules are those of
-//! AWS's documentation and of its emulator's state machine.
+//! Lambda on one machine: the Runtime API with snapshot and restore, the part of the Extensions API
+//! that runtimes see, and the driver that takes a runtime through its lifecycle. It starts no
+//! process. Tests use it, too. The rules are those of AWS's documentation
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) and of the states of its
+//! emulator (<https://github.com/aws/aws-lambda-runtime-interface-emulator>).
 
 mod extensions;
 pub mod http;
@@ -23,14 +24,14 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether the restore calls exist; without, they are unknown paths.
+    /// True if the restore calls exist; otherwise their paths are unknown.
     pub snap_start: bool,
     pub function: String,
-    /// The function's timeout: what the deadlines of events are made of.
+    /// The function's timeout, from which the deadlines of events follow.
     pub timeout: Duration,
-    /// How many events there were before, in other environments.
+    /// The number of events in earlier environments.
     pub events_before: usize,
-    /// The names of the extensions that the platform started by itself; others that register are
+    /// The names of the external extensions, which the platform starts; any other that registers is
     /// internal.
     pub extensions: Vec<String>,
 }
@@ -41,15 +42,15 @@ pub struct Lambda {
     address: String,
 }
 
-/// Where the snapshot found the runtime.
+/// The call in which the snapshot was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parked {
     RestoreNext,
-    /// It takes no part in the restore and gets no signal.
+    /// The runtime does not notice the restore.
     InvocationNext,
 }
 
-/// What the caller of the function gets.
+/// The response that the caller of the function gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvocationResult {
     pub outcome: Outcome,
@@ -57,23 +58,23 @@ pub struct InvocationResult {
     pub content_type: String,
     pub is_streamed: bool,
     pub trailers: Vec<(String, String)>,
-    /// Whether all of it came that was announced.
+    /// True if the client sent all that it had announced.
     pub is_complete: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Response,
-    /// With the error type of the header, or of a stream's trailer; Python's client sends none,
-    /// which is empty here.
+    /// With the error type of the header, or of a stream's trailer; empty for Python's client,
+    /// which sends none.
     Error(String),
 }
 
-/// Why what the driver waited for will not come.
+/// The reason why a wait of the driver failed.
 pub enum WaitFailure {
     Reported(ErrorReport),
     Exited(Box<Recording>),
-    /// What was waited for, and all that was seen until then.
+    /// The description of the wait, and all that was seen until then.
     TimedOut(&'static str, Box<Recording>),
 }
 
@@ -108,13 +109,13 @@ impl Lambda {
         &self.address
     }
 
-    /// Waits until the init is over: the runtime is parked in one of its two calls.
+    /// Waits for the end of the init: the runtime is parked in one of two calls.
     pub fn snapshot(&self) -> Result<Parked, WaitFailure> {
         self.wait_runtime("the end of the init", |inner| parked(inner))
     }
 
-    /// Lets restore/next go; a runtime parked in invocation/next gets no signal. The restore ends
-    /// with `ready`.
+    /// Answers restore/next; a runtime parked in invocation/next does not notice. `ready` waits for
+    /// the end of the restore.
     pub fn restore(&self) -> Result<Parked, WaitFailure> {
         self.wait_runtime("a runtime to restore", |inner| {
             let parked = parked(inner)?;
@@ -130,7 +131,7 @@ impl Lambda {
         self.wait_runtime("a runtime in invocation/next", |inner| is_ready(inner).then_some(()))
     }
 
-    /// Hands an event out as soon as the runtime is ready; returns the request id.
+    /// Hands out an event as soon as the runtime is ready; returns the request ID.
     pub fn hand_out(&self, event: impl Into<Vec<u8>>) -> Result<String, WaitFailure> {
         let mut event = Some(event.into());
         self.wait_runtime("a runtime in invocation/next", |inner| {
@@ -143,7 +144,7 @@ impl Lambda {
         self.wait_runtime("the answer to an event", |inner| inner.answer(id))
     }
 
-    /// Gives SHUTDOWN to the extensions that asked for it, with so long to live.
+    /// Sends SHUTDOWN to the extensions that registered for it, with a deadline.
     pub fn shutdown(&self, reason: &str, left: Duration) {
         let deadline_ms = epoch_ms() + left.as_millis();
         self.send_to_extensions(&format!(
@@ -151,27 +152,27 @@ impl Lambda {
         ));
     }
 
-    /// Gives this event to the extensions that asked for SHUTDOWN, whatever it is.
+    /// Sends any event to the extensions that registered for SHUTDOWN.
     pub fn send_to_extensions(&self, event: &str) {
         self.shared.update(|inner| inner.extensions.shut_down(event));
     }
 
-    /// Tells that the runtime's process has ended: nothing more is waited for.
+    /// Notes the end of the runtime's process, which ends all waits.
     pub fn runtime_exited(&self) {
         self.shared.update(|inner| inner.seen.has_exited = true);
     }
 
-    /// From now on, each method of the driver waits so long at most for what it waits for.
+    /// Limits each wait of the driver from now on.
     pub fn limit(&self, limit: Duration) {
         self.shared.update(|inner| inner.limit = limit);
     }
 
-    /// All that was seen so far.
+    /// Returns all that was seen so far.
     pub fn seen(&self) -> Recording {
         self.shared.update(|inner| inner.seen.clone())
     }
 
-    /// A condition on the runtime: a report of its own or its end makes it hopeless.
+    /// Waits for a condition; a report or the end of the runtime ends the wait.
     pub fn wait_runtime<T>(
         &self,
         what: &'static str,

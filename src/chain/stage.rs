@@ -5,7 +5,7 @@
 
 use super::printable::{self, checksum};
 use crate::command_line::base_name;
-use crate::config::encode::{put_env, take_env, take_text};
+use crate::config::encode::{put_env, take_env, take_template};
 use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
 use crate::process::StandIn;
@@ -212,7 +212,7 @@ impl<'a> Stage<'a> {
 #[inline(never)]
 fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
     Some(Next {
-        path: take_text(items)?,
+        path: take_template(items)?,
         name: items.take_list(Reader::take_str)?.pop(),
         env: take_env(items)?,
         is_last: items.take_number()? == 1,

@@ -115,7 +115,7 @@ fn check() -> Command {
                 .long("layer")
                 .value_name("DIR|ZIP")
                 .help(
-                    "Layers in the order in which the function has them: folders laid out as \
+                    "Layers in the order in which the function has them: directories laid out as \
                      under /opt, or zips",
                 )
                 .num_args(1..)

@@ -1,6 +1,6 @@
-//! `foreword check`: finds everything that is wrong with a configuration before a cold start does.
-//! The story: read all sources, decode them, look at what their rules do together, then at what
-//! they have executed, and at the layers.
+//! `foreword check`: finds the mistakes of a configuration before a cold start does. It reads and
+//! decodes all sources, checks what their rules do together, then the programs that they run, and
+//! the layers.
 
 mod bootstrap;
 mod command_words;
@@ -45,7 +45,7 @@ use std::time::Duration;
 /// The exit status when there are errors.
 const ERRORS: i32 = 1;
 
-/// Something to say about a place of a configuration.
+/// A diagnostic about a place of a configuration.
 struct Diagnostic<'r> {
     place: Place<'r>,
     severity: Severity,
@@ -62,7 +62,7 @@ impl<'r> Diagnostic<'r> {
     }
 }
 
-/// Checks the files, or what a function whose code lies here would load; gives the exit status.
+/// Checks the files, or what a function whose code is here would load; returns the exit status.
 pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     let mut findings = Vec::new();
     let has_layers = !options.layers.is_empty();
@@ -121,8 +121,8 @@ fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source
     sources
 }
 
-/// What is wrong in the documents, in their order, and then in the layers. What a document's rules
-/// come to is only looked at when all of it was understood.
+/// Returns the findings about the documents, in their order, and then about the layers. The rules
+/// of a document are only checked together if all of it was decoded.
 fn check(
     documents: &[Document],
     targets: &Targets,

@@ -1,6 +1,5 @@
-//! What `check` found, and how it is shown: the place as compilers write it, what is wrong and what
-//! to do about it, the line, and a caret under the place. Values of variables whose name says that
-//! they are secret are not shown.
+//! A finding of `check`, printed as compilers do: the place, the problem and the way out, the line,
+//! and a caret under the place. Values of variables with secret names are not shown.
 
 mod secrets;
 
@@ -8,7 +7,7 @@ use super::printer::{BOLD, BOLD_RED, BOLD_YELLOW, Colors, Printer, printable};
 use crate::config::Source;
 use crate::position::LineColumn;
 
-/// Most characters of a line that are shown; of a longer one half as many on either side of the
+/// Most characters of a line that are shown; of a longer line, half as many on either side of the
 /// place.
 const MOST_SHOWN: usize = 120;
 
@@ -16,39 +15,39 @@ const MOST_SHOWN: usize = 120;
 pub enum Severity {
     /// It does not work.
     Error,
-    /// It is legal, but will hurt.
+    /// It works, and will probably hurt.
     Warning,
 }
 
 pub struct Finding {
     pub severity: Severity,
-    /// The file, as far as one is to blame.
+    /// The file, if the finding is about one.
     file: Option<String>,
     excerpt: Option<SourceExcerpt>,
     message: String,
 }
 
-/// A place in a text.
+/// A part of a source with the place in it.
 struct SourceExcerpt {
     position: LineColumn,
-    /// The part of the line that is shown, and the part of it before the place.
+    /// The part of the line that is shown, and the part of that before the place.
     shown: String,
     before: String,
 }
 
 impl Finding {
-    /// About something in a text.
+    /// Returns a finding about a place in a text.
     pub fn at(severity: Severity, source: &Source, offset: usize, message: String) -> Self {
         let excerpt = Some(SourceExcerpt::of(&source.text, offset));
         Self { severity, file: Some(source.name.clone()), excerpt, message }
     }
 
-    /// About a whole file.
+    /// Returns a finding about a whole file.
     pub fn about(severity: Severity, file: &str, message: String) -> Self {
         Self { severity, file: Some(file.into()), excerpt: None, message }
     }
 
-    /// About everything.
+    /// Returns a finding about no single file.
     pub fn general(severity: Severity, message: String) -> Self {
         Self { severity, file: None, excerpt: None, message }
     }

@@ -1,6 +1,6 @@
 //! The start of a function, as far as it is known on this machine: the command line and the
-//! environment that foreword would be handed, by Lambda or by a shell, and where the function's
-//! files lie here.
+//! environment that foreword would receive, from Lambda or a shell, and where the function's files
+//! are here.
 
 mod env_options;
 pub mod image;
@@ -18,7 +18,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 impl FunctionOptions {
-    /// The variables that files and options give, in their order.
+    /// Returns the variables of files and options, in their order.
     ///
     /// # Errors
     /// With the file, and the line in it that is wrong.
@@ -31,7 +31,7 @@ impl FunctionOptions {
         Ok(given)
     }
 
-    /// The directory of the code, as somebody named it: here, by a variable, or by this shell.
+    /// Returns the directory of the code, if an option, a variable or this shell names one.
     ///
     /// # Errors
     /// When what was named here is no directory.
@@ -44,7 +44,7 @@ impl FunctionOptions {
             if !directory.is_dir() {
                 let name = directory.display();
                 return Err(format!(
-                    "{name} is no directory of a function's code; name a program behind --"
+                    "unable to find the code in {name}: it is no directory; name a program behind --"
                 ));
             }
             return Ok(Some(directory));
@@ -59,18 +59,18 @@ impl FunctionOptions {
 }
 
 pub struct Function<'e> {
-    /// Program and arguments as foreword receives them; never empty.
+    /// Program and arguments that foreword receives; never empty.
     pub received: Vec<OsString>,
     pub environ: Environ<'e>,
-    /// Whether Lambda starts it: then what this machine says of an earlier start means nothing.
+    /// True if Lambda starts it: then markers of this machine do not count.
     is_lambdas: bool,
-    /// The directory here that stands for that of the code, if it lies elsewhere in the function.
+    /// The directory on this machine that stands for /var/task.
     here: Option<PathBuf>,
-    /// Whether Lambda looks for a bootstrap in the code before it starts foreword as one.
+    /// True if Lambda looks for a bootstrap in the code before it starts foreword as one.
     is_os_only: bool,
-    /// What was left out of what was options.
+    /// A note about a part of the command line that was left out.
     pub note: Option<String>,
-    /// What of the command line that Lambda gives the runtime nobody saw in public.
+    /// A note about the part of Lambda's command line that is not publicly known.
     pub inferred: Option<String>,
 }
 
@@ -96,8 +96,7 @@ impl<'e> Function<'e> {
         let named = options.directory(&given, own)?;
         let is_given =
             given.iter().any(|(name, value)| name == TASK_ROOT_VARIABLE && !value.is_empty());
-        // A path that a variable gives is the function's; any other directory stands for that of
-        // the function.
+        // A path in a variable is the function's; any other directory stands for /var/task.
         let here = match named {
             Some(_) if is_given && options.directory.is_none() => None,
             Some(named) if options.directory.is_some() || options.runtime.is_some() => {
@@ -131,7 +130,7 @@ impl<'e> Function<'e> {
             }
             (None, []) => {
                 return Err(
-                    "there is no program; name it behind --, or a runtime with --runtime".into()
+                    "unable to start a function: there is no program; name it behind --, or a runtime with --runtime".into()
                 );
             }
             (_, command) => command.to_vec(),
@@ -142,7 +141,7 @@ impl<'e> Function<'e> {
         Ok(function)
     }
 
-    /// The sources that it would find, or the files in their place.
+    /// Returns the sources that it would find, or the files that replace them.
     pub fn sources(&self, configs: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         let mut sources = Sources::default();
         if configs.is_empty() {
@@ -152,17 +151,17 @@ impl<'e> Function<'e> {
             sources.add_function(&environ);
         }
         configs.iter().for_each(|file| sources.add_file(file));
-        Ok(sources.readable()?)
+        Ok(sources.into_readable()?)
     }
 
-    /// Where a path of the function's leads on this machine.
+    /// Returns where a path of the function is on this machine.
     pub fn here(&self, path: &Path) -> PathBuf {
         let inside =
             self.here.as_ref().and_then(|here| Some(here.join(path.strip_prefix(TASK_ROOT).ok()?)));
         inside.unwrap_or_else(|| path.to_owned())
     }
 
-    /// Whether a file is there that a glob names.
+    /// Returns whether a file matches a glob.
     pub fn has(&self, glob: &Glob) -> bool {
         // What an environment keeps of a restore is nothing of this machine's.
         if self.is_lambdas && *glob == Glob::from_literal(RESTORED) {
@@ -172,19 +171,19 @@ impl<'e> Function<'e> {
         files::has_match(inside.as_ref().unwrap_or(glob), self.task_root())
     }
 
-    /// Where the code lies on this machine.
+    /// Returns where the code is on this machine.
     pub fn task_root(&self) -> &Path {
         self.here.as_deref().unwrap_or_else(|| config::task_root(&self.environ))
     }
 
-    /// The bootstrap of the code that Lambda starts in the place of foreword.
+    /// Returns the bootstrap of the code that Lambda starts instead of foreword.
     pub fn bootstrap_of_code(&self) -> Option<PathBuf> {
         let file = self.task_root().join("bootstrap");
         (self.is_os_only && file.is_file() && !process::is_this_program(&file)).then_some(file)
     }
 
-    /// Whether the program is a bare word that no directory of PATH has; of a PATH of Lambda's this
-    /// machine knows nothing.
+    /// Returns whether the program is a bare word that no directory of PATH has; the PATH of Lambda
+    /// is not known here.
     pub fn is_missing(&self, program: &OsStr, environ: &Environ) -> bool {
         let is_bare = !program.is_empty() && !program.as_encoded_bytes().contains(&b'/');
         is_bare && !self.is_lambdas && !process::is_in_path(program, environ)

@@ -1,5 +1,5 @@
-//! What a rule says that is legal and hardly meant. `check` and `plan` both tell it; the wrapper
-//! never asks.
+//! Hints about what is legal in a rule and probably a mistake. `check` and `plan` both show them;
+//! the wrapper never looks for them.
 
 mod expansion;
 mod joined_options;
@@ -20,15 +20,15 @@ pub struct Hint<'r> {
     pub message: String,
 }
 
-/// A string of a rule, and where it stands.
+/// A string of a rule and its place.
 struct ConfigString<'r> {
     place: Place<'r>,
     text: &'r Template<'r>,
-    /// Whether it names a file or a directory.
+    /// True if it names a file or a directory.
     is_path: bool,
 }
 
-/// The hints about a rule, without those about the rules in it.
+/// Returns the hints about a rule, without those about the rules in it.
 pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'r>> {
     let mut hints = Vec::new();
     let mut add = |place, messages: Vec<String>| {
@@ -80,7 +80,7 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
     hints
 }
 
-/// The strings of a rule in which `${NAME}` is expanded, but for those that may be secrets.
+/// Returns the strings of a rule in which `${NAME}` is expanded, except those that may be secrets.
 fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString<'r>> {
     let Rule {
         place,

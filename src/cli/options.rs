@@ -33,7 +33,7 @@ pub struct PlanOptions {
 pub struct SimulateOptions {
     pub function: FunctionOptions,
     pub snap_start: bool,
-    /// How many environments are started.
+    /// The number of environments.
     pub restores: u64,
     pub events: Vec<EventSource>,
     pub timeout: Duration,

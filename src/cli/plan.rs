@@ -1,6 +1,6 @@
-//! `foreword plan`: shows what the wrapper would do, and why. The story: find out what foreword
-//! would be handed, make the plan that the wrapper makes, look at all of it, print that. Nothing is
-//! started or changed.
+//! `foreword plan`: shows what the wrapper would do, and why. It finds out what foreword would
+//! receive, makes the wrapper's plan of that, collects an overview and prints it. It starts nothing
+//! and changes nothing.
 
 mod json;
 mod overview;
@@ -19,7 +19,7 @@ use std::io::{stderr, stdout};
 /// The exit status when the wrapper would refuse the configuration.
 const ERRORS: i32 = 1;
 
-/// Prints the plan of a start; gives the exit status.
+/// Prints the plan of a start; returns the exit status.
 pub fn run(options: &PlanOptions, own: &Environ) -> i32 {
     let function = match Function::new(&options.function, own) {
         Ok(function) => function,

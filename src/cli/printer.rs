@@ -19,7 +19,7 @@ pub const BOLD_YELLOW: Style = YELLOW.bold();
 /// Asides stand in one column, unless a line is longer than this.
 const WIDEST_LINE: usize = 72;
 
-/// Whether styles are printed.
+/// True if styles are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colors {
     On,

@@ -1,20 +1,20 @@
-//! Edits of the environment that do something else on Lambda than they seem to: a `PYTHONPATH` that
-//! takes the layers' packages away, options in variables that the command line overrides. `plan`
-//! asks about one start, `check` about all that may come.
+//! Side effects of environment edits on Lambda: a `PYTHONPATH` that hides the layers' packages,
+//! options in variables that the command line overrides. `plan` looks at one start, `check` at all
+//! possible ones.
 
 use crate::command_line::{CommandLine, Instead, Interpreter, VARIABLES, overridden};
 use crate::environ::Environ;
 use crate::lambda::python_path::{self, Python};
 use std::ffi::OsString;
 
-/// The variables that this is about.
+/// The variables whose edits can have side effects.
 pub const VARIABLES_WITH_SIDE_EFFECTS: [&str; 4] =
     [python_path::VARIABLE, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
 
-/// What an edit does beside what it seems to.
+/// A side effect of an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SideEffect {
-    /// Packages of layers are not found any more.
+    /// The packages of layers are not found any more.
     LayerPackagesHidden { missing: Vec<String>, whole: String, has_others: bool },
     Overridden {
         variable: &'static str,
@@ -25,7 +25,7 @@ pub enum SideEffect {
     },
 }
 
-/// A start of a runtime, after all edits.
+/// The start of a runtime after all edits.
 pub struct EditedStart<'s> {
     /// Lambda's identifier.
     pub runtime: &'s str,
@@ -36,8 +36,8 @@ pub struct EditedStart<'s> {
     pub line: &'s CommandLine,
 }
 
-/// What edits do beside what they seem to; `edits` are those that changed something, in their
-/// order, with a place each.
+/// Returns the side effects of edits; `edits` are those that changed something, in their order,
+/// with a place each.
 pub fn side_effects<P: Clone>(start: &EditedStart, edits: &[(&str, P)]) -> Vec<(P, SideEffect)> {
     let last_edit = |name: &str| {
         edits.iter().rev().find(|(edited, _)| *edited == name).map(|(_, place)| place.clone())
@@ -89,7 +89,7 @@ fn hidden_layer_packages(start: &EditedStart) -> Option<SideEffect> {
 }
 
 impl SideEffect {
-    /// Whether it is the same for whoever reads about it, on whichever runtime it comes.
+    /// Returns whether it differs at most in the runtime, so that one message serves both.
     pub fn is_same_kind(&self, other: &SideEffect) -> bool {
         match (self, other) {
             (SideEffect::LayerPackagesHidden { .. }, SideEffect::LayerPackagesHidden { .. }) => {
@@ -103,7 +103,7 @@ impl SideEffect {
         }
     }
 
-    /// In words, on a runtime, which may be one of several.
+    /// Returns the message for a runtime, which may be one of several.
     pub fn message(&self, runtime: &str, is_one_of_several: bool) -> String {
         match self {
             SideEffect::LayerPackagesHidden { missing, whole, has_others } => {

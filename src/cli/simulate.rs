@@ -55,22 +55,22 @@ pub struct Simulation<'s> {
     events: Vec<String>,
     /// Names and programs.
     extensions: Vec<(String, OsString)>,
-    /// Whether a layer has the wrapper, which then runs in place of this program.
+    /// True if a layer has the wrapper, which then runs in place of this program.
     wrapper_of_layer: bool,
     start: RuntimeStart,
     sandbox: Sandbox,
     recorder: Recorder,
-    /// Where the output of function and extensions goes.
+    /// The pipes for the output of function and extensions.
     output: OutputPipes,
     descendants: Descendants,
     interruption: Interruption,
-    /// How many there were so far.
+    /// The number of events that were handed out.
     event_count: AtomicUsize,
 }
 
-/// Why there is no simulation.
+/// The reasons why there is no simulation.
 enum SimulateError {
-    /// What was asked for cannot be.
+    /// A usage error.
     Usage(String),
     Unable(String),
 }
@@ -118,9 +118,9 @@ fn read_events(sources: &[EventSource]) -> Result<Vec<String>, String> {
         let event = event.trim_start_matches('\u{feff}');
         match serde_json::from_str::<serde_json::Value>(event) {
             Ok(_) => Ok(event.trim().to_owned()),
-            Err(error) => {
-                Err(format!("the event {name:?} is no JSON: {error}; @FILE reads it from a file"))
-            }
+            Err(error) => Err(format!(
+                "unable to parse the event {name:?}: {error}; @FILE reads it from a file"
+            )),
         }
     };
     let events: Vec<_> = sources.iter().map(read).collect::<Result<_, _>>()?;
@@ -241,7 +241,8 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     })
 }
 
-/// Which configuration the wrapper reads; why it reads none it tells itself.
+/// Returns a note with the configuration that the wrapper reads; if it reads none because of an
+/// error, the wrapper says so.
 fn about_sources(environ: &Environ) -> String {
     if config::is_disabled(environ) {
         return "configuration: none is read, FOREWORD_DISABLED is set".into();
@@ -269,7 +270,7 @@ fn about_sources(environ: &Environ) -> String {
     }
 }
 
-/// Whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper
+/// Returns whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper
 /// tells.
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
     let Ok(sources) = config::read_sources(environ) else { return false };
@@ -285,7 +286,7 @@ impl Simulation<'_> {
         self.event_count.load(Ordering::Relaxed)
     }
 
-    /// Counts another event; gives its number, from 1.
+    /// Counts an event; returns its number, from 1.
     fn count_event(&self) -> usize {
         self.event_count.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -1,19 +1,20 @@
-//! Variables that a function has everywhere but at the init before a snapshot: texts take them for
-//! empty there, and conditions for unset.
+//! Variables that Lambda does not set at the init before a snapshot: texts take them as empty
+//! there, and conditions as unset.
 
 use crate::condition::{EnvTest, Facts, When};
 use crate::config::Rule;
 use crate::lambda::{CREDENTIALS, CREDENTIALS_URI, INITIALIZATION, SNAP_START, variables};
 use std::ffi::OsStr;
 
-/// Whether a variable is missing in a start because that is one before a snapshot.
+/// Returns whether a variable is missing in this start because that precedes a snapshot.
 pub fn is_absent(name: &str, facts: &Facts) -> bool {
     variables::is_absent_at_snap_start(name)
         && facts.environ.value(INITIALIZATION) == Some(OsStr::new(SNAP_START))
         && facts.environ.value(name).is_none()
 }
 
-/// What to say of a text that wants one; `key` tells where, if it has to be told.
+/// Returns the message about a text that needs such a variable; `key` says where, unless the place
+/// does.
 pub fn absent_in_text_message(name: &str, key: &str) -> String {
     format!(
         "${{{name}}}{key} counts as empty at the init before a snapshot, where Lambda does not \
@@ -23,7 +24,7 @@ pub fn absent_in_text_message(name: &str, key: &str) -> String {
     )
 }
 
-/// What to say of a condition that wants one.
+/// Returns the message about a condition that needs such a variable.
 pub fn absent_in_condition_message(name: &str) -> String {
     format!(
         "this asks for {name}, which Lambda does not set at the init before a snapshot{}, so that \
@@ -39,7 +40,7 @@ fn instead(name: &str) -> String {
     }
 }
 
-/// The variables among them that have to be set for a condition to hold.
+/// Returns such variables that have to be set for a condition to hold.
 pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
     let mut names = Vec::new();
     add_wanted(when, true, &mut names);
@@ -47,12 +48,9 @@ pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
 }
 
 fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) {
-    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    let When { env, not, any, runtime: _, initialization: _, architecture: _, file: _ } = when;
     for (name, test) in env {
-        let wants_value = match test {
-            EnvTest::NonEmpty | EnvTest::Matches(..) => true,
-            EnvTest::UnsetOrEmpty => false,
-        };
+        let wants_value = !matches!(test, EnvTest::UnsetOrEmpty);
         if wants_value == is_positive
             && variables::is_absent_at_snap_start(name)
             && !names.contains(name)
@@ -64,7 +62,7 @@ fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) 
     any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
 }
 
-/// What to say of the conditions of a start.
+/// Returns the messages about the conditions of a start.
 pub fn absent_in_conditions(rules: &[Rule], facts: &Facts) -> Vec<String> {
     let mut messages = Vec::new();
     for rule in rules {

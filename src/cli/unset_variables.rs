@@ -1,22 +1,22 @@
-//! Which variables texts of a configuration take for empty because they are unset: legal, and
-//! seldom meant.
+//! Unset variables in the texts of a configuration: legal, expanded to nothing, and seldom
+//! intended.
 
 use crate::config::Edit;
 use crate::config::{Command, Hook, Rule, WordEdits, Wrapper};
 use crate::environ::Environ;
 use crate::template::Template;
 
-/// A variable that is unset where a text wants it.
+/// An unset variable that a text refers to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnsetVariable {
     pub place: String,
-    /// The key that the text belongs to, unless the place is the text's own.
+    /// The key of the text, unless the place is the text's own.
     pub key: Option<&'static str>,
     pub name: String,
 }
 
 impl UnsetVariable {
-    /// An edit that keeps what it found leaves its default alone.
+    /// Finds them in an edit; an edit that keeps the value it found does not expand its default.
     pub fn in_edit(edit: &Edit, place: &str, environ: &Environ, is_kept: bool) -> Vec<Self> {
         match edit {
             Edit::Default(_) if is_kept => Vec::new(),
@@ -24,7 +24,7 @@ impl UnsetVariable {
         }
     }
 
-    /// In the texts of a rule that see the final environment.
+    /// Finds them in the texts of a rule that see the final environment.
     pub fn in_rule(rule: &Rule, environ: &Environ) -> Vec<Self> {
         let Rule {
             place,
@@ -56,7 +56,7 @@ impl UnsetVariable {
         of(vec![path], &place.to_string(), None, environ)
     }
 
-    /// In the texts of a hook that see its own environment.
+    /// Finds them in the texts of a hook, which see its own environment.
     pub fn in_hook(hook: &Hook, environ: &Environ) -> Vec<Self> {
         let Hook {
             place,

@@ -1,36 +1,34 @@
-//! Why a condition does not hold, in words. Only the tool asks; the wrapper wants to know no more
-//! than whether.
+//! Explanations of conditions that do not hold, for the tool. The wrapper only needs the result.
 
-use super::{EnvTest, Facts, When};
+use super::{EnvTest, Facts, When, is_initialized_as};
 use crate::environ::{Environ, REDACTED, is_secret_name};
 use crate::glob::{Case, Glob};
 use crate::lambda::INITIALIZATION;
 use crate::template::Template;
 
 impl When<'_> {
-    /// What keeps it from holding, key by key; nothing when it holds.
+    /// Explains, key by key, why the condition does not hold; returns nothing when it holds.
     pub fn explain(&self, facts: &Facts) -> Vec<String> {
         let Self { runtime, initialization, architecture, file, env, not, any } = self;
         let environ = facts.environ;
         let mut why = Vec::new();
         if let Some(globs) = runtime
-            && !globs.iter().any(|glob| facts.runtime.is(glob, environ))
+            && !facts.runtime.matches_any(globs, environ)
         {
-            let found = &facts.runtime.identifier;
+            let actual = &facts.runtime.identifier;
             why.push(format!(
-                "the runtime is {found}, wanted {}",
-                one_of(&expanded(globs, environ))
+                "the runtime is {actual}, wanted {}",
+                one_of(&expand(globs, environ))
             ));
         }
-        if let Some(texts) = initialization {
-            let value = environ.value(INITIALIZATION);
-            if !value.is_some_and(|value| texts.iter().any(|text| text.expand(environ) == value)) {
-                let found = value.map_or("unknown".into(), |value| environ.redact(value));
-                why.push(format!(
-                    "the initialization is {found}, wanted {}",
-                    one_of(&expanded(texts, environ))
-                ));
-            }
+        if let Some(values) = initialization
+            && !is_initialized_as(values, environ)
+        {
+            let actual = environ
+                .value(INITIALIZATION)
+                .map_or("unknown".into(), |value| environ.redact(value));
+            let wanted = one_of(&expand(values, environ));
+            why.push(format!("the initialization is {actual}, wanted {wanted}"));
         }
         if let Some(names) = architecture
             && !names.contains(&facts.architecture)
@@ -38,12 +36,12 @@ impl When<'_> {
             let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
             why.push(format!("this machine is {}, wanted {}", facts.architecture, one_of(&names)));
         }
-        let unmet = env.iter().filter(|(name, test)| !test.holds(name, environ));
-        why.extend(unmet.map(|(name, test)| test.explain(name, environ)));
-        let missing = file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
+        let failed = env.iter().filter(|(name, test)| !test.passes(name, environ));
+        why.extend(failed.map(|(name, test)| test.explain(name, environ)));
+        let missing = file.iter().filter(|glob| !(facts.exists)(&Glob::new(glob, environ)));
         why.extend(
             missing
-                .map(|text| format!("there is no file {}", environ.redact(&text.expand(environ)))),
+                .map(|glob| format!("there is no file {}", environ.redact(&glob.expand(environ)))),
         );
         if not.as_ref().is_some_and(|when| when.holds(facts)) {
             why.push("what stands in \"not\" holds".into());
@@ -59,8 +57,9 @@ impl When<'_> {
 }
 
 impl EnvTest<'_> {
+    /// Says what the variable is, and what the test wants.
     fn explain(&self, name: &str, environ: &Environ) -> String {
-        let found = match environ.value(name) {
+        let actual = match environ.value(name) {
             None => "unset".into(),
             Some(value) if value.is_empty() => "empty".into(),
             Some(value) => environ.redact_value(name, value),
@@ -71,18 +70,24 @@ impl EnvTest<'_> {
             EnvTest::Matches(..) if is_secret_name(name.as_bytes()) => REDACTED.into(),
             EnvTest::Matches(globs, case) => {
                 let globs: Vec<_> =
-                    expanded(globs, environ).iter().map(|glob| format!("{glob:?}")).collect();
-                one_of(&globs) + if *case == Case::Insensitive { " in any case" } else { "" }
+                    expand(globs, environ).iter().map(|glob| format!("{glob:?}")).collect();
+                let suffix = match case {
+                    Case::Sensitive => "",
+                    Case::Insensitive => " in any case",
+                };
+                one_of(&globs) + suffix
             }
         };
-        format!("{name} is {found}, wanted {wanted}")
+        format!("{name} is {actual}, wanted {wanted}")
     }
 }
 
-fn expanded(texts: &[Template], environ: &Environ) -> Vec<String> {
-    texts.iter().map(|text| environ.redact(&text.expand(environ))).collect()
+/// Expands templates, and redacts the secrets in them.
+fn expand(templates: &[Template], environ: &Environ) -> Vec<String> {
+    templates.iter().map(|template| environ.redact(&template.expand(environ))).collect()
 }
 
+/// Joins words with commas and `or`.
 fn one_of(words: &[String]) -> String {
     match words {
         [] => "nothing".into(),
@@ -99,7 +104,7 @@ mod tests {
     use std::ffi::OsStr;
 
     #[test]
-    fn every_key_says_what_it_met() {
+    fn every_key_that_does_not_hold_is_explained() {
         let environ = Environ::from_entries([
             c"AWS_EXECUTION_ENV=AWS_Lambda_nodejs22.x",
             c"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",

@@ -1,5 +1,6 @@
-//! From JSON to rules. Goes on after a mistake, so that all of them are found; a rule that came
-//! with problems is not to be used. Knows every key; decides nothing about what applies.
+//! Decodes JSON into rules. Knows every key; decides nothing about which rules apply. Continues after a
+//! mistake, so that all are reported; a rule with problems is incomplete and must not be used.
+//! `Decoder` has a method for each kind of value, which reports what is wrong with that value.
 
 mod hooks;
 mod rule;
@@ -13,21 +14,21 @@ use crate::json::{self, Problem, Value};
 use crate::template::Template;
 use std::borrow::Cow;
 
-/// How deep rules and conditions may nest.
+/// The deepest nesting of rules and conditions, which are decoded by recursion.
 const MOST_NESTED: usize = 32;
 
-/// Allowed in every object whose keys are ours.
+/// The keys that every object may have whose keys foreword defines.
 const ANNOTATIONS: [&str; 2] = ["$schema", "description"];
 
-/// Adds the rule in a document to those before it; gives everything that is wrong with it, in the
-/// order of the document. A rule with problems is incomplete.
-pub fn rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Problem> {
+/// Decodes the rule in a document and adds it to `rules`. Returns all problems, in the order of the
+/// document. A rule with problems is incomplete.
+pub fn decode_rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Problem> {
     let mut decoder = Decoder { source: document.source, problems: Vec::new(), depth: 0 };
     match &document.root {
         Ok(root) => decoder.rule(root, rules),
         Err(problem) => {
             let message =
-                [&problem.message, json_hints::way_out(&document.source.text, problem)].concat();
+                [&problem.message, json_hints::hint(&document.source.text, problem)].concat();
             decoder.problems.push(Problem { message, ..*problem });
             rules.push(Rule::empty(Place::Read { source: document.source, node: 0 }));
         }
@@ -36,19 +37,21 @@ pub fn rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Pr
     decoder.problems
 }
 
+/// The decoder of one document.
 struct Decoder<'a> {
     source: &'a Source,
     problems: Vec<Problem>,
+    /// The number of rules and conditions around the current value.
     depth: usize,
 }
 
 type Node<'a> = &'a json::Node<'a>;
 
-/// Keys and values.
+/// The keys and values of an object.
 type Members<'a> = &'a [(json::Node<'a>, json::Node<'a>)];
 
 impl<'a> Decoder<'a> {
-    /// A value, or a list of one or more of them.
+    /// Decodes one value, or an array of one or more of them.
     fn one_or_more<T>(
         &mut self,
         node: Node<'a>,
@@ -56,40 +59,42 @@ impl<'a> Decoder<'a> {
     ) -> Vec<T> {
         match node.value {
             Value::Array(_) => {
-                let list = self.filled_list(node);
-                self.each(list, decode)
+                let array = self.non_empty_array(node);
+                self.decode_each(array, decode)
             }
             _ => decode(self, node).into_iter().collect(),
         }
     }
 
-    /// Decodes what may hold more of its own kind, up to a depth.
-    fn nested(&mut self, node: Node<'a>, decode: impl FnOnce(&mut Self, Node<'a>)) {
+    /// Decodes a value that may contain more of its own kind, up to [`MOST_NESTED`].
+    fn decode_nested(&mut self, node: Node<'a>, decode: impl FnOnce(&mut Self, Node<'a>)) {
         if self.depth == MOST_NESTED {
-            return self.problem(node, format!("this is nested more than {MOST_NESTED} deep"));
+            return self.report(node, format!("this is nested more than {MOST_NESTED} deep"));
         }
         self.depth += 1;
         decode(self, node);
         self.depth -= 1;
     }
 
+    /// Decodes one of several words into its value.
     fn one_of<T: Copy>(&mut self, node: Node<'a>, choices: &[(&str, T)]) -> Option<T> {
         let word = self.string(node)?;
         let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
         if found.is_none() {
             let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-            self.problem(node, format!("\"{word}\" is not one of {}", names.join(", ")));
+            self.report(node, format!("\"{word}\" is not one of {}", names.join(", ")));
         }
         found
     }
 
-    fn texts(&mut self, node: Node<'a>) -> Vec<Template<'a>> {
-        let list = self.list(node);
-        self.each(list, Self::text)
+    /// Decodes an array of templates.
+    fn templates(&mut self, node: Node<'a>) -> Vec<Template<'a>> {
+        let array = self.array(node);
+        self.decode_each(array, Self::template)
     }
 
-    /// Decodes all values of a list, or all members of an object.
-    fn each<I, T>(
+    /// Decodes all elements of an array, or all members of an object.
+    fn decode_each<I, T>(
         &mut self,
         items: &'a [I],
         decode: impl Fn(&mut Self, &'a I) -> Option<T>,
@@ -99,75 +104,75 @@ impl<'a> Decoder<'a> {
         decoded
     }
 
-    fn text(&mut self, node: Node<'a>) -> Option<Template<'a>> {
-        let text = self.string(node)?;
-        self.checked(node, text)
+    fn template(&mut self, node: Node<'a>) -> Option<Template<'a>> {
+        let string = self.string(node)?;
+        self.check_template(node, string)
     }
 
-    fn filled_text(&mut self, node: Node<'a>) -> Option<Template<'a>> {
-        let text = self.filled(node)?;
-        self.checked(node, text)
+    fn non_empty_template(&mut self, node: Node<'a>) -> Option<Template<'a>> {
+        let string = self.non_empty_string(node)?;
+        self.check_template(node, string)
     }
 
-    fn checked(&mut self, node: Node<'a>, text: &'a str) -> Option<Template<'a>> {
-        Template::new(text).map_err(|message| self.problem(node, message)).ok()
+    /// Checks the references in a string.
+    fn check_template(&mut self, node: Node<'a>, string: &'a str) -> Option<Template<'a>> {
+        Template::new(string).map_err(|message| self.report(node, message)).ok()
     }
 
     fn glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
-        let text = self.text(node)?;
-        Glob::validate(text.written()).map_err(|message| self.problem(node, message)).ok()?;
-        Some(text)
+        let glob = self.template(node)?;
+        Glob::validate(glob.written()).map_err(|message| self.report(node, message)).ok()?;
+        Some(glob)
     }
 
-    fn filled_glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
-        self.filled(node)?;
+    fn non_empty_glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
+        self.non_empty_string(node)?;
         self.glob(node)
     }
 
-    fn filled(&mut self, node: Node<'a>) -> Option<&'a str> {
-        let text = self.string(node)?;
-        match text {
+    fn non_empty_string(&mut self, node: Node<'a>) -> Option<&'a str> {
+        match self.string(node)? {
             "" => self.refuse(node, "this string must not be empty"),
-            text => Some(text),
+            string => Some(string),
         }
     }
 
     fn string(&mut self, node: Node<'a>) -> Option<&'a str> {
         match &node.value {
-            // JSON has a NUL only behind an escape, and a text with escapes is not borrowed from
+            // JSON can write NUL only as an escape, and a string with escapes is not borrowed from
             // the source.
-            Value::String(Cow::Owned(text)) if text.contains('\0') => self.refuse(
+            Value::String(Cow::Owned(string)) if string.contains('\0') => self.refuse(
                 node,
                 "this string holds a NUL character, which no argument or variable can",
             ),
-            Value::String(text) => Some(text),
-            _ => self.wrong(node, "a string"),
+            Value::String(string) => Some(string),
+            _ => self.wrong_type(node, "a string"),
         }
     }
 
-    fn filled_list(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
+    fn non_empty_array(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
         if matches!(&node.value, Value::Array(items) if items.is_empty()) {
-            self.problem(
+            self.report(
                 node,
                 "an empty array matches nothing; remove the key or name something".into(),
             );
         }
-        self.list(node)
+        self.array(node)
     }
 
-    fn list(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
-        self.list_of(node, "an array")
+    fn array(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
+        self.array_of(node, "an array")
     }
 
-    fn list_of(&mut self, node: Node<'a>, expected: &str) -> &'a [json::Node<'a>] {
+    fn array_of(&mut self, node: Node<'a>, expected: &str) -> &'a [json::Node<'a>] {
         match &node.value {
             Value::Array(items) => items,
-            _ => self.wrong(node, expected).unwrap_or_default(),
+            _ => self.wrong_type(node, expected).unwrap_or_default(),
         }
     }
 
-    /// The members of an object whose keys are data.
-    fn map(&mut self, node: Node<'a>) -> Members<'a> {
+    /// Returns the members of an object whose keys are the user's data, such as names of variables.
+    fn data_members(&mut self, node: Node<'a>) -> Members<'a> {
         let members = self.members(node);
         for (key, _) in members {
             self.string(key);
@@ -175,7 +180,7 @@ impl<'a> Decoder<'a> {
         let mut names: Vec<&str> = members.iter().map(|(key, _)| key.as_key()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            self.report_twins(members);
+            self.report_duplicates(members);
         }
         members
     }
@@ -183,28 +188,31 @@ impl<'a> Decoder<'a> {
     fn members(&mut self, node: Node<'a>) -> Members<'a> {
         match &node.value {
             Value::Object(members) => members,
-            _ => self.wrong(node, "an object").unwrap_or_default(),
+            _ => self.wrong_type(node, "an object").unwrap_or_default(),
         }
     }
 
-    fn report_twins(&mut self, members: Members<'a>) {
+    /// Reports each key that stands in the object before.
+    fn report_duplicates(&mut self, members: Members<'a>) {
         for (index, (key, _)) in members.iter().enumerate() {
             if members[..index].iter().any(|(other, _)| other.as_key() == key.as_key()) {
-                self.problem(key, format!("the key \"{}\" is given twice", key.as_key()));
+                self.report(key, format!("the key \"{}\" is given twice", key.as_key()));
             }
         }
     }
 
-    /// The members of an object whose keys are ours; those that are not are reported, and are
-    /// passed all the same.
-    fn object(&mut self, node: Node<'a>, keys: &[&str]) -> Members<'a> {
+    /// Returns the members of an object whose keys foreword defines: `keys` and [`ANNOTATIONS`].
+    /// Reports other keys, but returns them, too.
+    fn known_members(&mut self, node: Node<'a>, keys: &[&str]) -> Members<'a> {
         let members = self.members(node);
-        let (mut seen, mut is_well) = (0_u32, true);
+        // One bit for each key. Only an object with an unknown or a second key is searched for
+        // duplicates.
+        let (mut seen, mut is_unambiguous) = (0_u32, true);
         for (key, value) in members {
             let word = key.as_key();
             let known = keys.iter().chain(&ANNOTATIONS).position(|known| *known == word);
             let bit = known.map_or(0, |known| 1 << known);
-            is_well &= bit & !seen != 0;
+            is_unambiguous &= bit & !seen != 0;
             seen |= bit;
             match known {
                 None => {
@@ -212,40 +220,44 @@ impl<'a> Decoder<'a> {
                         Some(near) => format!("did you mean \"{near}\"?"),
                         None => format!("here go {}", keys.join(", ")),
                     };
-                    self.problem(key, format!("unknown key \"{word}\"; {hint}"));
+                    self.report(key, format!("unknown key \"{word}\"; {hint}"));
                 }
                 Some(known) if known >= keys.len() => drop(self.string(value)),
                 Some(_) => {}
             }
         }
-        if !is_well {
-            self.report_twins(members);
+        if !is_unambiguous {
+            self.report_duplicates(members);
         }
         members
     }
 
-    fn wrong<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
+    /// Reports a value of the wrong type.
+    fn wrong_type<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
         let way_out = way_out(expected, &node.value);
-        self.problem(node, format!("expected {expected}, found {}{way_out}", node.value.kind()));
+        self.report(node, format!("expected {expected}, found {}{way_out}", node.value.kind()));
         None
     }
 
+    /// Reports a problem of a value, and returns nothing in its place.
     fn refuse<T>(&mut self, node: Node<'a>, message: &str) -> Option<T> {
-        self.problem(node, message.into());
+        self.report(node, message.into());
         None
     }
 
-    fn problem(&mut self, node: Node<'a>, message: String) {
+    /// Reports a problem, at the place of a key or value.
+    fn report(&mut self, node: Node<'a>, message: String) {
         self.problems
             .push(Problem { offset: json::offset(&self.source.text, node.number), message });
     }
 
+    /// Returns the place of a key or value.
     fn place(&self, node: Node<'a>) -> Place<'a> {
         Place::Read { source: self.source, node: node.number }
     }
 }
 
-/// The right form of a value that is of the wrong type.
+/// Returns what to write in the place of a value of the wrong type.
 fn way_out(expected: &str, found: &Value) -> &'static str {
     let wants = |what| expected.starts_with(what);
     match found {
@@ -265,7 +277,7 @@ fn way_out(expected: &str, found: &Value) -> &'static str {
     }
 }
 
-/// What is expected where hooks are.
+/// The types that hooks are expected in.
 const PHASES: &str = "an object with a phase for each key";
 const HOOKS: &str = "an array of hooks";
 const A_HOOK: &str = "a hook";
@@ -275,10 +287,10 @@ mod tests {
     use super::*;
 
     fn problems(source: &Source) -> Vec<Problem> {
-        rule(&Document { source, root: json::parse(&source.text) }, &mut Vec::new())
+        decode_rule(&Document { source, root: json::parse(&source.text) }, &mut Vec::new())
     }
 
-    /// The problems of a text in which `»` stands in front of each place that one is expected at.
+    /// Checks the problems of a configuration in which `»` marks the place of each.
     fn check(marked: &str, expected: &[&str]) {
         let text = marked.replace('»', "");
         let source = Source { name: "test".into(), text };
@@ -298,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_all_that_is_documented() {
+    fn every_documented_key_is_accepted() {
         check(
             r#"{
                 "$schema": "x", "description": "x",
@@ -323,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_every_mistake_where_it_is() {
+    fn every_mistake_is_reported_at_its_place() {
         for (marked, expected) in [
             (r#"»[]"#, &["expected an object, found an array; write {\"NAME\": …}"] as &[_]),
             (r#"{»"optons": {}}"#, &["unknown key \"optons\"; did you mean \"options\"?"]),
@@ -432,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn stops_at_nesting_that_nobody_means() {
+    fn nesting_deeper_than_the_limit_is_reported_once() {
         let deep = format!("{}{}", r#"{"rules": ["#.repeat(40), "]}".repeat(40));
         let problems = problems(&Source { name: "test".into(), text: deep });
         assert_eq!(problems.len(), 1);

@@ -1,5 +1,5 @@
-//! Edits of the environment, and of the values of options: what a configuration makes of one value,
-//! given the environment that its texts refer to.
+//! Edits of environment variables and of the values of options. The templates of an edit see the
+//! environment as the edits before it left it.
 
 use super::Place;
 use crate::environ::{Environ, REDACTED, is_secret_name};
@@ -7,12 +7,12 @@ use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// What the user wrote about one variable, or about the value of one option.
+/// The edit of one value: that of a variable or of an option.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Edit<'a> {
     Set(Template<'a>),
     Unset,
-    /// Sets when unset or empty.
+    /// Sets the value if it is unset or empty.
     Default(Template<'a>),
     Prepend {
         text: Template<'a>,
@@ -32,7 +32,7 @@ pub struct EnvEdit<'a> {
     pub place: Place<'a>,
 }
 
-/// What an edit is about to change in an environment.
+/// The change that an edit is about to make in an environment.
 pub struct Change<'c> {
     /// `None` stands for unset.
     pub before: Option<&'c OsStr>,
@@ -41,8 +41,8 @@ pub struct Change<'c> {
     environ: &'c Environ<'c>,
 }
 
-/// Performs edits of an environment in their order, each seeing the ones before it. `each` is told
-/// of every edit before it is performed, with what it changes, if it changes something.
+/// Performs edits of an environment, in order. Calls `each` before every edit, with the change that it
+/// makes; an edit that changes nothing has none.
 pub fn apply<'e, 'a: 'e>(
     environ: &mut Environ,
     edits: impl IntoIterator<Item = &'e EnvEdit<'a>>,
@@ -67,14 +67,15 @@ pub fn apply<'e, 'a: 'e>(
 }
 
 impl EnvEdit<'_> {
-    /// Returns the line of the log about a change, without secrets.
+    /// Formats a change for the log, and redacts its secrets.
     pub fn describe(&self, change: &Change) -> String {
         let environ = change.environ;
         let before =
             change.before.map_or("unset".into(), |value| environ.redact_value(self.name, value));
         let after = match change.after {
             None => "unset".into(),
-            // Unlike the value before it, this one was not exported by a hook.
+            // This value comes from the edit, not from a hook's export, so that only its name can make
+            // it secret.
             Some(_) if is_secret_name(self.name.as_bytes()) => REDACTED.into(),
             Some(value) => format!("{:?}", environ.redact(value)),
         };
@@ -82,7 +83,7 @@ impl EnvEdit<'_> {
     }
 }
 
-/// What an edit comes to, given the value that it meets.
+/// The effect of an edit on a value.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
     Keep,
@@ -91,7 +92,7 @@ pub enum Effect {
 }
 
 impl<'a> Edit<'a> {
-    /// The texts in it.
+    /// Returns the templates of the edit.
     pub fn texts(&self) -> Vec<&Template<'a>> {
         match self {
             Edit::Unset => Vec::new(),
@@ -102,7 +103,8 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Works out the edit of a value; its texts see `environ`.
+    /// Computes the effect on a value. The templates of the edit see `environ`. An empty value counts as
+    /// unset, and an empty prefix or suffix changes nothing.
     pub fn effect(&self, current: Option<&OsStr>, environ: &Environ) -> Effect {
         let current = current.filter(|value| !value.is_empty());
         match self {
@@ -111,16 +113,17 @@ impl<'a> Edit<'a> {
             Edit::Default(_) if current.is_some() => Effect::Keep,
             Edit::Default(text) => Effect::Set(text.expand(environ)),
             Edit::Prepend { text, separator } => {
-                joined(text.expand(environ), separator, current, environ, |text, old| [text, old])
+                join(text.expand(environ), separator, current, environ, |text, old| [text, old])
             }
             Edit::Append { text, separator } => {
-                joined(text.expand(environ), separator, current, environ, |text, old| [old, text])
+                join(text.expand(environ), separator, current, environ, |text, old| [old, text])
             }
         }
     }
 }
 
-fn joined<'v>(
+/// Joins a value with a prefix or a suffix; `order` says which comes first.
+fn join<'v>(
     text: OsString,
     separator: &Template,
     current: Option<&'v OsStr>,
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn edits_a_variable_in_its_place_and_leaves_one_of_it() {
+    fn edit_of_a_duplicated_variable_leaves_one_in_its_place() {
         let entries = [c"A=1", c"B=2", c"A=3", c"odd", c"=x"];
         assert_eq!(
             after(&entries, "A", &Edit::Set(text("${A}${B}"))),
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_edit_leaves_duplicates_alone() {
+    fn edit_without_effect_keeps_duplicates() {
         let entries = [c"A=1", c"A=3"];
         assert_eq!(after(&entries, "A", &Edit::Default(text("2"))), ["A=1", "A=3"]);
         for edit in joining("${UNSET}", ":") {
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn default_and_joining_treat_empty_as_unset() {
+    fn empty_variable_counts_as_unset_for_default_prepend_and_append() {
         for entries in [&[c"A="] as &[&CStr], &[]] {
             assert_eq!(after(entries, "A", &Edit::Default(text("2"))), ["A=2"]);
             assert_eq!(after(entries, "A", &Edit::Default(text(""))), ["A="]);

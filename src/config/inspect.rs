@@ -1,44 +1,45 @@
-//! What the tool asks of a configuration, and the wrapper never does: everything that is wrong with
-//! it, and where the parts of a rule stand.
+//! Inspection of a configuration by the tool: all of its problems, and the places of its parts. The
+//! wrapper needs neither.
 
 use super::{Document, Place, Rule, Source, decode};
 use crate::json::{self, Node, Problem, Value};
 
-/// A step from a value into what it holds.
+/// A step from a value to a value in it.
 #[derive(Clone, Copy)]
 pub enum Step<'k> {
-    /// To the value of a key.
+    /// The value of a key.
     Member(&'k str),
-    /// To the first of a list; a value that is no list is its own first.
+    /// The first element of an array. Another value counts as its own first element.
     First,
-    /// To one of a list, which may be the first of what is no list.
+    /// An element of an array. Another value counts as its own first element.
     Item(usize),
 }
 
 impl<'a> Document<'a> {
+    /// Returns the source of the document.
     pub fn source(&self) -> &'a Source {
         self.source
     }
 
-    /// The rule, and everything that is wrong with it in the order of the document.
+    /// Decodes the document. Returns its rule and all problems, in the order of the document.
     pub fn decode(&'a self) -> (Rule<'a>, Vec<Problem>) {
         let mut rules = Vec::with_capacity(1);
-        let problems = decode::rule(self, &mut rules);
+        let problems = decode::decode_rule(self, &mut rules);
         (rules.remove(0), problems)
     }
 
-    /// The text that a key of the object at a place has.
-    pub fn text(&'a self, place: Place<'a>, name: &str) -> Option<&'a str> {
+    /// Returns the string that a key of the object at a place has.
+    pub fn string(&'a self, place: Place<'a>, name: &str) -> Option<&'a str> {
         let Place::Read { node, .. } = self.inside(place, &[Step::Member(name)]) else {
             return None;
         };
         match &find(self.root.as_ref().ok()?, node)?.value {
-            Value::String(text) => Some(text),
+            Value::String(string) => Some(string),
             _ => None,
         }
     }
 
-    /// The place that the steps lead to, or as far towards it as there is something.
+    /// Follows steps from a place. Returns the last place that exists on the way.
     pub fn inside(&self, place: Place<'a>, steps: &[Step]) -> Place<'a> {
         let (Ok(root), Place::Read { node, .. }) = (&self.root, place) else { return place };
         let Some(mut node) = find(root, node) else { return place };
@@ -58,7 +59,7 @@ impl<'a> Document<'a> {
 }
 
 impl Place<'_> {
-    /// The byte at which it begins, if it is in this source.
+    /// Returns the byte at which the place begins, if it is in this source.
     pub fn offset_in(&self, source: &Source) -> Option<usize> {
         match self {
             Place::Read { source: own, node } if std::ptr::eq(*own, source) => {
@@ -69,6 +70,7 @@ impl Place<'_> {
     }
 }
 
+/// Finds the node of a number.
 fn find<'n, 'a>(node: &'n Node<'a>, number: u32) -> Option<&'n Node<'a>> {
     match &node.value {
         _ if node.number == number => Some(node),

@@ -1,10 +1,10 @@
-//! What to do about a configuration that is no JSON. Looks at the text only when it was refused.
+//! Hints for a configuration that is not JSON. Called only with a text that the parser rejected.
 
 use crate::json::{NO_JSON, Problem};
 
-/// What to do about a text that is no JSON.
+/// Returns what to do about a problem of the parser; empty where nothing is known.
 #[cold]
-pub fn way_out(text: &str, problem: &Problem) -> &'static str {
+pub fn hint(text: &str, problem: &Problem) -> &'static str {
     let here = text.as_bytes().get(problem.offset..).unwrap_or_default();
     let cause = problem.message.strip_prefix(NO_JSON).unwrap_or(&problem.message);
     if let Some(language) = other_language(text) {
@@ -47,24 +47,26 @@ pub fn way_out(text: &str, problem: &Problem) -> &'static str {
     }
 }
 
-/// The language that a text is in, if it looks like YAML or TOML from its first line on.
+/// Returns the hint for a text that looks like YAML or TOML, judging by its first line.
 #[cold]
 pub fn other_language(text: &str) -> Option<&'static str> {
     let mut lines = text.as_bytes().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.find(|line| !matches!(line, [] | [b'#', ..]))?;
-    let length = |line: &[u8]| {
+    let name_length = |line: &[u8]| {
         line.iter()
             .take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.$".contains(byte))
             .count()
     };
-    let (name, behind) = first.split_at(length(first));
-    match (name, behind) {
+    let (name, rest) = first.split_at(name_length(first));
+    match (name, rest) {
         (b"---", []) | (b"-", [b' ', ..]) | ([_, ..], [b':'] | [b':', b' ', ..]) => {
             Some("; it looks like YAML, and has to be JSON (yq -o json converts it)")
         }
-        ([_, ..], _) if behind.trim_ascii_start().starts_with(b"=") => Some(TOML),
+        ([_, ..], _) if rest.trim_ascii_start().starts_with(b"=") => Some(TOML),
         ([], [b'[', table @ .., b']'])
-            if !table.is_empty() && length(table) == table.len() && !table[0].is_ascii_digit() =>
+            if !table.is_empty()
+                && name_length(table) == table.len()
+                && !table[0].is_ascii_digit() =>
         {
             Some(TOML)
         }

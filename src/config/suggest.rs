@@ -1,10 +1,10 @@
-//! Suggestions for misspelled words: the known word that is nearest.
+//! Suggestions for misspelled words.
 
-/// Returns the known word that a user probably meant, if one is near enough.
+/// Finds the known word that a user probably meant.
 ///
-/// Case, `_`, `-` and blanks do not count, and neither does an unfinished end; else a third of the
-/// characters may be wrong, a swap of two neighbours counting as one (the optimal string alignment
-/// distance, <https://docs.rs/strsim/latest/strsim/fn.osa_distance.html>).
+/// Ignores case, `_`, `-` and blanks. A word that begins another one is near. Otherwise, at most a
+/// third of the characters may be wrong; two swapped neighbours count as one (optimal string
+/// alignment distance, <https://docs.rs/strsim/latest/strsim/fn.osa_distance.html>).
 pub fn find_nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |word: &str| word.to_lowercase().replace(['_', '-', ' '], "");
     let written = plain(word);
@@ -27,7 +27,7 @@ mod tests {
     use super::find_nearest;
 
     #[test]
-    fn word_with_a_mistake_has_a_suggestion() {
+    fn misspelled_word_has_a_suggestion_if_one_is_near() {
         let known = ["timeout_ms", "on_failure", "name", "command", "env"];
         for (word, expected) in [
             ("timeout", Some("timeout_ms")),

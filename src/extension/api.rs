@@ -2,12 +2,12 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
 use super::ASSUMED_TIME_LEFT;
+use crate::json::{self, NO_JSON, Number, Value};
 use crate::lambda::api::{self, Call};
 use crate::phase::Phase;
 use crate::report::Failure;
 use crate::runtime_api::RuntimeApi;
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::{Result, anyhow, bail};
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,10 +32,9 @@ impl<'a> ExtensionsApi<'a> {
     /// # Errors
     /// When there is no response, or one other than 200 with an identifier.
     pub fn register(upstream: &'a RuntimeApi, name: &OsStr, wants_shutdown: bool) -> Result<Self> {
-        let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
+        let body = if wants_shutdown { r#"{"events":["SHUTDOWN"]}"# } else { r#"{"events":[]}"# };
         let header = (api::EXTENSION_NAME, &*name.to_string_lossy());
-        let body = json!({"events": events}).to_string();
-        let request = upstream.encode_request(Call::ExtensionRegister, &[header], &body);
+        let request = upstream.encode_request(Call::ExtensionRegister, &[header], body);
         let response = upstream.send(&request)?;
         match (response.status, response.header(api::EXTENSION_IDENTIFIER)) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
@@ -53,9 +52,7 @@ impl<'a> ExtensionsApi<'a> {
         if response.status != 200 {
             bail!("it answered {} to the request for an event", response.status);
         }
-        let event: Value =
-            serde_json::from_slice(&response.body()).context("it sent an event that is no JSON")?;
-        Ok((event["eventType"] == "SHUTDOWN").then(|| parse_shutdown(&event, now_ms())))
+        parse_event(&String::from_utf8_lossy(&response.body()), now_ms())
     }
 
     /// Reports that the extension cannot work.
@@ -79,16 +76,38 @@ impl<'a> ExtensionsApi<'a> {
     }
 }
 
-/// Parses the event SHUTDOWN. The time left is at most that of the phase: Lambda keeps no promise of
-/// more.
-fn parse_shutdown(event: &Value, now_ms: f64) -> Shutdown {
-    let most = Phase::PreStop.budget().unwrap_or_default();
-    let left_ms = event["deadlineMs"]
-        .as_f64()
-        .map(|deadline| (deadline - now_ms).clamp(0.0, most.as_secs_f64() * 1e3));
-    let time_left =
-        left_ms.map_or(ASSUMED_TIME_LEFT, |left_ms| Duration::from_secs_f64(left_ms / 1e3));
-    Shutdown { reason: event["shutdownReason"].as_str().unwrap_or_default().to_owned(), time_left }
+/// Parses an event; returns `None` for one other than SHUTDOWN. The time left is at most the budget of
+/// the phase, whatever the deadline is.
+///
+/// # Errors
+/// When the event is not JSON.
+#[allow(clippy::cast_precision_loss, reason = "milliseconds since the epoch are exact in an f64")]
+fn parse_event(event: &str, now_ms: f64) -> Result<Option<Shutdown>> {
+    let event = json::parse(event).map_err(|problem| {
+        anyhow!("it sent an event that is no JSON: {}", problem.message.trim_start_matches(NO_JSON))
+    })?;
+    let Value::Object(members) = &event.value else { return Ok(None) };
+    let member = |name| {
+        let found = members.iter().rfind(|(key, _)| key.as_key() == name);
+        found.map(|(_, node)| &node.value)
+    };
+    let string = |name| match member(name) {
+        Some(Value::String(string)) => &**string,
+        _ => "",
+    };
+    if string("eventType") != "SHUTDOWN" {
+        return Ok(None);
+    }
+    let deadline_ms = match member("deadlineMs") {
+        Some(Value::Number(Number::Whole(deadline))) => Some(*deadline as f64),
+        Some(Value::Number(Number::Other(deadline))) => Some(*deadline),
+        _ => None,
+    };
+    let most_ms = Phase::PreStop.budget().unwrap_or_default().as_secs_f64() * 1e3;
+    let time_left = deadline_ms.map_or(ASSUMED_TIME_LEFT, |deadline_ms| {
+        Duration::from_secs_f64((deadline_ms - now_ms).clamp(0.0, most_ms) / 1e3)
+    });
+    Ok(Some(Shutdown { reason: string("shutdownReason").to_owned(), time_left }))
 }
 
 /// Returns the milliseconds since the epoch.
@@ -99,6 +118,7 @@ fn now_ms() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn time_left_is_that_before_the_deadline_within_the_budget_of_the_phase() {
@@ -112,12 +132,21 @@ mod tests {
             (json!("1000700"), 1500),
             (json!(null), 1500),
         ] {
-            let event = json!({"deadlineMs": deadline, "shutdownReason": "spindown"});
+            let event = json!({
+                "eventType": "SHUTDOWN", "deadlineMs": deadline, "shutdownReason": "spindown",
+            })
+            .to_string();
             let expected =
                 Shutdown { reason: "spindown".into(), time_left: Duration::from_millis(left) };
-            assert_eq!(parse_shutdown(&event, 1_000_000.0), expected, "{event}");
+            let parsed = parse_event(&event, 1_000_000.0).expect("an event");
+            assert_eq!(parsed, Some(expected), "{event}");
         }
-        let expected = Shutdown { reason: String::new(), time_left: ASSUMED_TIME_LEFT };
-        assert_eq!(parse_shutdown(&json!([]), 0.0), expected);
+        let parsed = |event| parse_event(event, 0.0).expect("an event");
+        let bare = Shutdown { reason: String::new(), time_left: ASSUMED_TIME_LEFT };
+        assert_eq!(parsed(r#"{"eventType": "SHUTDOWN"}"#), Some(bare));
+        for other in ["[]", "{}", r#"{"eventType": "INVOKE"}"#, r#"{"eventType": ["SHUTDOWN"]}"#] {
+            assert_eq!(parsed(other), None, "{other}");
+        }
+        assert!(parse_event("SHUTDOWN", 0.0).is_err());
     }
 }

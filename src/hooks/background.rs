@@ -27,7 +27,7 @@ pub fn start(runner: &Runner, hook: &Hook, environ: &Environ) -> Result<(), Fail
     let start = || -> Result<()> {
         let runtime = Process::this()?;
         let keep: Vec<_> = runtime.pidfd().into_iter().collect();
-        match double_fork(&keep).context("unable to make a process")? {
+        match double_fork(&keep).context("unable to fork a process")? {
             Fork::Original => Ok(()),
             Fork::Detached => {
                 let _ = supervise(runner, runtime, hook, environ);

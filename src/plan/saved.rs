@@ -4,7 +4,9 @@
 //! the time that the configuration would take.
 
 use super::{NoSnapshot, Plan, SnapshotHooks};
-use crate::config::encode::{put_edit, put_hook, put_text, take_edit, take_hook, take_text};
+use crate::config::encode::{
+    put_edit, put_hook, put_template, take_edit, take_hook, take_template,
+};
 use crate::config::{Hook, Place, Rule, WordEdits};
 use crate::environ::Environ;
 use crate::wire::{Reader, Writer};
@@ -37,9 +39,9 @@ pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
         items.put(place.as_bytes());
         put_words(items, &rule.options);
         put_words(items, &rule.arguments);
-        items.put_list(rule.entry.as_slice(), put_text);
-        items.put_list(rule.program.as_slice(), put_text);
-        items.put_list(&rule.prefix, put_text);
+        items.put_list(rule.entry.as_slice(), put_template);
+        items.put_list(rule.program.as_slice(), put_template);
+        items.put_list(&rule.prefix, put_template);
     });
     items.put_list(&plan.hooks_after_wrappers(), |items, hook| put_hook(items, hook));
     items.bytes.shrink_to_fit();
@@ -88,34 +90,34 @@ fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
     Some(Rule {
         options: take_words(items)?,
         arguments: take_words(items)?,
-        entry: items.take_list(take_text)?.pop(),
-        program: items.take_list(take_text)?.pop(),
-        prefix: items.take_list(take_text)?,
+        entry: items.take_list(take_template)?.pop(),
+        program: items.take_list(take_template)?.pop(),
+        prefix: items.take_list(take_template)?,
         ..Rule::empty(place)
     })
 }
 
 fn put_words(items: &mut Writer, edits: &WordEdits) {
-    items.put_list(&edits.remove, put_text);
+    items.put_list(&edits.remove, put_template);
     items.put_list(&edits.replace, |items, (from, to)| {
-        put_text(items, from);
-        put_text(items, to);
+        put_template(items, from);
+        put_template(items, to);
     });
     items.put_list(&edits.values, |items, (name, edit)| {
         items.put(name.as_bytes());
         put_edit(items, edit);
     });
-    items.put_list(&edits.prepend, put_text);
-    items.put_list(&edits.append, put_text);
+    items.put_list(&edits.prepend, put_template);
+    items.put_list(&edits.append, put_template);
 }
 
 fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
     Some(WordEdits {
-        remove: items.take_list(take_text)?,
-        replace: items.take_list(|items| Some((take_text(items)?, take_text(items)?)))?,
+        remove: items.take_list(take_template)?,
+        replace: items.take_list(|items| Some((take_template(items)?, take_template(items)?)))?,
         values: items.take_list(|items| Some((items.take_str()?, take_edit(items)?)))?,
-        prepend: items.take_list(take_text)?,
-        append: items.take_list(take_text)?,
+        prepend: items.take_list(take_template)?,
+        append: items.take_list(take_template)?,
     })
 }
 

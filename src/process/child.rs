@@ -1,10 +1,10 @@
-//! Running one command in a process group of its own: it is started, watched, and stopped at its
-//! deadline with all that it started.
+//! Runs one command in a process group of its own: starts it, feeds and reads its standard streams,
+//! and at its deadline stops the whole process group.
 
 use super::diagnosis::{ExecError, ends_in_carriage_return};
 use super::execute::attempt;
 use super::latch::Latch;
-use super::raw::{Refused, spawn};
+use super::raw::{SpawnError, spawn};
 use super::stat::Stat;
 use super::streams::{OrphanOutput, Streams};
 use super::wait::{PollFd, PollFlags, sleep};
@@ -25,50 +25,56 @@ use std::time::{Duration, Instant};
 /// How long a process group has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How often a group whose leader is gone is looked at: no signal tells of the others' end.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often to poll a process group whose leader has ended: no signal reports the end of processes
+/// that are not children.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A command and all that it needs.
+/// A command to run, with its environment, streams and limits.
 pub struct Job<'r> {
+    /// The program and its arguments; a program without `/` is looked up in PATH.
     pub words: &'r [OsString],
     pub environ: &'r Environ<'r>,
+    /// The working directory; `None` inherits foreword's.
     pub cwd: Option<&'r OsStr>,
+    /// Bytes for its standard input, which ends after them.
     pub input: &'r [u8],
-    /// Most bytes of standard output to take; `None` lets the command inherit it.
+    /// The largest number of bytes of standard output to capture; `None` lets the command inherit
+    /// standard output.
     pub capture: Option<usize>,
+    /// When to send SIGTERM to its process group.
     pub deadline: Instant,
-    /// When what is left of it after SIGTERM is killed at the latest; before that it has
-    /// [`GRACE`].
+    /// When to send SIGKILL at the latest, if that is sooner than [`GRACE`] after SIGTERM.
     pub kill_by: Option<Instant>,
-    /// Once set, the command is of no use any more: its group is killed without a grace.
+    /// Kills the process group at once when it is set.
     pub stop: Option<&'r Latch>,
 }
 
-/// How a command came to its end.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandEnd {
+    /// It exited with this status.
     Exited(i32),
-    /// `None`: by a real-time signal.
+    /// A signal killed it; `None` stands for a real-time signal.
     Killed(Option<Signal>),
-    /// The deadline passed; the group was stopped.
+    /// foreword stopped it at its deadline.
     TimedOut,
-    /// It wrote more than was to be taken; the group was stopped.
+    /// foreword stopped it because it wrote more than [`Job::capture`] bytes.
     TooMuchOutput,
-    /// foreword itself was told to end; the group was stopped.
+    /// foreword stopped it because foreword itself received this signal.
     Interrupted(Signal),
-    /// The request's latch was set; the group was killed.
+    /// foreword killed it because [`Job::stop`] was set.
     Cancelled,
 }
 
-/// What is known of a command when it has ended.
+/// The result of a command that has ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Finished {
     pub end: CommandEnd,
     /// Its standard output, if that was captured.
     pub output: Vec<u8>,
-    /// The end of what it wrote to standard error.
+    /// The last bytes of its standard error.
     pub last_errors: Vec<u8>,
-    /// Those that it has left behind still write.
+    /// The streams that its background processes still write to.
     pub left: Option<OrphanOutput>,
 }
 
@@ -76,15 +82,14 @@ impl Watch {
     /// Runs a command to its end.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub fn run(&self, request: &Job) -> Result<Ended, ExecError> {
-        let mut child = Child::spawn(request)?;
-        self.note_running(child.pid.as_raw());
+    /// When the command cannot be started or waited for.
+    pub fn run(&self, job: &Job) -> Result<Finished, ExecError> {
+        let mut child = Child::spawn(job)?;
+        self.set_running(child.pid.as_raw());
         let mut stopped: Option<(CommandEnd, Instant)> = None;
         let end = loop {
-            let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
-            let stop =
-                request.stop.filter(|_| !matches!(stopped, Some((CommandEnd::Cancelled, _))));
+            let wake = stopped.map_or(job.deadline, |(_, kill_at)| kill_at);
+            let stop = job.stop.filter(|_| !matches!(stopped, Some((CommandEnd::Cancelled, _))));
             let mut watched = child.streams.watched();
             watched.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
             let signal = self.sleep(&mut watched, wake);
@@ -93,13 +98,13 @@ impl Watch {
                 .map(CommandEnd::Interrupted);
             child.streams.advance();
             let status = child.status().map_err(|errno| {
-                // Nobody could tell when it ends.
+                // Without its status nothing would enforce the deadline.
                 child.kill();
                 ExecError::system("wait for a command", errno)
             })?;
             if let Some(status) = status {
                 child.streams.advance();
-                // One that arrived while nobody waited.
+                // A signal may have arrived after the last wait.
                 let missed =
                     self.sleep(&mut [], Instant::now()).ok().flatten().map(CommandEnd::Interrupted);
                 break signal.or(missed).or(stopped.map(|(why, _)| why)).unwrap_or(status);
@@ -109,14 +114,14 @@ impl Watch {
                 stopped = Some((CommandEnd::Cancelled, Instant::now() + GRACE));
                 continue;
             }
-            let late = || (Instant::now() >= request.deadline).then_some(CommandEnd::TimedOut);
+            let late = || (Instant::now() >= job.deadline).then_some(CommandEnd::TimedOut);
             let reason = signal
                 .or(child.streams.has_too_much().then_some(CommandEnd::TooMuchOutput))
                 .or_else(late);
             match (stopped, reason) {
-                (None, _) => stopped = reason.map(|why| (why, child.terminate(request.kill_by))),
+                (None, _) => stopped = reason.map(|why| (why, child.terminate(job.kill_by))),
                 (Some((_, kill_at)), Some(why @ CommandEnd::Interrupted(_))) => {
-                    stopped = Some((why, kill_at))
+                    stopped = Some((why, kill_at));
                 }
                 (Some((why, kill_at)), _) if Instant::now() >= kill_at => {
                     child.kill();
@@ -125,61 +130,67 @@ impl Watch {
                 (Some(_), _) => {}
             }
         };
-        // One that was killed had no chance to end what it has started.
+        // A command that a signal killed could not stop its background processes.
         let killed = || matches!(end, CommandEnd::Killed(_)).then(Instant::now);
         if let Some(kill_at) = stopped.map(|(_, kill_at)| kill_at).or_else(killed) {
-            child.outlive_group(kill_at, request.stop);
+            child.wait_for_group(kill_at, job.stop);
         }
-        self.note_running(0);
+        self.set_running(0);
         let flooded = child.streams.has_too_much()
             && matches!(end, CommandEnd::Exited(_) | CommandEnd::Killed(_));
         let end = if flooded { CommandEnd::TooMuchOutput } else { end };
         let (output, last_errors, left) = child.streams.end();
-        Ok(Ended { end, output, last_errors, left })
+        Ok(Finished { end, output, last_errors, left })
     }
 }
 
+/// A running command.
 struct Child<'r> {
-    /// Also its process group.
+    /// The process id, which is also that of its process group.
     pid: Pid,
     streams: Streams<'r>,
 }
 
 impl<'r> Child<'r> {
-    fn spawn(request: &Job<'r>) -> Result<Self, ExecError> {
-        let (streams, theirs) = Streams::new(request.input, request.capture)
-            .map_err(|errno| ExecError::system("make a command's standard streams", errno))?;
-        let entries = request.environ.entries();
-        let home = request.cwd.map(|folder| enter(folder, request.environ)).transpose()?;
-        // What no file has to do with.
-        let refused = Cell::new(None);
-        let spawned = attempt(request.words, request.environ, |file, words| {
-            match ends_in_carriage_return(file) {
-                true => Err(Errno::ENOENT),
-                false => spawn(file, words, &entries, theirs.given()).map_err(|unable| {
-                    let (what, errno) = match unable {
-                        Refused::Process(errno) => ("make a process", errno),
-                        Refused::Preparation(errno) => {
-                            ("give a process a group and standard streams of its own", errno)
-                        }
-                        Refused::Execution(errno) => return errno,
-                    };
-                    refused.set(Some(ExecError::system(what, errno)));
-                    errno
-                }),
+    /// Starts a command.
+    ///
+    /// # Errors
+    /// When there are no file descriptors left, the working directory cannot be entered, or the
+    /// program cannot be executed.
+    fn spawn(job: &Job<'r>) -> Result<Self, ExecError> {
+        let (streams, theirs) = Streams::new(job.input, job.capture)
+            .map_err(|errno| ExecError::system("create pipes for standard streams", errno))?;
+        let entries = job.environ.entries();
+        let home = job.cwd.map(|directory| change_directory(directory, job.environ)).transpose()?;
+        // Set when the failure has nothing to do with the file.
+        let system_error = Cell::new(None);
+        let spawned = attempt(job.words, job.environ, |file, words| {
+            if ends_in_carriage_return(file) {
+                return Err(Errno::ENOENT);
             }
+            spawn(file, words, &entries, &theirs.as_standard_streams()).map_err(|error| {
+                let (action, errno) = match error {
+                    SpawnError::Clone(errno) => ("fork a process", errno),
+                    SpawnError::Setup(errno) => {
+                        ("set the process group and standard streams of a process", errno)
+                    }
+                    SpawnError::Execve(errno) => return errno,
+                };
+                system_error.set(Some(ExecError::system(action, errno)));
+                errno
+            })
         });
         if let Some(home) = home {
             fchdir(&home)
                 .map_err(|errno| ExecError::system("return to the working directory", errno))?;
         }
-        match refused.take() {
+        match system_error.take() {
             Some(error) if spawned.is_err() => Err(error),
             _ => Ok(Self { pid: spawned?, streams }),
         }
     }
 
-    /// How it ended, if it has; it is gone for good then.
+    /// Returns how the command ended, or `None` while it runs. Reaps the process.
     fn status(&self) -> nix::Result<Option<CommandEnd>> {
         match waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
             Ok(WaitStatus::Exited(_, status)) => Ok(Some(CommandEnd::Exited(status))),
@@ -191,50 +202,54 @@ impl<'r> Child<'r> {
         }
     }
 
-    /// Asks the group to end; says when it has to be gone.
+    /// Sends SIGTERM to the process group; returns when to send SIGKILL.
     fn terminate(&self, kill_by: Option<Instant>) -> Instant {
         let _ = killpg(self.pid, Signal::SIGTERM);
-        // Stopped processes take the signal only when they go on.
+        // A stopped process handles SIGTERM only after SIGCONT.
         let _ = killpg(self.pid, Signal::SIGCONT);
         let kill_at = Instant::now() + GRACE;
         kill_by.map_or(kill_at, |by| by.min(kill_at))
     }
 
+    /// Sends SIGKILL to the process group.
     fn kill(&self) {
         let _ = killpg(self.pid, Signal::SIGKILL);
     }
 
-    /// Whether a process of the group still runs. Dead ones count only for `killpg`: under an init
-    /// that reaps late, or when foreword itself is the first process and nobody reaps, they
-    /// would be waited for in vain.
-    fn group_lives(&self) -> bool {
+    /// Reports whether a process of the group still runs. `killpg` also finds zombies, which stay
+    /// forever where process 1 does not reap them, which may be foreword itself.
+    fn is_group_alive(&self) -> bool {
         if killpg(self.pid, None).is_err() {
             return false;
         }
         let Ok(processes) = fs::read_dir("/proc") else { return true };
         let stats =
             processes.flatten().filter_map(|process| fs::read(process.path().join("stat")).ok());
-        let mut members =
-            stats.filter_map(|stat| Stat::of(&stat)).filter(|stat| stat.group == self.pid.as_raw());
-        members.any(|stat| stat.lives)
+        let mut members = stats
+            .filter_map(|stat| Stat::parse(&stat))
+            .filter(|stat| stat.group == self.pid.as_raw());
+        members.any(|stat| stat.is_alive)
     }
 
-    /// Waits for the rest of the group when its leader is gone, until it has to be gone too.
-    fn outlive_group(&self, kill_at: Instant, stop: Option<&Latch>) {
-        while self.group_lives() {
+    /// Waits until the process group is empty; kills the rest at `kill_at` or when `stop` is set.
+    fn wait_for_group(&self, kill_at: Instant, stop: Option<&Latch>) {
+        while self.is_group_alive() {
             if Instant::now() >= kill_at || stop.is_some_and(Latch::is_set) {
                 return self.kill();
             }
-            sleep(LOOK);
+            sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// Enters a folder, where `spawn` starts the command; gives the way back.
-fn enter(folder: &OsStr, environ: &Environ) -> Result<OwnedFd, ExecError> {
-    let unable = |errno| ExecError::system(&format!("enter {:?}", environ.redact(folder)), errno);
+/// Changes foreword's working directory, which the command inherits; returns the one before.
+fn change_directory(directory: &OsStr, environ: &Environ) -> Result<OwnedFd, ExecError> {
+    let unable = |errno| {
+        let directory = environ.redact(directory);
+        ExecError::system(&format!("change the working directory to {directory:?}"), errno)
+    };
     let home = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(unable)?;
-    chdir(folder).map_err(unable)?;
+    chdir(directory).map_err(unable)?;
     Ok(home)
 }

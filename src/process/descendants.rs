@@ -1,7 +1,9 @@
-//! What the tool starts and has to end again, to the last descendant: whoever loses its parent
-//! becomes a child of this process, so that everything that comes of a command can be found.
+//! Starts commands for the tool and kills all of their descendants in the end. As a subreaper
+//! (`PR_SET_CHILD_SUBREAPER`, <https://man7.org/linux/man-pages/man2/prctl.2.html>) this process
+//! adopts orphans, so that it finds them in `/proc`.
 
 use super::child::CommandEnd;
+use super::file_identity;
 use super::raw::Disposition;
 use super::stat::Stat;
 use crate::environ::Environ;
@@ -16,46 +18,47 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-/// How often to look whether processes that were killed are gone.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often to poll for the end of killed processes.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// A command that was started, in a process group of its own.
+/// A started command, which leads a process group of its own.
 pub struct SpawnedCommand {
     pid: Pid,
-    ended: Arc<(Mutex<Option<CommandEnd>>, Condvar)>,
+    /// How it ended, once it has.
+    end: Arc<(Mutex<Option<CommandEnd>>, Condvar)>,
 }
 
-/// Those that come to be while it lives.
+/// The descendants of this process that started after it began to adopt orphans.
 pub struct Descendants {
-    /// Not of this one's making: they were there when it began.
+    /// The descendants from before, which a parent may have left.
     before: Vec<Pid>,
 }
 
-/// Makes this process the one that descendants without a parent come to, and lets output that
-/// nobody reads any more be an error in the place of its end.
+/// Lets this process adopt orphaned descendants. Also ignores SIGPIPE, so that writing to a closed
+/// pipe is an error instead of this process's end.
 ///
 /// # Errors
-/// When the kernel refuses one of these.
+/// When the kernel refuses a system call.
 pub fn adopt_descendants() -> io::Result<Descendants> {
-    // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses away.
-    Disposition::default_for(Signal::SIGCHLD)?.forget();
-    Disposition::ignore(Signal::SIGPIPE)?.forget();
+    // Some parents leave SIGCHLD ignored; the kernel would then discard exit statuses.
+    Disposition::default_for(Signal::SIGCHLD)?.keep();
+    Disposition::ignore(Signal::SIGPIPE)?.keep();
     set_child_subreaper(true)?;
     Ok(Descendants { before: descendants(&[]) })
 }
 
 impl SpawnedCommand {
-    /// Starts a program with these words, without anything to read and with this for all that it
-    /// writes. `at_end` is called when it has ended, and how is known by then.
+    /// Starts a program with these words as `argv`, `/dev/null` as standard input and `output` as
+    /// standard output and standard error. Calls `at_end` from another thread after the command has
+    /// ended.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the program cannot be started.
     pub fn new(
         program: &OsStr,
         words: &[OsString],
@@ -68,8 +71,8 @@ impl SpawnedCommand {
             .map(|word| CString::new(word.as_bytes()))
             .collect::<Result<Vec<_>, _>>()?;
         let mut files = PosixSpawnFileActions::init()?;
-        let nothing = File::open("/dev/null")?;
-        files.add_dup2(nothing.as_raw_fd(), 0)?;
+        let null = File::open("/dev/null")?;
+        files.add_dup2(null.as_raw_fd(), 0)?;
         for stream in [1, 2] {
             files.add_dup2(output.as_fd().as_raw_fd(), stream)?;
         }
@@ -83,33 +86,32 @@ impl SpawnedCommand {
                 | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK,
         )?;
         let pid = posix_spawn(Path::new(program), &files, &attributes, &words, &environ.entries())?;
-        let ended = Arc::new((Mutex::new(None), Condvar::new()));
-        let told = Arc::clone(&ended);
+        let end = Arc::new((Mutex::new(None), Condvar::new()));
+        let command = Self { pid, end: Arc::clone(&end) };
         spawn(move || {
-            *lock(&told.0) = Some(end_of(pid));
-            told.1.notify_all();
+            *lock(&end.0) = Some(wait_for(pid));
+            end.1.notify_all();
             at_end();
         });
-        Ok(Self { pid, ended })
+        Ok(command)
     }
 
-    /// How it ended, if it has.
+    /// Returns how the command ended, or `None` while it runs.
     pub fn end(&self) -> Option<CommandEnd> {
-        *lock(&self.ended.0)
+        *lock(&self.end.0)
     }
 
-    /// Waits for its end until then.
+    /// Waits until a time for the command to end; reports whether it did.
     pub fn ends_before(&self, until: Instant) -> bool {
-        let mut status = lock(&self.ended.0);
-        while status.is_none() {
+        let mut end = lock(&self.end.0);
+        while end.is_none() {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
-            status =
-                self.ended.1.wait_timeout(status, left).unwrap_or_else(PoisonError::into_inner).0;
+            end = self.end.1.wait_timeout(end, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
 
-    /// Gives its group a signal, as long as it has not ended.
+    /// Sends a signal to the command's process group, unless the command has ended.
     pub fn signal(&self, signal: Signal) {
         if self.end().is_none() {
             let _ = killpg(self.pid, signal);
@@ -117,8 +119,8 @@ impl SpawnedCommand {
     }
 }
 
-/// Waits for it.
-fn end_of(pid: Pid) -> CommandEnd {
+/// Waits for a child to end and reaps it.
+fn wait_for(pid: Pid) -> CommandEnd {
     loop {
         match waitid(Id::Pid(pid), WaitPidFlag::WEXITED) {
             Ok(WaitStatus::Exited(_, status)) => return CommandEnd::Exited(status),
@@ -131,22 +133,20 @@ fn end_of(pid: Pid) -> CommandEnd {
 }
 
 impl Descendants {
-    /// Whether one of them that is this program, or the one at this path, has started something
-    /// that still lives.
-    pub fn has_wrapper_with_child(&self, other: &Path) -> bool {
-        let identity =
-            |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
-        let programs = [identity(Path::new("/proc/self/exe")), identity(other)];
-        let is_one = |pid: &Pid| {
-            let program = identity(&Path::new("/proc").join(pid.to_string()).join("exe"));
-            program.is_some() && programs.contains(&program)
+    /// Reports whether a descendant that runs this executable, or the one at `wrapper`, has a
+    /// running child.
+    pub fn has_wrapper_with_child(&self, wrapper: &Path) -> bool {
+        let wrappers = [file_identity(Path::new("/proc/self/exe")), file_identity(wrapper)];
+        let is_wrapper = |pid: &Pid| {
+            let executable = file_identity(&Path::new("/proc").join(pid.to_string()).join("exe"));
+            executable.is_some() && wrappers.contains(&executable)
         };
-        let living = processes();
-        let has_child = |pid: &Pid| living.iter().any(|(_, parent)| parent == pid);
-        descendants(&self.before).iter().any(|pid| is_one(pid) && has_child(pid))
+        let running = processes();
+        let has_child = |pid: &Pid| running.iter().any(|(_, parent)| parent == pid);
+        descendants(&self.before).iter().any(|pid| is_wrapper(pid) && has_child(pid))
     }
 
-    /// Kills all of them; says how many are still there at the end of the time.
+    /// Kills all descendants and waits until a time for their end; returns how many are left.
     pub fn kill(&self, until: Instant) -> usize {
         loop {
             let left = descendants(&self.before);
@@ -156,30 +156,32 @@ impl Descendants {
             if left.is_empty() || Instant::now() >= until {
                 return left.len();
             }
-            sleep(LOOK);
+            sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// All processes that live, each with its parent.
+/// Returns the process ids of all running processes, each with its parent's.
 fn processes() -> Vec<(Pid, Pid)> {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes = listed.filter_map(|process| {
         let pid = process.file_name().to_str()?.parse().ok()?;
-        let stat =
-            Stat::of(&fs::read(process.path().join("stat")).ok()?).filter(|stat| stat.lives)?;
+        let stat = Stat::parse(&fs::read(process.path().join("stat")).ok()?)
+            .filter(|stat| stat.is_alive)?;
         Some((Pid::from_raw(pid), Pid::from_raw(stat.parent)))
     });
     processes.collect()
 }
 
-fn descendants(but: &[Pid]) -> Vec<Pid> {
+/// Returns the running descendants of this process, without the excluded ones and what descends from
+/// them.
+fn descendants(excluded: &[Pid]) -> Vec<Pid> {
     let mut others: Vec<_> =
-        processes().into_iter().filter(|(pid, _)| !but.contains(pid)).collect();
+        processes().into_iter().filter(|(pid, _)| !excluded.contains(pid)).collect();
     let (mut found, mut parents) = (Vec::new(), vec![Pid::this()]);
-    while let Some(of) = parents.pop() {
+    while let Some(current) = parents.pop() {
         let (children, rest): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|&(_, parent)| parent == of);
+            others.into_iter().partition(|&(_, parent)| parent == current);
         parents.extend(children.iter().map(|&(pid, _)| pid));
         found.extend(children.iter().map(|&(pid, _)| pid));
         others = rest;

@@ -1,6 +1,6 @@
-//! Finding a program as `execvp` does, and becoming it. Whatever the kernel refuses is handed to
-//! `diagnosis`; nothing is looked at beforehand, because on the way that succeeds that would be
-//! time lost.
+//! Finds a program as `execvp` does
+//! (<https://man7.org/linux/man-pages/man3/exec.3.html>), and becomes it. Checks nothing beforehand,
+//! which would cost every start time; `diagnosis` explains what the kernel refused.
 
 use super::diagnosis::{ExecError, ends_in_carriage_return, is_script, path_of};
 use super::is_this_program;
@@ -10,22 +10,23 @@ use nix::unistd::{AccessFlags, access, execve};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Where programs are looked up when PATH is unset (glibc's `_CS_PATH`).
+/// The directories to search when PATH is unset (glibc's `_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// What runs a script without a `#!` line, as POSIX has it for `execvp`.
+/// The interpreter of a script without a `#!` line
+/// (<https://pubs.opengroup.org/onlinepubs/9699919799/functions/exec.html>).
 const SHELL: &CStr = c"/bin/sh";
 
-/// What is known of a program that is to be executed.
+/// What is known about the file of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// It is no script; a cold start saves the time to read its first line.
+    /// It is not a script, so its first line need not be read.
     Binary,
     /// It may be a script, whose first line may end in a carriage return.
     Unknown,
 }
 
-/// Becomes the program that the first word names. Comes back only when that cannot be.
+/// Replaces this process with the program that the first word names. Returns only on failure.
 pub fn execute(words: &[OsString], kind: Program, environ: &Environ) -> ExecError {
     let entries = environ.entries();
     let execute = |file: &CStr, words: &[CString]| match kind {
@@ -37,27 +38,29 @@ pub fn execute(words: &[OsString], kind: Program, environ: &Environ) -> ExecErro
     }
 }
 
-/// Tries each file that the first word may mean until one is executed; `run` gives the kernel's
-/// answer.
+/// Calls `run` with each file that the first word may mean, as `execvp` does, until one is executed.
+///
+/// # Errors
+/// When the kernel refuses all of them.
 pub fn attempt<T>(
     words: &[OsString],
     environ: &Environ,
     run: impl Fn(&CStr, &[CString]) -> Result<T, Errno>,
 ) -> Result<T, ExecError> {
     let program = words.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let arguments: Vec<CString> = words.iter().map(|word| terminated(word)).collect();
+    let arguments: Vec<CString> = words.iter().map(|word| to_c_string(word)).collect();
     let mut refused = None;
     for file in candidates(program, environ) {
-        let answer = match run(&file, &arguments) {
+        let result = match run(&file, &arguments) {
             Err(Errno::ENOEXEC) if is_script(&file) => {
                 let script = [&[SHELL.to_owned(), file.clone()], &arguments[1..]].concat();
                 run(SHELL, &script)
             }
             other => other,
         };
-        match answer {
+        match result {
             Ok(started) => return Ok(started),
-            // The same answers that make execvp go on to the next folder.
+            // With these errors execvp goes on to the next directory.
             Err(
                 errno @ (Errno::ENOENT
                 | Errno::ENOTDIR
@@ -68,7 +71,8 @@ pub fn attempt<T>(
             ) => {
                 let found = match errno {
                     Errno::ENOTDIR if program.as_bytes().contains(&b'/') => true,
-                    // A script that is there gives the same answers when its interpreter is not.
+                    // The kernel returns the same errors when a script exists and its interpreter
+                    // does not.
                     Errno::ENOENT | Errno::ENOTDIR => {
                         access(file.as_c_str(), AccessFlags::F_OK).is_ok()
                     }
@@ -90,44 +94,46 @@ pub fn attempt<T>(
     })
 }
 
-fn may_be_executed(file: &CStr) -> bool {
+/// Reports whether a path leads to a file that this user may execute.
+fn is_executable(file: &CStr) -> bool {
     access(file, AccessFlags::X_OK).is_ok() && path_of(file).is_file()
 }
 
-/// Whether PATH has a file of this name that may be executed.
+/// Reports whether PATH has an executable of this name.
 #[cfg(feature = "tool")]
 pub fn is_in_path(program: &OsStr, environ: &Environ) -> bool {
-    candidates(program, environ).iter().any(|file| may_be_executed(file))
+    candidates(program, environ).iter().any(|file| is_executable(file))
 }
 
-/// Whether to execute this would be to start the program that is running once more.
+/// Reports whether executing a program would start foreword once more.
 pub fn would_start_this_program(program: &OsStr, environ: &Environ) -> bool {
-    let found = candidates(program, environ).into_iter().find(|file| may_be_executed(file));
+    let found = candidates(program, environ).into_iter().find(|file| is_executable(file));
     found.is_some_and(|file| is_this_program(path_of(&file)))
 }
 
-/// The files that a program's name may mean: itself when it holds a `/`, else one in each folder of
-/// PATH.
+/// Returns the files that a program's name may mean: the name itself when it holds a `/`, else one
+/// file in each directory of PATH.
 fn candidates(program: &OsStr, environ: &Environ) -> Vec<CString> {
     match program.as_bytes() {
         b"" => Vec::new(),
-        name if name.contains(&b'/') => vec![terminated(program)],
+        name if name.contains(&b'/') => vec![to_c_string(program)],
         name => {
             let path = environ.value("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
-            let file = |folder: &[u8]| match folder {
+            let file = |directory: &[u8]| match directory {
                 // An empty element stands for the working directory.
                 b"" => [b"./".as_slice(), name].concat(),
-                _ => [folder, b"/", name].concat(),
+                _ => [directory, b"/", name].concat(),
             };
             path.as_bytes()
                 .split(|&byte| byte == b':')
-                .map(|folder| terminated(&OsString::from_vec(file(folder))))
+                .map(|directory| to_c_string(&OsString::from_vec(file(directory))))
                 .collect()
         }
     }
 }
 
-/// Arguments come from the kernel or from texts that were checked for NUL when they were read.
-fn terminated(word: &OsStr) -> CString {
+/// Appends a NUL. Words come from the kernel or from strings that were checked for NUL when they were
+/// read.
+fn to_c_string(word: &OsStr) -> CString {
     CString::new(word.as_bytes()).expect("no argument holds NUL")
 }

@@ -1,5 +1,5 @@
-//! Something that happens once and that any number of threads wait for, together with what else
-//! they wait for.
+//! A flag that is set once and that any number of threads wait for, together with other file
+//! descriptors.
 
 use super::wait::{PollFd, PollFlags, is_ready, wait};
 use nix::fcntl::OFlag;
@@ -7,25 +7,29 @@ use nix::unistd::{pipe2, write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-/// Readable from the moment when it is set, and ever after.
+/// A flag whose file descriptor is readable as soon as it is set, and stays readable.
 pub struct Latch {
     reader: OwnedFd,
     writer: OwnedFd,
 }
 
 impl Latch {
+    /// Creates a latch that is not set.
+    ///
     /// # Errors
-    /// When there is no descriptor left for it.
+    /// When there is no file descriptor left.
     pub fn new() -> nix::Result<Self> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         Ok(Self { reader, writer })
     }
 
+    /// Sets the latch.
     pub fn set(&self) {
-        // It only fails when the pipe is full, and then it is set.
+        // Writing fails only when the pipe is full, and then the latch is set.
         let _ = write(&self.writer, &[0]);
     }
 
+    /// Reports whether the latch is set.
     pub fn is_set(&self) -> bool {
         let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         wait(&mut watched, Some(Instant::now())).is_ok() && is_ready(&watched[0])

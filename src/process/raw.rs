@@ -1,13 +1,15 @@
-//! The only unsafe code: C's entry point, the clock, signals, the allocator, and what nix has no
-//! call for. The entry point is C's because Rust's own start-up changes what must reach the runtime
-//! untouched: it ignores SIGPIPE, opens closed standard descriptors and sets up a signal stack.
+//! The unsafe code besides the entry point in `main`: the clock, signals, the allocator, the arrays
+//! of arguments and environment, and the system calls that nix has no safe function for. Decides
+//! nothing.
 
 #![allow(unsafe_code)]
 
 pub mod arena;
 mod spawn;
+#[cfg(all(target_env = "musl", panic = "abort", not(feature = "tool")))]
+mod stubs;
 
-pub use spawn::{Given, Refused, spawn};
+pub use spawn::{SpawnError, StandardStreams, spawn};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -21,29 +23,19 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Tells the time, also to the standard library, by a system call. The C library would look for the
-/// kernel's code that needs none, which costs as much as dozens of calls, and a start asks a few
-/// times.
-#[cfg_attr(test, allow(dead_code))]
-// SAFETY: it does what the C library's function of this name does.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
-    // SAFETY: the caller passes a place for the time, as it would to the C library.
-    unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int }
-}
-
-/// The strings of a list that ends in a null pointer: arguments, or an environment.
+/// Iterates over the strings of an array that ends in a null pointer: `argv` or `envp`.
 pub struct Strings {
     next: *const *const c_char,
 }
 
 impl Strings {
-    /// Takes a list as `execve(2)` lays it out.
+    /// Takes an array as `execve(2)` passes it to a program.
     ///
     /// # Safety
-    /// The list and its strings must stay unchanged for the life of the process.
-    pub unsafe fn new(list: *const *const c_char) -> Self {
-        Self { next: list }
+    /// The array must end in a null pointer, each of its strings in NUL, and both must stay
+    /// unchanged for the life of the process.
+    pub unsafe fn new(array: *const *const c_char) -> Self {
+        Self { next: array }
     }
 }
 
@@ -51,130 +43,128 @@ impl Iterator for Strings {
     type Item = &'static CStr;
 
     fn next(&mut self) -> Option<&'static CStr> {
-        // SAFETY: the list ends in a null pointer, which is where this stops.
+        // SAFETY: the array ends in a null pointer, and `next` never goes past it.
         let string = unsafe { self.next.as_ref() }.filter(|string| !string.is_null())?;
         // SAFETY: the null pointer was not reached, so another element follows.
         self.next = unsafe { self.next.add(1) };
-        // SAFETY: a pointer before the null is to a string that ends in NUL; nothing in this
-        // program changes it.
+        // SAFETY: each pointer before the null points to a string that ends in NUL and that nothing
+        // in this program changes.
         Some(unsafe { CStr::from_ptr(*string) })
     }
 }
 
-/// The path by which this program was executed, which may be relative or that of a link
-/// (`AT_EXECFN`, `getauxval(3)`).
+/// Returns the path by which this program was executed, which may be relative or a symlink
+/// (`AT_EXECFN`, <https://man7.org/linux/man-pages/man3/getauxval.3.html>).
 pub fn executed_path() -> Option<&'static Path> {
-    // SAFETY: it only looks something up.
+    // SAFETY: the call takes a number and reads the auxiliary vector.
     let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
-    // SAFETY: what is there is a string of the kernel's, which stays for the life of the process.
+    // SAFETY: the kernel's string ends in NUL and stays for the life of the process.
     let path = (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })?;
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
-/// What happens on a signal, to be put back later.
+/// A change of a signal's disposition. Dropping it restores the previous disposition.
 pub struct Disposition {
     signal: Signal,
     previous: SigAction,
 }
 
 impl Disposition {
-    /// Lets a signal do what it does by default.
+    /// Sets a signal's disposition to its default.
     pub fn default_for(signal: Signal) -> nix::Result<Self> {
         Self::set(signal, SigHandler::SigDfl)
     }
 
-    /// Lets a signal pass without effect.
+    /// Ignores a signal.
     pub fn ignore(signal: Signal) -> nix::Result<Self> {
         Self::set(signal, SigHandler::SigIgn)
     }
 
-    /// Lets a signal be noted.
-    pub fn noting(signal: Signal) -> nix::Result<Self> {
-        Self::set(signal, SigHandler::Handler(note))
+    /// Records a signal for [`take_recorded`].
+    pub fn record(signal: Signal) -> nix::Result<Self> {
+        Self::set(signal, SigHandler::Handler(record))
     }
 
-    /// Whether it was ignored before.
+    /// Reports whether the previous disposition ignored the signal.
     pub fn was_ignored(&self) -> bool {
         matches!(self.previous.handler(), SigHandler::SigIgn)
     }
 
-    /// Leaves it as it is now.
-    pub fn forget(self) {
+    /// Keeps the disposition for the rest of the process.
+    pub fn keep(self) {
         mem::forget(self);
     }
 
     fn set(signal: Signal, handler: SigHandler) -> nix::Result<Self> {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-        // SAFETY: the only handler of ours does what a handler may.
+        // SAFETY: the only handler, `record`, is async-signal-safe.
         let previous = unsafe { sigaction(signal, &action) }?;
         Ok(Self { signal, previous })
     }
 }
 
-/// Makes a copy of this process; gives its number, and nothing in the copy. For a process with one
-/// thread only.
+/// Forks this process, which must have only one thread. Returns the child's process id in the
+/// parent, and `None` in the child.
 ///
 /// # Errors
 /// When the kernel refuses another process.
 pub fn fork() -> nix::Result<Option<Pid>> {
-    // SAFETY: there is one thread, so the copy finds no lock that another one held.
+    // SAFETY: with one thread, the child inherits no lock that another thread held.
     Ok(match unsafe { unistd::fork() }? {
         ForkResult::Parent { child } => Some(child),
         ForkResult::Child => None,
     })
 }
 
-/// A descriptor of this process (`pidfd_open(2)`), closed by `execve`.
+/// Returns a file descriptor that refers to this process, with close-on-exec
+/// (<https://man7.org/linux/man-pages/man2/pidfd_open.2.html>).
 ///
 /// # Errors
-/// When the kernel is older than 5.3, a sandbox refuses the call, or there is no descriptor left.
+/// When the kernel is older than 5.3, a sandbox refuses the call, or there is no file descriptor
+/// left.
 pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
-    // SAFETY: the call takes two numbers.
+    // SAFETY: the calls take numbers.
     let descriptor =
         Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) })?;
     let descriptor = c_int::try_from(descriptor).map_err(|_| Errno::EOVERFLOW)?;
-    // SAFETY: the kernel has just made it, and nobody else knows it.
+    // SAFETY: the kernel has just opened it, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Sends SIGKILL (`pidfd_send_signal(2)`).
+/// Sends SIGKILL to the process of a pidfd
+/// (<https://man7.org/linux/man-pages/man2/pidfd_send_signal.2.html>).
 ///
 /// # Errors
-/// When the process has ended, and where a sandbox refuses the call.
+/// When the process has ended, or a sandbox refuses the call.
 pub fn kill_by_pidfd(process: BorrowedFd) -> nix::Result<()> {
-    let no_details = ptr::null::<libc::siginfo_t>();
-    // SAFETY: without details about the signal the call reads no memory.
+    let no_info = ptr::null::<libc::siginfo_t>();
+    // SAFETY: without a `siginfo_t` the call reads no memory.
     let sent = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            process.as_raw_fd(),
-            libc::SIGKILL,
-            no_details,
-            0,
-        )
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, no_info, 0)
     };
     Errno::result(sent).map(drop)
 }
 
-/// The signal that [`note`] was called with last, since it was taken; 0 for none.
-static ARRIVED: AtomicI32 = AtomicI32::new(0);
+/// The signal that [`record`] stored last; 0 for none.
+static RECORDED: AtomicI32 = AtomicI32::new(0);
 
-/// Notes a signal that would have ended foreword. Only what may be done in a signal handler may
-/// happen here (signal-safety(7)).
-extern "C" fn note(signal: c_int) {
+/// Records a signal that would have ended foreword. As a signal handler it does only what is
+/// async-signal-safe (<https://man7.org/linux/man-pages/man7/signal-safety.7.html>). SIGCHLD only
+/// has to interrupt a wait.
+extern "C" fn record(signal: c_int) {
     if signal != Signal::SIGCHLD as c_int {
-        ARRIVED.store(signal, Ordering::Relaxed);
+        RECORDED.store(signal, Ordering::Relaxed);
     }
 }
 
-/// Takes the signal that was noted, if one was.
-pub fn take_noted() -> Option<Signal> {
-    Signal::try_from(ARRIVED.swap(0, Ordering::Relaxed)).ok()
+/// Takes the last signal that [`Disposition::record`] has recorded, if any.
+pub fn take_recorded() -> Option<Signal> {
+    Signal::try_from(RECORDED.swap(0, Ordering::Relaxed)).ok()
 }
 
 impl Drop for Disposition {
     fn drop(&mut self) {
-        // SAFETY: this was the disposition before, so whatever handler it names is there.
+        // SAFETY: this was the disposition before, so its handler exists.
         let _ = unsafe { sigaction(self.signal, &self.previous) };
     }
 }

@@ -1,8 +1,9 @@
-//! The standard streams of a command as foreword sees them: input that it feeds, output that it
-//! captures, and standard error, which it passes on as it comes and whose end it keeps.
+//! The standard streams of a command: feeds standard input, captures standard output, and forwards
+//! standard error as it comes while keeping its end. After the command, goes on with what its
+//! background processes write.
 
 use super::detach::{Fork, double_fork};
-use super::raw::{Disposition, Given};
+use super::raw::{Disposition, StandardStreams};
 use super::wait::{PollFd, PollFlags, is_ready, wait};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -16,69 +17,69 @@ use std::process::exit;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-/// Every pipe holds a page, and takes as much at once when it has room for anything (pipe(7)).
+/// A page in bytes. Every pipe holds at least one, and a pipe that is ready for writing takes one
+/// without blocking (`PIPE_BUF`, <https://man7.org/linux/man-pages/man7/pipe.7.html>).
 const PAGE: usize = 4096;
 
-/// How much of the end of standard error is kept. It is more than is shown, because secrets are
-/// looked for before it is cut.
+/// How many bytes of the end of standard error to keep. More than a report shows, because secrets
+/// are redacted before it is cut.
 const KEPT: usize = 8192;
 
-/// How many pages of standard error are passed on before something else is looked at.
-const AT_ONCE: usize = 16;
+/// How many pages of standard error to forward before looking at anything else.
+const PAGES_AT_ONCE: usize = 16;
 
-/// Most memory for the thread that goes on reading; what it never touches costs nothing.
+/// The stack in bytes of a thread that forwards output.
 const STACK: usize = 64 << 10;
 
-/// foreword's ends of the pipes.
+/// foreword's ends of a command's pipes.
 pub struct Streams<'r> {
-    /// What of the input did not fit into the pipe, and where to write it.
+    /// The pipe, and the rest of the input that did not fit into it.
     input: Option<(File, &'r [u8])>,
     output: Option<File>,
-    /// Most bytes of output to take.
-    most: usize,
+    /// The largest number of bytes of output to capture.
+    limit: usize,
     captured: Vec<u8>,
     errors: Option<Errors>,
 }
 
-/// The command's ends.
-pub struct Theirs {
+/// The command's ends of its pipes.
+pub struct CommandStreams {
     input: OwnedFd,
     output: Option<OwnedFd>,
     errors: Option<OwnedFd>,
 }
 
-impl Theirs {
-    pub fn given(&self) -> Given<'_> {
+impl CommandStreams {
+    /// Borrows the file descriptors for [`spawn`](super::raw::spawn).
+    pub fn as_standard_streams(&self) -> StandardStreams<'_> {
         let [output, errors] =
             [&self.output, &self.errors].map(|end| end.as_ref().map(AsFd::as_fd));
-        Given { input: self.input.as_fd(), output, errors }
+        StandardStreams { input: self.input.as_fd(), output, errors }
     }
 }
 
 impl<'r> Streams<'r> {
-    /// Makes pipes for what is fed, captured and passed on; a stream without one is inherited.
+    /// Creates the pipes. The command inherits standard output unless `capture` is given, and
+    /// standard error if foreword's is closed.
     ///
     /// # Errors
-    /// When there is no descriptor left for them.
-    pub fn new(input: &'r [u8], capture: Option<usize>) -> nix::Result<(Self, Theirs)> {
+    /// When there is no file descriptor left.
+    pub fn new(input: &'r [u8], capture: Option<usize>) -> nix::Result<(Self, CommandStreams)> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let input = match input.len() {
             0..=PAGE => write(&writer, input).map(|_| None)?,
-            _ => Some((without_blocking(writer)?, input)),
+            _ => Some((set_nonblocking(writer)?, input)),
         };
         let (output, their_output) = capture.map(|_| output_pipe()).transpose()?.unzip();
-        // Nothing can be passed on to a standard error that is closed.
+        // Nothing can be forwarded to a closed standard error.
         let is_open = fcntl(io::stderr(), FcntlArg::F_GETFD).is_ok();
         let (errors, their_errors) = is_open.then(output_pipe).transpose()?.unzip();
-        let theirs = Theirs { input: reader, output: their_output, errors: their_errors };
-        let errors = errors.map(Errors::new);
-        Ok((
-            Self { input, output, most: capture.unwrap_or(0), captured: Vec::new(), errors },
-            theirs,
-        ))
+        let theirs = CommandStreams { input: reader, output: their_output, errors: their_errors };
+        let (limit, errors) = (capture.unwrap_or(0), errors.map(Errors::new));
+        Ok((Self { input, output, limit, captured: Vec::new(), errors }, theirs))
     }
 
-    /// The descriptors to wait for before there is something to move.
+    /// Returns the file descriptors to wait for before [`Streams::advance`] can do anything.
     pub fn watched(&self) -> Vec<PollFd<'_>> {
         let mut watched = Vec::with_capacity(4);
         watched.extend(
@@ -91,9 +92,9 @@ impl<'r> Streams<'r> {
         watched
     }
 
-    /// Moves what can be moved at once.
+    /// Reads and writes what is possible without blocking.
     pub fn advance(&mut self) {
-        self.give_input();
+        self.write_input();
         while !self.has_too_much()
             && let Some(chunk) = read_from(&mut self.output)
         {
@@ -107,8 +108,9 @@ impl<'r> Streams<'r> {
         }
     }
 
-    /// Writes what there is room for of the input that is left; what nobody reads any more is lost.
-    fn give_input(&mut self) {
+    /// Writes as much of the remaining input as fits into the pipe; drops it when the command has
+    /// closed standard input.
+    fn write_input(&mut self) {
         let Some((pipe, rest)) = &mut self.input else { return };
         let _ignored = Disposition::ignore(Signal::SIGPIPE);
         match write(&*pipe, rest) {
@@ -118,12 +120,13 @@ impl<'r> Streams<'r> {
         }
     }
 
+    /// Reports whether the command wrote more than the limit.
     pub fn has_too_much(&self) -> bool {
-        self.captured.len() > self.most
+        self.captured.len() > self.limit
     }
 
-    /// What was captured, the end of standard error, and what those still write that the command
-    /// has left behind.
+    /// Returns the captured output, the end of standard error, and the streams that background
+    /// processes of the command still have open.
     pub fn end(self) -> (Vec<u8>, Vec<u8>, Option<OrphanOutput>) {
         let last = self.errors.as_ref().map(Errors::last_lines).unwrap_or_default();
         let left = OrphanOutput { output: self.output, errors: self.errors };
@@ -131,15 +134,16 @@ impl<'r> Streams<'r> {
     }
 }
 
-/// A command's standard error on its way to foreword's.
+/// A command's standard error, which is forwarded to foreword's.
 #[derive(Debug)]
 struct Errors {
-    /// Nothing when everybody who could write to it has ended.
+    /// `None` when no process has the other end open any more.
     pipe: Option<File>,
-    /// What was read and not passed on yet. A log that nobody reads must not hold foreword up.
+    /// Bytes that were read and not written yet: a full standard error must not block foreword.
     pending: Vec<u8>,
+    /// The last bytes, at most [`KEPT`].
     last: Vec<u8>,
-    /// Whether there was more than is kept.
+    /// Whether bytes before `last` were dropped.
     is_cut: bool,
     log: Stderr,
 }
@@ -156,16 +160,17 @@ impl Errors {
     }
 
     fn watched(&self) -> Option<PollFd<'_>> {
-        match self.pending.is_empty() {
-            true => self.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)),
-            false => Some(PollFd::new(self.log.as_fd(), PollFlags::POLLOUT)),
+        if self.pending.is_empty() {
+            self.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
+        } else {
+            Some(PollFd::new(self.log.as_fd(), PollFlags::POLLOUT))
         }
     }
 
-    /// Moves a bounded amount: somebody who writes without end must not keep foreword from looking
-    /// at the time.
+    /// Forwards what is possible without blocking, at most [`PAGES_AT_ONCE`], so that a command that
+    /// writes without end does not keep foreword from its deadline.
     fn advance(&mut self) {
-        for _ in 0..AT_ONCE {
+        for _ in 0..PAGES_AT_ONCE {
             if self.pending.is_empty() {
                 let Some(chunk) = read_from(&mut self.pipe) else { return };
                 self.keep(&chunk);
@@ -179,8 +184,7 @@ impl Errors {
             match write(&self.log, &self.pending) {
                 Ok(written) => drop(self.pending.drain(..written)),
                 Err(Errno::EINTR | Errno::EAGAIN) => return,
-                // Neither a reader that went away nor a full disk may keep the command from its
-                // work.
+                // Neither a closed pipe nor a full disk may stop the command.
                 Err(_) => self.pending.clear(),
             }
         }
@@ -194,27 +198,27 @@ impl Errors {
         }
     }
 
-    /// The end, from the beginning of a line: half of a secret could not be told to be one.
+    /// Returns the last complete lines: a line whose beginning was dropped may begin with half of a
+    /// secret, which redaction would not find.
     fn last_lines(&self) -> Vec<u8> {
-        let start = match self.is_cut {
-            false => 0,
-            true => self
-                .last
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(self.last.len(), |end| end + 1),
+        let start = if self.is_cut {
+            let first_end = self.last.iter().position(|&byte| byte == b'\n');
+            first_end.map_or(self.last.len(), |end| end + 1)
+        } else {
+            0
         };
         self.last[start..].to_vec()
     }
 
+    /// Reports whether everything was read and written.
     fn is_over(&self) -> bool {
         self.pipe.is_none() && self.pending.is_empty()
     }
 }
 
-/// What is still written by those that a command has left behind, such as a daemon. Without a
-/// reader they would die of SIGPIPE: what they write to a captured standard output is thrown away,
-/// standard error is passed on.
+/// The streams that background processes of an ended command, such as a daemon, still have open.
+/// Without a reader SIGPIPE would kill them, so their captured standard output is read and dropped,
+/// and their standard error is forwarded.
 #[derive(Debug)]
 pub struct OrphanOutput {
     output: Option<File>,
@@ -222,8 +226,8 @@ pub struct OrphanOutput {
 }
 
 impl OrphanOutput {
-    /// Goes on in a process of its own, which ends with the last of them. For a process with one
-    /// thread only. Where there can be no process, they die of SIGPIPE.
+    /// Forwards in a detached process, which ends with the last background process. This process
+    /// must have only one thread. When it cannot fork, SIGPIPE kills the background processes.
     pub fn forward_in_process(self) {
         let Self { output, errors } = &self;
         let pipe = errors.as_ref().and_then(|errors| errors.pipe.as_ref());
@@ -231,7 +235,7 @@ impl OrphanOutput {
         if !matches!(double_fork(&keep), Ok(Fork::Detached)) {
             return;
         }
-        // Whoever waits for the end of foreword's output must not wait for them.
+        // A reader of foreword's standard output must see its end when the runtime has ended.
         if let Ok(null) = open(c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
             let _ = dup2_stdout(null);
         }
@@ -239,15 +243,15 @@ impl OrphanOutput {
         exit(0)
     }
 
-    /// Goes on in a thread, which ends with the process or with the last of them.
+    /// Forwards in a thread, which ends with this process or the last background process.
     ///
     /// # Errors
-    /// When the kernel refuses another thread; they die of SIGPIPE then.
+    /// When the kernel refuses another thread; SIGPIPE then kills the background processes.
     pub fn forward_in_thread(self) -> io::Result<JoinHandle<()>> {
         Builder::new().stack_size(STACK).spawn(|| self.forward())
     }
 
-    /// Goes on until the last of them has ended.
+    /// Forwards until the last background process has closed the streams.
     pub fn forward(mut self) {
         loop {
             while read_from(&mut self.output).is_some() {}
@@ -267,12 +271,13 @@ impl OrphanOutput {
         }
     }
 
+    /// Reports whether both streams are closed and everything is written.
     fn is_over(&self) -> bool {
         self.output.is_none() && self.errors.as_ref().is_none_or(Errors::is_over)
     }
 }
 
-/// Reads what is there, if anything is; a pipe that nobody can write to any more is closed.
+/// Reads up to a page from a pipe without blocking. Closes the pipe at its end.
 fn read_from(pipe: &mut Option<File>) -> Option<Vec<u8>> {
     let mut chunk = vec![0; PAGE];
     loop {
@@ -288,12 +293,13 @@ fn read_from(pipe: &mut Option<File>) -> Option<Vec<u8>> {
     }
 }
 
+/// Creates a pipe that foreword reads without blocking.
 fn output_pipe() -> nix::Result<(File, OwnedFd)> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-    Ok((without_blocking(reader)?, writer))
+    Ok((set_nonblocking(reader)?, writer))
 }
 
-fn without_blocking(pipe: OwnedFd) -> nix::Result<File> {
+fn set_nonblocking(pipe: OwnedFd) -> nix::Result<File> {
     fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok(File::from(pipe))
 }

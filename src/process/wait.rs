@@ -1,4 +1,6 @@
-//! Waiting for descriptors and connections, until something happens or a time comes.
+//! Waits for file descriptors and connections until a deadline, and sleeps. Replaces functions of
+//! the standard library that fail where a sandbox refuses `restart_syscall`
+//! (<https://man7.org/linux/man-pages/man2/restart_syscall.2.html>), as after a thaw.
 
 use nix::errno::Errno;
 use nix::poll::ppoll;
@@ -12,25 +14,26 @@ use std::time::{Duration, Instant};
 
 pub use nix::poll::{PollFd, PollFlags};
 
-/// The other side has ended its half of a connection (`poll(2)`), which nix has no name for.
+/// The peer has shut down its writing half of a connection
+/// (<https://man7.org/linux/man-pages/man2/poll.2.html>); nix has no name for it.
 pub const PEER_CLOSED: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
 
-/// Whether what a descriptor was watched for has is_ready, or an error or end came in its place.
+/// Reports whether `poll` returned an event for a file descriptor: one that it was watched for, an
+/// error or a hangup.
 pub fn is_ready(watched: &PollFd) -> bool {
-    // nix gives nothing for events that it has no name for.
+    // nix returns `None` for events that it has no name for.
     watched.any() != Some(false)
 }
 
-/// Sleeps until something happens to one of the descriptors, or the time comes; it may come back
-/// for nothing.
+/// Waits until one of the file descriptors is ready, or the time comes. May return earlier.
 ///
 /// # Errors
-/// When the kernel has no memory for it.
+/// When the kernel refuses to wait, such as for lack of memory.
 pub fn wait(watched: &mut [PollFd], until: Option<Instant>) -> nix::Result<()> {
     wait_with(watched, until, None)
 }
 
-/// The same, with this mask of blocked signals meanwhile; a signal that arrives ends the sleep.
+/// Does the same under this signal mask; a signal that arrives ends the wait.
 pub(super) fn wait_with(
     watched: &mut [PollFd],
     until: Option<Instant>,
@@ -39,18 +42,18 @@ pub(super) fn wait_with(
     let left =
         until.map(|until| TimeSpec::from_duration(until.saturating_duration_since(Instant::now())));
     match ppoll(watched, left, mask) {
-        // After a thaw, sandboxes that refuse `restart_syscall` let a sleep end with EPERM (Lambda
-        // did so until 2019).
+        // In a sandbox that refuses `restart_syscall`, as Lambda's did until 2019, a wait across a
+        // thaw ends with EPERM.
         Ok(_) | Err(Errno::EINTR | Errno::EPERM) => Ok(()),
         Err(errno) => Err(errno),
     }
 }
 
-/// Connects until a time. The standard library's function takes a wait that was only interrupted
-/// for a failure where `restart_syscall` is refused.
+/// Connects to an address until a time. `TcpStream::connect_timeout` fails when its wait is
+/// interrupted and a sandbox refuses `restart_syscall`.
 ///
 /// # Errors
-/// When nobody accepts the connection, or not in time (`TimedOut`).
+/// When the connection is refused, or not accepted in time (`TimedOut`).
 pub fn connect(target: &SocketAddr, until: Instant) -> io::Result<TcpStream> {
     let family = match target {
         SocketAddr::V4(_) => AddressFamily::Inet,
@@ -83,7 +86,7 @@ pub fn connect(target: &SocketAddr, until: Instant) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sleeps for that long. The standard library's function panics where `restart_syscall` is refused.
+/// Sleeps for a duration. `std::thread::sleep` panics where a sandbox refuses `restart_syscall`.
 pub fn sleep(duration: Duration) {
     let until = Instant::now() + duration;
     while Instant::now() < until && wait(&mut [], Some(until)).is_ok() {}

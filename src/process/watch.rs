@@ -1,8 +1,8 @@
-//! The signals that foreword must not die of while something else is to be ended first, and waiting
-//! for them together with whatever else may happen.
+//! Holds back the signals that would end foreword while a command runs, so that the command is
+//! stopped first. Waits for these signals together with file descriptors and a deadline.
 
 use super::latch::Latch;
-use super::raw::{Disposition, take_noted};
+use super::raw::{Disposition, take_recorded};
 use super::wait::{PollFd, PollFlags, is_ready, wait_with};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
 use nix::unistd::Pid;
@@ -10,48 +10,51 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
-/// While it lives, signals that would end foreword, and the end of children, are only noticed by
-/// who waits here. Afterwards mask and dispositions are what they were.
+/// A period in which SIGCHLD and the signals that would end foreword arrive only during a wait of
+/// this type. Dropping it restores the signal mask and the dispositions.
 pub struct Watch {
-    /// The process group of the command that is running; 0 when none is, or none has been started
-    /// quite yet.
+    /// The process group of the running command; 0 when none runs or none has been recorded yet.
     running: AtomicI32,
-    /// The mask from before, and what it is while somebody waits: signals arrive then and at no
-    /// other time.
-    previous: SigSet,
-    waiting: SigSet,
-    noted: Vec<Disposition>,
+    /// The signal mask from before.
+    previous_mask: SigSet,
+    /// The signal mask during a wait.
+    wait_mask: SigSet,
+    dispositions: Vec<Disposition>,
 }
 
 impl Watch {
-    /// Blocks the signals that would end foreword, and that of children.
+    /// Blocks SIGCHLD and the signals that would end foreword, and records them instead.
     ///
     /// # Errors
-    /// When the kernel refuses one of these; the signals are as before then.
+    /// When the kernel refuses a system call; mask and dispositions are then as before.
     pub fn start() -> nix::Result<Self> {
-        let previous = SigSet::thread_get_mask()?;
-        let (mut watched, mut waiting) = (SigSet::from(Signal::SIGCHLD), previous);
-        waiting.remove(Signal::SIGCHLD);
-        // What is blocked or ignored already was not meant to end foreword.
+        let previous_mask = SigSet::thread_get_mask()?;
+        let (mut watched, mut wait_mask) = (SigSet::from(Signal::SIGCHLD), previous_mask);
+        wait_mask.remove(Signal::SIGCHLD);
+        // A signal that a parent has blocked or ignored would not end foreword.
         let ending = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-        watched.extend(ending.into_iter().filter(|&signal| !previous.contains(signal)));
+        watched.extend(ending.into_iter().filter(|&signal| !previous_mask.contains(signal)));
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&watched), None)?;
-        // From here on, its end puts back what was changed.
-        let mut watch =
-            Self { running: AtomicI32::new(0), previous, waiting, noted: Vec::with_capacity(5) };
-        for signal in watched.iter() {
-            let noted = Disposition::noting(signal)?;
-            // Ignored, as some parents leave it, SIGCHLD would let the kernel throw exit statuses
-            // away.
-            if signal == Signal::SIGCHLD || !noted.was_ignored() {
-                watch.noted.push(noted);
+        // Returning early from here on drops it, which restores the mask.
+        let mut watch = Self {
+            running: AtomicI32::new(0),
+            previous_mask,
+            wait_mask,
+            dispositions: Vec::with_capacity(5),
+        };
+        for signal in &watched {
+            let disposition = Disposition::record(signal)?;
+            // Some parents leave SIGCHLD ignored; the kernel would then discard exit statuses.
+            if signal == Signal::SIGCHLD || !disposition.was_ignored() {
+                watch.dispositions.push(disposition);
             }
         }
-        take_noted();
+        take_recorded();
         Ok(watch)
     }
 
-    /// Kills what is running, for somebody who cannot wait until it has ended.
+    /// Sends SIGKILL to the process group of the running command, from another thread than the one
+    /// that waits for it.
     pub fn kill(&self) {
         match self.running.load(Ordering::Relaxed) {
             0 => {}
@@ -59,26 +62,26 @@ impl Watch {
         }
     }
 
-    /// Notes whose process group [`Watch::kill`] kills; 0 stands for nobody's.
-    pub(super) fn note_running(&self, group: i32) {
+    /// Sets the process group that [`Watch::kill`] kills; 0 stands for none.
+    pub(super) fn set_running(&self, group: i32) {
         self.running.store(group, Ordering::Relaxed);
     }
 
-    /// Sleeps until something happens to one of the descriptors, a signal arrives, or the time
-    /// comes; of signals that would have ended foreword, gives one.
+    /// Waits until one of the file descriptors is ready, a signal arrives, or the time comes.
+    /// Returns a signal that would have ended foreword, if one arrived.
     ///
     /// # Errors
-    /// When the kernel has no memory for it.
+    /// When the kernel refuses to wait.
     pub(super) fn sleep(
         &self,
         watched: &mut [PollFd],
         until: Instant,
     ) -> nix::Result<Option<Signal>> {
-        wait_with(watched, Some(until), Some(self.waiting))?;
-        Ok(take_noted())
+        wait_with(watched, Some(until), Some(self.wait_mask))?;
+        Ok(take_recorded())
     }
 
-    /// Waits for one descriptor, if one is given, until a time.
+    /// Waits until a time for one file descriptor, if one is given, and for a latch, if one is given.
     pub fn wait_until(
         &self,
         until: Instant,
@@ -100,13 +103,13 @@ impl Watch {
         }
     }
 
-    /// Waits until the latch is set or one of the signals that would end foreword came, and gives
-    /// that.
+    /// Waits until the latch is set or a signal that would end foreword arrives. Returns the signal,
+    /// if one arrived.
     pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
         loop {
             let mut watched = [PollFd::new(latch.as_fd(), PollFlags::POLLIN)];
-            let waited = wait_with(&mut watched, None, Some(self.waiting));
-            let signal = take_noted();
+            let waited = wait_with(&mut watched, None, Some(self.wait_mask));
+            let signal = take_recorded();
             if signal.is_some() || waited.is_err() || latch.is_set() {
                 return signal;
             }
@@ -114,14 +117,14 @@ impl Watch {
     }
 }
 
-/// Why a wait is over.
+/// The reason why [`Watch::wait_until`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// Something is_ready to the descriptor.
+    /// The file descriptor is ready.
     Ready,
-    /// The time has come.
+    /// The time has come, or the kernel refuses to wait.
     Late,
-    /// One arrived that would have ended foreword.
+    /// A signal arrived that would have ended foreword.
     Signal(Signal),
     /// The latch is set.
     Stopped,
@@ -129,14 +132,15 @@ pub enum Wake {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // In this order: one that is waiting to arrive does what it would have done before.
-        self.noted.clear();
-        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.previous), None);
+        // The mask comes last, so that a pending signal meets its previous disposition.
+        self.dispositions.clear();
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.previous_mask), None);
     }
 }
 
-/// Ends this process the way a signal would have, had it not been held back; gives the exit status
-/// in case the signal cannot: the kernel spares the first process of a PID namespace.
+/// Sends a signal that was held back to this process, which it ends. Returns the exit status for the
+/// case that the process survives: as the first of its PID namespace it does not get the signal
+/// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
 pub fn end_by_signal(signal: Signal) -> i32 {
     let _ = kill(Pid::this(), signal);
     128 + signal as i32

@@ -1,6 +1,6 @@
-//! The extensions that have registered, and the events that wait for them: the part of the
-//! Extensions API that a runtime client with an internal extension, or one extension of foreword's
-//! own, gets to see.
+//! The registered extensions and their pending events: the part of the Extensions API that a
+//! runtime client with an internal extension, or foreword's extension, uses
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
 use super::http::{Reply, RequestHead};
 use super::runtime_state::RuntimeState;
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 #[derive(Default)]
 pub struct Extensions {
-    /// Names of those that the platform itself started; all others are internal ones.
+    /// Names of those that the platform started; all others are internal.
     external: Vec<String>,
     registered: Vec<Extension>,
 }
@@ -17,7 +17,7 @@ pub struct Extensions {
 struct Extension {
     identifier: String,
     name: String,
-    /// Whether it has asked for an event.
+    /// True if it has asked for an event.
     is_ready: bool,
     wants_invoke: bool,
     wants_shutdown: bool,
@@ -29,7 +29,8 @@ impl Extensions {
         Self { external, registered: Vec::new() }
     }
 
-    /// Registration ends when the runtime leaves `Started`; an internal extension gets no SHUTDOWN.
+    /// Registers an extension, until the runtime leaves `Started`. An internal extension cannot
+    /// have SHUTDOWN.
     pub fn register(
         &mut self,
         head: &RequestHead,
@@ -74,8 +75,7 @@ impl Extensions {
         reply
     }
 
-    /// Takes the next event of the extension that the request names: nothing as long as there is
-    /// none.
+    /// Takes the next event of the extension that the request names; `None` while there is none.
     pub fn next(&mut self, head: &RequestHead) -> Option<Reply> {
         let Some(identifier) = head.header(api::EXTENSION_IDENTIFIER) else {
             let message = "Missing Lambda-Extension-Identifier header";
@@ -90,7 +90,7 @@ impl Extensions {
         extension.events.pop_front().map(|event| Reply::json(200, event))
     }
 
-    /// The name of the extension that a request comes from.
+    /// Returns the name of the extension that sent a request.
     pub fn name(&self, head: &RequestHead) -> Option<String> {
         let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         self.registered
@@ -99,8 +99,8 @@ impl Extensions {
             .map(|known| known.name.clone())
     }
 
-    /// Notes that an extension asks for an event; gives its name and the events that it wants, the
-    /// first time.
+    /// Notes that an extension asks for an event; returns its name and the events that it wants,
+    /// the first time.
     pub fn becomes_ready(&mut self, head: &RequestHead) -> Option<(String, Vec<&'static str>)> {
         let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         let mut registered = self.registered.iter_mut();

@@ -1,27 +1,26 @@
-//! As much of HTTP/1.1 as the Runtime API needs: requests with a length, chunks or no body,
-//! answers, and nothing beyond them. It reads only what belongs to the request at hand, so that a
-//! connection can be left with something unread, which is what makes the kernel end it with a
-//! reset.
+//! The part of HTTP/1.1 that the Runtime API needs: requests with a length, chunks or no body, and
+//! responses. `crate::http` parses. It reads no byte beyond the current request, so that a test can
+//! leave something unread, which makes the kernel end the connection with a reset.
 
 use crate::http::{self, Head};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-/// More than any client sends in front of a body.
+/// Longest head; no client sends as much.
 const LONGEST_HEAD: usize = 8 << 20;
 
-/// What is read at a time.
+/// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
 /// The head of a request. Each byte of it is a character here (Latin-1).
 #[derive(Clone, Debug)]
 pub struct RequestHead {
-    /// As it was sent, without the last line break.
+    /// The text as it was sent, without the last line break.
     pub text: String,
     /// Method and target; nothing when this is not HTTP/1.
     request_line: Option<(String, String)>,
     headers: Vec<(String, String)>,
-    /// Whether the client waits for the end of the connection behind the response.
+    /// True if the client waits for the end of the connection behind the response.
     pub closes_connection: bool,
 }
 
@@ -29,9 +28,9 @@ pub struct RequestHead {
 pub struct Body {
     pub bytes: Vec<u8>,
     pub is_chunked: bool,
-    /// As sent, in order; only behind chunks.
+    /// In the order sent; only behind chunks.
     pub trailers: Vec<(String, String)>,
-    /// Whether the client sent what it had announced.
+    /// True if the client sent all that it had announced.
     pub is_complete: bool,
 }
 
@@ -43,7 +42,7 @@ pub struct Reply {
 }
 
 impl RequestHead {
-    /// `None` when the connection ends first. The line feed that ends the head stays unread.
+    /// Reads a head; `None` if the connection ends first. The line feed at its end stays unread.
     pub fn read(stream: &TcpStream) -> io::Result<Option<Self>> {
         let read = read_through(stream, b"\r\n\r", LONGEST_HEAD)?;
         Ok(read.map(|bytes| {
@@ -62,7 +61,7 @@ impl RequestHead {
         }))
     }
 
-    /// Reads what `read` has left.
+    /// Reads the line feed that `read` leaves.
     pub fn finish(stream: &TcpStream) -> io::Result<()> {
         (&mut &*stream).read_exact(&mut [0])
     }
@@ -86,8 +85,8 @@ impl RequestHead {
 }
 
 impl Body {
-    /// Reads a body; `progress` is told how much has come so far, after each piece. What is cut off
-    /// is not an error but a body that is not complete.
+    /// Reads a body; `progress` gets the length so far after each read. A truncated body is
+    /// incomplete, not an error.
     pub fn read(stream: &TcpStream, head: &RequestHead, mut progress: impl FnMut(usize)) -> Self {
         let mut body =
             Self { is_chunked: head.says("Transfer-Encoding", "chunked"), ..Self::default() };
@@ -192,7 +191,7 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Writes `Continue`, for which a client may wait before it sends its body.
+/// Writes `100 Continue`, for which a client may wait before it sends the body.
 pub fn go_on(stream: &TcpStream) -> io::Result<()> {
     (&mut &*stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
 }
@@ -206,7 +205,7 @@ fn is_blank(line: &[u8]) -> bool {
     line.trim_ascii_end().is_empty()
 }
 
-/// Reads up to and with the mark, and not a byte more. `None` when the connection ends first.
+/// Reads up to the mark, and not a byte more. `None` if the connection ends first.
 fn read_through(stream: &TcpStream, mark: &[u8], limit: usize) -> io::Result<Option<Vec<u8>>> {
     let (mut read, mut piece) = (Vec::new(), [0; 4096]);
     loop {
@@ -216,7 +215,7 @@ fn read_through(stream: &TcpStream, mark: &[u8], limit: usize) -> io::Result<Opt
         }
         let start = read.len();
         read.extend_from_slice(&piece[..seen]);
-        // The mark may have begun in what was read before.
+        // The mark may begin in an earlier piece.
         let from = (start + 1).saturating_sub(mark.len());
         let found = read[from..].windows(mark.len()).position(|window| window == mark);
         let end = found.map(|position| from + position + mark.len());

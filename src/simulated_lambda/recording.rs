@@ -1,5 +1,5 @@
-//! What the Runtime API has seen, in order, and where it stands: what tests assert on and
-//! conditions wait for.
+//! A recording of the Runtime API: its requests in order, and its state, for the assertions of
+//! tests and the conditions of waits.
 
 use super::http::{Body, RequestHead};
 use super::runtime_state::{ApiCall, RuntimeState};
@@ -7,17 +7,17 @@ use std::collections::hash_map::DefaultHasher;
 use std::fmt::{Display, Formatter, Result};
 use std::hash::Hasher;
 
-/// A longer body is kept as length and hash only.
+/// Longest body that is kept; of a longer one, length and hash.
 const KEPT: usize = 64 << 10;
 
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub state: RuntimeState,
-    /// How many restore/next and invocation/next wait for their answer.
+    /// The number of requests for restore/next and invocation/next that wait.
     pub parked: usize,
     /// In the order in which their heads were complete.
     pub requests: Vec<RecordedRequest>,
-    /// By number; in the order in which they were accepted.
+    /// By number, in the order in which they were accepted.
     pub connections: Vec<Connection>,
     pub report: Option<ErrorReport>,
     pub has_exited: bool,
@@ -26,36 +26,36 @@ pub struct Recording {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
     Open,
-    /// The client has ended it, or its own half; an answer that waits is sent all the same.
+    /// The client has closed it, or its own half; a response that waits is sent all the same.
     Ended,
 }
 
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
-    /// The number of the connection that it came over.
+    /// The number of its connection.
     pub connection: usize,
     pub head: RequestHead,
-    /// Nothing when the path or the method is unknown.
+    /// `None` for an unknown path or method.
     pub call: Option<ApiCall>,
     pub body: BodySummary,
-    /// The status of the answer; nothing as long as none was sent.
+    /// The status of the response, once it was sent.
     pub status: Option<u16>,
 }
 
-/// What is kept of a body. While it is being read, `length` grows.
+/// The recorded part of a body. While it is read, `length` grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodySummary {
     pub length: usize,
-    /// As `hash` has it.
+    /// The result of `hash`.
     pub hash: u64,
-    /// The whole of a body up to 64 KiB, else nothing.
+    /// The body, up to 64 KiB.
     pub bytes: Vec<u8>,
     pub is_chunked: bool,
     pub trailers: Vec<(String, String)>,
     pub is_complete: bool,
 }
 
-/// An `init/error` or `restore/error` that the platform took.
+/// An `init/error` or `restore/error` that the platform accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReport {
     pub call: ApiCall,
@@ -76,18 +76,18 @@ impl Recording {
         }
     }
 
-    /// The requests of one call.
+    /// Returns the requests of one call.
     pub fn of(&self, call: ApiCall) -> impl Iterator<Item = &RecordedRequest> {
         self.requests.iter().filter(move |request| request.call == Some(call))
     }
 
-    /// How many requests of one call there were.
+    /// Returns the number of requests of one call.
     pub fn count(&self, call: ApiCall) -> usize {
         self.of(call).count()
     }
 }
 
-/// One line for each request, for whoever asks why something did not come.
+/// Writes one line for each request, to explain why a wait failed.
 impl Display for Recording {
     fn fmt(&self, formatter: &mut Formatter) -> Result {
         writeln!(formatter, "{:?}, {} parked, requests:", self.state, self.parked)?;

@@ -1,6 +1,6 @@
-//! The runtime's states and what each call does in each of them: snapshot and restore, and the
-//! cycle of an invocation, after `core/states.go` of AWS's emulator. Pure: it parks nothing, and it
-//! answers nothing.
+//! The states of a runtime and the transitions of calls, with snapshot and restore
+//! (`core/states.go` of AWS's emulator,
+//! <https://github.com/aws/aws-lambda-runtime-interface-emulator>). It neither blocks nor answers.
 
 use super::telemetry::SubscriptionApi;
 use crate::lambda::api;
@@ -33,23 +33,23 @@ pub enum ApiCall {
     ExtensionNext,
     ExtensionInitError,
     ExtensionExitError,
-    /// The subscription to telemetry, by either API.
+    /// A subscription to telemetry, by either API.
     Subscribe(SubscriptionApi),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
-    /// Parked in this state until the driver lets it go.
+    /// The call blocks in this state until the driver answers it.
     Block(RuntimeState),
-    /// Taken; the state afterwards.
+    /// The call is accepted; the state afterwards.
     Accept(RuntimeState),
-    /// The event that is being handled, once more.
+    /// The current event is returned again.
     EventAgain,
     Forbid,
 }
 
 impl RuntimeState {
-    /// What a call of the runtime's does; the extensions' calls have no part in these states.
+    /// Returns the transition of a runtime's call; the calls of extensions have none.
     pub fn transition(self, call: ApiCall) -> Transition {
         match (self, call) {
             (Self::Started, ApiCall::RestoreNext) => Transition::Block(Self::RestoreReady),
@@ -72,7 +72,7 @@ impl RuntimeState {
         }
     }
 
-    /// The name that the platform's messages have for it.
+    /// Returns the name in the platform's messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Started => "Started",
@@ -90,8 +90,8 @@ impl RuntimeState {
 }
 
 impl ApiCall {
-    /// The state that the call asks for, as the message of a refusal names it. That restore/next
-    /// asks for Ready is the emulator's own wording.
+    /// Returns the state that the message of a refusal names. For restore/next, the emulator says
+    /// Ready.
     pub fn asks_for(self) -> RuntimeState {
         match self {
             Self::InitError => RuntimeState::InitError,
@@ -103,17 +103,17 @@ impl ApiCall {
     }
 }
 
-/// What a method and a path stand for.
+/// The meaning of a method and a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
-    /// With the request id, where the path has one, else with an empty text.
+    /// With the request ID of the path, or an empty string.
     Known(ApiCall, &'a str),
     WrongMethod,
     Unknown,
 }
 
 impl<'a> Route<'a> {
-    /// The two restore calls exist only where there is a snapshot.
+    /// Finds the route of a request; the restore calls exist only with snapshots.
     pub fn of(method: &str, target: &'a str, snap_start: bool) -> Self {
         let path = api::path_of(target);
         let Some((call, id)) = known(path) else { return Self::Unknown };

@@ -1,5 +1,4 @@
-//! The sockets: one thread that accepts, one for each connection, and the place where things may go
-//! wrong on purpose.
+//! The sockets: one thread that accepts, one for each connection, and the injection of faults.
 
 use super::Shared;
 use super::http::{Body, Reply, RequestHead, go_on};
@@ -11,10 +10,9 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{JoinHandle, spawn};
 
-/// What goes wrong on purpose: nothing, where nobody says what.
+/// The faults of a test; `()` has none.
 pub trait Faults: Send + Sync {
-    /// The fault of one request, whose head is there and behind which nothing has been read; it may
-    /// be waited for here.
+    /// Returns the fault of a request whose head was read, and nothing behind it; may block.
     fn strike(&self, _shared: &Shared, _call: ApiCall, _number: usize) -> Option<Box<dyn Fault>> {
         None
     }
@@ -22,13 +20,14 @@ pub trait Faults: Send + Sync {
 
 impl Faults for () {}
 
-/// What goes wrong with one request. An error of kind `ConnectionReset` makes a reset of what is
-/// left unread, and any other one the end of the connection.
+/// A fault of one request. An error of kind `ConnectionReset` resets the connection, as something
+/// is unread; any other error closes it.
 pub trait Fault {
-    /// Whether what is behind the head stays unread.
+    /// Returns whether what follows the head stays unread.
     fn leaves_body(&self) -> bool;
 
-    /// The answer in the place of the state machine's, which then does not see the request.
+    /// Returns a response that replaces that of the state machine, which then does not see the
+    /// request.
     fn answer(&self, stream: &TcpStream, read: &dyn Fn() -> Body) -> Option<io::Result<Reply>>;
 
     fn write(&self, stream: &TcpStream, reply: &Reply, is_last: bool) -> io::Result<AfterReply>;
@@ -40,13 +39,13 @@ pub enum AfterReply {
     Close,
 }
 
-/// With the thread that serves each; the stream is gone when that has ended.
+/// With the thread of each; the stream is gone when that has ended.
 type Connections = Vec<(Weak<TcpStream>, JoinHandle<()>)>;
 
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
-    /// The listener, as what the standard library can shut down.
+    /// The listener, as a type that the standard library can shut down.
     accepting: Option<(TcpStream, JoinHandle<()>)>,
     connections: Arc<Mutex<Connections>>,
 }
@@ -64,18 +63,17 @@ impl Server {
         self.address
     }
 
-    /// Closes the listener: what connects is refused. Connections that were accepted go on.
+    /// Closes the listener: new connections are refused, accepted ones continue.
     pub fn refuse(&mut self) {
         if let Some((listener, thread)) = self.accepting.take() {
-            // Takes effect at once, also while a process that is just being started holds the
-            // descriptor as well, and wakes the thread out of its wait for a
-            // connection.
+            // Takes effect immediately, even while a process that is just being started shares the
+            // descriptor, and wakes the accepting thread.
             let _ = listener.shutdown(Shutdown::Both);
             let _ = thread.join();
         }
     }
 
-    /// Listens, and always at the same address.
+    /// Listens, always at the same address.
     pub fn listen(&mut self) {
         self.refuse();
         let listener = TcpListener::bind(self.address).expect("unable to listen");
@@ -83,8 +81,7 @@ impl Server {
         self.accept(listener);
     }
 
-    /// Ends every connection in order, whatever waits there for an answer. To the state machine
-    /// that is nothing.
+    /// Closes every connection, whatever waits there. The state machine does not notice.
     pub fn disconnect(&self) {
         for (stream, _) in self.connections.lock().unwrap().iter() {
             if let Some(stream) = stream.upgrade() {
@@ -93,7 +90,7 @@ impl Server {
         }
     }
 
-    /// Comes back when nobody serves any more. Who calls this has ended all waits.
+    /// Stops all threads; the caller has ended all waits.
     pub fn end(&mut self) {
         self.refuse();
         self.disconnect();
@@ -123,7 +120,7 @@ impl Server {
     }
 }
 
-/// Takes one request after the other, until one side ends the connection.
+/// Serves one request after the other, until one side closes the connection.
 fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
     let _ = stream.set_nodelay(true);
     let mut end = exchange(shared, &stream, connection);
@@ -131,8 +128,8 @@ fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
         end = exchange(shared, &stream, connection);
     }
     shared.update(|inner| inner.seen.connections[connection] = Connection::Ended);
-    // With something unread, the kernel makes a reset of the end of the last descriptor. A shutdown
-    // would send an orderly end before it.
+    // With unread bytes, the kernel resets the connection when the last descriptor is closed. A
+    // shutdown would send an orderly end before.
     if end.err().is_none_or(|error| error.kind() != ErrorKind::ConnectionReset) {
         let _ = stream.shutdown(Shutdown::Both);
     }
@@ -202,7 +199,7 @@ fn record(shared: &Shared, connection: usize, head: &RequestHead, call: Option<A
     })
 }
 
-/// Whether the client has ended the connection, or its own half, without sending more.
+/// Returns whether the client has closed the connection, or its own half, without sending more.
 fn has_ended(stream: &TcpStream) -> bool {
     let _ = stream.set_nonblocking(true);
     let peeked = stream.peek(&mut [0]);

@@ -1,26 +1,26 @@
-//! Answers the calls: asks the state machine, parks what blocks, and hands the runtime's answers to
-//! the driver.
+//! The responses to calls: asks the state machine, parks blocking calls, and passes the runtime's
+//! responses to the driver.
 
-use super::extensions::Extensions;
+mod state;
+
+pub use state::ServiceState;
+
 use super::http::{Body, Reply, RequestHead};
-use super::recording::{Connection, ErrorReport, Recording};
+use super::recording::{Connection, ErrorReport};
 use super::runtime_state::{ApiCall, RuntimeState, Transition};
 use super::server::Faults;
 use super::telemetry::Telemetry;
 use super::{InvocationResult, Outcome, Settings};
 use crate::lambda::api::{self, FUNCTION_ERROR_TYPE};
 use serde_json::json;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use state::{ParkedResponse, QueuedEvent};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The platform's limit for a buffered answer: 6 MiB and 100 bytes.
+/// Largest buffered response: 6 MiB and 100 bytes.
 pub const LARGEST_ANSWER: usize = (6 << 20) + 100;
 
-/// How long the driver waits unless it is told otherwise.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// How often a request that waits looks whether its client is still there.
+/// The interval in which a waiting request checks that its client is there.
 const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Shared {
@@ -31,47 +31,9 @@ pub struct Shared {
     changed: Condvar,
 }
 
-pub struct ServiceState {
-    pub seen: Recording,
-    pub extensions: Extensions,
-    /// How long the driver waits.
-    pub limit: Duration,
-    /// The parked requests by number, the longest first.
-    parked: VecDeque<usize>,
-    released: HashMap<usize, ParkedResponse>,
-    /// The event that the runtime works on.
-    current: Option<Arc<QueuedEvent>>,
-    answers: HashMap<String, InvocationResult>,
-    events: usize,
-    is_ending: bool,
-}
-
-/// What a parked call is answered with.
-enum ParkedResponse {
-    Restored,
-    Event(Arc<QueuedEvent>),
-}
-
-/// One invocation, as invocation/next hands it out.
-struct QueuedEvent {
-    id: String,
-    deadline_ms: u128,
-    body: Vec<u8>,
-}
-
 impl Shared {
     pub fn new(settings: Settings, faults: Box<dyn Faults>) -> Self {
-        let inner = ServiceState {
-            seen: Recording::new(),
-            extensions: Extensions::new(settings.extensions.clone()),
-            limit: LIMIT,
-            parked: VecDeque::new(),
-            released: HashMap::new(),
-            current: None,
-            answers: HashMap::new(),
-            events: settings.events_before,
-            is_ending: false,
-        };
+        let inner = ServiceState::new(&settings);
         Self {
             settings,
             faults,
@@ -81,14 +43,14 @@ impl Shared {
         }
     }
 
-    /// Changes something; everyone who waits looks again.
+    /// Changes the state, and wakes all waits.
     pub fn update<T>(&self, change: impl FnOnce(&mut ServiceState) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         result
     }
 
-    /// Waits until the condition gives something; `None` when the driver's limit has passed.
+    /// Waits for a condition; `None` when the driver's limit has passed.
     pub fn wait<T>(&self, mut condition: impl FnMut(&mut ServiceState) -> Option<T>) -> Option<T> {
         let start = Instant::now();
         let mut inner = self.lock();
@@ -104,8 +66,8 @@ impl Shared {
         }
     }
 
-    /// The same without a limit but the end of this Lambda. Notes when the client of a request goes
-    /// away meanwhile.
+    /// Waits without a limit, until this Lambda ends. Notes when the client of the request goes
+    /// away.
     pub fn park<T>(
         &self,
         number: usize,
@@ -138,8 +100,8 @@ impl Shared {
         self.update(|inner| inner.is_ending = true);
     }
 
-    /// Answers one call; its body is read when the state machine has had its say. `None` at the end
-    /// of this Lambda.
+    /// Answers a call; its body is read after the state machine has decided. `None` at the end of
+    /// this Lambda.
     pub fn answer(
         &self,
         call: ApiCall,
@@ -212,7 +174,7 @@ impl Shared {
         })
     }
 
-    /// Taken during a restore, an init/error counts as a restore/error.
+    /// Records an error report; during a restore, an init/error counts as a restore/error.
     fn report(&self, call: ApiCall, head: &RequestHead, body: Body) -> Reply {
         self.update(|inner| match inner.seen.state.transition(call) {
             Transition::Accept(state) => {
@@ -238,8 +200,7 @@ impl Shared {
             if inner.current.as_ref().is_none_or(|event| event.id != id) {
                 return Some(Reply::error(400, "InvalidRequestID", "Invalid request ID"));
             }
-            // An event that restore/next was answered with is answered without an invocation/next
-            // of its own.
+            // An event that answered restore/next has no invocation/next of its own.
             let is_early = inner.seen.state == RuntimeState::Restoring;
             match if is_early { RuntimeState::Running } else { inner.seen.state }.transition(call) {
                 Transition::Accept(state) => {
@@ -254,7 +215,7 @@ impl Shared {
             return refused;
         }
         let is_streamed = head.says("Lambda-Runtime-Function-Response-Mode", "streaming");
-        // A stream that has begun tells in its trailers that it failed.
+        // A stream that has begun reports its failure in the trailers.
         let late_error =
             body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(FUNCTION_ERROR_TYPE));
         let (outcome, reply) = if body.bytes.len() > LARGEST_ANSWER && !is_streamed {
@@ -309,43 +270,7 @@ impl Shared {
     }
 }
 
-impl ServiceState {
-    /// Lets the parked restore/next go.
-    pub fn restore(&mut self) {
-        self.seen.state = RuntimeState::Restoring;
-        self.release(ParkedResponse::Restored);
-    }
-
-    /// Gives an event to the call that is parked longest, whichever it is; returns the request id.
-    pub fn invoke(&mut self, body: Vec<u8>, settings: &Settings) -> String {
-        self.events += 1;
-        let id = request_id(self.events);
-        let deadline_ms = epoch_ms() + settings.timeout.as_millis();
-        let event = Arc::new(QueuedEvent { id: id.clone(), deadline_ms, body });
-        self.current = Some(Arc::clone(&event));
-        let is_restore = self.seen.state == RuntimeState::RestoreReady;
-        self.seen.state = if is_restore { RuntimeState::Restoring } else { RuntimeState::Running };
-        self.release(ParkedResponse::Event(event));
-        self.extensions.invoke(&format!(
-            r#"{{"eventType":"INVOKE","deadlineMs":{deadline_ms},"requestId":"{id}","invokedFunctionArn":"{}"}}"#,
-            settings.arn()
-        ));
-        id
-    }
-
-    /// Takes the answer of an invocation when it is there.
-    pub fn answer(&mut self, id: &str) -> Option<InvocationResult> {
-        self.answers.remove(id)
-    }
-
-    fn release(&mut self, release: ParkedResponse) {
-        let number = self.parked.pop_front().expect("a parked call");
-        self.seen.parked = self.parked.len();
-        self.released.insert(number, release);
-    }
-}
-
-/// The id of the nth event, from 1.
+/// Returns the ID of the nth event, from 1.
 pub fn request_id(nth: usize) -> String {
     format!("00000000-0000-4000-8000-{nth:012x}")
 }

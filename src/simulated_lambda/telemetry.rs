@@ -1,6 +1,7 @@
-//! The Telemetry API and its predecessor, the Logs API: who has subscribed to what, and the batches
-//! that they get. What AWS defines of both is in its documentation, "Lambda Telemetry API
-//! reference", "Lambda Telemetry API Event schema reference" and "Lambda Logs API".
+//! The Telemetry API and its predecessor, the Logs API: subscriptions, and the batches that they
+//! get (<https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api-reference.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-logs-api.html>).
 
 mod destination;
 
@@ -14,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, spawn};
 use std::time::SystemTime;
 
-/// What happened before somebody subscribes is kept up to so many events.
+/// Most events that are kept for later subscribers.
 const MOST_KEPT: usize = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum SubscriptionApi {
 }
 
 impl SubscriptionApi {
-    /// The first word of its error types.
+    /// Returns the prefix of its error types.
     fn name(self) -> &'static str {
         match self {
             Self::Telemetry => "Telemetry",
@@ -32,7 +33,7 @@ impl SubscriptionApi {
         }
     }
 
-    /// Whether this API has events of a type.
+    /// Returns whether this API has events of a type.
     fn has(self, kind: &str, schema: &str) -> bool {
         match (self, kind) {
             (
@@ -51,7 +52,7 @@ impl SubscriptionApi {
     }
 }
 
-/// Who wrote a line of the log.
+/// The writer of a line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogSource {
     Function,
@@ -65,10 +66,10 @@ pub struct Telemetry {
 
 #[derive(Default)]
 struct TelemetryState {
-    /// What whoever subscribes later gets as well.
+    /// The events for later subscribers.
     kept: Vec<Value>,
     subscriptions: Vec<Subscription>,
-    /// Whether the init is over, behind which nobody can subscribe any more.
+    /// True after the init, when nobody can subscribe any more.
     is_closed: bool,
 }
 
@@ -81,7 +82,7 @@ struct Subscription {
 
 enum Message {
     Event(Value),
-    /// Sends what there is at once.
+    /// Sends the events so far immediately.
     Flush,
 }
 
@@ -150,7 +151,7 @@ impl Telemetry {
         ok()
     }
 
-    /// Tells everybody who has subscribed, and who will.
+    /// Sends an event to all subscribers, and keeps it for later ones.
     pub fn emit(&self, kind: &str, record: Value) {
         let event = json!({"time": rfc3339(SystemTime::now(), Precision::Milliseconds), "type": kind, "record": record});
         let mut inner = self.lock();
@@ -166,7 +167,7 @@ impl Telemetry {
         }
     }
 
-    /// Tells a line of the log.
+    /// Sends a line of the log.
     pub fn log(&self, source: LogSource, line: &str) {
         let kind = match source {
             LogSource::Function => "function",
@@ -175,14 +176,14 @@ impl Telemetry {
         self.emit(kind, line.into());
     }
 
-    /// Ends the time in which extensions can subscribe: the init is over.
+    /// Ends the time for subscriptions, with the init.
     pub fn close(&self) {
         let mut inner = self.lock();
         inner.is_closed = true;
         inner.kept = Vec::new();
     }
 
-    /// Sends what waits for a full batch.
+    /// Sends incomplete batches.
     pub fn flush(&self) {
         for subscription in &self.lock().subscriptions {
             if let Some(to) = &subscription.to {
@@ -191,7 +192,7 @@ impl Telemetry {
         }
     }
 
-    /// Sends the rest; comes back when nobody sends any more.
+    /// Sends the rest; returns when all subscribers have it.
     pub fn end(&self) {
         let mut subscriptions = std::mem::take(&mut self.lock().subscriptions);
         for subscription in &mut subscriptions {

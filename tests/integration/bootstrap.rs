@@ -1,14 +1,14 @@
-//! OS-only runtimes: the emulator starts `/opt/bootstrap`, which is a link to foreword, without
-//! arguments; a real function's executable, which `_HANDLER` names, becomes the runtime.
+//! OS-only runtimes under AWS's emulator: it starts `/opt/bootstrap`, a symlink to foreword,
+//! without arguments, and foreword becomes the function's executable, which `_HANDLER` names.
 
 use crate::support::{Emulator, RestoringProxy, Test, real_part};
 use serde_json::json;
 
-/// Real functions; each answers with the event, and writes into the file that `CLIENT_LOG` names or
-/// fails.
+/// Executables of real functions. Each answers with the event, and writes into the file that
+/// `CLIENT_LOG` names or fails.
 const FUNCTIONS: [&str; 2] = ["go/client", "rust/release/client"];
 
-/// A function under the emulator, with the layer's bootstrap.
+/// Starts a function under the emulator, with the layer's bootstrap.
 fn function(client: &str, test: Test) -> Emulator {
     let client = std::fs::read(real_part(client)).expect("a function");
     let test = test.script("function", client).named("opt/bootstrap");
@@ -19,7 +19,7 @@ fn function(client: &str, test: Test) -> Emulator {
     test.env("_HANDLER", "function").env("TMPDIR", "<folder>").emulate()
 }
 
-/// Before the runtime runs, and so before a snapshot is made: hooks, then wrappers.
+/// Hooks run before wrappers, and both before the runtime, and so before a snapshot.
 #[test]
 fn function_with_exports_and_wrappers_sees_their_variables() {
     for client in FUNCTIONS {
@@ -51,8 +51,7 @@ fn function_with_exports_and_wrappers_sees_their_variables() {
     }
 }
 
-/// The function's own hooks are the inner ones, if its runtime has such. In front of all that a
-/// hook exports where the function writes, and a wrapper sets whom it speaks to.
+/// The function's own hooks run inside foreword's, if its runtime has such hooks.
 #[test]
 fn function_with_snapshot_hooks_and_wrappers_answers_the_event() {
     for (client, [before, after]) in

@@ -1,12 +1,12 @@
-//! The wrapper chain: whatever wrappers run, in whatever order, the runtime gets the command line
-//! and the environment that each of them alone would have made of what the one before it left.
+//! The wrapper chain: the runtime gets the command line and the environment that the wrappers would
+//! make, each alone, of what the one before it left. This holds for all wrappers in any order.
 
 use crate::support::{DIRECTORY, PATH, Test};
 use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// What other wrappers do, each as a fixture. The one in Python is in `real_parts::chain`.
+/// Other wrappers, each a fixture. The one in Python is in `real_parts::chain`.
 pub const WRAPPERS: [&str; 8] = [
     "after_program.sh",
     "before_last.sh",
@@ -18,14 +18,14 @@ pub const WRAPPERS: [&str; 8] = [
     "child.sh",
 ];
 
-/// Those that put options directly behind the program, so that in front of another wrapper they
-/// break its command line.
+/// Wrappers that put options directly after the program, and so break the command line of a wrapper
+/// that follows.
 pub const INSERTING: [&str; 2] = ["after_program.sh", "plain.sh"];
 
-/// The one that needs Python.
+/// The wrapper that needs Python.
 pub const IN_PYTHON: &str = "instrument.py";
 
-/// An interpreter that runs nothing and writes down what it received.
+/// An interpreter that runs nothing and writes what it received.
 const RUNTIME: &str =
     "#!/bin/sh\n/bin/cat /proc/$$/cmdline >words\n/bin/cat /proc/$$/environ >environ\n";
 
@@ -52,7 +52,8 @@ const ODD: [&[u8]; 9] = [
 
 type Words = Vec<Vec<u8>>;
 
-/// Arguments behind the program, and the environment; the test's directory is `<folder>`.
+/// The arguments after the program, and the environment; `<folder>` stands for the test's
+/// directory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     arguments: Words,
@@ -81,7 +82,7 @@ impl Start {
         *known.expect("a known variable") = entry;
     }
 
-    /// What the runtime gets when this is started behind a command.
+    /// Returns what the runtime gets when this start goes through a command.
     #[track_caller]
     fn behind(&self, command: Test, first: &[&str]) -> Self {
         let directory = command.path("").into_os_string().into_vec();
@@ -112,7 +113,8 @@ impl Start {
         Self { arguments: words[2..].to_vec(), environ }
     }
 
-    /// What each of these wrappers alone makes of what the one before it left.
+    /// Returns what these wrappers make of the start when each runs alone on the result of the one
+    /// before it.
     #[track_caller]
     fn composed(&self, wrappers: &[&str]) -> Self {
         let mut start = self.clone();
@@ -125,7 +127,7 @@ impl Start {
         start
     }
 
-    /// What they make of it one after the other through foreword.
+    /// Returns what these wrappers make of the start in foreword's chain.
     #[track_caller]
     fn chained(&self, wrappers: &[&str]) -> Self {
         let paths: Vec<_> =
@@ -196,7 +198,7 @@ fn every_byte_in_every_chain_is_preserved() {
     every_byte().check(&["after_program.sh", "plain.sh"]);
 }
 
-/// A start with words and values that no shell and no language should make anything else of.
+/// A start with words and values that shells and languages often change.
 pub fn odd() -> Start {
     let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
     let entries: Words = names
@@ -208,7 +210,7 @@ pub fn odd() -> Start {
     Start::new(&ODD, &entries)
 }
 
-/// A start with a word and a value of all bytes that these can have.
+/// A start with a word and a value that contain every possible byte.
 pub fn every_byte() -> Start {
     let every: Vec<u8> = (1..=255).collect();
     Start::new(&[&every, b"last"], &[&[b"EVERY=", &every[..]].concat()])
@@ -223,11 +225,11 @@ fn wrappers_nested_by_hand_fail() {
     }
 }
 
-/// Each takes the next one for the interpreter and gives it options of the interpreter's.
+/// Checks that a wrapper that is nested by hand takes the next one for the interpreter and gives it
+/// the interpreter's options.
 #[track_caller]
 pub fn fail_nested_by_hand(first: &str, second: &str) {
-    // Whoever starts the second one is no shell, which alone would make up for a first line that is
-    // not there.
+    // `env` starts the second wrapper: only a shell would run a script without a `#!` line.
     let whole = |name: &str| match wrapper(name) {
         script if script.starts_with(b"#!") => script,
         script => [b"#!/bin/sh\n".to_vec(), script].concat(),
@@ -245,7 +247,7 @@ fn last_wrapper_in_every_pair_ends_the_chain() {
     WRAPPERS.into_iter().for_each(never_comes_back_beside);
 }
 
-/// Whatever runs before it, and nothing runs behind it.
+/// Checks that a last wrapper runs after any other wrapper, and that nothing runs after it.
 #[track_caller]
 pub fn never_comes_back_beside(name: &str) {
     let handler = "#!/bin/sh\necho handler $#\n";

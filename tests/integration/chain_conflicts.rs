@@ -1,10 +1,10 @@
-//! Wrappers that get in each other's way, or in foreword's: nothing runs for ever, and what is
-//! wrong is said.
+//! Wrappers that conflict with each other or with foreword: nothing loops forever, and the error
+//! names the conflict.
 
 use crate::support::{Reaction, RuntimeApi, Test, foreword};
 use serde_json::json;
 
-/// Says who it is and goes on.
+/// Writes its name and executes the rest.
 const WRAPPER: &str = "#!/bin/sh\necho \"${0##*/}\" >>log\nexec \"$@\"\n";
 
 const RUNTIME: &str = "#!/bin/sh\necho \"runtime $* $AWS_LAMBDA_RUNTIME_API\" >>log\n";
@@ -18,7 +18,7 @@ fn test(wrappers: &[&str]) -> Test {
     test.args(["bin/python3.12", "app.py"])
 }
 
-/// Who ran, in order.
+/// Compares the names of what ran, in order.
 #[track_caller]
 fn ran(test: Test, expected: &[&str]) {
     let log = test.run().read("log");
@@ -36,13 +36,13 @@ fn foreword_as_a_wrapper_is_refused() {
     named("./link").named("link").stderr(cause("./link")).status(125).run();
 }
 
-/// Not only as a wrapper: also as what a rule puts in front of the runtime or in its place.
+/// foreword is also refused as `prefix` and as `program`.
 #[test]
 fn foreword_as_the_program_is_refused() {
     let own = format!("{:?}", foreword());
     let refuses = |config: String, program: &str, key: &str| {
         let cause = format!("foreword: {program} is foreword itself; take it out of {key:?}\n");
-        // A directory of the name is not what PATH is searched for.
+        // A directory of this name in PATH is no program.
         let test = test(&[])
             .named("link")
             .file("folder/link/x", "")
@@ -56,13 +56,13 @@ fn foreword_as_the_program_is_refused() {
     refuses(format!(r#"{{"prefix": ["env"], "program": {own}}}"#), &own, "program");
     refuses(r#"{"prefix": ["link"]}"#.into(), "\"link\"", "prefix");
     refuses(r#"{"program": "link"}"#.into(), "\"link\"", "program");
-    // Others may stand there.
+    // Other programs are accepted there.
     let others = r#"{"prefix": ["env", "--"], "rules": [{"program": "bin/python3.12"}]}"#;
     ran(test(&[]).config(others), &["runtime app.py"]);
 }
 
-/// With an option, with nothing or an end of options, and by a stand-in that was made, of which
-/// nothing is left.
+/// The wrapper passes an option, no argument, or `--`, or resolves a stand-in that foreword made,
+/// which is removed.
 #[test]
 fn wrapper_that_resolves_the_stand_in_is_named() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -94,7 +94,7 @@ fn wrapper_that_resolves_the_stand_in_is_named() {
     assert_eq!(types, vec![Some("Runtime.ForewordWrapperFailed".to_owned()); 3]);
 }
 
-/// Its stand-in has foreword's own name.
+/// The stand-in then has foreword's own name.
 #[test]
 fn program_named_foreword_is_executed() {
     for words in
@@ -124,7 +124,6 @@ fn wrapper_that_goes_on_under_its_own_name_is_accepted() {
     ran(test(&["./w", "./one"]).script("w", own), &["own", "one", "runtime -X app.py"]);
 }
 
-/// As a hook that stands twice is run twice.
 #[test]
 fn wrapper_that_stands_twice_runs_twice() {
     ran(
@@ -154,7 +153,7 @@ fn wrapper_that_sets_the_variable_names_the_next_one() {
         test(&["./w", "./w"], "./three"),
         &["naming", "three", "naming", "three", "runtime -X app.py"],
     );
-    // The chain goes on anyway.
+    // The chain continues anyway.
     for path in [foreword(), "", "./w", "\"$0\""] {
         ran(test(&["./w", "./one"], path), &["naming", "one", "runtime -X app.py"]);
     }
@@ -172,8 +171,7 @@ fn wrappers_that_name_each_other_are_stopped() {
     test.stderr(cause).status(126).run();
 }
 
-/// What Lambda's variable named before the chain, or what the wrapper has been told is the wrapper
-/// to use.
+/// The wrapper executes foreword's path from Lambda's variable, or from its own.
 #[test]
 fn wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     let hook = json!({"name": "h", "command": "echo hook >>log"});
@@ -192,7 +190,7 @@ fn wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     }
 }
 
-/// What tells a stand-in is that it leads to foreword, not what its directory is called.
+/// A stand-in is recognized as a symlink to foreword, not by the name of its directory.
 #[test]
 fn program_in_a_directory_named_like_a_stand_in_is_executed() {
     let test = test(&["./one"])
@@ -201,7 +199,7 @@ fn program_in_a_directory_named_like_a_stand_in_is_executed() {
     ran(test, &["one", "runtime -X app.py"]);
 }
 
-/// It is still the chain: another program, and what follows in it.
+/// The chain goes on with the other program.
 #[test]
 fn wrapper_that_starts_another_program_through_foreword_works() {
     let wrapper = "#!/bin/bash\nexec \"$FOREWORD\" bin/python3.13 \"${@:2}\" 13\n";
@@ -222,8 +220,8 @@ fn wrapper_that_uses_the_tool_works() {
     ran(test, &[concat!("foreword ", env!("CARGO_PKG_VERSION")), "runtime -X app.py"]);
 }
 
-/// The runtime speaks to the address that the chain leaves there; failures go to the one that
-/// Lambda gave.
+/// The runtime uses the address that the chain left in the variable; failures are posted to the
+/// address that Lambda gave.
 #[test]
 fn wrapper_that_sets_the_api_address_changes_the_runtime_s_only() {
     let setting = "#!/bin/sh\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$@\"\n";
@@ -249,7 +247,7 @@ fn stage_that_foreword_did_not_write_is_refused() {
             .status(125)
             .run();
     }
-    // More than there was, less, and something else of the same length.
+    // Shorter, longer, and other values of the same length.
     for spoiled in [
         "$FOREWORD_STAGE,",
         "${FOREWORD_STAGE%?}",
@@ -264,8 +262,7 @@ fn stage_that_foreword_did_not_write_is_refused() {
     assert_eq!(disabled.run().read("log"), "runtime app.py \n");
 }
 
-/// Whatever the program is called: as `bootstrap`, or as foreword's own program, foreword would
-/// begin the chain anew.
+/// Without the stage, foreword would start the chain again, whatever the program is called.
 #[test]
 fn wrapper_that_drops_the_environment_is_named() {
     const ENDS_A_LOOP: &str = "echo w >>log; [ \"$(wc -l <log)\" -lt 5 ] || exit 99";

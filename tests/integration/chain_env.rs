@@ -1,10 +1,9 @@
-//! A wrapper's own edits of the environment: made when the process comes back from it, in order,
-//! and lost to nobody.
+//! A wrapper's `env`: edits that apply when the process comes back from the wrapper, in order.
 
 use crate::support::Test;
 use serde_json::{Value, json};
 
-/// Overwrites what other wrappers set as well, and says what it finds.
+/// Overwrites variables that other wrappers set too, and writes the values that it finds.
 const WRAPPER: &str = "#!/bin/sh
 echo \"${0##*/}: $OPTIONS $SEEN\" >>log
 export OPTIONS=\"of ${0##*/}\"
@@ -18,7 +17,7 @@ fn test(config: &Value) -> Test {
     test_of(&config.to_string())
 }
 
-/// The same, with edits in the order written.
+/// The same, for a configuration whose keys keep their order.
 fn test_of(config: &str) -> Test {
     let test =
         Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
@@ -52,8 +51,8 @@ fn variable_that_a_wrapper_overwrites_is_set_again_by_its_env() {
     );
 }
 
-/// Each sees what its wrapper left and the edits above it; the next wrapper and the command line
-/// see it.
+/// Each edit sees what its wrapper left and the edits above it. The next wrapper and the command
+/// line see the result.
 #[test]
 fn edits_of_two_wrappers_are_each_applied_after_their_own() {
     let config = r#"{
@@ -70,8 +69,7 @@ fn edits_of_two_wrappers_are_each_applied_after_their_own() {
     );
 }
 
-/// Also one that only applies under a condition, and one that starts the runtime as a child, once
-/// for each time.
+/// One wrapper does not apply, and another starts the runtime as a child first.
 #[test]
 fn edits_of_wrappers_that_do_not_apply_are_skipped_at_every_return() {
     let env = json!({"SEEN": {"append": "x", "separator": ""}});
@@ -86,7 +84,8 @@ fn edits_of_wrappers_that_do_not_apply_are_skipped_at_every_return() {
     assert_eq!(log, runs);
 }
 
-/// What a wrapper names in Lambda's variable is what is left there behind its edits.
+/// A wrapper names the next one in Lambda's variable, and its `env` may change or remove the
+/// variable.
 #[test]
 fn edit_of_the_variable_decides_the_next_wrapper() {
     let naming = "#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER=./two exec \"$@\"\n";
@@ -99,7 +98,6 @@ fn edit_of_the_variable_decides_the_next_wrapper() {
     assert_eq!(names(json!({"AWS_LAMBDA_EXEC_WRAPPER": "./one"})), 3);
 }
 
-/// A path sees the environment at its place, with what Lambda named there.
 #[test]
 fn path_of_a_wrapper_sees_the_variables_of_the_one_before() {
     let config = json!({"wrappers": [

@@ -1,13 +1,13 @@
-//! A wrapper that is known to execute something of its own: it gets the runtime's own program and
-//! nothing of foreword's, and whatever would have to be done behind it is refused before anything
-//! is started.
+//! Wrappers that are known to execute something of their own (`last`): such a wrapper gets the
+//! runtime's own program and no variable of foreword's. Whatever would have to follow it is refused
+//! before anything is started.
 
 use crate::support::extension::{echo, lambda, succeeded};
 use crate::support::{Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Says what it was given, and executes something of its own.
+/// Writes what it was given, and executes something of its own.
 const LAST: &str = "#!/bin/sh
 echo \"last [$*] $AWS_LAMBDA_EXEC_WRAPPER $OPTIONS $(env | grep -c ^FOREWORD_STAGE)\" >>log
 ls -d $TMPDIR/foreword-stand-in-* >>log 2>/dev/null
@@ -52,7 +52,7 @@ fn last_wrapper_after_another_receives_its_environment_and_no_stage() {
     assert_eq!(std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(), 1);
 }
 
-/// Whoever was wrong about it loses nothing but what is refused anyway.
+/// A wrong `"last": true` has no effect beyond what is refused.
 #[test]
 fn last_wrapper_that_comes_back_starts_the_runtime() {
     let config = json!({"wrappers": [{"path": "./one", "last": true}]});
@@ -85,7 +85,7 @@ fn last_wrapper_that_cannot_be_executed_is_named() {
     }
 }
 
-/// It would be entered for ever.
+/// It would loop forever.
 #[test]
 fn foreword_as_the_last_wrapper_is_refused() {
     for wrappers in [
@@ -100,8 +100,7 @@ fn foreword_as_the_last_wrapper_is_refused() {
     }
 }
 
-/// What is said about a configuration: by the wrapper, which starts nothing, by the plan, and by
-/// `check`.
+/// Checks the message of the wrapper, which starts nothing, of `plan` and of `check`.
 #[track_caller]
 fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -125,7 +124,7 @@ fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
         let captured = prepare(Test::new().config(config)).args(["check"]).capture();
         let (place, message) = message.split_once(": ").expect("a place");
         let output = String::from_utf8_lossy(&captured.stdout);
-        // It knows where in a rule the key stands.
+        // `check` knows the place of the key in its rule.
         let found = output.lines().next().expect("a line").to_owned();
         let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
         assert_eq!(
@@ -181,7 +180,7 @@ fn snapshot_hooks_with_a_last_wrapper_are_refused() {
              other"
         );
         refuses(&config, |test| test.env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"), &message);
-        // Where there is no snapshot they would not run anyway.
+        // Without a snapshot these hooks do not run anyway.
         let config = config.replace("\"/w\"", "\"./last\"");
         let test =
             test(&json!({})).config(&config).env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
@@ -189,7 +188,7 @@ fn snapshot_hooks_with_a_last_wrapper_are_refused() {
     }
 }
 
-/// Wherever the two meet.
+/// The two keys may meet in one object or across rules.
 #[test]
 fn last_wrapper_s_own_env_is_refused() {
     for config in [
@@ -215,7 +214,7 @@ fn rules_that_exclude_the_last_wrapper_are_accepted() {
     assert_eq!(test(&config).args(["check"]).capture().status, 0);
 }
 
-/// It is told of them before, with the environment that the wrapper is given.
+/// The extension gets the environment that the wrapper gets.
 #[test]
 fn pre_stop_hooks_with_a_last_wrapper_are_handed_over_first() {
     for wrappers in [json!([last()]), json!(["./one", last()])] {

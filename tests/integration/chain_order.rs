@@ -1,10 +1,10 @@
-//! What stands around the wrapper chain: hooks before it, edits of the command line behind it, and
-//! what wrappers and the runtime find in their environment.
+//! What comes before and after the wrapper chain: hooks before it, edits of the command line after
+//! it, and the environment of wrappers and runtime.
 
 use crate::support::{DIRECTORY, DUMP, Test};
 use serde_json::{Value, json};
 
-/// Says what it was given and what it finds, and goes on.
+/// Writes its arguments and the variables that it finds, and executes the rest.
 const WRAPPER: &str = "#!/bin/sh
 name=${0##*/}
 echo \"$name ${1##*/} [$(shift; echo \"$*\")] $$ $AWS_LAMBDA_EXEC_WRAPPER\" >>log
@@ -19,7 +19,7 @@ env | grep ^FOREWORD_STAGE >>log
 exec true
 ";
 
-/// Two wrappers, and a runtime that goes by the name of an interpreter.
+/// A start with two wrappers and a runtime that is named like an interpreter.
 fn test(config: Value) -> Test {
     let test =
         Test::new().script("one", WRAPPER).script("two", WRAPPER).script("bin/python3.12", RUNTIME);
@@ -28,7 +28,7 @@ fn test(config: Value) -> Test {
     test.args(["<folder>/bin/python3.12", "bootstrap.py"])
 }
 
-/// What wrappers and runtime wrote, the process ID as `PID` where it is the same everywhere.
+/// Returns what wrappers and runtime wrote, with the process ID as `PID` where all have the same.
 #[track_caller]
 fn log(test: Test) -> String {
     let finished = test.run();
@@ -70,7 +70,7 @@ fn wrapper_variable_that_lambda_did_not_set_is_removed_again() {
     assert_eq!(log(test.env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword")), expected);
 }
 
-/// What foreword put there for itself is gone, and everything else is in its place.
+/// foreword's own variable is removed, and every other entry keeps its place.
 #[test]
 fn environment_after_a_wrapper_without_changes_is_identical() {
     let start = |config: &str| {
@@ -122,8 +122,8 @@ fn wrappers_of_all_sources_and_rules_run_in_order() {
     assert_eq!(ran, ["dropin", "file", "nested", "last", "runtime"]);
 }
 
-/// Behind the chain the configuration is needed once more, whatever became of its files and
-/// variables.
+/// The configuration is needed again after the chain, when its files and variables may have
+/// changed.
 #[test]
 fn configuration_that_a_wrapper_changes_stays_that_of_the_start() {
     let config = json!({
@@ -153,7 +153,8 @@ fn hooks_before_wrappers_run_once_and_their_exports_stay() {
     assert_eq!(finished.read("hooks"), "x\n");
 }
 
-/// Neither what hooks exported, nor secrets, nor what an edit took away or a wrapper copied.
+/// The log has neither exports nor secrets, not even those that an edit removed or a wrapper
+/// copied.
 #[test]
 fn secrets_in_the_log_of_a_chain_are_redacted() {
     let config = r#"{

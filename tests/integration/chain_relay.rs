@@ -1,18 +1,18 @@
-//! Hooks around a snapshot behind a wrapper chain: the relay belongs to the process that becomes
-//! the runtime, and stands in front of the address that the wrappers left.
+//! Hooks around a snapshot after a wrapper chain: the relay is started by the process that becomes
+//! the runtime, and proxies the address that the wrappers left.
 
 use crate::support::lambda::{Lambda, Settings};
 use crate::support::{PATH, Test, foreword};
 use serde_json::json;
 
-/// Gives the start a `/tmp` of its own with nothing but the test's directory: what is there tells of
-/// restores.
+/// Mounts an empty `/tmp`, with nothing but the test's directory, so that no marker of a restore is
+/// there.
 const OWN_TMP: &str = "set -e; dir=$LAMBDA_TASK_ROOT; mount --bind \"$dir\" /mnt; mount -t \
                        tmpfs none /tmp; mkdir -p \"$dir\"; mount --bind /mnt \"$dir\"; cd \
                        \"$dir\"; exec \"$@\"";
 
-/// A function's life around a snapshot behind one wrapper; gives what wrapper, hooks and function
-/// wrote, without the address that Lambda gave, and foreword's log.
+/// Runs a function with one wrapper through a snapshot. Returns what wrapper, hooks and function
+/// wrote, without Lambda's address, and foreword's log.
 #[track_caller]
 fn live(wrapper: &str) -> (String, String) {
     let lambda = Lambda::new(Settings::default());
@@ -64,14 +64,14 @@ fn relay_with_wrappers_starts_after_them() {
     assert_eq!(log.matches("the relay listens on").count(), 1, "{log}");
 }
 
-/// Whoever asks for the version waits for all that could still answer.
+/// A relay would hold the pipe that the wrapper reads the version from.
 #[test]
 fn interpreter_that_prints_its_version_leaves_no_relay() {
     let probing = "#!/bin/bash\necho \"version $(\"$1\" --version)\" >>log\nFROM=w exec \"$@\"\n";
     assert_eq!(live(probing).0, ["version 3.12\n", EXPECTED].concat());
 }
 
-/// What ends it is the end of the runtime's process, not of the wrapper's.
+/// The relay ends with the runtime's process, not with the wrapper's.
 #[test]
 fn runtime_as_a_wrapper_s_child_has_its_relay() {
     let parent = "#!/bin/bash\nFROM=w \"$@\" &\ntrap 'kill $!' TERM\nwait\n";

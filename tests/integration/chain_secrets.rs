@@ -1,6 +1,6 @@
-//! What foreword's own variables hold: nothing of any other variable, whoever of all that it starts
-//! looks at them. A wrapper may execute something else than the stand-in, and that may show its
-//! environment to anybody.
+//! foreword's own variables contain no value of any other variable, for everything that foreword
+//! starts. A wrapper that executes something else than the stand-in may expose its environment to
+//! anybody.
 
 use crate::support::extension::lambda;
 use crate::support::{Finished, PATH, Test};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Values that must be found in their own variables only; bytes of every kind that the stage
+/// Values that must be found in their own variables only, with bytes of every kind that the stage
 /// escapes.
 const PLANTED: [(&str, &[u8]); 7] = [
     ("DB_PASSWORD", b"planted-1 of a name that says so"),
@@ -20,10 +20,10 @@ const PLANTED: [(&str, &[u8]); 7] = [
     ("EXPORTED", b"planted-7 exported"),
 ];
 
-/// The variables by which users tell foreword something.
+/// The variables by which users configure foreword.
 const OF_THE_USER: [&[u8]; 3] = [b"FOREWORD_CONFIG", b"FOREWORD_LOG", b"FOREWORD_DROPIN_DIR"];
 
-/// Writes down the environment that it was given, and goes on.
+/// Returns a script that writes its environment to a file, and then continues.
 fn looking(name: &str, then: &str) -> String {
     format!("#!/bin/sh\ncat /proc/$$/environ >>\"$LAMBDA_TASK_ROOT/seen-{name}\"\n{then}\n")
 }
@@ -32,7 +32,7 @@ fn hook(name: &str) -> Value {
     json!({"name": name, "command": looking(name, ""), "env": {"OF_HOOK": "${PLAIN}"}})
 }
 
-/// A function with planted values, whose configuration uses them wherever it can.
+/// Builds a function with planted values, whose configuration refers to them wherever it can.
 pub fn test(wrappers: Value) -> Test {
     let export = looking("export", "echo 'EXPORTED=planted-7 exported'");
     let config = json!({
@@ -59,7 +59,7 @@ pub fn test(wrappers: Value) -> Test {
     given.env("_HANDLER", "app.handler").args(["bin/python3.12", "x"])
 }
 
-/// What a variable of foreword's says, as far as it is escaped.
+/// Undoes the escapes in the value of a variable of foreword's.
 fn unescaped(value: &[u8]) -> Vec<u8> {
     let digit = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
     let (mut rest, mut bytes) = (value, Vec::new());
@@ -82,8 +82,8 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Who looked found every planted value in its own variable, and none in one of foreword's, which
-/// is there for those who run in the chain alone.
+/// Checks that each of these programs found every planted value in its own variable and none in a
+/// variable of foreword's, and that only programs in the chain found such a variable.
 #[track_caller]
 pub fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
     for name in names {
@@ -141,7 +141,6 @@ fn wrapper_that_executes_its_own_program_leaks_no_value() {
     check(&test.finished(), &["export", "one", "drop", "own"], &["one", "drop", "own"]);
 }
 
-/// It is known for it: nothing of foreword's is left to it.
 #[test]
 fn last_wrapper_finds_no_variable_of_foreword() {
     let last = json!({"path": "${UNSET}./drop", "last": true});
@@ -150,7 +149,7 @@ fn last_wrapper_finds_no_variable_of_foreword() {
     check(&test.finished(), &["export", "one", "drop", "own"], &["one"]);
 }
 
-/// Whether what is handed over comes behind the chain or before the last wrapper.
+/// The handover may come after the chain, or before a last wrapper.
 #[test]
 fn hooks_of_the_extension_find_no_value_of_another_variable() {
     let last = json!({"path": "./drop", "last": true});
@@ -170,14 +169,14 @@ fn hooks_of_the_extension_find_no_value_of_another_variable() {
             "{wrappers} {log}"
         );
         lambda.shutdown("spindown", std::time::Duration::from_millis(1900));
-        // The directory is the wrapper's user's.
+        // The directory belongs to the wrapper's user.
         std::fs::write(wrapper.path("seen-stop"), run.finish().stdout).expect("unable to write");
         check(&wrapper.finished(), &["export", "stop"], &[]);
     }
 }
 
-/// In the log at its most detailed and in messages: exports, what edits put a secret into, and what
-/// a wrapper copied, moved to the end of the environment or added to.
+/// Exports, edits that copy a secret, and wrappers that copy it, move it to the end of the
+/// environment or append to it; in the log at its most detailed level and in messages.
 #[test]
 fn secrets_that_wrappers_move_are_redacted() {
     let config = r#"{

@@ -1,15 +1,15 @@
-//! Wrappers as they are in the wild: what cannot be executed, what ends by itself, what starts the
-//! runtime as a child or asks it for its version first.
+//! Wrappers as they are in use: some cannot be executed, exit, start the runtime as a child, or
+//! first ask it for its version.
 
 use crate::support::{DIRECTORY, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 
-/// This machine, as Lambda calls it, and one that it is not (`e_machine` of the ELF header).
+/// This machine in Lambda's words, and another machine (`e_machine` of the ELF header).
 const THIS: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 const FOREIGN: (u8, &str) =
     if cfg!(target_arch = "x86_64") { (183, "arm64") } else { (62, "x86_64") };
 
-/// Says who it is and goes on.
+/// Writes its name and executes the rest.
 const WRAPPER: &str = "#!/bin/sh\necho \"${0##*/}\" >>log\nexec \"$@\"\n";
 
 const RUNTIME: &str = "#!/bin/sh\necho \"$*\"\necho runtime >>log\n";
@@ -24,8 +24,7 @@ fn test(wrappers: &[&str]) -> Test {
     test.args(["bin/python3.12", "bootstrap.py"])
 }
 
-/// The line, the status and what the caller of the function is told; nothing is left of the
-/// stand-in.
+/// Compares the line, the status and the report to the caller; no stand-in is left.
 #[track_caller]
 fn fails(test: Test, error_type: &str, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -39,7 +38,7 @@ fn fails(test: Test, error_type: &str, cause: &str, status: i32) {
     assert_eq!(std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(), 1);
 }
 
-/// A wrapper that cannot be executed, as the first one and behind another one.
+/// Checks a wrapper that cannot be executed, alone and after another wrapper.
 #[track_caller]
 fn refuses(prepare: impl Fn(Test) -> Test, cause: &str, status: i32) {
     let cause = format!("wrapper \"w\": {cause}");
@@ -53,18 +52,22 @@ fn wrapper_that_cannot_be_executed_is_named_with_a_remedy() {
     let foreign = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 11], &[FOREIGN.0, 0], &[0; 44]].concat();
     let refused = |cause: &str| format!("unable to execute \"./w\": {cause}");
     refuses(|test| test, &refused("no such file"), 127);
-    refuses(|test| test.file("w", WRAPPER), &refused("it has no run bit (chmod +x)"), 126);
-    refuses(|test| test.file("w/x", ""), &refused("it is a folder; name a file in it"), 126);
+    refuses(
+        |test| test.file("w", WRAPPER),
+        &refused("it has no execute permission (chmod +x)"),
+        126,
+    );
+    refuses(|test| test.file("w/x", ""), &refused("it is a directory; name a file in it"), 126);
     for (content, cause) in [
         (
             &b"#!/bin/bash\r\nexec \"$@\"\r\n"[..],
             "its first line, \"#!/bin/bash\", ends in a carriage return; save it with Unix line \
-             ends (sed -i 's/\\r$//')",
+             endings (sed -i 's/\\r$//')",
         ),
         (
             b"#!/usr/bin/env bash\r\nexec \"$@\"\r\n",
             "its first line, \"#!/usr/bin/env bash\", ends in a carriage return; save it with \
-             Unix line ends (sed -i 's/\\r$//')",
+             Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             b"#!/nowhere/bash\n",
@@ -81,13 +84,14 @@ fn wrapper_that_cannot_be_executed_is_named_with_a_remedy() {
     }
 }
 
-/// Its own path stays what it is called by; the name is for messages.
+/// The wrapper still sees its own path in `$0`; the name is for messages.
 #[test]
 fn wrapper_with_a_name_is_logged_by_it() {
     let config = r#"{"wrappers": [{"path": "./w", "name": "data dog"}]}"#;
     let cause = "wrapper \"data dog\": unable to execute \"./w\": no such file";
     fails(test(&[]).config(config), "Runtime.ForewordWrapperFailed", cause, 127);
-    let cause = "wrapper \"./w/\": unable to execute \"./w/\": it is a folder; name a file in it";
+    let cause =
+        "wrapper \"./w/\": unable to execute \"./w/\": it is a directory; name a file in it";
     fails(test(&["./w/"]).file("w/x", ""), "Runtime.ForewordWrapperFailed", cause, 126);
 }
 
@@ -99,7 +103,6 @@ fn wrapper_without_a_shebang_is_executed_by_the_shell() {
     assert_eq!(finished.read("log"), "one\n./w\ntwo\nruntime\n");
 }
 
-/// As it would alone.
 #[test]
 fn wrapper_that_does_not_come_back_ends_with_its_own_status() {
     for (wrapper, status) in [
@@ -138,7 +141,7 @@ fn wrapper_that_starts_the_runtime_as_a_child_works() {
     );
 }
 
-/// Takes a wrapper that gives the runtime one more argument, ends with its status, and then writes
+/// Checks a wrapper that gives the runtime one more argument, ends with its status, and then writes
 /// `over` into the log.
 #[track_caller]
 pub fn starts_the_runtime_as_a_child(child: &str) {
@@ -156,8 +159,8 @@ pub fn starts_the_runtime_as_a_child(child: &str) {
     }
 }
 
-/// The interpreter answers as it would without other wrappers; what starts it afterwards finds
-/// everything as before.
+/// The interpreter answers as without other wrappers, and the later start goes through the whole
+/// chain.
 #[test]
 fn wrapper_that_asks_for_the_interpreter_s_version_works() {
     let probing = "#!/bin/bash\nversion=$(\"$1\" --version) || exit 1\n[[ $(\"$1\" --version) == \
@@ -186,10 +189,11 @@ fn missing_runtime_after_wrappers_is_named() {
     );
 }
 
-/// Nothing of it is carried along a second time; what the kernel does not take is named.
+/// The stage does not copy the environment. An environment that the kernel refuses is reported.
 #[test]
 fn environment_of_the_largest_size_passes_through_the_chain() {
-    // A quarter of the stack's limit (execve(2)).
+    // The limit is a quarter of the stack's (execve(2), "Limits on size of arguments and
+    // environment").
     let setup = [
         "/bin/bash",
         "-c",

@@ -1,6 +1,6 @@
-//! The runtime clients that people use, each through foreword from its init to the third
-//! invocation, with a snapshot in between. Without snapshot hooks foreword has no part in it: all
-//! is as without foreword.
+//! The runtime clients that people use, each through foreword from init to the third invocation,
+//! with a snapshot in between. Without snapshot hooks foreword starts no relay, and all is as
+//! without foreword.
 
 use crate::support::lambda::{Answer, Call, Lambda, Outcome, Parked, Settings};
 use crate::support::{Captured, Test, real_part};
@@ -8,50 +8,52 @@ use serde_json::{Value, json};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
-/// An echo, the largest answer that may be buffered, and one that is streamed by those who can.
+/// The event that is echoed, one whose response has the largest size that may be buffered, and one
+/// whose response is streamed by clients that can stream.
 const EVENTS: [&str; 3] = [r#"{"key":"value"}"#, r#"{"big":true}"#, r#"{"stream":true}"#];
 
 const PARTS: &str = "part 1\npart 2\npart 3\n";
 
-/// What the client's own hooks write, before the snapshot and after the restore.
+/// What the client's own hooks write before the snapshot and after the restore.
 const HOOKS: [&str; 2] = ["before b\nbefore a\n", "after a\nafter b\n"];
 const NO_HOOKS: [&str; 2] = ["", ""];
 
-/// A client, and what it does by itself.
+/// A runtime client, and its behavior.
 pub struct RuntimeClient {
     command: Vec<String>,
     prepare: Box<dyn Fn(Test) -> Test>,
     pub parked: Parked,
     pub hooks: [&'static str; 2],
     stream: Stream,
-    /// How it ends at SIGTERM.
+    /// The exit status after SIGTERM.
     status: i32,
     last_words: &'static str,
 }
 
-/// What becomes of the event that asks for a stream.
+/// How the client responds to the event that asks for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
-    /// It is an echo as any other.
+    /// With an echo, as to any other event.
     Buffered,
     Plain,
-    /// JSON and eight NUL come first.
+    /// With JSON and eight NUL bytes before the stream.
     Prelude,
 }
 
-/// What can be seen of a runtime's life.
+/// What can be observed of a runtime from init to shutdown.
 pub struct Life {
     pub parked: Parked,
-    /// At the snapshot, after the restore and at the end.
+    /// The client's log at the snapshot, after the restore and at the end.
     pub log: [String; 3],
     pub answers: [Answer; 3],
-    /// Which of the answers came in chunks.
+    /// For each response, whether it was chunked.
     pub chunked: Vec<bool>,
-    /// Their heads, sorted: a client that is an extension too polls for both at once.
+    /// The heads of all requests, sorted, because a client that is also an extension polls for both
+    /// at once.
     pub requests: Vec<String>,
     pub connections: usize,
     pub captured: Captured,
-    /// The Runtime API's address, and the one that the runtime was told.
+    /// The Runtime API's address, and the one in the runtime's environment.
     pub addresses: [String; 2],
 }
 
@@ -86,7 +88,8 @@ fn shell_client_without_snapshot_hooks_behaves_as_without_foreword() {
 }
 
 impl RuntimeClient {
-    /// A client that knows nothing of snapshots, does not stream and leaves SIGTERM as it is.
+    /// Describes a client that knows nothing of snapshots, does not stream and does not handle
+    /// SIGTERM.
     fn new(command: &[&str], prepare: impl Fn(Test) -> Test + 'static) -> Self {
         Self {
             command: command.iter().map(|word| (*word).to_owned()).collect(),
@@ -128,7 +131,7 @@ impl RuntimeClient {
         Self { parked: Parked::RestoreNext, hooks: HOOKS, ..Self::new(&command, |test| test) }
     }
 
-    /// One handler of Node's answers buffered or streamed, never both.
+    /// Returns two clients: a handler of Node's responds buffered or streamed, never both.
     pub fn node() -> [Self; 2] {
         [("index.handler", Stream::Buffered), ("index.streaming", Stream::Plain)].map(
             |(handler, stream)| {
@@ -137,8 +140,8 @@ impl RuntimeClient {
                 let bootstrap =
                     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
                 let client = Self::new(&["node", bootstrap], move |test| {
-                    // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that
-                    // directory.
+                    // The function is copied there, because LAMBDA_TASK_ROOT identifies the
+                    // processes of a test.
                     test.file("index.mjs", &function)
                         .env(
                             "RUNTIME_CLIENT",
@@ -162,7 +165,7 @@ impl RuntimeClient {
         Self { stream: Stream::Plain, ..client }
     }
 
-    /// A run without foreword.
+    /// Builds a run without foreword.
     pub fn direct(&self) -> Test {
         (self.prepare)(Test::new())
             .without_foreword()
@@ -170,14 +173,14 @@ impl RuntimeClient {
             .env("CLIENT_LOG", "<folder>/log")
     }
 
-    /// A run through foreword, with no configuration yet.
+    /// Builds a run through foreword, without a configuration yet.
     pub fn through(&self) -> Test {
         (self.prepare)(Test::new())
             .args(["--"].into_iter().chain(self.command.iter().map(String::as_str)))
     }
 
-    /// A run on an OS-only runtime: the layer's bootstrap finds the executable, and nothing else,
-    /// by `_HANDLER`.
+    /// Builds a run on an OS-only runtime: the layer's bootstrap finds the executable by `_HANDLER`
+    /// alone.
     pub fn through_bootstrap(&self) -> Test {
         let [program] = &self.command[..] else {
             panic!("more than an executable: {:?}", self.command)
@@ -187,7 +190,7 @@ impl RuntimeClient {
         test.named("opt/bootstrap").env("_HANDLER", "function")
     }
 
-    /// Lets the client live without foreword and with it.
+    /// Compares the client's behavior without foreword and with it.
     #[track_caller]
     fn compare(&self) {
         // Without the export the client would have no log.
@@ -199,8 +202,7 @@ impl RuntimeClient {
             assert_eq!(life.parked, self.parked);
             assert_eq!(life.log[0], self.hooks[0]);
             assert_eq!(life.log[1], self.hooks.concat());
-            // The runtime has been told the Runtime API's own address, and takes it for the one
-            // that it speaks to.
+            // The runtime has the Runtime API's own address.
             assert_eq!(life.addresses[1], life.addresses[0]);
         }
         assert!(through.answers == direct.answers, "the answers are others than without foreword");
@@ -210,7 +212,7 @@ impl RuntimeClient {
         assert_eq!(through.captured, direct.captured);
     }
 
-    /// What has to be so in every life: the invocations, their answers and the end.
+    /// Checks what every client has to do: the invocations, the responses and the end.
     #[track_caller]
     pub fn check(&self, life: &Life) {
         let [_, restored, end] = &life.log;
@@ -247,7 +249,7 @@ impl RuntimeClient {
     }
 }
 
-/// What the platform says to every client.
+/// Sets the variables that Lambda gives every client.
 pub fn told(client: Test, lambda: &Lambda) -> Test {
     client
         .runtime_api(lambda)
@@ -258,7 +260,7 @@ pub fn told(client: Test, lambda: &Lambda) -> Test {
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
 }
 
-/// Takes a client through its life; nothing of it is left.
+/// Takes a client from init to shutdown, and checks that nothing of it is left.
 #[track_caller]
 pub fn live(client: Test) -> Life {
     let lambda = Lambda::new(Settings::default());
@@ -268,8 +270,7 @@ pub fn live(client: Test) -> Life {
     let run = test.start();
 
     let parked = lambda.snapshot().unwrap();
-    // Which of its connections a client polls on is settled when it does so for all that it waits
-    // for.
+    // Each connection is settled only when the client polls for everything that it waits for.
     let is_polling = |calls: [usize; 2]| (calls[0] == calls[1]).then_some(());
     let extension = [Call::ExtensionRegister, Call::ExtensionNext];
     lambda

@@ -1,17 +1,17 @@
-//! Where the configuration comes from, in which order the sources apply, and which rules of it do.
+//! Where the configuration comes from, in which order the sources apply, and which rules apply.
 
 use crate::support::Test;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-/// Prints what the sources appended to `LOG`, in their order.
+/// Prints what the sources appended to `LOG`, in order.
 const RUNTIME: &str = "#!/bin/sh\necho \"$LOG\"\n";
 
 fn test() -> Test {
     Test::new().script("runtime", RUNTIME).args(["./runtime"])
 }
 
-/// A configuration that leaves its name.
+/// Returns a configuration that appends its name to `LOG`.
 fn named(name: &str) -> String {
     format!(r#"{{"env": {{"LOG": {{"append": "{name}", "separator": " "}}}}}}"#)
 }
@@ -33,7 +33,7 @@ fn sources_of_every_kind_apply_in_order() {
 
 #[test]
 fn drop_ins_apply_in_order_of_file_names() {
-    // Made in another order than that of their names.
+    // The files are made in another order than that of their names.
     let names = ["b", "9", "10", "Z", "a", "a-b", "aa", "é"];
     let files = names
         .iter()
@@ -88,7 +88,7 @@ fn inline_json_in_quotes_is_not_read_as_a_path() {
     test().env("FOREWORD_CONFIG", "'{\"env\": {}}'").stderr(message).status(125).run();
 }
 
-/// As editors on Windows save it.
+/// Editors on Windows save files like this.
 #[test]
 fn byte_order_mark_before_json_is_skipped() {
     test().file("foreword.json", format!("\u{feff}{}", named("task"))).stdout("task\n").run();
@@ -111,12 +111,12 @@ fn file_that_is_reached_twice_is_loaded_once() {
     fs::hard_link(linked.path("foreword.json"), linked.path("link.json")).unwrap();
     linked.stdout("task\n").run();
 
-    // It counts where it came first.
+    // It counts where it is reached first.
     let linked = task().file("foreword.d/b.json", named("b"));
     symlink("../foreword.json", linked.path("foreword.d/a.json")).unwrap();
     linked.stdout("task b\n").run();
 
-    // Another file of the same content is another file.
+    // A copy with the same content is another file.
     let copied = task().file("copy.json", named("task")).env("FOREWORD_CONFIG", "copy.json");
     copied.stdout("task task\n").run();
 }
@@ -180,8 +180,7 @@ fn conditions_see_the_environment_of_lambda_without_edits() {
     test().env("GIVEN", "1").env("FOREWORD_LOG", "warn").config(config).stdout("given\n").run();
 }
 
-/// Which of the two it is depends on the foreword that is tested; what it calls this machine,
-/// `programs` tests.
+/// The names of the machine that foreword was built for are tested in `programs`.
 #[test]
 fn architecture_of_another_machine_does_not_match() {
     let rules = ["x86_64", "arm64"].map(|name| {
@@ -217,7 +216,7 @@ fn runtime_that_a_variable_names_meets_its_condition() {
     }
 }
 
-/// It says so for an image of one's own, and some of AWS's base images.
+/// The variable is `AWS_Lambda_Image` in custom images and in some of AWS's base images.
 #[test]
 fn execution_environment_without_a_runtime_leaves_it_to_the_program() {
     for (declared, program, condition, expected) in [
@@ -268,7 +267,7 @@ fn files_that_exist_meet_their_condition() {
         (r#""agent.jar?""#, false),
         (r#""[a-b]gent.jar""#, true),
         (r#""[!a]gent.jar""#, false),
-        // A wildcard stays inside one segment of the path.
+        // A wildcard does not match a slash.
         (r#""*.txt""#, false),
         (r#""*/*.txt""#, true),
         (r#""lib*deep.txt""#, false),
@@ -276,18 +275,18 @@ fn files_that_exist_meet_their_condition() {
         (r#""lib[/]deep.txt""#, false),
         (r#""*/deep/*/x""#, true),
         (r#""*/../agent.jar""#, true),
-        // It skips a leading dot, which has to be written.
+        // A wildcard does not match a leading dot.
         (r#""*hidden""#, false),
         (r#""?hidden""#, false),
         (r#""[.]hidden""#, false),
         (r#"".h*""#, true),
         (r#""*/inside""#, false),
         (r#"".*/inside""#, true),
-        // What a variable holds is no wildcard; neither is what is not closed.
+        // A value has no wildcards, and an unclosed bracket is none.
         (r#""${GLOB}.jar""#, false),
         (r#""${NAME}.j*""#, true),
         (r#""open[1""#, true),
-        // All of a list.
+        // Every element of an array has to exist.
         (r#"["agent.jar", "lib/deep.txt"]"#, true),
         (r#"["agent.jar", "missing"]"#, false),
         (r#""link""#, true),

@@ -1,4 +1,5 @@
-//! What the documentation shows is run, and whatever a user can write or meet stands in it.
+//! The documentation is true: what it shows is run, and every key, variable, error type, exit
+//! status and option is in it.
 
 mod commands;
 mod links;
@@ -13,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// The configurations that it shows.
+/// Returns the configurations that the documentation shows.
 pub fn configurations() -> Vec<String> {
     let is_configuration = |block: &String| !block.contains("errorType");
     let configurations: Vec<_> =
@@ -22,11 +23,11 @@ pub fn configurations() -> Vec<String> {
     configurations
 }
 
-/// The pages whose sessions run a real function.
+/// Pages whose sessions run a real function.
 #[cfg(feature = "tool")]
 pub const OF_REAL_FUNCTIONS: [&str; 1] = ["docs/simulate.md"];
 
-/// They show the tool, too. Each page can be followed by itself.
+/// Every page can be followed by itself.
 #[cfg(feature = "tool")]
 #[test]
 fn every_console_session_when_run_prints_what_it_shows() {
@@ -36,7 +37,7 @@ fn every_console_session_when_run_prints_what_it_shows() {
     assert_eq!(real, OF_REAL_FUNCTIONS);
     assert!(pages.len() > 4, "the documentation shows sessions");
     for page in pages {
-        // Some name the program of a runtime that is never started.
+        // Some sessions name the program of a runtime that is never started.
         prints_what_it_shows(page, Test::new().script("bin/python3", "#!/bin/sh\nexit 1\n"));
     }
 }
@@ -53,12 +54,12 @@ pub fn prints_what_it_shows(page: &str, test: Test) {
             _ => expected += &format!("{line}\n"),
         }
     }
-    // At a person's own machine.
+    // The tool runs on a developer's machine, not in the sandbox.
     let test = test.on_the_machine().named("bin/foreword");
     let test = test.without_foreword().args(["/bin/sh", "session"]);
     let script = script.replace("<folder>", test.path("").to_str().expect("UTF-8"));
     let captured = test.file("session", script).capture();
-    // How long something took is no promise.
+    // Durations differ.
     let (found, expected) = (timeless(&captured.stdout), timeless(expected.as_bytes()));
     assert!(found == expected, "{page}, expected:\n{expected}\nfound:\n{found}");
     assert_eq!((captured.stderr, captured.status), (Vec::new(), 0), "{page}");
@@ -67,7 +68,8 @@ pub fn prints_what_it_shows(page: &str, test: Test) {
 #[test]
 fn every_configuration_is_accepted() {
     for configuration in configurations() {
-        // Decoded whole, and applied never: the agents and secrets of examples are not here.
+        // The configuration is decoded but never applies, because the agents and secrets of the
+        // examples are not here.
         let never =
             format!(r#"{{"rules": [{{"when": {{"not": {{}}}}, "rules": [{configuration}]}}]}}"#);
         Test::new().config(&never).args(["/bin/true"]).run();
@@ -84,8 +86,8 @@ fn every_configuration_passes_check() {
     }
 }
 
-/// A run of the example that holds a text, with a java that prints its command line; what it looks
-/// for in `/opt` is looked for in the test's directory.
+/// Returns a run of the example that contains a text, with a java that prints its command line, and
+/// with `/opt` replaced by a directory of the test's.
 fn example(holding: &str) -> Test {
     let configurations = configurations();
     let mut found = configurations.iter().filter(|block| block.contains(holding));
@@ -174,7 +176,7 @@ pub struct ObjectKind {
     /// The schema's JSON pointer of its properties.
     pub schema: &'static str,
     page: &'static str,
-    /// The heading above.
+    /// The heading of the section.
     section: &'static str,
     form: KeyForm,
 }
@@ -182,7 +184,7 @@ pub struct ObjectKind {
 /// The form in which a section describes keys.
 #[derive(PartialEq, Eq)]
 enum KeyForm {
-    /// A row of a table each.
+    /// A row of a table for each key.
     Table,
     /// Sentences.
     Prose,
@@ -208,14 +210,14 @@ pub const OBJECT_KINDS: [ObjectKind; 9] = [
         schema: "/$defs/rule/properties/options/properties",
         page: "docs/configuration.md",
         section: "## Options and arguments",
-        form: KeyForm::Prose,
+        form: KeyForm::Table,
     },
     ObjectKind {
         configuration: r#"{"arguments": {@}}"#,
         schema: "/$defs/rule/properties/arguments/properties",
         page: "docs/configuration.md",
         section: "## Options and arguments",
-        form: KeyForm::Prose,
+        form: KeyForm::Table,
     },
     ObjectKind {
         configuration: r#"{"hooks": {@}}"#,
@@ -267,7 +269,7 @@ impl ObjectKind {
         keys.split(", ").map(str::to_owned).collect()
     }
 
-    /// Whether its section describes a key.
+    /// Reports whether its section describes a key.
     fn describes(&self, key: &str) -> bool {
         let section = section(self.page, self.section);
         let quoted = format!("`{key}`");
@@ -336,11 +338,11 @@ fn every_variable_error_type_and_exit_status_is_documented() {
     }
 }
 
-/// All source files, one after the other, without their tests.
+/// Returns all source files, one after the other, without their unit tests.
 fn source(directory: &Path) -> String {
     let entries =
         fs::read_dir(directory).expect("the source").map(|entry| entry.expect("an entry").path());
-    // The simulated Lambda names the errors of Lambda's own APIs.
+    // The simulated Lambda contains the error types of Lambda's own APIs.
     let is_own = |path: &std::path::PathBuf| {
         !path.ends_with("src/simulated_lambda") && !path.ends_with("src/simulated_lambda.rs")
     };
@@ -357,7 +359,6 @@ fn source(directory: &Path) -> String {
     entries.map(text).collect()
 }
 
-/// The commands of the tool, and what each takes.
 #[cfg(feature = "tool")]
 #[test]
 fn every_command_and_option_is_documented() {

@@ -1,9 +1,9 @@
-//! What edits make of the command lines that Lambda hands over, as listed in AWS's images and in
-//! ours.
+//! Edits of the command lines that Lambda starts runtimes with, in AWS's images and in custom
+//! images.
 
 use crate::support::Test;
 
-/// Prints the name that it was started by and its arguments.
+/// Prints the name by which it was started and its arguments.
 const RUNTIME: &str = "#!/bin/sh\nIFS='|'; echo \"${0##*/}|$*\"\n";
 
 const PYTHON: &str = "<folder>/python3.12|/var/runtime/bootstrap.py";
@@ -32,7 +32,7 @@ fn test(command: &str, config: &str) -> Test {
     Test::new().script(name, RUNTIME).config(config).env("_HANDLER", "app.handler").args(words)
 }
 
-/// Every row is a command line, a configuration, and what the runtime receives.
+/// Checks rows of a command line, a configuration, and what the runtime receives.
 #[track_caller]
 fn edits(rows: &[(&str, &str, &str)]) {
     for (command, config, expected) in rows {
@@ -116,7 +116,7 @@ fn options_are_removed_with_their_values() {
             r#"{"options": {"remove": ["--max-http-header-size 8*", "--max-*-space-size=[!6]*"]}}"#,
             "node|--expose-gc|--max-semi-space-size=6|/var/runtime/index.mjs",
         ),
-        // A value is no option, and neither is what stands behind the entry.
+        // Neither the value of an option nor what follows the entry is an option.
         (
             NODE,
             r#"{"options": {"remove": ["81920", "--max-http-header-size 9*", "/var/runtime/*"]}}"#,
@@ -137,7 +137,7 @@ fn options_are_removed_with_their_values() {
              /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
         ("<folder>/ruby|-W0|a.rb|-W0", r#"{"options": {"remove": ["-W*"]}}"#, "ruby|a.rb|-W0"),
-        // An unknown program has no options that could be removed.
+        // An unknown program has no options.
         ("<folder>/Native|-x", r#"{"options": {"remove": ["*"]}}"#, "Native|-x"),
     ]);
 }
@@ -147,7 +147,8 @@ fn options_are_replaced_and_their_values_edited() {
     edits(&[
         (
             NODE,
-            r#"{"options": {"replace": {"81920": "16384", "--expose-gc": "--no-expose-gc", "--max-semi": "x"}}}"#,
+            r#"{"options": {"replace": {"81920": "16384", "--expose-gc": "--no-expose-gc",
+                "--max-semi": "x"}}}"#,
             "node|--no-expose-gc|--max-http-header-size|16384|--max-semi-space-size=6|\
              --max-old-space-size=116|\
              /var/runtime/index.mjs",
@@ -166,7 +167,8 @@ fn options_are_replaced_and_their_values_edited() {
         ),
         (
             JAVA11,
-            r#"{"options": {"values": {"-classpath": {"append": "/opt/lib/x.jar", "separator": ":"}}}}"#,
+            r#"{"options": {"values": {"-classpath": {"append": "/opt/lib/x.jar",
+                "separator": ":"}}}}"#,
             "java|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/var/runtime/x.jar|\
              -classpath|a.jar:b.jar:/opt/lib/x.jar|lambdainternal.AWSLambda",
         ),
@@ -176,7 +178,7 @@ fn options_are_replaced_and_their_values_edited() {
             "dotnet|exec|--runtimeconfig|/opt/r.json|\
              /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
-        // One pass: what was put in is not looked at again.
+        // The replacement is not replaced again.
         (
             "<folder>/ruby|-I|a|-I|b|x.rb|a",
             r#"{"options": {"replace": {"a": "b", "b": "a"}}}"#,
@@ -199,7 +201,8 @@ fn arguments_with_edits_are_changed() {
     edits(&[
         (
             JAVA_IMAGE,
-            r#"{"env": {"_HANDLER": "w.H"}, "arguments": {"replace": {"pkg.H": "${_HANDLER}", "-cp": "no"}}}"#,
+            r#"{"env": {"_HANDLER": "w.H"},
+                "arguments": {"replace": {"pkg.H": "${_HANDLER}", "-cp": "no"}}}"#,
             "java|-cp|./*|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|w.H",
         ),
         (
@@ -209,13 +212,14 @@ fn arguments_with_edits_are_changed() {
         ),
         (
             PYTHON_IMAGE,
-            r#"{"arguments": {"remove": ["app.*", "awslambdaric"], "prepend": ["a"], "append": [""]}}"#,
+            r#"{"arguments": {"remove": ["app.*", "awslambdaric"], "prepend": ["a"],
+                "append": [""]}}"#,
             "python3|-m|awslambdaric|a|",
         ),
         (PYTHON, r#"{"arguments": {"append": ["x"]}}"#, "python3.12|/var/runtime/bootstrap.py|x"),
         (NATIVE, r#"{"arguments": {"append": ["x"]}}"#, "Native|x"),
         ("<folder>/Native|a|b|a", r#"{"arguments": {"remove": ["a"]}}"#, "Native|b"),
-        // A key that works out as empty matches nothing, not even an empty argument.
+        // A key that expands to nothing matches nothing, not even an empty argument.
         (
             "<folder>/Native||a",
             r#"{"arguments": {"replace": {"${UNSET}": "x", "": "x"}}}"#,
@@ -281,7 +285,8 @@ fn program_and_prefix_are_looked_up_in_the_final_path() {
              app.handler\npython3|-m|awslambdaric|app.handler\n",
         ),
         (
-            r#"{"prefix": ["first", "1"], "program": "python3", "rules": [{"prefix": ["second", "2", "x"]}]}"#,
+            r#"{"prefix": ["first", "1"], "program": "python3",
+                "rules": [{"prefix": ["second", "2", "x"]}]}"#,
             "second 2 x first 1 python3 -m awslambdaric app.handler\nfirst 1 python3 -m \
              awslambdaric app.handler\npath -m awslambdaric app.handler\n",
         ),

@@ -1,16 +1,17 @@
-//! Whole functions: AWS's runtime clients for Python and Node, started through foreword under AWS's
-//! emulator, as managed runtimes start them and as the `ENTRYPOINT` of an own image does.
+//! Whole functions: AWS's runtime clients for Python and Node.js, started through foreword under
+//! AWS's emulator, as in managed runtimes and as by the `ENTRYPOINT` of a custom image.
 
 use crate::support::{Answer, Emulator, PATH, Test, foreword, real_part};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// What puts the runtime's command line together.
+/// How the runtime is started.
 #[derive(Clone, Copy, Debug)]
 enum Start {
-    /// Lambda's own bootstrap, which gives it to the program that `AWS_LAMBDA_EXEC_WRAPPER` names.
+    /// By Lambda's bootstrap, which passes the command line to the program that
+    /// `AWS_LAMBDA_EXEC_WRAPPER` names.
     Managed,
-    /// The image's `ENTRYPOINT`, where the wrapper stands in front of it.
+    /// By the image's `ENTRYPOINT`, which begins with the wrapper.
     Image,
 }
 
@@ -72,8 +73,7 @@ fn program_as_a_bare_name_is_found_in_path() {
     assert!(emulator.log().contains("import time: self [us] | cumulative | imported package"));
 }
 
-/// What stands in the layer's example, with what the image would hold in the places that the
-/// machine has it in.
+/// The Dockerfile's command line, with the paths of this machine.
 #[test]
 fn example_of_a_custom_image_runs_a_function() {
     let dockerfile = include_str!("../../layer/examples/Dockerfile");
@@ -84,7 +84,7 @@ fn example_of_a_custom_image_runs_a_function() {
             .expect("an instruction");
         serde_json::from_str(line).expect("a list")
     };
-    // The client that is tested is the one that the image installs.
+    // The tests use the version of the client that the image installs.
     let version = |text: &str, before: &str| {
         let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no {before}"));
         rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next().unwrap_or_default().to_owned()
@@ -135,7 +135,7 @@ fn options_for_node_stand_before_its_entry() {
     }
 }
 
-/// Each inserts an option directly behind what it takes for the interpreter.
+/// Each wrapper inserts an option directly after what it takes for the interpreter.
 #[test]
 fn two_wrappers_run_before_the_runtime() {
     for (client, start) in EVERY_START {
@@ -189,7 +189,8 @@ fn wrapper_that_cannot_be_executed_is_reported_to_the_caller() {
             .script("one", "#!/bin/sh\nexec \"$@\"\n")
             .file("two", "");
         let test = test.config(r#"{"wrappers": ["./one", "./two"]}"#).env("TMPDIR", "<folder>");
-        let message = "wrapper \"two\": unable to execute \"./two\": it has no run bit (chmod +x)";
+        let message =
+            "wrapper \"two\": unable to execute \"./two\": it has no execute permission (chmod +x)";
         fails(&test.emulate(), "Runtime.ForewordWrapperFailed", message, 126);
     }
 }
@@ -215,7 +216,8 @@ fn variables_that_hooks_export_reach_the_function() {
                 {"name": "dotenv", "command": "cat .env", "export": "dotenv"}
             ]}}"#,
         );
-        let secrets = r#"{"API_KEY": "k $HOME \"é\"\nline two", "PORT": 8080, "RATE": 1.50, "ON": true, "TWICE": "json"}"#;
+        let secrets = r#"{"API_KEY": "k $HOME \"é\"\nline two", "PORT": 8080, "RATE": 1.50,
+            "ON": true, "TWICE": "json"}"#;
         let test = test.script("secrets", format!("#!/bin/sh\ncat <<'END'\n{secrets}\nEND\n"));
         let dotenv = "# comment\nexport REGION=eu\nQUOTED='a $b \"c\"'\nTWICE=dotenv\n";
         let emulator = test.file(".env", dotenv).emulate();
@@ -259,7 +261,8 @@ fn hook_that_fails_is_reported_to_the_caller() {
 #[test]
 fn hook_that_times_out_is_reported_to_the_caller() {
     for (client, start) in EVERY_START {
-        let config = r#"{"hooks": {"initialize": [{"name": "x", "command": ["sleep", "100"], "timeout_ms": 50}]}}"#;
+        let config = r#"{"hooks": {"initialize": [{"name": "x", "command": ["sleep", "100"],
+            "timeout_ms": 50}]}}"#;
         let emulator = function(client, start, foreword()).config(config).emulate();
         let answer = emulator.invoke("{}");
         assert_eq!(answer.body["errorType"], json!("Runtime.ForewordHookTimedOut"), "{answer:?}");
@@ -305,7 +308,7 @@ fn fails(emulator: &Emulator, error_type: &str, message: &str, status: i32) {
     assert!(log.contains(&format!("exit status {status}")), "{log}");
 }
 
-/// A function of this client with this wrapper in front of its runtime.
+/// Builds a function of this client whose runtime is started through this wrapper.
 fn function(client: Client, start: Start, wrapper: &str) -> Test {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda");
     let content =
@@ -336,7 +339,7 @@ fn function(client: Client, start: Start, wrapper: &str) -> Test {
     }
 }
 
-/// The runtime's command line, the handler included where it is an argument.
+/// Returns the runtime's command line, with the handler where it is an argument.
 fn command_line(client: Client, start: Start) -> Vec<String> {
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let program = match client {
@@ -363,7 +366,7 @@ fn node_client(file: &str) -> String {
     real_part("node/node_modules/aws-lambda-ric").join(file).display().to_string()
 }
 
-/// Where the machine's own node is.
+/// Returns the directory of the machine's node.
 fn node_directory() -> PathBuf {
     let path = std::env::var_os("PATH").expect("a PATH");
     std::env::split_paths(&path)

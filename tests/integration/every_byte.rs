@@ -1,5 +1,5 @@
-//! The command line and the environment are lists of byte strings: whatever they hold reaches the
-//! runtime as it is and where it was, but for what an edit names.
+//! Every byte of the command line and the environment reaches the runtime unchanged and in its
+//! place, except for what an edit names.
 
 use crate::support::{DUMP, Test, foreword};
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 type Words = Vec<Vec<u8>>;
 
-/// A start of `runtime`, which prints what it received.
+/// Builds a start of `runtime`, which prints what it received.
 fn test(arguments: &Words, environment: &Words) -> Test {
     let test = Test::new()
         .script("runtime", DUMP)
@@ -24,12 +24,13 @@ fn command<'w>(first: &'w [&'w str], arguments: &'w Words) -> Vec<&'w OsStr> {
         .collect()
 }
 
-/// The list as the kernel shows it.
+/// Joins words as the kernel shows them in /proc.
 fn joined(words: &Words) -> Vec<u8> {
     words.iter().flat_map(|word| [word, &b"\0"[..]].concat()).collect()
 }
 
-/// What comes out without foreword has to come out with it under every configuration; gives that.
+/// Checks that the runtime prints the same without foreword and with it under every configuration.
+/// Returns what it prints.
 #[track_caller]
 fn unchanged(arguments: &Words, environment: &Words) -> Vec<u8> {
     let mut test = test(arguments, environment);
@@ -175,7 +176,7 @@ fn argv_0_is_the_program_as_written() {
     }
 }
 
-/// Xorshift (Marsaglia, 2003), so that every run tries the same.
+/// Xorshift (Marsaglia, 2003), so that every run tries the same values.
 struct Random(u64);
 
 impl Random {
@@ -186,8 +187,8 @@ impl Random {
         (self.0 >> 16) as usize % limit
     }
 
-    /// Up to thirty words of up to forty bytes; every fourth word starts like a variable, some are
-    /// empty.
+    /// Returns up to thirty words of up to forty bytes. Every fourth word starts like a variable;
+    /// some are empty.
     fn words(&mut self) -> Words {
         (0..self.below(30)).map(|_| self.word()).collect()
     }

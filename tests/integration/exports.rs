@@ -1,5 +1,5 @@
-//! What a hook exports becomes edits of the environment, literally, or nothing at all; its values
-//! are shown nowhere.
+//! Exports of a hook become edits of the environment, literally, or the hook fails. No message
+//! contains their values.
 
 use crate::support::{Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
@@ -9,8 +9,8 @@ fn exporting(format: &str) -> Value {
     json!({"name": "x", "command": ["/bin/cat", "exported"], "export": format})
 }
 
-/// A run whose runtime prints these variables, each behind its name, or nothing for one that is
-/// unset.
+/// Builds a run whose runtime prints these variables, each after its name, or nothing for one that
+/// is unset.
 fn printing(names: &[&str]) -> Test {
     let print = |name: &&str| format!("printf '%s\\n' \"${{{name}+{name}=${name}}}\"\n");
     let test = Test::new().env("FOREWORD_LOG", "warn").args(["./runtime"]);
@@ -64,7 +64,7 @@ fn dotenv_export_reaches_the_runtime_as_its_writer_means_it() {
         .run();
 }
 
-/// How tools write the same value, each in its own way; the first two escape what no shell needs
+/// Several tools write the same value in different ways. The first two escape what no shell needs
 /// escaped.
 #[test]
 fn dotenv_export_with_escapes_is_unescaped() {
@@ -85,7 +85,7 @@ fn dotenv_export_with_escapes_is_unescaped() {
     }
 }
 
-/// All that `env -0` prints arrives: it is the way out for values that lines cannot hold.
+/// `env -0` is the remedy for values that lines cannot contain.
 #[test]
 fn nul_separated_export_is_taken_whole() {
     let command = "A='one\n\"two\" $HOME' B=\"it's\" exec env -u AWS_LAMBDA_RUNTIME_API -0";
@@ -118,7 +118,7 @@ fn empty_object_as_export_succeeds() {
     }
 }
 
-/// A line that a failed export gives; the way out stands behind the cause.
+/// Returns the message of an export without a variable; the remedy follows the cause.
 fn nothing(cause: &str) -> String {
     format!(
         "foreword: hook \"x\" (initialize) exported nothing: {cause}; let the command fail when \
@@ -184,7 +184,7 @@ fn hook_that_exports_logs_the_number_of_variables() {
     }
 }
 
-/// Edits come first, then hooks, whose exports overwrite, then the command line.
+/// Edits come first, then the exports of hooks, then the command line.
 #[test]
 fn exports_overwrite_edits_and_are_visible_to_later_steps() {
     let config = json!({
@@ -209,7 +209,6 @@ fn exports_overwrite_edits_and_are_visible_to_later_steps() {
         .run();
 }
 
-/// The path of programs is a variable like others.
 #[test]
 fn exported_path_is_searched_for_the_runtime() {
     let hooks =
@@ -222,8 +221,8 @@ fn exported_path_is_searched_for_the_runtime() {
 #[test]
 fn export_that_cannot_be_parsed_fails_without_its_values() {
     let (object, text) =
-        ("print one JSON object and nothing else", "print it as a text, or leave it out");
-    let (kind, rename) = ("not a text, number or boolean", "print another name");
+        ("print one JSON object and nothing else", "print it as a string, or leave it out");
+    let (kind, rename) = ("not a string, number or boolean", "print another name");
     let lines = "print NAME=VALUE lines and nothing else";
     let name = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" alone";
     let refused = |format: &str, exported: &[u8], cause: &str| {
@@ -231,7 +230,7 @@ fn export_that_cannot_be_parsed_fails_without_its_values() {
             format!("foreword: hook \"x\" (initialize) exported something unreadable: {cause}");
         let test = || printing(&["A"]).file("exported", exported);
         test().hooks(json!([exporting(format)])).stderr(format!("{line}\n")).status(125).run();
-        // Nothing of it is used either.
+        // Its output is not used either.
         let mut lenient = exporting(format);
         lenient["on_failure"] = json!("continue");
         test()
@@ -361,12 +360,12 @@ fn export_of_a_hook_that_failed_is_discarded() {
     }
 }
 
-/// What must not appear anywhere: the value in every form in which a message might quote it.
+/// A value that must not appear in any form in which a message might quote it.
 const SECRET: &str = "hid\"den";
 const QUOTED: [&str; 2] = ["hid\"den", "hid\\\"den"];
 
-/// Configurations that put what was exported as `OPAQUE` wherever a message might take it from, and
-/// how each ends.
+/// Configurations that use the exported `OPAQUE` wherever a message might take it from, with their
+/// exit statuses.
 fn tempting() -> [(Value, i32); 7] {
     let hook = exporting("json");
     let with = |key: &str, value: Value| json!({"hooks": {"initialize": [hook]}, key: value});
@@ -425,7 +424,7 @@ fn exported_value_is_redacted_everywhere() {
     }
 }
 
-/// A name that is not found is reported with the PATH in which it was looked for.
+/// The error about a name that is not found contains the PATH that was searched.
 #[test]
 fn exported_path_in_a_lookup_error_is_redacted() {
     let hooks = json!([{"name": "x", "command": ["/bin/echo", "PATH=/hidden:/nowhere"],

@@ -1,7 +1,7 @@
-//! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the
-//! extension in `/opt/extensions`, which is a directory of the test's own there, and the machine's
-//! `/opt` stays as it is. The emulator itself ends an environment that takes longer than Lambda
-//! allows, so what hooks and extension have said and done was in time.
+//! Whole functions with foreword as wrapper and as extension, under AWS's emulator. The emulator
+//! finds the extension in a directory of the test's that is mounted at `/opt/extensions`. It ends
+//! an environment that takes longer than Lambda allows, so everything that hooks and extension did
+//! was in time.
 
 use crate::support::{Emulator, Test, foreword, wait_until};
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Answers each event with itself, but for one: that it never answers. What it does at SIGTERM is
-/// in the script before it.
+/// Answers each event with itself, except for one that it never answers. The script before it
+/// decides what it does at SIGTERM.
 const RUNTIME: &str = r#"
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 while :; do
@@ -27,7 +27,7 @@ done
 const ENDS: &str = "trap 'echo runtime >>order; kill $curl; exit 0' TERM";
 const IGNORES: &str = "trap 'echo ignored >>order' TERM";
 
-/// The layer and a function, with a runtime that begins like this.
+/// Builds a function with the layer, whose runtime begins with this script.
 fn function(runtime: &str, config: &Value) -> Test {
     let test = Test::new()
         .over("opt", "/opt")
@@ -41,7 +41,7 @@ fn function(runtime: &str, config: &Value) -> Test {
     test.config(&config.to_string())
 }
 
-/// A hook that notes its name, and then goes on like this.
+/// A hook that writes its name, and then continues with a command.
 fn notes(name: &str, then: &str) -> Value {
     json!({"name": name, "command": format!("echo {name} >>order; {then}")})
 }
@@ -113,7 +113,7 @@ fn hook_that_overruns_is_stopped_before_the_environment() {
     says(&emulator, "foreword: hook \"never\" (pre_stop) was not started: the ");
 }
 
-/// A program in the extension's place that starts it and notes how it ended.
+/// A script starts the extension and writes its exit status.
 #[test]
 fn extension_after_a_shutdown_exits_0() {
     for (hooks, noted) in [
@@ -127,7 +127,7 @@ fn extension_after_a_shutdown_exits_0() {
         let emulator = test.script("opt/extensions/foreword", observer).emulate();
         answers(&emulator);
         emulator.shut_down();
-        // Whoever has not asked for the event is killed.
+        // The emulator kills an extension that has not asked for the event.
         assert_eq!(emulator.read("order"), noted);
     }
 }
@@ -160,7 +160,7 @@ fn environment_that_is_reset_runs_its_hooks_and_gets_a_new_extension() {
     assert!(order.ends_with("\n2\n"), "{order}");
 }
 
-/// The wrapper reports it, and the extension waits: one line in the log, and the caller sees it.
+/// The wrapper reports it and the extension waits, so that the log has one line.
 #[test]
 fn configuration_mistake_with_a_wrapper_is_reported_once() {
     let line = "unknown key \"hoks\"; did you mean \"hooks\"?";
@@ -182,7 +182,6 @@ fn configuration_mistake_with_a_wrapper_is_reported_once() {
     assert!(!log.contains("Extension."), "{log}");
 }
 
-/// Where no wrapper reads the configuration, the extension says what keeps it from its work.
 #[test]
 fn configuration_mistake_without_a_wrapper_is_reported_by_the_extension() {
     let test = function(ENDS, &json!({"hoks": {}})).args(["./runtime", "app.handler"]);
@@ -195,7 +194,7 @@ fn configuration_mistake_without_a_wrapper_is_reported_by_the_extension() {
     );
 }
 
-/// The extension alone makes the difference: it registers for no event.
+/// The extension registers for no event, but Lambda sends SIGTERM because of it.
 #[test]
 fn runtime_without_hooks_receives_sigterm() {
     let test =

@@ -1,5 +1,5 @@
-//! The extension beside an Extensions API that follows a script: what it asks for, and that
-//! whatever comes back, it never ends before the environment does.
+//! The extension with an Extensions API that follows a script: what it requests, and that it never
+//! ends before the environment does.
 
 use crate::support::extension::{echo, lambda, succeeded, waits};
 use crate::support::lambda::{Call, Fault, Lambda};
@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What is left before the deadline in most tests; the machine may be busy.
+/// The time before the deadline in most tests, because the machine may be busy.
 const LEFT: Duration = Duration::from_millis(1900);
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ fn said(call: &str) -> String {
     )
 }
 
-/// What the events were that it registered for.
+/// Returns the events that the extension registered for.
 fn events(lambda: &Lambda) -> Value {
     let registered = lambda.wait_for_call(Call::ExtensionRegister, 1).unwrap();
     serde_json::from_slice::<Value>(&registered.body.bytes).expect("JSON")["events"].clone()
@@ -45,7 +45,7 @@ fn extension_with_hooks_registers_for_shutdown_under_its_file_name() {
     assert_eq!(lambda.seen().requests.len(), 2, "{}", lambda.seen());
 }
 
-/// Three of them in a row, as often as it is tried again.
+/// Three faults in a row, as many as it tries again after.
 #[test]
 fn api_that_recovers_is_asked_again() {
     let deep = format!(
@@ -93,8 +93,7 @@ fn responses_that_are_slow_or_in_pieces_are_read() {
     }
 }
 
-/// Tried four times, it is not tried any more, and the extension stays for what a signal may still
-/// tell it.
+/// After four attempts the extension stops asking, and waits for a signal.
 #[test]
 fn api_that_does_not_recover_does_not_end_the_extension() {
     for (call, said) in [
@@ -134,7 +133,7 @@ fn registration_without_a_response_leaves_hooks_to_sigterm() {
     run.ends("a\n", &succeeded("a"));
 }
 
-/// A wrapper would have come and reported it.
+/// A wrapper would have reported the mistake.
 #[test]
 fn configuration_mistake_without_a_wrapper_is_logged_at_the_end() {
     for faults in [0, 3] {
@@ -181,7 +180,8 @@ fn configuration_mistake_without_registration_is_only_logged() {
 #[test]
 fn extension_without_hooks_registers_for_nothing_and_waits() {
     let other = r#"{"hooks": {"initialize": [{"name": "a", "command": "exit 3"}]}}"#;
-    let never = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "echo a", "when": {"env": {"SET": false}}}]}}"#;
+    let never = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "echo a",
+        "when": {"env": {"SET": false}}}]}}"#;
     for (config, disabled) in
         [("", ""), ("{}", ""), (other, ""), (never, ""), (r#"{"hoks": {}}"#, "1")]
     {
@@ -194,7 +194,8 @@ fn extension_without_hooks_registers_for_nothing_and_waits() {
     }
 }
 
-/// An extension has no `AWS_EXECUTION_ENV` and no program; what it cannot know counts as true.
+/// An extension has no `AWS_EXECUTION_ENV` and no program; a condition that it cannot decide counts
+/// as true.
 #[test]
 fn conditions_that_the_extension_cannot_decide_let_it_register() {
     let known = json!({"architecture": ["x86_64", "arm64"]});

@@ -1,5 +1,5 @@
 //! What pre_stop hooks see: the environment of the runtime, which the wrapper hands over to the
-//! extension, and nobody else, and what is left of it when nobody hands anything over.
+//! extension and to nobody else; and their environment without a handover.
 
 use crate::support::extension::{echo, lambda, succeeded};
 use crate::support::lambda::Lambda;
@@ -19,24 +19,24 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 
 const SECRET: &str = "s3cret value\n of two lines";
 
-/// Both processes of the environment, with what Lambda tells both.
+/// Builds both processes of an environment, with the variables that Lambda gives both.
 pub fn both(lambda: &Lambda, config: &Value) -> (Test, Test) {
     let mut extension = one(config);
     let wrapper = beside(&mut extension, lambda, config);
     (extension, wrapper)
 }
 
-/// A process of an environment.
+/// Builds a process of an environment.
 fn one(config: &Value) -> Test {
     Test::new().config(&config.to_string()).env("FOREWORD_LOG", "warn").env("OF_BOTH", "both")
 }
 
-/// The wrapper in the environment of an extension.
+/// Builds the wrapper in the environment of an extension.
 fn beside(extension: &mut Test, lambda: &Lambda, config: &Value) -> Test {
     one(config).beside(extension).runtime_api(lambda).env("_HANDLER", "app.handler")
 }
 
-/// Runs the wrapper; it hands over before it becomes the runtime, which does nothing.
+/// Runs the wrapper with a runtime that does nothing; the handover comes before it.
 pub fn starts(wrapper: Test) -> Finished {
     wrapper.args(["/bin/true"]).run()
 }
@@ -82,8 +82,7 @@ fn hook_after_a_handover_sees_the_runtime_s_environment() {
     assert_eq!((rest, captured.stderr, captured.status), (&*expected, Vec::new(), 0));
 }
 
-/// Not in what either process says at any level, not in a file, and not where other processes could
-/// read it.
+/// Neither in a log at any level, nor in a file, nor where other processes can read it.
 #[test]
 fn handover_is_never_written_to_files_or_logs() {
     for level in ["trace", "info"] {
@@ -102,7 +101,7 @@ fn handover_is_never_written_to_files_or_logs() {
         let (extension, wrapper) = both(&lambda, &config);
         let extension = extension.env("FOREWORD_LOG", level).waits(&lambda);
         let wrapper = wrapper.env("FOREWORD_LOG", level).args(["/bin/sleep", "1000"]).start();
-        // The runtime has been started, so all has been handed over.
+        // The handover is complete once the runtime runs.
         assert!(wait_until(LIMIT, || has_export(&wrapper)));
         for file in ["environ", "cmdline"] {
             let content = fs::read(format!("/proc/{}/{file}", extension.pid()))
@@ -143,7 +142,7 @@ fn files_with_secret(directory: &Path) -> Vec<String> {
         fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
     let found = entries.map(|path| match path.is_dir() {
         true => files_with_secret(&path),
-        // A link leads to foreword itself.
+        // The symlink leads to foreword itself.
         false if path.is_symlink() || !holds_secret(&fs::read(&path).expect("a file")) => {
             Vec::new()
         }
@@ -152,8 +151,7 @@ fn files_with_secret(directory: &Path) -> Vec<String> {
     found.flatten().collect()
 }
 
-/// Larger than any socket's buffer, with bytes that are not UTF-8 and entries that are no
-/// variables.
+/// Larger than any socket's buffer, with bytes that are not UTF-8 and entries without `=`.
 #[test]
 fn handover_of_any_size_and_bytes_is_complete() {
     let lambda = lambda();
@@ -183,8 +181,7 @@ fn handover_of_any_size_and_bytes_is_complete() {
     assert!(lines.contains(&&b"BYTES=\xff\xfe="[..]));
 }
 
-/// The one that was told last knows best: a runtime that is started anew may have been given
-/// something else.
+/// A runtime that is started again may have another environment.
 #[test]
 fn handover_of_the_last_runtime_wins() {
     let lambda = lambda();
@@ -198,7 +195,7 @@ fn handover_of_the_last_runtime_wins() {
     run.ends("second\n", "");
 }
 
-/// The extension by itself would take the function for one on an OS-only runtime.
+/// The extension alone would take the function for one on an OS-only runtime.
 #[test]
 fn conditions_with_a_handover_are_decided_by_the_wrapper() {
     let lambda = lambda();
@@ -246,7 +243,7 @@ fn edits_without_a_handover_are_computed_by_the_extension() {
     run.ends("both-<folder>\n<folder>\n", "");
 }
 
-/// Lambda does not tell an extension where the code is, and starts it somewhere else.
+/// Lambda does not give an extension the directory of the code, and starts it in another one.
 #[test]
 fn configuration_of_the_extension_is_found_beside_the_code() {
     let lambda = lambda();
@@ -268,8 +265,8 @@ fn handover_of_garbage_or_nothing_is_ignored() {
         let mut other = UnixStream::connect_addr(&address(&lambda)).expect("a listener");
         let _ = other.write_all(said);
     }
-    // The wrapper comes when nobody is in front of it any more: it has no more patience than the
-    // extension.
+    // The extension serves one connection at a time. The wrapper starts after the silent one was
+    // closed, because it does not wait longer than the extension does.
     silent.set_read_timeout(Some(LIMIT)).expect("a limit");
     assert_eq!(silent.read(&mut [0]).expect("an end"), 0);
     starts(wrapper.env("ONLY", "told"));
@@ -277,8 +274,8 @@ fn handover_of_garbage_or_nothing_is_ignored() {
     run.ends("told\n", "");
 }
 
-/// What is in the place of the directory is not trusted, and what an extension that was killed has
-/// left is taken over.
+/// A directory that other users can write to is not trusted. One that a killed extension left is
+/// used.
 #[test]
 fn handover_directory_that_exists_is_used_only_if_private() {
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
@@ -289,7 +286,7 @@ fn handover_directory_that_exists_is_used_only_if_private() {
         let _taken =
             std::os::unix::net::UnixListener::bind_addr(&name).expect("a name that is free");
         if fs::metadata("/proc/self").expect("this process").uid() != 0 {
-            // The wrapper would take the test for the extension.
+            // Without root, the wrapper would take the test for the extension.
             return;
         }
         let (extension, wrapper) = both(&lambda, &config);
@@ -319,8 +316,8 @@ fn handover_directory_that_exists_is_used_only_if_private() {
     }
 }
 
-/// Hooks get none of the extension's descriptors, and the runtime none of the wrapper's: whoever
-/// lists them opens the first that is free.
+/// Neither hooks nor the runtime inherit file descriptors. The command that lists them opens the
+/// lowest free one.
 #[test]
 fn handover_leaks_no_file_descriptor() {
     let lambda = lambda();

@@ -11,10 +11,10 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
-/// What is left before the deadline in most tests; the machine may be busy.
+/// The time before the deadline in most tests, because the machine may be busy.
 const LEFT: Duration = Duration::from_millis(1900);
 
-/// What ends in time has ended long before, on the busiest machine; what does not, never would.
+/// Far more than anything needs that ends at all.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Longer than any hook may take.
@@ -94,9 +94,9 @@ fn hook_that_overruns_leaves_the_rest_to_the_others() {
     run.ends("last\nfirst\n", &log);
 }
 
-/// SIGTERM comes 150 ms before the end, SIGKILL 60 ms before it, and 30 ms before it the extension
-/// ends in any case and kills what runs, on a busy machine without having said all that there is to
-/// say of a hook that had to be killed.
+/// SIGTERM comes 150 ms before the end and SIGKILL 60 ms before it. 30 ms before the end the
+/// extension kills what runs and ends, on a busy machine without the line about a hook that had to
+/// be killed.
 #[test]
 fn hook_without_timeout_is_stopped_at_the_end_of_the_phase() {
     for (command, fewest_lines) in [(SLEEP, 2), ("trap '' TERM; while :; do sleep 100; done", 0)] {
@@ -223,7 +223,7 @@ fn signal_counts_as_a_shutdown_with_1500_ms() {
     run.ends("SIGTERM\n", &succeeded("a"));
 }
 
-/// Whoever asks twice must not end the hooks that have begun.
+/// A second signal does not end the hooks that run.
 #[test]
 fn signal_during_the_shutdown_ends_nothing() {
     let lambda = lambda();
@@ -239,7 +239,7 @@ fn signal_during_the_shutdown_ends_nothing() {
     run.ends("done\nfirst\n", &(succeeded("last") + &succeeded("first")));
 }
 
-/// The line of the hook that fails meets a pipe that is full.
+/// The line about the failed hook meets a full pipe.
 #[test]
 fn log_that_nobody_reads_does_not_delay_the_end() {
     let lambda = lambda();
@@ -252,7 +252,7 @@ fn log_that_nobody_reads_does_not_delay_the_end() {
     ]);
     let run = test.start();
     waits(&lambda, 1);
-    // Who holds it open reads nothing.
+    // Holds the pipe open without reading.
     let mut log = OpenOptions::new();
     let log = log.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let mut log = log.open(run.finished.directory.path("log")).expect("a pipe");

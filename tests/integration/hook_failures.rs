@@ -1,5 +1,5 @@
-//! Initialize hooks that do not end well: each gives one line that names it and the right status,
-//! leaves nothing running, and keeps the runtime from starting unless it says `continue`.
+//! Initialize hooks that fail: each gives one line that names it and the right status, leaves
+//! nothing running, and prevents the runtime unless it has `continue`.
 
 use crate::support::sandbox;
 use crate::support::{Gate, PATH, Reaction, Running, RuntimeApi, Test, wait_until};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// A run whose hook must fail for good: neither the next hook nor the runtime may say anything.
+/// Builds a run whose hook must fail: neither the next hook nor the runtime may print anything.
 fn failing(hook: &Value) -> Test {
     let hooks = json!([hook, {"name": "next", "command": ["/bin/echo", "next"]}]);
     Test::new().hooks(hooks).args(["/bin/echo", "runtime"])
@@ -18,7 +18,7 @@ fn line(what: &str) -> String {
     format!("foreword: hook \"x\" (initialize) {what}\n")
 }
 
-/// What the shell says with a status, and nobody else.
+/// The shell's own explanation of status 127.
 const NO_COMMAND: &str = "exited with status 127 after N ms: /bin/sh found no such command; name \
                           it by its path, or add its directory to PATH";
 const NOT_EXECUTABLE: &str = "exited with status 126 after N ms: /bin/sh found a file that it \
@@ -77,19 +77,18 @@ fn hook_that_exits_or_is_killed_is_reported() {
     }
 }
 
-/// The command has nothing to do with it.
 #[test]
 fn process_that_the_system_refuses_is_not_blamed_on_the_command() {
     for (refused, cause) in [
-        ("clone", "unable to make a process: operation not permitted"),
+        ("clone", "unable to fork a process: operation not permitted"),
         (
             "setpgid",
-            "unable to give a process a group and standard streams of its own: operation not \
+            "unable to set the process group and standard streams of a process: operation not \
              permitted",
         ),
         (
             "setpgid=EACCES",
-            "unable to give a process a group and standard streams of its own: permission denied",
+            "unable to set the process group and standard streams of a process: permission denied",
         ),
     ] {
         let test = failing(&json!({"name": "x", "command": ["true"]})).refusing(refused);
@@ -106,26 +105,30 @@ fn hook_that_cannot_be_started_is_reported() {
         ("/nowhere/x", ".", "unable to execute \"/nowhere/x\": no such file"),
         ("nosuch", ".", "unable to find \"nosuch\" in PATH (<folder>/bin:/usr/bin:/bin)"),
         ("${UNSET}", ".", "unable to execute the program: its name is empty"),
-        ("./plain", ".", "unable to execute \"./plain\": it has no run bit (chmod +x)"),
-        ("tool", ".", "unable to execute \"<folder>/bin/tool\": it has no run bit (chmod +x)"),
-        ("./bin", ".", "unable to execute \"./bin\": it is a folder; name a file in it"),
+        ("./plain", ".", "unable to execute \"./plain\": it has no execute permission (chmod +x)"),
+        (
+            "tool",
+            ".",
+            "unable to execute \"<folder>/bin/tool\": it has no execute permission (chmod +x)",
+        ),
+        ("./bin", ".", "unable to execute \"./bin\": it is a directory; name a file in it"),
         (
             "./dos",
             ".",
             "unable to execute \"./dos\": its first line, \"#!/bin/sh\", ends in a carriage \
-             return; save it with Unix line ends (sed -i 's/\\r$//')",
+             return; save it with Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             "./dos-env",
             ".",
             "unable to execute \"./dos-env\": its first line, \"#!/usr/bin/env bash\", ends in a \
-             carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
+             carriage return; save it with Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             "./dos-option",
             ".",
             "unable to execute \"./dos-option\": its first line, \"#!/bin/sh -e\", ends in a \
-             carriage return; save it with Unix line ends (sed -i 's/\\r$//')",
+             carriage return; save it with Unix line endings (sed -i 's/\\r$//')",
         ),
         (
             "./astray",
@@ -133,8 +136,16 @@ fn hook_that_cannot_be_started_is_reported() {
             "unable to execute \"./astray\": the interpreter in its first line, \"/nowhere/sh\", \
              does not exist; name one that does",
         ),
-        ("/bin/true", "missing", "unable to enter \"missing\": no such file or directory"),
-        ("/bin/true", "<folder>/plain", "unable to enter \"<folder>/plain\": not a directory"),
+        (
+            "/bin/true",
+            "missing",
+            "unable to change the working directory to \"missing\": no such file or directory",
+        ),
+        (
+            "/bin/true",
+            "<folder>/plain",
+            "unable to change the working directory to \"<folder>/plain\": not a directory",
+        ),
     ] {
         failing(&json!({"name": "x", "command": [command], "cwd": cwd}))
             .env("PATH", PATH)
@@ -150,32 +161,32 @@ fn hook_that_cannot_be_started_is_reported() {
     }
 }
 
-/// Whatever a group does about SIGTERM, it is gone when foreword has ended, and the hook has timed
-/// out.
+/// The process group is gone when foreword has ended, whatever it does about SIGTERM, and the hook
+/// has timed out.
 #[test]
 fn hook_that_runs_past_its_deadline_is_killed() {
     for (command, limit) in [
         ("exec sleep 1000", 50),
-        // Says that all is well.
+        // Exits with 0 at SIGTERM.
         ("trap 'exit 0' TERM; sleep 1000 & wait", 300),
-        // Nothing in the group listens.
+        // No process of the group ends at SIGTERM.
         ("trap '' TERM; sleep 1000 & sleep 1000 | cat; sleep 1000", 300),
-        // The leader goes, what it started does not.
+        // The leader ends at SIGTERM, its children do not.
         ("(trap '' TERM; sleep 1000 | cat) & exec sleep 1000", 300),
-        // A stopped process takes no SIGTERM until it is continued.
+        // A stopped process receives SIGTERM only when it is continued.
         ("kill -STOP $$", 50),
     ] {
         let hook = json!({"name": "x", "command": command, "timeout_ms": limit});
         let test = failing(&hook).stderr(line("timed out after N ms (timeout_ms)")).status(124);
         let start = Instant::now();
         let finished = test.run();
-        // Half a second after SIGTERM comes SIGKILL; the rest is for a machine that is busy.
+        // SIGKILL comes half a second after SIGTERM; the rest is for a busy machine.
         assert!(start.elapsed() < Duration::from_millis(2500), "{command}: {:?}", start.elapsed());
         assert!(finished.is_alone(), "{command}");
     }
 }
 
-/// A group has half a second for its own end, of which this one takes some.
+/// A group has half a second to end by itself; this one uses some of it.
 #[test]
 fn hook_at_its_deadline_may_clean_up() {
     let command = "trap 'sleep 0.1; echo clean; exit 3' TERM; sleep 1000 & wait";
@@ -261,7 +272,7 @@ fn hook_that_may_fail_stops_nothing() {
     assert!(finished.is_alone());
 }
 
-/// foreword is the hook's parent. It dies of the signal, so that it needs no line of its own.
+/// foreword is the hook's parent. It ends by the signal, so it logs nothing.
 #[test]
 fn signal_to_foreword_ends_the_hook_s_group_and_then_foreword() {
     let hook = |signal: &str| {
@@ -277,7 +288,7 @@ fn signal_to_foreword_ends_the_hook_s_group_and_then_foreword() {
     {
         assert!(failing(&hook).stderr("ended\n").status(status).run().is_alone(), "{hook}");
     }
-    // It leaves a core file where one is allowed, of which an emulator tells.
+    // The signal writes a core file where that is allowed, and an emulator reports it.
     let captured = failing(&hook("QUIT")).capture();
     assert!(captured.stderr.starts_with(b"ended\n") && captured.status == 131, "{captured:?}");
 }
@@ -288,8 +299,7 @@ fn hook_group_that_ignores_foreword_s_signal_is_killed() {
     assert!(failing(&json!({"name": "x", "command": command})).status(143).run().is_alone());
 }
 
-/// It is the signal that foreword then dies of, also when the hook's end comes with it or has to be
-/// forced.
+/// foreword ends by the signal, even when the hook ends at the same time or has to be killed.
 #[test]
 fn signal_while_a_hook_is_stopped_at_its_deadline_ends_foreword() {
     for rest in [
@@ -304,7 +314,7 @@ fn signal_while_a_hook_is_stopped_at_its_deadline_ends_foreword() {
     }
 }
 
-/// foreword is stopped until both have happened: the signal came, and the hook ended by itself.
+/// foreword is stopped until the signal has come and the hook has ended by itself.
 #[test]
 fn signal_after_the_hook_has_ended_ends_foreword() {
     let command = "parent=$PPID; kill -STOP $parent; kill -TERM $parent; (until grep -q \
@@ -341,8 +351,7 @@ fn hook_before_a_source_with_a_mistake_is_not_started() {
     }
 }
 
-/// What Lambda does to an init that takes too long; the environment, and with it /tmp, is used
-/// again.
+/// Lambda cuts off an init that takes too long, and uses the environment with its /tmp again.
 #[test]
 fn hook_that_ran_when_the_init_was_cut_off_is_named_at_the_next_start() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -363,7 +372,7 @@ fn hook_that_ran_when_the_init_was_cut_off_is_named_at_the_next_start() {
     third.run();
 }
 
-/// Killed like this, foreword can stop nothing by itself.
+/// foreword cannot stop anything when it gets SIGKILL.
 #[test]
 fn hook_of_a_foreword_that_is_killed_ends_with_it() {
     let hook = json!({"name": "x", "command": "echo $$ >started; exec sleep 600"});
@@ -372,7 +381,7 @@ fn hook_of_a_foreword_that_is_killed_ends_with_it() {
     assert!(run.finished.is_alone());
 }
 
-/// That is all that a refused `prctl` costs: the hook outlives a foreword that is killed.
+/// Without `prctl`, the hook outlives a foreword that is killed.
 #[test]
 fn hook_of_a_killed_foreword_without_prctl_outlives_it() {
     let hook =

@@ -1,4 +1,4 @@
-//! Hooks that ask a server on this machine in the place of a command, whatever that server answers.
+//! Hooks that send a request to a server on this machine, and the responses that it may give.
 
 use crate::support::server::Server;
 use crate::support::{REFUSED, Reaction, RuntimeApi, Test};
@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Reads a request; gives its head, without the lines that a test does not know, and its body.
+/// Reads a request. Returns its head, without the lines that vary, and its body.
 fn request_of(stream: &TcpStream) -> (String, Vec<u8>) {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
@@ -27,10 +27,10 @@ fn request_of(stream: &TcpStream) -> (String, Vec<u8>) {
     (head, body)
 }
 
-/// The heads and bodies of requests, in the order in which they came.
+/// The heads and bodies of requests, in order of arrival.
 type Requests = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
-/// A server that answers every request with these bytes, and ends the connection.
+/// Starts a server that answers every request with these bytes and closes the connection.
 fn answering(answer: &'static [u8]) -> (Server, Requests) {
     let requests = Requests::default();
     let seen = Arc::clone(&requests);
@@ -96,7 +96,7 @@ fn response_with_any_2xx_succeeds() {
     succeeds(b"HTTP/1.0 200 OK\r\n\r\nuntil the end");
 }
 
-/// Whatever the server does with the connection, and whether or not it says how long nothing is.
+/// The server may close the connection or not, with or without `Content-Length: 0`.
 #[test]
 fn response_without_a_body_is_complete_at_once() {
     let held = Mutex::new(Vec::new());
@@ -207,7 +207,7 @@ fn request_to_a_server_that_hangs_times_out() {
     assert_eq!(api.requests().len(), 1);
 }
 
-/// A signal that would have ended foreword does so while it waits for an answer.
+/// A signal that ends foreword does so while foreword waits for a response.
 #[test]
 fn sigterm_during_a_request_ends_it() {
     let (sender, asked) = std::sync::mpsc::channel();
@@ -231,7 +231,7 @@ fn response_body_with_export_is_exported() {
     Test::new().hooks(json!([hook])).args(["/bin/sh", "-c", "echo $A"]).stdout("1\n").run();
 }
 
-/// What the texts become is looked at when it is known.
+/// The host is checked after the variables are expanded.
 #[test]
 fn request_with_variables_stays_on_this_machine() {
     let (server, requests) = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");

@@ -1,11 +1,11 @@
-//! Hooks that are tried again, that wait for a port, and that nobody waits for; and what of a
-//! failed one the caller sees.
+//! Hooks with attempts, with a port to wait for, and in the background; and the lines of a failed
+//! hook that the caller gets.
 
 use crate::support::{Gate, REFUSED, Reaction, RuntimeApi, Test, normalise, wait_until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Counts how often it ran, and succeeds the third time.
+/// Counts its runs, and succeeds at the third.
 const THIRD: &str = "echo try >>order; [ $(wc -l <order) -eq 3 ] || exit 4";
 
 fn again(number: u32, ms: u32) -> String {
@@ -94,7 +94,7 @@ fn background_hook_is_not_waited_for_and_its_end_is_logged() {
     {
         let test = Test::new().config(&config).env("STATUS", status);
         let mut gate = Gate::new(&test.path("gate"));
-        // The runtime waits for its line.
+        // The runtime waits for the hook's line.
         let runtime = "echo runtime; until grep -q 'hook' .stderr; do sleep 0.01; done";
         let run = test.args(["/bin/bash", "-c", runtime]).start();
         assert!(
@@ -133,7 +133,7 @@ fn background_hook_ends_with_the_runtime() {
      0.01; done", "background": true});
     let runtime = "until [ -s started ]; do sleep 0.01; done; ps -o ppid= --ppid $$ | wc -l";
     let test = Test::new().hooks(json!([hook])).args(["/bin/sh", "-c", runtime]);
-    // The pipeline's own, and none that foreword has left.
+    // Two processes of the pipeline's own, and no zombie of foreword's.
     assert!(test.stdout("2\n").run().is_alone());
 }
 
@@ -151,7 +151,7 @@ fn background_hook_that_cannot_be_started_stops_nothing() {
         .run();
 }
 
-/// The message that the caller of the function gets, and the log.
+/// Returns the message that the caller of the function gets, and the log.
 fn told(hook: Value, environment: &[(&str, &str)]) -> (String, String) {
     let api = RuntimeApi::new(Reaction::Accept);
     let test = Test::new().hooks(json!([hook])).runtime_api(&api).args(["/bin/true"]);
@@ -213,7 +213,7 @@ fn last_lines_of_a_failed_hook_are_redacted() {
      \"fetched-value\"}'; echo got fetched-value >&2; exit 3"});
     let (message, _) = told(exports, &[]);
     assert!(message.ends_with("\ngot [redacted]"), "{message}");
-    // It is cut, and not in the middle of a line.
+    // The lines are cut, but not in the middle of a line.
     let (message, _) = told(
         hook(
             "i=0; while [ $i -lt 2000 ]; do printf '%s' \"$DB_PASSWORD\" >&2; i=$((i+1)); done; \

@@ -1,10 +1,10 @@
-//! The order of `initialize` hooks and what each of them is given. Hooks and runtime append to the
-//! same standard output: what is expected there is the expected order.
+//! The order of `initialize` hooks, and what each of them is given. Hooks and runtime append to the
+//! same standard output, which therefore has the order.
 
 use crate::support::{DUMP, Reaction, RuntimeApi, Test, epoch_milliseconds, foreword};
 use serde_json::{Value, json};
 
-/// Prints its name.
+/// A hook that prints its name.
 fn named(name: &str) -> Value {
     json!({"name": name, "command": ["/bin/echo", name]})
 }
@@ -13,11 +13,12 @@ fn rule(names: &[&str]) -> Value {
     json!({"hooks": {"initialize": names.iter().map(|name| named(name)).collect::<Value>()}})
 }
 
-/// The fields of proc(5) that tell where a process belongs; the shell reads them of itself.
+/// The fields of /proc/PID/stat (proc_pid_stat(5)) that identify process group and session; the
+/// shell reads its own.
 const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
 
-/// A set of signals in the text of /proc/PID/status. Signals 32 and 33 are the C library's own:
-/// glibc's posix_spawn, which starts the test too, leaves them ignored.
+/// Returns a set of signals from /proc/PID/status. Signals 32 and 33 belong to the C library:
+/// glibc's posix_spawn, which also starts the test, leaves them ignored.
 fn signals(status: &str, set: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
     let bits = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");
@@ -112,7 +113,7 @@ fn context_without_a_fact_has_null_or_the_default() {
     let mut context: Value =
         serde_json::from_str(&test.stdout("started\n").run().read("context")).expect("JSON");
     let after = epoch_milliseconds();
-    // The limit of a hook that says none is 10 s.
+    // The default timeout of a hook is 10 s.
     let deadline =
         context.as_object_mut().expect("an object").remove("deadline_ms").expect("a deadline");
     let deadline = deadline.as_u64().expect("a time");
@@ -128,8 +129,7 @@ fn context_without_a_fact_has_null_or_the_default() {
     assert_eq!(context, expected);
 }
 
-/// The context is a file that nobody has to read, and the runtime's own standard input is still
-/// there.
+/// The context needs no reader, and the runtime still has its own standard input.
 #[test]
 fn hook_that_does_not_read_its_context_succeeds() {
     let hooks = json!([{"name": "ignores it", "command": ["/bin/true"]}, {"name": "closes it",
@@ -298,8 +298,7 @@ fn script_of_a_hook_without_a_shebang_is_run_by_the_shell() {
         .run();
 }
 
-/// foreword takes SIGCHLD for itself while hooks run; what the parent left of it is the runtime's
-/// again.
+/// foreword handles SIGCHLD while hooks run, and restores the parent's disposition for the runtime.
 #[test]
 fn exit_status_under_a_parent_that_ignores_sigchld_is_seen() {
     let hooks = json!([
@@ -316,8 +315,7 @@ fn exit_status_under_a_parent_that_ignores_sigchld_is_seen() {
     assert_eq!(signals(&status, "SigIgn"), 1 << 16, "{status}");
 }
 
-/// The daemon has everything it inherited, and whoever waits for the pipe's end waits for the
-/// daemon.
+/// The daemon inherits the hook's streams, so a reader of the pipe waits for the daemon.
 #[test]
 fn daemon_of_a_hook_lives_on_and_delays_nothing() {
     let daemon = "mkfifo go done; (read -r word <go; echo \"$word\" >&2; echo ended >done) &";
@@ -342,8 +340,8 @@ fn daemon_of_a_hook_lives_on_and_delays_nothing() {
     }
 }
 
-/// Starts a daemon that writes to its standard output when it is told to, more than a pipe holds,
-/// and says how that went.
+/// Starts a daemon that on demand writes more than a pipe holds to its standard output, and then
+/// its exit status.
 const WRITING_DAEMON: &str = "mkfifo go done; (read -r word <go; head -c 200000 /dev/zero; \
                               status=$?; head -c 200000 /dev/zero && echo went on $status >done) &";
 
@@ -354,14 +352,14 @@ fn daemon_of_an_exporting_hook_can_go_on_writing() {
         (format!("{WRITING_DAEMON} echo '{{\"A\": 1}}'"), "json", "1"),
         (format!("echo A=before; {WRITING_DAEMON}"), "dotenv", "before"),
         (format!("{WRITING_DAEMON} echo A=1; exit 3"), "dotenv", "unset"),
-        // One that has left the group of the hook, too.
+        // A daemon that has left the hook's process group.
         (format!("echo A=1; setsid sh -c '{WRITING_DAEMON} :'"), "dotenv", "1"),
     ] {
         let hook = json!({"name": "start", "command": command, "export": format,
             "on_failure": "continue"});
         let test = Test::new().hooks(json!([hook])).env("FOREWORD_LOG", "off");
         let runtime = "echo ${A-unset}; echo now >go; cat done; ps -o ppid= --ppid $$ | wc -l";
-        // The pipeline's own two processes, and none that foreword has left.
+        // Two processes of the pipeline's own, and no zombie of foreword's.
         let finished = test
             .args(["/bin/sh", "-c", runtime])
             .stdout(format!("{exported}\nwent on 0\n2\n"))
@@ -370,8 +368,8 @@ fn daemon_of_an_exporting_hook_can_go_on_writing() {
     }
 }
 
-/// What it writes later is not exported, and whoever waits for the end of the runtime's output does
-/// not wait for it.
+/// The daemon's later output is not exported, and a reader of the runtime's output does not wait
+/// for the daemon.
 #[test]
 fn daemon_of_an_exporting_hook_holds_nothing_of_the_runtime() {
     let daemon = "mkfifo go; (read -r word <go; echo LATE=1) & echo A=1";
@@ -383,7 +381,7 @@ fn daemon_of_an_exporting_hook_holds_nothing_of_the_runtime() {
     assert!(test.args(runtime).stdout("1 none\n").run().is_alone());
 }
 
-/// Nobody is there to run them, which must not go unnoticed.
+/// Without an extension nothing runs them.
 #[test]
 fn pre_stop_hooks_without_an_extension_give_a_warning() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -421,7 +419,7 @@ fn snapshot_hooks_without_a_runtime_api_give_a_warning() {
     }
 }
 
-/// What dotnet8's bootstrap sets, and what becomes of it.
+/// The variable that dotnet8's bootstrap sets, in hooks and runtime.
 #[test]
 fn empty_certificate_file_of_dotnet8_reaches_the_runtime_and_no_hook() {
     let hook =

@@ -1,5 +1,5 @@
-//! What the Runtime API hears of a failure, and that a Runtime API with faults of its own changes
-//! nothing else.
+//! The report of a failure to the Runtime API, and that faults of the Runtime API change nothing
+//! else.
 
 use crate::support::{REFUSED, Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ fn failure_with_an_api_that_hangs_gives_up_after_a_second() {
     let test = failing().runtime_api(&api);
     let start = Instant::now();
     test.run();
-    // The rest of the limit is for a machine that is busy.
+    // The rest of the limit is for a busy machine.
     assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
     assert_eq!(api.requests().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! The Runtime API that the relay is tested with, asked by plain sockets.
+//! The simulated Runtime API, which the relay is tested with, through plain sockets.
 
 mod faults;
 
@@ -17,12 +17,12 @@ const OK: &str = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nCon
                   15\r\n\r\n{\"status\":\"OK\"}";
 const RESTORED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-/// What one call does in one state.
+/// The reaction to a call in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reaction {
-    /// It waits, in this state.
+    /// The call waits, in this state.
     Blocks(State),
-    /// 202, and this state.
+    /// The response is 202, and this is the state.
     Accepts(State),
     Forbids,
 }
@@ -129,7 +129,7 @@ fn request_head_of_any_length_and_pieces_is_read() {
     let mut client = Client::new(&lambda);
     let long = format!("Long: {}\r\n", "\u{e9}".repeat(1 << 20));
     assert_eq!(client.ask_with(INIT_ERROR, &long, "{}"), OK);
-    // Each byte of the two is one character of what is recorded.
+    // The record has one character for each byte.
     assert_eq!(lambda.seen().requests[0].header("Long").unwrap().chars().count(), 2 << 20);
     for byte in format!(
         "{RESTORE_ERROR} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
@@ -157,7 +157,7 @@ fn events_with_two_calls_waiting_go_to_the_first() {
     let id = lambda.hand_out("first").unwrap();
     assert_eq!(body_of(&clients[0].reply()), "first");
     assert_eq!(clients[0].ask(&response_to(&id), ""), OK);
-    // The other one waits, but it has not said again that the runtime is ready.
+    // The other client waits, but has not sent invocation/next after the response.
     assert_eq!((lambda.seen().state, lambda.seen().parked), (State::ResponseSent, 1));
     clients[0].request(INVOCATION_NEXT, "");
     lambda.hand_out("second").unwrap();
@@ -184,7 +184,7 @@ fn client_from_init_to_shutdown_is_served() {
         assert!(reply.contains(&format!("\r\nLambda-Runtime-{name}: ")), "{name}");
     }
     assert_eq!(body_of(&reply).len(), event.len());
-    // As long as nothing has answered the event, it is handed out again.
+    // An event without a response is delivered again.
     assert_eq!(body_of(&client.ask(INVOCATION_NEXT, "")).len(), event.len());
 
     let wrong_id =
@@ -226,7 +226,7 @@ fn streamed_response_with_trailers_is_recorded() {
     client.send(
         format!("{} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n", response_to(&id)).as_bytes(),
     );
-    // It can be seen while it comes.
+    // The stream is visible before it is complete.
     lambda
         .wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(()))
         .unwrap();
@@ -335,7 +335,7 @@ fn event_as_the_response_to_restore_next_is_delivered() {
     client.request(RESTORE_NEXT, "");
     lambda.restore_with_event("{}").unwrap();
     client.reply();
-    // A client that overlooks the event waits for ever.
+    // A client that overlooks the event waits forever.
     assert_eq!(reaction(&lambda, INVOCATION_NEXT), Reaction::Blocks(State::Ready));
 }
 
@@ -391,7 +391,7 @@ fn internal_extension_on_the_runtime_s_connection_is_served() {
     }
 }
 
-/// Leads a runtime into a state; what it has parked there waits as long as the clients live.
+/// Brings a runtime into a state. Its waiting requests last as long as the returned clients.
 fn bring_to(lambda: &Lambda, state: State) -> Vec<Client> {
     let mut client = Client::new(lambda);
     let park = |client: &mut Client, call| {
@@ -450,7 +450,7 @@ fn buffered(outcome: Outcome, body: &str) -> Answer {
     }
 }
 
-/// The header by which a registered extension names itself.
+/// Returns the header that identifies a registered extension.
 fn identifier(reply: &str) -> String {
     assert_eq!(status_of(reply), 200, "{reply}");
     let line = reply

@@ -1,5 +1,4 @@
-//! AWS's runtime client for Python against the Runtime API that the relay is tested with: what it
-//! does by itself, without foreword between them.
+//! AWS's runtime client for Python with the simulated Runtime API, without foreword between them.
 
 use crate::support::lambda::{Call, End, Failure, Fault, Lambda, Outcome, Parked, Settings};
 use crate::support::{Captured, PATH, Test, real_part};
@@ -9,7 +8,7 @@ use serde_json::Value;
 use std::fs::read_to_string;
 use std::thread::{JoinHandle, spawn};
 
-/// Its hooks and its handler write down their order.
+/// A handler whose hooks and invocations write their order.
 const PYTHON_HANDLER: &str = r#"
 import os, snapshot_restore_py
 
@@ -29,7 +28,7 @@ def handler(event, context):
     return "a" * ((6 << 20) - 2) if event.get("large") else {"pid": os.getpid()}
 "#;
 
-/// A runtime that is running.
+/// A running client.
 struct Python(JoinHandle<(Test, Captured)>);
 
 impl Python {
@@ -52,7 +51,7 @@ impl Python {
         }))
     }
 
-    /// Waits for its end, and gives back what it ran in.
+    /// Waits for the end, and returns the test that it ran in.
     #[track_caller]
     fn finish(self, status: i32) -> Test {
         let (test, captured) = self.0.join().expect("it ends by itself");
@@ -73,8 +72,7 @@ fn python_client_from_init_to_the_third_invocation_answers() {
     assert_eq!((large.outcome, large.body.len()), (Outcome::Response, 6 << 20));
     let failed = lambda.invoke(r#"{"n":3,"fail":true}"#).unwrap();
     let error: Value = serde_json::from_slice(&failed.body).unwrap();
-    // The type is in the body alone: this client sends no error type header with an invocation's
-    // error.
+    // This client sends the error type in the body only, not in a header.
     assert_eq!(
         (failed.outcome, error["errorType"].as_str()),
         (Outcome::Error(String::new()), Some("RuntimeError"))
@@ -101,7 +99,7 @@ fn python_client_from_init_to_the_third_invocation_answers() {
     let calls: Vec<_> =
         seen.requests.iter().map(|request| (request.call.unwrap(), request.connection)).collect();
     assert_eq!(calls[0], (Call::RestoreNext, 0));
-    // From here on the native client: its own connection, kept.
+    // From here on the native client keeps a connection of its own.
     let answers = [Call::InvocationResponse, Call::InvocationResponse, Call::InvocationError];
     let cycle = answers.into_iter().flat_map(|answer| [(Call::InvocationNext, 1), (answer, 1)]);
     assert_eq!(calls[1..], [cycle.collect(), vec![(Call::InvocationNext, 1)]].concat());

@@ -1,5 +1,5 @@
-//! What foreword says on standard error, in which form, and what it never says. The builder sees to
-//! it that nothing is said on standard output.
+//! What foreword writes to standard error, in which form, and what it never writes. `Test` checks
+//! that standard output stays empty.
 
 use crate::support::{Captured, Test};
 use serde_json::Value;
@@ -11,7 +11,7 @@ const WARNING: &str =
     "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
 const ERROR: &str = "foreword: unable to execute \"./missing\": no such file\n";
 
-/// Something at every level from info to error.
+/// Builds a run with a line at every level from info to error.
 fn noisy() -> Test {
     let config = r#"{"entry": "x", "hooks": {"initialize": [
         {"name": "a", "command": "true"}, {"name": "b", "command": "exit 4", "on_failure": "continue"}
@@ -22,7 +22,7 @@ fn noisy() -> Test {
 #[test]
 fn log_at_every_level_has_its_lines() {
     let nothing = String::new();
-    // A failure is said at every level but off, also when it stops nothing.
+    // A failure is logged at every level but off, even if it stops nothing.
     let error = [FAILURE, ERROR].concat();
     let warn = [FAILURE, WARNING, ERROR].concat();
     let info = [INFO, FAILURE, WARNING, ERROR].concat();
@@ -49,7 +49,7 @@ fn log_at_every_level_has_its_lines() {
         (None, Some("FATAL"), &error),
         (None, Some("error"), &error),
         (None, Some(""), &info),
-        // The first one that is there decides.
+        // The first variable that is set decides.
         (Some("off"), Some("DEBUG"), &nothing),
         (Some("debug"), Some("FATAL"), &debug),
         (Some(""), Some("WARN"), &warn),
@@ -83,14 +83,15 @@ fn log_level_that_is_unknown_gets_one_warning() {
     loud().stderr(warning).run();
     let hook = r#"{"hooks": {"initialize": [{"name": "a", "command": "true"}]}}"#;
     loud().config(hook).stderr(format!("{warning}{INFO}")).run();
-    // Lambda's level then decides, also about the warning.
+    // Lambda's level then decides, even about the warning.
     loud().config(hook).env("AWS_LAMBDA_LOG_LEVEL", "WARN").stderr(warning).run();
     loud().config(hook).env("AWS_LAMBDA_LOG_LEVEL", "ERROR").run();
 }
 
 #[test]
 fn log_without_hooks_is_empty_at_info() {
-    let config = r#"{"env": {"A": "1"}, "options": {"append": ["-v"]}, "rules": [{"when": {"runtime": "java"}}]}"#;
+    let config = r#"{"env": {"A": "1"}, "options": {"append": ["-v"]},
+        "rules": [{"when": {"runtime": "java"}}]}"#;
     for format in ["Text", "JSON"] {
         let test = Test::new().env("AWS_LAMBDA_LOG_FORMAT", format).env("FOREWORD_LOG", "info");
         test.config(config).args(["/bin/true"]).run();
@@ -128,7 +129,8 @@ fn json_log_of_failures_has_their_fields() {
             r#""message":"hook \"x\" (initialize) exited with status 3 after N ms","errorType":"Runtime.ForewordHookFailed","phase":"initialize","hook":"x","outcome":"failure","durationMs":N"#,
         ),
         (
-            r#"{"hooks": {"initialize": [{"name": "x", "command": "sleep 100", "timeout_ms": 7}]}}"#,
+            r#"{"hooks": {"initialize": [{"name": "x", "command": "sleep 100",
+                "timeout_ms": 7}]}}"#,
             124,
             r#""message":"hook \"x\" (initialize) timed out after N ms (timeout_ms)","errorType":"Runtime.ForewordHookTimedOut","phase":"initialize","hook":"x","outcome":"timeout","durationMs":N"#,
         ),
@@ -145,7 +147,7 @@ fn json_log_of_failures_has_their_fields() {
     }
 }
 
-/// RFC 3339 in UTC, as Lambda's own log lines have it.
+/// RFC 3339 in UTC, like Lambda's own log lines.
 #[test]
 fn json_log_has_timestamps_in_utc() {
     let Captured { stderr, .. } = noisy().env("AWS_LAMBDA_LOG_FORMAT", "JSON").capture();
@@ -196,7 +198,10 @@ fn debug_log_has_every_edit_and_the_final_command_line() {
 fn debug_log_of_exports_has_names_and_places() {
     Test::new()
         .env("FOREWORD_LOG", "debug")
-        .config(r#"{"hooks": {"initialize": [{"name": "h", "command": "echo A=swordfish", "export": "dotenv"}]}}"#)
+        .config(
+            r#"{"hooks": {"initialize": [{"name": "h", "command": "echo A=swordfish",
+            "export": "dotenv"}]}}"#,
+        )
         .args(["/bin/true"])
         .stderr(
             "foreword: FOREWORD_CONFIG:1:27: hook \"h\" exports A\n\
@@ -212,18 +217,18 @@ fn debug_log_without_a_configuration_has_the_command_line() {
     test.stderr("foreword: executing [\"/bin/true\", \"a b\"]\n").run();
 }
 
-/// In the environment that Lambda gives, and in nothing but what hooks export or a single edit
-/// sets.
+/// Secrets in Lambda's environment, and in what hooks export or one edit sets.
 const SECRETS: [&str; 2] = ["hunter2", "swordfish"];
 
-/// A configuration with a hook that exports something.
+/// Returns a configuration with a hook that exports something.
 fn exporting(format: &str, output: &str, rest: &str) -> String {
     let hook =
         format!(r#"{{"name": "x", "command": ["/bin/echo", "{output}"], "export": "{format}"}}"#);
     format!(r#"{{"hooks": {{"initialize": [{hook}]}}, {rest}}}"#)
 }
 
-/// Tries every configuration at the level that says most, in both forms; the secret is in `TOKEN`.
+/// Tries every configuration at the most detailed level, as text and as JSON; the secret is in
+/// `TOKEN`.
 #[track_caller]
 fn show_no_secret(configurations: &[&str]) {
     for config in configurations {
@@ -242,7 +247,7 @@ fn show_no_secret(configurations: &[&str]) {
 #[test]
 fn secrets_in_edits_are_redacted() {
     show_no_secret(&[
-        // Nothing but the name says that these are secret.
+        // Only the name tells that these are secret.
         r#"{"env": {"DB_PASSWORD": "swordfish"}}"#,
         r#"{"env": {"Client_Secret": "swordfish"}}"#,
         r#"{"env": {"tokenizer": "swordfish"}}"#,
@@ -250,18 +255,23 @@ fn secrets_in_edits_are_redacted() {
         r#"{"env": {"AWS_CREDENTIALS": {"default": "swordfish"}}}"#,
         r#"{"env": {"TOKEN": {"append": "x", "separator": "-"}}}"#,
         r#"{"env": {"TOKEN": null}}"#,
-        r#"{"env": {"COPY": "${TOKEN}", "AGAIN": "a${COPY}b", "THIRD": {"default": "${NO:-${AGAIN}}"}}}"#,
-        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"append": "x", "separator": ","}}}]}"#,
-        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"prepend": "x", "separator": ","}}}]}"#,
+        r#"{"env": {"COPY": "${TOKEN}", "AGAIN": "a${COPY}b",
+            "THIRD": {"default": "${NO:-${AGAIN}}"}}}"#,
+        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"append": "x",
+            "separator": ","}}}]}"#,
+        r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": {"prepend": "x",
+            "separator": ","}}}]}"#,
         r#"{"env": {"COPY": "${TOKEN}"}, "rules": [{"env": {"COPY": "public"}}]}"#,
-        r#"{"env": {"A": "a"}, "rules": [{"env": {"A": {"append": "b", "separator": "${TOKEN}"}}}]}"#,
+        r#"{"env": {"A": "a"}, "rules": [{"env": {"A": {"append": "b",
+            "separator": "${TOKEN}"}}}]}"#,
     ]);
 }
 
 #[test]
 fn secrets_in_command_lines_are_redacted() {
     show_no_secret(&[
-        r#"{"options": {"append": ["--password=${TOKEN}", "x${TOKEN}y"]}, "arguments": {"append": ["${TOKEN}"]}}"#,
+        r#"{"options": {"append": ["--password=${TOKEN}", "x${TOKEN}y"]},
+            "arguments": {"append": ["${TOKEN}"]}}"#,
         r#"{"env": {"COPY": "${TOKEN}"}, "options": {"append": ["-D${COPY}"]}}"#,
         r#"{"options": {"replace": {"-I": "${TOKEN}"}}, "entry": "${TOKEN}"}"#,
         r#"{"program": "./${TOKEN}"}"#,
@@ -291,9 +301,8 @@ fn secrets_in_exports_are_redacted() {
 
 #[test]
 fn secrets_in_a_hook_s_cwd_are_redacted() {
-    show_no_secret(&[
-        r#"{"hooks": {"initialize": [{"name": "x", "command": "true", "cwd": "/nowhere/${TOKEN}"}]}}"#,
-    ]);
+    show_no_secret(&[r#"{"hooks": {"initialize": [{"name": "x", "command": "true",
+            "cwd": "/nowhere/${TOKEN}"}]}}"#]);
 }
 
 #[test]
@@ -303,7 +312,8 @@ fn path_that_a_hook_exported_is_redacted() {
 
 #[test]
 fn secrets_within_a_text_are_replaced_in_place() {
-    let config = r#"{"env": {"COPY": "${API_KEY}", "API_KEY": "swordfish", "OPEN": "1"}, "arguments": {"append": ["-p=${COPY}", "${OPEN}"]}}"#;
+    let config = r#"{"env": {"COPY": "${API_KEY}", "API_KEY": "swordfish", "OPEN": "1"},
+        "arguments": {"append": ["-p=${COPY}", "${OPEN}"]}}"#;
     Test::new()
         .env("FOREWORD_LOG", "debug")
         .env("API_KEY", "hunter2")

@@ -1,5 +1,6 @@
-//! One binary for all tests of the built program, one file for each behaviour. What the feature
-//! `real-parts` is for is in `real_parts`.
+//! One binary for all tests of the built program, with one file for each behavior. Tests that need
+//! the feature `real-parts` are in `real_parts`, and in the modules that are left out below without
+//! it.
 
 mod architecture;
 #[cfg(feature = "real-parts")]
@@ -54,7 +55,7 @@ mod relay_tunnel;
 mod roles;
 mod sandbox;
 mod stand_in;
-// Some of it serves only tests on real parts.
+// Some of it is only used by tests with real parts.
 #[cfg_attr(not(feature = "real-parts"), allow(dead_code))]
 mod support;
 mod thaw;

@@ -1,5 +1,5 @@
-//! Mistakes in a configuration: each gets one line that says where it is, status 125, and a report
-//! to the Runtime API; nothing is started.
+//! Mistakes in a configuration: each gives one line with its place, status 125, and a report to the
+//! Runtime API; nothing is started.
 
 use crate::support::{Reaction, RuntimeApi, Test};
 use nix::sys::stat::Mode;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Marks the place in a configuration; it is taken out before the test.
+/// Marks the place in a configuration; removed before the test.
 const MARK: char = '»';
 
 #[track_caller]
@@ -32,7 +32,7 @@ pub fn refuses(test: Test, message: &str) {
     assert_eq!(request.header("lambda-runtime-function-error-type"), Some(error_type));
 }
 
-/// Every row is a configuration with a mark before the place, and what is said about it.
+/// Checks rows of a configuration with a mark before the place, and the message.
 #[track_caller]
 pub fn refuses_each(rows: &[(&str, &str)]) {
     for (marked, message) in rows {
@@ -54,7 +54,7 @@ pub fn refuses_each(rows: &[(&str, &str)]) {
     }
 }
 
-/// The tool finds what the wrapper refuses, before anything else, and points at it.
+/// Checks that `check` reports first what the wrapper refuses, with its place.
 #[cfg(feature = "tool")]
 #[track_caller]
 fn is_found_by_check(json: &str, expected: &str) {
@@ -338,7 +338,7 @@ fn conditions_with_mistakes_are_refused() {
     ]);
 }
 
-/// No function is told that it has one of these, so that they would never hold.
+/// No function has one of these identifiers, so the condition would never hold.
 #[test]
 fn condition_on_an_os_only_runtime_s_identifier_is_refused() {
     for (written, value) in [
@@ -356,7 +356,6 @@ fn condition_on_an_os_only_runtime_s_identifier_is_refused() {
     }
 }
 
-/// They would otherwise be taken for started.
 #[test]
 fn wrappers_with_mistakes_are_refused() {
     const WRAPPER: &str = "here go path, name, when, env, last";
@@ -436,7 +435,7 @@ fn files_that_cannot_be_read_are_refused() {
         directory("foreword.d/a.json"),
         "unable to read <folder>/foreword.d/a.json: is a directory",
     );
-    // Nobody writes to it, and nobody waits for that.
+    // No process writes to the pipe, and foreword does not wait for one.
     let fifo = Test::new().file("foreword.d/other", "");
     mkfifo(&fifo.path("foreword.d/a.json"), Mode::from_bits_truncate(0o644)).expect("a FIFO");
     refuses(fifo, "unable to read <folder>/foreword.d/a.json: not a regular file");

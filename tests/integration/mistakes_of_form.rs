@@ -1,4 +1,4 @@
-//! Configurations that are no JSON, and values of the wrong type: the error says what is wrong, and
+//! Configurations that are not JSON, and values of the wrong type: the error has the cause and
 //! shows the right form.
 
 use crate::mistakes::{refuses, refuses_each};
@@ -6,7 +6,7 @@ use crate::support::Test;
 
 const NO_JSON: &str = "this is not JSON:";
 
-/// Rows of a marked configuration, serde_json's cause, and the way out.
+/// Checks rows of a marked configuration, serde_json's cause, and the remedy.
 #[track_caller]
 fn is_no_json(rows: &[(&str, &str, &str)]) {
     for (marked, cause, way_out) in rows {
@@ -233,7 +233,7 @@ fn hooks_in_the_wrong_form_get_the_right_one() {
     ]);
 }
 
-/// What is missing beside it is there, under another name.
+/// The key that is missing is there under a misspelled name.
 #[test]
 fn misspelled_key_is_the_only_mistake_reported() {
     let near = |written: &str, meant: &str| {

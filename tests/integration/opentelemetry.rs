@@ -1,15 +1,14 @@
-//! OpenTelemetry's own wrappers, and foreword with the configuration from layer/examples that takes
-//! their place: from whatever environment they start, the runtime gets the same command line and
-//! the same environment.
+//! OpenTelemetry's own wrappers compared with the configurations in layer/examples that replace
+//! them: from any environment, the runtime gets the same command line and environment.
 
 use crate::support::{DUMP, Test, foreword};
 use std::collections::BTreeMap;
 
-/// The states of a variable that a wrapper might tell apart.
+/// The values of a variable that a wrapper might distinguish.
 type States = &'static [Option<&'static str>];
 type Matrix = &'static [(&'static str, States)];
 
-/// What a shell makes by itself, whoever starts it.
+/// Variables that a shell sets by itself.
 const SHELL_MADE: [&str; 4] = ["_", "SHLVL", "PWD", "OLDPWD"];
 
 const ATTRIBUTES: (&str, States) = (
@@ -104,8 +103,8 @@ fn python_configuration_equals_the_layer_s_script() {
     compare("python", matrix, &["<folder>/python3", "/var/runtime/bootstrap.py"]);
 }
 
-/// What the vendor's wrapper takes away, foreword's configuration keeps: `PYTHONPATH` names what
-/// other layers have.
+/// The vendor's wrapper removes the packages of other layers from `PYTHONPATH`; foreword's
+/// configuration keeps them.
 #[test]
 fn python_configuration_keeps_other_layers_packages_and_needs_no_log_name() {
     let configuration =
@@ -146,20 +145,21 @@ fn example_configurations_give_no_unexpected_warning() {
         let captured = Test::new().args(["check", &configuration]).capture();
         let output = shown(&captured.stdout);
         let warnings: Vec<_> = output.lines().filter(|line| line.contains(": warning: ")).collect();
-        // The vendor's own wrapper sets the time whatever the function says.
+        // The vendor's own wrapper always sets the flush timeout.
         let is_expected =
             |line: &&str| line.contains("OTEL_INSTRUMENTATION_AWS_LAMBDA_FLUSH_TIMEOUT");
         assert_eq!((captured.status, warnings.iter().all(is_expected)), (0, true), "{output}");
     }
 }
 
-/// Starts the command from every combination of states, once by the wrapper and once by foreword.
+/// Starts the command with every combination of values, by the wrapper and by foreword, and
+/// compares.
 #[track_caller]
 fn compare(language: &str, matrix: Matrix, command: &[&str]) {
     let root = env!("CARGO_MANIFEST_DIR");
     let script = format!("{root}/tests/fixtures/opentelemetry/{language}.sh");
     let configuration = format!("{root}/layer/examples/opentelemetry-{language}.json");
-    // The first program is the runtime's, the second what Python's wrapper looks up.
+    // The first program is the runtime's; Python's wrapper looks up the second.
     let runtime = command[0].trim_start_matches("<folder>/");
     let test = Test::new().script(runtime, DUMP).script("bin/python3", DUMP);
     let path = format!("{}:/usr/bin:/bin", test.path("bin").display());

@@ -1,4 +1,4 @@
-//! What the page of patterns says, with the commands and configurations that it shows.
+//! The page of patterns, with the commands and configurations that it shows.
 
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT};
 use crate::support::lambda::{Lambda, Settings};
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 
 const PAGE: &str = include_str!("../../docs/patterns.md");
 
-/// The first block of a language behind a heading.
+/// Returns the first block of a language after a heading.
 fn block(heading: &str, language: &str) -> String {
     let section = PAGE.split(&format!("\n## {heading}\n")).nth(1).expect("a section");
     let block = section.split(&format!("```{language}\n")).nth(1).expect("a block");
@@ -58,14 +58,15 @@ fn handler_after_a_restore_finds_values_in_a_file() {
 #[test]
 fn extension_started_by_foreword_sees_exports_of_hooks() {
     let script = block("Secrets for another extension", "sh");
-    let config = r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2", "export": "dotenv"}]}}"#;
+    let config = r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2",
+        "export": "dotenv"}]}}"#;
     let test = Test::new()
         .over("opt", "/opt")
         .script("opt/bin/foreword", fs::read(foreword()).expect("foreword"));
     let test =
         test.script("opt/extensions/vendor", script).file("opt/vendor/foreword.json", config);
     let test = test.script("opt/vendor/extension", "#!/bin/sh\necho $API_KEY $LAMBDA_TASK_ROOT\n");
-    // The function's own configuration is none of its business.
+    // The function's own configuration is not read.
     let test = test.file("foreword.json", "{").env("FOREWORD_LOG", "warn");
     test.without_foreword().args(["/opt/extensions/vendor"]).stdout("hunter2 /opt/vendor\n").run();
 }

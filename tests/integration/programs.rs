@@ -1,21 +1,21 @@
-//! How the runtime is found and executed, and everything that cannot be executed: one line that
-//! says why, the status that shells use, and the same words at the Runtime API.
+//! How the runtime is found and executed, and every cause why it cannot be: one line with the
+//! cause, the status that shells use, and the same text at the Runtime API.
 
 use crate::support::{DIRECTORY, PATH, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 use std::fs;
 
-/// This machine, as Lambda calls it.
+/// This machine in Lambda's words.
 const THIS: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
-/// A machine that this one is not (`e_machine` of the ELF header), and its name.
+/// Another machine (`e_machine` of the ELF header), and its name.
 const FOREIGN: (u8, &str) =
     if cfg!(target_arch = "x86_64") { (183, "arm64") } else { (62, "x86_64") };
 
-/// The longest string that the kernel takes, its NUL not counted (`MAX_ARG_STRLEN`, execve(2)).
+/// The longest string that the kernel takes, without its NUL (`MAX_ARG_STRLEN`, execve(2)).
 const LONGEST: usize = 131_071;
 
-/// The line, the status, and what the caller of the function is told.
+/// Compares the line, the status, and the report to the caller.
 #[track_caller]
 fn refuses(test: Test, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -35,7 +35,7 @@ fn refuses(test: Test, cause: &str, status: i32) {
     );
 }
 
-/// The same when `runtime` is named by its path and when it is looked up.
+/// Checks `runtime` by its path and by lookup in PATH.
 #[track_caller]
 fn refuses_both(test: impl Fn() -> Test, cause: &str) {
     refuses(test().args(["./runtime"]), &format!("unable to execute \"./runtime\": {cause}"), 126);
@@ -43,15 +43,15 @@ fn refuses_both(test: impl Fn() -> Test, cause: &str) {
     refuses(test, &format!("unable to execute \"<folder>/runtime\": {cause}"), 126);
 }
 
-/// A 64-bit ELF header that is followed by nothing; `order` is 1 for little-endian machines and 2
-/// for big-endian ones.
+/// A 64-bit ELF header without anything after it; `order` is 1 for little-endian and 2 for
+/// big-endian machines.
 fn elf_header(order: u8, machine: [u8; 2]) -> Vec<u8> {
     let mut header = [b"\x7fELF\x02".as_slice(), &[order, 1], &[0; 57]].concat();
     header[18..20].copy_from_slice(&machine);
     header
 }
 
-/// A dynamic program of this machine whose loader is not there, and that loader's path.
+/// Returns a dynamic program of this machine whose loader is missing, and the path of that loader.
 fn without_loader() -> (Vec<u8>, String) {
     let mut program = fs::read("/bin/true").expect("a program");
     let name =
@@ -112,7 +112,7 @@ fn file_that_is_no_program_is_named() {
         format!("it is for {}, and this machine is {THIS}; build it for {THIS}", FOREIGN.1);
     let carriage_return = |line: &str| {
         format!(
-            "its first line, {line:?}, ends in a carriage return; save it with Unix line ends \
+            "its first line, {line:?}, ends in a carriage return; save it with Unix line endings \
              (sed -i 's/\\r$//')"
         )
     };
@@ -184,7 +184,7 @@ fn shebang_of_an_unusable_interpreter_is_named() {
     }
 }
 
-/// A file that ended too early is for this machine all the same.
+/// A file that ends too early is still for this machine.
 #[test]
 fn program_of_this_machine_that_is_damaged_is_named() {
     let start = fs::read("/bin/true").expect("a program")[..64].to_vec();
@@ -199,12 +199,12 @@ fn program_of_this_machine_that_is_damaged_is_named() {
 #[test]
 fn program_without_execute_permission_is_named() {
     let test = Test::new().file("runtime", "#!/bin/sh\n").args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it has no run bit (chmod +x)", 126);
+    refuses(test, "unable to execute \"./runtime\": it has no execute permission (chmod +x)", 126);
     let test = Test::new().file("runtime/file", "").args(["./runtime"]);
-    refuses(test, "unable to execute \"./runtime\": it is a folder; name a file in it", 126);
+    refuses(test, "unable to execute \"./runtime\": it is a directory; name a file in it", 126);
     refuses(
         Test::new().args(["/"]),
-        "unable to execute \"/\": it is a folder; name a file in it",
+        "unable to execute \"/\": it is a directory; name a file in it",
         126,
     );
     refuses(
@@ -244,11 +244,7 @@ fn program_on_a_noexec_mount_is_named() {
 fn symlink_to_nothing_is_named() {
     let test = Test::new().args(["./link"]);
     std::os::unix::fs::symlink("missing", test.path("link")).expect("a new link");
-    refuses(
-        test,
-        "unable to execute \"./link\": it is a link to \"missing\", which leads nowhere",
-        127,
-    );
+    refuses(test, "unable to execute \"./link\": it is a broken symlink to \"missing\"", 127);
 }
 
 #[test]
@@ -257,7 +253,7 @@ fn argument_beyond_the_kernel_s_limit_is_named() {
         Test::new().file("foreword.json", config.to_string()).args(["/bin/echo", "given"])
     };
     let limit = format!("and the kernel takes {LONGEST} at most");
-    // The limit counts the name and the equals sign.
+    // The limit includes the name and the equals sign.
     let long = |length: usize| json!({"env": {"BIG": "x".repeat(length - "BIG=".len())}});
     test(long(LONGEST)).stdout("given\n").run();
     let cause = format!(
@@ -273,7 +269,7 @@ fn argument_beyond_the_kernel_s_limit_is_named() {
         format!("unable to execute \"/bin/echo\": argument 2 has {} bytes, {limit}", LONGEST + 1);
     refuses(test(long(LONGEST + 1)), &cause, 126);
 
-    // A hook meets the same limit, and foreword's own environment does not.
+    // The limit holds for a hook's environment, but not for foreword's own.
     let hook = json!({"name": "x", "command": ["/bin/echo"], "env": {"BIG": "x".repeat(LONGEST)}});
     let cause = format!(
         "unable to execute \"/bin/echo\": the variable BIG has {} bytes, {limit}",
@@ -287,7 +283,7 @@ fn argument_beyond_the_kernel_s_limit_is_named() {
 
 #[test]
 fn arguments_together_beyond_the_kernel_s_limit_are_named() {
-    // The kernel takes a quarter of the stack's limit, and 6 MiB at most.
+    // The kernel takes a quarter of the stack's limit, at most 6 MiB.
     let names = (10..90).map(|number| format!("BIG_{number}")).collect::<Vec<_>>();
     let value = "x".repeat(100_000);
     let env: Value = names.iter().map(|name| (name.clone(), json!(value))).collect();
@@ -340,15 +336,15 @@ fn program_as_a_bare_name_is_looked_up_as_by_execvp() {
     for path in ["", ":good", "/nowhere::good", "/nowhere:", "."] {
         test(path).stdout("here\n").run();
     }
-    // The first file that may not be executed is the one to tell about.
-    let cause = "unable to execute \"no-run-bit/tool\": it has no run bit (chmod +x)";
+    // The first file without execute permission is the one to report.
+    let cause = "unable to execute \"no-run-bit/tool\": it has no execute permission (chmod +x)";
     refuses(test("/nowhere:no-run-bit:folder"), cause, 126);
     refuses(
         test("folder:/nowhere"),
-        "unable to execute \"folder/tool\": it is a folder; name a file in it",
+        "unable to execute \"folder/tool\": it is a directory; name a file in it",
         126,
     );
-    // One that is executable and no program ends the search.
+    // An executable file that is no program ends the search.
     let cause = "unable to execute \"bad/tool\": it is neither a program nor a script; name a \
                  program or a script";
     refuses(test("bad:good"), cause, 126);
@@ -361,7 +357,7 @@ fn program_without_path_is_looked_up_in_the_system_s() {
 
 #[test]
 fn program_and_prefix_that_are_missing_are_named_as_written() {
-    // The name under which it was started is all that this one looks at.
+    // This program only looks at the name under which it was started.
     let config = json!({"env": {"PATH": "<folder>/final:/bin"}, "program": "${TOOL}"});
     let resolved = |test: &Test, config: &Value| {
         config.to_string().replace(DIRECTORY, &test.path("").display().to_string())
@@ -393,13 +389,13 @@ fn program_and_prefix_that_are_missing_are_named_as_written() {
     refuses(test, "unable to find \"nosuch\" in PATH (/a:/b)", 127);
 }
 
-/// As for `execvp`, it is a script for the shell that has nothing to say.
+/// execvp(3) also executes it as a script for the shell.
 #[test]
 fn empty_file_is_executed_as_an_empty_script() {
     Test::new().script("runtime", "").args(["./runtime"]).run();
 }
 
-/// What is wrong with the program is known only when the hooks have run; it is still one line.
+/// The cause is known only after the hooks; it is still one line.
 #[test]
 fn program_that_cannot_be_executed_after_hooks_is_named() {
     let test = Test::new().hooks(json!([{"name": "x", "command": ["/bin/echo", "hook"]}]));

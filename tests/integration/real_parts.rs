@@ -1,8 +1,8 @@
-//! The tests of modules of the same name that need what `scripts/real-parts.sh` installs: AWS's
-//! emulator, the runtime clients, and programs that not every Linux machine has, such as `python3`,
-//! `node`, `java`, `ruby` and `curl`. Modules that need such parts as a whole are left out in
-//! `main.rs`, and `command_line::real_interpreters` among the unit tests. The feature `real-parts`
-//! compiles all of them.
+//! Tests that need what `scripts/real-parts.sh` installs: AWS's emulator, the runtime clients, and
+//! programs that not every Linux machine has, such as `python3`, `node`, `java`, `ruby` and `curl`.
+//! Each belongs to the module of the same name. Modules that need such parts as a whole are left
+//! out in `main.rs`, and so is `command_line::real_interpreters` among the unit tests. The feature
+//! `real-parts` compiles all of them.
 
 #[cfg(feature = "real-parts")]
 mod chain;
@@ -25,7 +25,7 @@ mod tool_colors;
 #[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_effects;
 
-/// Stands for all of them where they are left out.
+/// Stands for all of these tests when they are left out.
 #[cfg(not(feature = "real-parts"))]
 #[test]
 #[ignore = "needs runtime clients and interpreters: run scripts/real-parts.sh, then cargo test \

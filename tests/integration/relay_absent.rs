@@ -1,5 +1,5 @@
-//! When there is no relay: where nothing is to be done around a snapshot, where it could do
-//! nothing, and after a reset of an environment that was restored already.
+//! When there is no relay: without hooks around a snapshot, where a relay could do nothing, and
+//! after a reset of an environment that was restored already.
 
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
@@ -10,10 +10,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::{Duration, Instant};
 
-/// Says where its Runtime API is.
+/// Prints the address of its Runtime API.
 const TELL: [&str; 3] = ["/bin/sh", "-c", "echo ${AWS_LAMBDA_RUNTIME_API-unset}"];
 
-/// What nobody connects to: a relay would show in the address, and needs no answer before its time.
+/// An address that nothing connects to. A relay would show in the runtime's address, and asks for
+/// nothing before its time.
 const NOWHERE: &str = "127.0.0.1:1";
 
 fn hooked() -> Test {
@@ -21,7 +22,8 @@ fn hooked() -> Test {
     Test::new().snap_start(NOWHERE).snapshot_hooks(hooks("before"), hooks("after")).args(TELL)
 }
 
-/// The runtime has the address that Lambda gave, no hook has run, and nothing is said about it.
+/// Checks that the runtime has the address that Lambda gave, that no hook ran, and that nothing is
+/// logged.
 #[track_caller]
 fn leaves_alone(test: Test, address: &str) {
     let order = test.path("order");
@@ -64,7 +66,7 @@ fn foreword_that_is_disabled_starts_no_relay() {
     leaves_alone(hooked().env("FOREWORD_DISABLED", "1"), NOWHERE);
 }
 
-/// What applies in the first environment applies there alone.
+/// A hook for the first environment does not run in later ones.
 #[test]
 fn function_with_all_preconditions_has_a_relay() {
     let lambda = Lambda::new(Settings::default());
@@ -75,7 +77,7 @@ fn function_with_all_preconditions_has_a_relay() {
     runtime.end("");
 }
 
-/// The adapter speaks to the Runtime API from an extension of its own, past the relay.
+/// The adapter speaks to the Runtime API from an extension, past the relay.
 #[test]
 fn lambda_web_adapter_with_snapshot_hooks_is_refused() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -98,12 +100,12 @@ fn lambda_web_adapter_with_snapshot_hooks_is_refused() {
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
     assert_eq!(body, json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}));
 
-    // Where there is no relay it does no harm.
+    // Without a relay there is no conflict.
     leaves_alone(adapted(hooked()).env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"), NOWHERE);
     leaves_alone(adapted(Test::new().snap_start(NOWHERE)).args(TELL), NOWHERE);
 }
 
-/// As the environment is after a reset: whatever the first life left is there.
+/// Builds an environment after a reset, with everything that the first run left.
 fn reset(test: Test) -> Test {
     fs::write(test.marker(), "").expect("unable to leave a marker");
     test
@@ -128,7 +130,7 @@ fn marker_is_made_after_the_restore() {
     assert_eq!(first.order(), "before a\nafter a\n");
 }
 
-/// Whoever can write there could lead foreword elsewhere.
+/// A user who can write there could lead foreword to another file.
 #[test]
 fn marker_is_not_made_through_a_symlink() {
     let lambda = Lambda::new(Settings::default());
@@ -140,7 +142,7 @@ fn marker_is_not_made_through_a_symlink() {
     symlink(&elsewhere, &marker).expect("unable to make a link");
     lambda.restore().unwrap();
     let mut client = runtime.is_restored(client);
-    // The relay goes on: it is the one between them that has seen to the end of the restore.
+    // The relay goes on, because it saw the end of the restore.
     client.request("GET /2018-06-01/runtime/invocation/next", "");
     lambda.hand_out("{}").unwrap();
     assert_eq!(status_of(&client.reply()), 200);
@@ -148,7 +150,7 @@ fn marker_is_not_made_through_a_symlink() {
     assert!(runtime.run.finished.is_alone() && !elsewhere.exists());
 }
 
-/// `/tmp` is empty when a function starts. Seen from inside, the test's directory is where it was.
+/// `/tmp` is empty when a function starts. Inside, the test's directory is where it was.
 #[test]
 fn marker_directory_that_is_missing_is_made() {
     let lambda = Lambda::new(Settings::default());
@@ -252,7 +254,7 @@ fn after_restore_hooks_after_a_reset_share_eight_seconds() {
     let line = "foreword: hook \"x\" (after_restore) timed out after N ms (the 8000 ms of the \
                 phase are over)\n";
     test.stderr(line).status(125).run();
-    // The wait for the Runtime API that is not there is short: it refuses.
+    // The missing Runtime API refuses at once, so the wait is short.
     assert!(
         (Duration::from_millis(7950)..Duration::from_millis(9500)).contains(&start.elapsed()),
         "{:?}",

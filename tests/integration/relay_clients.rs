@@ -1,20 +1,20 @@
-//! The runtime clients that people use under snapshot hooks: their own hooks lie within ours, and
-//! after the restore they live as without foreword.
+//! The runtime clients that people use, with snapshot hooks: their own hooks run inside foreword's,
+//! and after the restore they behave as without foreword.
 
 use crate::clients::{Life, RuntimeClient, live, told};
 use crate::support::lambda::{Call, Lambda, Parked, Settings};
 use crate::support::{Captured, Test};
 use serde_json::{Value, json};
 
-/// What is said, once, of a client that never asks for the restore.
+/// The warning about a client that never calls restore/next.
 const NO_PART: &str = "takes no part in SnapStart";
 
-/// What our hooks write.
+/// What foreword's hooks write.
 const OURS: [&str; 2] =
     ["before_snapshot two\nbefore_snapshot one\n", "after_restore one\nafter_restore two\n"];
 
-/// Hooks of both phases that write into the client's log, whose name is exported by an initialize
-/// hook.
+/// Builds a client with hooks of both phases that write into the client's log, whose name an
+/// initialize hook exports.
 fn hooked(through: Test) -> Test {
     let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"],
         "export": "dotenv"});
@@ -35,13 +35,13 @@ fn hooked(through: Test) -> Test {
 }
 
 fn configured(through: Test, hooks: Value) -> Test {
-    // The life to come sets the real address.
+    // The real address is set later.
     let test = through.snap_start("127.0.0.1:1").env("FOREWORD_LOG", "warn");
     test.config(&json!({"hooks": hooks}).to_string())
 }
 
-/// The heads of all requests but for what the relay changes before the restore, which is whether
-/// connections go on.
+/// Returns the heads of all requests without the header that the relay changes before the restore,
+/// `Connection`.
 fn heads(life: &Life, with_restore_next: bool) -> Vec<String> {
     let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
     let without = |head: &String| {
@@ -64,7 +64,7 @@ fn lives_within_hooks_of(client: &RuntimeClient, through: Test) {
     client.check(&through);
     assert_ne!(through.addresses[1], through.addresses[0]);
 
-    // The handler's before ours, and after ours.
+    // The handler's hooks run before foreword's, and after them.
     let [before, after] = client.hooks;
     let snapshot = format!("{before}{}", OURS[0]);
     assert_eq!(through.log[0], snapshot);
@@ -72,7 +72,7 @@ fn lives_within_hooks_of(client: &RuntimeClient, through: Test) {
 
     assert!(through.answers == direct.answers, "the answers are others than without foreword");
     assert_eq!(through.chunked, direct.chunked);
-    // Whoever does not ask for the restore has it asked for.
+    // The relay calls restore/next for a client that does not.
     let asks = client.parked == Parked::RestoreNext;
     assert_eq!(through.parked, Parked::RestoreNext);
     assert_eq!(heads(&through, asks), heads(&direct, asks));
@@ -107,8 +107,8 @@ fn snapshot_hooks_with_node_run_without_restore_next() {
     RuntimeClient::node().iter().for_each(lives_within_hooks);
 }
 
-/// It registers an internal extension and polls with the connections of one pool, across the
-/// restore.
+/// It registers an internal extension, and polls across the restore with the connections of one
+/// pool.
 #[test]
 fn snapshot_hooks_with_go_run_without_restore_next() {
     lives_within_hooks(&RuntimeClient::go());
@@ -126,8 +126,7 @@ fn snapshot_hooks_with_an_os_only_runtime_run() {
     }
 }
 
-/// What the client makes of the refusal is its own matter; its report, if it sends one, is not the
-/// first.
+/// The client may do anything after the refusal; its report, if it sends one, is not the first.
 #[test]
 fn hook_that_fails_is_the_only_report_whatever_the_client_sends() {
     let [node, _] = RuntimeClient::node();

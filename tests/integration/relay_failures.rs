@@ -1,5 +1,5 @@
-//! Hooks around a snapshot that do not end well: one report, one line, an answer for whoever is
-//! held, and half a second for the runtime to end by itself before it is ended.
+//! Hooks around a snapshot that fail: one report, one line, a response for each held request, and
+//! half a second for the runtime to end by itself before it is killed.
 
 use crate::support::client::{Client, INIT_ERROR, RESTORE_ERROR, RESTORE_NEXT, body_of, status_of};
 use crate::support::lambda::{Call, Fault, Lambda, Report, Settings, State};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How long a runtime has to end by itself.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A hook called x.
+/// A hook named x.
 fn x(command: &str) -> Value {
     json!({"name": "x", "command": command})
 }
@@ -23,7 +23,7 @@ fn limited(command: &str, timeout_ms: u64) -> Value {
     json!({"name": "x", "command": command, "timeout_ms": timeout_ms})
 }
 
-/// What is reported is the line without its beginning; the duration is blank in both.
+/// Checks that the report is the logged line without its beginning; the duration is blank in both.
 #[track_caller]
 fn check(report: &Report, call: Call, message: &str) {
     let error_type = match call {
@@ -43,7 +43,7 @@ fn report(lambda: &Lambda) -> Report {
     lambda.wait("a report", |seen| seen.report.clone()).unwrap()
 }
 
-/// The answer that whoever was held gets, in the form of the platform's own.
+/// Checks the response to a held request, in the form of Lambda's own.
 #[track_caller]
 fn is_refused(client: &mut Client) {
     let reply = client.reply();
@@ -64,7 +64,7 @@ fn before_snapshot_hook_that_fails_is_one_init_error() {
     let message = r#"hook "x" (before_snapshot) exited with status 3 after N ms"#;
     let runtime = runtime.ended(137, &format!("foreword: {message}\n"));
     let elapsed = start.elapsed();
-    // A little of the half second is over before the answer is read.
+    // A little of the half second has passed before the response is read.
     assert!(
         (GRACE - Duration::from_millis(100)..Duration::from_millis(600) + BUSY).contains(&elapsed),
         "{elapsed:?}"
@@ -94,7 +94,7 @@ fn after_restore_hook_that_fails_is_one_restore_error() {
     assert!(!runtime.is_marked());
 }
 
-/// The relay's reports go where the runtime's would.
+/// The relay sends its reports where the runtime would.
 #[test]
 fn report_goes_to_the_address_that_edits_set() {
     let (given, edited) = (Lambda::new(Settings::default()), Lambda::new(Settings::default()));
@@ -114,7 +114,7 @@ fn report_goes_to_the_address_that_edits_set() {
     assert_eq!(given.seen().requests.len(), 0);
 }
 
-/// Whatever is logged, and how, the report is the same.
+/// The report is the same at every level and in every format.
 #[test]
 fn log_of_the_relay_has_its_level_and_format() {
     let json = |level: &str, name: &str, what: &str, error_type: &str, outcome: &str| {
@@ -173,7 +173,7 @@ fn hook_that_cannot_be_started_is_reported() {
     }
 }
 
-/// A client that is told of the failure ends with its own status, as it always does.
+/// A client that gets the refusal ends with its own status.
 #[test]
 fn runtime_that_ends_by_itself_is_not_killed() {
     let lambda = Lambda::new(Settings::default());
@@ -189,7 +189,7 @@ fn runtime_that_ends_by_itself_is_not_killed() {
     assert_eq!(lambda.seen().requests.len(), 1, "{}", lambda.seen());
 }
 
-/// The runtime is ended, and nothing else: what it has started is the platform's to end.
+/// Lambda ends the processes that the runtime started.
 #[test]
 fn runtime_after_a_failure_is_killed_alone() {
     let lambda = Lambda::new(Settings::default());
@@ -319,7 +319,7 @@ fn hook_that_ignores_sigterm_is_killed_with_its_group() {
     }
 }
 
-/// Unlike one that ends by itself, it had no chance to end what it has started.
+/// Unlike a hook that ends by itself, it could not end its children.
 #[test]
 fn hook_that_is_killed_leaves_nothing_of_its_group() {
     for phase in ["before_snapshot", "after_restore"] {
@@ -359,7 +359,7 @@ fn report_of_the_runtime_beside_the_hook_s_is_not_forwarded() {
     runtime.ended(137, "foreword: hook \"x\" (before_snapshot) exited with status 3 after N ms\n");
 }
 
-/// Lambda gives ten seconds for a restore; what is left of them after these is for the runtime.
+/// Lambda gives a restore ten seconds; the rest is for the runtime.
 #[test]
 fn after_restore_hooks_share_eight_seconds() {
     let lambda = Lambda::new(Settings::default());
@@ -381,7 +381,7 @@ fn after_restore_hooks_share_eight_seconds() {
     check(&report(&lambda), Call::RestoreError, message);
 }
 
-/// A second for the report, and then the one that is held is answered all the same.
+/// The report has a second; then the held request is answered anyway.
 #[test]
 fn report_that_is_not_accepted_delays_nothing() {
     let failing = || Test::new().snapshot_hooks(json!([x("exit 3")]), json!([]));

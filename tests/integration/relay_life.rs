@@ -1,5 +1,4 @@
-//! The lives of runtime, relay and hooks depend on each other in one way only: with the runtime,
-//! all of it ends.
+//! Runtime, relay and hooks: when the runtime ends, everything ends. Nothing else ends another.
 
 use crate::support::client::{INVOCATION_NEXT, RESTORE_NEXT, response_to, status_of};
 use crate::support::lambda::{Call, Lambda, Settings};
@@ -13,10 +12,10 @@ use std::fs;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// How long what belongs to a runtime has when that has ended.
+/// How long the processes of a runtime may outlive it.
 const LEFT: Duration = Duration::from_millis(300);
 
-/// A hook that ends with nothing but SIGKILL, with a process below it that does the same.
+/// A hook that ends only by SIGKILL, with a child that does the same.
 const STUBBORN: &str = "trap '' TERM; (trap '' TERM; sleep 1000) & echo $$ $! >pids; wait";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +35,7 @@ fn pids(runtime: &Played) -> Vec<Pid> {
     text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a process id"))).collect()
 }
 
-/// Leads a runtime into a state. What comes with it are the processes of its hooks, and its
-/// connections.
+/// Brings a runtime into a state. Returns it with the processes of its hooks and its connections.
 fn bring_to(lambda: &Lambda, state: State) -> (Played, Vec<Pid>, Vec<Client>) {
     let stubborn = json!([{"name": "x", "command": STUBBORN}]);
     let (before, after) = match state {
@@ -50,7 +48,7 @@ fn bring_to(lambda: &Lambda, state: State) -> (Played, Vec<Pid>, Vec<Client>) {
     let mut clients = Vec::new();
     match state {
         State::Armed => {
-            // An idle one, and one that waits for its answer.
+            // One connection is idle, and one waits for its response.
             clients =
                 vec![runtime.client(), runtime.asking("GET /2020-01-01/extension/event/next")];
         }
@@ -80,20 +78,20 @@ fn sigkill_of_the_runtime_in_every_state_ends_relay_and_hooks() {
         let lambda = Lambda::new(Settings::default());
         let (runtime, hooks, clients) = bring_to(&lambda, state);
         let relay = runtime.relay();
-        // Those of the runtime's end with it.
+        // The runtime's connections end with it.
         drop(clients);
         runtime.signal(Signal::SIGKILL);
         runtime.is_over_within(LEFT, &[&[relay], &hooks[..]].concat());
         assert_eq!(runtime.run.finish().status, 137, "{state:?}");
         assert!(runtime.run.finished.is_alone());
-        // The platform knows by itself.
+        // Lambda sees the end by itself.
         let reports =
             lambda.seen().count(Call::InitError) + lambda.seen().count(Call::RestoreError);
         assert_eq!(reports, usize::from(state == State::Failed), "{state:?}");
     }
 }
 
-/// The runtime's descriptors may have gone to a child of its, which keeps the connections.
+/// A child of the runtime may have inherited its file descriptors, and then keeps the connections.
 #[test]
 fn sigkill_of_the_runtime_with_open_connections_ends_the_relay() {
     for state in [State::Armed, State::Before, State::Frozen, State::After, State::Open] {
@@ -106,7 +104,7 @@ fn sigkill_of_the_runtime_with_open_connections_ends_the_relay() {
     }
 }
 
-/// A restore that comes when nobody is left to be restored.
+/// The restore comes after the end of the runtime.
 #[test]
 fn hook_after_the_end_of_the_runtime_is_not_started() {
     for _ in 0..5 {
@@ -142,7 +140,7 @@ fn runtime_that_exits_is_not_delayed() {
     runtime.is_over_within(LEFT, &[relay]);
 }
 
-/// It has said nothing to anybody: it is the platform that sees it end.
+/// Lambda sees the end of a runtime that has sent nothing.
 #[test]
 fn runtime_that_ends_before_its_first_request_runs_no_hook() {
     let lambda = Lambda::new(Settings::default());
@@ -154,7 +152,7 @@ fn runtime_that_ends_before_its_first_request_runs_no_hook() {
     assert_eq!(lambda.seen().requests.len(), 0);
 }
 
-/// The wrapper has nobody in front of it: what it reports goes to the address that Lambda gave.
+/// The wrapper's report goes to the address that Lambda gave, not through the relay.
 #[test]
 fn runtime_that_cannot_be_executed_leaves_no_relay() {
     let lambda = Lambda::new(Settings::default());
@@ -170,7 +168,7 @@ fn runtime_that_cannot_be_executed_leaves_no_relay() {
     assert_eq!((seen.requests.len(), seen.requests[0].header("Host")), (1, Some(lambda.address())));
 }
 
-/// A runtime that ends right after its answer, as some do at a shutdown.
+/// Some runtimes end right after their response, for example at a shutdown.
 #[test]
 fn bytes_sent_before_the_runtime_s_end_still_arrive() {
     let lambda = Lambda::new(Settings::default());
@@ -191,7 +189,7 @@ fn bytes_sent_before_the_runtime_s_end_still_arrive() {
     assert_eq!(runtime.run.finish().status, 137);
 }
 
-/// The platform would learn of it from the runtime, which hears at once that something is wrong.
+/// Lambda would learn of it from the runtime, whose requests fail at once.
 #[test]
 fn sigkill_of_the_relay_fails_its_clients_at_once() {
     for state in [State::Armed, State::Frozen, State::Open] {
@@ -210,7 +208,7 @@ fn sigkill_of_the_relay_fails_its_clients_at_once() {
     }
 }
 
-/// Its hooks go on to their end; nobody waits for them.
+/// The relay's hooks go on to their end.
 #[test]
 fn sigkill_of_the_relay_while_a_hook_runs_fails_its_clients_at_once() {
     for state in [State::Before, State::After] {
@@ -226,7 +224,8 @@ fn sigkill_of_the_relay_while_a_hook_runs_fails_its_clients_at_once() {
     }
 }
 
-/// The platform's SIGTERM goes to all of the group; a handler may still have something to say.
+/// Lambda's SIGTERM goes to the whole process group, and a handler in the runtime may still send
+/// requests.
 #[test]
 fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
@@ -266,7 +265,7 @@ fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
     }
 }
 
-/// The relay is deaf from its first moment on: nobody would notice that it is gone before the
+/// The relay ignores the signal from its start, because its end would be noticed only when the
 /// runtime needs it.
 #[test]
 fn sigterm_to_the_process_group_at_the_start_leaves_the_relay() {
@@ -282,7 +281,7 @@ fn sigterm_to_the_process_group_at_the_start_leaves_the_relay() {
     }
 }
 
-/// As near to a snapshot as it gets without one: nothing runs while the clock does.
+/// This simulates a snapshot: no process runs while the clock does.
 #[test]
 fn sigstop_during_the_snapshot_takes_no_time_from_the_hooks() {
     let lambda = Lambda::new(Settings::default());
@@ -290,7 +289,7 @@ fn sigstop_during_the_snapshot_takes_no_time_from_the_hooks() {
     let runtime = Test::new()
         .snap_start(&lambda)
         .snapshot_hooks(json!([noting("hook", "before")]), json!([look, noting("hook", "after")]))
-        // Where a sandbox refuses to restart it, sleep(1) gives up.
+        // sleep(1) fails where a sandbox refuses restart_syscall.
         .play_as("mkfifo never; read -r go <never\n");
     let client = runtime.asking(RESTORE_NEXT);
     lambda.snapshot().unwrap();
@@ -314,7 +313,7 @@ fn sigstop_during_the_snapshot_takes_no_time_from_the_hooks() {
     runtime.end("");
 }
 
-/// A daemon that a hook has left behind is no hook any more.
+/// A daemon that a hook leaves is no part of the hook.
 #[test]
 fn daemon_of_a_hook_lives_on_and_delays_nothing() {
     let lambda = Lambda::new(Settings::default());

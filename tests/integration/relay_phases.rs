@@ -1,5 +1,5 @@
-//! The hooks around a snapshot when all goes well: their order, their nesting, what each of them is
-//! given, and what the runtime gets to see of it.
+//! Hooks around a snapshot that succeed: their order, their nesting, what each of them is given,
+//! and what the runtime sees of them.
 
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Call, Lambda, Parked, Settings};
@@ -9,15 +9,16 @@ use crate::support::{Gate, LIMIT, Played, Test, epoch_milliseconds, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 
-/// The fields of proc(5) that tell where a process belongs; the shell reads them of itself.
+/// The fields of /proc/PID/stat (proc_pid_stat(5)) that identify process group and session; the
+/// shell reads its own.
 const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
 
-/// A hook that writes down what this command says.
+/// A hook that writes the output of this command to a file.
 fn saying(name: &str, command: &str) -> Value {
     json!({"name": name, "command": format!("{command} >>{name}")})
 }
 
-/// Both phases with one hook, which is called `before` in the one and `after` in the other.
+/// One hook for each phase, named `before` and `after`.
 fn both(command: &str) -> [Value; 2] {
     ["before", "after"].map(|name| json!([saying(name, command)]))
 }
@@ -73,8 +74,7 @@ fn hooks_run_in_reverse_before_and_as_registered_after_the_snapshot() {
     assert_eq!(lambda.seen().count(Call::RestoreNext), 1);
 }
 
-/// Nothing comes before its time: each waits for the one before it, the snapshot for all, the
-/// runtime for all.
+/// Each hook waits for the one before it, the snapshot for all, and the runtime for all.
 #[test]
 fn each_hook_waits_for_the_one_before_it() {
     let lambda = Lambda::new(Settings::default());
@@ -126,7 +126,7 @@ fn context_of_a_relay_hook_has_lambda_s_facts_and_the_deadline() {
         limit.into_iter().for_each(|limit| hook["timeout_ms"] = json!(limit));
         hook
     };
-    // In the order in which they run: with a limit, without, and beyond that of the phase.
+    // In order of execution: a shorter timeout than the phase's, none, and a longer one.
     let names = ["limited", "plain", "beyond"];
     let hooks = |phase: &str| {
         let limits = [Some(2000), None, Some(200_000)];
@@ -184,7 +184,7 @@ fn context_of_a_relay_hook_has_lambda_s_facts_and_the_deadline() {
     runtime.end("");
 }
 
-/// Byte for byte, but for the one address.
+/// Byte for byte, except for the one address.
 #[test]
 fn hooks_of_the_relay_see_the_runtime_s_environment_and_lambda_s_address() {
     let lambda = Lambda::new(Settings::default());
@@ -196,7 +196,7 @@ fn hooks_of_the_relay_see_the_runtime_s_environment_and_lambda_s_address() {
     let runtime = Test::new()
         .snap_start(&lambda)
         .env("FOREWORD_LOG", "warn")
-        // A shell's own process still has the environment that it was given.
+        // A shell's own /proc/PID/environ has the environment that the shell was given.
         .script("dump", "#!/bin/sh\n/bin/cat /proc/$$/environ >\"$1\"\n")
         .config(&json!({"env": {"EDITED": "by a rule"}, "hooks": hooks}).to_string())
         .play_as("/bin/cat /proc/$$/environ >part; /bin/mv part own; exec sleep 1000\n");
@@ -236,7 +236,7 @@ fn relay_address_is_on_the_loopback_and_given_to_the_runtime_only() {
     runtime.end("");
 }
 
-/// A name is resolved as well, as for the runtime client that would have been given it.
+/// A host name is resolved, as the runtime client would resolve it.
 #[test]
 fn relay_uses_the_edited_address_and_hooks_lambda_s() {
     let (given, edited) = (Lambda::new(Settings::default()), Lambda::new(Settings::default()));
@@ -311,8 +311,8 @@ fn hook_that_is_listed_twice_runs_twice() {
     runtime.end("");
 }
 
-/// The relay ignores what ends the runtime; its hooks do not inherit that. Signals 32 and 33 are
-/// the C library's own: glibc's posix_spawn, which starts the test too, leaves them ignored.
+/// Hooks do not inherit the signals that the relay ignores. Signals 32 and 33 belong to the C
+/// library: glibc's posix_spawn, which also starts the test, leaves them ignored.
 #[test]
 fn hook_of_the_relay_leads_its_own_group_with_default_dispositions() {
     let lambda = Lambda::new(Settings::default());

@@ -1,5 +1,5 @@
-//! The relay as a process: where it belongs, what it holds open, and that the runtime is as it
-//! would be without it.
+//! The relay as a process: its parent and group, its file descriptors, and that the runtime is as
+//! without it.
 
 use crate::support::client::{RESTORE_NEXT, status_of};
 use crate::support::lambda::{Lambda, Settings};
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// A run that has inherited descriptors 7 and 9, with hooks that wait in either phase.
+/// Starts a run with inherited file descriptors 7 and 9, and with hooks that wait in both phases.
 fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
     let hook = |phase: &str| json!([waiting("hook", phase)]);
     let setup = "exec \"$@\" 7<given 9>>order";
@@ -23,7 +23,7 @@ fn inheriting(lambda: &Lambda) -> (Played, [Gate; 2]) {
     (test.play(), gates)
 }
 
-/// The runtime has become what it stays, and has loaded what it needs for that.
+/// Waits until the runtime has executed sleep and loaded its libraries.
 fn wait_for_sleep(runtime: &Played) {
     let (pid, name) = (runtime.pid(), format!("/proc/{}/comm", runtime.pid()));
     let is_asleep = || fs::read_to_string(&name).is_ok_and(|name| name == "sleep\n");
@@ -41,8 +41,8 @@ fn named(list: &[(i32, &str)], runtime: &Played) -> BTreeMap<i32, String> {
         .collect()
 }
 
-/// Standard streams and all that was inherited for the runtime; for the relay, standard output and
-/// error and what it opens itself; for a hook, its context and these two.
+/// The runtime has the standard streams and everything inherited. The relay has standard output,
+/// standard error and what it opens. A hook has its context and the relay's two streams.
 #[test]
 fn file_descriptors_of_relay_hooks_and_runtime_are_separate() {
     let lambda = Lambda::new(Settings::default());
@@ -58,7 +58,7 @@ fn file_descriptors_of_relay_hooks_and_runtime_are_separate() {
         let is_own = |what: &String| {
             ["socket:[", "anon_inode:", "pipe:["].iter().any(|kind| what.starts_with(kind))
         };
-        // While it starts a hook it may have a pipe to it.
+        // While the relay starts a hook, it may have a pipe to it.
         wait_until(LIMIT, || descriptors(relay).range(3..).all(|(_, what)| is_own(what)));
         let mut found = descriptors(relay);
         let foreign = found.split_off(&3).into_values().filter(|what| !is_own(what));
@@ -74,7 +74,7 @@ fn file_descriptors_of_relay_hooks_and_runtime_are_separate() {
         is_clean();
         let hook = children(relay);
         let [hook] = hook[..] else { panic!("{hook:?}") };
-        // While it waits, the shell has the gate as its standard input, and its context elsewhere
+        // The shell has the gate as its standard input while it waits, and its context elsewhere
         // until then.
         let waits = || descriptors(hook).get(&0).is_some_and(|input| input.ends_with(phase));
         assert!(wait_until(LIMIT, waits), "{:?}", descriptors(hook));
@@ -84,7 +84,7 @@ fn file_descriptors_of_relay_hooks_and_runtime_are_separate() {
         let inner: Vec<_> = found.keys().copied().filter(|descriptor| *descriptor >= 10).collect();
         assert!(inner.len() <= 1, "{found:?}");
         found.retain(|descriptor, _| *descriptor < 10);
-        // Its standard error is passed on.
+        // The relay passes the hook's standard error on.
         assert!(found.remove(&2).is_some_and(|what| what.starts_with("pipe:[")));
         assert_eq!(found, named(&streams[..1], &runtime));
         gate.open();
@@ -101,7 +101,7 @@ fn file_descriptors_of_relay_hooks_and_runtime_are_separate() {
     runtime.end("");
 }
 
-/// What the relay opens must not become what the runtime or a hook takes for its standard output.
+/// File descriptors of the relay must not become the standard output of the runtime or a hook.
 #[test]
 fn standard_streams_that_are_closed_stay_closed() {
     let lambda = Lambda::new(Settings::default());
@@ -158,7 +158,7 @@ fn runtime_with_a_relay_keeps_its_process_id_and_has_no_child() {
     is_childless();
     gates[0].open();
     lambda.snapshot().unwrap();
-    // Neither has the relay one that it did not bury.
+    // The relay has no zombie either.
     assert_eq!(children(relay), []);
     lambda.restore().unwrap();
     runtime.wait_for_order("hook before\nhook after\n");
@@ -175,7 +175,8 @@ fn runtime_with_a_relay_keeps_its_process_id_and_has_no_child() {
     runtime.end("");
 }
 
-/// The relay's own matters stay its own. The runtime is no shell, which would tidy up.
+/// The relay does not change the runtime's process. The runtime is no shell, which would reset some
+/// of it.
 #[test]
 fn signal_dispositions_mask_and_limits_equal_those_without_a_relay() {
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD,PIPE,USR2", "--block-signal=USR1,INT,TERM"];
@@ -196,7 +197,7 @@ fn signal_dispositions_mask_and_limits_equal_those_without_a_relay() {
         text.lines().filter(is_kept).map(str::to_owned).collect::<Vec<_>>()
     };
     let found = lines(Test::new());
-    // INT, USR1 and TERM; and that they are blocked is seen at all.
+    // INT, USR1 and TERM are blocked, which shows that the mask is compared at all.
     assert!(found.contains(&"SigBlk:\t0000000000004202".to_owned()), "{found:?}");
     assert_eq!(found, lines(Test::new().without_foreword()));
 }

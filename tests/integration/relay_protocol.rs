@@ -1,5 +1,4 @@
-//! What becomes of each request of the runtime's in each state of the relay: what is held, what is
-//! passed on and how.
+//! Each request of the runtime in each state of the relay: which are held, and which pass, and how.
 
 mod events;
 mod held;
@@ -17,7 +16,8 @@ use serde_json::json;
 
 const OTHER: &str = "GET /2018-06-01/runtime/other";
 
-/// One hook for each phase, which are called `before` and `after` and wait until they are let go.
+/// Starts a run with one hook for each phase, named `before` and `after`, which wait until the test
+/// opens their gates.
 fn stepwise(lambda: &Lambda, log: &str) -> (Played, [Gate; 2]) {
     let hook = |phase: &str| json!([waiting("hook", phase)]);
     let test = Test::new()
@@ -28,17 +28,17 @@ fn stepwise(lambda: &Lambda, log: &str) -> (Played, [Gate; 2]) {
     (test.play(), gates)
 }
 
-/// One hook for each phase, which write down that they were run.
+/// Builds a run with one hook for each phase, which writes that it ran.
 fn hooked(lambda: &Lambda) -> Test {
     Test::new()
         .snap_start(lambda)
         .snapshot_hooks(json!([noting("hook", "before")]), json!([noting("hook", "after")]))
 }
 
-/// Both hooks have run.
+/// The output of both hooks.
 const BOTH: &str = "hook before\nhook after\n";
 
-/// Sends a request that has to be answered by the Runtime API; the connection ends with the answer.
+/// Sends a request that the Runtime API has to answer; the connection ends with the response.
 #[track_caller]
 fn passes(runtime: &Played, lambda: &Lambda, call: &str, status: u16) {
     let known = lambda.seen().requests.len();
@@ -49,8 +49,8 @@ fn passes(runtime: &Played, lambda: &Lambda, call: &str, status: u16) {
     assert_eq!(new(lambda, known).len(), 1, "{call}");
 }
 
-/// Sends a request that has to wait, and with which the Runtime API must not be troubled. What
-/// passes after it shows that the relay has seen it.
+/// Sends a request that the relay has to hold. A request that passes after it shows that the relay
+/// has read it.
 #[track_caller]
 fn holds(runtime: &Played, lambda: &Lambda, call: &str) -> Client {
     let known = lambda.seen().requests.len();
@@ -61,12 +61,12 @@ fn holds(runtime: &Played, lambda: &Lambda, call: &str) -> Client {
     client
 }
 
-/// The requests that came after so many.
+/// Returns the requests after the first `known` ones.
 fn new(lambda: &Lambda, known: usize) -> Vec<Request> {
     lambda.seen().requests.split_off(known)
 }
 
-/// Takes one event through a connection, to its end.
+/// Sends an event, and reads and answers it on this connection.
 #[track_caller]
 fn invokes(lambda: &Lambda, client: &mut Client) {
     let id = lambda.hand_out("event").unwrap();
@@ -79,7 +79,7 @@ fn invokes(lambda: &Lambda, client: &mut Client) {
     assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
 }
 
-/// The same, when several wait: the event goes to one of them.
+/// Does the same when several clients wait: the event goes to one of them.
 #[track_caller]
 fn invokes_one_of(lambda: &Lambda, clients: &mut [Client]) {
     let id = lambda.hand_out("event").unwrap();
@@ -139,7 +139,7 @@ fn every_request_in_every_state_has_its_reaction() {
     runtime.end("");
 }
 
-/// Taken during a restore, the one counts as the other.
+/// Lambda treats the two reports alike during a restore.
 #[test]
 fn reports_of_the_runtime_during_after_restore_hooks_pass() {
     for call in [INIT_ERROR, RESTORE_ERROR] {
@@ -159,11 +159,11 @@ fn reports_of_the_runtime_during_after_restore_hooks_pass() {
 fn init_error_of_the_runtime_prevents_the_hooks() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
-    // Also while its answer is still to come.
+    // Even before the Runtime API answers the report.
     lambda.fault(Call::InitError, Fault::Hold);
     let mut client = runtime.asking(INIT_ERROR);
     lambda.wait_for_held(1).unwrap();
-    // As long as it takes to start something.
+    // Long enough for a hook to start.
     for _ in 0..20 {
         assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
     }
@@ -184,7 +184,7 @@ fn init_error_of_the_runtime_prevents_the_hooks() {
     assert_eq!(lambda.seen().count(Call::InitError), 1);
 }
 
-/// Another thread of the runtime's has failed while hooks run already.
+/// Another thread of the runtime fails while hooks run.
 #[test]
 fn init_error_of_the_runtime_during_hooks_ends_them_without_a_report() {
     let lambda = Lambda::new(Settings::default());
@@ -196,7 +196,7 @@ fn init_error_of_the_runtime_during_hooks_ends_them_without_a_report() {
     let mut client = runtime.asking(RESTORE_NEXT);
     runtime.wait_for_order("before gate\n");
     assert_eq!(status_of(&runtime.client().ask(INIT_ERROR, "{}")), 202);
-    // What was held passes behind it, and is refused as without a relay.
+    // The held request passes after the report, and is refused as without a relay.
     assert_eq!(status_of(&client.reply()), 403);
     assert_eq!(runtime.order(), "before gate\n");
     assert_eq!(lambda.seen().count(Call::InitError), 1);
@@ -208,7 +208,7 @@ fn init_error_of_the_runtime_during_hooks_ends_them_without_a_report() {
     assert!(runtime.run.finished.is_alone() && !runtime.is_marked());
 }
 
-/// Whether the Runtime API has answered it yet makes no difference.
+/// The Runtime API may have answered the runtime's report already, or not yet.
 #[test]
 fn hook_that_fails_beside_an_init_error_of_the_runtime_is_not_reported() {
     let lambda = Lambda::new(Settings::default());
@@ -224,7 +224,7 @@ fn hook_that_fails_beside_an_init_error_of_the_runtime_is_not_reported() {
     gate.open();
     let relay = runtime.relay();
     assert!(wait_until(LIMIT, || children(relay).is_empty()));
-    // As long as it takes to report something.
+    // Long enough for a report to be sent.
     for _ in 0..20 {
         assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
     }
@@ -236,8 +236,8 @@ fn hook_that_fails_beside_an_init_error_of_the_runtime_is_not_reported() {
     runtime.end("");
 }
 
-/// A connection of its own for each, which ends with the answer: the next request is looked at
-/// again.
+/// Each request has a connection of its own, which ends with the response, so that the relay reads
+/// the next request again.
 #[test]
 fn request_that_passes_differs_in_its_connection_header_only() {
     let lambda = Lambda::new(Settings::default());
@@ -265,7 +265,7 @@ fn request_that_passes_differs_in_its_connection_header_only() {
         assert_eq!(request.connection, known.connections.len(), "{headers}");
         let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
         let found: Vec<_> = request.head.text.lines().filter(|line| !is_connection(line)).collect();
-        // Each byte is a character of what is recorded.
+        // The record has one character for each byte.
         let sent: String = head.bytes().map(char::from).collect();
         assert_eq!(
             found,
@@ -278,7 +278,7 @@ fn request_that_passes_differs_in_its_connection_header_only() {
     runtime.end("");
 }
 
-/// As RFC 9112 wants of a server, and the Runtime API is none the wiser.
+/// RFC 9112, section 2.2, wants servers to ignore it. The relay does not forward it.
 #[test]
 fn empty_line_before_a_request_changes_nothing() {
     let lambda = Lambda::new(Settings::default());
@@ -295,7 +295,7 @@ fn empty_line_before_a_request_changes_nothing() {
     runtime.end("");
 }
 
-/// RFC 9112 wants that of every server, section 3.2.2.
+/// RFC 9112, section 3.2.2, wants servers to accept it.
 #[test]
 fn request_with_an_absolute_target_is_recognized() {
     let lambda = Lambda::new(Settings::default());
@@ -340,7 +340,7 @@ fn request_head_in_any_pieces_is_recognized() {
     runtime.end("");
 }
 
-/// None of them keeps others waiting, and the bytes that are there are not lost.
+/// None of them delays others, and no byte of them is lost.
 #[test]
 fn connections_without_a_whole_request_become_tunnels() {
     let lambda = Lambda::new(Settings::default());

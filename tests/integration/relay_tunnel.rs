@@ -1,5 +1,5 @@
-//! What goes through the relay without a look at it: everything after the restore, and before it
-//! what is no HTTP/1 or has a head beyond all measure. The test holds both ends.
+//! Bytes that the relay passes on without parsing them: everything after the restore, and before it
+//! what is not HTTP/1 or has a head that is too long. The test has both ends.
 
 mod bytes;
 
@@ -14,10 +14,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-/// How long libcurl's clients wait for a connection.
+/// The connect timeout of libcurl's clients.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// A relay and the Runtime API that the test plays.
+/// A relay, with the test as the Runtime API.
 struct Between {
     runtime: Played,
     upstream: TcpListener,
@@ -40,7 +40,7 @@ impl Between {
         between
     }
 
-    /// Leads the relay through the restore.
+    /// Brings the relay through the restore.
     fn restore(&self) {
         let client = self.runtime.asking(RESTORE_NEXT);
         let mut upstream = self.accept();
@@ -56,7 +56,7 @@ impl Between {
         self.runtime.wait_for_marker();
     }
 
-    /// The next connection that the relay makes.
+    /// Accepts the next connection of the relay.
     #[track_caller]
     fn accept(&self) -> TcpStream {
         let mut accepted = None;
@@ -69,7 +69,8 @@ impl Between {
         limited(stream)
     }
 
-    /// A connection of the runtime's and what becomes of it; one byte has gone through.
+    /// Returns a connection of the runtime and the relay's connection for it, after one byte has
+    /// passed.
     #[track_caller]
     fn pair(&self) -> (TcpStream, TcpStream) {
         let mut client = self.connect();
@@ -93,7 +94,7 @@ fn limited(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// What comes from the one has to be this, sent from the other meanwhile.
+/// Checks that these bytes arrive while they are sent from the other end.
 #[track_caller]
 fn carries(from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
     let (mut from, mut to) = (from, to);
@@ -105,7 +106,7 @@ fn carries(from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
     assert!(found == bytes);
 }
 
-/// Bytes of which none is where another could be.
+/// Returns bytes in which every position can be recognized.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -117,7 +118,7 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length.div_ceil(8)).flat_map(|_| next()).take(length).collect()
 }
 
-/// Before the restore, too, and it hinders nothing.
+/// They also pass before the restore, and do not disturb it.
 #[test]
 fn garbage_and_the_http_2_preface_pass_unchanged() {
     for first in [
@@ -194,7 +195,7 @@ fn request_head_of_three_mebibytes_passes_unchanged() {
     runtime.end("");
 }
 
-/// Such as those of a runtime with many threads, before the relay has come to its first accept.
+/// A runtime with many threads connects like this before the relay first accepts.
 #[test]
 fn connections_before_the_first_accept_are_queued() {
     let lambda = Lambda::new(Settings::default());
@@ -257,7 +258,7 @@ fn fifty_mebibytes_in_chunks_with_trailers_pass() {
                 Lambda-Runtime-Function-Error-Body\r\n";
     let call = crate::support::client::response_to(&id);
     client.send(format!("{call} HTTP/1.1\r\nHost: x\r\n{head}\r\n5\r\nfirst\r\n").as_bytes());
-    // What is streamed is not kept until there is more.
+    // Streamed bytes are passed on at once.
     lambda
         .wait("the first chunk", |seen| (seen.requests.last()?.body.length == 5).then_some(()))
         .unwrap();
@@ -297,7 +298,7 @@ fn connections_that_ended_leave_nothing_in_the_relay() {
             drop((upstream, client));
         }
     }
-    // The one at which it listens.
+    // The socket that it listens on.
     let sockets = || descriptors(relay).values().filter(|what| what.starts_with("socket:")).count();
     assert!(wait_until(LIMIT, || sockets() == 1), "{:?}", descriptors(relay));
     between.runtime.end("");

@@ -1,14 +1,14 @@
-//! What foreword takes itself for, by its name and its first argument, and how it is switched off
-//! in each role.
+//! The roles that foreword takes by its name and its first argument, and how it is disabled in
+//! each.
 
 use crate::support::{Reaction, RuntimeApi, Test};
 
-/// Prints its path, its arguments and what the configuration made of `MODE`.
+/// Prints its path, its arguments and the variable `MODE`, which the configuration sets.
 const RUNTIME: &str = "#!/bin/sh\nIFS='|'; echo \"$0|$*|$MODE\"\n";
 
 const CONFIG: &str = r#"{"env": {"MODE": "edited"}}"#;
 
-/// A runtime in PATH, in the task root as `_HANDLER`, and a configuration.
+/// Builds a run with a runtime in PATH and in the task root as `_HANDLER`, and a configuration.
 fn test() -> Test {
     let test =
         Test::new().script("bin/python3", RUNTIME).script("task/handler", RUNTIME).config(CONFIG);
@@ -17,7 +17,7 @@ fn test() -> Test {
         .env("_HANDLER", "handler")
 }
 
-/// The roles that execute something: the name of foreword, its arguments, and what the runtime
+/// The roles that execute a program: the name of foreword, its arguments, and what the runtime
 /// receives.
 const EXECUTING: [(&str, &[&str], &str); 7] = [
     ("foreword", &["<folder>/bin/python3", "-m", "app"], "<folder>/bin/python3|-m|app"),
@@ -111,7 +111,7 @@ fn bootstrap_without_a_handler_fails() {
     assert_eq!(api.requests().len(), 1);
 }
 
-/// It would start itself for ever.
+/// It would start itself forever.
 #[test]
 fn bootstrap_does_not_take_itself_for_the_handler() {
     let cause = "foreword: \"<folder>/task/bootstrap\" (_HANDLER) is foreword itself; let Handler \
@@ -185,7 +185,7 @@ fn layer_s_binary_as_the_tool_says_where_that_is() {
     }
 }
 
-/// What wrong use prints: the usage is the one that help shows.
+/// Returns the message of a usage error, with the usage that `--help` prints.
 fn wrong_use(message: &str) -> String {
     let help = String::from_utf8(Test::new().args(["--help"]).capture().stdout).expect("text");
     let usage =
@@ -193,7 +193,7 @@ fn wrong_use(message: &str) -> String {
     format!("error: {message}\n\nUsage: {usage}\n\nFor more information, try '--help'.\n")
 }
 
-/// Nobody reads usage there; what is missing is reported.
+/// In a function a usage error would help nobody, so the missing program is reported.
 #[test]
 fn bare_word_in_a_function_is_a_program() {
     let api = RuntimeApi::new(Reaction::Accept);
@@ -221,7 +221,7 @@ fn usage_error_of_the_tool_exits_2() {
         .run();
 }
 
-/// Expects that a bare word is refused as a command, although `PATH` has a program of this name.
+/// Checks that a bare word is refused as a command, although `PATH` has a program of this name.
 #[track_caller]
 fn is_no_command(word: &str, meant: &str) {
     let elsewhere =
@@ -261,8 +261,7 @@ fn misspelled_command_gets_a_suggestion() {
     }
 }
 
-/// A person looks at the tool, not at a function: neither a broken configuration nor the switch
-/// matters.
+/// Neither a broken configuration nor `FOREWORD_DISABLED` affects the tool.
 #[test]
 fn tool_without_a_configuration_works() {
     let version = concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n");

@@ -1,5 +1,5 @@
-//! The sandbox in which foreword is tested, and what foreword does in there: `docs/sandbox.md` has
-//! a row for each system call that a sandbox may refuse, and each row is tried here.
+//! The sandbox in which foreword is tested, and foreword in it: `docs/sandbox.md` has a row for
+//! each system call that a sandbox may refuse, and each row is tested here.
 
 use crate::support::client::RESTORE_NEXT;
 use crate::support::extension::{echo, lambda, succeeded};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const PAGE: &str = include_str!("../../docs/sandbox.md");
 
-/// What a shell in the sandbox prints.
+/// Compares the output of a shell in the sandbox.
 #[track_caller]
 fn prints(script: &str, expected: &str) {
     if is_available() {
@@ -37,7 +37,7 @@ fn root_and_layers_are_read_only() {
 #[test]
 fn tmp_is_fresh_and_writable_for_everybody() {
     let other = Test::new();
-    // What tests execute is shown, wherever it is.
+    // The programs of the tests are visible at their own paths.
     let shown = [env!("CARGO_MANIFEST_DIR"), foreword()].map(|path| {
         let below = Path::new(path).strip_prefix("/tmp").ok();
         below.and_then(|path| path.iter().next()).map(|name| format!(" -e '^{}$'", name.display()))
@@ -54,7 +54,7 @@ fn tmp_is_fresh_and_writable_for_everybody() {
     }
 }
 
-/// The commands that the page shows, and what they print.
+/// Returns the commands that the page shows, and their output.
 pub fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
     let commands =
         PAGE.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
@@ -63,7 +63,7 @@ pub fn commands() -> impl Iterator<Item = (&'static str, &'static str)> {
     commands.lines().zip(outputs)
 }
 
-/// Runs a command with a function and a layer in the places of those of the reader.
+/// Runs a command of the page with a function and a layer in place of the reader's.
 #[track_caller]
 pub fn command_prints(command: &str, stdout: &str) {
     if !is_available() || !is_root() {
@@ -73,7 +73,7 @@ pub fn command_prints(command: &str, stdout: &str) {
         Test::new().on_the_machine().script("function/runtime", "#!/bin/sh\necho the function\n");
     let test = test.script("layer/bin/foreword", fs::read(foreword()).expect("foreword"));
     let home = test.path("").display().to_string();
-    // Not from the project's directory: one in /tmp is hidden in there.
+    // Not from the project's directory, which is hidden if it is in /tmp.
     let command =
         command.replace("scripts/sandbox", concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox"));
     let script = format!("cd / && {}", command.replace('~', home.trim_end_matches('/')));
@@ -158,7 +158,7 @@ fn user_is_unprivileged_and_has_no_home() {
     }
 }
 
-/// What the page says of a call, in the order of the page.
+/// Returns the first cells of the page's table of refused calls.
 fn rows() -> Vec<&'static str> {
     let table = PAGE.split("| refused |").nth(1).expect("a table").lines().skip(2);
     table
@@ -182,8 +182,7 @@ fn table_of_the_page_has_the_calls_that_are_tested() {
     assert_eq!(rows(), known);
 }
 
-/// Tries foreword in all roles, with all calls of the table refused that a filter can refuse, one
-/// by one.
+/// Tests foreword in all roles with each call of the table refused that a filter can refuse.
 fn refused_one_by_one(try_one: impl Fn(&dyn Fn() -> Test, &str)) {
     for call in rows().into_iter().filter(|call| !call.contains(' ')) {
         for error in ["EPERM", "ENOSYS"] {
@@ -216,7 +215,7 @@ fn initialize_hooks_with_any_call_refused_run() {
     });
 }
 
-/// Without it nothing is known of a hook, and nothing is said about it that is not so.
+/// Without the wait nothing is known of the hook, and the error must not claim anything about it.
 #[test]
 fn wait_that_is_refused_is_not_blamed_on_the_hook() {
     if is_available() {

@@ -1,13 +1,14 @@
-//! The path that wrappers take for the interpreter: its name, where it lies, that it can be had
-//! where nothing can be written, and that nothing of it is left.
+//! The stand-in, a symlink to foreword that wrappers take for the interpreter: its name and
+//! directory, also where nothing can be written, and that nothing of it is left.
 
 use crate::support::{Test, foreword};
 use std::fs;
 
-/// Prints what it was given for the interpreter, and what that is and lies in.
+/// Prints the path that it was given for the interpreter, and the type and mode of the path's
+/// directory.
 const WRAPPER: &str = "#!/bin/sh\necho \"$1\"\nstat --format '%F %a' \"${1%/*}\"\nexec \"$@\"\n";
 
-/// A start with foreword laid out as under `/opt`.
+/// Builds a start with foreword laid out as under `/opt`.
 fn test(program: &str) -> Test {
     let test = Test::new()
         .script("bin/foreword", fs::read(foreword()).expect("foreword"))
@@ -16,7 +17,8 @@ fn test(program: &str) -> Test {
     test.config(r#"{"wrappers": ["./w"]}"#).args(["bin/foreword", &format!("./{program}"), "x"])
 }
 
-/// The link that the wrapper was given, and what it lies in; the runtime was started.
+/// Returns the symlink that the wrapper was given, and its directory. Checks that the runtime was
+/// started.
 #[track_caller]
 fn given(test: &Test) -> (String, String) {
     let captured = test.capture();
@@ -87,12 +89,12 @@ fn stand_in_of_another_name_is_made_in_its_own_directory_and_removed() {
     }
 }
 
-/// Mounts file systems over the directories that could be written, which only the process itself sees.
-/// The test's directory is seen as `/mnt`, and cannot be written either.
+/// Builds a start with read-only mounts over the directories that can be written. The test's
+/// directory is at `/mnt`, read-only too.
 fn read_only(program: &str, directories: &str) -> Test {
     let setup = format!(
-        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor directory in {directories}; do \
-         mount -t tmpfs -o ro none $directory; done\nmount -o remount,bind,ro /mnt; export \
+        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor dir in {directories}; do \
+         mount -t tmpfs -o ro none $dir; done\nmount -o remount,bind,ro /mnt; export \
          LAMBDA_TASK_ROOT=/mnt; exec \"$@\""
     );
     let command = [
@@ -132,8 +134,8 @@ fn stand_in_without_any_writable_directory_uses_the_symlink_beside_foreword() {
 
 #[test]
 fn stand_in_without_symlink_or_writable_directory_is_refused() {
-    let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp \
+    let cause = "foreword: unable to make a symlink \"handler\" for wrappers to execute in /tmp \
                  (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
-                 file system); make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";
+                 file system); make \"/mnt/bin/stand-in/handler\" a symlink to foreword beforehand\n";
     read_only("handler", "/tmp /dev/shm /var/tmp").stderr(cause).status(126).run();
 }

@@ -1,7 +1,6 @@
-//! Builds one run of foreword and compares everything that comes out of it, so that silence is
-//! asserted too. Each run has a directory of its own as `LAMBDA_TASK_ROOT` and working directory, and
-//! an environment that holds nothing but what is said here. Nothing is shared between tests, and no
-//! process outlives its test.
+//! Builds one run of foreword and compares all of its output, so that silence is asserted too. Each
+//! run has a directory of its own as `LAMBDA_TASK_ROOT` and working directory, and only the
+//! environment that the test sets. Tests share nothing, and no process outlives its test.
 
 pub mod client;
 #[cfg(feature = "real-parts")]
@@ -46,26 +45,25 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Stands for the test's directory wherever a test gives or expects text.
+/// Stands for the test's directory in what a test gives or expects.
 pub const DIRECTORY: &str = "<folder>";
 
 /// An interpreter that runs nothing: it prints its command line and its environment, byte for byte,
-/// each entry followed by a NUL, the two with a line break between them. The kernel puts `/bin/sh`
-/// and the script in the place of `argv[0]`.
+/// each entry followed by a NUL, with a line break between the two. The kernel puts `/bin/sh` and
+/// the script in place of `argv[0]`.
 pub const DUMP: &str = "#!/bin/sh\n/bin/cat /proc/$$/cmdline\necho\n/bin/cat /proc/$$/environ\n";
 
-/// No test has a reason to take this long; one that does has hung.
+/// A test that takes longer than this hangs.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a machine that is busy with other tests may add to a time that the platform or foreword
-/// sets a limit to.
+/// The time that a busy machine may add to a limit of Lambda's or foreword's.
 pub const BUSY: Duration = Duration::from_secs(2);
 
-/// A path of the machine's own where programs are found.
+/// The machine's own directories of programs.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The foreword to test: `FOREWORD_UNDER_TEST`, such as a script that starts another architecture's
-/// under an emulator, or else the one that was built with the tests.
+/// Returns the foreword to test: `FOREWORD_UNDER_TEST`, such as a program that starts another
+/// architecture's foreword under an emulator, or else the one that was built with the tests.
 pub fn foreword() -> &'static str {
     static PATH: LazyLock<String> = LazyLock::new(|| {
         std::env::var("FOREWORD_UNDER_TEST")
@@ -74,10 +72,10 @@ pub fn foreword() -> &'static str {
     &PATH
 }
 
-/// One run: what is there beforehand, and what has to come out.
+/// One run: its files, command and environment, and the expected output.
 pub struct Test {
     directory: TestDirectory,
-    /// The command that becomes the program.
+    /// A command that executes the program.
     parent: Vec<OsString>,
     program: OsString,
     arguments: Vec<OsString>,
@@ -89,19 +87,20 @@ pub struct Test {
     status: i32,
 }
 
-/// What is left of a run whose output was as expected; the directory goes when this is dropped.
+/// What a run left whose output was as expected. The directory is removed when this is dropped.
 pub struct Finished {
     pub directory: TestDirectory,
 }
 
-/// A run that goes on until it is told to end. Dropped, it ends with everything that it started.
+/// A run that goes on until it is told to end. When it is dropped, it ends with everything that it
+/// started.
 pub struct Running {
     process: Process,
-    /// What will be left of it.
+    /// What the run will leave.
     pub finished: Finished,
 }
 
-/// What came out of a run, for tests that compare two of them. Nothing in it is normalised.
+/// The output of a run, not normalized, for tests that compare two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Captured {
     pub stdout: Vec<u8>,
@@ -128,7 +127,7 @@ impl Test {
         test.env("FOREWORD_DROPIN_DIR", "<folder>/foreword.d")
     }
 
-    /// Sets a variable; one that is there keeps its place. Names and values are any bytes.
+    /// Sets a variable; an existing one keeps its place. Names and values may have any bytes.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (name, value) = (name.as_ref().as_bytes(), self.directory.resolve(value.as_ref()));
         let entry = OsString::from_vec([name, b"=", value.as_bytes()].concat());
@@ -145,57 +144,56 @@ impl Test {
         self
     }
 
-    /// Adds an entry of the environment as it is: also one that is there already, or that holds no
-    /// `=`.
+    /// Adds an entry of the environment as it is, even a duplicate or one without `=`.
     pub fn raw_env(mut self, entry: impl AsRef<OsStr>) -> Self {
         self.environment.push(entry.as_ref().to_owned());
         self
     }
 
-    /// Gives the configuration inline, in `FOREWORD_CONFIG`.
+    /// Sets the configuration inline, in `FOREWORD_CONFIG`.
     pub fn config(self, json: &str) -> Self {
         self.env("FOREWORD_CONFIG", json)
     }
 
-    /// Gives these initialize hooks as the whole configuration; those that succeed are not logged.
+    /// Sets these initialize hooks as the whole configuration; hooks that succeed are not logged.
     pub fn hooks(self, list: serde_json::Value) -> Self {
         let config = serde_json::json!({"hooks": {"initialize": list}});
         self.config(&config.to_string()).env("FOREWORD_LOG", "warn")
     }
 
-    /// Writes a file into the test's directory, and the directories on its way.
+    /// Writes a file into the test's directory, and makes its parents.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.directory.write(name, content.as_ref(), 0o644);
         self
     }
 
-    /// Writes a file that may be executed.
+    /// Writes an executable file.
     pub fn script(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.directory.write(name, content.as_ref(), 0o755);
         self
     }
 
-    /// The arguments of foreword, or the whole command with `without_foreword`.
+    /// Sets the arguments of foreword, or the whole command with `without_foreword`.
     pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         let resolved =
             arguments.into_iter().map(|argument| self.directory.resolve(argument.as_ref()));
         self.arguments = resolved.collect();
-        // It makes an environment of its own, as a person's tool.
+        // `simulate` makes an environment of its own, on a developer's machine.
         if self.arguments.first().is_some_and(|first| first == "simulate") {
             return self.on_the_machine();
         }
         self
     }
 
-    /// Runs foreword under another name (`bootstrap`, `extensions/foreword`): a link in the test's
-    /// directory.
+    /// Runs foreword under another name (`bootstrap`, `extensions/foreword`), by a symlink in the
+    /// test's directory.
     pub fn named(mut self, name: &str) -> Self {
         self.directory.link(name, Path::new(foreword()));
         self.program = self.directory.path(name).into();
         self
     }
 
-    /// Puts a command in front of the whole, such as a parent that sets something up.
+    /// Puts a command before the whole, such as a parent that prepares something.
     pub fn within<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
         self.parent =
             command.into_iter().map(|word| self.directory.resolve(word.as_ref())).collect();
@@ -235,12 +233,12 @@ impl Test {
         self
     }
 
-    /// A path in the test's directory.
+    /// Returns a path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path(name)
     }
 
-    /// Runs in the environment of another run of this test: with the same `/tmp`.
+    /// Shares the environment of another run of this test: the same `/tmp`.
     pub fn beside(mut self, other: &mut Self) -> Self {
         let tmp = other.path("tmp");
         std::fs::create_dir_all(&tmp).expect("unable to make a directory");
@@ -257,7 +255,7 @@ impl Test {
         self
     }
 
-    /// Lets one system call pass that Lambda refuses, for what it makes better where it is allowed.
+    /// Allows a system call that Lambda refuses, to test its use.
     pub fn allowing(mut self, call: &'static str) -> Self {
         self.sandbox.allow(call);
         self
@@ -269,8 +267,8 @@ impl Test {
         self
     }
 
-    /// Runs outside of the sandbox: for a command that people run on their own machines, and for
-    /// what only root can do.
+    /// Runs outside of the sandbox: for commands of a developer's machine, and for what only root
+    /// can do.
     pub fn on_the_machine(mut self) -> Self {
         self.sandbox.turn_off();
         self.directory.set_user(sandbox::this_user());
@@ -294,7 +292,8 @@ impl Test {
         Finished { directory: self.directory }
     }
 
-    /// Runs, and leaves the comparison to the caller. May be called again; the directory stays.
+    /// Runs, and returns the output for the caller to compare. May be called again; the directory
+    /// stays.
     #[track_caller]
     pub fn capture(&self) -> Captured {
         let process =
@@ -303,19 +302,19 @@ impl Test {
         Captured { stdout: process.stdout(), stderr: process.stderr(), status }
     }
 
-    /// What earlier runs left.
+    /// Returns what earlier runs left.
     pub fn finished(self) -> Finished {
         Finished { directory: self.directory }
     }
 
-    /// Starts, and leaves the end to the caller.
+    /// Starts a run that the caller ends.
     pub fn start(self) -> Running {
         let process =
             Process::start(&self.directory, &self.command(), &self.environment, &self.stdin);
         Running { process, finished: Finished { directory: self.directory } }
     }
 
-    /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
+    /// Runs under AWS's emulator, which sets `_HANDLER` to the last argument.
     #[cfg(feature = "real-parts")]
     pub fn emulate(self) -> Emulator {
         let words: Vec<_> = self.words().collect();
@@ -334,14 +333,14 @@ impl Test {
 }
 
 impl Running {
-    /// The environment that the process has been given by its last `exec`.
+    /// Returns the environment that the process got by its last `exec`.
     pub fn environment(&self) -> Vec<OsString> {
         let environment = self.process.environment();
         let entries = environment.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
         entries.map(|entry| OsString::from_vec(entry.to_owned())).collect()
     }
 
-    /// Gives SIGTERM to the process that was started, and waits for its end.
+    /// Sends SIGTERM to the process, and waits for its end.
     #[track_caller]
     pub fn terminate(&self) -> Captured {
         self.process.terminate();
@@ -359,12 +358,12 @@ impl Running {
         self.process.pid()
     }
 
-    /// What it has written to standard output so far.
+    /// Returns what it has written to standard output so far.
     pub fn stdout(&self) -> Vec<u8> {
         self.process.stdout()
     }
 
-    /// What it has written to standard error so far.
+    /// Returns what it has written to standard error so far.
     pub fn stderr(&self) -> Vec<u8> {
         self.process.stderr()
     }
@@ -382,12 +381,12 @@ impl Drop for Running {
 }
 
 impl Finished {
-    /// Whether no process that the run started is left, after waiting for it.
+    /// Waits for the end of all processes that the run started, and reports whether they ended.
     pub fn is_alone(&self) -> bool {
         wait_until(LIMIT, || process::having(&task_root(&self.directory)).is_empty())
     }
 
-    /// The text of a file that the run left in its directory.
+    /// Returns the text of a file that the run left in its directory.
     #[track_caller]
     pub fn read(&self, name: &str) -> String {
         let path = self.directory.path(name);
@@ -396,13 +395,13 @@ impl Finished {
     }
 }
 
-/// The time in the platform's unit.
+/// Returns the time in milliseconds since 1970, as in Lambda's deadlines.
 pub fn epoch_milliseconds() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
     now.as_millis().try_into().expect("a time of these days")
 }
 
-/// The entry of the environment by which the processes of a test are known.
+/// Returns the environment entry that identifies the processes of a test.
 fn task_root(directory: &TestDirectory) -> Vec<u8> {
     [b"LAMBDA_TASK_ROOT=", directory.as_bytes()].concat()
 }

@@ -1,6 +1,6 @@
-//! What a freeze and a thaw of the environment do to whatever foreword waits for, where a sandbox
-//! refuses `restart_syscall`: a sleep that was stopped then ends with an error. SIGSTOP and SIGCONT
-//! stand for freeze and thaw.
+//! A freeze and a thaw of the environment during each of foreword's waits, with `restart_syscall`
+//! refused: a sleep that was stopped then ends with an error. SIGSTOP and SIGCONT simulate freeze
+//! and thaw.
 
 use crate::support::extension::{NAME, echo, lambda, succeeded};
 use crate::support::lambda::{Lambda, Settings};
@@ -18,13 +18,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-/// With which errors the call is refused.
+/// The errors with which the call is refused.
 const REFUSED: [&str; 2] = ["restart_syscall=EPERM", "restart_syscall=ENOSYS"];
 
-/// Between a thaw and the next freeze.
+/// The time between a thaw and the next freeze.
 const PAUSE: Duration = Duration::from_millis(3);
 
-/// Stops a process and lets it go on, again and again.
+/// Stops a process and lets it go on, repeatedly.
 struct Freezing {
     is_over: Arc<AtomicBool>,
     count: Arc<AtomicUsize>,
@@ -52,12 +52,12 @@ impl Freezing {
         Self { is_over, count, thread }
     }
 
-    /// How often it was stopped so far.
+    /// Returns how often the process was stopped so far.
     fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Lets the process be; gives how often it was stopped.
+    /// Lets the process go on, and returns how often it was stopped.
     fn end(self) -> usize {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().expect("an end");
@@ -65,7 +65,7 @@ impl Freezing {
     }
 }
 
-/// Runs to the end while it is frozen over and over.
+/// Waits for the end of a run while it is frozen repeatedly.
 fn frozen(run: &Running) -> (String, String, i32) {
     let freezing = Freezing::begin(run.pid());
     let captured = run.finish();
@@ -106,7 +106,7 @@ fn hook_that_times_out_while_frozen_is_ended_with_its_group() {
     }
 }
 
-/// It waits in the middle of connecting, because the server has no room for one more that it has
+/// foreword waits in connect(2), because the server has no room for another connection that it has
 /// not accepted.
 #[test]
 fn request_of_a_hook_after_a_thaw_goes_on() {
@@ -148,8 +148,7 @@ fn report_to_an_api_that_hangs_after_a_thaw_is_given_up() {
     }
 }
 
-/// The relay is frozen all the time: before the snapshot, while it waits for the restore, and as a
-/// tunnel.
+/// The relay is frozen before the snapshot, while it waits for the restore, and as a tunnel.
 #[test]
 fn relay_after_a_thaw_goes_on() {
     let slow = |phase: &str| -> Value {

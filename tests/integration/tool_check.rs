@@ -1,14 +1,12 @@
-//! What `foreword check` finds in configurations that foreword accepts, and how it shows what it
-//! finds. The mistakes that the wrapper refuses are in `mistakes`, which asks `check` about each of
-//! them, too.
+//! What `foreword check` finds in configurations that foreword accepts, and its output. Mistakes
+//! that the wrapper refuses are in `mistakes`, which also runs `check` on each of them.
 
 use crate::support::Test;
 
-/// Marks the place in a configuration; it is taken out before the test.
+/// Marks a place in a configuration; removed before the test.
 const MARK: char = '»';
 
-/// Every row is a configuration with a mark before each place that there is a warning about, and
-/// the warnings.
+/// Checks rows of a configuration with a mark before each place of a warning, and the warnings.
 #[track_caller]
 pub fn warns(rows: &[(&str, &[&str])]) {
     for (marked, messages) in rows {
@@ -69,7 +67,7 @@ fn limits_of_initialize_hooks_over_10_s_give_a_warning() {
             ),
             &[&eleven],
         ),
-        // No function has both, or none that runs on demand.
+        // No function has both, or none that runs on demand does.
         (
             &initialize(
                 r#"{"name": "a", "command": "x", "when": {"runtime": "java"}},
@@ -79,7 +77,8 @@ fn limits_of_initialize_hooks_over_10_s_give_a_warning() {
         ),
         (
             &initialize(
-                r#"{"name": "a", "command": "x", "timeout_ms": 60000, "when": {"initialization": "snap-start"}}"#,
+                r#"{"name": "a", "command": "x", "timeout_ms": 60000,
+                    "when": {"initialization": "snap-start"}}"#,
             ),
             &[],
         ),
@@ -110,7 +109,8 @@ fn limits_of_other_hooks_over_their_phase_give_a_warning() {
         (
             &phase(
                 "after_restore",
-                r#"{"name": "a", "command": "x", "timeout_ms": 5000}, {"name": "b", "command": "x", "timeout_ms": »5000}"#,
+                r#"{"name": "a", "command": "x", "timeout_ms": 5000},
+                    {"name": "b", "command": "x", "timeout_ms": »5000}"#,
             ),
             &[
                 r#"with this one, the after_restore hooks may take 10 s, and of the 10 s that Lambda gives a restore, hooks have 8 s; lower their limits ("timeout_ms")"#,
@@ -145,20 +145,22 @@ fn set_that_hides_the_function_s_value_gives_a_warning() {
         ("{\n  \"env\": {\n    »\"NODE_OPTIONS\": \"--x\"\n  }\n}", &[&options]),
         (r#"{"rules": [{"when": {"runtime": "node"}, "env": {»"A": "1"}}]}"#, &[&a]),
         (
-            r#"{"env": {"A": {"default": "1"}, "B": {"append": "1", "separator": ":"}, "C": null}}"#,
+            r#"{"env": {"A": {"default": "1"}, "B": {"append": "1", "separator": ":"},
+                "C": null}}"#,
             &[],
         ),
-        // Nothing is hidden: the value is in it, kept, asked for, or Lambda's own.
+        // Nothing is hidden: the value is used, kept or tested, or the variable is Lambda's own.
         (r#"{"env": {"A": "${A}1", "B": "${B:-x}"}}"#, &[]),
         (r#"{"env": {"ORIG_HANDLER": "${_HANDLER}", "_HANDLER": "wrapper.handler"}}"#, &[]),
         (r#"{"env": {"OLD_A": {"default": "${A}"}, "A": "1"}}"#, &[]),
-        // No function's own configuration can set these.
+        // A function's own configuration cannot set these.
         (
-            r#"{"env": {"AWS_LAMBDA_METADATA_TOKEN": "1", "_MINE": "1", "_X_AMZN_TRACE_ID": "1", "LAMBDA_TASK_ROOT": "/"}}"#,
+            r#"{"env": {"AWS_LAMBDA_METADATA_TOKEN": "1", "_MINE": "1", "_X_AMZN_TRACE_ID": "1",
+                "LAMBDA_TASK_ROOT": "/"}}"#,
             &[],
         ),
         (r#"{"when": {"env": {"A": false}}, "env": {"A": "1"}}"#, &[]),
-        // All of a file come at once, at the first.
+        // All warnings of a file come at once, at the first place.
         (
             "{\n \"env\": {»\"A\": \"1\", \"B\": \"2\", \"C\": null},\n \"rules\": [{\"env\": \
              {\"D\": \"4\"}}]}",
@@ -166,10 +168,11 @@ fn set_that_hides_the_function_s_value_gives_a_warning() {
                have; {\"default\": …} lets them stand, \"prepend\" and \"append\" add to them, \
                and a \"description\" of the rule that names them says that they are meant"],
         ),
-        // It is said in the file that it is meant, of the rule or of one around it, by name.
+        // The description of the rule, or of one around it, names the variable.
         (r#"{"description": "A is ours, whatever the function says", "env": {"A": "1"}}"#, &[]),
         (
-            r#"{"description": "A and B are ours.", "rules": [{"rules": [{"env": {"A": "1", "B": "2"}}]}]}"#,
+            r#"{"description": "A and B are ours.",
+                "rules": [{"rules": [{"env": {"A": "1", "B": "2"}}]}]}"#,
             &[],
         ),
         (
@@ -178,7 +181,7 @@ fn set_that_hides_the_function_s_value_gives_a_warning() {
         ),
         (r#"{"description": "sets what AB and A_B need", "env": {»"A": "1"}}"#, &[&a]),
         (r#"{"rules": [{"description": "A", "env": {}}, {"env": {»"A": "1"}}]}"#, &[&a]),
-        // A hook's own environment hides nothing from anybody else.
+        // A hook's own environment hides nothing from others.
         (r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "env": {"A": "1"}}]}}"#, &[]),
     ]);
 }
@@ -205,15 +208,18 @@ fn hooks_and_rules_that_never_apply_give_a_warning() {
     let (rule, with_hooks) = (rule(""), rule(", and no phase will run its hooks"));
     warns(&[
         (
-            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x", "when": »{"initialization": "on-demand"}}]}}"#,
+            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x",
+                "when": »{"initialization": "on-demand"}}]}}"#,
             &[&phase],
         ),
         (
-            r#"{"when": {"initialization": "on-demand"}, "hooks": {"before_snapshot": [»{"name": "a", "command": "x"}]}}"#,
+            r#"{"when": {"initialization": "on-demand"},
+                "hooks": {"before_snapshot": [»{"name": "a", "command": "x"}]}}"#,
             &[&phase],
         ),
         (
-            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x", "when": {"runtime": "java"}}]}}"#,
+            r#"{"hooks": {"before_snapshot": [{"name": "a", "command": "x",
+                "when": {"runtime": "java"}}]}}"#,
             &[],
         ),
         (
@@ -222,15 +228,19 @@ fn hooks_and_rules_that_never_apply_give_a_warning() {
             &[&conditions],
         ),
         (
-            r#"{"when": {"runtime": "java"}, "rules": [{"when": »{"runtime": "python3.*"}, "program": "x"}]}"#,
+            r#"{"when": {"runtime": "java"},
+                "rules": [{"when": »{"runtime": "python3.*"}, "program": "x"}]}"#,
             &[&rule],
         ),
         (
-            r#"{"when": {"env": {"A": true}}, "rules": [{"when": »{"env": {"A": false}}, "hooks": {"pre_stop": [{"name": "a", "command": "x"}]}}]}"#,
+            r#"{"when": {"env": {"A": true}},
+                "rules": [{"when": »{"env": {"A": false}},
+                "hooks": {"pre_stop": [{"name": "a", "command": "x"}]}}]}"#,
             &[&with_hooks],
         ),
         (
-            r#"{"when": {"env": {"A": true}}, "rules": [{"when": {"env": {"A": "x*"}}, "program": "x"}]}"#,
+            r#"{"when": {"env": {"A": true}},
+                "rules": [{"when": {"env": {"A": "x*"}}, "program": "x"}]}"#,
             &[],
         ),
     ]);
@@ -260,7 +270,8 @@ fn rules_that_undo_each_other_give_a_warning() {
         (&rules(default, r#"{"when": {"file": "/a"}, "env": {»"A": null}}"#), &[&a]),
         (&rules(java, r#"{"when": {"runtime": "java"}, "program": »"b"}"#), &[&program]),
         (&rules(r#"{"entry": "a"}"#, r#"{"entry": »"b"}"#), &[&entry]),
-        // One adds to the other, they exclude each other, or one is an exception from the other.
+        // One edit adds to the other, they exclude each other, or one is an exception from the
+        // other.
         (
             &rules(
                 default,
@@ -272,7 +283,8 @@ fn rules_that_undo_each_other_give_a_warning() {
         (&rules(default, r#"{"when": {"runtime": "node"}, "env": {"A": null}}"#), &[]),
         (&rules(java, r#"{"when": {"not": {"runtime": "java1*"}}, "program": "b"}"#), &[]),
         (
-            r#"{"env": {"A": {"default": "1"}}, "rules": [{"when": {"file": "/a"}, "env": {"A": "2"}}]}"#,
+            r#"{"env": {"A": {"default": "1"}},
+                "rules": [{"when": {"file": "/a"}, "env": {"A": "2"}}]}"#,
             &[],
         ),
     ]);
@@ -314,7 +326,7 @@ fn foreword_that_would_start_itself_is_an_error() {
     }
 }
 
-/// Lambda Web Adapter's executes the function's handler.
+/// Lambda Web Adapter's `bootstrap` executes the function's handler.
 #[test]
 fn wrappers_that_are_known_never_to_come_back_give_a_warning() {
     let message = |name: &str| {
@@ -336,13 +348,14 @@ fn wrappers_that_are_known_never_to_come_back_give_a_warning() {
         ),
         (r#"{"wrappers": [{"path": "/opt/bootstrap", "last": true}]}"#, &[]),
         (
-            r#"{"wrappers": ["/opt/bootstrapper", "/opt/x", "/opt/datadog_wrapper", "/opt/otel-handler"]}"#,
+            r#"{"wrappers": ["/opt/bootstrapper", "/opt/x", "/opt/datadog_wrapper",
+                "/opt/otel-handler"]}"#,
             &[],
         ),
     ]);
 }
 
-/// What the wrapper refuses where both apply; with the place of the other one.
+/// The wrapper refuses them where both apply; `check` has the place of the other one.
 #[test]
 fn everything_after_a_last_wrapper_is_an_error() {
     let last =
@@ -445,7 +458,7 @@ fn check_without_files_checks_what_a_function_here_would_load() {
         .run();
     let clean = "checked 1 configuration: no problems\n";
     here().file("good.json", "{}").args(["check", "good.json"]).stdout(clean).run();
-    let nothing = "foreword: error: there is nothing to check: <folder>/foreword.json does not \
+    let nothing = "foreword: error: unable to find a configuration: <folder>/foreword.json does not \
                    exist, there are no drop-ins, and FOREWORD_CONFIG is not set; name the files\n";
     test().stdout(nothing).status(1).run();
 }

@@ -1,8 +1,9 @@
-//! What `foreword check` says of limits that cannot be kept, given the function's timeout or not.
+//! What `foreword check` says about timeouts that cannot be kept, with and without the function's
+//! own.
 
 use crate::support::Test;
 
-/// Runs `check` on a configuration, with a timeout of the function if one is given.
+/// Compares the findings in a configuration, with a timeout of the function if one is given.
 #[track_caller]
 fn finds(config: &str, timeout: Option<&str>, expected: &[&str]) {
     let timeout: Vec<_> =
@@ -43,7 +44,7 @@ fn pre_stop_hook_without_a_limit_takes_the_time_of_those_after_it() {
     let both = |first: &str, second: &str| {
         hooks("pre_stop", &format!("{}, {}", hook("a", first), hook("b", second)))
     };
-    // The one registered last runs first.
+    // The hook that is registered last runs first.
     finds(&both("", ""), None, &[&starves("1:56", "b", "a")]);
     finds(&both(limited, ""), None, &[&starves("1:75", "b", "a")]);
     finds(&both("", limited), None, &[]);
@@ -73,7 +74,7 @@ fn after_restore_hook_without_a_limit_takes_the_time_of_those_after_it() {
     let both = |first: &str, second: &str| {
         hooks("after_restore", &format!("{}, {}", hook("a", first), hook("b", second)))
     };
-    // The one registered first runs first.
+    // The hook that is registered first runs first.
     finds(&both("", ""), None, &[&starves("1:30", "a", "b")]);
     finds(&both("", limited), None, &[&starves("1:30", "a", "b")]);
     finds(&both(limited, ""), None, &[]);
@@ -95,14 +96,14 @@ fn attempts_that_do_not_all_fit_into_the_limit_are_a_warning() {
              \"pause_ms\", or raise \"timeout_ms\""
         )
     };
-    // They begin after 0, 200, 600, 1400 and 3000 ms.
+    // The attempts begin after 0, 200, 600, 1400 and 3000 ms.
     let limited = |attempts: u32, limit: u32| {
         hook("initialize", &format!(r#""attempts": {attempts}, "timeout_ms": {limit}"#))
     };
     finds(&limited(5, 3000), None, &[&fit("1:53", 5, 4, "3 s")]);
     finds(&limited(5, 3001), None, &[]);
     finds(&limited(100, 3001), None, &[&fit("1:53", 100, 5, "3.001 s")]);
-    // Unless it has a limit, that of the phase counts.
+    // Without a timeout, that of the phase counts.
     finds(&hook("initialize", r#""attempts": 7"#), None, &[&fit("1:53", 7, 6, "10 s")]);
     finds(&hook("initialize", r#""attempts": 6"#), None, &[]);
     finds(&hook("pre_stop", r#""attempts": 5"#), None, &[&fit("1:51", 5, 4, "2 s")]);
@@ -129,12 +130,12 @@ fn initialize_hooks_longer_than_the_timeout_give_a_warning() {
     finds(&a(3000), Some("3"), &[]);
     finds(&a(4000), None, &[]);
     finds(&a(40_000), Some("30"), &[&alone("40 s", "30 s")]);
-    // One that the invocation has time for is only slow.
+    // A hook that the invocation has time for is only slow.
     let slow = "1:55: the hook \"a\" may take 20 s, and an on-demand function has an init phase \
                 of 10 s; lower its \"timeout_ms\"";
     finds(&a(20_000), Some("30"), &[slow]);
     finds(&a(20_000), None, &[slow]);
-    // Without a limit of its own a hook has 10 s.
+    // The default timeout of a hook is 10 s.
     let without = hooks("initialize", r#"{"name": "a", "command": "x"}"#);
     finds(&without, Some("3"), &[&again("1:27: the hook \"a\"", "10 s", "3 s", one)]);
     finds(&without, Some("10"), &[]);
@@ -145,7 +146,7 @@ fn initialize_hooks_longer_than_the_timeout_give_a_warning() {
         &[&again("1:106: with this one, the initialize hooks", "4 s", "3 s", many)],
     );
     finds(&two, Some("4"), &[]);
-    // Other environments' init never runs again.
+    // The init of other environments never runs again.
     let restored = r#", "when": {"initialization": "snap-start"}}"#;
     finds(&a(4000).replacen('}', restored, 1), Some("3"), &[]);
 }
@@ -156,7 +157,8 @@ fn initialize_hooks_longer_than_130_s_before_a_snapshot_give_a_warning() {
         hooks(
             "initialize",
             &format!(
-                r#"{{"name": "a", "timeout_ms": {milliseconds}, "command": "x", "when": {{"initialization": "snap-start"}}}}"#
+                r#"{{"name": "a", "timeout_ms": {milliseconds}, "command": "x",
+                    "when": {{"initialization": "snap-start"}}}}"#
             ),
         )
     };

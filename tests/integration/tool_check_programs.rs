@@ -1,5 +1,5 @@
-//! What `foreword check` finds in the programs that a configuration has executed: beside the code,
-//! in layers, in the images of runtimes.
+//! What `foreword check` finds in the programs that a configuration executes: beside the code, in
+//! layers, in the images of runtimes.
 
 use crate::support::Test;
 use std::fs::{self, Permissions};
@@ -12,7 +12,7 @@ struct Code(Test);
 const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 
 impl Code {
-    /// With this configuration beside it.
+    /// Builds the code with this configuration beside it.
     fn new(config: &str) -> Self {
         Self(
             Test::new()
@@ -22,14 +22,14 @@ impl Code {
         )
     }
 
-    /// With one hook; its command stands at 1:52, the first word of an array at 1:53.
+    /// Builds the code with one hook; its command is at 1:52, the first word of an array at 1:53.
     fn hook(command: &str) -> Self {
         Self::new(&format!(
             r#"{{"hooks": {{"initialize": [{{"name": "a", "command": {command}}}]}}}}"#
         ))
     }
 
-    /// With one hook for a runtime; places as above.
+    /// Builds the code with one hook for a runtime; places as above.
     fn hook_in(runtime: &str, command: &str) -> Self {
         let when = format!(r#""when": {{"runtime": {runtime}}}"#);
         Self::new(&format!(
@@ -116,7 +116,7 @@ fn program_beside_the_code_without_execute_permission_is_an_error() {
             .file("fetch.sh", 0o644, SCRIPT)
             .finds(&[&no_permission("fetch.sh", place)]);
     }
-    // A symlink is what it leads to.
+    // A symlink is treated as its target.
     let linked = Code::hook(r#"["./link"]"#).link("link", "tools/fetch.sh").file(
         "tools/fetch.sh",
         0o644,
@@ -174,7 +174,7 @@ fn symlink_that_leads_to_nothing_that_is_deployed_is_a_warning() {
         .finds(&[&outside("bin/fetch", "../../shared/m.sh")]);
     hook().link("bin/fetch", "/home/me/m.sh").finds(&[&outside("bin/fetch", "/home/me/m.sh")]);
     hook().link("bin", "../tools").finds(&[&outside("bin", "../tools")]);
-    // The function has something there, or a condition asks for the file.
+    // The function has something there, or a condition tests for the file.
     for target in [
         "/usr/bin/env",
         "/tmp/x",
@@ -216,10 +216,10 @@ fn directory_of_a_hook_that_is_missing_is_a_warning() {
     Code::hook(r#"["true"], "cwd": "tools", "when": {"file": "tools"}"#).finds(&[]);
 }
 
-/// Where a word stands, what it names, and the word.
+/// The place of a word, what it names, and the word.
 type Missed<'t> = (&'t str, &'t str, &'t str);
 
-/// Expects that of each command the file is missed that its row names, at these places.
+/// Checks rows of a command and the files that are reported as missing, with their places.
 #[track_caller]
 fn misses(rows: &[(&str, &[Missed])]) {
     for (command, expected) in rows {
@@ -349,7 +349,7 @@ fn windows_line_endings_beside_the_code_are_an_error() {
     ] {
         Code::hook(command).file("fetch.sh", 0o644, windows).finds(&[&lines(place, "has it run")]);
     }
-    // Python reads both kinds of lines.
+    // Python reads both kinds of line endings.
     Code::hook(r#"["python3", "./fetch.py"]"#).file("fetch.py", 0o644, "exit()\r\n").finds(&[]);
 }
 
@@ -393,7 +393,7 @@ fn modes_for_owner_and_group_only_are_an_error() {
     layer.finds_with(&["--layer", "layer"], &[&dropin]);
 }
 
-/// Python makes it.
+/// Python makes the zip.
 #[cfg(feature = "real-parts")]
 #[test]
 fn modes_of_a_zip_made_under_a_strict_umask_are_an_error() {
@@ -455,14 +455,15 @@ fn bare_name_of_a_file_outside_path_is_a_warning() {
              write \"/opt/tools/fetch\", or put it into bin"
         )],
     );
-    // PATH is another.
+    // PATH is another one.
     for config in [
         r#"{"env": {"PATH": {"append": "/var/task", "separator": ":"}}, "program": "fetch.sh"}"#,
-        r#"{"hooks": {"pre_stop": [{"name": "a", "command": ["fetch.sh"], "env": {"PATH": "${PATH}:."}}]}}"#,
+        r#"{"hooks": {"pre_stop": [{"name": "a", "command": ["fetch.sh"],
+            "env": {"PATH": "${PATH}:."}}]}}"#,
     ] {
         Code::new(config).file("fetch.sh", 0o755, SCRIPT).finds(&[]);
     }
-    // In a layer's bin it is found, and looked at.
+    // It is found in a layer's bin, and examined.
     let found = Code::hook(r#"["fetch"]"#).file("layer/bin/fetch", 0o644, SCRIPT);
     found.finds_with(&["--layer", "layer"], &[&no_permission("layer/bin/fetch", ARRAY)]);
 }
@@ -541,7 +542,7 @@ fn interpreters_that_the_runtime_lacks_are_a_warning() {
         .finds(&[&at(19, &bring("nodejs22.x has", "python3"))]);
     script(r#""java""#, "#!/usr/bin/env ruby")
         .finds(&[&at(16, &bring("the java runtimes have", "ruby"))]);
-    // The advice names what the runtime has.
+    // The remedy names what the runtime has.
     let other = "the interpreter \"/usr/bin/python3\" is not where nodejs22.x has programs; write \
                  one that is, such as /bin/sh, or bring it in a layer";
     script(r#""nodejs22.x""#, "#!/usr/bin/python3").finds(&[&at(3, other)]);
@@ -551,7 +552,7 @@ fn interpreters_that_the_runtime_lacks_are_a_warning() {
     let version = "the interpreter \"/var/lang/bin/python3.9\" is not where python3.12 has \
                    programs; write /usr/bin/env python3";
     script(r#""python3.12""#, "#!/var/lang/bin/python3.9").finds(&[&at(3, version)]);
-    // What env is told.
+    // The arguments of env.
     let one_word = "the kernel gives env \"node --no-warnings\" as one word, and there is no such \
                     program; write /usr/bin/env -S node --no-warnings";
     script(r#""node""#, "#!/usr/bin/env node --no-warnings").finds(&[&at(16, one_word)]);
@@ -568,7 +569,7 @@ fn interpreters_that_the_runtime_lacks_are_a_warning() {
     ] {
         script(runtime, line).finds(&[]);
     }
-    // Without a condition, any runtime may be the function's.
+    // Without a condition, the function may have any runtime.
     Code::hook(r#"["./x"]"#).file("x", 0o755, "#!/usr/bin/env node\n").finds(&[]);
 }
 
@@ -695,7 +696,7 @@ fn programs_that_need_a_newer_glibc_are_an_error() {
         for at in found {
             let end = program[at..].iter().position(|&byte| byte == 0).expect("an end");
             let version = format!("GLIBC_2.{minor}");
-            // Others have three parts, or one digit.
+            // Other versions have three parts, or one digit.
             if end >= version.len() {
                 program[at..at + end].fill(0);
                 program[at..at + version.len()].copy_from_slice(version.as_bytes());
@@ -739,7 +740,7 @@ fn bootstrap_beside_the_code_is_an_error() {
                     this file and not the layers' bootstrap, which is foreword; give it another \
                     name, and let the function's \"Handler\" be that name";
     layer(Code::new("{}")).file("bootstrap", 0o755, SCRIPT).finds_with(&arguments, &[expected]);
-    // A copy of foreword, a symlink to one, a bootstrap that leads to another.
+    // A copy of foreword, a symlink to one, and a bootstrap that leads to another.
     let copied = layer(Code::new("{}")).file("layer/bootstrap.d/x", 0o644, "").file(
         "bootstrap",
         0o755,
@@ -777,7 +778,7 @@ fn programs_that_may_be_there_give_no_warning() {
         r#"["/usr/local/bin/of-an-image"]"#,
         r#"["./x"], "cwd": "/tmp/x""#,
         r#"["./x"], "cwd": "${HERE}""#,
-        // The shell has it, or looks first.
+        // The shell has it, or tests for it.
         r#""cd /tmp && ./x""#,
         r#""export A=1; set -e; echo $A; [ -n \"$A\" ]""#,
         r#""[ -x ./x ] && ./x""#,
@@ -802,20 +803,20 @@ fn programs_that_may_be_there_give_no_warning() {
         r#""x() { ./y; }; x""#,
         r#""cat <<END\n./x\nEND""#,
         r#""./\"x\"""#,
-        // A condition asks for it.
+        // A condition tests for it.
         r#"["./x"], "when": {"file": "x"}"#,
         r#"["jq"], "when": {"any": [{"file": "/opt/bin/jq"}]}"#,
     ] {
         Code::hook(command).finds(&[]);
     }
-    // Node adds the end of the name, and Python runs directories.
+    // Node adds the file extension, and Python runs directories.
     Code::hook(r#"["node", "./x"]"#).file("x.js", 0o644, "").finds(&[]);
     Code::hook(r#"["node", "-r", "./y.js", "./x"]"#)
         .file("y.js", 0o644, "")
         .file("x/index.js", 0o644, "")
         .finds(&[]);
     Code::hook(r#"["python3", "-u", "./x"]"#).file("x/__main__.py", 0o644, "").finds(&[]);
-    // Of other files, nobody knows where the code lies that goes with them.
+    // For other files, nobody knows where their code is.
     let config = r#"{"program": "./x"}"#;
     Code(Test::new().on_the_machine().file("other.json", config)).finds_with(&["other.json"], &[]);
 }

@@ -1,4 +1,4 @@
-//! What `foreword check` looks at: files, directories, layers; and what it says when it found
+//! What `foreword check` looks at: files, directories, layers; and what it prints when it finds
 //! nothing.
 
 use crate::support::Test;
@@ -9,7 +9,7 @@ fn test() -> Test {
     Test::new().on_the_machine().env_remove("FOREWORD_DROPIN_DIR").env_remove("LAMBDA_TASK_ROOT")
 }
 
-/// Refuses a key at 1:2.
+/// A configuration that is refused for a key at 1:2.
 const BROKEN: &str = r#"{"rlues": []}"#;
 
 fn refused(name: &str) -> String {
@@ -26,12 +26,12 @@ fn directory_is_checked_as_if_it_were_the_task_root() {
         let name = format!("{}/foreword.json", directory.trim_end_matches('/'));
         broken().args(["check", directory]).stdout(refused(&name)).status(1).run();
     }
-    // Whatever a function whose code lies there would load.
+    // A directory stands for everything that a function whose code is there would load.
     let inline = broken().config(BROKEN).args(["check", "app"]);
     inline.stdout(refused("app/foreword.json") + &refused("FOREWORD_CONFIG")).status(1).run();
     let other_root = broken().file("other/foreword.json", "{}").env("LAMBDA_TASK_ROOT", "other");
     other_root.args(["check", "app"]).stdout(refused("app/foreword.json")).status(1).run();
-    // With others, and with programs beside it.
+    // With other files, and with programs beside it.
     let both = broken().file("b/foreword.json", BROKEN).args(["check", "app", "b"]);
     both.stdout(refused("app/foreword.json") + &refused("b/foreword.json")).status(1).run();
     let program = test().file("app/foreword.json", r#"{"program": "./x"}"#).script("app/x", SCRIPT);
@@ -50,7 +50,7 @@ fn directory_is_checked_as_if_it_were_the_task_root() {
 fn directory_without_a_configuration_is_an_error() {
     let nothing = |name: &str| {
         format!(
-            "foreword: error: there is nothing to check: {name} does not exist, there are no \
+            "foreword: error: unable to find a configuration: {name} does not exist, there are no \
              drop-ins, and FOREWORD_CONFIG is not set; name the files\n"
         )
     };
@@ -110,7 +110,8 @@ fn check_without_problems_says_what_it_looked_at() {
         .file("layer/foreword.d/x.json", "{}")
         .stdout("checked 1 configuration, 1 layer, 1 program: no problems\n")
         .run();
-    // One program that is named twice is one; those in layers that nobody named were not looked at.
+    // A program that is named twice counts once. Programs in layers that are not named are not
+    // looked at.
     let hooks = r#"{"hooks": {"initialize": [
         {"name": "a", "command": ["./x"], "timeout_ms": 1}, {"name": "b", "command": "./x; /opt/y", "timeout_ms": 1},
         {"name": "c", "command": ["/opt/z"], "timeout_ms": 1}, {"name": "d", "command": ["cat"], "timeout_ms": 1}
@@ -122,7 +123,7 @@ fn check_without_problems_says_what_it_looked_at() {
              (--layer)\n",
         )
         .run();
-    // A warning is no silence.
+    // A warning prevents the summary.
     let warned = test().file("foreword.json", r#"{"env": {"A": "1"}}"#).args(["check"]).capture();
     assert!(!String::from_utf8_lossy(&warned.stdout).contains("checked"), "{warned:?}");
 }

@@ -1,10 +1,10 @@
-//! Edits that do something else on Lambda than they seem to: `check` and `plan` say so, with the
-//! edit that does what was meant.
+//! Edits that do something else on Lambda than they seem to: `check` and `plan` warn about them,
+//! and name the edit that has the effect.
 
 use crate::support::Test;
 use serde_json::Value;
 
-/// What `check` warns of, without what it says of values that are hidden.
+/// Returns the warnings of `check`, without those about hidden values.
 #[track_caller]
 fn checked(config: &str) -> Vec<String> {
     let captured = Test::new().file("a.json", config).args(["check", "a.json"]).capture();
@@ -16,7 +16,7 @@ fn checked(config: &str) -> Vec<String> {
     lines.map(|line| line.replace(": warning: ", ": ")).collect()
 }
 
-/// What `plan` warns of.
+/// Returns the warnings of `plan`.
 #[track_caller]
 fn planned(config: &str, arguments: &[&str]) -> Vec<String> {
     let all = [&["plan", "--format", "json", "--config", "a.json"], arguments].concat();
@@ -83,25 +83,31 @@ fn pythonpath_that_takes_nothing_away_gives_no_warning() {
         r#"{"env": {"PYTHONPATH": null}}"#.to_owned(),
         r#"{"env": {"PYTHONPATH": {"prepend": "", "separator": ":"}}}"#.into(),
         r#"{"env": {"PYTHONPATH": {"append": "${UNSET:-}", "separator": ":"}}}"#.into(),
-        r#"{"env": {"PYTHONPATH": "/mine"}, "rules": [{"when": {"runtime": "python"}, "env": {"PYTHONPATH": null}}]}"#.into(),
+        r#"{"env": {"PYTHONPATH": "/mine"},
+            "rules": [{"when": {"runtime": "python"}, "env": {"PYTHONPATH": null}}]}"#
+            .into(),
         format!(r#"{{"when": {{"runtime": "python3.12"}}, "env": {{"PYTHONPATH": {whole}}}}}"#),
-        r#"{"when": {"runtime": "python3.12"}, "env": {"PYTHONPATH": "/opt/python/:/opt/python/lib/python3.12/site-packages"}}"#.into(),
+        r#"{"when": {"runtime": "python3.12"},
+            "env": {"PYTHONPATH": "/opt/python/:/opt/python/lib/python3.12/site-packages"}}"#
+            .into(),
         for_java.into(),
         r#"{"when": {"not": {"runtime": "python"}}, "env": {"PYTHONPATH": "/mine"}}"#.into(),
-        r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "env": {"PYTHONPATH": "/mine"}}]}}"#.into(),
+        r#"{"hooks": {"initialize": [{"name": "n", "command": "x",
+            "env": {"PYTHONPATH": "/mine"}}]}}"#
+            .into(),
     ] {
         assert_eq!(checked(&config), [] as [&str; 0], "{config}");
         assert_eq!(planned(&config, &runtime("python3.12")), [] as [&str; 0], "{config}");
     }
-    // An image of one's own has another start.
+    // A custom image starts in another way.
     let config = r#"{"env": {"PYTHONPATH": "/mine"}}"#;
     let mut found = planned(config, &["--", "python3", "-m", "awslambdaric", "app.handler"]);
-    // Whether this machine has it is not asked here.
+    // This test does not depend on the machine's programs.
     found.retain(|warning| !warning.starts_with("there is no program "));
     assert_eq!(found, [] as [&str; 0]);
 }
 
-/// Of several versions one is named, and the way out says that each wants a value of its own.
+/// One of several versions is named, and the remedy says that each needs a value of its own.
 #[test]
 fn pythonpath_in_a_wrapper_s_env_gives_a_warning() {
     let wrapper = r#"{"path": "/opt/w", "env": {"PYTHONPATH": "/mine"}}"#;
@@ -120,9 +126,10 @@ fn pythonpath_for_several_versions_gives_one_warning() {
     for config in [
         r#"{"env": {"PYTHONPATH": "/mine"}}"#,
         r#"{"when": {"runtime": "python3.1[34]"}, "env": {"PYTHONPATH": "/mine"}}"#,
-        // Where nobody can tell whether it applies, it may.
+        // A condition that cannot be decided may hold.
         r#"{"when": {"runtime": "${KIND}"}, "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
-        r#"{"when": {"runtime": "python", "env": {"A": "${B}"}}, "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
+        r#"{"when": {"runtime": "python", "env": {"A": "${B}"}},
+            "env": {"PYTHONPATH": {"default": "/mine"}}}"#,
     ] {
         let found = checked(config);
         assert!(matches!(&found[..], [one] if one.ends_with(way_out)), "{config}: {found:?}");
@@ -248,15 +255,18 @@ fn option_in_a_variable_with_an_effect_gives_no_warning() {
         ),
         (
             "nodejs18.x",
-            r#"{"when": {"runtime": "nodejs18.x"}, "env": {"NODE_OPTIONS": "--experimental-require-module"}}"#,
+            r#"{"when": {"runtime": "nodejs18.x"},
+                "env": {"NODE_OPTIONS": "--experimental-require-module"}}"#,
         ),
         (
             "nodejs22.x",
-            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"}, "options": {"remove": ["--max-old-space-size=*"]}}"#,
+            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"},
+                "options": {"remove": ["--max-old-space-size=*"]}}"#,
         ),
         (
             "nodejs22.x",
-            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"}, "options": {"values": {"--max-old-space-size": "64"}}}"#,
+            r#"{"env": {"NODE_OPTIONS": "--max-old-space-size=64"},
+                "options": {"values": {"--max-old-space-size": "64"}}}"#,
         ),
         (
             "nodejs22.x",
@@ -265,22 +275,25 @@ fn option_in_a_variable_with_an_effect_gives_no_warning() {
         ("java17", r#"{"env": {"JAVA_TOOL_OPTIONS": "-javaagent:/a.jar -Da=b"}}"#),
         (
             "java17",
-            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:+UseG1GC"}, "options": {"remove": ["-XX:+UseSerialGC"]}}"#,
+            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:+UseG1GC"},
+                "options": {"remove": ["-XX:+UseSerialGC"]}}"#,
         ),
         (
             "java17",
-            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=9"}, "options": {"remove": ["-XX:MaxHeapSize=*"]}}"#,
+            r#"{"env": {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=9"},
+                "options": {"remove": ["-XX:MaxHeapSize=*"]}}"#,
         ),
         ("java17", r#"{"env": {"_JAVA_OPTIONS": "-Xmx64m"}}"#),
         (
             "python3.12",
-            r#"{"when": {"runtime": "python"}, "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#,
+            r#"{"when": {"runtime": "python"},
+                "env": {"NODE_OPTIONS": "--max-old-space-size=64"}}"#,
         ),
     ] {
         assert_eq!(checked(config), [] as [&str; 0], "{config}");
         assert_eq!(planned(config, &runtime(name)), [] as [&str; 0], "{config}");
     }
-    // What the function says itself is not the configuration's doing.
+    // The function's own value is not the configuration's fault.
     let added = r#"{"env": {"NODE_OPTIONS": {"append": "--import /a.mjs", "separator": " "}}}"#;
     let own = ["--runtime", "nodejs22.x", "--env", "NODE_OPTIONS=--max-old-space-size=64"];
     assert_eq!(planned(added, &own), [] as [&str; 0]);

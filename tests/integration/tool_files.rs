@@ -1,17 +1,17 @@
-//! That `check`, `plan` and `simulate` look at the same files, from whatever directory and however
-//! the code is named.
+//! `check`, `plan` and `simulate` look at the same files, from any directory and however the code
+//! is named.
 
 use crate::support::Test;
 use serde_json::{Value, json};
 
 const COMMAND: [&str; 4] = ["--", "sh", "-c", "exit 0"];
 
-/// A configuration that its warnings tell apart: `check` names the file of each.
+/// Returns a configuration with a warning, by which `check` names its file.
 fn marked(name: &str) -> String {
     json!({"env": {name: "1"}}).to_string()
 }
 
-/// The files that the three read, by their names alone.
+/// Compares the names of the files that the three read.
 #[track_caller]
 fn all_read(test: &dyn Fn(Vec<String>) -> Test, directory: &[&str], expected: &[&str]) {
     let words =
@@ -110,8 +110,8 @@ fn code_directory_as_an_argument_of_plan_is_used() {
     }
     let captured = files(["plan", "foreword.json", "--", "sh"].map(str::to_owned).into()).capture();
     let said = String::from_utf8_lossy(&captured.stderr).into_owned();
-    let expected =
-        "error: foreword.json is no directory of a function's code; name a program behind --\n";
+    let expected = "error: unable to find the code in foreword.json: it is no directory; name a \
+                    program behind --\n";
     assert!(captured.status == 2 && said.starts_with(expected), "{said}");
 }
 
@@ -173,7 +173,7 @@ fn plan_of_a_program_outside_path_warns() {
     let path = crate::support::PATH;
     assert_eq!(warnings("{}", &["no-such-program"], &[]), missing("no-such-program", path));
     assert_eq!(warnings("{}", &["sh"], &[]), Vec::<String>::new());
-    // What counts is the PATH that is left, and the program that stands first.
+    // The final PATH and the first program count.
     assert_eq!(
         warnings(r#"{"env": {"PATH": "/nowhere"}}"#, &["sh"], &[]),
         missing("sh", "/nowhere")
@@ -186,7 +186,7 @@ fn plan_of_a_program_outside_path_warns() {
         warnings(r#"{"program": "no-such-program"}"#, &["sh"], &[]),
         missing("no-such-program", path)
     );
-    // Of Lambda's PATH this machine knows nothing.
+    // This machine knows nothing of Lambda's PATH.
     assert_eq!(
         warnings("{}", &["no-such-program"], &["--runtime", "python3.12"]),
         Vec::<String>::new()

@@ -1,15 +1,15 @@
-//! What `check` and `plan` say of a rule that is legal and hardly meant.
+//! What `check` and `plan` say about rules that are legal but probably mistakes.
 
 use crate::support::Test;
 use crate::tool_check::warns;
 use serde_json::Value;
 
-/// A configuration with one array command, whose words stand as they are given.
+/// Returns a configuration with one array command of these words.
 fn command(words: &str) -> String {
     format!(r#"{{"hooks": {{"initialize": [{{"name": "n", "command": [{words}]}}]}}}}"#)
 }
 
-/// What `plan` warns of.
+/// Returns the warnings of `plan`.
 #[track_caller]
 fn planned(config: &str, arguments: &[&str]) -> Vec<String> {
     let test = Test::new().env_remove("LAMBDA_TASK_ROOT").file("foreword.json", config);
@@ -55,13 +55,15 @@ fn option_and_value_in_one_string_get_a_hint_to_split() {
         (&append("-Xmx64m -Xms32m"), &[options]),
         (&append("-Da=1 -Db=2"), &[secret]),
         (&append("--stack-size 900"), &[joined]),
-        // They are one word each.
+        // Each of them is one word.
         (
-            r#"{"options": {"append": ["-X", "importtime", "-Dgreeting=hello world", "--title=a b"]}}"#,
+            r#"{"options": {"append": ["-X", "importtime", "-Dgreeting=hello world",
+                "--title=a b"]}}"#,
             &[],
         ),
         (
-            r#"{"options": {"append": ["-XX:OnOutOfMemoryError=kill -KILL %p", "-javaagent:/opt/my agent.jar"]}}"#,
+            r#"{"options": {"append": ["-XX:OnOutOfMemoryError=kill -KILL %p",
+                "-javaagent:/opt/my agent.jar"]}}"#,
             &[],
         ),
         (r#"{"options": {"append": ["-c", "import x -y"], "remove": ["-X importtime"]}}"#, &[]),
@@ -99,7 +101,7 @@ fn command_with_arguments_in_one_string_gets_a_hint_to_split() {
         (r#"{"program": »"python3 -O"}"#, &[&program]),
         (r#"{"prefix": [»"nice -n 5"]}"#, &[&nice]),
         (r#"{"wrappers": [»"/opt/w --debug"]}"#, &[&wrapper]),
-        // A directory's name may hold a space, and a string is the shell's.
+        // A directory's name may contain a space, and a string is run by the shell.
         (&command(r#""/opt/My Tools/fetch", "--all x""#), &[]),
         (r#"{"hooks": {"initialize": [{"name": "n", "command": "/opt/bin/fetch --all"}]}}"#, &[]),
     ]);
@@ -160,7 +162,7 @@ fn variables_and_paths_that_are_not_expanded_get_a_hint() {
         (r#"{"env": {»"A": {"default": "C:\temp"}}}"#, &[windows]),
         (&command(r#"»"bin\\fetch""#), &[windows]),
         (r#"{"entry": »"~/app.py"}"#, &[tilde]),
-        // They are meant as they are.
+        // These are meant as they are.
         (r#"{"env": {"A": {"default": "$$HOME ${HOME} $LATEST $5 100% %2F"}}}"#, &[]),
         (r#"{"env": {"DB_PASSWORD": {"default": "$AB$CD%EFG%"}}}"#, &[]),
         (r#"{"entry": "com.example.Outer$INNER"}"#, &[]),
@@ -184,13 +186,15 @@ fn switch_with_the_condition_true_gets_a_hint() {
         )
     };
     let (profile, debug) = (counts("PROFILE"), counts("MY_DEBUG"));
-    let hook = r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "when": {"env": {"MY_DEBUG": »true}}}]}}"#;
+    let hook = r#"{"hooks": {"initialize": [{"name": "n", "command": "x",
+        "when": {"env": {"MY_DEBUG": »true}}}]}}"#;
     warns(&[
         (r#"{"when": {"env": {"PROFILE": »true}}}"#, &[&profile]),
         (hook, &[&debug]),
         (r#"{"rules": [{"when": {"env": {"PROFILE": »true}}, "entry": "x"}]}"#, &[&profile]),
         (
-            r#"{"when": {"env": {"AWS_PROFILE": true, "URL": true, "PROFILER_PATH": true, "DEBUG": false}}}"#,
+            r#"{"when": {"env": {"AWS_PROFILE": true, "URL": true, "PROFILER_PATH": true,
+                "DEBUG": false}}}"#,
             &[],
         ),
         (r#"{"when": {"env": {"PROFILE": ["1", "true"]}}}"#, &[]),
@@ -218,7 +222,7 @@ fn edit_that_matches_nothing_on_a_known_command_line_gets_a_hint_from_check() {
         (&rule("ruby", r#"{"replace": {"a": »"b"}}"#), &[&c]),
         (&rule("dotnet", r#"{"values": {"--fx-version": »"8"}}"#), &[&d]),
         (r#"{"when": {"runtime": "python"}, "arguments": {"remove": [»"x"]}}"#, &[e]),
-        // It matches, may match, or meets what an earlier rule adds.
+        // The edit matches, may match, or matches what an earlier rule adds.
         (
             &rule("dotnet", r#"{"values": {"--DEPSFILE": "x"}, "remove": ["--runtimeconfig *"]}"#),
             &[],
@@ -227,7 +231,8 @@ fn edit_that_matches_nothing_on_a_known_command_line_gets_a_hint_from_check() {
         (&rule("node", r#"{"remove": ["--x"]}"#), &[]),
         (r#"{"options": {"values": {"-W": "error"}}}"#, &[]),
         (
-            r#"{"when": {"runtime": "python"}, "options": {"append": ["-W", "x"]}, "rules": [{"options": {"values": {"-W": "error"}}}]}"#,
+            r#"{"when": {"runtime": "python"}, "options": {"append": ["-W", "x"]},
+                "rules": [{"options": {"values": {"-W": "error"}}}]}"#,
             &[],
         ),
         (
@@ -336,7 +341,7 @@ fn options_for_a_program_that_is_no_interpreter_get_a_hint() {
              write them into \"arguments\" or into a variable that the interpreter reads"
         )
     };
-    // Which of them this machine has is not asked here.
+    // This test does not depend on the machine's programs.
     let planned = |config: &str, line: &[&str]| {
         let mut found = planned(config, line);
         found.retain(|warning| !warning.starts_with("there is no program "));

@@ -1,6 +1,6 @@
-//! What `foreword check --layer` finds in layers, and in a configuration that relies on them. Every
-//! layer is looked at as a directory and as a zip: one that this test makes, and with real parts
-//! Python's, too.
+//! What `foreword check --layer` finds in layers, and in a configuration that uses them. Every
+//! layer is tested as a directory and as a zip: one that this test makes, and with real parts also
+//! one that Python makes.
 
 use crate::support::Test;
 use crate::support::zip::zip;
@@ -10,11 +10,11 @@ use std::os::unix::fs::symlink;
 /// A script that works everywhere.
 const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 
-/// What is behind the name of a layer's directory, of the zip that this test makes, and of Python's.
+/// What follows the name of a layer's directory, of the zip that this test makes, and of Python's.
 const FORMS: &[&str] =
     if cfg!(feature = "real-parts") { &["", ".rust.zip", ".zip"] } else { &["", ".rust.zip"] };
 
-/// Zips the directories of layers beside them as people do, with modes and links.
+/// Zips the directories of layers beside them as people do, with modes and symlinks.
 #[cfg(feature = "real-parts")]
 pub const ZIP: &str = "
 import os, sys, zipfile
@@ -66,8 +66,8 @@ impl Layers {
         self
     }
 
-    /// Expects these lines, in which a layer is `@a` or `@b`, and the exit status 1 if there is an
-    /// error among them.
+    /// Expects these lines, in which a layer is `@a` or `@b`, and exit status 1 if one of them is
+    /// an error.
     #[track_caller]
     fn finds(self, expected: &[&str]) {
         let paths = self.names.iter().map(|name| self.test.path(name));
@@ -102,15 +102,15 @@ impl Layers {
     }
 }
 
-/// A configuration with a hook that runs a program of a layer; it stands at 1:57.
+/// Returns a configuration with a hook that runs a program of a layer, at 1:57.
 fn hook(program: &str) -> String {
     format!(r#"{{"hooks": {{"initialize": [{{"name": "fetch", "command": ["{program}"]}}]}}}}"#)
 }
 
 const BY_HOOK: &str = "(foreword.json:1:57 runs it)";
 
-/// A program of this machine's that needs a dynamic loader, with another machine in its header if
-/// one is given.
+/// Returns a program of this machine that needs a dynamic loader, with another machine in its
+/// header if one is given.
 fn program(machine: Option<u8>) -> Vec<u8> {
     let mut program = fs::read("/bin/true").expect("a program");
     if let Some(machine) = machine {
@@ -122,7 +122,7 @@ fn program(machine: Option<u8>) -> Vec<u8> {
 const X86_64: u8 = 62;
 const ARM64: u8 = 183;
 
-/// A program that needs no loader: the table of its segments is empty.
+/// Returns a program that needs no loader, because its table of segments is empty.
 fn static_program(machine: u8) -> Vec<u8> {
     let mut program = program(Some(machine));
     program[56..58].fill(0);
@@ -269,13 +269,13 @@ fn binaries_for_another_architecture_are_an_error() {
     layers().script("a/bin/fetch", static_program(this)).finds(&[]);
     let here = message("warning", other_name, &format!("this machine is {this_name}"));
     layers().script("a/bin/fetch", static_program(other)).finds(&[&here]);
-    // The foreword beside it knows better.
+    // The architecture of the foreword beside it counts more.
     let beside = || layers().script("a/bin/foreword", static_program(other));
     beside().script("a/bin/fetch", static_program(other)).finds(&[]);
     let foreword =
         message("error", this_name, &format!("the layers' foreword is for {other_name}"));
     beside().script("a/bin/fetch", static_program(this)).finds(&[&foreword]);
-    // And a condition best of all.
+    // The condition counts most.
     let condition = format!(r#""when": {{"architecture": "{this_name}"}}"#);
     let config = config.replace(
         r#""command": ["/opt/bin/fetch"]"#,
@@ -304,10 +304,10 @@ fn programs_in_no_layer_give_a_warning() {
         .finds(&[&message("/opt/b", "2:11")]);
     Layers::new(r#"{"program": "/opt/x", "prefix": ["/opt/y", "/opt/z"]}"#)
         .finds(&[&message("/opt/x", "1:13"), &message("/opt/y", "1:34")]);
-    // One that is asked for before, or that only the function knows.
+    // A condition tests for the program, or only the function knows it.
     Layers::new(r#"{"when": {"file": "/opt/x"}, "prefix": ["/opt/x"]}"#).finds(&[]);
     Layers::new(r#"{"prefix": ["/opt/${X}"], "program": "python3"}"#).finds(&[]);
-    // A link that leads nowhere, or in a circle.
+    // A symlink to nothing, or to itself.
     Layers::new(&hook("/opt/bin/fetch"))
         .link("a/bin/fetch", "gone")
         .finds(&[&message("/opt/bin/fetch", "1:57")]);
@@ -338,7 +338,7 @@ fn files_that_another_layer_hides_give_a_warning() {
         .file("b/foreword.d/x.json", "{} ");
     dropins.finds(&[&message("foreword.d/x.json")]);
     Layers::new("{}").both().file("a/python/x.py", "1").file("b/python/x.py", "2").finds(&[]);
-    // What counts is what is seen.
+    // Only visible files count.
     layers()
         .file("b/wrapper", SCRIPT)
         .finds(&["@b/wrapper: error: the file has no execute permission; chmod a+rx it before \
@@ -409,11 +409,11 @@ fn path_that_is_no_layer_is_an_error() {
     check(Test::new(), "no such file or directory");
     check(
         Test::new().file("layer", "{}"),
-        "it is neither a folder nor a zip; files come before --layer",
+        "it is neither a directory nor a zip; files come before --layer",
     );
     let end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x30\0\0\0\0\0\0\0\0\0";
     check(Test::new().file("layer", end), "the zip is damaged; files come before --layer");
-    // A member that is damaged is found where it is needed.
+    // A damaged member is reported where it is needed.
     let mut packed = Vec::new();
     let name = b"extensions/x";
     packed.extend_from_slice(

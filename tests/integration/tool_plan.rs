@@ -1,17 +1,17 @@
-//! What `foreword plan` says, for people and for programs, and what it takes for the start of a
-//! function. That it is what the runtime receives is in `tool_plan_generated`.
+//! What `foreword plan` prints, as text and as JSON, and what it takes for the start of a function.
+//! `tool_plan_generated` compares the plan with what the runtime receives.
 
 use crate::support::{DUMP, Test};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// A test that sees nothing of the machine's but the directory.
+/// Builds a test that sees nothing of the machine but its directory.
 pub fn test() -> Test {
     Test::new().env_remove("LAMBDA_TASK_ROOT")
 }
 
-/// The plan for programs.
+/// Returns the plan in JSON.
 #[track_caller]
 fn plan(test: Test, arguments: &[&str]) -> Value {
     let captured = test.args([&["plan", "--format", "json"], arguments].concat()).capture();
@@ -23,7 +23,7 @@ fn plan(test: Test, arguments: &[&str]) -> Value {
     serde_json::from_slice(&captured.stdout).expect("JSON")
 }
 
-/// The value that a variable has for the runtime.
+/// Returns the value of a variable for the runtime.
 #[track_caller]
 fn variable(plan: &Value, name: &str) -> Option<String> {
     let entries = plan["environment"]["entries"]
@@ -42,7 +42,7 @@ fn words(list: &Value) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Every kind of thing that a plan can have.
+/// A configuration with every kind of element that a plan can have.
 pub const EVERYTHING: &str = r#"{
   "env": {"_HANDLER": {"prepend": "wrapper", "separator": "."}, "TZ": {"default": "UTC"}, "LANG": null, "DB_PASSWORD": "hunter22"},
   "options": {"append": ["-X", "importtime", "${UNSET}"]},
@@ -81,7 +81,8 @@ fn plan_in_json_is_stable() {
 
 #[test]
 fn plan_starts_nothing() {
-    let config = r#"{"hooks": {"initialize": [{"name": "a", "command": ">started"}]}, "wrappers": ["./wrapper"]}"#;
+    let config = r#"{"hooks": {"initialize": [{"name": "a", "command": ">started"}]},
+        "wrappers": ["./wrapper"]}"#;
     let start = "#!/bin/sh\n>started\n";
     for format in ["text", "json"] {
         let test = test().script("wrapper", start).script("program", start).config(config);
@@ -117,7 +118,7 @@ fn plan_with_a_runtime_has_lambda_s_command_line_and_environment() {
     assert!(words(&java["received"]).ends_with(".api.client.AWSLambda A::T::M"));
     let image = ["--runtime", "python3.12", "--", "python3", "-m", "awslambdaric", "app.handler"];
     assert_eq!(words(&plan(test(), &image)["received"]), "python3 -m awslambdaric app.handler");
-    // What this shell has is not the function's, but for what is foreword's.
+    // The shell's variables are not the function's, except for foreword's own.
     let plan = plan(test().env("OWN", "1").config("{}"), &["--runtime", "python3.12"]);
     assert_eq!(
         (variable(&plan, "OWN"), variable(&plan, "FOREWORD_CONFIG").as_deref()),
@@ -177,7 +178,11 @@ fn variables_in_the_form_of_docker_run_are_taken() {
             &["--env", "=1"],
             "invalid value '=1' for '--env <NAME=VALUE>': the name of the variable is missing",
         ),
-        (&[], "there is no program; name it behind --, or a runtime with --runtime"),
+        (
+            &[],
+            "unable to start a function: there is no program; name it behind --, or a \
+             runtime with --runtime",
+        ),
         (
             &["--runtime", "python"],
             "Lambda has no runtime \"python\"; name one as Lambda does, such as python3.12, \
@@ -231,7 +236,7 @@ fn code_without_a_named_directory_is_found_here() {
     );
     let code = found(&["--env", "LAMBDA_TASK_ROOT=code"]);
     assert_eq!(code, ("code/foreword.json".into(), Some("code".into()), [false, false, true]));
-    // Exactly these, whatever a function would find.
+    // Exactly these files, whatever a function would find.
     let given = found(&["--config", "code/foreword.json", "--env", "FOREWORD_CONFIG=missing"]);
     assert_eq!(given, ("code/foreword.json".into(), here.clone(), [false, false, true]));
     let both = found(&["--config", "code/foreword.json", "--config", "foreword.json"]);
@@ -399,7 +404,7 @@ fn hooks_and_wrappers_receive_what_is_planned() {
     assert!(line.starts_with(b"/bin/sh\0./python3\0-X\0dev\0a.py\0\n"), "{}", line.escape_ascii());
 }
 
-/// With what the wrappers' own edits make of the environment, and of texts that see it.
+/// The plan has the wrappers' own edits, and templates that see their result.
 #[test]
 fn edits_of_wrappers_and_a_last_one_are_planned() {
     let config = r#"{

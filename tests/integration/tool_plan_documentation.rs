@@ -1,11 +1,11 @@
-//! `foreword plan` on every configuration that the documentation shows: it prints what is said
-//! about it there.
+//! `foreword plan` on every configuration that the documentation shows has the effects that the
+//! documentation describes.
 
 use crate::documentation::{configurations, everything};
 use crate::support::Test;
 use serde_json::{Value, json};
 
-/// The plan of a configuration.
+/// Returns the plan of a configuration.
 #[track_caller]
 fn plan(configuration: &str, arguments: &[&str]) -> Value {
     let test = Test::new().env_remove("LAMBDA_TASK_ROOT").file("a.json", configuration);
@@ -19,11 +19,11 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
     serde_json::from_slice(&captured.stdout).expect("JSON")
 }
 
-/// What is said about an example: the runtime or the command line that it is for, more of the
-/// function, what the plan has at which place.
+/// What the documentation says about an example: arguments for the runtime and the function, and
+/// values at places of the plan.
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
-/// By something that only this example has.
+/// Examples by a text that only this one contains.
 const EXAMPLES: [(&str, &[Said]); 11] = [
     (
         "collector is up",
@@ -64,7 +64,8 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
                 &[
                     (
                         "/command_line/words",
-                        r#"["/var/lang/bin/python3.12", "-X", "importtime", "/var/runtime/bootstrap.py"]"#,
+                        r#"["/var/lang/bin/python3.12", "-X", "importtime",
+                            "/var/runtime/bootstrap.py"]"#,
                     ),
                     ("/environment/edits/0/after", r#""my-function""#),
                     ("/environment/edits/1/after", r#""deployment.environment.name=prod""#),
@@ -118,7 +119,7 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
                 ("/environment/edits/1/after", "null"),
                 ("/environment/edits/2/after", r#""mine""#),
                 ("/environment/edits/3/after", r#""/bin:/opt/tools""#),
-                // No separator where there was nothing.
+                // There is no separator if the variable was unset.
                 ("/environment/edits/4/after", r#""-javaagent:/opt/agent.jar""#),
                 ("/environment/edits/5/after", r#""app.Handler::handleRequest""#),
                 ("/environment/edits/6/after", r#""wrapper.handler""#),
@@ -145,7 +146,8 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
             &[
                 (
                     "/command_line/options",
-                    r#"["-XX:+TieredCompilation", "-Xshare:auto", "-classpath", "a.jar:/opt/lib/agent.jar",
+                    r#"["-XX:+TieredCompilation", "-Xshare:auto", "-classpath",
+                        "a.jar:/opt/lib/agent.jar",
                         "-Djava.net.preferIPv4Stack=true"]"#,
                 ),
                 ("/command_line/arguments", r#"["w.H"]"#),

@@ -1,5 +1,5 @@
-//! What `foreword plan` prints is what the runtime receives: compared for hundreds of starts that
-//! are put together at random, the same ones every time.
+//! The plan of `foreword plan` equals what the runtime receives, for hundreds of starts that are
+//! generated at random, the same ones every time.
 
 mod case;
 
@@ -11,10 +11,10 @@ use std::os::unix::ffi::OsStrExt;
 
 const CASES: u64 = 300;
 
-/// As the tool shows what it does not.
+/// The placeholder that the tool prints for secrets.
 const REDACTED: &[u8] = b"[redacted]";
 
-/// The bytes that stand for a text in the plan.
+/// Returns the bytes that a value in the plan stands for.
 fn bytes(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.clone().into_bytes(),
@@ -32,7 +32,7 @@ fn all(list: &Value) -> Vec<Vec<u8>> {
     list.as_array().expect("a list").iter().map(bytes).collect()
 }
 
-/// Whether this is what was shown, but for secrets that stand for any bytes.
+/// Reports whether a value equals its form in the plan, where a secret stands for any bytes.
 fn is_shown_as(shown: &[u8], real: &[u8]) -> bool {
     match shown.windows(REDACTED.len()).position(|window| window == REDACTED) {
         None => shown == real,
@@ -59,7 +59,7 @@ fn compare(what: &str, shown: &[Vec<u8>], real: &[&[u8]], context: &str) {
     );
 }
 
-/// What a run of `DUMP` printed: the command line without the shell that runs it, and the
+/// Splits the output of `DUMP`: the command line without the shell that runs it, and the
 /// environment.
 fn dumped(output: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
     let end =
@@ -68,14 +68,14 @@ fn dumped(output: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
     (entries(&output[..end]).split_off(1), entries(&output[end + 1..]))
 }
 
-/// What stands before each NUL.
+/// Splits at each NUL.
 fn entries(bytes: &[u8]) -> Vec<&[u8]> {
     let mut entries: Vec<_> = bytes.split(|byte| *byte == 0).collect();
     entries.pop();
     entries
 }
 
-/// Compares what is planned for one start with what its runtime receives; gives the plan.
+/// Compares the plan of one start with what its runtime receives, and returns the plan.
 fn check(seed: u64) -> Value {
     let case = Case::new(seed);
     let mut test =
@@ -125,7 +125,7 @@ fn check(seed: u64) -> Value {
     plan
 }
 
-/// The parts of a plan say the same.
+/// Checks that the parts of a plan agree.
 fn is_consistent(plan: &Value, context: &str) {
     let line = &plan["command_line"];
     let mut parts: Vec<_> = ["prefix", "options", "entry", "arguments"]
@@ -164,7 +164,7 @@ fn is_consistent(plan: &Value, context: &str) {
 #[test]
 fn generated_plan_equals_what_the_runtime_receives() {
     let plans: Vec<_> = (0..CASES).map(check).collect();
-    // Starts of which hardly anything is edited would prove nothing.
+    // The comparison is worthless if few starts are edited.
     let count = |is_so: &dyn Fn(&Value) -> bool| plans.iter().filter(|plan| is_so(plan)).count();
     let has = |list: &Value| !list.as_array().expect("a list").is_empty();
     assert!(count(&|plan| has(&plan["command_line"]["edits"])) > 150);

@@ -1,6 +1,6 @@
-//! What `foreword plan --runtime` says Lambda starts each managed runtime with, against what is
-//! known of it from elsewhere. The expectations are written out here, each with its evidence;
-//! nothing of them comes from the source.
+//! The start of each managed runtime in `foreword plan --runtime`, compared with what is known from
+//! elsewhere. The expectations are written out here with their evidence, and are independent of the
+//! source.
 
 use crate::support::Test;
 use serde_json::Value;
@@ -12,7 +12,7 @@ const DOCUMENTED: &str = "AWS's documentation";
 const DUMPS: &str = "dumps of processes, published in 2023 and 2024";
 const INFERRED: &str = "inferred";
 
-/// The plan of a runtime.
+/// Returns the plan of a runtime.
 #[track_caller]
 fn plan(runtime: &str, more: &[&str]) -> Value {
     planned(Test::new(), runtime, more)
@@ -73,7 +73,7 @@ fn new_java() -> String {
     )
 }
 
-/// The names of the jars carry versions, which change with time.
+/// Removes the names of the jars, whose versions change with time.
 fn without_class_path(line: &str) -> String {
     let mut words: Vec<&str> = line.split(' ').collect();
     if let Some(at) = words.iter().position(|word| *word == "-classpath") {
@@ -135,7 +135,7 @@ fn every_managed_runtime_has_the_command_line_that_lambda_gives_it() {
         let is_named = !runtime.starts_with("provided");
         let declared = is_named.then(|| format!("AWS_Lambda_{runtime}"));
         assert_eq!(variable(&plan, "AWS_EXECUTION_ENV"), declared.as_deref(), "{runtime}");
-        // What nobody saw is said to be so.
+        // The plan names command lines that were never published.
         let is_doubtful = matches!(
             runtime,
             "nodejs20.x"
@@ -155,7 +155,7 @@ fn every_managed_runtime_has_the_command_line_that_lambda_gives_it() {
     }
 }
 
-/// Nothing stands for a variable that is unset.
+/// Variables and their values; none for a variable that is unset.
 type Variables<'t> = &'t [(&'t str, Option<&'t str>)];
 
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
@@ -353,7 +353,7 @@ fn options_that_the_function_overrides_are_not_on_the_command_line() {
             !has(&plan(runtime, &["--env", &format!("NODE_OPTIONS={given}")])),
             "{runtime} {given}"
         );
-        // What foreword says comes too late for that.
+        // foreword's edits come too late for that.
         let late = Test::new().config(&format!(r#"{{"env": {{"NODE_OPTIONS": "{given}"}}}}"#));
         assert!(has(&planned(late, runtime, &[])), "{runtime} {given}");
     }
@@ -430,7 +430,7 @@ fn environment_of_a_plan_follows_the_initialization() {
             );
         }
     }
-    // What is said of a start by hand is so.
+    // The function's own variables have the effect.
     let given = [
         "--env",
         "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start",
@@ -482,7 +482,8 @@ fn variables_of_the_function_win_over_defaults_of_the_bootstrap() {
 
 #[test]
 fn hook_of_dotnet8_is_planned_without_the_empty_certificate_file() {
-    let config = r#"{"hooks": {"initialize": [{"name": "n", "command": "x"}, {"name": "m", "command": "x", "env": {"SSL_CERT_FILE": "/mine"}}]}}"#;
+    let config = r#"{"hooks": {"initialize": [{"name": "n", "command": "x"},
+        {"name": "m", "command": "x", "env": {"SSL_CERT_FILE": "/mine"}}]}}"#;
     let edits = |runtime: &str, at: usize| -> Vec<(String, Value, Value)> {
         let plan = planned(Test::new().config(config), runtime, &[]);
         let edits = plan["phases"][0]["hooks"][at]["env"].as_array().expect("a list").clone();

@@ -1,4 +1,4 @@
-//! `foreword plan` on a start around a snapshot: the relay is planned where there is one, and
+//! `foreword plan` of a start around a snapshot: the relay is planned where there is one, and
 //! changes nothing else.
 
 use crate::support::snap_start::noting;
@@ -6,10 +6,11 @@ use crate::support::{DUMP, Test};
 use serde_json::{Value, json};
 use std::fs;
 
-/// What nobody connects to.
+/// An address that nothing connects to.
 const NOWHERE: &str = "127.0.0.1:1";
 
-/// The address is given: a shell that has it is in a function, where every word is a program.
+/// The address is an argument, because in a shell that has the variable every word would be a
+/// program.
 const PLAN: [&str; 5] = ["plan", "--format", "json", "--env", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"];
 
 fn hooked() -> Test {
@@ -50,7 +51,7 @@ fn runtime_with_a_relay_receives_the_plan_except_for_the_address() {
         serde_json::from_value(planned["environment"]["entries"].clone()).expect("texts");
     let mut found: Vec<_> = environment.split_terminator('\0').map(str::to_owned).collect();
     let address = |list: &mut Vec<String>| {
-        // The shell that lays out the run's directories has an order of its own.
+        // The shell that prepares the run has an order of its own.
         list.sort();
         let at = list.iter().position(|entry| entry.starts_with("AWS_LAMBDA_RUNTIME_API="));
         list.remove(at.expect("an address"))
@@ -61,7 +62,7 @@ fn runtime_with_a_relay_receives_the_plan_except_for_the_address() {
         address.starts_with("AWS_LAMBDA_RUNTIME_API=127.0.0.1:") && !address.ends_with(":1"),
         "{address}"
     );
-    // A configuration may hold secrets.
+    // A configuration may contain secrets.
     found.iter_mut().filter(|entry| entry.starts_with("FOREWORD_CONFIG=")).for_each(|entry| {
         *entry = "FOREWORD_CONFIG=[redacted]".into();
     });
@@ -80,7 +81,7 @@ fn hooks_after_a_reset_are_planned_for_the_wrapper() {
     let run_by = |phase: usize| planned["phases"][phase]["run_by"].clone();
     assert_eq!((run_by(1), run_by(2)), (json!("nobody"), json!("wrapper")));
     assert_eq!(planned["relay"]["needed"], false);
-    // What Lambda starts is fresh, whatever this machine has in /tmp.
+    // Lambda starts a fresh environment, whatever this machine has in /tmp.
     let arguments = ["--env", "AWS_LAMBDA_INITIALIZATION_TYPE", "--runtime", "ruby3.4"];
     let captured = unaddressed(test()).args([&PLAN[..], &arguments].concat()).capture();
     let planned: Value = serde_json::from_slice(&captured.stdout).expect("JSON");

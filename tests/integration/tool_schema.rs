@@ -1,5 +1,5 @@
-//! The schema accepts what `check` accepts and refuses what it refuses, told by a real validator:
-//! on configurations of every kind, and on each of them with every one of its keys and values
+//! The schema accepts what `check` accepts and rejects what `check` rejects, according to a real
+//! validator: for configurations of every kind, and for each of them with every key and value
 //! changed.
 
 use crate::documentation::configurations;
@@ -18,32 +18,41 @@ const VALID: [&str; 28] = [
     r#"{"env": {"A": {"prepend": "x", "separator": ""}}}"#,
     r#"{"env": {"A": {"append": "x", "separator": ":", "$schema": "x"}}}"#,
     r#"{"env": {"A": "$ $$ $A ${A} ${B:-x} ${C:-${D:-y}$$} }{ $${ ${E:-${F:-${G:-z}}}"}}"#,
-    r#"{"options": {"remove": ["-X*", "[a"], "replace": {"${A}": "b"}, "prepend": ["-a"], "append": [""], "description": "x"}}"#,
+    r#"{"options": {"remove": ["-X*", "[a"], "replace": {"${A}": "b"}, "prepend": ["-a"],
+        "append": [""], "description": "x"}}"#,
     r#"{"options": {"values": {"-cp": {"append": "x", "separator": ":"}, "": null, "-D": "x"}}}"#,
     r#"{"arguments": {"remove": ["a*"], "replace": {"": "b"}, "prepend": [], "append": ["${A}"]}}"#,
     r#"{"program": "p", "entry": "${E}"}"#,
     r#"{"prefix": ["q", ""]}"#,
-    r#"{"wrappers": ["/opt/a", "${W}", {"path": "b/c", "name": "n", "when": {"file": "x"}, "description": "x"}]}"#,
-    r#"{"wrappers": [{"path": "/a", "env": {"A": "1"}, "last": false}, {"path": "/b", "last": true}]}"#,
-    r#"{"hooks": {"initialize": [{"name": "n", "command": ["x", ""], "cwd": "/", "timeout_ms": 1, "export": "json"}]}}"#,
-    r#"{"hooks": {"initialize": [{"name": "n", "command": "x ${ y", "on_failure": "continue", "export": "dotenv"}]}}"#,
-    r#"{"hooks": {"before_snapshot": [{"name": "n", "command": "x", "env": {"A": "1"}, "when": {}, "description": "x"}]}}"#,
-    r#"{"hooks": {"after_restore": [{"name": "n", "command": ["x"], "timeout_ms": 4294967295, "on_failure": "fail"}]}}"#,
+    r#"{"wrappers": ["/opt/a", "${W}", {"path": "b/c", "name": "n", "when": {"file": "x"},
+        "description": "x"}]}"#,
+    r#"{"wrappers": [{"path": "/a", "env": {"A": "1"}, "last": false},
+        {"path": "/b", "last": true}]}"#,
+    r#"{"hooks": {"initialize": [{"name": "n", "command": ["x", ""], "cwd": "/", "timeout_ms": 1,
+        "export": "json"}]}}"#,
+    r#"{"hooks": {"initialize": [{"name": "n", "command": "x ${ y", "on_failure": "continue",
+        "export": "dotenv"}]}}"#,
+    r#"{"hooks": {"before_snapshot": [{"name": "n", "command": "x", "env": {"A": "1"}, "when": {},
+        "description": "x"}]}}"#,
+    r#"{"hooks": {"after_restore": [{"name": "n", "command": ["x"], "timeout_ms": 4294967295,
+        "on_failure": "fail"}]}}"#,
     r#"{"hooks": {"pre_stop": [], "description": "x", "$schema": "x"}}"#,
     r#"{"when": {"runtime": "python", "description": "x"}}"#,
     r#"{"when": {"runtime": ["nodejs2[24].x", "java*", "provided", "${R}"]}}"#,
-    r#"{"when": {"initialization": ["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances", "something-new"]}}"#,
+    r#"{"when": {"initialization": ["on-demand", "provisioned-concurrency", "snap-start",
+        "lambda-managed-instances", "something-new"]}}"#,
     r#"{"when": {"architecture": ["x86_64", "arm64"], "file": ["/opt/*.jar", "${F}"]}}"#,
     r#"{"when": {"env": {"A": true, "B": false, "C": "x*", "": ["", "y"], "description": true}}}"#,
-    r#"{"when": {"env": {"A": {"matches": ["x"], "ignore_case": true}, "B": {"matches": "", "$schema": "x"}}}}"#,
+    r#"{"when": {"env": {"A": {"matches": ["x"], "ignore_case": true},
+        "B": {"matches": "", "$schema": "x"}}}}"#,
     r#"{"when": {"not": {"env": {}}, "any": [{"file": "x"}, {}]}}"#,
     r#"{"rules": [{"when": {"runtime": "java"}, "rules": [{"env": {}}]}]}"#,
     r#"{"when": {"architecture": "arm64", "initialization": "snap-start"}, "hooks": {}}"#,
 ];
 
-/// What only `check` can tell, each with what it says. A schema sees every key once, does not count
-/// how deep things nest, compares no bounds inside a text, measures no distance between words, and
-/// takes 1.0 for a whole number.
+/// Mistakes that only `check` finds, with its messages. A schema sees every key once, does not
+/// count nesting, compares no bounds inside a string, measures no distance between words, and takes
+/// 1.0 for an integer.
 const BEYOND: [(&str, &str); 8] = [
     (r#"{"env": {"A": "1", "A": "2"}}"#, "is given twice"),
     (r#"{"when": {"file": "[z-a]"}}"#, "runs backwards"),
@@ -61,7 +70,7 @@ const BEYOND: [(&str, &str); 8] = [
 /// Those of them that changed documents have.
 const BEYOND_CHANGED: [&str; 2] = ["runs backwards", "is no initialization; did you mean"];
 
-/// What values are replaced by, so that each kind of mistake is made everywhere.
+/// Returns the values that replace others, so that each kind of mistake is made everywhere.
 fn others() -> Vec<Value> {
     let texts = [
         "provided.al2023",
@@ -102,7 +111,7 @@ fn others() -> Vec<Value> {
     others
 }
 
-/// What keys are renamed to, and what is added under.
+/// The keys that replace others, and that are added.
 const KEYS: [&str; 16] = [
     "",
     "x",
@@ -122,7 +131,7 @@ const KEYS: [&str; 16] = [
     "rules",
 ];
 
-/// A document in all its changed forms.
+/// Collects a document in all its changed forms.
 fn changed(document: &Value, all: &mut Vec<Value>) {
     let mut pointers = Vec::new();
     add_pointers(document, String::new(), &mut pointers);
@@ -175,7 +184,7 @@ fn add_pointers(value: &Value, pointer: String, to: &mut Vec<String>) {
     to.push(pointer);
 }
 
-/// Which documents the validator accepts.
+/// Returns for each document whether the validator accepts it.
 fn accepted_by_schema(documents: &[String]) -> Vec<bool> {
     const VALIDATE: &str = "
 import json, sys
@@ -199,8 +208,7 @@ json.dump([validator.is_valid(json.loads(document)) for document in documents], 
     serde_json::from_slice(&output.stdout).expect("a list of verdicts")
 }
 
-/// The errors that `check` finds in each document, but for what a wrapper that never comes back
-/// keeps the others from.
+/// Returns the errors that `check` finds in each document, except for those about a last wrapper.
 fn errors(documents: &[String]) -> Vec<Vec<String>> {
     let mut errors = vec![Vec::new(); documents.len()];
     for (batch, documents) in documents.chunks(40).enumerate() {
@@ -268,7 +276,7 @@ fn schema_accepts_and_rejects_what_check_does() {
         assert!(agree, "accepted by the schema: {accepted}; check finds {errors:?}: {document}");
         refused += usize::from(!accepted);
     }
-    // Neither says the same of everything.
+    // Neither accepts or rejects everything.
     assert!(
         refused > 1000 && documents.len() - refused > 500,
         "{refused} of {} refused",

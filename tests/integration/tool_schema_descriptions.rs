@@ -1,11 +1,11 @@
-//! What the schema says of the keys. That it accepts what `check` accepts is in `tool_schema`.
+//! The descriptions in the schema. `tool_schema` tests what the schema accepts.
 
 use crate::documentation::OBJECT_KINDS;
 use crate::support::Test;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The schema, as the tool prints it.
+/// Returns the schema that the tool prints.
 pub fn schema() -> Vec<u8> {
     let captured = Test::new().args(["schema"]).capture();
     assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
@@ -56,7 +56,7 @@ fn find_objects(node: &Value, pointer: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Editors show it.
+/// Editors show the descriptions.
 #[test]
 fn every_key_of_the_schema_has_a_description() {
     fn look(schema: &Value, node: &Value, undescribed: &mut Vec<String>) {
@@ -86,7 +86,7 @@ fn every_key_of_the_schema_has_a_description() {
     assert!(undescribed.is_empty(), "{undescribed:?}");
 }
 
-/// Some editors let what stands beside a reference take the place of what it leads to.
+/// Some editors show the description beside a reference instead of its target's.
 #[test]
 fn description_beside_a_reference_differs_from_its_target_s() {
     fn look(schema: &Value, node: &Value, twice: &mut Vec<String>) {

@@ -1,5 +1,5 @@
-//! Whole lives in `foreword simulate`: what real runtimes go through, in which order it is told,
-//! and that nothing is left.
+//! `foreword simulate` from init to shutdown: what real runtimes go through, the order of the
+//! output, and that nothing is left.
 
 use crate::support::timeline::{is_about_the_shell, timeless, with_python};
 use crate::support::{Test, real_part};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda");
 
-/// A handler with hooks of its own, each of which says so.
+/// A handler with hooks of its own, each of which prints a line.
 pub const HANDLER: &str = r#"
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
@@ -23,16 +23,16 @@ def handler(event, context):
     return {"event": event}
 "#;
 
-/// A directory that a function can write to and this test can read: the code is read-only, and /tmp
-/// the simulation's.
+/// Makes a directory that a function can write to and this test can read, because the code is
+/// read-only and /tmp the simulation's.
 pub fn outside() -> TempDir {
-    // /tmp is another one in a simulation, also when the project lies there.
+    // Simulations have another /tmp, even if the project is in /tmp.
     let built = env!("CARGO_TARGET_TMPDIR");
     let place = if built.starts_with("/tmp/") { "/var/tmp" } else { built };
     TempDir::with_prefix_in("foreword-", place).expect("unable to make a directory")
 }
 
-/// A hook that says so.
+/// A hook that prints a line.
 pub fn says(name: &str) -> Value {
     json!({"name": name, "command": format!("echo the command of {name}")})
 }
@@ -45,7 +45,7 @@ pub fn all_hooks() -> Value {
     }})
 }
 
-/// Runs to an exit status; gives what stands on standard output, and finds nothing left of it.
+/// Runs to an exit status, checks that nothing is left, and returns the standard output.
 #[track_caller]
 pub fn simulated(test: Test, status: i32) -> String {
     let run = test.start();
@@ -60,14 +60,14 @@ pub fn simulated(test: Test, status: i32) -> String {
     output
 }
 
-/// Runs to an exit status; compares the timeline.
+/// Runs to an exit status, and compares the timeline.
 #[track_caller]
 pub fn tells(test: Test, status: i32, expected: &str) {
     let found = timeless(simulated(test, status).as_bytes());
     assert!(found == expected, "expected:\n{expected}\nfound:\n{found}");
 }
 
-/// The objects that are told in JSON.
+/// Returns the objects of the output in JSON.
 #[track_caller]
 pub fn objects(test: Test, status: i32) -> Vec<Value> {
     let output = simulated(test, status);
@@ -133,7 +133,7 @@ all went well
     );
 }
 
-/// What comes of a runtime that knows nothing of SnapStart.
+/// Returns the timeline of a runtime that knows nothing of SnapStart.
 fn without_part(answer: &str) -> String {
     format!(
         "\
@@ -248,7 +248,7 @@ all went well
     );
 }
 
-/// As Lambda's own lines are then; and a command whose last line has no end.
+/// Lambda's own lines are JSON then, too. One command prints a last line without a line break.
 #[test]
 fn hooks_with_a_json_log_are_still_in_the_timeline() {
     for format in ["JSON", "Text"] {

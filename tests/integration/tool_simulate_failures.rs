@@ -1,5 +1,5 @@
-//! What `foreword simulate` shows of a life that does not go well, what the caller of the function
-//! would have seen, and that it fails and leaves nothing.
+//! `foreword simulate` of a function that fails: the output, the error that the caller would get,
+//! the exit status, and that nothing is left.
 
 use crate::support::process::is_gone;
 use crate::support::timeline::timeless;
@@ -36,7 +36,7 @@ fn fails(name: &str) -> Value {
     json!({"name": name, "command": "exit 3"})
 }
 
-/// The lines without what Python's client makes of the 403 that it gets.
+/// Removes what Python's client prints about the 403 that it gets.
 fn without_stack(output: &str) -> String {
     let is_stack = |line: &&str| line.starts_with("    │ ") && !line.contains("the command of");
     output.lines().filter(|line| !is_stack(line)).map(|line| line.to_owned() + "\n").collect()
@@ -106,7 +106,7 @@ not all went well
     }
 }
 
-/// Whoever says that a failure may be has no failed step for it.
+/// A failure that the hook allows is no failed step.
 #[test]
 fn hook_that_may_fail_does_not_fail_the_simulation() {
     let hook = json!({"name": "may", "command": "exit 3", "on_failure": "continue"});
@@ -159,7 +159,7 @@ shutdown
     assert_eq!((timeless(&captured.stdout), captured.status), (expected, 1));
 }
 
-/// What each event comes to; the next one finds an environment all the same.
+/// Each event fails in another way, and the next one still gets an environment.
 #[test]
 fn invocations_that_fail_are_reported_in_lambda_s_words() {
     let events = ["hang", "fine", "exit", "end", "crash", "raise", "large", "fine"];
@@ -202,12 +202,12 @@ fn invocations_that_fail_are_reported_in_lambda_s_words() {
     }
     let inits = told.iter().filter(|object| object["type"] == "begin" && object["stage"] == "init");
     let limits: Vec<_> = inits.map(|object| object["limitMs"].as_u64().expect("a limit")).collect();
-    // Those after the first are inside an invocation. Python's client lives on when its function
-    // raises, and ends when its answer is refused.
+    // The inits after the first are inside an invocation. Python's client survives an exception of
+    // the function, and ends when its response is refused.
     assert_eq!(limits, [10_000, 1_000, 1_000, 1_000, 1_000, 1_000]);
 }
 
-/// Neither one who writes without end, nor a line that has none.
+/// One function writes without end, another a line without end.
 #[test]
 fn function_that_floods_its_log_times_out() {
     let floods = "import sys\ndef handler(event, context):\n    while True:\n        \
@@ -221,7 +221,7 @@ fn function_that_floods_its_log_times_out() {
     }
 }
 
-/// A snapshot has nothing to do with it: the next environment is restored from it.
+/// With or without a snapshot: the next environment is restored from it.
 #[test]
 fn environment_that_crashes_is_replaced_by_a_restored_one() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a",
@@ -287,7 +287,7 @@ not all went well
     assert!(found.ends_with(expected), "{found}");
 }
 
-/// In order: the runtime is told to end, pre_stop hooks run, and the exit status is the signal's.
+/// The runtime ends, pre_stop hooks run, and the exit status is the signal's.
 #[test]
 fn simulation_that_is_interrupted_shuts_the_environment_down() {
     for (signal, options) in [
@@ -332,7 +332,7 @@ not all went well
     }
 }
 
-/// Whatever a function starts, and wherever it puts it.
+/// A daemon in another session, which ignores SIGTERM and SIGHUP.
 #[test]
 fn processes_that_a_function_leaves_behind_are_ended() {
     let daemon = r#"

@@ -1,4 +1,4 @@
-//! What `foreword simulate` tells programs, and with it what a function finds in its environment.
+//! The output of `foreword simulate` in JSON, and the environment of a function.
 
 use crate::support::Test;
 use crate::support::timeline::timeless;
@@ -76,7 +76,7 @@ fn simulation_in_json_has_one_object_per_line() {
     assert_eq!(told, expected);
 }
 
-/// Whatever foreword leaves in an environment that was restored, the next one does not find it.
+/// What foreword leaves in a restored environment is not in the next one.
 #[test]
 fn restores_of_several_environments_are_separate() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a",
@@ -100,7 +100,7 @@ fn restores_of_several_environments_are_separate() {
     assert!(first["requestId"] != second["requestId"] && second["requestId"] != third["requestId"]);
 }
 
-/// As Lambda gives it; what else there is comes from the user.
+/// Lambda's variables, and the shell's.
 #[test]
 fn function_finds_lambda_s_environment() {
     let handler = "import os\ndef handler(event, context):\n    return [dict(os.environ), \
@@ -161,7 +161,7 @@ fn function_finds_lambda_s_environment() {
     assert!(environ[0].get("AWS_EXECUTION_ENV").is_none());
 }
 
-/// The names of the variables that the function finds.
+/// Returns the names of the variables that the function finds.
 fn names(test: Test) -> Vec<String> {
     let handler = "import os\ndef handler(event, context):\n    return list(os.environ)\n";
     let told = objects(test.file("app.py", handler), 0);
@@ -195,7 +195,7 @@ fn function_before_a_snapshot_finds_no_keys_and_no_log_names() {
         let found = (has(&names, &MISSING), has(&names, &INSTEAD), has(&names, &KEPT));
         assert_eq!(found, (missing, instead, 1), "{names:?}");
     }
-    // Without keys there is nothing to hand out, and that is said.
+    // Without keys there are no credentials, and a line says so.
     let captured =
         python(&["--snap-start"]).file("app.py", "def handler(event, context): pass\n").capture();
     let output = String::from_utf8_lossy(&captured.stdout);

@@ -1,6 +1,5 @@
-//! Where `foreword simulate` behaves as Lambda does and a process of one's own would not:
-//! credentials, places that can be written to, what is too large, streams that break off, and whose
-//! limit counts.
+//! Where `foreword simulate` behaves like Lambda and unlike a plain process: credentials, read-only
+//! directories, limits of size, streams that break off, and which limit counts.
 
 use crate::support::timeline::{timeless, with_python};
 use crate::support::{Test, real_part};
@@ -8,7 +7,7 @@ use crate::tool_simulate::{objects, outside, python, says, simulated};
 use serde_json::{Value, json};
 use std::fs;
 
-/// A handler that gives what an expression is.
+/// Returns a handler that returns the value of an expression.
 fn gives(expression: &str) -> String {
     format!("import os\ndef handler(event, context):\n    return {expression}\n")
 }
@@ -24,7 +23,7 @@ fn notes(told: &[Value]) -> Vec<&str> {
     notes.filter_map(|note| note["message"].as_str()).collect()
 }
 
-/// Asks the endpoint with the token that the environment has, and with others.
+/// Sends requests to the endpoint with the token of the environment, and with others.
 const CREDENTIALS: &str = r#"
 import json, os, urllib.error, urllib.request
 
@@ -141,8 +140,7 @@ def handler(event, context):
     assert!(!own.exists() && !std::path::Path::new("/tmp/own").exists());
 }
 
-/// Programs and files that the command line or a variable names are there, but cannot be written
-/// to.
+/// Programs and files that the command line or a variable names exist, but are read-only.
 #[test]
 fn paths_in_tmp_that_the_command_line_names_stay_read_only() {
     let named = tempfile::TempDir::new().expect("a directory");
@@ -215,14 +213,14 @@ fn event_over_six_mebibytes_is_refused() {
         let handled: Vec<_> =
             told.iter().filter(|object| object["type"] == "log").map(|log| &log["line"]).collect();
         assert_eq!(handled, ["handles 6291454", "handles 0"]);
-        // The next one has the environment that there was.
+        // The next event gets the same environment.
         let inits =
             told.iter().filter(|object| object["type"] == "begin" && object["stage"] == "init");
         assert_eq!(inits.count(), 1);
     }
 }
 
-/// A runtime that answers with a stream and these trailers.
+/// Returns a runtime that responds with a stream and these trailers.
 fn streams(trailers: &[(&str, &str)]) -> String {
     let lines: String =
         trailers.iter().map(|(name, value)| format!("{name}: {value}\\r\\n")).collect();
@@ -379,7 +377,6 @@ fn limit_of_a_hook_is_the_shorter_of_its_own_and_the_phase_s() {
     }
 }
 
-/// Hooks of one name have each its own limit, in the order in which they run.
 #[test]
 fn hooks_of_one_name_have_their_own_limits() {
     let limited = |limit: u64| json!({"name": "twice", "command": "true", "timeout_ms": limit});
@@ -412,7 +409,7 @@ fn hook_that_ran_when_the_init_was_cut_off_is_named() {
 
 #[test]
 fn hook_that_ran_when_the_timeout_cut_the_init_off_is_named() {
-    // The first init fails at once, the one inside the invocation takes too long.
+    // The first init fails at once; the one inside the invocation takes too long.
     let command = "test -e /tmp/once && exec sleep 1000; touch /tmp/once; exit 1";
     for others in [json!([]), json!([says("flush")])] {
         let slow = json!({"name": "slow", "command": command, "timeout_ms": 60_000});

@@ -1,5 +1,5 @@
-//! Where `foreword simulate` takes place: extensions, layers under /opt, and the mark of an
-//! environment that was restored, which belongs to one simulation alone.
+//! The file system and the processes of `foreword simulate`: extensions, layers under /opt, and the
+//! marker of a restored environment, which each simulation has for itself.
 
 use crate::support::timeline::timeless;
 use crate::support::{Test, foreword};
@@ -12,10 +12,10 @@ use std::process::Command;
 
 const HANDLER: &str = "def handler(event, context):\n    return 1\n";
 
-/// Where foreword keeps the mark.
+/// Where foreword keeps the marker.
 const KEPT: &str = "/tmp/.foreword";
 
-/// No mounts can be made in here.
+/// Starts a command where no mounts are possible.
 const WITHOUT_MOUNTS: [&str; 6] = [
     "unshare",
     "--user",
@@ -47,7 +47,7 @@ shutdown
 all went well
 ";
 
-/// Of these hooks none has a layer; the extension is foreword's own.
+/// None of these hooks has a layer; the extension is foreword itself.
 #[test]
 fn pre_stop_hooks_without_layers_run_by_foreword_itself() {
     let exports =
@@ -81,8 +81,7 @@ all went well
     );
 }
 
-/// A layer as it is deployed, with a drop-in, a wrapper of the chain, and another extension; as
-/// directory and as zip.
+/// A layer as it is deployed, with a drop-in, a wrapper of the chain, and another extension.
 #[test]
 fn layers_as_directory_and_zip_are_laid_under_opt() {
     let drop_in = json!({
@@ -131,7 +130,7 @@ all went well
     }
 }
 
-/// A layer without foreword goes together with the foreword that simulates.
+/// The foreword that simulates also uses layers without foreword.
 #[test]
 fn layer_without_foreword_works() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": ["a"]}]}});
@@ -201,7 +200,7 @@ curl -sS --noproxy '*' -o /dev/null -H "Lambda-Extension-Identifier: $id" \
     -H 'Lambda-Extension-Function-Error-Type: Extension.Mine' -d '{}' "$api/init/error"
 exit 1
 "#;
-    // A runtime that never comes to its first event cannot be faster.
+    // A runtime that never asks for its first event cannot be faster.
     let test = python(&["--layer", "layer"]).file("app.py", "import time\ntime.sleep(1000)\n");
     let output = timeless(simulated(test.script("layer/extensions/says", says), 1).as_bytes());
     assert!(output.contains("  the caller gets {\"errorType\":\"Extension.Mine\","), "{output}");
@@ -228,7 +227,7 @@ while ! test -e /tmp/handled; do :; done
     );
 }
 
-/// One that is there is neither seen nor touched, and none is left.
+/// An existing marker is neither seen nor changed, and none is left.
 #[test]
 fn marker_of_a_restored_environment_is_the_simulation_s_own() {
     let test = python(&["--snap-start"]).file("app.py", HANDLER).config(&after_restore());
@@ -251,7 +250,7 @@ fn marker_of_a_restored_environment_is_the_simulation_s_own() {
     assert_eq!(fs::read_dir(kept).expect("the directory").count(), 0);
 }
 
-/// Without mounts, the mark is removed and simulations wait for each other.
+/// Without mounts, the marker is removed and simulations wait for each other.
 #[test]
 fn machine_without_mounts_runs_simulations_one_by_one() {
     let test = python(&["--snap-start"]).file("app.py", HANDLER).config(&after_restore());
@@ -264,15 +263,11 @@ fn machine_without_mounts_runs_simulations_one_by_one() {
     let captured = run.finish();
     let output = timeless(&captured.stdout);
     let (note, rest) = output.split_once('\n').expect("a note");
-    assert!(
-        note.starts_with("  this machine lets nobody mount /tmp for one simulation ("),
-        "{note}"
-    );
+    assert!(note.starts_with("  unable to mount a /tmp for this simulation: "), "{note}");
     assert!(
         note.ends_with(
-            "): /tmp is that of the machine, and the code can be written to; \
-             /tmp/.foreword/restored is removed before and after it, and simulations wait for \
-             each other"
+            "; it shares that of the machine, and the code is writable; /tmp/.foreword/restored \
+             is removed before and after it, and simulations wait for each other"
         ),
         "{note}"
     );
@@ -290,7 +285,7 @@ fn simulations_at_once_do_not_disturb_each_other() {
                 let test = python(&["--snap-start", "--restores", "2"])
                     .file("app.py", HANDLER)
                     .config(&after_restore());
-                // What all of them have in the place of the machine's directory.
+                // The directory that all of them have in place of the machine's.
                 let kept = shared.path("kept").display().to_string();
                 let mount = "mount --bind \"$0\" /tmp/.foreword && exec \"$@\"";
                 let parent =
@@ -318,7 +313,7 @@ fn simulations_at_once_do_not_disturb_each_other() {
     }
 }
 
-/// Whoever is not root may mount in a namespace of its own, and stays who it is.
+/// Without root, mounts need a user namespace, and the user ID stays the same.
 #[test]
 fn user_that_is_not_root_may_simulate() {
     let runtime = r#"#!/bin/sh

@@ -1,5 +1,5 @@
-//! What `foreword simulate` starts, and where it looks: the clients of runtimes, images, OS-only
-//! runtimes, layers' packages, and hooks that nobody would run on Lambda.
+//! What `foreword simulate` starts, and where it looks for it: the clients of runtimes, images,
+//! OS-only runtimes, packages in layers, and hooks that nothing would run on Lambda.
 
 use crate::support::timeline::{timeless, with_python};
 use crate::support::{Test, foreword, real_part};
@@ -10,7 +10,7 @@ use std::path::Path;
 
 const HANDLER: &str = "def handler(event, context):\n    return 1\n";
 
-/// A runtime with nothing but what every machine has.
+/// A runtime that only needs what every machine has.
 const RUNTIME: &str = r#"#!/bin/sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 echo "started as ${0##*/} with $#"
@@ -32,7 +32,7 @@ fn has(output: &str, lines: &[&str]) {
     }
 }
 
-/// What is said after wrong use.
+/// Returns the message of a usage error.
 #[track_caller]
 fn refused(test: &Test) -> String {
     let captured = test.capture();
@@ -66,7 +66,7 @@ fn pre_stop_hooks_without_their_layer_fail_the_simulation() {
         0,
     );
     has(&output, &["    │ the command of flush\n", "all went well\n"]);
-    // Without layers, foreword that simulates stands for both.
+    // Without layers, the foreword that simulates is also the extension.
     let output = simulated(python(&[]).file("app.py", HANDLER).config(&hooks), 0);
     has(&output, &["    │ the command of flush\n"]);
 }
@@ -122,7 +122,7 @@ fn os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
     let output =
         simulated(simulate(&["--runtime", "provided.al2023"]).script("bootstrap", RUNTIME), 0);
     has(&output, &["    │ started as bootstrap with 0\n", "all went well\n"]);
-    // The handler, by the layer's bootstrap, which is foreword.
+    // The handler, started by the layer's bootstrap, which is foreword.
     let options = ["--runtime", "provided.al2023", "--env", "_HANDLER=app"];
     let output = simulated(simulate(&options).script("app", RUNTIME).config(&hooks), 0);
     has(&output, &["    │ started as app with 0\n"]);
@@ -153,7 +153,7 @@ fn os_only_runtime_without_a_program_says_what_to_name() {
                     set; add --env _HANDLER=NAME, or name the program: foreword simulate \
                     --runtime provided.al2 -- ./NAME\n";
     assert!(
-        said.starts_with("error: there is nothing to start: ") && said.ends_with(expected),
+        said.starts_with("error: unable to start the function: ") && said.ends_with(expected),
         "{said}"
     );
 }
@@ -239,7 +239,7 @@ fn packages_of_layers_are_found_where_the_managed_runtime_finds_them() {
     }
 }
 
-/// As on Lambda, whose bootstrap adds nothing then.
+/// Lambda's bootstrap adds nothing then.
 #[test]
 fn packages_of_layers_are_lost_with_an_edit_of_pythonpath() {
     let handler = "def handler(event, context):\n    import generic\n";
@@ -311,7 +311,7 @@ fn variables_in_the_form_of_plan_are_taken() {
     );
     let said = refused(&python(&["--env-file", "nowhere"]));
     assert_eq!(said, "error: unable to read nowhere: no such file or directory\n");
-    // A condition sees them, and so does a hook.
+    // Conditions and hooks see them.
     let hooks =
         json!({"when": {"env": {"A": "1"}}, "hooks": {"initialize": [says("a")]}}).to_string();
     let test = python(&["--env", "A=1"]).file("app.py", HANDLER).config(&hooks);
@@ -360,8 +360,8 @@ fn configuration_that_is_read_is_named() {
     assert_eq!(
         named(test),
         format!(
-            "none in {directory}/foreword.d and {directory}/foreword.json, and FOREWORD_CONFIG is not \
-             set"
+            "none in {directory}/foreword.d and {directory}/foreword.json, and FOREWORD_CONFIG is \
+             not set"
         )
     );
     let test = python(&[])
@@ -374,7 +374,7 @@ fn configuration_that_is_read_is_named() {
         format!("{directory}foreword.d/a.json, {directory}foreword.json, {own}")
     );
     assert_eq!(named(python(&[]).config("{}")), "FOREWORD_CONFIG");
-    // Beside the code, wherever this is.
+    // Beside the code, wherever that is.
     let test = python(&[]).file("conf/own.json", "{}").env("FOREWORD_CONFIG", "conf/own.json");
     assert_eq!(named(test), "conf/own.json");
     assert_eq!(

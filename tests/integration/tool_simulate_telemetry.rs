@@ -1,13 +1,13 @@
-//! What extensions learn of an environment's life in `foreword simulate`, by the Telemetry API and
-//! by the Logs API.
+//! What extensions receive in `foreword simulate` through the Telemetry API and the Logs API.
 
 use crate::support::Test;
 use crate::tool_simulate::{outside, python, simulated};
 use serde_json::{Value, json};
 use std::fs;
 
-/// An extension that subscribes with the request at `$OUT/request`, keeps what it gets in
-/// `$OUT/events`, one event a line, and the answers to its subscriptions in `$OUT/answers`.
+/// An extension that subscribes with the request in `$OUT/request`, writes the events that it
+/// receives to `$OUT/events`, one per line, and the responses to its subscriptions to
+/// `$OUT/answers`.
 const SUBSCRIBER: &str = r##"#!/usr/bin/env python3
 import http.server, json, os, socket, socketserver, sys, threading, urllib.error, urllib.request
 
@@ -78,7 +78,7 @@ fn subscription(schema: &str, protocol: &str, types: &[&str]) -> Value {
         "destination": destination(protocol)})
 }
 
-/// The answers and the events of a simulation with a subscriber.
+/// Returns the responses and the events of a simulation with a subscriber.
 fn subscribed(test: Test, requests: &Value, status: i32) -> (Vec<String>, Vec<Value>) {
     let outside = outside();
     fs::write(outside.path().join("requests"), requests.to_string()).expect("unable to write");
@@ -238,7 +238,7 @@ fn invocation_that_fails_has_status_and_error_type_in_telemetry() {
         told,
         [(&json!("timeout"), &Value::Null), (&json!("failure"), &json!("Runtime.ExitError"))]
     );
-    // The second init is one inside an invocation.
+    // The second init is inside an invocation.
     let phases: Vec<_> =
         events.iter().filter(|event| event["type"] == "platform.initStart").collect();
     let phases: Vec<_> =

@@ -1,4 +1,4 @@
-//! What `foreword simulate` says where nothing of the function runs.
+//! What `foreword simulate` prints when it cannot run the function.
 
 use crate::support::Test;
 use crate::support::timeline::timeless;
@@ -6,7 +6,7 @@ use crate::support::timeline::timeless;
 #[test]
 fn usage_error_gets_a_suggestion() {
     for (arguments, message) in [
-        (&["--event", "{", "--", "x"][..], "error: the event \"{\" is no JSON: "),
+        (&["--event", "{", "--", "x"][..], "error: unable to parse the event \"{\": "),
         (
             &["--event", "@nowhere", "--", "x"],
             "error: unable to read the event \"nowhere\": no such file or directory\n",
@@ -29,8 +29,15 @@ fn usage_error_gets_a_suggestion() {
              json]\n\n  tip: a similar value exists: 'json'\n",
         ),
         (&["--runtime", "python", "--", "x"], "error: Lambda has no runtime \"python\"; "),
-        (&["x"], "error: x is no directory of a function's code; name a program behind --"),
-        (&[], "error: there is no program; name it behind --, or a runtime with --runtime"),
+        (
+            &["x"],
+            "error: unable to find the code in x: it is no directory; name a program behind --",
+        ),
+        (
+            &[],
+            "error: unable to start a function: there is no program; name it behind --, or a \
+             runtime with --runtime",
+        ),
     ] {
         let captured = Test::new().args([&["simulate"], arguments].concat()).capture();
         let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();
@@ -75,7 +82,7 @@ fn layers_that_cannot_be_mounted_are_refused() {
         "foreword: unable to simulate: unable to read the layer nowhere: no such file or \
          directory\n"
     );
-    // No mounts can be made in here.
+    // No mounts are possible in this namespace.
     let without_mounts = "echo 0 >/proc/sys/user/max_mnt_namespaces; exec \"$@\"";
     let within = ["unshare", "--user", "--map-root-user", "sh", "-c", without_mounts, "sh"];
     let refused = said(with_layer("layer").script("layer/bin/x", "").within(within));
@@ -84,5 +91,5 @@ fn layers_that_cannot_be_mounted_are_refused() {
         cause.starts_with("foreword: unable to simulate: unable to lay the layers under /opt: "),
         "{refused}"
     );
-    assert_eq!(way_out, "mounts of one's own need root or user namespaces, and a folder /opt\n");
+    assert_eq!(way_out, "a mount needs root or user namespaces, and a directory /opt\n");
 }

@@ -1,11 +1,11 @@
-//! What must reach the runtime untouched: the same start with and without foreword, under no
-//! configuration, an empty one, and one whose edit and hook have nothing to do with it, has to give
-//! the same process.
+//! Process state that must reach the runtime unchanged: the same start without foreword, and with
+//! it under no configuration, an empty one, and one whose edit and hook do not touch it, gives the
+//! same process.
 
 use crate::support::{Captured, Test, foreword};
 use std::fs;
 
-/// `None` stands for no configuration at all.
+/// `None` is no configuration at all.
 const CONFIGURATIONS: [Option<&str>; 3] = [
     None,
     Some("{}"),
@@ -20,8 +20,8 @@ const CONFIGURATIONS: [Option<&str>; 3] = [
     ),
 ];
 
-/// Lines of /proc/self/status that a process hands on to what it executes; the others are its own
-/// or change by themselves.
+/// Lines of /proc/self/status that a process keeps when it executes a program; the others belong to
+/// the program or change by themselves.
 const HANDED_ON: [&str; 20] = [
     "Name",
     "Umask",
@@ -46,8 +46,7 @@ const HANDED_ON: [&str; 20] = [
 ];
 
 /// Starts the runtime from a script that prepares its process, without foreword and with it under
-/// every configuration; `read` takes out what has to be equal. Gives what there is without
-/// foreword.
+/// every configuration, and compares what `read` extracts. Returns the result without foreword.
 #[track_caller]
 fn compare<T: PartialEq + std::fmt::Debug>(
     setup: &str,
@@ -80,7 +79,7 @@ fn compare_under<T: PartialEq + std::fmt::Debug>(
     alone
 }
 
-/// Standard output of a run in which nothing else was said.
+/// Returns standard output, and checks that nothing else was printed.
 #[track_caller]
 fn output(captured: Captured) -> String {
     assert_eq!((String::from_utf8_lossy(&captured.stderr).as_ref(), captured.status), ("", 0));
@@ -89,7 +88,7 @@ fn output(captured: Captured) -> String {
 
 #[test]
 fn process_of_the_runtime_is_the_one_that_was_started() {
-    // The fields of proc(5): pid, (comm), state, ppid, pgrp, session, tty_nr, tpgid.
+    // The fields of proc_pid_stat(5): pid, (comm), state, ppid, pgrp, session, tty_nr, tpgid.
     compare("echo $$; exec \"$@\"", &["/bin/cat", "/proc/self/stat"], |_, captured| {
         let output = output(captured);
         let (pid, stat) = output.split_once('\n').expect("two lines");
@@ -122,7 +121,7 @@ fn signal_dispositions_mask_and_pending_signals_are_unchanged() {
             [0, 1 << 9, 1 << 12 | 1 << 16],
         ),
         (
-            // What was sent while it is blocked is for the runtime.
+            // A signal that is sent while it is blocked is for the runtime.
             "exec env --block-signal=USR1,TERM,HUP,CHLD /bin/sh -c 'kill -TERM $$; kill -USR1 $$; \
              exec \"$@\"' sh \"$@\"",
             [1 << 14 | 1 << 9, 1 << 0 | 1 << 9 | 1 << 14 | 1 << 16, 0],
@@ -149,7 +148,7 @@ fn handed_on(status: &str) -> Vec<String> {
     status.lines().filter(is_handed_on).map(str::to_owned).collect()
 }
 
-/// A set of signals, without those from 32 on: the C library keeps them to itself, and who started
+/// Returns a set of signals without those from 32 on, which the C library uses and the parent of
 /// the tests decides.
 fn signals(status: &[String], key: &str) -> u32 {
     let set = status.iter().find_map(|line| line.strip_prefix(key)?.strip_prefix(":\t"));
@@ -157,7 +156,7 @@ fn signals(status: &[String], key: &str) -> u32 {
     set.expect("a set in hexadecimal") as u32 & !(1 << 31)
 }
 
-/// Nobody else gives the program its name: no script in between, and no path that it was found in.
+/// Neither a script nor the path that was found changes the name.
 #[test]
 fn argv_0_is_the_program_as_written() {
     for program in ["cat", "/bin/cat", "/usr//bin/./cat"] {
@@ -168,8 +167,7 @@ fn argv_0_is_the_program_as_written() {
     }
 }
 
-/// `nohup foreword …`: the hook ends only when foreword has taken the signal, or was never meant
-/// to.
+/// As with `nohup foreword …`. The hook ends only when foreword has no pending signal.
 #[test]
 fn signal_that_was_ignored_at_the_start_ends_no_hook() {
     let hook = r#"{"name": "x", "command": "kill -HUP $PPID; while grep -q '^ShdPnd:.*1$' /proc/$PPID/status; do :; done"}"#;
@@ -222,7 +220,7 @@ fn limits_umask_scheduling_and_working_directory_are_unchanged() {
     });
 }
 
-/// Lists the shell's own descriptors and where they lead to, on a descriptor that the set-up
+/// Lists the shell's own file descriptors and their targets, on a file descriptor that the setup
 /// opened.
 const DESCRIPTORS: &str =
     "( cd /proc/$$/fd && for fd in *; do echo \"$fd $(readlink $fd)\"; done ) >&9; : end";
@@ -237,7 +235,7 @@ fn file_descriptors_that_are_inherited_are_the_only_ones() {
         ("2>&-", "0 .stdin\n1 .stdout\n9 listing\n"),
         ("0<&- 1>&- 2>&- 3<lines", "3 lines\n9 listing\n"),
     ] {
-        // What whoever started the tests left open stays out of it.
+        // File descriptors that the tests inherited are closed.
         let others = "for fd in /proc/$$/fd/*; do fd=${fd##*/}; if ((fd > 2)); then eval \"exec \
                       $fd>&-\"; fi; done";
         let setup = format!("{others}; echo line > lines; exec \"$@\" 9>listing {setup}");
@@ -266,7 +264,7 @@ fn file_descriptor_keeps_its_number_and_flags() {
     assert_eq!(info[0], "pos:\t4");
 }
 
-/// What these hand on untouched reaches the runtime as if they alone had been there.
+/// The wrappers pass everything on unchanged.
 #[test]
 fn process_state_after_other_wrappers_is_unchanged() {
     let wrappers = [Some(r#"{"wrappers": ["/usr/bin/env", "/usr/bin/env"]}"#)];
@@ -318,7 +316,7 @@ fn pipe_that_is_closed_ends_the_runtime() {
     assert_eq!(ended, "y\n141\n");
 }
 
-/// What foreword says may go nowhere: that ends nothing, and what is done about it is put back.
+/// A log without a reader ends nothing, and the process state is as without foreword.
 #[test]
 fn log_without_a_reader_changes_nothing() {
     let config =

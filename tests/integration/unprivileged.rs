@@ -1,11 +1,10 @@
-//! What the user under whom foreword runs has no right to: to execute the program, to read a
-//! configuration.
+//! What the user of foreword has no permission for: executing the program, reading a configuration.
 
 use crate::support::Test;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
-/// The modes of files, and what is said.
+/// Runs with files of these modes, and compares the message.
 #[track_caller]
 fn refuses(modes: &[(&str, u32)], cause: &str, status: i32) {
     let test = modes.iter().fold(Test::new(), |test, (name, _)| test.file(name, "#!/bin/sh\n"));
@@ -15,7 +14,7 @@ fn refuses(modes: &[(&str, u32)], cause: &str, status: i32) {
     test.args(["./runtime"]).stderr(format!("foreword: {cause}\n")).status(status).run();
 }
 
-/// Its run bit is for a group to which neither the owner nor nobody belongs by right.
+/// The mode gives execute permission to a group that neither the owner nor nobody is in.
 #[test]
 fn program_executable_by_another_group_only_is_named() {
     refuses(

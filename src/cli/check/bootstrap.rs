@@ -1,12 +1,13 @@
-//! The bootstrap of OS-only runtimes: Lambda prefers the one beside the code to a layer's.
+//! The bootstrap of OS-only runtimes: Lambda prefers the one beside the code to a layer's
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>).
 
 use super::files::{CodeDirectory, FunctionFiles, Lookup};
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::MergedLayers;
 use crate::lambda::{FOREWORD, LAYER_BOOTSTRAP, TASK_ROOT};
 
-/// A `bootstrap` beside the code in the place of the layers' foreword, which then never runs (AWS's
-/// documentation, "Building a custom runtime for AWS Lambda").
+/// Finds a `bootstrap` beside the code that Lambda starts instead of the layers' foreword, which
+/// then never runs.
 pub fn finding(code: &CodeDirectory, opt: &MergedLayers) -> Option<Finding> {
     let files = FunctionFiles { code, opt: Some(opt) };
     let (Lookup::File(foreword), Lookup::File(of_layers)) =

@@ -1,48 +1,47 @@
-//! The words of a command line that name what is executed: the program, the one behind a launcher,
-//! the script that is given to an interpreter, the text that is given to a shell.
+//! The words of a command line that refer to files: the program, the one behind a launcher, the
+//! script of an interpreter, the text for a shell.
 
 use crate::command_line::{CommandLine, Interpreter, words_of_launcher};
 use std::ffi::{OsStr, OsString};
 use std::io;
 
-/// How a file is used.
+/// The use of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileUse {
     /// The kernel executes it.
     Executed,
-    /// A shell is told to read it.
+    /// A shell reads it.
     ReadByShell,
-    /// Another interpreter is told to read it.
+    /// Another interpreter reads it.
     Read,
 }
 
-/// What the words of a command line come to.
+/// The file references of a command line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CommandFiles {
-    /// The places of words that name files.
+    /// The indexes of words that are files.
     pub files: Vec<(usize, FileUse)>,
-    /// The place of a text that a shell takes for commands.
+    /// The index of a text with shell commands.
     pub shell: Option<usize>,
 }
 
 const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ash", "zsh"];
 
-/// Launchers that look for the program elsewhere than in `PATH`, or for no program at all (their
-/// own documentation).
+/// Launchers that look for programs outside of `PATH`, or for packages.
 const PACKAGE_MANAGERS: [&str; 13] = [
     "bundle", "conda", "hatch", "npm", "npx", "pdm", "pipenv", "pixi", "pnpm", "poetry", "rye",
     "uv", "yarn",
 ];
 
-/// Options of launchers after which a relative path is another's, or the next word is a whole
-/// command line.
+/// Options of launchers after which relative paths have another base, or the next word is a command
+/// line.
 const MOVES: [&str; 9] =
     ["-C", "--chdir", "--directory", "--cwd", "--dir", "-S", "--split-string", "-vS", "--command"];
 
-/// The options of shells whose value is the next word (bash(1)).
+/// Options of shells with a value (<https://man7.org/linux/man-pages/man1/bash.1.html>).
 const SHELL_OPTIONS_WITH_VALUE: [&str; 2] = ["--rcfile", "--init-file"];
 
-/// Finds them; none stands for a word that only the function knows.
+/// Finds the references; `None` is a word that only the function knows.
 pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
     let mut command = CommandFiles::default();
     let mut at = 0;
@@ -61,7 +60,8 @@ pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
             add_script(program, behind, at + 1, &mut command);
             return command;
         }
-        // Any word may stand where a launcher has a value; `env` may have any number of words.
+        // A launcher accepts any word as a value; for `env` an unknown word may be any number of
+        // words.
         let is_env = name == "env";
         let known: Vec<_> = behind.iter().map(|word| OsString::from(word.unwrap_or("?"))).collect();
         let Some(length) = words_of_launcher(OsStr::new(program), &known) else { return command };
@@ -82,7 +82,7 @@ pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
         at += 1 + length;
         let is_interpreter =
             words[at].is_some_and(|word| Interpreter::of_program(OsStr::new(word)).is_some());
-        // `uv run ./app.py` has Python read it; packages have names of their own.
+        // `uv run ./app.py` makes Python read it; packages have names of their own.
         if is_package_manager && !is_interpreter {
             return command;
         }
@@ -90,13 +90,13 @@ pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
     command
 }
 
-/// Adds what a shell reads: a script, or the text behind `-c`.
+/// Adds the script of a shell, or the text behind `-c`.
 fn add_shell(arguments: &[Option<&str>], before: usize, command: &mut CommandFiles) {
     let mut has_text = false;
     let mut at = 0;
     while let Some(word) = arguments.get(at) {
         match *word {
-            // The text itself may hold what only the function knows.
+            // The text may contain unknown parts.
             None if has_text => return command.shell = Some(before + at),
             None => return,
             Some("--") => {
@@ -126,7 +126,7 @@ fn add_shell(arguments: &[Option<&str>], before: usize, command: &mut CommandFil
     }
 }
 
-/// Adds what an interpreter reads.
+/// Adds the script of an interpreter.
 fn add_script(
     program: &str,
     arguments: &[Option<&str>],
@@ -154,7 +154,7 @@ fn add_script(
         );
     }
     let file = arguments[at].unwrap_or_default();
-    // Ruby looks for it in another directory, or in PATH.
+    // Ruby then looks in another directory, or in PATH.
     let moves = |word: &&str| {
         word.starts_with('-') && !word.starts_with("--") && word.contains(['C', 'S', 'x'])
     };

@@ -1,5 +1,4 @@
-//! Edits and hooks that get in each other's way, or in the way of what the function's own variables
-//! say.
+//! Edits and hooks that conflict with each other, or with the function's own variables.
 
 use super::Diagnostic;
 use super::rules::{ReachableRule, possible, runs};
@@ -9,7 +8,7 @@ use crate::config::inspect::Step;
 use crate::config::{EnvEdit, Hook, Place};
 use crate::lambda::variables::is_reserved;
 
-/// Where the layer has foreword.
+/// The path of foreword in its layer.
 const FOREWORD: &str = "/opt/bin/foreword";
 
 pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
@@ -20,10 +19,10 @@ pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnosti
     itself(rules, diagnostics);
 }
 
-/// An edit, and the rule that has it.
+/// An edit, and its rule.
 type Edited<'r> = (&'r ReachableRule<'r>, &'r EnvEdit<'r>);
 
-/// Sets of variables: of what an earlier rule made, and of what the function says.
+/// Checks edits that overwrite the edit of an earlier rule, or a variable of the function.
 fn edits<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let mut before: Vec<Edited> = Vec::new();
     let mut hiding: Vec<Vec<Edited>> = Vec::new();
@@ -55,7 +54,7 @@ fn edits<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r
     diagnostics.extend(hiding.iter().map(|of_document| hidden(of_document)));
 }
 
-/// What is said about all edits of a document that hide values: once, at the first.
+/// Returns one diagnostic about all edits of a document that hide values, at the first of them.
 fn hidden<'r>(edits: &[Edited<'r>]) -> Diagnostic<'r> {
     let mut names: Vec<_> = edits.iter().map(|(_, edit)| format!("{:?}", edit.name)).collect();
     names.dedup();
@@ -72,7 +71,7 @@ fn hidden<'r>(edits: &[Edited<'r>]) -> Diagnostic<'r> {
     Diagnostic::warning(edits[0].1.place, message)
 }
 
-/// Whether nothing of the value that an edit meets is in the one that it makes.
+/// Returns whether an edit drops the value that it finds.
 fn overwrites(edit: &EnvEdit) -> bool {
     match &edit.edit {
         Edit::Set(text) => !mentions(text.written(), edit.name),
@@ -81,8 +80,8 @@ fn overwrites(edit: &EnvEdit) -> bool {
     }
 }
 
-/// Whether an edit takes a value of the function's from it unawares: none that was kept or asked
-/// for before.
+/// Returns whether an edit unintentionally hides a value of the function: one that no earlier edit
+/// kept or used.
 fn hides(rule_in_context: &ReachableRule, edit: &EnvEdit, before: &[Edited]) -> bool {
     let Edit::Set(text) = &edit.edit else { return false };
     let is_known =
@@ -95,7 +94,7 @@ fn hides(rule_in_context: &ReachableRule, edit: &EnvEdit, before: &[Edited]) -> 
         && !is_reserved(edit.name)
 }
 
-/// What only one rule can say.
+/// Checks a key that only one rule can decide.
 fn single<'r>(
     rules: &[ReachableRule<'r>],
     key: &str,
@@ -116,7 +115,7 @@ fn single<'r>(
     }
 }
 
-/// A hook that stands twice is run twice.
+/// Finds hooks that run twice.
 fn hooks<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let mut before: Vec<(&Hook, Vec<&When>)> = Vec::new();
     for rule_in_context in rules {
@@ -144,8 +143,7 @@ fn hooks<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>)
     }
 }
 
-/// foreword would start itself: of all wrappers, it is the one that cannot be chained, and it is no
-/// runtime.
+/// Finds a foreword that would start itself: it is no wrapper that can be chained, and no runtime.
 fn itself<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     for rule_in_context in rules {
         let prefix = rule_in_context.rule.prefix.iter().map(|text| ("prefix", text));
@@ -168,8 +166,8 @@ fn itself<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>
     }
 }
 
-/// Whether what the earlier rule says is lost in the later one without being meant to: that a
-/// condition makes an exception from what is said under fewer of them is.
+/// Returns whether a later rule unintentionally overrides an earlier one. A rule with more
+/// conditions is an intended exception.
 fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
     let is_among = |when: &&When| later.conditions.iter().any(|other| std::ptr::eq(*when, *other));
     let is_exception = earlier.conditions.iter().all(is_among)
@@ -178,15 +176,15 @@ fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
     !is_exception && possible(&both) == Some(true)
 }
 
-/// Whether a condition asks for a variable.
+/// Returns whether a condition tests a variable.
 fn asks_for(when: &When, name: &str) -> bool {
-    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    let When { env, not, any, runtime: _, initialization: _, architecture: _, file: _ } = when;
     env.iter().any(|(asked, _)| *asked == name)
         || not.iter().any(|when| asks_for(when, name))
         || any.iter().flatten().any(|when| asks_for(when, name))
 }
 
-/// Whether an edit puts a variable's value somewhere.
+/// Returns whether an edit uses a variable's value.
 fn reads(edit: &Edit, name: &str) -> bool {
     match edit {
         Edit::Set(text)
@@ -197,13 +195,13 @@ fn reads(edit: &Edit, name: &str) -> bool {
     }
 }
 
-/// Whether a text is another variable's value and nothing else: a place to keep it.
+/// Returns whether a text is another variable's value and nothing else: a place to keep it.
 fn is_reference(text: &str) -> bool {
     let name = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
     name.is_some_and(|name| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
 }
 
-/// Whether a description holds the name of a variable as a word of its own.
+/// Returns whether a description names a variable as a word of its own.
 fn names(description: &str, name: &str) -> bool {
     let is_of_name = |c: char| c == '_' || c.is_alphanumeric();
     description.match_indices(name).any(|(at, _)| {

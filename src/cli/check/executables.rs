@@ -1,6 +1,5 @@
-//! What a configuration has executed, against what the function has: files beside the code and in
-//! layers that are there and can be executed, and programs that the image of a runtime is known to
-//! have.
+//! The programs and scripts of a configuration, compared with the function: files beside the code
+//! and in layers have to exist and be executable, other programs have to be in the runtime's image.
 
 use super::Diagnostic;
 use super::files::{CodeDirectory, FunctionFiles, Lookup, SearchedLocation};
@@ -14,17 +13,16 @@ use crate::condition::When;
 use crate::lambda::{self, ARCHITECTURE, FOREWORD, LAYERS, TASK_ROOT};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The files that were looked at, and how many could not be.
+/// The files that were checked, and those that could not be.
 #[derive(Default)]
 pub struct CheckedPrograms {
-    /// By their names here.
+    /// By their names on this machine.
     pub at: BTreeSet<String>,
-    /// Paths in layers, of which none was named.
+    /// Paths below /opt, if no layer was given.
     pub in_no_layer: BTreeSet<String>,
 }
 
-/// Looks at everything that a configuration names; `codes` has the code that goes with each of
-/// them.
+/// Checks all references; `codes` returns the code that belongs to each.
 pub fn check<'r>(
     named: &[ProgramReference<'r>],
     codes: &dyn Fn(&ProgramReference) -> CodeDirectory,
@@ -32,8 +30,7 @@ pub fn check<'r>(
     diagnostics: &mut Vec<Diagnostic<'r>>,
 ) -> (Vec<Finding>, CheckedPrograms) {
     let mut checked = CheckedPrograms::default();
-    // By the files' names, so that each is found once, and everything about one file stands
-    // together.
+    // By file, so that each fault is found once, and everything about one file stands together.
     let mut findings: BTreeMap<String, (BTreeSet<String>, Vec<Finding>)> = BTreeMap::new();
     for named in named {
         let code = codes(named);
@@ -66,7 +63,7 @@ pub fn check<'r>(
                     }
                 }
             }
-            // Python and Node run what a directory has for that.
+            // Python and Node can run a directory.
             Lookup::Directory if named.kind == FileUse::Read => {}
             Lookup::Directory => {
                 let message = format!("{:?} is a directory; name a file in it", named.word);
@@ -89,7 +86,8 @@ pub fn check<'r>(
     (findings.into_values().flat_map(|(_, findings)| findings).collect(), checked)
 }
 
-/// Where the file is that a name leads to, or what is wrong with the name, if that is known.
+/// Looks up the file of a reference; the error is the message about the name, if that is known to
+/// be wrong.
 fn place<'f>(
     named: &ProgramReference,
     runtimes: &CandidateRuntimes,
@@ -109,7 +107,7 @@ fn place<'f>(
         return Err(None);
     }
     if named.is_word_of_array && runtimes::is_builtin_alone(word) {
-        // `hints` says that there is no shell.
+        // `hints` warns that there is no shell.
         return Err(None);
     }
     if named.is_guarded || !named.has_lambdas_path {
@@ -139,7 +137,7 @@ fn place<'f>(
     Err(missing_program_message(word, runtimes, files))
 }
 
-/// Whether it is there under a longer name, which Node finds.
+/// Returns whether it exists with the extension that Node adds.
 fn is_there_with_its_end(named: &ProgramReference, files: &FunctionFiles) -> bool {
     let is_there = |path: &str| matches!(files.look_up(&format!("{path}.js")), Lookup::File(_));
     named.kind == FileUse::Read && named.path().is_some_and(|path| is_there(&path))
@@ -173,8 +171,8 @@ fn nothing(
     }
 }
 
-/// The architecture that a program has to be for: what its conditions say, or else the foreword
-/// beside it, or this machine.
+/// Returns the architecture that a program has to be for: that of its conditions, or else of the
+/// layers' foreword, or of this machine.
 pub fn expected(
     opt: Option<&MergedLayers>,
     code: &CodeDirectory,

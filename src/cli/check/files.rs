@@ -1,5 +1,5 @@
-//! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows
-//! where they lie on this machine; judges none of them.
+//! The files of a function at its own paths: its code below /var/task, its layers below /opt. Finds
+//! them on this machine, and judges none of them.
 
 use crate::cli::layer::{LayerLookup, MergedLayers, normal};
 use crate::lambda::{self, LAYERS, TASK_ROOT};
@@ -9,10 +9,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Most links that lead from one to the next; the kernel follows as many.
+/// Longest chain of symlinks; the kernel has the same limit
+/// (<https://man7.org/linux/man-pages/man7/path_resolution.7.html>).
 const MOST_LINKS: usize = 40;
 
-/// What begins the paths of what every function has besides its code and its layers.
+/// Prefixes of paths that every function's image has.
 const IMAGE: [&str; 16] = [
     "bin/",
     "dev/",
@@ -32,30 +33,30 @@ const IMAGE: [&str; 16] = [
     "var/runtime/",
 ];
 
-/// A file of the function's, wherever it lies here.
+/// A file of the function, wherever it is on this machine.
 pub struct FunctionFile<'f> {
-    /// As messages name it.
+    /// The name for messages.
     pub name: String,
-    /// As the function names it.
+    /// The path in the function.
     pub path: String,
-    /// The permission bits; none when an archive has none.
+    /// The permission bits; `None` for a zip without Unix modes.
     pub mode: Option<u32>,
-    /// A directory on the way that other users cannot pass, and its mode.
+    /// A directory of its path that other users cannot enter, and its mode.
     pub closed: Option<(String, u32)>,
     pub content: Result<Cow<'f, [u8]>, String>,
 }
 
-/// What is at a path of the function's.
+/// The result of looking up a path of the function.
 pub enum Lookup<'f> {
     File(Box<FunctionFile<'f>>),
     Directory,
-    /// Nothing is there; where was looked.
+    /// There is nothing at the places that were searched.
     Nothing(SearchedLocation),
-    /// It lies where nobody can look from here.
+    /// The place is not visible from this machine.
     Unknown,
-    /// It lies in a layer, and no layer was named.
+    /// The path is below /opt, and no layer was given.
     NoLayers,
-    /// A symlink leads to nothing that is deployed; what is said of it.
+    /// A symlink leads to nothing that is deployed; with the message.
     Astray(String),
 }
 
@@ -69,11 +70,11 @@ pub enum SearchedLocation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeDirectory {
     pub root: PathBuf,
-    /// Whether it is known that the code lies here, so that what is missing here is missing.
+    /// True if the code is known to be here, so that a file that is missing here is missing.
     pub is_certain: bool,
 }
 
-/// A function's files: the code beside one configuration, and all layers.
+/// The files of a function: the code that belongs to one configuration, and all layers.
 #[derive(Clone, Copy)]
 pub struct FunctionFiles<'f> {
     pub code: &'f CodeDirectory,
@@ -93,7 +94,7 @@ impl<'f> FunctionFile<'f> {
 }
 
 impl<'f> FunctionFiles<'f> {
-    /// What is at an absolute path of the function's, at the end of all links.
+    /// Looks an absolute path up, following symlinks.
     pub fn look_up(&self, path: &str) -> Lookup<'f> {
         let mut path = path.to_owned();
         let mut link: Option<(String, String)> = None;
@@ -146,7 +147,7 @@ impl<'f> FunctionFiles<'f> {
     }
 }
 
-/// Whether an absolute path lies where the image or Lambda may well have something.
+/// Returns whether an absolute path is in a directory of the image or of Lambda.
 fn is_in_image(path: &str) -> bool {
     let inside = path.trim_start_matches('/');
     IMAGE.iter().any(|start| inside.starts_with(start))
@@ -154,17 +155,17 @@ fn is_in_image(path: &str) -> bool {
 
 enum PathStep<'f> {
     There(Lookup<'f>),
-    /// A link leads to a path of the function's.
+    /// A symlink leads to this path of the function.
     Link {
         name: String,
-        /// What the link holds.
+        /// The target as the symlink has it.
         written: String,
         target: String,
     },
 }
 
 impl CodeDirectory {
-    /// Walks down to a path below the root, up to the first link.
+    /// Walks down to a path below the root, up to the first symlink.
     fn step<'f>(&self, inside: &str) -> PathStep<'f> {
         let mut closed = None;
         let ends: Vec<_> =
@@ -185,10 +186,11 @@ impl CodeDirectory {
                     return PathStep::There(Lookup::Unknown);
                 };
                 let (written, rest) = (target.to_string_lossy().into_owned(), &inside[end..]);
-                let folder = inside[..end].rsplit_once('/').map_or("", |(folder, _)| folder);
+                let directory =
+                    inside[..end].rsplit_once('/').map_or("", |(directory, _)| directory);
                 let target = match written.starts_with('/') {
                     true => format!("{written}{rest}"),
-                    false => format!("{TASK_ROOT}/{folder}/{written}{rest}"),
+                    false => format!("{TASK_ROOT}/{directory}/{written}{rest}"),
                 };
                 return PathStep::Link { name, written, target };
             }
@@ -215,7 +217,7 @@ impl CodeDirectory {
         PathStep::There(Lookup::Unknown)
     }
 
-    /// How messages name a file of it.
+    /// Returns the name of a file for messages.
     pub fn name_of(&self, inside: &str) -> String {
         shown(&self.root.join(inside))
     }

@@ -1,5 +1,5 @@
-//! Layers, and what a configuration expects of them: programs that can be executed where it says,
-//! and extensions that go together with its hooks.
+//! Checks of layers: their programs have to be executable, their extensions have to go together
+//! with the configuration's hooks.
 
 use super::Diagnostic;
 use super::executables::{self, CheckedPrograms};
@@ -14,11 +14,12 @@ use crate::cli::layer::{LayerFile, MergedLayers};
 use crate::lambda::{self, EXEC_WRAPPER, WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
 use crate::phase::Phase;
 
-/// Datadog's extension, and its wrapper (their repository, `should_start_proxy`).
+/// Datadog's extension, and its wrapper (`should_start_proxy` in
+/// <https://github.com/DataDog/datadog-lambda-extension>).
 const DATADOG: &str = "extensions/datadog-agent";
 const DATADOG_WRAPPER: &str = "/opt/datadog_wrapper";
 
-/// What is wrong in the configuration, given the layers.
+/// Adds the diagnostics of a configuration, given the layers.
 pub fn check<'r>(
     rules: &[ReachableRule<'r>],
     opt: &MergedLayers,
@@ -52,7 +53,7 @@ pub fn check<'r>(
     }
 }
 
-/// What is wrong with the layers themselves, but for the files that a configuration names.
+/// Returns the findings about the layers, except the files that a configuration names.
 pub fn findings(
     rules: &[ReachableRule],
     named: &[ProgramReference],
@@ -129,12 +130,12 @@ fn datadog() -> String {
     )
 }
 
-/// Whether a file lies where layers have programs: at their root, in `bin`, among foreword's
-/// stand-ins, or where Lambda looks for extensions.
+/// Returns whether a file is where layers have programs: at the root, in `bin`, among foreword's
+/// stand-ins, or in the directory of extensions.
 fn is_candidate(path: &str) -> bool {
-    path.rsplit_once('/').is_none_or(|(folder, name)| {
+    path.rsplit_once('/').is_none_or(|(directory, name)| {
         let is_folder =
-            matches!(folder, "bin" | "extensions") || folder.starts_with("bin/stand-in");
+            matches!(directory, "bin" | "extensions") || directory.starts_with("bin/stand-in");
         is_folder && !name.starts_with('.')
     })
 }

@@ -1,10 +1,10 @@
-//! What is said of a program that neither the image of the runtime nor a layer has.
+//! Messages about programs that neither the image of the runtime nor a layer has.
 
 use super::files::{FunctionFiles, Lookup};
 use super::runtimes::CandidateRuntimes;
 use crate::lambda::LAYERS;
 
-/// What is said of a program of this name, or at this path in an image, that is missing.
+/// Returns the message about a program, a name or a path in an image, that is missing.
 pub fn missing_program_message(
     program: &str,
     runtimes: &CandidateRuntimes,

@@ -1,6 +1,6 @@
-//! Everything that a configuration has executed: the programs of hooks, of prefixes, the program,
-//! wrappers, and the scripts that are given to an interpreter. Says where each is written and what
-//! it is under; looks at no file.
+//! References of a configuration to programs and scripts: commands of hooks, prefixes, programs,
+//! wrappers, and the scripts that an interpreter is given. Finds the place and the conditions of
+//! each, and looks at no file.
 
 pub use super::command_words::FileUse;
 use super::command_words::files_in_command;
@@ -12,29 +12,29 @@ use crate::config::{Command, Document, EnvEdit, Hook, Place, Wrapper};
 use crate::lambda::TASK_ROOT;
 use crate::template::Template;
 
-/// Most shells that are told to run a shell.
+/// Deepest nesting of shells that run a shell.
 const MOST_NESTED: usize = 4;
 
-/// A program or a script that a configuration names.
+/// A reference to a program or a script.
 pub struct ProgramReference<'r> {
     pub document: &'r Document<'r>,
     pub place: Place<'r>,
     pub conditions: Vec<&'r When<'r>>,
-    /// As it is written.
+    /// The word in the configuration.
     pub word: String,
     pub kind: FileUse,
-    /// Whether an array of words names it, which no shell reads.
+    /// True if it is a word of an array, which no shell reads.
     pub is_word_of_array: bool,
-    /// Where it is looked up when it is relative; none where that is not known.
+    /// The directory of a relative path; `None` where that is not known.
     base: Option<String>,
-    /// Whether its absence is provided for.
+    /// True if the configuration handles its absence.
     pub is_guarded: bool,
-    /// Whether `PATH` is Lambda's own.
+    /// True if `PATH` is Lambda's own.
     pub has_lambdas_path: bool,
 }
 
 impl ProgramReference<'_> {
-    /// The absolute path that it has in the function; none for a bare name, and where it cannot be
+    /// Returns its absolute path in the function; `None` for a bare name, and where it is not
     /// known.
     pub fn path(&self) -> Option<String> {
         match self.is_bare() {
@@ -43,18 +43,18 @@ impl ProgramReference<'_> {
         }
     }
 
-    /// Whether what is written `./x` lies beside the code.
+    /// Returns whether `./x` is beside the code.
     pub fn is_in_code(&self) -> bool {
         self.base.as_deref() == Some(TASK_ROOT)
     }
 
-    /// Whether it is looked up in `PATH`.
+    /// Returns whether it is looked up in `PATH`.
     pub fn is_bare(&self) -> bool {
         self.kind == FileUse::Executed && !self.word.contains('/')
     }
 }
 
-/// The files that a configuration has executed.
+/// Returns all references of a configuration.
 pub fn all<'r>(rules: &[ReachableRule<'r>]) -> Vec<ProgramReference<'r>> {
     let edits_path = |edits: &[EnvEdit]| edits.iter().any(|edit| edit.name == "PATH");
     let has_lambdas_path =
@@ -102,7 +102,7 @@ pub fn all<'r>(rules: &[ReachableRule<'r>]) -> Vec<ProgramReference<'r>> {
     all
 }
 
-/// The other exec wrappers.
+/// Returns the references to other exec wrappers.
 pub fn wrappers<'r>(rules: &[ReachableRule<'r>]) -> impl Iterator<Item = ProgramReference<'r>> {
     rules.iter().flat_map(|rule_in_context| {
         let named = |wrapper: &'r Wrapper<'r>| {
@@ -124,7 +124,7 @@ pub fn wrappers<'r>(rules: &[ReachableRule<'r>]) -> impl Iterator<Item = Program
     })
 }
 
-/// What the programs of one command have in common.
+/// The properties that the references of one command share.
 struct ReferenceContext<'r> {
     document: &'r Document<'r>,
     conditions: Vec<&'r When<'r>>,
@@ -148,7 +148,7 @@ impl<'r> ReferenceContext<'r> {
         }
     }
 
-    /// Adds what an array names; a word that only the function knows is none.
+    /// Adds the references in an array; a word that only the function knows is none.
     fn add_array(
         &self,
         texts: &[Template<'r>],
@@ -164,12 +164,12 @@ impl<'r> ReferenceContext<'r> {
             all.push(ProgramReference { is_guarded, ..self.named(word, kind, place(at)) });
         }
         if let Some(at) = uses.shell {
-            // What only the function knows is for the shell a word that it would change.
+            // For the shell, an unknown word is one that it would change.
             self.add_shell(texts[at].written(), place(at), 0, all);
         }
     }
 
-    /// Adds what a shell string names, `depth` shells deep.
+    /// Adds the references in a shell string, `depth` shells deep.
     fn add_shell(
         &self,
         text: &str,
@@ -205,7 +205,7 @@ impl<'r> ReferenceContext<'r> {
     }
 }
 
-/// An absolute path, as the function has it.
+/// Returns an absolute path of the function.
 fn absolute(path: &str, base: Option<&str>) -> Option<String> {
     match path.strip_prefix(shell_command::TASK_ROOT_REFERENCE) {
         Some(inside) => Some(format!("{TASK_ROOT}{inside}")),
@@ -214,23 +214,24 @@ fn absolute(path: &str, base: Option<&str>) -> Option<String> {
     }
 }
 
-/// Where a hook runs; none where only the function knows.
+/// Returns the working directory of a hook; `None` where only the function knows.
 pub fn directory(hook: &Hook) -> Option<String> {
     let Some(cwd) = &hook.cwd else { return Some(TASK_ROOT.into()) };
     let cwd = literal(cwd)?;
     absolute(cwd, Some(TASK_ROOT))
 }
 
-/// A text that is the same in every function, but for the folder of the code at its start.
+/// Returns a text that is the same in every function, except for the directory of the code at its
+/// start.
 fn literal<'r>(text: &Template<'r>) -> Option<&'r str> {
     let written = text.written();
     let rest = written.strip_prefix(shell_command::TASK_ROOT_REFERENCE).unwrap_or(written);
     (text.is_plain() || !rest.contains('$')).then_some(written)
 }
 
-/// Whether a condition asks for a file, so that what it guards may be missing.
+/// Returns whether a condition tests for a file, so that what it guards may be missing.
 pub fn asks_for_file(when: &When) -> bool {
-    let When { runtime: _, initialization: _, architecture: _, file, env: _, not, any } = when;
+    let When { file, not, any, runtime: _, initialization: _, architecture: _, env: _ } = when;
     !file.is_empty()
         || not.iter().any(|when| asks_for_file(when))
         || any.iter().flatten().any(asks_for_file)

@@ -1,5 +1,5 @@
-//! All rules of a configuration in the order in which they apply, each with the conditions that it
-//! is under. Says which of them, and which hooks, no function will ever meet.
+//! The rules of a configuration in the order in which they apply, each with all of its conditions.
+//! Finds rules and hooks that never apply.
 
 use super::Diagnostic;
 use super::scenarios::Scenarios;
@@ -10,18 +10,19 @@ use crate::lambda::{INITIALIZATION, SNAP_START};
 use crate::phase::Phase;
 use std::ffi::OsStr;
 
-/// A rule among all.
+/// A rule that can apply, with its context.
 pub struct ReachableRule<'r> {
     pub document: &'r Document<'r>,
     pub rule: &'r Rule<'r>,
-    /// Those of the rules around it and its own, as far as they ask for something.
+    /// Its conditions and those of the rules around it, without empty ones.
     pub conditions: Vec<&'r When<'r>>,
-    /// The descriptions of the rules around it and its own.
+    /// Its description and those of the rules around it.
     pub descriptions: Vec<&'r str>,
 }
 
 impl<'r> ReachableRule<'r> {
-    /// A rule and all rules in it; of those that can never apply only the outermost.
+    /// Returns a rule and all rules in it. One that can never apply is reported, with all inside
+    /// it.
     pub fn all(
         document: &'r Document<'r>,
         rule: &'r Rule<'r>,
@@ -32,12 +33,12 @@ impl<'r> ReachableRule<'r> {
         all
     }
 
-    /// The hooks of the rule, with the conditions that they are under.
+    /// Returns the hooks of the rule, each with all of its conditions.
     pub fn hooks(&self) -> impl Iterator<Item = (&'r Hook<'r>, Vec<&'r When<'r>>)> {
         self.rule.hooks.iter().map(|hook| (hook, with(&self.conditions, &hook.when)))
     }
 
-    /// Where a value of the rule stands.
+    /// Returns the place of a value of the rule.
     pub fn place(&self, name: &str) -> Place<'r> {
         self.document.inside(self.rule.place, &[Step::Member(name), Step::First])
     }
@@ -60,7 +61,7 @@ fn add<'r>(
         );
         return diagnostics.push(Diagnostic::warning(place, message));
     }
-    let own = document.text(rule.place, "description");
+    let own = document.string(rule.place, "description");
     let descriptions = described.iter().copied().chain(own).collect();
     let rule_in_context = ReachableRule { document, rule, conditions, descriptions };
     for (hook, conditions) in rule_in_context.hooks() {
@@ -99,21 +100,20 @@ fn never_runs<'r>(
     ))
 }
 
-/// Whether an environment goes through a phase under all of these conditions, as far as that can be
-/// told.
+/// Returns whether some environment has the phase under all of these conditions, if that is known.
 pub fn runs<'r>(phase: Phase, conditions: &[&'r When<'r>]) -> Option<bool> {
     let scenarios = Scenarios::of(conditions.iter().copied())?;
     scenarios
         .any(|facts| has_phase(facts, phase) && conditions.iter().all(|when| when.holds(facts)))
 }
 
-/// Whether an environment goes through a phase.
+/// Returns whether an environment has the phase.
 pub fn has_phase(facts: &Facts, phase: Phase) -> bool {
     let is_snap_start = facts.environ.value(INITIALIZATION) == Some(OsStr::new(SNAP_START));
     is_snap_start || matches!(phase, Phase::Initialize | Phase::PreStop)
 }
 
-/// Whether all conditions can hold at once, as far as that can be told.
+/// Returns whether all conditions can hold at once, if that is known.
 pub fn possible<'r>(conditions: &[&'r When<'r>]) -> Option<bool> {
     Scenarios::of(conditions.iter().copied())?
         .any(|facts| conditions.iter().all(|when| when.holds(facts)))

@@ -1,18 +1,18 @@
-//! The runtimes that conditions leave, and the programs that Lambda's images of them are known to
-//! have or to lack. Of what is not known for certain nothing is said.
+//! The runtimes that conditions leave, and the programs that Lambda's images are known to have or
+//! to lack. Nothing is said about what is not certain.
 
 use crate::command_line::Interpreter;
-use crate::condition::{Facts, RuntimeName, When, all};
+use crate::condition::{Facts, RuntimeName, When, all_hold};
 use crate::environ::Environ;
 use crate::lambda::{MANAGED_RUNTIMES, Runtime};
 use crate::template::Template;
 use std::ffi::OsStr;
 
-/// What a function may have in `AWS_EXECUTION_ENV` beside the managed runtimes, if only because it
-/// says so itself.
+/// Other values of `AWS_EXECUTION_ENV`, some of which only the function itself would set.
 const OTHERS: [&str; 6] = ["dotnet9", "provided.al2", "provided.al2023", "provided", "Image", ""];
 
-/// Those of all these on Amazon Linux 2 (AWS's documentation, "Lambda runtimes").
+/// The runtimes on Amazon Linux 2
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>).
 const AMAZON_LINUX_2: [&str; 12] = [
     "python3.8",
     "python3.9",
@@ -28,42 +28,43 @@ const AMAZON_LINUX_2: [&str; 12] = [
     "provided.al2",
 ];
 
-/// Programs of every image: bash, and what AWS's tutorial of a custom runtime runs in them
-/// ("Tutorial: Building a custom runtime"), and others of coreutils, sed, gawk and grep.
+/// Programs in every image: bash, the programs of AWS's tutorial
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-walkthrough.html>), and others of
+/// coreutils, sed, gawk and grep.
 const EVERYWHERE: &str = "[ awk basename bash cat chmod chown cp curl cut date dd dirname echo \
                           env expr false gawk grep egrep fgrep head id ln ls mkdir mktemp mv nice \
                           nohup od paste printenv printf pwd readlink realpath rm rmdir sed seq \
                           sh sha256sum sleep sort split stat stty sync tail tee test timeout \
                           touch tr true uname uniq wc yes";
 
-/// Programs of no image. AWS's base images are those in which functions run
-/// (github.com/aws/aws-lambda-base-images); for some of these people ask again and again:
-/// lambci/docker-lambda#292 (aws), gkrizek/bash-lambda-layer#44 (jq), pimterry/lambda-git#14 (git),
-/// lambci/lambci#41 (zip), amazonlinux/amazon-linux-2023#161 (unzip).
+/// Programs in no image (<https://github.com/aws/aws-lambda-base-images>). People keep asking for
+/// some of these: lambci/docker-lambda#292 (aws), gkrizek/bash-lambda-layer#44 (jq),
+/// pimterry/lambda-git#14 (git), lambci/lambci#41 (zip), amazonlinux/amazon-linux-2023#161 (unzip).
 const NOWHERE: &str = "aws bun deno docker fish git jq julia ksh lua php pwsh Rscript tclsh tcsh \
                        unzip uv wget yq zip zsh";
 
-/// Programs of Amazon Linux 2 that its successor's minimal image lacks
-/// (aws/aws-lambda-base-images#196).
+/// Programs of Amazon Linux 2 that the minimal image of Amazon Linux 2023 lacks
+/// (<https://github.com/aws/aws-lambda-base-images/issues/196>).
 const NOT_IN_2023: &str = "find xargs";
 
-/// What bash reads as a word of its own, and no image has as a program (bash(1), "Shell builtin
-/// commands").
+/// Builtins of bash without a program of the same name
+/// (<https://man7.org/linux/man-pages/man1/bash.1.html>).
 const BUILTINS: &str = ". declare eval exec export local set shift shopt source trap unset";
 
-/// The shell's own words (bash(1)): programs or not, no `PATH` is asked for them in a shell.
+/// Words that bash runs itself (<https://man7.org/linux/man-pages/man1/bash.1.html>), without a
+/// lookup in `PATH`, even if there is such a program.
 const SHELL: &str = ": [ alias bg break builtin cd command continue dirs disown echo exit false \
                      fg getopts hash history jobs kill let popd printf pushd pwd read readonly \
                      return test times true type typeset ulimit umask unalias wait";
 
 pub struct CandidateRuntimes {
     left: Vec<RuntimeName>,
-    /// Whether a condition asks for a runtime.
+    /// True if a condition names a runtime.
     are_named: bool,
 }
 
 impl CandidateRuntimes {
-    /// Those that conditions leave, whatever else they ask for.
+    /// Returns the runtimes that conditions leave, whatever else they test.
     pub fn left(conditions: &[&When]) -> Self {
         let may_hold = |runtime: &RuntimeName| {
             conditions.iter().all(|when| decide(when, runtime) != Some(false))
@@ -77,8 +78,8 @@ impl CandidateRuntimes {
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
     }
 
-    /// The subject of "… no program X" when a program, a name or a path, is known to be missing: in
-    /// all of them or, where conditions name some, in all versions of one.
+    /// Returns the subject of "… no program X" if a program, a name or a path, is known to be
+    /// missing: in all of them or, if conditions name runtimes, in all versions of one.
     pub fn lacking(&self, program: &str) -> Option<String> {
         let lacks = |name: &&RuntimeName| has(name, program) == Some(false);
         if self.left.is_empty() {
@@ -101,13 +102,13 @@ impl CandidateRuntimes {
         })
     }
 
-    /// Whether all of them run on Amazon Linux 2, or all of one family that conditions name.
+    /// Returns whether all of them run on Amazon Linux 2, and conditions name runtimes.
     pub fn are_amazon_linux_2(&self) -> bool {
         let is_it = |name: &RuntimeName| is_amazon_linux_2(name) == Some(true);
         self.are_named && !self.left.is_empty() && self.left.iter().all(is_it)
     }
 
-    /// The name by which all of them have the interpreter of a language, if they have one.
+    /// Returns the name of a language's interpreter that all of them have.
     pub fn interpreter_like(&self, program: &str) -> Option<String> {
         let language = Interpreter::of_program(OsStr::new(program))?;
         let is_of_it = |name: &RuntimeName| language_of(name) == Some(language);
@@ -125,7 +126,7 @@ impl CandidateRuntimes {
     }
 }
 
-/// Whether the image of a runtime has a program, a name or an absolute path, as far as that is
+/// Returns whether the image of a runtime has a program, a name or an absolute path, if that is
 /// known.
 fn has(runtime: &RuntimeName, program: &str) -> Option<bool> {
     let (directory, name) =
@@ -171,7 +172,7 @@ fn has_name(runtime: &RuntimeName, name: &str) -> Option<bool> {
     }
 }
 
-/// None for OS-only runtimes, which are given no name.
+/// `None` for OS-only runtimes, whose name is not known.
 fn is_amazon_linux_2(runtime: &RuntimeName) -> Option<bool> {
     let is_known =
         runtime.family != Runtime::Provided || runtime.identifier.starts_with("provided.");
@@ -189,7 +190,7 @@ fn language_of(runtime: &RuntimeName) -> Option<Interpreter> {
     }
 }
 
-/// Decides a condition where nothing but the runtime is known.
+/// Decides a condition by the runtime alone; `None` if it tests more.
 fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
     let When { runtime: wanted, initialization, architecture, file, env, not, any } = when;
     let is_wanted = wanted.as_ref().map(|wanted| {
@@ -201,11 +202,12 @@ fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
     let asks_for_more =
         initialization.is_some() || architecture.is_some() || !file.is_empty() || !env.is_empty();
     let not = not.as_ref().map(|when| decide(when, runtime).map(|holds| !holds));
-    // One holds unless none of them does.
+    // `any` fails only if all of its conditions fail.
     let any = any.as_ref().map(|list| {
-        all(list.iter().map(|when| decide(when, runtime).map(|holds| !holds))).map(|none| !none)
+        all_hold(list.iter().map(|when| decide(when, runtime).map(|holds| !holds)))
+            .map(|none| !none)
     });
-    all(is_wanted.into_iter().chain(asks_for_more.then_some(None)).chain(not).chain(any))
+    all_hold(is_wanted.into_iter().chain(asks_for_more.then_some(None)).chain(not).chain(any))
 }
 
 fn asks_for_runtime(when: &When) -> bool {
@@ -214,17 +216,17 @@ fn asks_for_runtime(when: &When) -> bool {
     runtime.is_some() || any.iter().flatten().any(asks_for_runtime)
 }
 
-/// Whether a word is a builtin that no program stands for.
+/// Returns whether a word is a builtin without a program of the same name.
 pub fn is_builtin_alone(word: &str) -> bool {
     is_one_of(BUILTINS, word)
 }
 
-/// Whether a shell runs a word itself.
+/// Returns whether a shell runs a word itself.
 pub fn is_builtin(word: &str) -> bool {
     is_builtin_alone(word) || is_one_of(SHELL, word)
 }
 
-/// Whether every image has a program of this name.
+/// Returns whether every image has a program of this name.
 pub fn is_everywhere(name: &str) -> bool {
     is_one_of(EVERYWHERE, name)
 }

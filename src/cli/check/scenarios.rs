@@ -1,6 +1,6 @@
-//! The scenarios that conditions tell apart: a runtime, an initialization, an architecture, values of
-//! the variables that they ask for, files that are there or not. Asks the conditions themselves in
-//! each; gives up where there are too many.
+//! Scenarios that conditions distinguish: combinations of runtime, initialization, architecture,
+//! values of variables, and existing files. Each condition is evaluated in each scenario, unless
+//! there are too many.
 
 use crate::condition::{EnvTest, Facts, RuntimeName, When};
 use crate::environ::Environ;
@@ -10,29 +10,29 @@ use crate::template::Template;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 
-/// One identifier of each family; of what is none, Lambda gives the program alone.
+/// One identifier of each family; for an OS-only runtime there is none.
 const RUNTIMES: [&str; 5] = ["python3.12", "nodejs22.x", "java21", "ruby3.4", "dotnet8"];
 
 const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 
-/// Most scenarios that are looked at.
+/// Most scenarios that are evaluated.
 const MOST_SCENARIOS: usize = 50_000;
 
-/// Most in which whole starts are made.
+/// Most scenarios in which whole starts are simulated.
 const MOST_FOR_SIDE_EFFECTS: usize = 500;
 
 pub struct Scenarios<'c> {
     runtimes: Vec<RuntimeName>,
-    /// The values that each variable may have.
+    /// The values of each variable.
     variables: Vec<(&'c str, Vec<Option<String>>)>,
     files: Vec<Glob>,
-    /// Whether there is one for every way in which the conditions may turn out.
+    /// True if all combinations of results of the conditions are covered.
     are_all: bool,
 }
 
 impl<'c> Scenarios<'c> {
-    /// None when the conditions ask for what only a function can know, or tell too many scenarios
-    /// apart.
+    /// Returns the scenarios of conditions; `None` if only the function knows what they test, or
+    /// there are too many.
     pub fn of(conditions: impl IntoIterator<Item = &'c When<'c>>) -> Option<Self> {
         let mut builder = ScenarioBuilder::default();
         builder
@@ -63,7 +63,7 @@ impl<'c> Scenarios<'c> {
             .then_some(scenarios)
     }
 
-    /// Whether there are so few that something that takes time can be done in each.
+    /// Returns whether there are few enough for slow checks.
     pub fn are_few(&self) -> bool {
         let choices = self
             .variables
@@ -73,7 +73,7 @@ impl<'c> Scenarios<'c> {
         choices.product::<usize>() <= MOST_FOR_SIDE_EFFECTS
     }
 
-    /// Whether there is a scenario of which something holds, as far as that can be told.
+    /// Returns whether something holds in some scenario, if that is known.
     pub fn any(&self, mut holds: impl FnMut(&Facts) -> bool) -> Option<bool> {
         let mut found = false;
         self.each(&mut |facts| found = found || holds(facts));
@@ -84,7 +84,7 @@ impl<'c> Scenarios<'c> {
         self.each_on(&self.runtimes, see);
     }
 
-    /// The same, on these runtimes alone.
+    /// Visits the scenarios of these runtimes only.
     pub fn each_on(&self, runtimes: &[RuntimeName], see: &mut dyn FnMut(&Facts)) {
         let mut chosen = vec![0; self.variables.len() + self.files.len()];
         let choices = self
@@ -95,7 +95,7 @@ impl<'c> Scenarios<'c> {
         let choices: Vec<usize> = choices.collect();
         loop {
             self.see(&chosen, runtimes, see);
-            // The next combination, as a counter counts on.
+            // Counts up to the next combination.
             let Some(next) = (0..chosen.len()).find(|&at| chosen[at] + 1 < choices[at]) else {
                 return;
             };
@@ -122,21 +122,22 @@ impl<'c> Scenarios<'c> {
     }
 }
 
-/// What conditions ask for.
+/// Collects what conditions test.
 #[derive(Default)]
 struct ScenarioBuilder<'c> {
     runtimes: Vec<String>,
     variables: BTreeMap<&'c str, Vec<Option<String>>>,
-    /// How many globs that are more than a word each variable is compared with.
+    /// The number of globs with wildcards that each variable is compared with.
     globs: BTreeMap<&'c str, usize>,
     files: Vec<Glob>,
-    /// Whether a text has a variable in it.
+    /// True if a text refers to a variable.
     is_unknown: bool,
 }
 
 impl<'c> ScenarioBuilder<'c> {
     fn add(&mut self, when: &'c When<'c>) {
-        let When { runtime, initialization, architecture, file, env, not, any } = when;
+        // Each scenario has both architectures.
+        let When { runtime, initialization, architecture: _, file, env, not, any } = when;
         for text in runtime.iter().flatten() {
             let samples = self.samples(text);
             self.runtimes.extend(samples);
@@ -145,8 +146,6 @@ impl<'c> ScenarioBuilder<'c> {
             let samples = self.samples(text);
             self.add_values(INITIALIZATION, samples.into_iter().map(Some));
         }
-        // Every scenario is there on all architectures of Lambda's.
-        let _: &Option<Vec<&str>> = architecture;
         for text in file {
             self.is_unknown |= !text.is_plain();
             let glob = Glob::new(text, &Environ::default());
@@ -164,7 +163,8 @@ impl<'c> ScenarioBuilder<'c> {
                 let samples = self.samples(text);
                 if samples.len() > 1 {
                     *self.globs.entry(name).or_default() += 1;
-                    // Two of them may meet: one's end may follow the other's beginning.
+                    // One value may match two globs, with the end of one behind the start of the
+                    // other.
                     let known: Vec<String> =
                         self.variables[name].iter().flatten().cloned().collect();
                     let both = known.iter().flat_map(|known| {
@@ -190,7 +190,7 @@ impl<'c> ScenarioBuilder<'c> {
         }
     }
 
-    /// Texts that a glob matches: one, if it is a word.
+    /// Returns texts that a glob matches: one, if it has no wildcards.
     fn samples(&mut self, text: &Template) -> Vec<String> {
         self.is_unknown |= !text.is_plain();
         Glob::new(text, &Environ::default()).samples()
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::config::{Source, decode_rules, parse_sources};
 
-    /// Whether all conditions of a list may hold at once.
+    /// Returns whether all conditions of a list may hold at once.
     fn possible(conditions: &str) -> Option<bool> {
         let text = format!(r#"{{"rules": [{}]}}"#, conditions);
         let sources = [Source { name: "test".into(), text }];

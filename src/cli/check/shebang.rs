@@ -1,4 +1,5 @@
-//! The `#!` line of a script, against the interpreters that the function has (execve(2), env(1)).
+//! The `#!` line of a script, compared with the interpreters of the function
+//! (<https://man7.org/linux/man-pages/man2/execve.2.html>).
 
 use super::files::{FunctionFiles, Lookup};
 use super::missing_program::missing_program_message;
@@ -6,12 +7,12 @@ use super::runtimes::CandidateRuntimes;
 use crate::cli::finding::Severity;
 use crate::lambda::{self, LAYERS};
 
-/// Programs of every image that Lambda's runtimes run in.
+/// Interpreters in every image of Lambda.
 const EVERYWHERE: [&str; 6] =
     ["/bin/sh", "/bin/bash", "/bin/env", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env"];
 
-/// What is wrong with a `#!` line, and at which byte of the file. The severity is that of what
-/// nothing can execute.
+/// Returns the fault of a `#!` line, with the byte of the file. `severity` is for faults that
+/// prevent execution everywhere.
 pub fn fault(
     line: &[u8],
     files: &FunctionFiles,
@@ -71,7 +72,7 @@ pub fn fault(
         || named.starts_with("/var/lang/");
     let whose = match runtimes.lacking(named) {
         Some(whose) => whose,
-        // What no image is known to have elsewhere, none has.
+        // No image has interpreters in other directories.
         None if !is_in_image => "Lambda's runtimes have".into(),
         None => return None,
     };
@@ -92,8 +93,8 @@ pub fn fault(
     Some((severity, column(named), format!("the interpreter {named:?} {whose}; {instead}")))
 }
 
-/// The program that `env` looks up, given what follows it in a `#!` line; or what is wrong with
-/// that (env(1)).
+/// Returns the program that `env` looks up, or the message about its arguments
+/// (<https://man7.org/linux/man-pages/man1/env.1.html>).
 fn program_of_env<'t>(
     arguments: &'t str,
     runtimes: &CandidateRuntimes,
@@ -108,7 +109,7 @@ fn program_of_env<'t>(
         ));
     }
     if !splits {
-        // The kernel gives everything behind the interpreter as one argument.
+        // The kernel passes all that follows the interpreter as one argument.
         return match arguments.contains(char::is_whitespace)
             && !first.starts_with('-')
             && !first.contains('=')

@@ -1,26 +1,26 @@
-//! The programs that a shell-string command starts, as far as reading it tells: what its simple
-//! commands begin with, in subshells and command substitutions too. Stops at the first thing that
-//! only a shell understands.
+//! Parser for the programs that a shell string starts, as far as that is certain: the first words
+//! of its simple commands, also in subshells and command substitutions. It stops at the first
+//! construct that it does not know.
 
 use super::runtimes;
 use std::mem;
 
-/// What Lambda sets for every function, so that its value is known.
+/// The reference to the directory of the code, which Lambda sets for every function.
 pub const TASK_ROOT_REFERENCE: &str = "${LAMBDA_TASK_ROOT}";
 
-/// The ways to write it in a shell.
+/// The spellings of that in a shell.
 const TASK_ROOT_REFERENCES: [&str; 4] =
     ["\"${LAMBDA_TASK_ROOT}\"", "\"$LAMBDA_TASK_ROOT\"", TASK_ROOT_REFERENCE, "$LAMBDA_TASK_ROOT"];
 
-/// Most shells in a shell.
+/// Deepest nesting of subshells.
 const MOST_NESTED: usize = 16;
 
-/// A command of a shell string.
+/// A simple command of a shell string.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SimpleCommand {
-    /// From the program on, up to the first word that a shell would change.
+    /// The words from the program on, up to the first one that a shell would expand.
     pub words: Vec<String>,
-    /// Whether the string itself provides for its absence.
+    /// True if the string handles its absence.
     pub is_guarded: bool,
     pub directory: WorkingDirectory,
 }
@@ -28,57 +28,56 @@ pub struct SimpleCommand {
 /// The working directory of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkingDirectory {
-    /// The one that the string started in.
+    /// The directory in which the string starts.
     Start,
     /// An absolute path, or one that begins with the reference to the directory of the code.
     At(String),
     Unknown,
 }
 
-/// Words that a command may follow.
+/// Reserved words in front of a command.
 const BEFORE_COMMANDS: [&str; 10] =
     ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "time"];
 
-/// Words that begin what others end.
+/// Reserved words that open a compound command.
 const OPENERS: [&str; 6] = ["if", "while", "until", "for", "select", "{"];
 
-/// Words that end what others began.
+/// Reserved words that close a compound command.
 const CLOSERS: [&str; 4] = ["fi", "done", "}", "esac"];
 
-/// Words that stand before a name and a list of words.
+/// Reserved words in front of a name and a list of words.
 const LOOPS: [&str; 2] = ["for", "select"];
 
-/// Words whose grammar is another.
+/// Reserved words of constructs that are not parsed.
 const COMPOUNDS: [&str; 3] = ["case", "function", "[["];
 
-/// Programs and builtins that run what follows them.
+/// Programs and builtins that run the command behind them.
 const PREFIXES: [&str; 4] = ["exec", "command", "nohup", "builtin"];
 
-/// A word as it is written, and what a shell makes of it, if that is known.
+/// A word as it is written, and its value, if that is known.
 struct ShellWord<'t> {
     raw: &'t str,
     value: Option<String>,
 }
 
-/// One command, up to the operator that ends it.
+/// A command up to its operator.
 struct ParsedCommand<'t> {
     words: Vec<ShellWord<'t>>,
     end: &'static str,
-    /// Whether it could be read up to that.
+    /// True if all of it was parsed.
     is_whole: bool,
-    /// What runs in its substitutions, or in the subshell that it is.
+    /// The commands in its substitutions, or in the subshell that it is.
     inner: Vec<SimpleCommand>,
 }
 
 impl ParsedCommand<'_> {
-    /// Says that it goes on as nobody can read: something may provide there for what is missing
-    /// inside.
+    /// Marks it as not parsed to its end; what follows may handle missing programs inside.
     fn cut_off(self) -> Self {
         Self { is_whole: false, inner: Vec::new(), ..self }
     }
 }
 
-/// Walks over a text.
+/// Parses a text from its start.
 struct ShellParser<'t> {
     rest: &'t str,
     asks_before: bool,
@@ -95,8 +94,8 @@ pub fn commands(text: &str) -> Vec<SimpleCommand> {
 }
 
 impl<'t> ShellParser<'t> {
-    /// Reads commands to the end of the text or, in parentheses, past the one that closes them;
-    /// whether all was read.
+    /// Parses commands to the end of the text or, in parentheses, past the closing one; returns
+    /// whether all was parsed.
     fn list(&mut self, mut directory: WorkingDirectory, found: &mut Vec<SimpleCommand>) -> bool {
         let mut open = 0_usize;
         let mut before = "";
@@ -155,8 +154,7 @@ impl<'t> ShellParser<'t> {
         }
     }
 
-    /// Takes what stands in parentheses off the text, behind the one that opens them; whether it
-    /// could be read.
+    /// Parses the text behind an opening parenthesis; returns whether that succeeded.
     fn parentheses(
         &mut self,
         directory: &WorkingDirectory,
@@ -171,7 +169,7 @@ impl<'t> ShellParser<'t> {
         is_read
     }
 
-    /// Takes one command off the text.
+    /// Parses one command.
     fn simple(&mut self, directory: &WorkingDirectory) -> ParsedCommand<'t> {
         let mut taken =
             ParsedCommand { words: Vec::new(), end: "", is_whole: true, inner: Vec::new() };
@@ -220,7 +218,7 @@ impl<'t> ShellParser<'t> {
         }
     }
 
-    /// Takes the word off that the text begins with; none where a shell would begin something else.
+    /// Parses one word; `None` for a construct that is not parsed.
     fn word(
         &mut self,
         directory: &WorkingDirectory,
@@ -258,7 +256,7 @@ impl<'t> ShellParser<'t> {
     }
 }
 
-/// What a shell makes of a word, where that is the same in every function.
+/// Returns the value of a word, if that is the same in every function.
 fn value(raw: &str) -> Option<String> {
     let is_plain =
         |text: &str| text.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%{}[!".contains(c));
@@ -282,7 +280,7 @@ fn value(raw: &str) -> Option<String> {
     })
 }
 
-/// Where a `cd` leads.
+/// Returns the directory after a `cd`.
 fn changed(words: &[String]) -> WorkingDirectory {
     match words {
         [_, to] if to.starts_with(TASK_ROOT_REFERENCE) || to.starts_with('/') => {

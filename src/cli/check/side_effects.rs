@@ -1,5 +1,5 @@
-//! What edits do on the managed runtimes beside what they seem to: makes, of every start that the
-//! conditions tell apart, what the wrapper makes of it.
+//! Side effects of edits on the managed runtimes, found by simulating the wrapper in every start
+//! that the conditions distinguish.
 
 use super::Diagnostic;
 use super::rules::ReachableRule;
@@ -15,7 +15,7 @@ use crate::plan::Execution;
 use std::ffi::OsString;
 use std::io;
 
-/// An effect, the place of its edit, and the runtimes that have it.
+/// A side effect, the place of its edit, and the runtimes that have it.
 struct FoundEffect<'r> {
     place: Place<'r>,
     effect: SideEffect,
@@ -36,7 +36,7 @@ pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'
         _ => false,
     };
     let mut found = Vec::new();
-    // Of several, the newest is named.
+    // The message names the newest of several.
     for runtime in MANAGED_RUNTIMES.into_iter().rev().filter(|runtime| is_concerned(runtime)) {
         of_runtime(runtime, rules, &mut found);
     }
@@ -67,17 +67,18 @@ fn of_runtime<'r>(
             };
             start(runtime, &relevant, facts.environ, &holds, found);
         }),
-        // Too many, or more than can be known here: as if all held that let the runtime pass.
+        // Too many or unknown scenarios: all conditions count as true that do not exclude the
+        // runtime.
         None => {
             let holds = |rule_in_context: &ReachableRule| {
-                rule_in_context.conditions.iter().all(|when| when.may_hold_for(&name))
+                rule_in_context.conditions.iter().all(|when| when.may_hold_on(&name))
             };
             start(runtime, &relevant, &Environ::default(), &holds, found);
         }
     }
 }
 
-/// Makes of one start what the wrapper makes of it.
+/// Simulates the wrapper in one start.
 fn start<'r>(
     runtime: &'static str,
     rules: &[&ReachableRule<'r>],
@@ -94,7 +95,7 @@ fn start<'r>(
     let mut last = environ.clone();
     let mut edits = Vec::new();
     let applying: Vec<_> = rules.iter().filter(|rule_in_context| holds(rule_in_context)).collect();
-    // Those of wrappers come behind all others.
+    // The edits of wrappers follow all others.
     let of_rules = applying.iter().flat_map(|rule_in_context| &rule_in_context.rule.env);
     let of_wrappers =
         applying.iter().flat_map(|rule_in_context| edits_of_wrappers(rule_in_context.rule));
@@ -121,7 +122,7 @@ fn start<'r>(
     }
 }
 
-/// All edits of the environment in a rule.
+/// Returns all edits of the environment in a rule.
 fn edits_of<'r>(rule: &'r Rule<'r>) -> impl Iterator<Item = &'r EnvEdit<'r>> {
     rule.env.iter().chain(edits_of_wrappers(rule))
 }

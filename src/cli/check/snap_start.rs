@@ -1,5 +1,5 @@
-//! Texts and conditions that want a variable which a function has everywhere but at the init before
-//! a snapshot.
+//! Texts and conditions that need a variable which Lambda does not set at the init before a
+//! snapshot.
 
 use super::Diagnostic;
 use super::rules::{ReachableRule, runs};
@@ -19,7 +19,7 @@ use std::ffi::OsStr;
 
 pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let own = Environ::from_entries([]);
-    // What the configuration itself sets by then.
+    // The variables that the configuration has set so far.
     let mut set: Vec<&str> = Vec::new();
     for rule_in_context in rules {
         conditions(rule_in_context, diagnostics);
@@ -38,7 +38,7 @@ pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'
             }
         }
     }
-    // All others see the final environment.
+    // All other texts see the final environment.
     for rule_in_context in rules {
         if is_met(&rule_in_context.conditions) {
             tell(
@@ -87,7 +87,7 @@ fn tell<'r>(
     }
 }
 
-/// The conditions of a rule's own, of its hooks and of its wrappers.
+/// Checks the conditions of a rule, its hooks and its wrappers.
 fn conditions<'r>(rule_in_context: &ReachableRule<'r>, diagnostics: &mut Vec<Diagnostic<'r>>) {
     let rule = rule_in_context.rule;
     let hooks =
@@ -113,8 +113,7 @@ fn with<'r>(rule_in_context: &ReachableRule<'r>, when: &'r When<'r>) -> Vec<&'r 
     rule_in_context.conditions.iter().copied().chain([when]).collect()
 }
 
-/// Whether conditions may hold at the init before a snapshot, without the variables that are
-/// missing there.
+/// Returns whether conditions may hold at the init before a snapshot, without those variables.
 fn is_met(conditions: &[&When]) -> bool {
     let Some(scenarios) = Scenarios::of(conditions.iter().copied()) else { return true };
     let met = scenarios.any(|facts| {

@@ -1,5 +1,5 @@
-//! What `check` is asked to look at: files, directories that hold a function's code, or what a
-//! function here would load. Knows where the code lies that goes with each of them.
+//! The targets of `check`: files, directories with a function's code, or what a function here would
+//! load, and the code that belongs to each.
 
 use super::files::CodeDirectory;
 use super::program_file::unreadable;
@@ -13,17 +13,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The file beside the code.
+/// The configuration beside the code.
 const BESIDE_CODE: &str = "foreword.json";
 
 pub struct Targets<'o> {
     files: Vec<PathBuf>,
-    /// The environment that says what is loaded besides, unless files were named.
+    /// The environment that names further sources, unless files were given.
     environ: Option<Environ<'o>>,
     opt: Option<&'o MergedLayers>,
-    /// The folder of drop-ins.
+    /// The directory of drop-ins.
     dropins: PathBuf,
-    /// Where the code lies that goes with everything that does not lie beside it.
+    /// The code that belongs to all other sources.
     code: CodeDirectory,
 }
 
@@ -60,8 +60,8 @@ impl<'o> Targets<'o> {
         Self { files, environ: None, opt, dropins, code }
     }
 
-    /// The sources in the order in which they apply: the layers' drop-ins, or else those of this
-    /// machine, come first.
+    /// Returns the sources in the order in which they apply: the layers' drop-ins, or else those of
+    /// this machine, come first.
     pub fn sources(&self) -> Vec<SourceResult> {
         let mut sources = Sources::default();
         match (self.opt, self.dropins.strip_prefix(LAYERS)) {
@@ -74,16 +74,16 @@ impl<'o> Targets<'o> {
         sources.list
     }
 
-    /// What is said when there are none.
+    /// Returns the message if there are none.
     pub fn nothing_found_message(&self) -> String {
         format!(
-            "there is nothing to check: {} does not exist, there are no drop-ins, and \
+            "unable to find a configuration: {} does not exist, there are no drop-ins, and \
              FOREWORD_CONFIG is not set; name the files",
             self.code.name_of(BESIDE_CODE)
         )
     }
 
-    /// The code that goes with a source.
+    /// Returns the code that belongs to a source.
     pub fn code_of(&self, source: &str) -> CodeDirectory {
         let file = self
             .files
@@ -97,7 +97,7 @@ impl<'o> Targets<'o> {
         &self.code
     }
 
-    /// The configurations that the function's user cannot read.
+    /// Returns findings about configurations that the function's user cannot read.
     pub fn unreadable(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let (Some(opt), Ok(inside)) = (self.opt, self.dropins.strip_prefix(LAYERS)) {
@@ -134,7 +134,7 @@ impl<'o> Targets<'o> {
     }
 }
 
-/// Where the code lies that a configuration belongs to by its name.
+/// Returns the directory of the code for a configuration of that name.
 fn root_of(file: &Path) -> Option<PathBuf> {
     let root = file.parent().filter(|_| file.file_name() == Some(OsStr::new(BESIDE_CODE)))?;
     Some(if root.as_os_str().is_empty() { ".".into() } else { root.to_owned() })
@@ -149,9 +149,9 @@ fn closed(directory: &str, mode: u32) -> String {
 
 fn of_layers<'o>(
     opt: &'o MergedLayers,
-    folder: &'o Path,
+    directory: &'o Path,
 ) -> impl Iterator<Item = SourceResult> + 'o {
-    dropins_of(opt, folder).map(|file| {
+    dropins_of(opt, directory).map(|file| {
         let content = file.content().map_err(|cause| {
             UnreadableSource::File(format!("unable to read {}: {cause}", file.name()))
         });
@@ -161,12 +161,14 @@ fn of_layers<'o>(
 
 fn dropins_of<'o>(
     opt: &'o MergedLayers,
-    folder: &'o Path,
+    directory: &'o Path,
 ) -> impl Iterator<Item = crate::cli::layer::LayerFile<'o>> + 'o {
     let is_dropin = move |path: &Path| {
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        path.parent() == Some(folder) && path.extension() == Some(OsStr::new("json")) && !is_hidden
+        path.parent() == Some(directory)
+            && path.extension() == Some(OsStr::new("json"))
+            && !is_hidden
     };
     opt.files().into_iter().filter(move |file| is_dropin(Path::new(file.path)))
 }

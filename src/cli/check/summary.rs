@@ -1,5 +1,4 @@
-//! The line that says what a check without findings has looked at, so that its silence is not taken
-//! for more.
+//! The summary of a check without findings: what was checked, and what was not.
 
 use super::executables::CheckedPrograms;
 

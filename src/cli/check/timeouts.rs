@@ -1,4 +1,4 @@
-//! The time that hooks may take, against what Lambda leaves them.
+//! The time limits of hooks, compared with what Lambda grants.
 
 use super::Diagnostic;
 use super::rules::{ReachableRule, has_phase, runs};
@@ -12,7 +12,7 @@ use crate::phase::Phase;
 use std::ffi::OsStr;
 use std::time::Duration;
 
-/// A hook, and what decides whether and how long it runs.
+/// A hook, with the conditions and the limit that apply.
 struct LimitedHook<'r> {
     document: &'r Document<'r>,
     hook: &'r Hook<'r>,
@@ -20,16 +20,16 @@ struct LimitedHook<'r> {
     limit: Duration,
 }
 
-/// What hooks of a phase have together, in environments of some kind, and the text that says so
-/// before the time.
+/// The time that all hooks of a phase have together, in some environments, and the words for it in
+/// front of the number.
 struct TimeBudget {
     most: Duration,
     whose: String,
     is_for: fn(&Facts) -> bool,
 }
 
-/// The kinds of environments whose init has no limit of 10 s (AWS's documentation, "Lambda
-/// execution environment").
+/// The initialization types without the limit of 10 s
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const LONG_INIT: [&str; 2] = ["snap-start", "provisioned-concurrency"];
 
 /// Checks all phases; `timeout` is the function's, if it is known.
@@ -51,7 +51,7 @@ pub fn check<'r>(
             hooks.map(limited).collect::<Vec<_>>()
         };
         let hooks: Vec<_> = rules.iter().flat_map(of_phase).collect();
-        // Of the budgets of one kind of environment, the first that is passed says all.
+        // One exceeded budget for each kind of environment is enough.
         for budgets in budgets(phase, timeout) {
             let mut passed = budgets.iter().filter_map(|budget| check_phase(phase, budget, &hooks));
             diagnostics.extend(passed.next().into_iter().flatten());
@@ -63,7 +63,7 @@ pub fn check<'r>(
     }
 }
 
-/// What is wrong when hooks may take more than they have together; none when they may not.
+/// Returns the diagnostics if hooks may take more time than they have together.
 fn check_phase<'r>(
     phase: Phase,
     budget: &TimeBudget,
@@ -90,8 +90,7 @@ fn check_phase<'r>(
     if !alone.is_empty() {
         return Some(alone);
     }
-    // The sum of those that run in one scenario, where it is largest, and the hook that takes it past
-    // the limit.
+    // The largest sum of the hooks that run in one scenario, and the hook that exceeds the budget.
     let mut worst: Option<(Duration, &LimitedHook)> = None;
     let mut sum = |is_counted: &dyn Fn(&LimitedHook) -> bool| {
         let (mut total, mut first) = (Duration::ZERO, None);
@@ -121,7 +120,7 @@ fn check_phase<'r>(
     Some(vec![Diagnostic::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
 }
 
-/// A hook without a limit may use up the time that its phase has for those that run after it, too.
+/// Finds a hook without a limit, which may use up the time of the hooks behind it.
 fn unlimited<'r>(phase: Phase, hooks: &[LimitedHook<'r>]) -> Option<Diagnostic<'r>> {
     let both = |a: &LimitedHook<'r>, b: &LimitedHook<'r>| -> Vec<&'r When<'r>> {
         a.conditions.iter().chain(&b.conditions).copied().collect()
@@ -129,7 +128,7 @@ fn unlimited<'r>(phase: Phase, hooks: &[LimitedHook<'r>]) -> Option<Diagnostic<'
     let together =
         |a: &LimitedHook<'r>, b: &LimitedHook<'r>| runs(phase, &both(a, b)) == Some(true);
     let mut in_order: Vec<_> = hooks.iter().filter(|hook| !hook.hook.background).collect();
-    // What was registered last is stopped first.
+    // Hooks run in reverse order here.
     if phase == Phase::PreStop {
         in_order.reverse();
     }
@@ -148,8 +147,7 @@ fn unlimited<'r>(phase: Phase, hooks: &[LimitedHook<'r>]) -> Option<Diagnostic<'
     )
 }
 
-/// What is wrong when the pauses between a hook's attempts alone leave no time for the last of
-/// them.
+/// Finds a hook whose pauses leave no time for its last attempt.
 fn attempts<'r>(limited: &LimitedHook<'r>) -> Option<Diagnostic<'r>> {
     let hook = limited.hook;
     let limit = hook.limit()?;
@@ -179,10 +177,11 @@ impl<'r> LimitedHook<'r> {
     }
 }
 
-/// What a hook may take; one that has what is left to it takes nothing from others.
+/// Returns the time that a hook can take from others; a hook that only has the rest of the phase
+/// takes none.
 fn limit(hook: &Hook) -> Duration {
     match (hook.timeout, hook.phase) {
-        // Nobody waits for it.
+        // Nobody waits for a hook in the background.
         _ if hook.background => Duration::ZERO,
         (Some(limit), _) => limit,
         (None, Phase::Initialize | Phase::BeforeSnapshot) => hook.phase.default_timeout(),
@@ -190,8 +189,8 @@ fn limit(hook: &Hook) -> Duration {
     }
 }
 
-/// What all hooks of a phase have together, for each kind of environment (AWS's documentation,
-/// "Lambda execution environment").
+/// Returns the budgets of a phase, for each kind of environment
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 fn budgets(phase: Phase, timeout: Option<Duration>) -> Vec<Vec<TimeBudget>> {
     let budget = |most, whose: &str, is_for| TimeBudget {
         most: Duration::from_secs(most),

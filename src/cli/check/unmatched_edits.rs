@@ -1,6 +1,6 @@
-//! Edits that find nothing on the command lines that Lambda starts a runtime with, as far as all of
-//! those are known: Python's, Ruby's and .NET's are the same everywhere, while Node's and Java's
-//! change with memory and version.
+//! Edits that match nothing on the command lines of Lambda's runtimes, where those are known:
+//! Python's, Ruby's and .NET's are the same everywhere; Node's and Java's change with memory and
+//! version.
 
 use super::Diagnostic;
 use super::rules::ReachableRule;
@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::io;
 
 pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
-    // Other wrappers add what they like.
+    // Other wrappers may add anything.
     if rules.iter().any(|rule_in_context| !rule_in_context.rule.wrappers.is_empty()) {
         return;
     }
@@ -40,8 +40,7 @@ pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnosti
     }
 }
 
-/// The runtimes that a rule is for, where it asks for some and all of their command lines are
-/// known.
+/// Returns the runtimes of a rule, if it names some and all of their command lines are known.
 fn runtimes(rule_in_context: &ReachableRule) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     if !rule_in_context.conditions.iter().any(|when| when.runtime.is_some()) {
@@ -70,7 +69,7 @@ fn runtimes(rule_in_context: &ReachableRule) -> Vec<String> {
     found
 }
 
-/// The command line of a runtime's start, with all that the rules before may add to it.
+/// Returns the command line of a runtime, with what the rules before may add to it.
 fn start(runtime: &str, before: &[ReachableRule]) -> Option<(CommandLine, Environ<'static>)> {
     let environ = lambda::initial_environ(runtime, None).ok()?;
     let mut words = lambda::bootstrap_command_line(runtime, &environ, &|_| false);

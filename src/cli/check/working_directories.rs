@@ -1,4 +1,4 @@
-//! The directories that hooks run in, where it is known what the function has there.
+//! The working directories of hooks, where the files of the function are known.
 
 use super::Diagnostic;
 use super::files::{CodeDirectory, FunctionFiles, Lookup, SearchedLocation};
@@ -8,7 +8,7 @@ use crate::cli::layer::MergedLayers;
 use crate::config::Place as Written;
 use crate::config::inspect::Step;
 
-/// Looks for each; `code_of` has the code that goes with a source of that name.
+/// Looks each directory up; `code_of` returns the code that belongs to a source.
 pub fn check<'r>(
     rules: &[ReachableRule<'r>],
     code_of: &dyn Fn(&str) -> CodeDirectory,

@@ -1,5 +1,5 @@
-//! Wrappers that execute something of their own and never come back: those that are known for it
-//! and are not said to be `last`, and what could not be done behind one that is.
+//! Wrappers that never come back because they execute another program: well-known ones that are not
+//! marked `last`, and what is impossible behind one that is.
 
 use super::Diagnostic;
 use super::rules::{ReachableRule, possible, runs};
@@ -11,11 +11,11 @@ use crate::phase::Phase;
 use crate::plan;
 use std::ffi::OsStr;
 
-/// What Lambda calls the start of a runtime of one's own: such a file takes no command line. Lambda
-/// Web Adapter's (`/opt/bootstrap`, <https://github.com/awslabs/aws-lambda-web-adapter/blob/main/layer/bootstrap>) is used as a wrapper.
+/// The name of custom runtimes, which take no command line. That of Lambda Web Adapter is used as a
+/// wrapper (<https://github.com/awslabs/aws-lambda-web-adapter/blob/main/layer/bootstrap>).
 const BOOTSTRAP: &[u8] = b"bootstrap";
 
-/// A wrapper among all, with all conditions that it is under.
+/// A wrapper with all of its conditions.
 struct Listed<'r> {
     rule_in_context: &'r ReachableRule<'r>,
     wrapper: &'r Wrapper<'r>,
@@ -42,7 +42,7 @@ pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnosti
     }
 }
 
-/// Says what to do about a wrapper that never comes back.
+/// Returns the message about a wrapper that never comes back.
 pub fn never_comes_back(wrapper: &Wrapper, who: &str) -> String {
     format!(
         "{who} executes something of its own and never comes back, so that nothing is done behind \
@@ -62,7 +62,7 @@ fn listed<'r>(rule_in_context: &'r ReachableRule<'r>) -> impl Iterator<Item = Li
     })
 }
 
-/// What the wrapper would refuse, somewhere.
+/// Returns the refusals of the wrapper in any environment.
 fn refused(last: &Listed, behind: &[Listed], rules: &[ReachableRule]) -> Vec<String> {
     let mut refused = Vec::new();
     let with = |conditions: &[&When]| -> bool {

@@ -1,10 +1,10 @@
-//! Finds the texts of a configuration that are not to be shown, also in one that is not JSON: those
-//! that belong to a key whose name says that it is a secret.
+//! Secrets in the text of a configuration, also of one that is not JSON: strings that belong to a
+//! key with a secret name.
 
 use crate::environ::{REDACTED, is_secret_name};
 use std::ops::Range;
 
-/// A part of a text, with what is secret in it replaced.
+/// Returns a part of a text, with its secrets replaced.
 pub fn hidden(text: &str, part: Range<usize>) -> String {
     let mut shown = String::new();
     let mut next = part.start;
@@ -13,7 +13,7 @@ pub fn hidden(text: &str, part: Range<usize>) -> String {
         .filter(|secret| secret.end > part.start && secret.start < part.end)
     {
         shown += text.get(next..secret.start).unwrap_or_default();
-        // Of a secret that began before, nothing is left to say.
+        // A secret that began before the part was replaced there.
         if secret.start >= part.start {
             shown += REDACTED;
         }
@@ -22,10 +22,10 @@ pub fn hidden(text: &str, part: Range<usize>) -> String {
     shown + text.get(next..part.end).unwrap_or_default()
 }
 
-/// The texts that are the value of such a key, or stand inside it.
+/// Returns the strings that are the value of such a key, or inside it.
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut secrets = Vec::new();
-    // How deep the objects and lists are open, and how deep they were where a secret key began.
+    // The nesting depth, and the depth at which a secret key began.
     let (mut depth, mut secret_at) = (0, None);
     let mut rest = 0;
     while let Some(at) = text[rest..].find(['"', '{', '[', '}', ']', ',']).map(|at| rest + at) {
@@ -53,7 +53,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     secrets
 }
 
-/// Behind the quote that closes a string, or at the end of a text in which nothing closes it.
+/// Returns the end of a string, behind its closing quote; the end of the text if there is none.
 fn end_of_string(text: &str, start: usize) -> usize {
     let mut escaped = false;
     let closing = text.bytes().enumerate().skip(start + 1).find(|&(_, byte)| {

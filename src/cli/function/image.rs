@@ -1,15 +1,16 @@
-//! The ENTRYPOINT and CMD of a container image as they stand in its Dockerfile: what starts
-//! foreword in them is not part of what foreword receives.
+//! ENTRYPOINT and CMD of a container image, as written in a Dockerfile
+//! (<https://docs.docker.com/reference/dockerfile/#entrypoint>): the words that start foreword are
+//! not part of what it receives.
 
 use crate::command_line::base_name;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// Programs that images have as their first process, and their options that take a value.
+/// Init programs of images, and their options with a value.
 const INITS: [(&str, &[&str]); 3] =
     [("tini", &["-p", "-e"]), ("dumb-init", &["-r", "--rewrite"]), ("catatonit", &[])];
 
-/// The command line that foreword receives, and what was in front of it, for people.
+/// Returns the command line that foreword receives, and a note about the words in front of it.
 pub fn without_foreword(command: &[OsString]) -> (Vec<OsString>, Option<String>) {
     let words = exec_form(command);
     let start = foreword_at(&words).map(|at| at + 1).unwrap_or_default();
@@ -26,7 +27,7 @@ pub fn without_foreword(command: &[OsString]) -> (Vec<OsString>, Option<String>)
     (words[start..].to_vec(), Some(note))
 }
 
-/// Where foreword stands: in front, or behind an init with its options.
+/// Returns the index of foreword: first, or behind an init program and its options.
 fn foreword_at(words: &[OsString]) -> Option<usize> {
     let name = |at: usize| words.get(at).map(|word| base_name(word));
     let mut at = 0;
@@ -47,7 +48,7 @@ fn foreword_at(words: &[OsString]) -> Option<usize> {
     (name(at) == Some(b"foreword")).then_some(at)
 }
 
-/// The words of JSON arrays, as the exec form has them, in the place of these.
+/// Replaces JSON arrays, the exec form, by their words.
 fn exec_form(command: &[OsString]) -> Vec<OsString> {
     let array = |word: &OsString| {
         let text = word.to_str().filter(|text| text.starts_with('['))?;

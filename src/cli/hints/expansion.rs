@@ -1,7 +1,7 @@
 //! Variables and paths in the notation of a shell or of Windows, which a configuration takes
 //! literally.
 
-/// What is hardly meant in a string; a path has more that can be wrong.
+/// Returns the hints about a string; a path can have more of these mistakes.
 pub fn unexpanded_syntax(text: &str, is_path: bool) -> Vec<String> {
     let mut messages = Vec::new();
     if let Some(name) = bare(text) {
@@ -27,8 +27,8 @@ pub fn unexpanded_syntax(text: &str, is_path: bool) -> Vec<String> {
     messages
 }
 
-/// The name in a `$NAME`, in capitals as variables have it. `$LATEST` is Lambda's own, and
-/// `Outer$INNER` Java's.
+/// Returns the name in a `$NAME`, in capitals as variables have it. `$LATEST` is a function version
+/// of Lambda's, and `Outer$INNER` a class of Java's.
 fn bare(text: &str) -> Option<&str> {
     let mut rest = text;
     let mut before = ' ';
@@ -49,7 +49,7 @@ fn bare(text: &str) -> Option<&str> {
     None
 }
 
-/// The name in a `%NAME%`; two hexadecimal digits are a byte of a URL.
+/// Returns the name in a `%NAME%`; two hexadecimal digits are a byte of a URL.
 fn between_percents(text: &str) -> Option<&str> {
     let parts = text.split('%').skip(1);
     let is_closed = text.matches('%').count().saturating_sub(1);
@@ -62,7 +62,7 @@ fn name_length(text: &str) -> usize {
     text.char_indices().find(|&each| !is_part(each)).map_or(text.len(), |(at, _)| at)
 }
 
-/// Whether it begins with a drive. An escape such as `\t` in `"C:\temp"` has become a control
+/// Returns whether it begins with a drive. An escape such as `\t` in `"C:\temp"` has become a control
 /// character.
 fn is_windows(text: &str) -> bool {
     matches!(text.as_bytes(), [drive, b':', next, ..]

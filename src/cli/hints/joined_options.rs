@@ -1,8 +1,8 @@
-//! Options that share a string, which an interpreter takes for one word.
+//! Options that are written into one string, which an interpreter takes as one word.
 
 use crate::command_line::{Interpreter, takes_value};
 
-/// What is hardly meant in an option that a rule adds.
+/// Returns the hint about an option that a rule adds.
 pub fn joined_option(text: &str) -> Option<String> {
     let (name, rest) =
         text.split_once(char::is_whitespace).filter(|(name, _)| name.starts_with('-'))?;
@@ -12,7 +12,7 @@ pub fn joined_option(text: &str) -> Option<String> {
     if !name.contains('=') && Interpreter::ALL.iter().any(is_option) {
         return Some(format!("an option and its value are two strings: {name:?}, {rest:?}"));
     }
-    // The JVM is told commands in such options.
+    // The JVM takes commands in these options.
     let is_command = name.contains("OnError=") || name.contains("OnOutOfMemoryError=");
     let other = rest.split_whitespace().find(|word| {
         word.strip_prefix('-')
@@ -31,7 +31,7 @@ pub fn joined_option(text: &str) -> Option<String> {
     }
 }
 
-/// An option without its value, which may be a secret.
+/// Returns an option without its value, which may be a secret.
 fn shown(option: &str) -> String {
     option.split_once('=').map_or(option.into(), |(name, _)| format!("{name}=…"))
 }

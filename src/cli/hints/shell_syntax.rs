@@ -1,14 +1,14 @@
-//! Commands that are written as for a shell, where an array is executed as it is.
+//! Commands in shell syntax, where an array is executed without a shell.
 
 use crate::command_line::base_name;
 use crate::template::Template;
 use std::ffi::OsStr;
 
-/// Words that mean something to a shell alone.
+/// Words with a meaning in a shell only.
 const OPERATORS: [&str; 14] =
     ["|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "&>"];
 
-/// Commands that only a shell has.
+/// Commands that exist in a shell only.
 const BUILTINS: [&str; 15] = [
     ".", "alias", "cd", "eval", "exec", "export", "read", "set", "shift", "source", "trap", "type",
     "ulimit", "umask", "unset",
@@ -16,7 +16,7 @@ const BUILTINS: [&str; 15] = [
 
 const STRING: &str = "there is no shell; write the command as a string";
 
-/// What is hardly meant in the words of a command, each with the index of its word.
+/// Returns the hints about the words of a command, each with the index of its word.
 pub fn shell_syntax_in(words: &[Template]) -> Vec<(usize, String)> {
     if runs_shell(words) {
         return Vec::new();
@@ -46,7 +46,7 @@ pub fn shell_syntax_in(words: &[Template]) -> Vec<(usize, String)> {
     messages
 }
 
-/// What is hardly meant in the name of a program.
+/// Returns the hint about the name of a program that holds a space.
 pub fn space_in_program(word: &str) -> Option<String> {
     let (name, rest) = word.trim().split_once(' ')?;
     if let Some((variable, _)) = name.split_once('=')
@@ -71,7 +71,7 @@ pub fn space_in_program(word: &str) -> Option<String> {
     ))
 }
 
-/// Whether a shell is given a text of its own.
+/// Returns whether a shell is given a text of its own.
 pub fn runs_shell(words: &[Template]) -> bool {
     let program = words.first().map_or("", |word| word.written());
     let is_one = [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh", b"busybox", b"env"]

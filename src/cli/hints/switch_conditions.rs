@@ -1,8 +1,8 @@
-//! Conditions that take a switch for on whatever it is set to.
+//! Conditions that take a switch for on whatever its value is.
 
 use crate::condition::{EnvTest, When};
 
-/// Parts of names that tell a switch.
+/// Words in the names of variables that are switches.
 const SWITCHES: [&str; 10] = [
     "DEBUG",
     "DISABLE",
@@ -16,8 +16,8 @@ const SWITCHES: [&str; 10] = [
     "VERBOSE",
 ];
 
-/// The variables of which a condition asks for any value, and that are hardly unset to be switched
-/// off.
+/// Returns the switches for which a condition accepts any value, each with its hint: people switch
+/// off with `0` or `false`, and seldom by unsetting.
 pub fn switches_taken_for_on<'w>(when: &'w When<'w>) -> impl Iterator<Item = (&'w str, String)> {
     let is_switch = |name: &str| {
         !name.starts_with("AWS") && name.split('_').any(|part| SWITCHES.contains(&part))

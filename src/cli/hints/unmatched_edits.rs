@@ -1,5 +1,5 @@
-//! Edits of words that find nothing to edit: the wrapper leaves such a command line as it is, and
-//! says nothing.
+//! Edits of options and arguments that match nothing on a command line. The wrapper leaves such a
+//! command line as it is, without a message.
 
 use crate::command_line::CommandLine;
 use crate::config::inspect::Step;
@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// An edit that found nothing.
+/// An edit that matched nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmatchedEdit<'r> {
     /// `options` or `arguments`, and the key in it.
@@ -19,7 +19,7 @@ pub struct UnmatchedEdit<'r> {
     /// Its place in the array, or its own key.
     pub index: usize,
     pub name: &'r str,
-    /// What it may have been meant for.
+    /// The edit that was probably meant.
     way_out: String,
 }
 
@@ -39,7 +39,7 @@ impl<'r> UnmatchedEdit<'r> {
     }
 }
 
-/// Those of a rule, given the command line that it meets.
+/// Returns the edits of a rule that match nothing on the command line that it meets.
 pub fn unmatched_edits<'r>(
     rule: &'r Rule<'r>,
     line: &CommandLine,
@@ -135,7 +135,7 @@ fn find_in_arguments<'r>(
     }
 }
 
-/// Keeps in mind that something was met.
+/// Notes that something matched.
 fn met(is_met: &Cell<bool>, here: bool) {
     is_met.set(is_met.get() || here);
 }
@@ -145,7 +145,7 @@ fn replacement(edits: &WordEdits, word: &OsStr, environ: &Environ) -> Option<OsS
     edits.replace.iter().find(|(from, _)| is_it(from)).map(|(_, to)| to.expand(environ))
 }
 
-/// The way out where the name alone stands for an option whose value is joined.
+/// Returns the way out where an option's name is given and its value is joined to it.
 fn joined(line: &CommandLine, text: &Template) -> String {
     let name = text.written();
     let mut wanted = name.as_bytes().to_vec();

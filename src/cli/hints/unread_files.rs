@@ -1,13 +1,13 @@
-//! Files that look like configurations and that nobody reads.
+//! Files that look like configurations and that foreword does not read.
 
 use std::fs;
 use std::path::Path;
 
-/// What configurations of other programs end in.
+/// File name endings of configurations in other formats.
 const OTHERS: [&str; 6] = [".yaml", ".yml", ".toml", ".jsonc", ".json5", ".json.txt"];
 
-/// The files that look like configurations: in the directory of the code one named `foreword` where
-/// `foreword.json` is missing, in that of drop-ins any.
+/// Returns a message for each such file: in the directory of the code a file named `foreword` if
+/// `foreword.json` is missing, in the directory of drop-ins any file.
 pub fn find_unread_files(task_root: &Path, dropins: &Path) -> Vec<String> {
     let mut messages = Vec::new();
     let has_json = task_root.join("foreword.json").exists();
@@ -34,7 +34,7 @@ pub fn find_unread_files(task_root: &Path, dropins: &Path) -> Vec<String> {
     messages
 }
 
-/// Whether a file's name says that it is a configuration in another language.
+/// Returns whether a file's name has the ending of another format.
 pub fn is_other_format(name: &str) -> bool {
     let name = name.to_lowercase();
     OTHERS.iter().any(|end| name.ends_with(end))

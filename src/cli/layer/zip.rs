@@ -1,20 +1,25 @@
-//! The little of the zip format that layers are made of (PKWARE's APPNOTE.TXT): stored and deflated
-//! members, with the modes that zips made on Unix have.
+//! Reader for the part of the zip format that layers use
+//! (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>): stored and deflated members,
+//! with the modes of zips made on Unix.
+//!
+//! It is our own because a crate would bring the writing, the encryption and the other compressions
+//! of zips with it.
 
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use std::borrow::Cow;
 
-/// All layers of a function together may not be larger (AWS's documentation, "Lambda quotas").
+/// Largest total of a function's layers
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const LARGEST: usize = 250 << 20;
 
 pub struct ZipMember {
     pub name: String,
-    /// Type and permission bits; 0 when the zip has none.
+    /// Type and permission bits; 0 for a zip without Unix modes.
     pub mode: u32,
     pub content: ZipContent,
 }
 
-/// Where the bytes of a member are, and how they are packed.
+/// The place of a member's bytes, and their compression.
 pub struct ZipContent {
     header: usize,
     packed: usize,
@@ -22,13 +27,13 @@ pub struct ZipContent {
     method: u16,
 }
 
-/// The members that the central directory names, in its order.
+/// Returns the members of the central directory, in its order.
 pub fn members(zip: &[u8]) -> Result<Vec<ZipMember>, String> {
-    // A comment of up to 64 KB may follow the end record.
+    // The end record may be followed by a comment of up to 64 KB.
     let start = zip.len().saturating_sub(22 + 0xffff);
     let end =
         zip[start..].windows(4).rposition(|window| window == b"PK\x05\x06").map(|at| start + at);
-    let end = end.ok_or("it is neither a folder nor a zip")?;
+    let end = end.ok_or("it is neither a directory nor a zip")?;
     let (count, mut at) = (number(zip, end + 10, 2)?, number(zip, end + 16, 4)?);
     if count == 0xffff || at == 0xffff_ffff {
         return Err("it is a zip64; zip it without (a layer is never that large)".into());
@@ -44,7 +49,7 @@ pub fn members(zip: &[u8]) -> Result<Vec<ZipMember>, String> {
         let is_from_unix = number(zip, at + 5, 1)? == 3;
         let name_bytes = zip.get(at + 46..at + 46 + name).ok_or_else(damaged)?;
         members.push(ZipMember {
-            // Some zips made on Windows have its separators.
+            // Some zips made on Windows have backslashes.
             name: String::from_utf8_lossy(name_bytes).replace('\\', "/"),
             mode: if is_from_unix { number(zip, at + 40, 2)? as u32 } else { 0 },
             content: ZipContent {
@@ -60,9 +65,9 @@ pub fn members(zip: &[u8]) -> Result<Vec<ZipMember>, String> {
 }
 
 impl ZipContent {
-    /// The bytes, unpacked.
+    /// Returns the uncompressed bytes.
     pub fn read<'z>(&self, zip: &'z [u8]) -> Result<Cow<'z, [u8]>, String> {
-        // The local header may have other extra fields than the directory.
+        // The local header may have other extra fields than the central directory.
         let start = self.header
             + 30
             + number(zip, self.header + 26, 2)?
@@ -79,7 +84,7 @@ impl ZipContent {
     }
 }
 
-/// A little-endian number.
+/// Reads a little-endian number.
 fn number(zip: &[u8], at: usize, length: usize) -> Result<usize, String> {
     let bytes = zip.get(at..at + length).ok_or_else(damaged)?;
     Ok(bytes.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte)))

@@ -1,5 +1,4 @@
-//! The plan for programs. Keys and their meaning are documented in docs/plan.md and stay; new ones
-//! may come.
+//! The plan for programs. docs/plan.md describes the keys, which stay; new ones may be added.
 
 use super::overview::{
     HookCommandKind, HookOverview, Overview, Participation, PhaseOverview, Redacted, RunBy,
@@ -55,7 +54,7 @@ pub fn render(overview: &Overview) -> String {
     format!("{shown:#}\n")
 }
 
-/// A text; where it is none, its bytes as well.
+/// Returns a string; bytes that are not UTF-8 are added in hexadecimal.
 fn text(shown: &Redacted) -> Value {
     match str::from_utf8(&shown.0) {
         Ok(text) => text.into(),

@@ -1,6 +1,5 @@
-//! Everything that there is to say about a plan, as one value that the formats print: the plan that
-//! the wrapper makes of the same command line, environment and sources. Nothing in it is secret any
-//! more.
+//! The overview of a plan, the one value that all formats print: the wrapper's plan of the same
+//! command line, environment and sources. Its secrets are redacted.
 
 mod explanations;
 mod overwritten_edits;
@@ -38,17 +37,17 @@ use variable_edits::EditRecorder;
 pub struct Overview {
     /// Lambda's identifier.
     pub runtime: String,
-    /// `FOREWORD_DISABLED` is set: nothing is read and nothing changed.
+    /// True if `FOREWORD_DISABLED` is set: nothing is read and nothing changes.
     pub is_disabled: bool,
     pub sources: Vec<String>,
-    /// The rules that apply and say in words what they are for.
+    /// The rules that apply and have a description.
     pub descriptions: Vec<RuleDescription>,
-    /// The folder on this machine that the code is taken to lie in.
+    /// The directory on this machine that stands for that of the code.
     pub task_root: String,
     pub received: Vec<Redacted>,
     pub command_line: CommandLineOverview,
     pub word_edits: Vec<WordEdit>,
-    /// All entries that the runtime receives, as far as they are known.
+    /// The environment of the runtime, as far as it is known.
     pub environment: Vec<Redacted>,
     pub env_edits: Vec<VariableEdit>,
     pub skipped: Vec<SkippedPart>,
@@ -56,30 +55,30 @@ pub struct Overview {
     pub wrappers: Vec<WrapperOverview>,
     pub relay: Participation,
     pub extension: Participation,
-    /// What only hooks and other wrappers can tell.
+    /// Notes about what only hooks and other wrappers determine.
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
 }
 
-/// The final command line: as it is executed, and in its parts.
+/// The final command line, whole and in parts.
 pub struct CommandLineOverview {
     pub words: Vec<Redacted>,
     pub prefix: Vec<Redacted>,
     pub program: Redacted,
-    /// What a launcher is told, up to the interpreter that it starts.
+    /// The launcher's words, up to the interpreter that it starts.
     pub launched: Vec<Redacted>,
     pub options: Vec<Redacted>,
     pub entry: Vec<Redacted>,
     pub arguments: Vec<Redacted>,
 }
 
-/// What a rule made of the command line.
+/// The command line after the edits of a rule.
 pub struct WordEdit {
     pub rule: String,
     pub words: Vec<Redacted>,
 }
 
-/// A rule's place, and what it says about itself.
+/// The place of a rule, and its description.
 pub struct RuleDescription {
     pub place: String,
     pub description: String,
@@ -89,7 +88,7 @@ pub struct SkippedPart {
     /// `rule`, `wrapper` or `hook`.
     pub kind: &'static str,
     pub name: Option<String>,
-    /// What a rule says about itself.
+    /// The description of a rule.
     pub description: Option<String>,
     pub place: String,
     pub why: Vec<String>,
@@ -97,7 +96,7 @@ pub struct SkippedPart {
 
 impl Overview {
     /// # Errors
-    /// What the wrapper would fail with.
+    /// With the failure of the wrapper.
     pub fn new(function: &Function, sources: &[Source]) -> Result<Self, Failure> {
         let (received, environ) = (&function.received, &function.environ);
         let documents = config::parse_sources(sources);
@@ -197,12 +196,12 @@ impl Overview {
                 place: rule.place.to_string(),
                 description: text.to_owned(),
             };
-            descriptions.extend(document.text(rule.place, "description").map(described));
+            descriptions.extend(document.string(rule.place, "description").map(described));
         }
         let skipped = plan.skipped.iter().map(|skipped| {
             let document = document_of(&documents, skipped.place());
             let description =
-                document.and_then(|document| document.text(skipped.place(), "description"));
+                document.and_then(|document| document.string(skipped.place(), "description"));
             SkippedPart::new(*skipped, description, &facts)
         });
         let skipped = skipped.collect();
@@ -232,7 +231,7 @@ impl Overview {
     }
 }
 
-/// The document that a place is in.
+/// Returns the document of a place.
 fn document_of<'d, 'a>(documents: &'d [Document<'a>], place: Place) -> Option<&'d Document<'a>> {
     documents.iter().find(|document| place.offset_in(document.source()).is_some())
 }

@@ -10,7 +10,7 @@ use crate::environ::REDACTED;
 use crate::phase::Phase;
 use anstyle::Style;
 
-/// Names in a list are no further than this from what belongs to them.
+/// Widest name that aligns what follows the names of a list.
 const WIDEST_NAME: usize = 32;
 
 pub fn render(overview: &Overview, colors: Colors) -> String {
@@ -46,7 +46,7 @@ impl Page {
         };
         self.printer.list(overview.descriptions.iter().map(line).collect());
         if overview.task_root == "." {
-            self.printer.styled_line(DIM, &escaped("this folder stands for /var/task"));
+            self.printer.styled_line(DIM, &escaped("this directory stands for /var/task"));
         }
     }
 
@@ -205,7 +205,7 @@ impl Page {
     }
 }
 
-/// Shell hooks are shown as they are written.
+/// Returns the command of a hook; that of a shell hook as it is written.
 fn command(hook: &HookOverview) -> String {
     match (hook.action, &hook.words[..]) {
         (HookCommandKind::Shell, [_, _, text]) => escaped(&String::from_utf8_lossy(&text.0)),
@@ -247,7 +247,7 @@ fn details(hook: &HookOverview) -> String {
     details.join(", ")
 }
 
-/// Words as a shell would take them, as far as they are text.
+/// Quotes words for a shell, if they are text.
 fn joined(words: &[Redacted]) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-[]".contains(c);
     let word = |word: &Redacted| match str::from_utf8(&word.0) {
@@ -260,7 +260,7 @@ fn joined(words: &[Redacted]) -> String {
     words.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A value in quotes; what is no text in escapes.
+/// Quotes a value; bytes that are not UTF-8 are escaped.
 fn quoted(shown: &Redacted) -> String {
     match str::from_utf8(&shown.0) {
         Ok(REDACTED) => REDACTED.into(),

@@ -1,8 +1,8 @@
-//! Base64, in which the trailer `Lambda-Runtime-Function-Error-Body` of a streamed response holds
-//! the error that the function failed with (AWS's documentation, "Building a custom runtime for AWS
-//! Lambda").
+//! Base64, the encoding of the trailer `Lambda-Runtime-Function-Error-Body`, which holds the error
+//! of a streamed response (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>).
 
-/// Decodes Base64 (RFC 4648, section 4), with or without padding; none when it is anything else.
+/// Decodes Base64, with or without padding; `None` for anything else
+/// (<https://www.rfc-editor.org/rfc/rfc4648#section-4>).
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim().trim_end_matches('=');
     let mut decoded = Vec::with_capacity(text.len() * 3 / 4);
@@ -23,7 +23,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
             decoded.push(u8::try_from(bits >> count & 0xff).ok()?);
         }
     }
-    // A single digit of the last group has too few bits for a byte.
+    // A last group of one digit has too few bits for a byte.
     (count < 6).then_some(decoded)
 }
 

@@ -1,7 +1,7 @@
-//! The credentials of a function with SnapStart: not variables, which a snapshot would keep, but an
-//! endpoint of its own that hands them out to whoever has the token (AWS's documentation,
-//! "Activating and managing Lambda SnapStart"; AWS SDKs and Tools Reference Guide, "Container
-//! credential provider").
+//! The credentials of a function with SnapStart: no variables, which a snapshot would keep, but an
+//! endpoint for container credentials
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html>,
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 
 use crate::environ::Environ;
 use crate::lambda::{
@@ -16,20 +16,20 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::spawn;
 use std::time::{Duration, SystemTime};
 
-/// The variables in which this shell has keys, and functions without SnapStart theirs.
+/// The variables in which this shell, and functions without SnapStart, have their keys.
 const KEYS: [&str; 3] = [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN];
 
 /// The path at which the endpoint answers.
 const PATH: &str = "/2021-08-23/credentials";
 
-/// How long what it hands out holds.
+/// The validity of credentials.
 const VALIDITY: Duration = Duration::from_secs(6 * 3600);
 
-/// A client that sends nothing is not waited for.
+/// The time after which a silent client is dropped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Takes the keys out of the environment and lets an endpoint hand them out, as long as this
-/// process lives; gives what whoever watches should know of it.
+/// Moves the keys from the environment to an endpoint, which serves them as long as this process
+/// lives; returns a note if there are none.
 ///
 /// # Errors
 /// When there can be no endpoint.
@@ -52,7 +52,7 @@ pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> 
     environ.set(CREDENTIALS_URI, format!("http://127.0.0.1:{port}{PATH}").as_ref());
     environ.set(CREDENTIALS_TOKEN, token.as_ref());
     let expiration = rfc3339(SystemTime::now() + VALIDITY, Precision::Milliseconds);
-    // The SDKs take the token for optional, and an empty one for a wrong one.
+    // The SDKs take an absent token as optional, and an empty one as wrong.
     let mut answer =
         json!({"AccessKeyId": identifier, "SecretAccessKey": secret, "Expiration": expiration});
     if let Some(session) = session {

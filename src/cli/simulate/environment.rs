@@ -1,15 +1,17 @@
-//! One execution environment: its Runtime API, its extensions and its runtime, from their start to
-//! their end. Lambda's rules are those of AWS's documentation, "Understanding the Lambda execution
-//! environment lifecycle".
+//! One execution environment: its Runtime API, its extensions and its runtime, from start to end.
+//! Limits and order are Lambda's
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 
-use super::event::{LifecycleStage, TimelineEvent};
-use super::failure::{EnvironmentFailure, describe_end};
+mod shutdown;
+
+use super::event::TimelineEvent;
+use super::failure::EnvironmentFailure;
 use super::start::RuntimeStart;
 use super::{Simulation, function_env};
 use crate::environ::Environ;
-use crate::lambda::{EXTENSIONS, FOREWORD, LAYER_BOOTSTRAP, RUNTIME_API};
+use crate::lambda::{EXTENSIONS, FOREWORD, LAYER_BOOTSTRAP, RUNTIME_API, api};
 use crate::phase::Phase;
-use crate::process::{CommandEnd, Signal, SpawnedCommand};
+use crate::process::SpawnedCommand;
 use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::{InvocationResult, Lambda, Parked, Settings, WaitFailure};
 use serde_json::Value;
@@ -19,29 +21,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the shutdown has with extensions, and with internal ones alone, in which case only the
-/// runtime is told.
-const SHUTDOWN_LIMIT: Duration = Duration::from_millis(2000);
-const INTERNAL_SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
-
-/// How long the runtime has after SIGTERM when extensions are to be told as well.
-const RUNTIME_SHUTDOWN_LIMIT: Duration = Duration::from_millis(300);
-
-/// How long processes may take to be gone after SIGKILL.
-const KILL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why environments end in which nothing broke.
+/// The shutdown reason of an environment without a failure.
 pub const SPINDOWN: &str = "spindown";
 
 /// The name of foreword's extension.
 pub const FOREWORD_EXTENSION: &str = "foreword";
 
-/// What the runtime does by itself, also on behalf of the handler.
+/// The work of the runtime itself, also on behalf of the handler.
 const LOADS: &str = "loads";
 const LOADS_AND_HOOKS: &str = "loads, its own hooks";
 const HOOKS: &str = "its own hooks";
 
-/// The program that this is.
+/// The path of this program.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
 pub struct ExecutionEnvironment<'s> {
@@ -49,7 +40,7 @@ pub struct ExecutionEnvironment<'s> {
     lambda: Arc<Lambda>,
     extensions: Vec<(String, SpawnedCommand)>,
     runtime: Option<SpawnedCommand>,
-    /// How long its init and its restore took, for the report of its first invocation.
+    /// The durations of its init and its restore, for the report of its first invocation.
     pub init: Option<Duration>,
     pub restore: Option<Duration>,
 }
@@ -76,7 +67,7 @@ impl<'s> ExecutionEnvironment<'s> {
         }
     }
 
-    /// Starts extensions and runtime; comes back when all of them wait for what comes.
+    /// Starts extensions and runtime; returns when all of them wait for an event.
     pub fn initialize(&mut self, until: Instant) -> Result<Parked, EnvironmentFailure> {
         let mut environ = self.simulation.given.clone();
         environ.set(RUNTIME_API, self.lambda.address().as_ref());
@@ -106,7 +97,7 @@ impl<'s> ExecutionEnvironment<'s> {
                 let is_there = |name: &&str| {
                     registered
                         .iter()
-                        .any(|request| request.header("Lambda-Extension-Name") == Some(*name))
+                        .any(|request| request.header(api::EXTENSION_NAME) == Some(*name))
                 };
                 names.iter().all(is_there).then_some(())
             })
@@ -138,7 +129,7 @@ impl<'s> ExecutionEnvironment<'s> {
             .map_err(|cause| EnvironmentFailure::not_started(&program.to_string_lossy(), &cause))?;
         self.runtime = Some(started);
         let parked = self.wait(until, Lambda::snapshot)?;
-        // An extension has its turn until it asks for an event.
+        // The init lasts until each extension asks for an event.
         self.wait(until, |lambda| {
             lambda.wait_runtime("extensions that ask for an event", |inner| {
                 let asks = inner
@@ -152,19 +143,19 @@ impl<'s> ExecutionEnvironment<'s> {
         Ok(parked)
     }
 
-    /// Tells whoever has subscribed to telemetry what the platform does.
+    /// Sends an event of the platform to the subscribers of telemetry.
     pub fn emit(&self, kind: &str, record: Value) {
         self.lambda.shared.telemetry.emit(kind, record);
     }
 
-    /// Lets the runtime go on behind the snapshot; comes back when it is ready for events.
+    /// Restores the runtime from the snapshot; returns when it is ready for events.
     pub fn restore(&self, until: Instant) -> Result<(), EnvironmentFailure> {
         self.simulation.recorder.runtime_starts(HOOKS);
         self.wait(until, Lambda::restore)?;
         self.wait(until, Lambda::ready)
     }
 
-    /// Gives the runtime an event; comes back with the answer.
+    /// Hands an event to the runtime; returns its response.
     pub fn invoke(
         &self,
         event: &str,
@@ -180,108 +171,14 @@ impl<'s> ExecutionEnvironment<'s> {
         self.wait(until, Lambda::ready)
     }
 
-    /// Ends everything, in Lambda's order and within its limits. Afterwards nothing is left.
-    pub fn shut_down(self, reason: &str) {
-        let recorder = &self.simulation.recorder;
-        let seen = self.lambda.seen();
-        let registered = seen
-            .of(ApiCall::ExtensionRegister)
-            .filter(|request| request.status == Some(200))
-            .count();
-        let limit = match (self.extensions.is_empty(), registered) {
-            (true, 0) => None,
-            (true, _) => Some(INTERNAL_SHUTDOWN_LIMIT),
-            (false, _) => Some(SHUTDOWN_LIMIT),
-        };
-        recorder.begin_stage(LifecycleStage::Shutdown, limit);
-        let begin = Instant::now();
-        let runtime = self.runtime.iter();
-        if let Some(limit) = limit {
-            let patience = if self.extensions.is_empty() { limit } else { RUNTIME_SHUTDOWN_LIMIT };
-            for runtime in runtime.clone().filter(|runtime| runtime.end().is_none()) {
-                runtime.signal(Signal::SIGTERM);
-                if !runtime.ends_before(begin + patience) {
-                    let patience = patience.as_millis();
-                    recorder.record(&TimelineEvent::Note(&format!(
-                        "the runtime goes on {patience} ms after SIGTERM: SIGKILL"
-                    )));
-                }
-            }
-        }
-        runtime.for_each(|runtime| runtime.signal(Signal::SIGKILL));
-
-        // Of one that ended before, and broke something, was told already.
-        let crashed = self
-            .extensions
-            .iter()
-            .filter(|(_, extension)| reason == SPINDOWN && extension.end().is_some());
-        crashed.for_each(|(name, _)| {
-            recorder.problem(&format!("the extension {name} ended before the shutdown"))
-        });
-        self.lambda.shared.telemetry.flush();
-        self.lambda.shutdown(reason, SHUTDOWN_LIMIT.saturating_sub(begin.elapsed()));
-        for (name, extension) in &self.extensions {
-            let wants = |request: &&crate::simulated_lambda::recording::RecordedRequest| {
-                let body = String::from_utf8_lossy(&request.body.bytes);
-                request.header("Lambda-Extension-Name") == Some(name)
-                    && body.contains("\"SHUTDOWN\"")
-            };
-            let is_told = seen.of(ApiCall::ExtensionRegister).any(|request| wants(&request))
-                && extension.end().is_none();
-            if is_told && !extension.ends_before(begin + SHUTDOWN_LIMIT) {
-                let limit = SHUTDOWN_LIMIT.as_millis();
-                recorder.problem(&format!(
-                    "the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"
-                ));
-            }
-            if let Some(end) =
-                extension.end().filter(|end| is_told && *end != CommandEnd::Exited(0))
-            {
-                recorder.problem(&format!("the extension {name} ended: {}", describe_end(end)));
-            }
-            extension.signal(Signal::SIGKILL);
-        }
-        let left = self.simulation.descendants.kill(Instant::now() + KILL_TIMEOUT);
-        // The last words of those that have ended.
-        recorder.flush();
-        if left > 0 {
-            recorder.problem(&format!("{left} processes of the environment cannot be ended"));
-        }
-        if reason == SPINDOWN && self.simulation.interruption.signal().is_none() {
-            self.report_missing_hooks();
-        }
-        if let Err(message) = self.simulation.sandbox.remove_restored_mark() {
-            recorder.problem(&message);
-        }
-        recorder.end_stage();
-    }
-
-    /// Tells of the hook of these phases that runs right now, when its time is over; gives that in
+    /// Records the hook of these phases that was running when its time was over; returns that in
     /// words.
     pub fn record_timed_out_hook(&self, phases: &[Phase], why: &str) -> Option<String> {
         let is_running = self.simulation.descendants.has_wrapper_with_child(Path::new(FOREWORD));
         is_running.then(|| self.simulation.recorder.record_timed_out_hook(phases, why)).flatten()
     }
 
-    /// Tells which hooks should have run in a life in which nothing broke.
-    fn report_missing_hooks(&self) {
-        let recorder = &self.simulation.recorder;
-        let has_own = self.extensions.iter().any(|(name, _)| name == FOREWORD_EXTENSION);
-        let is_due = |phase: &Phase| match phase {
-            Phase::Initialize => true,
-            Phase::BeforeSnapshot | Phase::AfterRestore => self.simulation.options.snap_start,
-            // Of an extension that is not there was told at the beginning.
-            Phase::PreStop => has_own,
-        };
-        for phase in Phase::ALL.into_iter().filter(is_due) {
-            for name in recorder.missing_hooks(phase) {
-                let phase = phase.name();
-                recorder.problem(&format!("hook {name:?} ({phase}) did not run, or did not end"));
-            }
-        }
-    }
-
-    /// Waits for something of the runtime's; says what broke when it will not come.
+    /// Waits for the runtime; returns the failure if it will not come.
     fn wait<T>(
         &self,
         until: Instant,
@@ -311,7 +208,7 @@ impl<'s> ExecutionEnvironment<'s> {
             WaitFailure::Reported(report) => Some(report),
             WaitFailure::Exited(seen) => seen.report,
         };
-        // The report alone does not end anything: Lambda waits for the runtime's own end.
+        // A report does not end the init: Lambda waits for the end of the runtime.
         let end = self.runtime.as_ref().and_then(|runtime| {
             runtime.ends_before(until);
             runtime.end()
@@ -323,14 +220,14 @@ impl<'s> ExecutionEnvironment<'s> {
         })
     }
 
-    /// What the extension calls its failure, if it output that before it ended.
+    /// Returns the error type that an extension reported before it ended.
     fn report_of_extension(&self) -> Option<String> {
         let seen = self.lambda.seen();
         let report = seen
             .of(ApiCall::ExtensionInitError)
             .chain(seen.of(ApiCall::ExtensionExitError))
             .next()?;
-        report.header("Lambda-Extension-Function-Error-Type").map(str::to_owned)
+        report.header(api::EXTENSION_ERROR_TYPE).map(str::to_owned)
     }
 
     fn start(
@@ -349,7 +246,7 @@ impl<'s> ExecutionEnvironment<'s> {
     }
 }
 
-/// The extensions that there are: those of the layers, or foreword's own.
+/// Returns the names and programs of the extensions: those of the layers, or foreword's own.
 pub fn extensions(has_layers: bool, wants_own: bool) -> Vec<(String, OsString)> {
     let mut found = Vec::new();
     if has_layers {

@@ -1,5 +1,5 @@
-//! What happens in a simulation, as it is told: the stages that the platform takes a function
-//! through, and what is seen in them.
+//! Events of a simulation: the stages of the lifecycle that the platform takes a function through,
+//! and what is seen in them.
 
 use super::log_line::HookLine;
 use std::time::Duration;
@@ -25,17 +25,17 @@ impl LifecycleStage {
     }
 }
 
-/// Who gets an error in the place of what was asked for.
+/// The caller who gets an error in place of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// Who invoked the function, and which of the invocations that was.
+    /// The invoker of the function, with the number of the invocation.
     Invoker(usize),
-    /// Who publishes the version that the snapshot is of.
+    /// The publisher of the version whose snapshot is taken.
     Publisher,
 }
 
 pub enum TimelineEvent<'m> {
-    /// Another environment begins; there will be so many.
+    /// An environment begins, one of so many.
     Environment {
         number: u64,
         of: u64,
@@ -48,15 +48,15 @@ pub enum TimelineEvent<'m> {
         hook: &'m HookLine,
         limit: Duration,
     },
-    /// What the runtime did by itself, between the hooks of foreword's.
+    /// The work of the runtime itself, between the hooks of foreword.
     Runtime {
         what: &'m str,
         took: Duration,
         limit: Duration,
     },
-    /// Another line of foreword's own.
+    /// A line of foreword's that ends no hook.
     ForewordLine(&'m str),
-    /// A line of anybody else's.
+    /// A line of anybody else.
     LogLine(&'m str),
     Invocation {
         invocation: usize,
@@ -68,14 +68,14 @@ pub enum TimelineEvent<'m> {
         request: &'m str,
         body: &'m [u8],
     },
-    /// What the caller gets in the place of an answer: a JSON object.
+    /// The error that the caller gets in place of a response: a JSON object.
     Error {
         caller: Caller,
         body: &'m str,
     },
-    /// Something that is as it is.
+    /// Information for the person who watches.
     Note(&'m str),
-    /// Something that went wrong.
+    /// A problem, which makes the simulation fail.
     Problem(&'m str),
     StageEnd {
         stage: LifecycleStage,

@@ -1,5 +1,6 @@
-//! Why an environment does not go on, and what whoever called the function sees of it, in Lambda's
-//! words as AWS's emulator has them.
+//! Failures of an environment, and the errors that the caller of the function gets, in Lambda's
+//! words as AWS's emulator has them
+//! (<https://github.com/aws/aws-lambda-runtime-interface-emulator>).
 
 use super::base64;
 use super::environment::SPINDOWN;
@@ -12,28 +13,28 @@ use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
 
-/// What an event may have at most in a synchronous invocation (AWS's documentation, "Lambda
-/// quotas"): 6 MiB.
+/// Largest event of a synchronous invocation, 6 MiB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const LARGEST_EVENT: usize = 6 << 20;
 
 /// The trailer that holds the error of a stream, in Base64.
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
 pub enum EnvironmentFailure {
-    /// The runtime, or foreword in its place, told the Runtime API.
+    /// The runtime, or foreword before it was executed, reported an error to the Runtime API.
     Reported(ErrorReport),
-    /// The runtime ended and said nothing.
+    /// The runtime ended without a report.
     Exited(CommandEnd),
-    /// An extension ended before its time; with the type of an error that it reported.
+    /// An extension ended before the shutdown; with the type of an error that it reported.
     Extension {
         name: String,
         error_type: Option<String>,
         end: CommandEnd,
     },
-    /// Something could not even be started.
+    /// A process could not be started.
     NotStarted(String),
     TimedOut,
-    /// The simulation was told to end.
+    /// The simulation was interrupted.
     Interrupted,
 }
 
@@ -45,7 +46,7 @@ impl EnvironmentFailure {
         ))
     }
 
-    /// Lambda's reason for the shutdown that follows.
+    /// Returns Lambda's reason for the shutdown that follows.
     pub fn shutdown_reason(&self) -> &'static str {
         match self {
             EnvironmentFailure::TimedOut => "timeout",
@@ -54,8 +55,7 @@ impl EnvironmentFailure {
         }
     }
 
-    /// What the platform's events call it: the status, and the type of the error where there is
-    /// one.
+    /// Returns the status and the type of the error in the platform's events.
     pub fn status(&self) -> (&'static str, Option<String>) {
         match self {
             EnvironmentFailure::Reported(report) => ("error", Some(report.error_type.clone())),
@@ -70,7 +70,7 @@ impl EnvironmentFailure {
         }
     }
 
-    /// What happened, for whoever watches.
+    /// Describes the failure for the person who watches.
     pub fn description(&self, limit: Duration) -> String {
         match self {
             EnvironmentFailure::Reported(report) => {
@@ -89,8 +89,8 @@ impl EnvironmentFailure {
         }
     }
 
-    /// The JSON that a caller gets in the place of an answer; nothing when nobody sees what
-    /// happened.
+    /// Returns the JSON that the caller gets in place of a response; `None` where no caller sees
+    /// the failure.
     pub fn caller_error(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
         let prefix = request.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
         let error = |error_type: &str, message: String| json!({"errorType": error_type, "errorMessage": message});
@@ -128,7 +128,8 @@ impl EnvironmentFailure {
     }
 }
 
-/// As Go's `os.ProcessState` words it, which Lambda hands on.
+/// Describes an end as Go's `os.ProcessState` does, whose text Lambda passes on
+/// (<https://pkg.go.dev/os#ProcessState>).
 pub fn describe_end(end: CommandEnd) -> String {
     match end {
         CommandEnd::Exited(status) => format!("exit status {status}"),
@@ -146,7 +147,7 @@ pub fn describe_end(end: CommandEnd) -> String {
     }
 }
 
-/// What a streamed response that failed says in its trailers.
+/// Returns the error in the trailers of a streamed response.
 fn stream_error(answer: &InvocationResult, error_type: &str) -> Option<Value> {
     let trailer =
         |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -165,7 +166,7 @@ fn stream_error(answer: &InvocationResult, error_type: &str) -> Option<Value> {
     })
 }
 
-/// What the caller gets of an event that is too large: the platform takes no such invocation.
+/// Returns the error for an event that is too large, which the platform refuses.
 pub fn event_too_large(length: usize) -> String {
     let message = format!(
         "{length} byte payload is too large for the RequestResponse invocation type (limit \
@@ -174,7 +175,7 @@ pub fn event_too_large(length: usize) -> String {
     json!({"errorType": "RequestEntityTooLargeException", "errorMessage": message}).to_string()
 }
 
-/// What the caller gets of an answer that is none.
+/// Returns the error for a response that the caller does not get.
 pub fn invocation_error(answer: &InvocationResult) -> String {
     let error = |error_type: &str, message: &str| {
         json!({"errorType": error_type, "errorMessage": message}).to_string()

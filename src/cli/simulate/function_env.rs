@@ -1,6 +1,6 @@
-//! The environment that Lambda gives, on top of the user's own: without that, neither the
-//! interpreter would be found nor what the function's configuration sets. Facts: AWS's
-//! documentation, "Defined runtime environment variables".
+//! The environment of the function: Lambda's variables
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>) over the user's own,
+//! without which neither the interpreter nor the variables of the configuration would be found.
 
 use crate::chain;
 use crate::cli::options::SimulateOptions;
@@ -15,10 +15,10 @@ use crate::lambda::{
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Where layers' programs and libraries are looked for.
+/// The search paths of programs and libraries, and the directories that layers add to them.
 const LAYER_PATHS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
 
-/// What to say about a variable that is not handed on.
+/// Returns a note about a variable that is not passed on.
 pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) -> Option<String> {
     let named = variables.iter().rev().find(|(name, _)| name == MAX_CONCURRENCY);
     let value = named.map_or(user.non_empty(MAX_CONCURRENCY), |(_, value)| {
@@ -32,12 +32,12 @@ pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) 
     })
 }
 
-/// What the wrapper is given, but for the Runtime API's address.
+/// Returns the environment of the wrapper, without the Runtime API's address.
 pub fn function_environ<'e>(
     options: &SimulateOptions,
     user: &Environ<'e>,
     variables: &[(String, OsString)],
-    folder: &Path,
+    directory: &Path,
 ) -> Environ<'e> {
     let mut environ = user.clone();
     for (name, value) in variables {
@@ -45,7 +45,7 @@ pub fn function_environ<'e>(
     }
     environ.unset(chain::STAGE);
     environ.unset(MAX_CONCURRENCY);
-    let function = folder.file_name().unwrap_or(OsStr::new("function")).to_owned();
+    let function = directory.file_name().unwrap_or(OsStr::new("function")).to_owned();
     let mut set = |name: &str, value: &OsStr| environ.set(name, value);
     set(FUNCTION_NAME, &function);
     let version = if options.snap_start { "1" } else { "$LATEST" };
@@ -56,11 +56,11 @@ pub fn function_environ<'e>(
     let group = [OsStr::new("/aws/lambda/"), &function].join(OsStr::new(""));
     set(LOG_GROUP, &group);
     set(LOG_STREAM, "simulation".as_ref());
-    set(TASK_ROOT_VARIABLE, folder.as_os_str());
+    set(TASK_ROOT_VARIABLE, directory.as_os_str());
     set(RUNTIME_DIR_VARIABLE, RUNTIME_DIR.as_ref());
     set("TZ", ":UTC".as_ref());
     if options.snap_start {
-        // Of keys an endpoint takes care.
+        // The keys come from an endpoint.
         let is_key = |name: &&str| CREDENTIALS[..3].contains(name);
         let absent = variables::absent_at_snap_start().filter(|name| !is_key(name));
         absent.for_each(|name| environ.unset(name));
@@ -74,20 +74,21 @@ pub fn function_environ<'e>(
             false => environ.set(EXECUTION_ENV, execution_env(runtime).as_ref()),
         }
     }
-    for (name, folder) in LAYER_PATHS.into_iter().filter(|_| !options.layers.is_empty()) {
-        let folders = [environ.non_empty(name), Some(OsStr::new(folder))].into_iter().flatten();
-        let folders = folders.collect::<Vec<_>>().join(OsStr::new(":"));
-        environ.set(name, &folders);
+    for (name, directory) in LAYER_PATHS.into_iter().filter(|_| !options.layers.is_empty()) {
+        let directories =
+            [environ.non_empty(name), Some(OsStr::new(directory))].into_iter().flatten();
+        let directories = directories.collect::<Vec<_>>().join(OsStr::new(":"));
+        environ.set(name, &directories);
     }
     let region = environ.non_empty(REGION).or(environ.non_empty(DEFAULT_REGION));
     let region = region.unwrap_or(OsStr::new("us-east-1")).to_owned();
     environ.set(REGION, &region);
     environ.set(DEFAULT_REGION, &region);
     if let Some(named) = environ.non_empty(config::CONFIG_VARIABLE) {
-        let named = config::local_path(named, folder);
+        let named = config::local_path(named, directory);
         environ.set(config::CONFIG_VARIABLE, named.as_os_str());
     }
-    // Hooks are told from the log.
+    // The recorder recognizes hooks by foreword's log.
     let is_verbose = |level: &str| {
         ["debug", "trace", "info"].iter().any(|known| level.eq_ignore_ascii_case(known))
     };
@@ -97,8 +98,8 @@ pub fn function_environ<'e>(
     environ
 }
 
-/// What an extension is given of it. `LAMBDA_TASK_ROOT` is not on Lambda, but the code is not in
-/// /var/task here.
+/// Returns the part of the environment that extensions get. `LAMBDA_TASK_ROOT` is not part of it on
+/// Lambda, but here the code is not in /var/task.
 pub fn extension_environ<'e>(environ: &Environ<'e>) -> Environ<'e> {
     let mut own = environ.clone();
     let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != TASK_ROOT_VARIABLE;

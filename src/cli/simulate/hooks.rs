@@ -1,5 +1,4 @@
-//! The hooks that the configuration gives an environment: the limit that each has for itself, and
-//! which of them have ended.
+//! The hooks that the configuration gives an environment: the limit of each, and which have ended.
 
 use crate::condition::{Facts, RuntimeName};
 use crate::config;
@@ -11,7 +10,7 @@ use crate::plan::Plan;
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// The hooks in the order in which they run, phase by phase.
+/// The hooks in execution order, phase by phase.
 #[derive(Default)]
 pub struct ExpectedHooks {
     expected: Vec<ExpectedHook>,
@@ -20,15 +19,15 @@ pub struct ExpectedHooks {
 struct ExpectedHook {
     phase: Phase,
     name: String,
-    /// None for one in the background that may take as long as it likes.
+    /// `None` for a hook in the background without a limit of its own.
     limit: Option<Duration>,
     is_in_background: bool,
     has_ended: bool,
 }
 
 impl ExpectedHooks {
-    /// The hooks that the wrapper will find; none where its configuration is wrong, which it tells
-    /// itself.
+    /// Returns the hooks that the wrapper will find; none if the configuration has errors, which
+    /// the wrapper reports.
     pub fn from_configuration(command: &[OsString], environ: &Environ) -> Self {
         if config::is_disabled(environ) || command.is_empty() {
             return Self::default();
@@ -56,13 +55,13 @@ impl ExpectedHooks {
         self.expected.iter().any(|hook| hook.phase == phase)
     }
 
-    /// Begins another environment, in which none has run.
+    /// Begins another environment, in which no hook has run.
     pub fn reset(&mut self) {
         self.expected.iter_mut().for_each(|hook| hook.has_ended = false);
     }
 
-    /// Notes that a hook has ended; gives its own limit if it has one, or nothing where the hook is
-    /// not known.
+    /// Notes that a hook has ended; returns its own limit, if it has one, or `None` for an unknown
+    /// hook.
     pub fn mark_ended(&mut self, phase: Phase, name: &str) -> Option<Option<Duration>> {
         let is_it = |hook: &&mut ExpectedHook| hook.phase == phase && hook.name == name;
         let mut known = self.expected.iter_mut().filter(is_it);
@@ -71,17 +70,17 @@ impl ExpectedHooks {
         Some(hook.limit)
     }
 
-    /// The first hook of these phases that is waited for and has not ended.
+    /// Returns the first hook of these phases that foreword waits for and that has not ended.
     pub fn next_due(&self, phases: &[Phase]) -> Option<(Phase, String)> {
         let is_next = |hook: &&ExpectedHook| phases.contains(&hook.phase) && hook.is_due();
         let next = self.expected.iter().find(is_next)?;
-        // What foreword waits for then may as well be the one in the background.
+        // foreword may be waiting for a hook in the background instead.
         let is_certain = next.phase == Phase::Initialize
             || !self.expected.iter().any(|hook| hook.is_in_background && !hook.has_ended);
         is_certain.then(|| (next.phase, next.name.clone()))
     }
 
-    /// The hooks of a phase that have not ended.
+    /// Returns the hooks of a phase that have not ended.
     pub fn missing(&self, phase: Phase) -> Vec<String> {
         let is_missing = |hook: &&ExpectedHook| hook.phase == phase && hook.is_due();
         self.expected.iter().filter(is_missing).map(|hook| hook.name.clone()).collect()

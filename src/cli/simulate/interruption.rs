@@ -1,5 +1,4 @@
-//! A signal that would have ended this process, and whom it attach: the environment is shut down
-//! first.
+//! Signals that would end this process: the environment is shut down first.
 
 use crate::process::Signal;
 use crate::simulated_lambda::Lambda;
@@ -16,7 +15,7 @@ impl Interruption {
         self.signal.get().copied()
     }
 
-    /// Whoever waits for this one waits no more when a signal comes.
+    /// Attaches the Lambda whose waits a signal ends.
     pub fn attach(&self, lambda: &Arc<Lambda>) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(lambda);
         if self.signal().is_some() {

@@ -1,4 +1,4 @@
-//! The timeline as programs read it: one JSON object a line.
+//! The timeline for programs: one JSON object a line.
 
 use super::event::{Caller, LifecycleStage, TimelineEvent};
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ fn invocation(event: &TimelineEvent) -> Option<usize> {
     }
 }
 
-/// JSON stays what it is; anything else becomes a text.
+/// Embeds a body: JSON as it is, anything else as a string.
 fn embedded(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }

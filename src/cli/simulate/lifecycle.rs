@@ -1,6 +1,6 @@
-//! The life of an environment as Lambda leads it: init, snapshot and restore, invocations, and what
-//! becomes of them when something breaks. Limits are those of AWS's documentation, "Understanding
-//! the Lambda execution environment lifecycle".
+//! The lifecycle of an environment: init, snapshot and restore, invocations, and their failures.
+//! The limits are Lambda's
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 
 use super::Simulation;
 use super::environment::{ExecutionEnvironment, SPINDOWN};
@@ -12,26 +12,26 @@ use crate::simulated_lambda::service::request_id;
 use crate::simulated_lambda::{Outcome, Parked};
 use std::time::{Duration, Instant};
 
-/// The init of an on-demand function.
+/// The limit of the init of an on-demand function.
 const INIT: Duration = Duration::from_secs(10);
 
-/// What the init before a snapshot has at least; it has the function's timeout, if that is more.
+/// The lowest limit of the init before a snapshot; the function's timeout, if that is longer.
 const INIT_BEFORE_SNAPSHOT: Duration = Duration::from_secs(130);
 
-/// From the restore until the runtime is ready.
+/// The limit from the start of a restore until the runtime is ready.
 const RESTORE: Duration = Duration::from_secs(10);
 
-/// What the caller of a function gets whose restore takes too long (AWS's documentation,
-/// "Troubleshooting SnapStart errors").
+/// The error for a restore that takes too long
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/snapstart-troubleshooting.html>).
 const TOO_LATE: &str = r#"{"errorType":"Lambda.SnapStartTimeoutException","errorMessage":"Lambda couldn't restore the snapshot within the timeout limit."}"#;
 
 impl Simulation<'_> {
-    /// One environment from its beginning, until all events have been answered.
+    /// Runs one environment, from its init until all events are answered.
     pub fn run_environment(&self) {
         let mut environment = match self.prepare(None) {
             Ok(environment) => Some(environment),
-            // Nobody can invoke a version that is not there, or an environment that is not
-            // restored.
+            // A version that is not published cannot be invoked, and neither can an environment
+            // that is not restored.
             Err(_) if self.options.snap_start => return,
             Err(EnvironmentFailure::Interrupted) => return,
             Err(_) => {
@@ -52,8 +52,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Brings an environment up to its first event; inside an invocation, within its limit. Tells
-    /// what breaks.
+    /// Prepares an environment for its first event; inside an invocation, within that one's limit.
+    /// Records a failure.
     fn prepare(
         &self,
         inside: Option<Instant>,
@@ -117,7 +117,7 @@ impl Simulation<'_> {
         let begin = Instant::now();
         platform::restore_starts(&environment, &self.init(false));
         let restored = environment.restore(begin + RESTORE);
-        // What is billed and reported of an environment that was restored is the restore.
+        // For a restored environment, Lambda bills and reports the restore instead of the init.
         (environment.init, environment.restore) = (None, Some(begin.elapsed()));
         let status =
             restored.as_ref().map_or_else(PlatformStatus::of_failure, |()| PlatformStatus::SUCCESS);
@@ -144,8 +144,8 @@ impl Simulation<'_> {
         Ok(environment)
     }
 
-    /// Gives an event to the environment, or to a new one when there is none; gives it back if it
-    /// can take another one.
+    /// Hands an event to the environment, or to a new one if there is none; returns the environment
+    /// if it can take another event.
     fn invoke<'s>(
         &'s self,
         environment: Option<ExecutionEnvironment<'s>>,
@@ -154,15 +154,15 @@ impl Simulation<'_> {
     ) -> Option<ExecutionEnvironment<'s>> {
         let (timeout, caller) = (self.options.timeout, Caller::Invoker(number));
         if event.len() > LARGEST_EVENT {
-            // Whatever waits for events does not get to know of this one.
+            // The environment never sees this event.
             self.recorder.begin_stage(LifecycleStage::Invocation(number), None);
             self.recorder
                 .error(&TimelineEvent::Error { caller, body: &event_too_large(event.len()) });
             self.recorder.end_stage();
             return environment;
         }
-        // A new environment of a function with snapshots is restored before, and any other is
-        // initialized inside.
+        // With snapshots a new environment is restored before the invocation; any other is
+        // initialized inside it.
         let restored = match environment {
             None if self.options.snap_start => Some(self.prepare(None).ok()?),
             environment => environment,
@@ -179,7 +179,7 @@ impl Simulation<'_> {
             },
         };
         self.recorder.begin_stage(LifecycleStage::Invocation(number), Some(timeout));
-        // Whatever the function says about it comes behind it.
+        // The output of the function comes after the event.
         let request = request_id(self.events_before() + 1);
         self.recorder.record(&TimelineEvent::Invocation {
             invocation: number,
@@ -227,7 +227,7 @@ impl Simulation<'_> {
         Some(environment)
     }
 
-    /// What the platform tells of an init.
+    /// Returns the events of the platform about an init.
     fn init(&self, is_inside: bool) -> InitEvents<'_> {
         InitEvents {
             initialization: if self.options.snap_start { "snap-start" } else { "on-demand" },
@@ -243,7 +243,7 @@ impl Simulation<'_> {
         if self.options.snap_start { "1" } else { "$LATEST" }
     }
 
-    /// An invocation for which no environment could be initialized.
+    /// Records an invocation for which no environment could be initialized.
     fn fail_invocation(&self, failure: &EnvironmentFailure, number: usize, event: &str) {
         self.recorder.begin_stage(LifecycleStage::Invocation(number), None);
         let request = request_id(self.count_event());
@@ -259,7 +259,7 @@ impl Simulation<'_> {
         self.recorder.end_stage();
     }
 
-    /// Tells what broke, and ends the environment.
+    /// Records the failure, and shuts the environment down.
     fn give_up(
         &self,
         environment: ExecutionEnvironment,

@@ -1,5 +1,4 @@
-//! Recognises foreword's own lines in what comes out of a function, be they text or JSON: `log`
-//! writes them.
+//! Parser for foreword's own lines in the output of a function, text or JSON, as `log` writes them.
 
 use crate::phase::Phase;
 use crate::report::HookOutcome;
@@ -10,7 +9,7 @@ use std::time::Duration;
 pub enum LogLine {
     /// A hook has ended.
     Hook(HookLine),
-    /// Something else that foreword says.
+    /// Another message of foreword's.
     Foreword(String),
     Other,
 }
@@ -20,20 +19,19 @@ pub struct HookLine {
     pub phase: Phase,
     pub name: String,
     pub outcome: HookOutcome,
-    /// Nothing for one that was not started.
+    /// `None` if it was not started.
     pub took: Option<Duration>,
-    /// What became of it, in foreword's words.
+    /// Its result in foreword's words.
     pub what: String,
 }
 
 impl HookLine {
-    /// Whether it may be as it is: it did what it should, or the configuration lets the others go
-    /// on.
+    /// Returns whether it succeeded, or its failure is tolerated (`on_failure: continue`).
     pub fn is_tolerated(&self) -> bool {
         self.outcome == HookOutcome::Success || self.what.ends_with("(on_failure: continue)")
     }
 
-    /// What it exported, in foreword's words: `exported 3 variables`.
+    /// Returns the exports in foreword's words: `exported 3 variables`.
     pub fn exported(&self) -> Option<&str> {
         let (_, exported) =
             self.what.split_once(" ms, ").filter(|_| self.outcome == HookOutcome::Success)?;
@@ -56,7 +54,7 @@ pub fn parse(line: &str) -> LogLine {
     }
 }
 
-/// Parts the line of a hook from what somebody left in front of it without a line end.
+/// Splits off what somebody wrote before the line of a hook without a line break.
 pub fn split_hook_line(line: &str) -> (&str, &str) {
     let starts = ["foreword: hook \"", "{\"timestamp\":"]
         .into_iter()
@@ -65,14 +63,14 @@ pub fn split_hook_line(line: &str) -> (&str, &str) {
     line.split_at(starts.map(|(at, _)| at).find(is_hook).unwrap_or_default())
 }
 
-/// `hook "NAME" (PHASE) WHAT`.
+/// Parses `hook "NAME" (PHASE) RESULT`.
 fn parse_hook(message: &str) -> Option<HookLine> {
     let rest = message.strip_prefix("hook \"")?;
     let (phase, (name, what)) = Phase::ALL
         .into_iter()
         .filter_map(|phase| Some((phase, rest.split_once(&format!("\" ({}) ", phase.name()))?)))
         .min_by_key(|(_, (name, _))| name.len())?;
-    // Only the last attempt is an end.
+    // Only the last attempt ends the hook.
     if what.contains("; it is tried again in ") {
         return None;
     }

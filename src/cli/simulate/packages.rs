@@ -1,6 +1,7 @@
-//! Where a managed runtime finds the packages of layers: its bootstrap says so to the interpreter,
-//! and the client that runs here in its place knows nothing of layers. Facts: AWS's documentation,
-//! "Packaging your layer content", and the bootstraps of the runtimes.
+//! The packages of layers for a runtime client that runs here: on Lambda, the bootstrap of a
+//! managed runtime tells the interpreter where they are
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html>, and the bootstraps of the
+//! runtimes).
 
 use super::start::RuntimeStart;
 use crate::environ::Environ;
@@ -11,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the bootstrap of Python's runtime does before it starts the client. An empty PYTHONPATH
+/// The work of the bootstrap of Python's runtime before it starts the client. An empty PYTHONPATH
 /// counts as set.
 const BOOTSTRAP: &str = r#"import os
 import site
@@ -19,13 +20,13 @@ import sys
 
 sys.path.pop(0)
 root = os.environ["LAMBDA_TASK_ROOT"]
-folders = ["/opt/python/lib/<runtime>/site-packages", "/opt/python"]
+directories = ["/opt/python/lib/<runtime>/site-packages", "/opt/python"]
 is_set = "PYTHONPATH" in os.environ
 if not is_set:
-    sys.path[:0] = folders
+    sys.path[:0] = directories
 sys.path.insert(0, root)
-for folder in [root] + ([] if is_set else folders):
-    site.addsitedir(folder)
+for directory in [root] + ([] if is_set else directories):
+    site.addsitedir(directory)
 if not is_set:
     os.environ["PYTHONPATH"] = os.environ["LAMBDA_RUNTIME_DIR"]
 
@@ -34,8 +35,8 @@ from awslambdaric.__main__ import main
 main(sys.argv)
 "#;
 
-/// Lets the runtime find the packages of layers; gives what to say about it. `folder` is one of
-/// this simulation's own.
+/// Adds the packages of layers to the search paths of the runtime; returns a note. `directory` makes a
+/// directory of this simulation's own.
 ///
 /// # Errors
 /// When the file that stands for the bootstrap cannot be written.
@@ -44,7 +45,7 @@ pub fn add_layer_packages(
     start: &mut RuntimeStart,
     environ: &mut Environ,
     root: &Path,
-    folder: impl FnOnce() -> io::Result<PathBuf>,
+    directory: impl FnOnce() -> io::Result<PathBuf>,
 ) -> io::Result<Option<String>> {
     let RuntimeStart::Wrapper(words) = start else { return Ok(None) };
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
@@ -56,7 +57,7 @@ pub fn add_layer_packages(
             else {
                 return Ok(None);
             };
-            let script = folder()?.join("bootstrap.py");
+            let script = directory()?.join("bootstrap.py");
             fs::write(&script, BOOTSTRAP.replace("<runtime>", name))?;
             words.splice(at..at + 2, [script.into_os_string()]);
             Some(format!(
@@ -98,7 +99,7 @@ fn set_search_path(
     Some(format!("packages of layers: {name}={value}"))
 }
 
-/// The layers' jars go behind the function's own class path.
+/// Appends the layers' jars to the function's class path.
 fn append_class_path(words: &mut [OsString]) -> Option<String> {
     let at = words.iter().position(|word| {
         ["-cp", "-classpath", "--class-path"].iter().any(|option| word == option)

@@ -1,6 +1,6 @@
-//! What the platform tells subscribers of telemetry about an environment's life (AWS's
-//! documentation, "Lambda Telemetry API Event schema reference"). The Logs API has the older of
-//! these events.
+//! The platform's telemetry events about an environment
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>). The Logs API
+//! has the older of these events.
 
 use super::environment::ExecutionEnvironment;
 use super::failure::EnvironmentFailure;
@@ -8,7 +8,7 @@ use crate::simulated_lambda::{InvocationResult, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How a phase of the platform's ended.
+/// The status of a phase of the platform.
 pub struct PlatformStatus {
     name: &'static str,
     error_type: Option<String>,
@@ -45,7 +45,7 @@ impl PlatformStatus {
     }
 }
 
-/// The init, be it one inside an invocation.
+/// The events of an init, at the start or inside an invocation.
 pub struct InitEvents<'i> {
     pub initialization: &'i str,
     pub is_inside: bool,
@@ -104,11 +104,11 @@ pub fn invocation_starts(environment: &ExecutionEnvironment, request: &str, vers
     environment.emit("platform.start", json!({"requestId": request, "version": version}));
 }
 
-/// An invocation that is over, and what came of the init or the restore before the first one.
+/// The events of an invocation that is over, with the init or restore before the first one.
 pub struct InvocationReport<'i> {
     pub request: &'i str,
     pub took: Duration,
-    /// None, when no answer came.
+    /// `None` without a response.
     pub produced: Option<usize>,
     pub memory: u64,
     pub init: Option<Duration>,
@@ -140,7 +140,7 @@ impl InvocationReport<'_> {
     }
 }
 
-/// With fractions, as the platform has them.
+/// Returns milliseconds with fractions, as the platform has them.
 fn milliseconds(took: Duration) -> f64 {
     let hundredths = u32::try_from(took.as_micros() / 10).unwrap_or(u32::MAX);
     f64::from(hundredths) / 100.0

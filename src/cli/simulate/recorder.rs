@@ -1,6 +1,6 @@
-//! Tells a simulation as it happens. What the function and foreword say comes through one pipe, as
-//! both go into one log on Lambda; it is read before anything else is state, so that each line
-//! stands where it belongs.
+//! The record of a simulation, printed as it happens. The output of the function and of foreword
+//! comes through one pipe, as both go into one log on Lambda; it is printed before anything else,
+//! so that each line stands where it belongs.
 
 use super::event::{LifecycleStage, TimelineEvent};
 use super::hooks::ExpectedHooks;
@@ -19,13 +19,13 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// What a pipe holds at most (pipe(7)).
+/// The capacity of a pipe (<https://man7.org/linux/man-pages/man7/pipe.7.html>).
 const PIPE: usize = 64 << 10;
 
-/// A longer line is state in parts, as in Lambda's log.
+/// Longest line that is printed in one piece, as in Lambda's log.
 const LONGEST: usize = 256 << 10;
 
-/// How what happens is state.
+/// The format of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimelineFormat {
     Text(Colors),
@@ -33,7 +33,7 @@ pub enum TimelineFormat {
 }
 
 pub struct Recorder {
-    /// What the function says, and what the extensions say.
+    /// The output of the function, and that of the extensions.
     output: [(LogSource, PipeReader); 2],
     state: Mutex<RecorderState>,
 }
@@ -47,7 +47,7 @@ pub struct OutputPipes {
 struct RecorderState {
     format: TimelineFormat,
     to: Stdout,
-    /// The beginning of a line that is not complete, of the function's and of the extensions'.
+    /// The start of a line that is not complete, of the function's and of the extensions' output.
     partial_lines: [Vec<u8>; 2],
     stage: Option<RunningStage>,
     is_successful: bool,
@@ -65,16 +65,16 @@ struct RunningStage {
     last_hook: Option<Instant>,
 }
 
-/// What the runtime does by itself while no hook of foreword's runs.
+/// The work of the runtime between the hooks of foreword.
 struct RuntimeActivity {
     what: &'static str,
     since: Instant,
-    /// How long, once that is over.
+    /// Its duration, once it is over.
     took: Option<Duration>,
 }
 
 impl Recorder {
-    /// Comes with the ends of the pipes for what is started.
+    /// Returns the recorder, and the ends of its pipes for the processes that are started.
     ///
     /// # Errors
     /// When there is no descriptor left for them.
@@ -97,14 +97,15 @@ impl Recorder {
         Ok((Self { output, state: Mutex::new(state) }, OutputPipes { function, extensions }))
     }
 
-    /// From now on the log is that of this Lambda's environment.
+    /// Attaches the environment of this Lambda: its subscribers get the log from now on.
     pub fn attach(&self, lambda: &Arc<Lambda>) {
         let mut state = self.lock();
         state.lambda = Arc::downgrade(lambda);
         state.hooks.reset();
     }
 
-    /// Tells which hook was still running, in a process of foreword's, when its time was over.
+    /// Records the hook that was still running, in a process of foreword's, when its time was over;
+    /// returns that in words.
     pub fn record_timed_out_hook(&self, phases: &[Phase], why: &str) -> Option<String> {
         let mut state = self.lock();
         let (phase, name) = state.hooks.next_due(phases)?;
@@ -116,12 +117,12 @@ impl Recorder {
         Some(shown)
     }
 
-    /// The hooks of a phase that should have run in this environment and did not end in it.
+    /// Returns the hooks of a phase that did not end in this environment.
     pub fn missing_hooks(&self, phase: Phase) -> Vec<String> {
         self.lock().hooks.missing(phase)
     }
 
-    /// Tells lines as they come, until it is over.
+    /// Prints lines as they come, until the simulation is over.
     pub fn follow(&self, over: &Latch) {
         while !over.is_set() {
             let watched = [self.output[0].1.as_fd(), self.output[1].1.as_fd(), over.as_fd()];
@@ -144,14 +145,14 @@ impl Recorder {
         });
     }
 
-    /// From now on the runtime does this.
+    /// Records that the runtime begins to work.
     pub fn runtime_starts(&self, what: &'static str) {
         if let Some(running) = &mut self.lock().stage {
             running.runtime = Some(RuntimeActivity { what, since: Instant::now(), took: None });
         }
     }
 
-    /// Ends the stage that has begun.
+    /// Ends the current stage.
     pub fn end_stage(&self) {
         let mut state = self.lock();
         state.runtime_pauses(Duration::ZERO);
@@ -169,22 +170,22 @@ impl Recorder {
         self.lock().record(event);
     }
 
-    /// Tells what went wrong, so that not all went well; what the runtime did then is not of
-    /// interest any more.
+    /// Records a problem, which makes the simulation fail; what the runtime did does not matter
+    /// then.
     pub fn problem(&self, problem: &str) {
         let mut state = self.lock();
         state.mark_failed();
         state.record(&TimelineEvent::Problem(problem));
     }
 
-    /// Tells of an error, with which not all went well.
+    /// Records an error of the function, which makes the simulation fail.
     pub fn error(&self, event: &TimelineEvent) {
         let mut state = self.lock();
         state.mark_failed();
         state.record(event);
     }
 
-    /// Tells whether all went well so far, when nothing more is to come; gives it.
+    /// Records the result of the simulation; returns whether it was successful.
     pub fn finish(&self) -> bool {
         let mut state = self.lock();
         let is_successful = state.is_successful;
@@ -192,7 +193,7 @@ impl Recorder {
         is_successful
     }
 
-    /// Tells what is left of a line that nobody will end.
+    /// Prints the start of a line that nobody will complete.
     pub fn flush(&self) {
         let mut state = self.lock();
         for (index, (source, _)) in self.output.iter().enumerate() {
@@ -203,13 +204,13 @@ impl Recorder {
         }
     }
 
-    /// What is in the pipe is state first.
+    /// Locks the state, and prints the output that is in the pipes first.
     fn lock(&self) -> MutexGuard<'_, RecorderState> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, (source, output)) in self.output.iter().enumerate() {
             let mut watched = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
             if wait(&mut watched, Some(Instant::now())).is_ok() && is_ready(&watched[0]) {
-                // To read until there is no more would never end with one who never stops.
+                // Reading until the pipe is empty would never end if a process never stops writing.
                 let mut piece = vec![0; PIPE];
                 let length = { output }.read(&mut piece).unwrap_or_default();
                 state.split_lines(index, *source, &piece[..length]);
@@ -237,7 +238,7 @@ impl RecorderState {
         if let Some(lambda) = self.lambda.upgrade() {
             lambda.shared.telemetry.log(source, &line);
         }
-        // What a command wrote last may have no line end.
+        // The last output of a command may have no line break.
         let (unended, line) = log_line::split_hook_line(&line);
         if !unended.is_empty() {
             self.record(&TimelineEvent::LogLine(unended));
@@ -263,9 +264,9 @@ impl RecorderState {
         }
         let now = Instant::now();
         match hook.phase {
-            // The first of them ends what the runtime did by itself.
+            // The first of these hooks ends the runtime's own work.
             Phase::BeforeSnapshot => self.runtime_pauses(hook.took.unwrap_or_default()),
-            // The last of them begins it.
+            // The last of these hooks begins it.
             Phase::Initialize | Phase::AfterRestore => {
                 if let Some(runtime) =
                     self.stage.as_mut().and_then(|running| running.runtime.as_mut())
@@ -289,7 +290,7 @@ impl RecorderState {
         self.record(&TimelineEvent::Hook { hook, limit });
     }
 
-    /// What the runtime does is over, so long ago.
+    /// Notes that the runtime stopped working, so long ago.
     fn runtime_pauses(&mut self, ago: Duration) {
         if let Some(runtime) = self.stage.as_mut().and_then(|running| running.runtime.as_mut()) {
             runtime.took.get_or_insert_with(|| runtime.since.elapsed().saturating_sub(ago));

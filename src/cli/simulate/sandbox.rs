@@ -1,6 +1,6 @@
-//! The sandbox of a simulation: layers under /opt, a /tmp of its own, and the code, which cannot
-//! be written to. All of them are mounts that nobody else sees; where there can be none,
-//! simulations share the machine's /tmp and wait for each other.
+//! The sandbox of a simulation: layers under /opt, a /tmp of its own, and read-only code, all in
+//! mounts that no other process sees. Where mounts are not permitted, simulations share the
+//! machine's /tmp, one after the other.
 
 use crate::cli::layer::MergedLayers;
 use crate::environ::{Environ, split_entry};
@@ -17,30 +17,30 @@ use std::path::{Path, PathBuf};
 
 const TMP: &str = "/tmp";
 
-/// What Lambda gives a function of /tmp unless it is told otherwise (AWS's documentation,
-/// "Configure ephemeral storage").
+/// The default size of /tmp on Lambda
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html>).
 const TMP_SIZE: u64 = 512 << 20;
 
-/// Variables that name a directory to write to.
+/// Variables that name a directory for temporary files.
 const TEMPORARY_DIRECTORY_VARIABLES: [&str; 3] = ["TMPDIR", "TMP", "TEMP"];
 
-/// Where an environment knows itself by name (AWS's documentation, "Lambda Telemetry API
-/// reference").
+/// The names of an environment for itself
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api-reference.html>).
 const HOSTS: &str = "/etc/hosts";
 const SANDBOX_HOSTS: &str = "127.0.0.1 sandbox.localdomain sandbox.local sandbox\n";
 
-/// What holds as long as this lives.
+/// The mounts and locks that last until this is dropped.
 pub struct Sandbox {
-    /// Locked, where the folder is that of the machine.
+    /// Locked, if /tmp is shared.
     _lock: Option<File>,
-    /// Whether there may be a mark of a restored environment to remove.
+    /// True if there may be a mark of a restored environment to remove.
     leaves_restored_mark: bool,
-    /// Whether /tmp is that of the simulation.
+    /// True if /tmp is that of the simulation.
     has_own_tmp: bool,
 }
 
 impl Sandbox {
-    /// For a process with one thread only. Comes with what the user should know about it.
+    /// Prepares the sandbox in a process with a single thread; returns a note for the user as well.
     ///
     /// # Errors
     /// When layers cannot be laid under /opt, or a mark of an earlier environment is there to stay;
@@ -56,7 +56,7 @@ impl Sandbox {
         if let Some(opt) = layers {
             let laid = own.as_ref().map_err(process::cause).and_then(|()| mount_layers(opt));
             laid.map_err(|cause| {
-                let way_out = "mounts of one's own need root or user namespaces, and a folder /opt";
+                let way_out = "a mount needs root or user namespaces, and a directory /opt";
                 format!("unable to lay the layers under {LAYERS}: {cause}; {way_out}")
             })?;
         }
@@ -71,21 +71,21 @@ impl Sandbox {
             Self { _lock: None, leaves_restored_mark: snap_start, has_own_tmp: own_tmp.is_ok() };
         let Err(refused) = own_tmp else { return Ok((sandbox, None)) };
         let common = format!(
-            "this machine lets nobody mount {TMP} for one simulation ({refused}): {TMP} is that \
-             of the machine, and the code can be written to"
+            "unable to mount a {TMP} for this simulation: {refused}; it shares that of the \
+             machine, and the code is writable"
         );
         if !snap_start {
             return Ok((sandbox, Some(common)));
         }
-        let folder = Path::new(RESTORED).parent().expect("it is in a folder");
+        let directory = Path::new(RESTORED).parent().expect("it is in a directory");
         let unable = |error: io::Error| {
-            format!("unable to prepare {}: {}", folder.display(), process::cause(&error))
+            format!("unable to prepare {}: {}", directory.display(), process::cause(&error))
         };
-        match DirBuilder::new().mode(0o700).create(folder) {
+        match DirBuilder::new().mode(0o700).create(directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unable(error)),
             _ => {}
         }
-        let shared = File::open(folder).map_err(unable)?;
+        let shared = File::open(directory).map_err(unable)?;
         shared.lock().map_err(unable)?;
         sandbox._lock = Some(shared);
         sandbox.remove_restored_mark()?;
@@ -96,15 +96,15 @@ impl Sandbox {
         Ok((sandbox, Some(note)))
     }
 
-    /// A directory of this simulation's own.
+    /// Returns a directory of this simulation's own.
     pub fn directory(&self) -> io::Result<PathBuf> {
         if !self.has_own_tmp {
             return Err(io::Error::other("there is no /tmp of the simulation's own"));
         }
-        let folder = Path::new(TMP).join(".foreword-simulate");
-        match fs::create_dir(&folder) {
+        let directory = Path::new(TMP).join(".foreword-simulate");
+        match fs::create_dir(&directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(folder),
+            _ => Ok(directory),
         }
     }
 
@@ -119,8 +119,8 @@ impl Sandbox {
     }
 }
 
-/// Lays an empty /tmp over the machine's, in which only what the command line and the environment
-/// name stays, and makes the code and all that stays read-only.
+/// Mounts an empty /tmp, in which only what the command line and the environment name stays
+/// visible, and makes the code and all that stays read-only.
 fn mount_own_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Result<(), String> {
     let unable =
         |what: &Path, error: io::Error| format!("{}: {}", what.display(), process::cause(&error));
@@ -148,24 +148,24 @@ fn mount_own_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Result
             .and_then(|()| process::remount_bind_read_only(&path))
             .map_err(|error| unable(&path, error))?;
     }
-    for folder in TEMPORARY_DIRECTORY_VARIABLES
+    for directory in TEMPORARY_DIRECTORY_VARIABLES
         .iter()
         .filter_map(|name| environ.non_empty(name))
         .map(Path::new)
     {
-        if folder.starts_with(tmp) {
-            // What it named cannot be had any more; that it is not there is what programs find out
-            // themselves.
-            let _ = fs::create_dir_all(folder)
-                .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o1777)));
+        if directory.starts_with(tmp) {
+            // The directory that it named is hidden. A program that cannot write finds that out
+            // itself.
+            let _ = fs::create_dir_all(directory)
+                .and_then(|()| fs::set_permissions(directory, Permissions::from_mode(0o1777)));
         }
     }
-    // An extension may listen at these names; where they cannot be had, addresses serve as well.
+    // An extension may listen at these names. Without them, it is reached by its address.
     let _ = mount_hosts(tmp);
     Ok(())
 }
 
-/// Lets this machine know itself by the names that Lambda's environments have.
+/// Adds the names of Lambda's environments to the hosts file.
 fn mount_hosts(tmp: &Path) -> io::Result<()> {
     let file = tmp.join(".foreword-hosts");
     let known = fs::read(HOSTS).unwrap_or_default();
@@ -175,7 +175,7 @@ fn mount_hosts(tmp: &Path) -> io::Result<()> {
     shown
 }
 
-/// Makes an empty file or directory for what is to be shown there.
+/// Creates an empty file or directory as a mount point.
 fn create_mount_point(path: &Path, opened: &File) -> io::Result<()> {
     if path.exists() {
         return Ok(());
@@ -186,9 +186,8 @@ fn create_mount_point(path: &Path, opened: &File) -> io::Result<()> {
     if opened.metadata()?.is_dir() { fs::create_dir(path) } else { File::create(path).map(drop) }
 }
 
-/// What lies in /tmp of all that the command line and the environment name: the code, programs,
-/// configurations, paths for programs and libraries. The shortest come first, and what lies in one
-/// of them does not come.
+/// Returns the paths in /tmp that the command line and the environment name: the code, programs,
+/// configurations, search paths. A path inside another one is left out.
 fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<PathBuf> {
     let mut texts: Vec<Vec<u8>> = vec![root.as_os_str().as_bytes().to_vec()];
     texts.extend(command.iter().map(|word| word.as_bytes().to_vec()));
@@ -204,11 +203,11 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
         let path = PathBuf::from(OsString::from_vec(part.to_vec()));
         (path.starts_with(TMP) && path != Path::new(TMP) && path.exists()).then_some(path)
     };
-    // Text with spaces is a command, or JSON, and what it names may be there to be written to.
+    // A text with spaces is a command or JSON; the paths in it may be outputs.
     let whole = texts.iter().filter(|text| !text.contains(&b' ') && !text.starts_with(b"{"));
     let parts = whole.flat_map(|text| text.split(|byte| b":=,".contains(byte)));
     let mut paths: Vec<_> = parts.filter_map(in_tmp).collect();
-    // The root may have spaces.
+    // The root may have spaces in its path.
     paths.extend(in_tmp(root.as_os_str().as_bytes()));
     paths.sort();
     paths.dedup();
@@ -221,14 +220,14 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
     outermost
 }
 
-/// Puts the layers' files into a folder in memory over /opt, which nobody can write to.
+/// Writes the layers' files into a read-only file system in memory, mounted over /opt.
 fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
     let unable = |error: io::Error| process::cause(&error);
     let root = Path::new(LAYERS);
     process::mount_tmpfs(root).map_err(unable)?;
     for file in opt.files() {
         let path = root.join(file.path);
-        fs::create_dir_all(path.parent().expect("it is in a folder")).map_err(unable)?;
+        fs::create_dir_all(path.parent().expect("it is in a directory")).map_err(unable)?;
         let content = file.content().map_err(|cause| format!("{}: {cause}", file.name()))?;
         if file.is_link() {
             symlink(String::from_utf8_lossy(&content).as_ref(), &path).map_err(unable)?;

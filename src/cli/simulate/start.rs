@@ -1,4 +1,4 @@
-//! How the runtime is started: behind foreword, as a managed runtime's bootstrap and an image's
+//! The start of the runtime: through foreword, as a managed runtime's bootstrap and an image's
 //! ENTRYPOINT do, or as the bootstrap of an OS-only runtime. Without a program it finds the
 //! runtime's client on this machine.
 
@@ -13,25 +13,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What Lambda looks for in the code of an OS-only runtime, and in its layers.
+/// The file name that Lambda looks for in the code of an OS-only runtime, and in its layers.
 const BOOTSTRAP: &str = "bootstrap";
 
-/// The class of Java's client.
+/// The class of Java's runtime client.
 const JAVA_CLIENT: &str = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
 const JAVA_CLIENT_JAR: &str = "aws-lambda-java-runtime-interface-client";
 
 pub enum RuntimeStart {
-    /// foreword is started with these words.
+    /// foreword is started with this command line.
     Wrapper(Vec<OsString>),
-    /// Lambda starts this file by itself; foreword has part in it only if the file is, or starts,
-    /// foreword.
+    /// Lambda starts this file; foreword takes part only if the file is foreword, or starts it.
     Bootstrap(PathBuf, Vec<OsString>),
-    /// foreword is the bootstrap, and starts the handler.
+    /// foreword is the bootstrap, and executes the handler.
     ForewordBootstrap(OsString),
 }
 
 impl RuntimeStart {
-    /// What foreword receives, in so far as it takes part.
+    /// Returns the command line that foreword receives, as far as it takes part.
     pub fn received_command(&self) -> Vec<OsString> {
         match self {
             Self::Wrapper(words) => words.clone(),
@@ -40,7 +39,8 @@ impl RuntimeStart {
         }
     }
 
-    /// How the runtime of a function in this directory is started, and what to say about it.
+    /// Finds out how the runtime of a function in this directory is started; returns notes about it
+    /// as well.
     ///
     /// # Errors
     /// When there is nothing to start; says what to name.
@@ -61,7 +61,7 @@ impl RuntimeStart {
             let path = root.join(program);
             let is_bootstrap =
                 is_os_only && path == root.join(BOOTSTRAP) && program.as_bytes().contains(&b'/');
-            // To start foreword with foreword would run every initialize hook twice.
+            // A second foreword would run every initialize hook twice.
             if is_bootstrap || (path.is_file() && process::is_this_program(&path)) {
                 return Ok((Self::bootstrap(path, arguments.to_vec(), &mut notes), notes));
             }
@@ -69,7 +69,7 @@ impl RuntimeStart {
         }
         let Some(name) = &options.runtime else {
             return Err(
-                "there is no program; name it behind --, or a runtime with --runtime".into()
+                "unable to start a function: there is no program; name it behind --, or a runtime with --runtime".into()
             );
         };
         if is_os_only {
@@ -81,7 +81,7 @@ impl RuntimeStart {
         Ok((Self::Wrapper(words), notes))
     }
 
-    /// As Lambda does: the bootstrap of the code, else that of a layer.
+    /// Chooses the bootstrap as Lambda does: that of the code, else that of a layer.
     fn os_only(
         name: &str,
         environ: &Environ,
@@ -108,7 +108,7 @@ impl RuntimeStart {
                 Ok((Self::ForewordBootstrap(handler), notes))
             }
             None => Err(format!(
-                "there is nothing to start: {} has no {BOOTSTRAP}, and {HANDLER}, which names the \
+                "unable to start the function: {} has no {BOOTSTRAP}, and {HANDLER}, which names the \
                  function's executable, is not set; add --env {HANDLER}=NAME, or name the program: \
                  foreword simulate --runtime {name} -- ./NAME",
                 root.display()
@@ -128,7 +128,7 @@ impl RuntimeStart {
     }
 }
 
-/// Whether a file is foreword, be it this one or that of a layer.
+/// Returns whether a file is foreword, be it this one or that of a layer.
 fn is_foreword(path: &Path) -> bool {
     let target = path.canonicalize().unwrap_or_default();
     process::is_this_program(path)
@@ -136,7 +136,7 @@ fn is_foreword(path: &Path) -> bool {
         || Path::new(FOREWORD).canonicalize().is_ok_and(|wrapper| wrapper == target)
 }
 
-/// The command line that starts the client of a managed runtime on this machine.
+/// Returns the command line that starts the client of a managed runtime on this machine.
 fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString>, String> {
     let runtime = Runtime::from_identifier(name.as_bytes());
     let default = match runtime {
@@ -193,7 +193,7 @@ fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString
     Ok(words)
 }
 
-/// The interpreter in PATH that has the client: that of the runtime's version if there is one.
+/// Returns the interpreter in PATH that has the client; that of the runtime's version is preferred.
 fn python(name: &str, environ: &Environ) -> Option<OsString> {
     let has_client = |program: &&str| {
         let mut command = Command::new(program);
@@ -217,9 +217,9 @@ fn python(name: &str, environ: &Environ) -> Option<OsString> {
 fn node(environ: &Environ, root: &Path) -> Option<Vec<OsString>> {
     let modules = environ.value("NODE_PATH").unwrap_or_default().to_owned();
     let modules = std::env::split_paths(&modules).collect::<Vec<_>>();
-    let folders = [root.join("node_modules")].into_iter().chain(modules);
-    let files = folders.flat_map(|folder| {
-        ["bin/index.mjs", "bin/index.js"].map(|file| folder.join("aws-lambda-ric").join(file))
+    let directories = [root.join("node_modules")].into_iter().chain(modules);
+    let files = directories.flat_map(|directory| {
+        ["bin/index.mjs", "bin/index.js"].map(|file| directory.join("aws-lambda-ric").join(file))
     });
     let of_code = files
         .filter(|file| file.is_file())
@@ -233,15 +233,15 @@ fn node(environ: &Environ, root: &Path) -> Option<Vec<OsString>> {
 }
 
 fn java(root: &Path) -> Option<Vec<OsString>> {
-    let has_client = |folder: &PathBuf| {
-        let listed = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let has_client = |directory: &PathBuf| {
+        let listed = std::fs::read_dir(directory).into_iter().flatten().flatten();
         listed
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .any(|name| name.starts_with(JAVA_CLIENT_JAR) && name.ends_with(".jar"))
     };
-    let folders = ["", "lib", "target/dependency"].map(|folder| root.join(folder));
-    let folder = folders.iter().find(|folder| has_client(folder))?;
-    let parts = [root.to_owned(), root.join("target/classes"), folder.join("*")];
+    let directories = ["", "lib", "target/dependency"].map(|directory| root.join(directory));
+    let directory = directories.iter().find(|directory| has_client(directory))?;
+    let parts = [root.to_owned(), root.join("target/classes"), directory.join("*")];
     let class_path = std::env::join_paths(parts).ok()?;
     Some(vec!["java".into(), "-cp".into(), class_path, JAVA_CLIENT.into()])
 }

@@ -1,5 +1,5 @@
-//! The timeline as people read it: a heading for each stage, a line for each hook with its duration
-//! as a bar, and between them, further in, what everybody else has to say.
+//! The timeline for people: a heading for each stage, a line for each hook with its duration as a
+//! bar, and all other output between them, further indented.
 
 use super::event::{Caller, LifecycleStage, TimelineEvent};
 use super::log_line::HookLine;
@@ -10,10 +10,10 @@ use crate::report::HookOutcome;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How many characters a bar has that fills its limit.
+/// The characters of a bar that is full.
 const BAR: u128 = 16;
 
-/// An eighth of a character more each.
+/// Bars of no to seven eighths of a character.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// Returns the lines of an event.
@@ -95,7 +95,7 @@ fn row(what: &str, name: &str, took: Option<Duration>, limit: Duration) -> Strin
     format!("{what:<15} {name:<20} {bar}{gap} {took:>6} ms of {}", seconds(limit))
 }
 
-/// What took some time at all can be seen.
+/// Returns a bar, which is never empty.
 fn bar(took: Duration, limit: Duration) -> String {
     let eighths = took.as_micros() * BAR * 8 / limit.as_micros().max(1);
     let eighths = eighths.clamp(1, BAR * 8);
@@ -103,7 +103,7 @@ fn bar(took: Duration, limit: Duration) -> String {
     "█".repeat(whole) + EIGHTHS[usize::try_from(eighths % 8).expect("less than eight")]
 }
 
-/// Type and message of an error; the rest, such as a stack trace, is for programs.
+/// Returns type and message of an error; the rest, such as a stack trace, is for programs.
 fn error_summary(body: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(body) else { return body.to_owned() };
     let error_summary =
@@ -112,12 +112,12 @@ fn error_summary(body: &str) -> String {
     format!("{{{}{more}}}", error_summary.into_iter().flatten().collect::<Vec<_>>().join(","))
 }
 
-/// JSON may have line ends where it may have spaces.
+/// Joins the lines of JSON, which may have line breaks where it may have spaces.
 fn one_line(text: &str) -> String {
     printable(&text.lines().map(str::trim).collect::<Vec<_>>().join(" "))
 }
 
-/// An answer may have 6 MB, which nobody reads on a terminal.
+/// Shortens a body: a response may have 6 MB.
 fn truncated(body: &[u8]) -> String {
     const MOST: usize = 1000;
     let text = String::from_utf8_lossy(&body[..body.len().min(MOST)]).into_owned();

@@ -1,80 +1,120 @@
-//! The part of decoding that reads hooks.
+//! Decodes hooks.
 
 use super::{A_HOOK, Decoder, HOOKS, Node, PHASES};
 use crate::config::{Command, Export, Hook, OnFailure};
-use crate::json::{self, Value};
+use crate::json::{self, Number, Value};
 use crate::loopback::{Address, Request};
 use crate::phase::Phase;
 use crate::template::Template;
 use std::time::Duration;
 
+/// The keys that a hook may have.
+const KEYS: [&str; 13] = [
+    "name",
+    "command",
+    "http",
+    "wait_for",
+    "env",
+    "cwd",
+    "timeout_ms",
+    "attempts",
+    "pause_ms",
+    "on_failure",
+    "when",
+    "export",
+    "background",
+];
+
+/// The keys of a hook that exclude or need others, as far as it has them.
+#[derive(Default)]
+struct FoundKeys<'a> {
+    command: Option<Node<'a>>,
+    http: Option<Node<'a>>,
+    cwd: Option<Node<'a>>,
+    export: Option<Node<'a>>,
+    pause: Option<Node<'a>>,
+}
+
+impl<'a> FoundKeys<'a> {
+    /// Returns the first key that cannot stand beside the others, with the reason.
+    fn conflict(&self, hook: &Hook) -> Option<(Node<'a>, &'static str)> {
+        let Self { command, http, cwd, export, pause } = *self;
+        let has_output = command.or(http).is_some();
+        let conflicts = [
+            (http.and(command), "\"command\" and \"http\" cannot stand in one hook"),
+            (http.and(cwd), "\"cwd\" goes with \"command\" only"),
+            (
+                export.filter(|_| hook.background),
+                "nobody waits for the export of a hook in the background",
+            ),
+            (export.filter(|_| !has_output), "\"export\" goes with \"command\" or \"http\""),
+            (pause.filter(|_| hook.attempts == 1), "\"pause_ms\" goes with \"attempts\" above 1"),
+        ];
+        conflicts.into_iter().find_map(|(key, why)| Some((key?, why)))
+    }
+}
+
 impl<'a> Decoder<'a> {
-    // With this in its frame a rule would take a page of the stack more.
+    /// Decodes the hooks of all phases.
+    // Inlined, it would add a page to the stack frame of a rule.
     #[inline(never)]
     pub(super) fn hooks(&mut self, node: Node<'a>) -> Vec<Hook<'a>> {
         let mut hooks = Vec::new();
         if !matches!(node.value, Value::Object(_)) {
-            return self.wrong(node, PHASES).unwrap_or_default();
+            return self.wrong_type(node, PHASES).unwrap_or_default();
         }
-        for (key, value) in self.object(node, &Phase::ALL.map(Phase::name)) {
-            if let Some(phase) = Phase::ALL.into_iter().find(|phase| phase.name() == key.as_key()) {
-                let list = self.list_of(value, HOOKS);
-                hooks.extend(self.each(list, |decoder, node| decoder.hook(node, phase)));
+        for (key, value) in self.known_members(node, &Phase::ALL.map(Phase::name)) {
+            if let Some(phase) = Phase::from_name(key.as_key()) {
+                let array = self.array_of(value, HOOKS);
+                hooks.extend(self.decode_each(array, |decoder, node| decoder.hook(node, phase)));
             }
         }
         hooks
     }
 
+    /// Decodes a hook of a phase.
     fn hook(&mut self, node: Node<'a>, phase: Phase) -> Option<Hook<'a>> {
-        const KEYS: [&str; 13] = [
-            "name",
-            "command",
-            "http",
-            "wait_for",
-            "env",
-            "cwd",
-            "timeout_ms",
-            "attempts",
-            "pause_ms",
-            "on_failure",
-            "when",
-            "export",
-            "background",
-        ];
         if !matches!(node.value, Value::Object(_)) {
-            return self.wrong(node, A_HOOK);
+            return self.wrong_type(node, A_HOOK);
         }
-        let (mut name, mut command, mut http, mut cwd, mut export, mut pause) =
-            (None, None, None, None, None, None);
         let mut hook = Hook::empty(phase, self.place(node));
+        let (mut name, mut command) = (None, None);
+        let mut found = FoundKeys::default();
         let before = self.problems.len();
-        for (at, value) in self.object(node, &KEYS) {
-            match at.as_key() {
-                "name" => name = self.filled(value),
-                "command" => command = Some((at, self.command(value))),
+        for (key, value) in self.known_members(node, &KEYS) {
+            match key.as_key() {
+                "name" => name = self.non_empty_string(value),
+                "command" => {
+                    found.command = Some(key);
+                    command = self.command(value);
+                }
                 "http" => {
-                    http = Some((at, self.loopback(value, |text| Request::parse(text).map(drop))))
+                    found.http = Some(key);
+                    command = self
+                        .loopback_template(value, |text| Request::parse(text).map(drop))
+                        .map(Command::Http);
                 }
                 "wait_for" => {
-                    hook.wait_for = self.loopback(value, |text| Address::parse(text).map(drop))
+                    hook.wait_for =
+                        self.loopback_template(value, |text| Address::parse(text).map(drop));
                 }
                 "env" => hook.env = self.env(value),
                 "cwd" => {
-                    cwd = Some(at);
-                    hook.cwd = self.filled_text(value);
+                    found.cwd = Some(key);
+                    hook.cwd = self.non_empty_template(value);
                 }
                 "timeout_ms" => hook.timeout = self.milliseconds("timeout_ms", value),
                 "pause_ms" => {
-                    pause = Some(at);
+                    found.pause = Some(key);
                     hook.pause = self.milliseconds("pause_ms", value).unwrap_or(Hook::PAUSE);
                 }
                 "attempts" => hook.attempts = self.attempts(value).unwrap_or(1),
                 "background" if phase == Phase::Initialize => match value.value {
                     Value::Boolean(background) => hook.background = background,
-                    _ => self.wrong(value, "true or false").unwrap_or_default(),
+                    _ => self.wrong_type(value, "true or false").unwrap_or_default(),
                 },
-                "background" => self.problem(
-                    at,
+                "background" => self.report(
+                    key,
                     format!(
                         "a hook in {} cannot run in the background; \"background\" goes with \
                          \"initialize\"",
@@ -82,21 +122,17 @@ impl<'a> Decoder<'a> {
                     ),
                 ),
                 "on_failure" => {
-                    hook.on_failure = self
-                        .one_of(
-                            value,
-                            &[("fail", OnFailure::Fail), ("continue", OnFailure::Continue)],
-                        )
-                        .unwrap_or_default()
+                    let words = [("fail", OnFailure::Fail), ("continue", OnFailure::Continue)];
+                    hook.on_failure = self.one_of(value, &words).unwrap_or_default();
                 }
                 "when" => self.when(value, &mut hook.when),
                 "export" if phase == Phase::Initialize => {
-                    export = Some(at);
+                    found.export = Some(key);
                     hook.export =
-                        self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)])
+                        self.one_of(value, &[("json", Export::Json), ("dotenv", Export::Dotenv)]);
                 }
-                "export" => self.problem(
-                    at,
+                "export" => self.report(
+                    key,
                     format!(
                         "a hook in {} cannot export: the runtime runs already; let it write a \
                          file for the handler to read, or move it to \"initialize\"",
@@ -106,58 +142,39 @@ impl<'a> Decoder<'a> {
                 _ => {}
             }
         }
+        let has_command = found.command.or(found.http).is_some();
+        // A missing key may be there under a name that was just reported.
         if self.problems.len() == before {
-            let conflict = [
-                (
-                    http.as_ref().and(command.as_ref()).map(|(at, _)| *at),
-                    "\"command\" and \"http\" cannot stand in one hook",
-                ),
-                (http.as_ref().and(cwd), "\"cwd\" goes with \"command\" only"),
-                (
-                    export.filter(|_| hook.background),
-                    "nobody waits for the export of a hook in the background",
-                ),
-                (
-                    export.filter(|_| http.is_none() && command.is_none()),
-                    "\"export\" goes with \"command\" or \"http\"",
-                ),
-                (
-                    pause.filter(|_| hook.attempts == 1),
-                    "\"pause_ms\" goes with \"attempts\" above 1",
-                ),
-            ];
-            if let Some((at, why)) = conflict.into_iter().find_map(|(at, why)| Some((at?, why))) {
-                self.problem(at, why.into());
+            if let Some((key, why)) = found.conflict(&hook) {
+                self.report(key, why.into());
             } else if name.is_none() {
-                self.problem(node, "the hook has no \"name\"".into());
-            } else if command.is_none() && http.is_none() && hook.wait_for.is_none() {
-                self.problem(node, "the hook has no \"command\"".into());
+                self.report(node, "the hook has no \"name\"".into());
+            } else if !has_command && hook.wait_for.is_none() {
+                self.report(node, "the hook has no \"command\"".into());
             }
         }
-        let command = match (command, http) {
-            (Some((_, command)), _) => command?,
-            (None, Some((_, http))) => Command::Http(http?),
-            (None, None) => Command::Nothing,
-        };
+        let command = if has_command { command? } else { Command::Nothing };
         Some(Hook { name: name?, command, ..hook })
     }
 
-    /// A text for a server of this machine, which is read now unless it depends on variables.
-    fn loopback(
+    /// Decodes a template that names a server on this machine. Parses it now unless it depends on
+    /// variables.
+    fn loopback_template(
         &mut self,
         node: Node<'a>,
-        read: impl Fn(&'a str) -> Result<(), String>,
+        parse: impl Fn(&'a str) -> Result<(), String>,
     ) -> Option<Template<'a>> {
-        let text = self.filled_text(node)?;
-        match if text.is_plain() { read(text.written()) } else { Ok(()) } {
-            Ok(()) => Some(text),
+        let template = self.non_empty_template(node)?;
+        match if template.is_plain() { parse(template.written()) } else { Ok(()) } {
+            Ok(()) => Some(template),
             Err(message) => self.refuse(node, &message),
         }
     }
 
+    /// Decodes the most attempts.
     fn attempts(&mut self, node: Node<'a>) -> Option<u32> {
         match node.value {
-            Value::Number(Some(number @ 1..=100)) => u32::try_from(number).ok(),
+            Value::Number(Number::Whole(number @ 1..=100)) => u32::try_from(number).ok(),
             Value::Number(_) => {
                 let written = json::written(&self.source.text, node.number);
                 self.refuse(
@@ -165,14 +182,15 @@ impl<'a> Decoder<'a> {
                     &format!("\"attempts\" is {written}; it takes whole numbers from 1 to 100"),
                 )
             }
-            _ => self.wrong(node, "a number of attempts"),
+            _ => self.wrong_type(node, "a number of attempts"),
         }
     }
 
+    /// Decodes a command.
     fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
         match &node.value {
-            Value::String(_) => self.filled(node).map(Command::Shell),
-            Value::Array(items) => match (items.first(), self.texts(node)) {
+            Value::String(_) => self.non_empty_string(node).map(Command::Shell),
+            Value::Array(items) => match (items.first(), self.templates(node)) {
                 (None, _) => {
                     self.refuse(node, "the command is empty; its first string is the program")
                 }
@@ -183,13 +201,16 @@ impl<'a> Decoder<'a> {
                 }
                 (_, words) => Some(Command::Words(words)),
             },
-            _ => self.wrong(node, "an array of strings, or a string for /bin/sh"),
+            _ => self.wrong_type(node, "an array of strings, or a string for /bin/sh"),
         }
     }
 
+    /// Decodes a duration in milliseconds.
     fn milliseconds(&mut self, key: &str, node: Node<'a>) -> Option<Duration> {
         match node.value {
-            Value::Number(Some(number @ 1..=0xffff_ffff)) => Some(Duration::from_millis(number)),
+            Value::Number(Number::Whole(number @ 1..=0xffff_ffff)) => {
+                Some(Duration::from_millis(number))
+            }
             Value::Number(_) => {
                 let written = json::written(&self.source.text, node.number);
                 self.refuse(
@@ -200,7 +221,7 @@ impl<'a> Decoder<'a> {
                     ),
                 )
             }
-            _ => self.wrong(node, "a number of milliseconds"),
+            _ => self.wrong_type(node, "a number of milliseconds"),
         }
     }
 }

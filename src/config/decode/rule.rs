@@ -1,15 +1,15 @@
-//! The part of decoding that reads rules and their edits.
+//! Decodes rules, their edits and their wrappers.
 
 use super::{Decoder, Node};
 use crate::condition::When;
-use crate::config::Edit;
-use crate::config::{EnvEdit, Rule, WordEdits, Wrapper};
+use crate::config::{Edit, EnvEdit, Rule, WordEdits, Wrapper};
 use crate::json::Value;
+use crate::lambda::LAYERS;
 use crate::template::Template;
 
 impl<'a> Decoder<'a> {
-    /// Adds the rule to those before it: to hand such a large value on would take pages of the
-    /// stack, which cost a start more than all the rest here.
+    /// Decodes a rule in its place in `rules`. Returned by value, it would take pages of the stack,
+    /// which cost a start more than the decoding.
     pub(super) fn rule(&mut self, node: Node<'a>, rules: &mut Vec<Rule<'a>>) {
         const KEYS: [&str; 10] = [
             "when",
@@ -25,7 +25,7 @@ impl<'a> Decoder<'a> {
         ];
         rules.push(Rule::empty(self.place(node)));
         let Some(rule) = rules.last_mut() else { return };
-        for (key, value) in self.object(node, &KEYS) {
+        for (key, value) in self.known_members(node, &KEYS) {
             match key.as_key() {
                 "when" => self.when(value, &mut rule.when),
                 "env" => rule.env = self.env(value),
@@ -39,19 +39,21 @@ impl<'a> Decoder<'a> {
                     &["remove", "replace", "prepend", "append"],
                     &mut rule.arguments,
                 ),
-                "program" => rule.program = self.filled_text(value),
-                "prefix" => rule.prefix = self.texts(value),
-                "entry" => rule.entry = self.filled_text(value),
+                "program" => rule.program = self.non_empty_template(value),
+                "prefix" => rule.prefix = self.templates(value),
+                "entry" => rule.entry = self.non_empty_template(value),
                 "wrappers" => {
-                    let list = self.list(value);
-                    rule.wrappers = self.each(list, Self::wrapper);
+                    let array = self.array(value);
+                    rule.wrappers = self.decode_each(array, Self::wrapper);
                 }
                 "hooks" => rule.hooks = self.hooks(value),
                 "rules" => {
-                    let list = self.list(value);
-                    rule.rules.reserve_exact(list.len());
-                    for node in list {
-                        self.nested(node, |decoder, node| decoder.rule(node, &mut rule.rules));
+                    let array = self.array(value);
+                    rule.rules.reserve_exact(array.len());
+                    for node in array {
+                        self.decode_nested(node, |decoder, node| {
+                            decoder.rule(node, &mut rule.rules)
+                        });
                     }
                 }
                 _ => {}
@@ -59,47 +61,53 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Decodes the edits of environment variables.
     pub(super) fn env(&mut self, node: Node<'a>) -> Vec<EnvEdit<'a>> {
-        let members = self.map(node);
-        self.each(members, |decoder, (key, value)| {
+        let members = self.data_members(node);
+        self.decode_each(members, |decoder, (key, value)| {
             let name = key.as_key();
             if name.is_empty() || name.contains('=') {
                 let why = if name.is_empty() { "is empty" } else { "holds \"=\"" };
                 decoder
-                    .problem(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
+                    .report(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
             }
             Some(EnvEdit { name, edit: decoder.edit(value)?, place: decoder.place(key) })
         })
     }
 
+    /// Decodes an edit of a value.
     fn edit(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
         match node.value {
-            Value::String(_) => self.text(node).map(Edit::Set),
+            Value::String(_) => self.template(node).map(Edit::Set),
             Value::Null => Some(Edit::Unset),
             Value::Object(_) => self.edit_object(node),
-            _ => self.wrong(
+            _ => self.wrong_type(
                 node,
                 "a string, null, or an object with \"default\", \"prepend\" or \"append\"",
             ),
         }
     }
 
+    /// Decodes an edit that is an object, which has exactly one of three keys.
     fn edit_object(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
         let (mut separator, mut edits) = (None, Vec::new());
         let before = self.problems.len();
-        for (at, value) in self.object(node, &["default", "prepend", "append", "separator"]) {
+        for (at, value) in self.known_members(node, &["default", "prepend", "append", "separator"])
+        {
             match at.as_key() {
-                "separator" => separator = Some((at, self.text(value))),
-                key @ ("default" | "prepend" | "append") => edits.push((key, at, self.text(value))),
+                "separator" => separator = Some((at, self.template(value))),
+                key @ ("default" | "prepend" | "append") => {
+                    edits.push((key, at, self.template(value)))
+                }
                 _ => {}
             }
         }
-        // What is missing may be there under the name that was not understood.
+        // The missing key may be there under the name that was just reported.
         if self.problems.len() > before {
             return None;
         }
         if let Some(&(_, at, _)) = edits.get(1) {
-            self.problem(
+            self.report(
                 at,
                 format!(
                     "\"{}\" and \"{}\" cannot stand in one edit; write one of them",
@@ -129,33 +137,35 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Decodes edits of options or arguments.
     fn word_edits(&mut self, node: Node<'a>, keys: &[&str], edits: &mut WordEdits<'a>) {
-        for (key, value) in self.object(node, keys) {
+        for (key, value) in self.known_members(node, keys) {
             match key.as_key() {
                 "remove" => {
-                    let list = self.list(value);
-                    edits.remove = self.each(list, Self::glob);
+                    let array = self.array(value);
+                    edits.remove = self.decode_each(array, Self::glob);
                 }
                 "replace" => {
-                    let pairs = self.map(value);
-                    edits.replace = self.each(pairs, |decoder, (from, to)| {
-                        Some((decoder.text(from)?, decoder.text(to)?))
+                    let pairs = self.data_members(value);
+                    edits.replace = self.decode_each(pairs, |decoder, (from, to)| {
+                        Some((decoder.template(from)?, decoder.template(to)?))
                     });
                 }
                 "values" => {
-                    let pairs = self.map(value);
-                    edits.values = self.each(pairs, |decoder, (name, edit)| {
+                    let pairs = self.data_members(value);
+                    edits.values = self.decode_each(pairs, |decoder, (name, edit)| {
                         Some((name.as_key(), decoder.edit(edit)?))
                     });
                 }
-                "prepend" => edits.prepend = self.texts(value),
-                "append" => edits.append = self.texts(value),
+                "prepend" => edits.prepend = self.templates(value),
+                "append" => edits.append = self.templates(value),
                 _ => {}
             }
         }
     }
 
-    // With this in its frame a rule would take a page of the stack more.
+    /// Decodes another exec wrapper.
+    // Inlined, it would add a page to the stack frame of a rule.
     #[inline(never)]
     fn wrapper(&mut self, node: Node<'a>) -> Option<Wrapper<'a>> {
         let (mut path, mut name, mut when) = (None, None, When::default());
@@ -164,10 +174,12 @@ impl<'a> Decoder<'a> {
             Value::String(_) => path = self.path(node),
             Value::Object(_) => {
                 let before = self.problems.len();
-                for (key, value) in self.object(node, &["path", "name", "when", "env", "last"]) {
+                for (key, value) in
+                    self.known_members(node, &["path", "name", "when", "env", "last"])
+                {
                     match key.as_key() {
                         "path" => path = self.path(value),
-                        "name" => name = self.filled(value),
+                        "name" => name = self.non_empty_string(value),
                         "when" => self.when(value, &mut when),
                         "env" => {
                             env_key = Some(key);
@@ -175,28 +187,28 @@ impl<'a> Decoder<'a> {
                         }
                         "last" => match value.value {
                             Value::Boolean(value) => is_last = value,
-                            _ => self.wrong(value, "true or false").unwrap_or_default(),
+                            _ => self.wrong_type(value, "true or false").unwrap_or_default(),
                         },
                         _ => {}
                     }
                 }
                 if path.is_none() && self.problems.len() == before {
-                    self.problem(node, "the wrapper has no \"path\"".into());
+                    self.report(node, "the wrapper has no \"path\"".into());
                 }
             }
-            _ => return self.wrong(node, "the path of a wrapper, or an object with \"path\""),
+            _ => return self.wrong_type(node, "the path of a wrapper, or an object with \"path\""),
         }
         let wrapper = Wrapper { place: self.place(node), path: path?, name, when, env, is_last };
         if let Some(key) = env_key.filter(|_| is_last) {
-            self.problem(key, wrapper.refuse("edit \"env\"", "remove one of the two"));
+            self.report(key, wrapper.refuse("edit \"env\"", "remove one of the two"));
         }
         Some(wrapper)
     }
 
-    /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not
-    /// know its own.
+    /// Decodes the path of a wrapper. A name without `/` is refused, as a wrapper that is looked up in
+    /// `PATH` would not know its own path.
     fn path(&mut self, node: Node<'a>) -> Option<Template<'a>> {
-        let path = self.filled_text(node)?;
+        let path = self.non_empty_template(node)?;
         if path.written().contains(['/', '$']) {
             return Some(path);
         }
@@ -204,7 +216,7 @@ impl<'a> Decoder<'a> {
         self.refuse(
             node,
             &format!(
-                "\"{written}\" is no path; name the wrapper's file, such as \"/opt/{written}\""
+                "\"{written}\" is no path; name the wrapper's file, such as \"{LAYERS}/{written}\""
             ),
         )
     }

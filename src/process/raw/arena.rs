@@ -1,14 +1,14 @@
-//! Memory for a short life. The wrapper allocates a little, frees next to nothing that it could use
-//! again, and is gone; a general allocator would cost it system calls and a page here and there. So
-//! memory comes off the front of one array; what that cannot hold, and what the processes that stay
-//! need, comes from the system's allocator.
+//! The global allocator, a bump allocator in a static array. The wrapper allocates little, could
+//! reuse next to nothing of what it frees, and lives for a moment; a general allocator would cost it
+//! system calls and touched pages. What the array cannot hold, and what the processes that stay
+//! allocate, comes from the system's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of the array. Pages that are never touched cost nothing.
+/// The array's size in bytes. The kernel provides a page only when it is touched.
 const SIZE: usize = 256 * 1024;
 
 const ALIGNMENT: usize = 64;
@@ -16,45 +16,46 @@ const ALIGNMENT: usize = 64;
 #[repr(align(64))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
 
-// SAFETY: every byte of the array belongs to at most one allocation, because `Arena::next` only
-// goes forward past it and comes back only to the start of the last one. Going back releases what
-// was done with the bytes, going forward acquires it, so that a thread that gets them sees no other
-// thread still at work there.
+// SAFETY: every byte of the array belongs to at most one allocation: `NEXT` moves forward past each
+// allocation, and back only to the start of the last one. Moving back releases the accesses to the
+// bytes and moving forward acquires them, so a thread that gets the bytes does not race with the
+// thread that freed them.
 unsafe impl Sync for Memory {}
 
 static MEMORY: Memory = Memory(UnsafeCell::new([0; SIZE]));
 
-/// The first byte that is free.
+/// The offset of the first free byte.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
+/// The bump allocator.
 pub struct Arena;
 
-/// From now on memory comes from the system's allocator, which uses again what is freed. For a
-/// process that stays.
+/// Switches to the system's allocator, which reuses freed memory, in a process that stays.
 pub fn retire() {
     NEXT.store(SIZE, Ordering::Release);
 }
 
 impl Arena {
-    /// Where an allocation lies in the array, if it does.
+    /// Returns the offset of an allocation in the array, or `None` for one of the system's.
     fn offset(memory: *mut u8) -> Option<usize> {
         (memory as usize).checked_sub(MEMORY.0.get() as usize).filter(|&offset| offset < SIZE)
     }
 
-    /// Takes memory off the array, if there is room.
+    /// Allocates from the array, if there is room.
     fn take(layout: Layout) -> Option<*mut u8> {
-        let fitting = |next: usize| {
+        let end_of = |next: usize| {
             let start = next.next_multiple_of(layout.align());
             start
                 .checked_add(layout.size())
                 .filter(|&end| end <= SIZE && layout.align() <= ALIGNMENT)
         };
-        let before = NEXT.fetch_update(Ordering::AcqRel, Ordering::Acquire, fitting).ok()?;
-        // SAFETY: `fitting` kept the allocation inside the array.
+        let before = NEXT.fetch_update(Ordering::AcqRel, Ordering::Acquire, end_of).ok()?;
+        // SAFETY: `end_of` accepts only what lies inside the array.
         Some(unsafe { MEMORY.0.get().cast::<u8>().add(before.next_multiple_of(layout.align())) })
     }
 
-    /// Moves the end of the last allocation, if this is the last one and there is room.
+    /// Resizes an allocation in place, if it is the last one and there is room; reports whether it
+    /// did.
     fn resize_last(offset: usize, old: usize, new: usize) -> bool {
         let (end, new_end) = (offset + old, offset.saturating_add(new));
         new_end <= SIZE
@@ -62,9 +63,9 @@ impl Arena {
     }
 }
 
-// SAFETY: `alloc` hands out bytes of the array that nobody else has, aligned as asked for, or the
-// system's own memory; what lies in the array is never given to the system's allocator, and the
-// other way round.
+// SAFETY: `alloc` returns aligned bytes of the array that belong to no other allocation, or memory
+// of the system's allocator. `offset` tells the two apart, so that each is resized and freed by the
+// allocator that it came from.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps the contract of `alloc`.
@@ -73,7 +74,7 @@ unsafe impl GlobalAlloc for Arena {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match Self::take(layout) {
-            // SAFETY: that many bytes were taken just now.
+            // SAFETY: `take` has just returned that many bytes.
             Some(memory) => unsafe {
                 memory.write_bytes(0, layout.size());
                 memory
@@ -88,7 +89,7 @@ unsafe impl GlobalAlloc for Arena {
             Some(offset) => {
                 Self::resize_last(offset, layout.size(), 0);
             }
-            // SAFETY: it is not in the array, so it came from `System.alloc`.
+            // SAFETY: it is not in the array, so it came from the system's allocator.
             None => unsafe { System.dealloc(memory, layout) },
         }
     }
@@ -104,14 +105,14 @@ unsafe impl GlobalAlloc for Arena {
                 memory
             }
             Some(_) => {
-                // SAFETY: the size was checked by the caller, and the alignment is that of a valid
+                // SAFETY: the caller guarantees a valid size, and the alignment is that of a valid
                 // layout.
                 let grown = unsafe {
                     self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()))
                 };
                 if !grown.is_null() {
-                    // SAFETY: both are valid for the smaller of the sizes, and the new one overlaps
-                    // nothing.
+                    // SAFETY: both are valid for the smaller of the sizes, and the new allocation
+                    // overlaps no other.
                     unsafe { ptr::copy_nonoverlapping(memory, grown, layout.size().min(new_size)) };
                 }
                 grown

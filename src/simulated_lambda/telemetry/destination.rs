@@ -1,5 +1,5 @@
-//! Where a subscriber of telemetry wants its events, which of them, and in what batches they are
-//! sent there.
+//! The destination of a subscription: its address, its types of events, and the batches that are
+//! sent.
 
 use super::{Message, SubscriptionApi};
 use serde_json::Value;
@@ -9,27 +9,27 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The names by which the environment knows itself.
+/// The names of the environment for itself.
 const HOSTS: [&str; 5] =
     ["sandbox.localdomain", "sandbox.local", "sandbox", "localhost", "127.0.0.1"];
 
-/// Lambda's own port.
+/// The port of Lambda's own server.
 const RESERVED: u16 = 9001;
 
-/// How long a subscriber may take for one batch.
+/// The time that a subscriber may take for one batch.
 const DELIVERY: Duration = Duration::from_secs(1);
 
-/// How long to wait before a batch that was not taken is sent again.
+/// The pause before a refused batch is sent again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What batches are made of unless the subscriber says otherwise.
+/// The buffering unless the subscriber sets it.
 const TIMEOUT: Duration = Duration::from_millis(1000);
 
 const MOST_ITEMS: usize = 10_000;
 
 const MOST_BYTES: usize = 262_144;
 
-/// What a subscriber asks for.
+/// A subscription request.
 #[derive(Clone, Debug)]
 pub struct Destination {
     pub api: SubscriptionApi,
@@ -60,7 +60,7 @@ impl Destination {
         };
         let (host, port, path) = match (destination["URI"].as_str(), destination["port"].as_u64()) {
             (Some(uri), _) => parts(uri),
-            // The oldest subscribers by TCP name the port alone.
+            // The oldest subscribers by TCP name only the port.
             (None, port) => ("sandbox", port.and_then(|port| u16::try_from(port).ok()), "/"),
         };
         match port {
@@ -123,7 +123,8 @@ impl Destination {
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer)?;
-        // Whoever has the status has the batch; to end with something unread would be a reset.
+        // A subscriber that answered has the batch. Closing with something unread would reset the
+        // connection.
         let _ = io::copy(&mut stream, &mut io::sink());
         if answer.starts_with(b"HTTP/1.") && answer[9] == b'2' {
             Ok(())
@@ -133,7 +134,7 @@ impl Destination {
     }
 }
 
-/// Sends batches until nobody sends events any more.
+/// Sends batches until the sender of events is gone.
 pub fn deliver(destination: &Destination, from: &Receiver<Message>) {
     let mut is_open = true;
     while is_open {
@@ -155,7 +156,7 @@ pub fn deliver(destination: &Destination, from: &Receiver<Message>) {
                 }
             }
         }
-        // A subscriber may listen later than it subscribes; one that never does loses what is sent.
+        // A subscriber may listen later than it subscribes; one that never listens loses the batch.
         let give_up = Instant::now() + DELIVERY;
         while destination.send(&batch).is_err() && is_open && Instant::now() < give_up {
             thread::sleep(PAUSE);
@@ -163,7 +164,7 @@ pub fn deliver(destination: &Destination, from: &Receiver<Message>) {
     }
 }
 
-/// Host, port and path.
+/// Returns host, port and path.
 fn parts(uri: &str) -> (&str, Option<u16>, &str) {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let (authority, path) = rest.find('/').map_or((rest, "/"), |start| rest.split_at(start));

@@ -1,5 +1,5 @@
-// The functions for Node's runtime client; README.md says what all of them do. One handler of Node's answers
-// buffered or streamed, never both: `handler` is the first, `streaming` the second.
+// The functions for Node's runtime client; ../README.md describes what all of these functions do. A handler of Node's
+// responds buffered or streamed, never both: `handler` is buffered, `streaming` is streamed.
 import { appendFileSync } from "node:fs";
 
 let invocations = 0;

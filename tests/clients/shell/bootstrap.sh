@@ -1,16 +1,16 @@
 #!/bin/sh
-# A runtime as people write one for an OS-only runtime; README.md says what all of them do.
-# It knows nothing of SnapStart, and each of its requests has a connection of its own.
+# A custom runtime for an OS-only runtime; ../README.md describes what all of these functions do. It knows nothing of
+# SnapStart, and each of its requests has a connection of its own.
 set -eu
 
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
 trap 'kill "$curl" 2>/dev/null || :; exit 143' TERM
 curl=
 invocations=0
 
-# Waits for curl in a way that a signal interrupts.
+# Runs curl in the background and waits, because a signal interrupts wait but not a command.
 request() {
     curl -sS --fail --noproxy '*' "$@" &
     curl=$!
@@ -18,23 +18,23 @@ request() {
 }
 
 while :; do
-    request -D "$folder/head" -o "$folder/event" "$api/next"
-    id=$(tr -d '\r' <"$folder/head" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: *//p')
+    request -D "$directory/head" -o "$directory/event" "$api/next"
+    id=$(tr -d '\r' <"$directory/head" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: *//p')
     invocations=$((invocations + 1))
     echo "invoke $invocations" >>"$CLIENT_LOG"
 
-    # A key is looked for at the beginning: what is long is an event to send back.
-    case $(head -c 1000 "$folder/event" | tr -d ' ') in
+    # Only the beginning is searched for a key; long events are sent back.
+    case $(head -c 1000 "$directory/event" | tr -d ' ') in
         *'"big":true'*)
-            { printf '"' && head -c 6291454 /dev/zero | tr '\0' x && printf '"'; } >"$folder/answer"
-            set -- --data-binary "@$folder/answer"
+            { printf '"' && head -c 6291454 /dev/zero | tr '\0' x && printf '"'; } >"$directory/response"
+            set -- --data-binary "@$directory/response"
             ;;
         *'"stream":true'*)
-            printf 'part 1\npart 2\npart 3\n' >"$folder/answer"
+            printf 'part 1\npart 2\npart 3\n' >"$directory/response"
             set -- -H 'Lambda-Runtime-Function-Response-Mode: streaming' -H 'Transfer-Encoding: chunked' \
-                --data-binary "@$folder/answer"
+                --data-binary "@$directory/response"
             ;;
-        *) set -- --data-binary "@$folder/event" ;;
+        *) set -- --data-binary "@$directory/event" ;;
     esac
     request -o /dev/null -H 'Content-Type: application/json' "$@" "$api/$id/response"
 done

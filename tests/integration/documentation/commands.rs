@@ -1,11 +1,11 @@
-//! The commands that `CONTRIBUTING.md` and the `justfile` have are there.
+//! The commands in `CONTRIBUTING.md` and the `justfile` exist.
 
 use super::pages::{PROJECT, text};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// The scripts that a text names.
+/// Returns the scripts that a text names.
 fn scripts(text: &str) -> Vec<&str> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "/.-".contains(letter);
     let words = text.split(|letter| !is_part(letter)).map(|word| word.trim_end_matches('.'));
@@ -31,7 +31,7 @@ fn every_script_that_is_named_is_executable() {
 #[test]
 fn every_recipe_is_documented_for_contributors() {
     let (recipes, page) = (text("justfile"), text("CONTRIBUTING.md"));
-    // `scripts/*.sh` names no script.
+    // `scripts/*.sh` is no script.
     for script in scripts(&recipes).into_iter().filter(|script| !script.ends_with('/')) {
         assert!(page.contains(&format!("| `{script}` |")), "{script}");
     }

@@ -1,10 +1,10 @@
-//! Every page is found from the first, and every link leads somewhere.
+//! Every page can be reached from the README, and every link has a target.
 
 use super::pages::{FOR_CONTRIBUTORS, PAGES, PROJECT, prose, text};
 use std::fs;
 use std::path::Path;
 
-/// Where the links of a text lead.
+/// Returns the targets of a text's links.
 fn targets(text: &str) -> Vec<&str> {
     let after = prose(text).flat_map(|line| line.split("](").skip(1));
     after
@@ -14,7 +14,7 @@ fn targets(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// What GitHub makes of the headings of a text; they hold no links.
+/// Returns the anchors that GitHub makes of a text's headings. The headings contain no links.
 fn anchors(text: &str) -> Vec<String> {
     let headings = prose(text)
         .filter(|line| line.starts_with('#'))

@@ -1,9 +1,9 @@
-//! The pages of the documentation, and what is in them.
+//! The pages of the documentation and their content.
 
 use std::fs;
 use std::path::Path;
 
-/// All of them, in the order in which they are read; paths from the project's directory.
+/// The pages for users, in reading order; paths from the project's directory.
 pub const PAGES: [&str; 16] = [
     "README.md",
     "docs/configuration.md",
@@ -23,8 +23,9 @@ pub const PAGES: [&str; 16] = [
     "docs/sandbox.md",
 ];
 
-/// Those for who changes foreword, and not for who uses it.
-pub const FOR_CONTRIBUTORS: [&str; 3] = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+/// The pages for contributors.
+pub const FOR_CONTRIBUTORS: [&str; 4] =
+    ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 /// The project's directory.
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
@@ -34,7 +35,7 @@ pub fn text(page: &str) -> String {
         .unwrap_or_else(|error| panic!("unable to read {page}: {error}"))
 }
 
-/// The text of all pages, one after the other.
+/// Returns the text of all pages, one after the other.
 pub fn everything() -> String {
     PAGES.map(text).concat()
 }
@@ -52,7 +53,7 @@ pub fn section(page: &str, heading: &str) -> String {
     body.collect::<Vec<_>>().join("\n")
 }
 
-/// The blocks of a page in one language, without the indentation of their fences.
+/// Returns the code blocks of a page in one language, without the indentation of their fences.
 pub fn blocks(page: &str, language: &str) -> Vec<String> {
     let text = text(page);
     let mut blocks = Vec::new();
@@ -66,7 +67,7 @@ pub fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// The lines of a text that are in no block.
+/// Returns the lines of a text outside of code blocks.
 pub fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut is_outside = true;
     text.lines().filter(move |line| {

@@ -1,4 +1,4 @@
-//! What goes wrong on demand.
+//! Faults of the simulated Runtime API, on demand.
 
 use super::{OK, RESTORED};
 use crate::support::client::{
@@ -29,7 +29,7 @@ fn faults_in_responses_reach_the_client() {
             assert_eq!(client.rest(), expected.as_bytes(), "{fault:?}");
         } else {
             assert_eq!(client.exactly(expected.len()), expected.as_bytes(), "{fault:?}");
-            // The next one is answered as ever, over the same connection.
+            // The next request on the same connection gets its usual response.
             client.request(INVOCATION_NEXT, "");
             lambda.hand_out("{}").unwrap();
             assert_eq!(status_of(&client.reply()), 200, "{fault:?}");
@@ -45,7 +45,7 @@ fn faults_in_place_of_responses_reach_the_client() {
         assert_eq!(status_of(&Client::new(&lambda).ask(RESTORE_NEXT, "")), status);
         assert_eq!(lambda.seen().state, State::Started);
     }
-    // Faults wait for their call, and are taken in order.
+    // A fault waits for its call, and faults are used in order.
     let lambda = Lambda::new(Settings::default());
     lambda.fault(Call::InitError, Fault::Status(500));
     lambda.fault(Call::InitError, Fault::Status(404));
@@ -91,7 +91,7 @@ fn held_request_is_not_seen_before_its_release() {
     assert_eq!(lambda.wait_for_call(Call::InitError, 1).unwrap().status, Some(202));
     lambda.wait_for_state(State::InitError).unwrap();
 
-    // One that is never released keeps neither the driver nor the end of the test waiting.
+    // A request that is never released delays neither the test nor its end.
     lambda.fault(Call::RestoreError, Fault::Hold);
     Client::new(&lambda).request(RESTORE_ERROR, "{}");
     lambda.wait_for_held(1).unwrap();

@@ -1,4 +1,4 @@
-//! The wrapper in Python in chains with all the others, which `chain` has without it.
+//! Chains with a wrapper in Python and the wrappers of `chain`.
 
 use crate::chain::{
     IN_PYTHON, INSERTING, JAVA, Start, WRAPPERS, every_byte, fail_nested_by_hand,

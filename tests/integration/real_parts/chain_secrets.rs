@@ -1,4 +1,4 @@
-//! What the relay's hooks find in their environment, around a function that asks with curl.
+//! The environment of the relay's hooks, with a function that sends its requests with curl.
 
 use crate::chain_secrets::{check, test};
 use crate::support::Test;

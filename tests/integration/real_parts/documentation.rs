@@ -1,4 +1,4 @@
-//! What the documentation shows of real functions is run.
+//! Sessions in the documentation that run a real function.
 
 use crate::documentation::{OF_REAL_FUNCTIONS, prints_what_it_shows};
 use crate::support::Test;

@@ -1,5 +1,5 @@
-//! What another user's program in the same network namespace gets from the extension and the
-//! wrapper, and gives to them.
+//! What a program of another user in the same network namespace gets from extension and wrapper,
+//! and can send to them.
 
 use crate::extension_handover::{LEFT, LIMIT, both, starts};
 use crate::support::extension::lambda;
@@ -9,7 +9,7 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-/// What a program of another user would need to take part.
+/// A program of another user that tries to take part.
 const OTHER: &str = "
 import socket, sys
 other = socket.socket(socket.AF_UNIX)
@@ -29,9 +29,9 @@ else:
     print(other.accept()[0].recv(1))
 ";
 
-/// Somebody else in the same network namespace: nothing is taken from them, and nothing is told to
-/// them. Where the name of the socket is theirs, it is a file in a directory that is there no
-/// longer when the extension has ended.
+/// Another user's program in the same network namespace can neither send nor receive a handover. If
+/// it has the name of the socket, the extension listens in a directory, which is removed when the
+/// extension has ended.
 #[test]
 fn handover_between_users_is_refused() {
     if fs::metadata("/proc/self").expect("this process").uid() != 0 {

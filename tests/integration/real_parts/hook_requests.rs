@@ -1,9 +1,9 @@
-//! Hooks that ask a server of Python's library.
+//! Hooks that send requests to the server of Python's library.
 
 use crate::support::Test;
 use serde_json::json;
 
-/// How Function Compute's custom runtimes are told of their lifecycle, with the server of Python's
+/// The lifecycle requests of Function Compute's custom runtimes, with the server of Python's
 /// library.
 #[test]
 fn real_server_receives_its_lifecycle_requests() {

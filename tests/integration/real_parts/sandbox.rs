@@ -1,11 +1,11 @@
-//! The sandbox refuses what Lambda refuses, asked through the C library by Python, and shows system
-//! calls with strace.
+//! The sandbox refuses the calls that Lambda refuses, checked from Python through the C library,
+//! and strace shows system calls.
 
 use crate::sandbox::{command_prints, commands};
 use crate::support::Test;
 use crate::support::sandbox::is_available;
 
-/// Python's library calls what the kernel has a name for and the shell has not.
+/// Makes system calls that a shell cannot make.
 const CALLS: &str = "
 import ctypes, errno, socket
 library = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-//! Colours on a terminal, which Python makes.
+//! Colors on a terminal, which Python opens.
 
 use crate::support::{Test, foreword};
 use crate::tool_plan::{EVERYTHING, test};

@@ -1,8 +1,7 @@
-//! What the warnings of `tool_effects` rest on, asked of real interpreters.
+//! The facts that the warnings of `tool_effects` rely on, checked with real interpreters.
 
 use std::process::Command;
 
-/// That the command line wins is what the warnings rest on.
 #[test]
 fn command_line_in_real_interpreters_wins_over_variables() {
     let output = |program: &str, variable: &str, value: &str, arguments: &[&str]| {

@@ -1,5 +1,5 @@
-//! After a reset of the environment restore/next may be answered with an event, which nobody hands
-//! out a second time.
+//! After a reset of the environment the response to restore/next may be an event, which Lambda
+//! sends only once.
 
 use super::{BOTH, OTHER, hooked, invokes, stepwise};
 use crate::support::client::{
@@ -26,7 +26,7 @@ fn event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
         runtime.wait_for_marker();
         assert_eq!(lambda.seen().count(Call::InvocationNext), 0);
 
-        // A client that keeps its connection answers the event there.
+        // A client that keeps its connection answers the event on it.
         assert_eq!(header_of(&reply, "Connection"), None);
         assert_eq!(status_of(&client.ask(&response_to(&id), "answer")), 202);
         assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
@@ -52,7 +52,7 @@ fn event_for_a_client_that_ends_its_connection_ends_it() {
 
 #[test]
 fn event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
-    // Over the connection of restore/next, or another.
+    // The client may use the connection of restore/next or another one.
     for same in [true, false] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).play();
@@ -102,15 +102,15 @@ fn event_waits_for_a_client_that_has_gone() {
     assert_eq!(lambda.answer(&id).unwrap().body, b"answer");
 }
 
-/// A client that was cut off in the middle of it has not got it, whether the next one came before
-/// that or after.
+/// A client that was cut off in the middle does not have the event. The next request may come
+/// before the cut or after it.
 #[test]
 fn event_that_was_not_taken_whole_goes_to_the_next_request() {
     for is_early in [true, false] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
         let client = runtime.asking(INVOCATION_NEXT);
-        // More than the kernel keeps for one who does not read.
+        // More than the kernel buffers for a client that does not read.
         let event = "e".repeat(64 << 20);
         let id = lambda.restore_with_event(event.clone()).unwrap();
         assert!(wait_until(LIMIT, || !client.has_nothing()));
@@ -125,7 +125,7 @@ fn event_that_was_not_taken_whole_goes_to_the_next_request() {
     }
 }
 
-/// Other calls between the two are not what the event waits for.
+/// The event waits past other requests.
 #[test]
 fn event_is_for_invocation_next_only() {
     let lambda = Lambda::new(Settings::default());
@@ -144,7 +144,7 @@ fn event_is_for_invocation_next_only() {
     runtime.end("");
 }
 
-/// A hook that fails has the last word; the event has gone to a runtime that does not live.
+/// The failure of the hook counts; the event is lost with the runtime.
 #[test]
 fn event_for_a_runtime_whose_hook_failed_is_not_delivered() {
     let lambda = Lambda::new(Settings::default());

@@ -1,4 +1,4 @@
-//! Whoever is held gets its answer, whatever has come and gone meanwhile.
+//! Every held request is answered, whatever other clients do meanwhile.
 
 use super::{BOTH, OTHER, holds, hooked, invokes, invokes_one_of, passes, stepwise};
 use crate::support::client::{
@@ -9,13 +9,13 @@ use crate::support::process::children;
 use crate::support::{Gate, LIMIT, Played, wait_until};
 use std::time::{Duration, Instant};
 
-/// Less than the second that the relay leaves a client to close its side.
+/// Less than the second that the relay gives a client to close its side.
 const AT_ONCE: Duration = Duration::from_millis(900);
 
-/// What is said, once, where the runtime never asks for the restore.
+/// The warning about a runtime that never calls restore/next.
 const NO_PART: &str = "takes no part in SnapStart";
 
-/// .NET's client, for one, asks for its events there.
+/// .NET's client, for example, asks for its events on it.
 #[test]
 fn connection_of_restore_next_continues_as_a_tunnel() {
     let lambda = Lambda::new(Settings::default());
@@ -29,7 +29,7 @@ fn connection_of_restore_next_continues_as_a_tunnel() {
     runtime.end("");
 }
 
-/// Such a client takes the end of the connection for that of the answer.
+/// Such a client reads the response until the connection ends.
 #[test]
 fn connection_of_restore_next_with_close_ends_with_its_response() {
     for (version, headers) in
@@ -80,7 +80,7 @@ fn client_that_only_calls_invocation_next_is_held() {
     invokes(&lambda, &mut client);
     client.request(INVOCATION_NEXT, "");
     invokes(&lambda, &mut client);
-    // What was held is sent as it was.
+    // The held request is forwarded unchanged.
     let first = lambda.seen().of(Call::InvocationNext).next().expect("a call").clone();
     assert_eq!((first.header("X-Other"), first.header("Host")), (Some("x"), Some("lambda")));
 
@@ -146,9 +146,9 @@ fn restore_next_and_invocation_next_at_once_are_both_answered() {
     }
 }
 
-/// Java's client asks again when it was closed without an answer; the restore would be lost. Before
-/// the hooks have ended, during the snapshot, while the hooks of the restore run, and after all of
-/// them.
+/// Java's client sends the request again when its connection was closed without a response, and the
+/// restore must not be lost: before the hooks have ended, during the snapshot, while the hooks of
+/// the restore run, and after all of them.
 #[test]
 fn client_that_closes_in_any_state_may_come_back() {
     for (steps, call) in (0..4).flat_map(|steps| [(steps, RESTORE_NEXT), (steps, INVOCATION_NEXT)])
@@ -171,7 +171,7 @@ fn client_that_closes_in_any_state_may_come_back() {
             let relay = runtime.relay();
             assert!(wait_until(LIMIT, || children(relay).is_empty()));
             passes(&runtime, &lambda, OTHER, 404);
-            // Nobody has taken the answer.
+            // No client has read the response.
             assert!(!runtime.is_marked());
         }
         let mut again = runtime.asking(call);
@@ -197,7 +197,7 @@ fn client_that_closes_in_any_state_may_come_back() {
     }
 }
 
-/// Java's second request for the same, while the first is still there.
+/// Java's client sends a second one while the first is still held.
 #[test]
 fn duplicate_restore_next_is_answered() {
     let lambda = Lambda::new(Settings::default());
@@ -214,15 +214,15 @@ fn duplicate_restore_next_is_answered() {
     runtime.end("");
 }
 
-/// Registers an internal extension over a connection of its own; the header by which it is known
-/// from then on.
+/// Registers an internal extension on a connection of its own. Returns the header that identifies
+/// it.
 #[track_caller]
 fn registers(runtime: &Played) -> String {
     let mut client = runtime.client();
     let name = "Connection: keep-alive\r\nLambda-Extension-Name: inner\r\n";
     let reply = client.ask_with(REGISTER, name, r#"{"events":["INVOKE"]}"#);
     assert_eq!(status_of(&reply), 200, "{reply}");
-    // It is told that the connection ends, as any client understands.
+    // The response says that the connection ends.
     assert_eq!(header_of(&reply, "Connection"), Some("close"));
     assert_eq!(client.rest(), b"");
     let identifier = header_of(&reply, "Lambda-Extension-Identifier").expect("an identifier");
@@ -238,7 +238,7 @@ fn keep_alive_client_that_registers_an_extension_may_poll() {
     lambda.snapshot().unwrap();
     lambda.restore().unwrap();
     invokes(&lambda, &mut client);
-    // From here on its connection is kept for whatever it asks.
+    // From here on its connection is kept for any request.
     let event = client.ask_with(EVENT_NEXT, &identifier, "");
     assert!(body_of(&event).contains(r#""eventType":"INVOKE""#), "{event}");
     client.request(INVOCATION_NEXT, "");
@@ -259,7 +259,7 @@ fn long_poll_of_an_internal_extension_crosses_the_restore() {
         .unwrap();
     let mut client = runtime.asking(INVOCATION_NEXT);
     lambda.snapshot().unwrap();
-    // No connection crosses the snapshot but those that wait for their answer.
+    // Only connections that wait for their response are open at the snapshot.
     let open = |seen: &Seen| {
         seen.connections.iter().filter(|connection| **connection == Connection::Open).count()
     };
@@ -274,7 +274,7 @@ fn long_poll_of_an_internal_extension_crosses_the_restore() {
     runtime.end("");
 }
 
-/// Some clients leave their side of a connection open for as long as they live.
+/// Some clients keep their side of a connection open until they end.
 #[test]
 fn request_that_was_answered_is_over_whether_its_client_closes_or_not() {
     let lambda = Lambda::new(Settings::default());

@@ -1,4 +1,4 @@
-//! What the Runtime API makes of restore/next other than the answer that all wait for.
+//! Responses of the Runtime API to restore/next other than the expected one.
 
 use super::{BOTH, OTHER, hooked, invokes};
 use crate::support::Played;
@@ -9,14 +9,15 @@ use crate::support::lambda::{Call, End, Fault, Lambda, Settings, State};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Waits for the restore, unless the fault keeps it from ever being asked for.
+/// Waits for the restore, unless the fault prevents the request for it.
 fn restore(lambda: &Lambda, fault: &Fault) {
     if !matches!(fault, Fault::Status(_) | Fault::Reset) {
         lambda.restore().unwrap();
     }
 }
 
-/// A relay whose restore/next goes wrong, and the runtime's client that waits for what comes of it.
+/// Starts a relay whose restore/next fails, and a client of the runtime that waits for the
+/// response.
 fn going_wrong(lambda: &Lambda, fault: &Fault, call: &str) -> (Played, Client) {
     lambda.fault(Call::RestoreNext, fault.clone());
     let runtime = hooked(lambda).play();
@@ -55,7 +56,7 @@ fn event_in_any_framing_is_read() {
     }
 }
 
-/// No hook runs after it, and whatever the runtime then reports arrives.
+/// No hook runs after it, and the runtime's later reports arrive.
 #[test]
 fn status_other_than_200_is_passed_to_a_runtime_that_asked() {
     for status in [403, 404, 500, 202] {
@@ -101,8 +102,8 @@ fn reset_or_refusal_is_a_502_to_a_runtime_that_asked() {
     runs_no_hook_of_the_restore(&runtime);
 }
 
-/// The runtime's own report arrives, through a tunnel, and the runtime lives until it ends by
-/// itself.
+/// Checks that the runtime's own report arrives, through a tunnel, and that the runtime lives until
+/// it ends by itself.
 #[track_caller]
 fn goes_on_without_a_restore(lambda: &Lambda, runtime: &Played) {
     assert_eq!(status_of(&runtime.client().ask(OTHER, "")), 404);
@@ -112,7 +113,7 @@ fn goes_on_without_a_restore(lambda: &Lambda, runtime: &Played) {
     runs_no_hook_of_the_restore(runtime);
 }
 
-/// One line tells what became of restore/next.
+/// Checks that one line reports the response to restore/next.
 #[track_caller]
 fn runs_no_hook_of_the_restore(runtime: &Played) {
     assert_eq!(runtime.run.terminate().status, 143);
@@ -126,7 +127,7 @@ fn runs_no_hook_of_the_restore(runtime: &Played) {
     assert!(is_line, "{stderr}");
 }
 
-/// Nobody else would tell.
+/// Otherwise nobody would report the failure.
 #[test]
 fn relay_that_asked_and_gets_another_status_fails() {
     for fault in [
@@ -165,7 +166,7 @@ fn relay_that_asked_and_gets_another_status_fails() {
     fails(&runtime, "refused");
 }
 
-/// One line says so, beside the one that the runtime takes no part.
+/// Checks that one line reports it, besides the warning about the runtime.
 #[track_caller]
 fn fails(runtime: &Played, how: &str) {
     assert!(runtime.run.finished.is_alone());
@@ -180,13 +181,13 @@ fn fails(runtime: &Played, how: &str) {
     );
 }
 
-/// However long the snapshot lasts: nothing watches the clock.
+/// The request has no timeout, because a snapshot may last any time.
 #[test]
 fn relay_asks_once_in_its_life() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.restored(&lambda);
-    // A second restore/next is the runtime's own, and is refused as it would be without a relay.
+    // A second restore/next is the runtime's own, and is refused as without a relay.
     assert_eq!(status_of(&client.ask(RESTORE_NEXT, "")), 403);
     let calls: Vec<_> = lambda.seen().of(Call::RestoreNext).map(|request| request.status).collect();
     assert_eq!(calls, [Some(200), Some(403)]);
@@ -194,7 +195,7 @@ fn relay_asks_once_in_its_life() {
     runtime.end("");
 }
 
-/// Its own requests keep no connection that a snapshot would break.
+/// The relay's own requests keep no connection that a snapshot would break.
 #[test]
 fn connections_before_the_snapshot_end_with_their_response() {
     let lambda = Lambda::new(Settings::default());

@@ -1,4 +1,4 @@
-//! Bytes, ends and errors after the restore, in both directions.
+//! Bytes, ends and errors of connections after the restore, in both directions.
 
 use super::{Between, carries, noise};
 use crate::support::{LIMIT, wait_until};
@@ -10,17 +10,17 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// How long a write has to wait for nobody to read at the other end.
+/// A write that takes this long has no reader at the other end.
 const STALLED: Duration = Duration::from_millis(300);
 
-/// More than the kernel keeps in all sockets on the way.
+/// More than the kernel buffers in all sockets on the way.
 const ENDLESS: usize = 512 << 20;
 
-/// What a relay may need for a connection of which it keeps nothing but a piece for each direction.
+/// The memory that a relay may need for a connection, of which it buffers one piece for each
+/// direction.
 const MEMORY: usize = 8 << 20;
 
-/// Runs it with the two ends of a connection in both orders: what holds for the one direction holds
-/// for the other.
+/// Runs a check with the two ends of a connection in both orders.
 fn both_ways(check: impl Fn(&Between, TcpStream, TcpStream)) {
     let between = Between::open();
     let (client, upstream) = between.pair();
@@ -30,14 +30,13 @@ fn both_ways(check: impl Fn(&Between, TcpStream, TcpStream)) {
     between.runtime.end("");
 }
 
-/// Ends a connection with an error, as the kernel does for a process that was killed in the middle
-/// of something.
+/// Ends a connection with RST, as the kernel does for a process that is killed.
 fn reset(stream: TcpStream) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     setsockopt(&stream, sockopt::Linger, &linger).expect("unable to set how it ends");
 }
 
-/// Writes until nobody reads any more; says how much that was.
+/// Writes until there is no reader any more, and returns the number of bytes.
 fn fill(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.set_write_timeout(Some(STALLED)).expect("unable to set a limit");
     let mut written = 0;
@@ -54,14 +53,14 @@ fn fill(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     written
 }
 
-/// The memory that a process has, in bytes.
+/// Returns the resident memory of a process in bytes.
 fn resident(pid: Pid) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
 }
 
-/// How a connection ends: in order, or with an error; and how much came before.
+/// Reads to the end of a connection. Returns how it ended, and how many bytes came before.
 fn end_of(mut stream: &TcpStream) -> (Result<(), ErrorKind>, usize) {
     let mut bytes = Vec::new();
     let end = stream.read_to_end(&mut bytes).map(|_| ()).map_err(|error| error.kind());
@@ -88,7 +87,7 @@ fn slow_reader_delays_its_writer_only() {
         let written = fill(&writer, &noise);
         let after = resident(between.runtime.relay());
         assert!(after < before + MEMORY, "{before}, {after}");
-        // The other direction, and other connections.
+        // The other direction and other connections still pass.
         carries(&reader, &writer, b"meanwhile");
         let (client, upstream) = between.pair();
         carries(&client, &upstream, b"meanwhile");
@@ -109,7 +108,7 @@ fn half_close_passes_as_a_half_close() {
         (&one).write_all(b"all of it").expect("unable to send");
         one.shutdown(Shutdown::Write).expect("an end");
         assert_eq!(end_of(&other), (Ok(()), "all of it".len()));
-        // Long after, and any number of bytes.
+        // The other direction stays open for any time and any number of bytes.
         carries(&other, &one, &noise(3 << 20));
         other.shutdown(Shutdown::Write).expect("an end");
         assert_eq!(end_of(&one), (Ok(()), 0));
@@ -119,7 +118,7 @@ fn half_close_passes_as_a_half_close() {
 #[test]
 fn reset_passes_as_a_reset() {
     let noise = noise(1 << 20);
-    // Idle, in the middle of an answer, and of a request.
+    // Idle, in the middle of a response, and in the middle of a request.
     both_ways(|_, one, other| {
         reset(one);
         assert_eq!(end_of(&other).0, Err(ErrorKind::ConnectionReset));
@@ -136,11 +135,11 @@ fn reset_passes_as_a_reset() {
     });
 }
 
-/// What was cut off must not look as if it were all.
+/// A response that was cut off must not look complete.
 #[test]
 fn reset_with_bytes_on_their_way_passes_as_a_reset() {
     let noise = noise(1 << 20);
-    // The one who resets has sent more than anybody has read.
+    // The end that resets has sent bytes that are not read yet.
     both_ways(|_, one, other| {
         let written = fill(&one, &noise);
         reset(one);
@@ -148,7 +147,7 @@ fn reset_with_bytes_on_their_way_passes_as_a_reset() {
         assert_eq!(end, Err(ErrorKind::ConnectionReset));
         assert!(read <= written);
     });
-    // It has not read what the other has sent.
+    // The end that resets has not read what the other one sent.
     both_ways(|_, one, other| {
         fill(&other, &noise);
         reset(one);
@@ -167,7 +166,7 @@ fn reset_after_a_half_close_passes_as_a_reset() {
         assert_eq!(end_of(&other), (Ok(()), 0));
         carries(&other, &one, b"half of an answer");
         reset(one);
-        // Who has read the end hears of the reset when it writes.
+        // An end that has read the end of the stream sees the reset when it writes.
         let ended = wait_until(LIMIT, || (&other).write(b"the rest").is_err());
         assert!(ended);
     });
@@ -180,7 +179,7 @@ fn reset_after_a_half_close_passes_as_a_reset() {
     });
 }
 
-/// Some of it has not even come to the relay.
+/// Some of the bytes have not reached the relay yet.
 #[test]
 fn bytes_sent_before_the_end_of_the_runtime_arrive_when_read() {
     let between = Between::open();
@@ -196,7 +195,7 @@ fn bytes_sent_before_the_end_of_the_runtime_arrive_when_read() {
     assert_eq!(between.runtime.run.finish().status, 137);
 }
 
-/// Nobody reads what is left, and nobody waits for that.
+/// The relay does not wait for a reader.
 #[test]
 fn bytes_that_nobody_reads_do_not_outlive_the_runtime() {
     let between = Between::open();
@@ -208,7 +207,7 @@ fn bytes_that_nobody_reads_do_not_outlive_the_runtime() {
     assert_eq!(between.runtime.run.finish().status, 137);
 }
 
-/// With an error, as where nobody listens: an end would be an empty answer.
+/// With a reset, as where nothing listens; an orderly end would be an empty response.
 #[test]
 fn runtime_api_that_refuses_after_the_restore_is_a_reset() {
     let between = Between::open();

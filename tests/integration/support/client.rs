@@ -1,10 +1,10 @@
-//! A client made of one socket, which shows every byte of what it is answered.
+//! A client made of one socket, which shows every byte of a response.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// A test that waits longer for a byte has hung.
+/// A test that waits longer for a byte hangs.
 const LIMIT: Duration = Duration::from_secs(30);
 
 pub const RESTORE_NEXT: &str = "GET /2018-06-01/runtime/restore/next";
@@ -52,7 +52,7 @@ impl Client {
         self.reply()
     }
 
-    /// Reads one answer: head and body.
+    /// Reads one response: head and body.
     #[track_caller]
     pub fn reply(&mut self) -> String {
         let mut reply = String::new();
@@ -65,7 +65,7 @@ impl Client {
         reply + &String::from_utf8(body).expect("an answer is text")
     }
 
-    /// Reads one answer as a client does: past `100 Continue`, and chunks put together.
+    /// Reads one response as a client does: it skips `100 Continue` and joins chunks.
     #[track_caller]
     pub fn message(&mut self) -> String {
         let mut reply = self.reply();
@@ -105,13 +105,13 @@ impl Client {
         rest
     }
 
-    /// Ends the connection at once: what is only dropped lives on while a process that is just
-    /// being started holds it too.
+    /// Ends the connection at once. A dropped socket stays open while a process that is being
+    /// started still has it.
     pub fn end(self) {
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);
     }
 
-    /// Whether nothing has come so far, not even the end.
+    /// Reports whether nothing has come so far, not even the end.
     pub fn has_nothing(&self) -> bool {
         let stream = self.stream.get_ref();
         stream.set_nonblocking(true).expect("unable to look");
@@ -121,7 +121,7 @@ impl Client {
             && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Waits for the end of the connection; says whether it was an orderly one.
+    /// Waits for the end of the connection, and reports whether it was an orderly one.
     pub fn ends_in_order(&mut self) -> bool {
         match self.stream.read_to_end(&mut Vec::new()) {
             Ok(_) => true,
@@ -144,7 +144,7 @@ pub fn header_of<'a>(reply: &'a str, name: &str) -> Option<&'a str> {
     headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// The call that answers an event.
+/// Returns the call that answers an event.
 pub fn response_to(id: &str) -> String {
     format!("POST /2018-06-01/runtime/invocation/{id}/response")
 }

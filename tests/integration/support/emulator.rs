@@ -1,5 +1,5 @@
-//! AWS's Runtime Interface Emulator around one command: started on ports of its own, asked once
-//! ready, ended with everything it started when it is dropped.
+//! AWS's Runtime Interface Emulator around one command: it gets ports of its own, is asked only
+//! when it is ready, and ends with everything that it started when it is dropped.
 
 use super::process::{Process, wait_until};
 use super::sandbox::{self, Sandbox};
@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-/// Beyond this the emulator is taken for broken. An answer takes less than a second on an idle
-/// machine.
+/// An emulator that takes longer is broken. A response takes less than a second on an idle machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Emulator {
@@ -25,7 +24,7 @@ pub struct Emulator {
     directory: TestDirectory,
 }
 
-/// What the caller of the function gets, normalised.
+/// The response that the caller of the function gets, normalized.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -56,8 +55,8 @@ impl Emulator {
             b"",
         );
         let emulator = Self { process, has_ended: Cell::new(false), address, directory };
-        // The emulator starts to listen on the two in no order, and a runtime can be faster than
-        // its Runtime API.
+        // The emulator listens on the two in no order, and a runtime can start before its Runtime
+        // API does.
         for address in [&emulator.address, &runtime_api] {
             let ready = wait_until(LIMIT, || TcpStream::connect(address).is_ok());
             assert!(ready, "the emulator does not listen on {address}:\n{}", emulator.log());
@@ -71,22 +70,22 @@ impl Emulator {
             .unwrap_or_else(|error| panic!("unable to invoke: {error}\n{}", self.log()))
     }
 
-    /// Lets it shut the environment down, and waits for its end.
+    /// Lets the emulator shut the environment down, and waits for its end.
     pub fn shut_down(&self) {
         self.process.terminate();
         self.process.finish(LIMIT);
         self.has_ended.set(true);
     }
 
-    /// What emulator and runtime have written so far, normalised; the emulator itself merges the
-    /// streams of both.
+    /// Returns what emulator and runtime have written so far, normalized. The emulator merges the
+    /// two streams.
     pub fn log(&self) -> String {
         let log = [self.process.stdout(), self.process.stderr()].concat();
         String::from_utf8_lossy(&normalise(&log, &self.directory)).into_owned()
     }
 
-    /// The text of a file that function or hooks have left in the test's directory, normalised;
-    /// nothing as long as there is none.
+    /// Returns the text of a file that function or hooks left in the test's directory, normalized;
+    /// empty if there is none.
     pub fn read(&self, name: &str) -> String {
         let content = fs::read(self.directory.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&normalise(&content, &self.directory)).into_owned()
@@ -118,8 +117,8 @@ impl Emulator {
 }
 
 impl Drop for Emulator {
-    /// The emulator puts the runtime in a group of its own and kills it at SIGTERM; the directory's
-    /// end takes the rest.
+    /// The emulator has the runtime in a process group of its own and kills it at SIGTERM.
+    /// `TestDirectory` ends the rest.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.process.terminate();
@@ -130,7 +129,7 @@ impl Drop for Emulator {
     }
 }
 
-/// A path in target/real-parts.
+/// Returns a path in target/real-parts.
 pub fn real_part(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/real-parts").join(name);
     assert!(
@@ -141,8 +140,8 @@ pub fn real_part(name: &str) -> PathBuf {
     path
 }
 
-/// An address where nothing listens yet. The ports lie below those that the kernel hands out by
-/// itself, and each is handed out once.
+/// Returns an address where nothing listens yet. The ports are below those that the kernel assigns
+/// by itself, and each is used once.
 fn free_address() -> String {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = std::process::id() * 64 % 20_000;

@@ -1,5 +1,5 @@
-//! foreword as an extension: beside a Lambda that the test itself plays, or in an `/opt` of the
-//! run's own.
+//! foreword as an extension: beside a Lambda that the test plays, or with an `/opt` of the run's
+//! own.
 
 use super::lambda::{Call, Lambda, Request, Settings};
 use super::sandbox::take_name_of_extension;
@@ -8,10 +8,10 @@ use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What the platform calls the extension: the name of its file.
+/// The name of the extension, which is the name of its file.
 pub const NAME: &str = "foreword";
 
-/// A Lambda that has started this one extension.
+/// Returns a Lambda that has started this one extension.
 pub fn lambda() -> Lambda {
     Lambda::new(Settings {
         snap_start: false,
@@ -27,12 +27,12 @@ impl Test {
         self.named("extensions/foreword").runtime_api(lambda)
     }
 
-    /// Gives these pre_stop hooks as the whole configuration.
+    /// Sets these pre_stop hooks as the whole configuration.
     pub fn pre_stop(self, hooks: Value) -> Self {
         self.config(&json!({"hooks": {"pre_stop": hooks}}).to_string())
     }
 
-    /// Starts an extension; comes back when it waits for its first event.
+    /// Starts an extension, and returns when it waits for its first event.
     #[track_caller]
     pub fn waits(self, lambda: &Lambda) -> Running {
         let run = self.extension(lambda).start();
@@ -40,7 +40,7 @@ impl Test {
         run
     }
 
-    /// Makes a link in the test's directory.
+    /// Makes a symlink in the test's directory.
     pub fn linked(self, name: &str, target: &Path) -> Self {
         self.directory.link(name, target);
         self
@@ -52,12 +52,12 @@ pub fn echo(name: &str) -> Value {
     json!({"name": name, "command": ["/bin/echo", name]})
 }
 
-/// The line that a hook is worth which did what it should.
+/// Returns the log line of a hook that succeeded.
 pub fn succeeded(name: &str) -> String {
     format!("foreword: hook \"{name}\" (pre_stop) succeeded after N ms\n")
 }
 
-/// Waits until an event has been asked for so often; gives the last request.
+/// Waits for the nth request for an event, and returns it.
 #[track_caller]
 pub fn waits(lambda: &Lambda, nth: usize) -> Request {
     lambda

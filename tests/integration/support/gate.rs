@@ -1,4 +1,4 @@
-//! Holds a process up that reads a line from it, until the test lets it go.
+//! A named pipe that a process reads a line from, and so waits until the test opens it.
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -11,11 +11,11 @@ pub struct Gate(File);
 impl Gate {
     pub fn new(path: &Path) -> Self {
         mkfifo(path, Mode::from_bits_truncate(0o644)).expect("unable to make a pipe");
-        // Open for both, a pipe needs nobody at its other end.
+        // Opened for reading and writing, a pipe needs nobody at its other end.
         Self(OpenOptions::new().read(true).write(true).open(path).expect("unable to open a pipe"))
     }
 
-    /// Lets one process go: who waits, or else the next that will.
+    /// Lets one process go on: the one that waits, or the next one that will.
     pub fn open(&mut self) {
         self.0.write_all(b"\n").expect("unable to open a gate");
     }

@@ -1,5 +1,5 @@
-//! The Lambda of `foreword simulate`, and what only tests ask of it: things that go wrong, waits
-//! for whatever was seen, and turns that the platform does not take.
+//! The Lambda of `foreword simulate`, with what only tests need: faults, waits for anything
+//! observed, and responses that the real one does not give.
 
 pub use platform::recording::{
     Connection, ErrorReport as Report, RecordedRequest as Request, Recording as Seen, hash,
@@ -17,26 +17,27 @@ use std::net::TcpStream;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-/// What goes wrong with one request. The state machine sees the request unless it says otherwise.
+/// A fault in one request. The state machine sees the request unless the fault says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Neither read further nor shown to the state machine until `release`: never, if that is not
-    /// called.
+    /// The request is neither read further nor passed to the state machine until `release`; never,
+    /// if that is not called.
     Hold,
-    /// A reset as soon as the head is there, whatever is left of the body; not shown to the state
-    /// machine.
+    /// The connection is reset as soon as the head is there, whatever is left of the body. The
+    /// state machine does not see the request.
     Reset,
-    /// Answered with this status whatever the state is; not shown to the state machine.
+    /// The response is this status, whatever the state is. The state machine does not see the
+    /// request.
     Status(u16),
-    /// These bytes, and the end; not shown to the state machine.
+    /// The response is these bytes and the end. The state machine does not see the request.
     Say(&'static [u8]),
-    /// So many bytes of the right answer, then this end. With `End::Reset` a body is not read.
+    /// This many bytes of the right response, then this end. With `End::Reset` a body is not read.
     Cut(usize, End),
-    /// The right answer, each byte on its own.
+    /// The right response, byte by byte.
     Dribble,
-    /// `100 Continue` in front of the right answer.
+    /// `100 Continue` before the right response.
     Continue,
-    /// The right answer in chunks, without a length.
+    /// The right response in chunks, without a length.
     Chunked,
 }
 
@@ -46,7 +47,7 @@ pub enum End {
     Reset,
 }
 
-/// How large a chunk is at most.
+/// The largest size of a chunk.
 const CHUNK: usize = 64 << 10;
 
 pub struct Lambda {
@@ -54,7 +55,7 @@ pub struct Lambda {
     planned: Arc<Planned>,
 }
 
-/// What is still to go wrong.
+/// The faults that are still to come.
 #[derive(Default)]
 struct Planned(Mutex<Plan>);
 
@@ -62,7 +63,7 @@ struct Planned(Mutex<Plan>);
 struct Plan {
     faults: Vec<(Call, Fault)>,
     held: usize,
-    /// Counts the calls of `release`; what is held waits for the next one.
+    /// Counts the calls of `release`; a held request waits for the next one.
     releases: usize,
 }
 
@@ -73,14 +74,14 @@ impl Lambda {
         Self { platform: platform::Lambda::new(settings, striking), planned }
     }
 
-    /// Hands an event out and waits for the answer.
+    /// Delivers an event and waits for the response.
     pub fn invoke(&self, event: impl Into<Vec<u8>>) -> Result<Answer, Failure> {
         let id = self.hand_out(event)?;
         self.answer(&id)
     }
 
     /// Answers restore/next with an event, as the emulator does after a reset. Returns the request
-    /// id; the answer is taken although no invocation/next came before it.
+    /// ID. The response is accepted although no invocation/next came before it.
     pub fn restore_with_event(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
         let mut event = Some(event.into());
         self.wait_runtime("a runtime in restore/next", |inner| {
@@ -89,7 +90,7 @@ impl Lambda {
         })
     }
 
-    /// Waits until the condition gives something, whatever becomes of the runtime meanwhile.
+    /// Waits until the condition returns something, whatever happens to the runtime meanwhile.
     pub fn wait<T>(
         &self,
         what: &'static str,
@@ -103,32 +104,32 @@ impl Lambda {
         self.wait(state.name(), |seen| (seen.state == state).then_some(()))
     }
 
-    /// Waits for the nth request of a call, from 1, to be answered.
+    /// Waits until the nth request of a call, from 1, is answered.
     pub fn wait_for_call(&self, call: Call, nth: usize) -> Result<Request, Failure> {
         self.wait("the answer to a call", |seen| {
             seen.of(call).nth(nth - 1).filter(|request| request.status.is_some()).cloned()
         })
     }
 
-    /// Waits until a `Fault::Hold` keeps so many requests.
+    /// Waits until `Fault::Hold` holds this many requests.
     pub fn wait_for_held(&self, count: usize) -> Result<(), Failure> {
         self.wait("requests that are held", |_| {
             (self.planned.0.lock().unwrap().held == count).then_some(())
         })
     }
 
-    /// The next request of this call that no other fault is meant for goes wrong like this.
+    /// Plans a fault for the next request of this call that has none yet.
     pub fn fault(&self, call: Call, fault: Fault) {
         self.planned.0.lock().unwrap().faults.push((call, fault));
     }
 
-    /// Lets go what `Fault::Hold` holds now.
+    /// Releases the requests that `Fault::Hold` holds now.
     pub fn release(&self) {
         self.planned.0.lock().unwrap().releases += 1;
         self.shared.update(|_| ());
     }
 
-    /// From now on what connects is refused; connections that are there go on.
+    /// Refuses new connections; existing ones go on.
     pub fn refuse(&self) {
         self.server.lock().unwrap().refuse();
     }
@@ -138,8 +139,8 @@ impl Lambda {
         self.server.lock().unwrap().listen();
     }
 
-    /// Ends the connections that are there without an answer; what was parked stays parked for the
-    /// state machine.
+    /// Ends the existing connections without a response. The state machine still has their
+    /// requests.
     pub fn disconnect(&self) {
         self.server.lock().unwrap().disconnect();
     }
@@ -187,7 +188,7 @@ impl Planned {
     }
 }
 
-/// The platform's hold on what is planned.
+/// The planned faults, as the simulated Lambda calls them.
 struct Striking(Arc<Planned>);
 
 impl Faults for Striking {
@@ -259,7 +260,7 @@ fn in_chunks(reply: &Reply, is_last: bool) -> Vec<u8> {
     encoded
 }
 
-/// What the platform says with a status out of place.
+/// Returns Lambda's response with a status that does not fit the state.
 fn wrong(status: u16) -> Reply {
     match status {
         403 => Reply::error(403, "InvalidStateTransition", "State transition is not allowed"),

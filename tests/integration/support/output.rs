@@ -1,9 +1,9 @@
-//! What came out of a run, made comparable and readable.
+//! Makes the output of a run comparable and readable.
 
 use super::{DIRECTORY, TestDirectory};
 
-/// Replaces what no test can know: the directory by `<folder>`, in `after 12 ms` and `"durationMs":12`
-/// the number by `N`, and in `"timestamp":"…"` the time by `T`.
+/// Replaces what varies: the directory by `<folder>`, the number in `after 12 ms` and
+/// `"durationMs":12` by `N`, and the time in `"timestamp":"…"` by `T`.
 pub fn normalise(output: &[u8], directory: &TestDirectory) -> Vec<u8> {
     let mut output = replace(output, directory.as_bytes(), DIRECTORY.as_bytes());
     for (before, is_variable, placeholder) in [
@@ -16,7 +16,7 @@ pub fn normalise(output: &[u8], directory: &TestDirectory) -> Vec<u8> {
     output
 }
 
-/// Puts the placeholder in the place of the run of variable bytes behind each `before`.
+/// Replaces the run of variable bytes after each `before` by the placeholder.
 fn blank(output: &[u8], before: &[u8], is_variable: fn(&u8) -> bool, placeholder: u8) -> Vec<u8> {
     let mut blanked = Vec::with_capacity(output.len());
     let mut rest = output;
@@ -49,8 +49,8 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 
-/// Shows bytes as text that a test can hold: a NUL or what is not UTF-8 is escaped, a line stays a
-/// line.
+/// Returns bytes as text that a test can contain: a NUL and what is not UTF-8 are escaped, line
+/// breaks stay.
 pub fn text(bytes: &[u8]) -> String {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
     lines

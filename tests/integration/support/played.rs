@@ -1,5 +1,5 @@
-//! A runtime that the test itself plays: the process says where its Runtime API is, and waits to be
-//! ended. What the test sends there comes, for the relay, from the runtime.
+//! A runtime that the test plays: the process prints where its Runtime API is, and waits for its
+//! end. For the relay, the test's requests come from the runtime.
 
 use super::client::RESTORE_NEXT;
 use super::lambda::Lambda;
@@ -12,12 +12,12 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Its first line; what follows decides how it ends.
+/// The beginning of its script; the rest decides how it ends.
 const TELL: &str = "#!/bin/sh\necho \"$AWS_LAMBDA_RUNTIME_API\" >address\n";
 
 pub struct Played {
     pub run: Running,
-    /// Where the runtime would look for its Runtime API.
+    /// The address in the runtime's `AWS_LAMBDA_RUNTIME_API`.
     pub address: String,
     marker: PathBuf,
 }
@@ -29,7 +29,7 @@ impl Test {
         self.play_as("exec sleep 1000\n")
     }
 
-    /// The same, and then the runtime goes on like this.
+    /// Starts a runtime that continues with this script.
     #[track_caller]
     pub fn play_as(self, script: &str) -> Played {
         let marker = self.marker();
@@ -51,13 +51,13 @@ impl Played {
         self.run.pid()
     }
 
-    /// A new connection of the runtime's.
+    /// Opens a connection of the runtime's.
     #[track_caller]
     pub fn client(&self) -> Client {
         Client::new(&self.address)
     }
 
-    /// A connection of the runtime's that has sent this request.
+    /// Opens a connection of the runtime's and sends this request.
     #[track_caller]
     pub fn asking(&self, call: &str) -> Client {
         let mut client = self.client();
@@ -65,12 +65,12 @@ impl Played {
         client
     }
 
-    /// A path in the test's directory.
+    /// Returns a path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.run.finished.directory.path(name)
     }
 
-    /// What hooks have written so far.
+    /// Returns what hooks have written so far.
     pub fn order(&self) -> String {
         fs::read_to_string(self.path("order")).unwrap_or_default()
     }
@@ -82,7 +82,7 @@ impl Played {
         assert_eq!(self.order(), expected);
     }
 
-    /// Whether it is noted that the environment was restored.
+    /// Reports whether the marker of a restored environment exists.
     pub fn is_marked(&self) -> bool {
         self.marker.exists()
     }
@@ -92,7 +92,7 @@ impl Played {
         assert!(wait_until(LIMIT, || self.is_marked()), "no {}", self.marker.display());
     }
 
-    /// From the runtime's restore/next to the answer of it.
+    /// Sends the runtime's restore/next, and reads the response after the restore.
     #[track_caller]
     pub fn restored(&self, lambda: &Lambda) -> Client {
         let client = self.asking(RESTORE_NEXT);
@@ -103,15 +103,15 @@ impl Played {
         client
     }
 
-    /// Reads the platform's answer to restore/next, after which the client goes on with the same
-    /// connection.
+    /// Reads Lambda's response to restore/next. The client goes on with the same connection.
     #[track_caller]
     pub fn is_restored(&self, mut client: Client) -> Client {
         assert_eq!(client.reply(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         client
     }
 
-    /// Of the runtime's process group, and started by none of it.
+    /// Returns the relay: the process in the runtime's process group that no process of the group
+    /// started.
     #[track_caller]
     pub fn relay(&self) -> Pid {
         let mut found = None;
@@ -125,7 +125,7 @@ impl Played {
     pub fn find_relay(&self) -> Option<Pid> {
         let all = process::having(&task_root(&self.run.finished.directory));
         let stats: Vec<_> = all.iter().filter_map(|pid| Some((*pid, Stat::of(*pid)?))).collect();
-        // A hook that is just being started is still in the group.
+        // A hook that is being started is still in the group.
         let is_relay = |stat: &Stat| stat.group == self.pid() && !all.contains(&stat.parent);
         stats.iter().find(|(pid, stat)| *pid != self.pid() && is_relay(stat)).map(|(pid, _)| *pid)
     }
@@ -134,15 +134,15 @@ impl Played {
         kill(self.pid(), signal).expect("unable to send a signal");
     }
 
-    /// Ends the runtime as the platform does, and compares what the run has written; nothing of it
-    /// is left.
+    /// Ends the runtime as Lambda does, and compares what the run has written; nothing of it is
+    /// left.
     #[track_caller]
     pub fn end(self, stderr: &str) -> Self {
         let status = self.run.terminate().status;
         self.compare((status, 143), stderr)
     }
 
-    /// Waits for the end of a runtime that nobody but foreword ends, and compares.
+    /// Waits for the end of a runtime that foreword ends, and compares.
     #[track_caller]
     pub fn ended(self, status: i32, stderr: &str) -> Self {
         let found = self.run.finish().status;
@@ -159,8 +159,8 @@ impl Played {
         self
     }
 
-    /// Waits, no longer than the limit and what a busy machine adds, until these have ended and
-    /// nobody listens.
+    /// Waits, at most for the limit and what a busy machine adds, until these processes have ended
+    /// and nothing listens.
     #[track_caller]
     pub fn is_over_within(&self, limit: Duration, processes: &[Pid]) {
         let start = Instant::now();
@@ -173,7 +173,7 @@ impl Played {
     }
 }
 
-/// Whether a process has ended, and nobody has asked for its status yet.
+/// Reports whether a process has ended and nobody has waited for it yet.
 fn is_zombie(pid: Pid) -> bool {
     Stat::of(pid).is_none_or(|stat| stat.state == 'Z')
 }

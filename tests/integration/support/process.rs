@@ -1,6 +1,6 @@
-//! Starts a command with exactly the environment that a test says: order, duplicates and entries
-//! without `=` included, which `std::process::Command` would tidy up. Standard streams are files in
-//! the test's directory.
+//! Starts a command with exactly the environment of a test: with order, duplicates and entries
+//! without `=`, which `std::process::Command` would change. Standard streams are files in the
+//! test's directory.
 
 use super::TestDirectory;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -25,7 +25,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// `env -C` is what changes the working directory: it hands the environment on as it is.
+    /// Starts the command. `env -C` changes the working directory, because it passes the
+    /// environment on unchanged.
     pub fn start(
         directory: &TestDirectory,
         command: &[OsString],
@@ -39,21 +40,20 @@ impl Process {
         let streams = [File::open(&input), File::create(&stdout), File::create(&stderr)]
             .map(|file| file.expect("unable to open"));
         for stream in [&input, &stdout, &stderr] {
-            // Who opens /dev/stdout opens the file behind it anew.
+            // A process that opens /dev/stdout opens the file again.
             directory.own(stream);
         }
         let mut files = PosixSpawnFileActions::init().unwrap();
         for (descriptor, file) in streams.iter().enumerate() {
             files.add_dup2(file.as_raw_fd(), descriptor as i32).unwrap();
         }
-        // Whoever started the tests may have left descriptors open for them: none of the command's
-        // business.
+        // The tests may have inherited file descriptors, which the command must not get.
         for descriptor in open_descriptors().filter(|descriptor| *descriptor > 2) {
             files.add_close(descriptor).unwrap();
         }
         let mut attributes = PosixSpawnAttr::init().unwrap();
         attributes.set_pgroup(Pid::from_raw(0)).unwrap();
-        // Rust's own standard library ignores SIGPIPE in the test process; Lambda's init does not.
+        // Rust's standard library ignores SIGPIPE in the test process; Lambda's init does not.
         attributes.set_sigdefault(&SigSet::all()).unwrap();
         attributes
             .set_flags(
@@ -82,8 +82,8 @@ impl Process {
         Self { pid, stdout, stderr }
     }
 
-    /// Waits for the end and returns the exit status as a shell has it: a death by signal n is 128
-    /// + n. Panics when the limit has passed.
+    /// Waits for the end and returns the exit status as a shell has it: 128 + n after signal n.
+    /// Panics after the limit.
     #[track_caller]
     pub fn finish(&self, limit: Duration) -> i32 {
         let mut status = None;
@@ -126,7 +126,7 @@ impl Process {
     }
 }
 
-/// Polls a condition until it holds; says whether it did within the limit.
+/// Polls a condition until it holds, and reports whether it did within the limit.
 pub fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     loop {
@@ -140,16 +140,15 @@ pub fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool 
     }
 }
 
-/// While the guard lives, no test starts a process. One that is being started holds, until its
-/// `exec`, whatever file another test is writing, and the kernel executes no file that someone may
-/// write to (`ETXTBSY`).
+/// Prevents tests from starting processes while the guard lives. A process that is being started
+/// has, until its `exec`, the files that other tests write, and the kernel executes no file that is
+/// open for writing (`ETXTBSY`, execve(2)).
 pub fn no_start() -> MutexGuard<'static, ()> {
     static STARTING: Mutex<()> = Mutex::new(());
     STARTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Kills every process whose initial environment has this entry, whatever its group or session,
-/// until none is left.
+/// Kills all processes whose initial environment has this entry, whatever their group or session.
 pub fn end_all(entry: &[u8]) {
     wait_until(Duration::from_secs(10), || {
         let left = having(entry);
@@ -163,7 +162,7 @@ pub fn end_all(entry: &[u8]) {
 pub fn having(entry: &[u8]) -> Vec<Pid> {
     let processes = fs::read_dir("/proc").expect("unable to list processes").flatten();
     let has = |process: &fs::DirEntry| {
-        // One that has ended in the meantime, or is not ours to read, is none of the test's.
+        // A process that has ended, or that this user cannot read, is not the test's.
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|known| known == entry)
     };
@@ -171,10 +170,10 @@ pub fn having(entry: &[u8]) -> Vec<Pid> {
     processes.filter(has).filter_map(pid).collect()
 }
 
-/// Where a process belongs, as /proc/PID/stat has it; nothing when it is gone.
+/// State, parent, group and session of a process, from /proc/PID/stat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// `R`, `S`, `T` when stopped, `Z` for one that has ended and that its parent has not seen.
+    /// `R`, `S`, `T` for a stopped process, `Z` for a zombie.
     pub state: char,
     pub parent: Pid,
     pub group: Pid,
@@ -184,7 +183,7 @@ pub struct Stat {
 impl Stat {
     pub fn of(pid: Pid) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // A name can hold anything; what follows it cannot.
+        // The name can contain anything; the fields after it cannot.
         let mut fields = stat.rsplit_once(") ")?.1.split(' ');
         let state = fields.next()?.chars().next()?;
         let mut pid = || fields.next()?.parse().ok().map(Pid::from_raw);
@@ -192,13 +191,13 @@ impl Stat {
     }
 }
 
-/// Whether a process has ended, and whoever started it has seen that. One without a parent is the
-/// machine's to bury.
+/// Reports whether a process has ended and its parent has waited for it. Zombies without a living
+/// parent count as gone, because init reaps them.
 pub fn is_gone(pid: Pid) -> bool {
     Stat::of(pid).is_none_or(|stat| stat.state == 'Z' && stat.parent == Pid::from_raw(1))
 }
 
-/// What a process has started and whose status it has not asked for.
+/// Returns the children of a process, with zombies.
 pub fn children(pid: Pid) -> Vec<Pid> {
     let listed = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists =
@@ -210,7 +209,7 @@ pub fn children(pid: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// The descriptors of a process and what each stands for, as /proc/PID/fd shows it.
+/// Returns the file descriptors of a process and what each refers to, from /proc/PID/fd.
 pub fn descriptors(pid: Pid) -> BTreeMap<i32, String> {
     let listed =
         fs::read_dir(format!("/proc/{pid}/fd")).expect("unable to list descriptors").flatten();

@@ -1,5 +1,5 @@
-//! A Runtime API proxy in front of AWS's emulator, which knows no snapshots: it answers the call
-//! with which a runtime waits for the restore at once, and passes on everything else.
+//! A Runtime API proxy for AWS's emulator, which has no snapshots: it answers restore/next at once,
+//! and passes everything else on.
 
 use super::server::Server;
 use std::fs;
@@ -13,17 +13,18 @@ const RESTORE_NEXT: &[u8] = b"GET /2018-06-01/runtime/restore/next HTTP/1.1\r\n"
 pub struct RestoringProxy(Server);
 
 impl RestoringProxy {
-    /// The file will hold the address of the emulator's Runtime API, on a line, when the first
-    /// connection comes.
+    /// Starts the proxy. When the first connection comes, the file has to contain the address of
+    /// the emulator's Runtime API, on a line.
     pub fn in_front_of(upstream: PathBuf) -> Self {
         Self(Server::new(move |client| {
             let upstream = upstream.clone();
-            // It ends with its connection, which ends with the emulator.
+            // The thread ends with its connection, which ends with the emulator.
             spawn(move || serve(client, &upstream));
         }))
     }
 
-    /// A wrapper that lets the runtime speak to this, as AWS's samples of a Runtime API proxy do.
+    /// Returns a wrapper that sets the runtime's address to this proxy, as AWS's samples of a
+    /// Runtime API proxy do.
     pub fn wrapper(&self) -> String {
         let address = &self.0.address;
         format!(
@@ -33,8 +34,7 @@ impl RestoringProxy {
     }
 }
 
-/// A connection whose first request is not the one that is answered here passes with all that
-/// follows.
+/// Answers restore/next; a connection with any other first request passes with all that follows.
 fn serve(mut client: TcpStream, upstream: &Path) -> std::io::Result<()> {
     let mut start = Vec::new();
     while !start.ends_with(b"\r\n\r\n") {

@@ -1,5 +1,4 @@
-//! A Runtime API for tests of faults: it keeps every request and reacts to each in the one way it
-//! was told.
+//! A Runtime API for tests of faults: it keeps every request and always reacts in the same way.
 
 use super::server::Server;
 use std::ffi::OsStr;
@@ -7,18 +6,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Nothing listens on this port: what connects is refused.
+/// An address where nothing listens, so that connections are refused.
 pub const REFUSED: &str = "127.0.0.1:1";
 
 #[derive(Clone, Copy)]
 pub enum Reaction {
-    /// 202, as the service answers `init/error`.
+    /// 202, as Lambda answers `init/error`.
     Accept,
-    /// 403, as the service answers when the error comes at the wrong time.
+    /// 403, as Lambda answers when the error comes at the wrong time.
     Forbid,
-    /// No answer, and the connection stays open.
+    /// No response, and the connection stays open.
     Hang,
-    /// No answer, and the connection is closed.
+    /// No response, and the connection is closed.
     Close,
 }
 
@@ -40,7 +39,7 @@ impl RuntimeApi {
     pub fn new(reaction: Reaction) -> Self {
         let requests = Arc::<Mutex<Vec<Request>>>::default();
         let kept = Arc::clone(&requests);
-        // Those that hang are held until the end.
+        // Connections without a response are kept until the end.
         let mut held = Vec::new();
         let server = Server::new(move |mut connection| {
             let Some(request) = read_request(&connection) else { return };
@@ -66,7 +65,7 @@ impl RuntimeApi {
         &self.server.address
     }
 
-    /// What has come so far, in the order of the connections.
+    /// Returns the requests so far, in the order of the connections.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -79,7 +78,7 @@ impl AsRef<OsStr> for RuntimeApi {
 }
 
 impl Request {
-    /// The value of a header, named in lower case.
+    /// Returns the value of a header, named in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -93,7 +92,7 @@ fn answer(connection: &mut TcpStream, status: &str, body: &str) -> std::io::Resu
     connection.write_all(format!("{head}\r\n{body}").as_bytes())
 }
 
-/// Nothing when the connection ends before the request does.
+/// Reads a request; returns nothing if the connection ends first.
 fn read_request(connection: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(connection);
     let mut line = || {

@@ -1,6 +1,5 @@
 //! Where a test's command runs: in a sandbox like Lambda's (`scripts/sandbox`), with directories of
-//! the test that lie over others of the machine, for its run alone. What is executed keeps its
-//! process ID.
+//! the test mounted over others for this run alone. The command keeps its process ID.
 
 use super::TestDirectory;
 use std::ffi::OsString;
@@ -14,28 +13,27 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Says what happens where the machine lets nobody make a sandbox: with `required`, tests fail.
+/// With the value `required`, tests fail where no sandbox can be made.
 const POLICY: &str = "FOREWORD_TEST_SANDBOX";
 
-/// Names system calls that are refused beyond those that Lambda is known to refuse, such as
+/// System calls to refuse besides those that Lambda is known to refuse, such as
 /// `close_range=ENOSYS`.
 const REFUSED: &str = "FOREWORD_TEST_REFUSED";
 
-/// Stands there for what no filter of system calls can refuse: Unix sockets with a name in no
-/// directory.
+/// In the same variable: abstract Unix sockets, which no filter of system calls can refuse.
 const ABSTRACT_SOCKETS: &str = "abstract-sockets";
 
-/// Mounts the pairs in front of `--` and becomes what is behind it.
+/// Mounts the pairs before `--`, and executes what follows.
 const MOUNT: &str =
     r#"while [ "$1" != -- ]; do mount --rbind "$1" "$2" || exit; shift 2; done; shift; exec "$@""#;
 
 #[derive(Default)]
 pub struct Sandbox {
-    /// Directories of the test, and where they lie.
+    /// Directories of the test, and where they are mounted.
     views: Vec<(PathBuf, PathBuf)>,
-    /// System calls that are not refused although Lambda refuses them.
+    /// System calls that are allowed although Lambda refuses them.
     allowed: Vec<&'static str>,
-    /// The other way round, each with its error.
+    /// System calls that are refused besides Lambda's, each with its error.
     refused: Vec<String>,
     is_off: bool,
 }
@@ -57,7 +55,7 @@ impl Sandbox {
         self.is_off = true;
     }
 
-    /// The command that makes all this and then becomes the given one.
+    /// Returns the command that makes the sandbox and executes the given one.
     pub fn around(
         &self,
         directory: &TestDirectory,
@@ -78,11 +76,11 @@ impl Sandbox {
             whole.extend(words.iter().map(|word| word.as_ref().to_owned()));
         };
         for (directory, place) in &self.views {
-            // All that Lambda lets a function write to.
+            // Lambda lets a function write nowhere else.
             let kind = if place.starts_with("/tmp") { "--writable-at" } else { "--bind" };
             option(&[&kind, directory, place]);
         }
-        // Behind the views: one may lie over /tmp, where the directory is.
+        // After the views, because one may be mounted over /tmp, where the directory is.
         option(&[&"--writable", &directory.path("")]);
         for shown in SHOWN.iter() {
             option(&[&"--show", shown]);
@@ -99,7 +97,7 @@ impl Sandbox {
         whole
     }
 
-    /// Whoever is not root is it in a namespace of its own.
+    /// Returns the command without a sandbox, with mounts in a namespace of its own.
     fn on_the_machine(&self) -> Vec<OsString> {
         let mut whole: Vec<OsString> = Vec::new();
         if !self.views.is_empty() {
@@ -122,25 +120,25 @@ thread_local! {
     static USER: u32 = next_user();
 }
 
-/// The user of this test: one of its own, because Lambda's limit for processes counts all that a
-/// user has.
+/// Returns the user of this test. Each test has one of its own, because the limit of processes
+/// counts all processes of a user.
 pub fn user() -> u32 {
     if is_root() { USER.with(|&user| user) } else { this_user() }
 }
 
-/// Another one.
+/// Returns a user that no other test has.
 pub fn next_user() -> u32 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let of_this_run = std::process::id() % 10_000 * 1_000;
     100_000 + of_this_run + COUNT.fetch_add(1, Ordering::Relaxed) % 1_000
 }
 
-/// The user of the tests' own process.
+/// Returns the user of the tests' own process.
 pub fn this_user() -> u32 {
     fs::metadata("/proc/self").expect("this process").uid()
 }
 
-/// Whether tests run in a sandbox.
+/// Reports whether tests run in a sandbox.
 pub fn is_available() -> bool {
     PROGRAM.is_some()
 }
@@ -149,12 +147,12 @@ fn refused_to_all() -> String {
     std::env::var(REFUSED).unwrap_or_default()
 }
 
-/// Takes the name at which the extension beside this Runtime API would listen, if it is to do
-/// without: as another user, so that neither extension nor wrapper has any use for it.
+/// Takes the abstract name at which the extension with this Runtime API would listen, if such
+/// sockets are refused. The socket belongs to another user, so extension and wrapper cannot use it.
 pub fn take_name_of_extension(address: &str) {
     if refused_to_all().split_whitespace().any(|call| call == ABSTRACT_SOCKETS) && is_root() {
         let name = SocketAddr::from_abstract_name(format!("foreword/{address}")).expect("a name");
-        // It is taken as long as the tests run. One that was taken before stays so.
+        // The name is taken as long as the tests run. One that was taken before stays taken.
         if let Ok(listener) = UnixListener::bind_addr(&name) {
             mem::forget(listener);
         }
@@ -165,7 +163,7 @@ pub fn is_root() -> bool {
     this_user() == 0
 }
 
-/// The program that makes the sandbox; none where it cannot.
+/// The program that makes the sandbox; none where that fails.
 static PROGRAM: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/sandbox");
     let built = Command::new(script).arg("--path").env_remove("CARGO_TARGET_DIR").output();
@@ -188,15 +186,15 @@ static PROGRAM: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         .ok()
 });
 
-/// What tests execute may lie below a directory that only its owner may search, such as root's
-/// home.
+/// Directories of programs that the tests execute. They may be below one that only its owner may
+/// search, such as root's home.
 static SHOWN: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
     let mut shown = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
     shown.extend(Path::new(super::foreword()).parent().map(Path::to_owned));
     #[cfg(feature = "real-parts")]
     {
         let python = super::real_part("python/bin/python3").canonicalize().unwrap_or_default();
-        // The installation, with its library, is above its directory of programs.
+        // The installation with its library is the parent of the directory of programs.
         shown.extend(
             python
                 .ancestors()

@@ -1,5 +1,4 @@
-//! A server of a test's own: a thread that takes one connection after the other, until the test is
-//! over.
+//! A test's own server: a thread that accepts one connection after the other until the test ends.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -33,7 +32,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::SeqCst);
-        // Wakes the thread out of its wait for a connection.
+        // Ends the thread's wait for a connection.
         let _ = TcpStream::connect(&self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

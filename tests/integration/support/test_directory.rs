@@ -1,5 +1,5 @@
-//! The directory of one test: made empty, gone with the test, and with it every process that still
-//! belongs to it.
+//! The directory of one test: it is empty at first, and removed with the test, together with every
+//! process that still belongs to the test.
 
 use super::{DIRECTORY, sandbox};
 use std::ffi::{OsStr, OsString};
@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 pub struct TestDirectory {
     temporary: TempDir,
-    /// Under whom the test's command runs, who owns the directories, and nothing of what is in
-    /// them beforehand.
+    /// The user of the test's command, who owns the directories, but not the files that the test
+    /// writes into them.
     user: u32,
 }
 
@@ -43,7 +43,7 @@ impl TestDirectory {
         }
     }
 
-    /// Makes something the user's own, as far as this process may.
+    /// Gives a path to the user, if this process may.
     pub fn own(&self, path: &Path) {
         if sandbox::is_root() {
             lchown(path, Some(self.user), Some(self.user)).expect("unable to change an owner");
@@ -70,7 +70,7 @@ impl TestDirectory {
         symlink(target, self.make_way(name)).expect("unable to make a link");
     }
 
-    /// Puts the directory's path where a text says `<folder>`.
+    /// Replaces `<folder>` in a text by the directory's path.
     pub fn resolve(&self, text: &OsStr) -> OsString {
         OsString::from_vec(super::replace(text.as_bytes(), DIRECTORY.as_bytes(), self.as_bytes()))
     }

@@ -1,12 +1,11 @@
-//! The timeline of `foreword simulate`, without what no test can know: how long something took, and
-//! the bar for it.
+//! The timeline of `foreword simulate` without durations and bars, which vary.
 
 #[cfg(feature = "real-parts")]
 use super::{Test, real_part};
 
-/// Replaces in each row `▏   12 ms of 10 s` by `N ms of 10 s`, and in foreword's words the
-/// milliseconds. Which configuration is read, and that the shell has no credentials, tests of their
-/// own ask for.
+/// Replaces `▏   12 ms of 10 s` by `N ms of 10 s` in each row, and milliseconds in foreword's
+/// messages. Removes the lines about the configuration and about missing credentials, which have
+/// tests of their own.
 pub fn timeless(output: &[u8]) -> String {
     let output = String::from_utf8_lossy(output);
     output
@@ -16,7 +15,7 @@ pub fn timeless(output: &[u8]) -> String {
         .collect()
 }
 
-/// Whether a line, or the message of a note, says what is so with every simulation of this shell.
+/// Reports whether a line, or the message of a note, depends on this shell alone.
 pub fn is_about_the_shell(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("configuration: ") || line.starts_with("there are no credentials: ")
@@ -34,7 +33,7 @@ fn timeless_line(line: &str) -> String {
     if rest.len() < after.len() { format!("{before} after N{rest}") } else { line }
 }
 
-/// With the machine's programs, and before them the Python that has AWS's runtime client.
+/// Adds the machine's programs, and before them the Python that has AWS's runtime client.
 #[cfg(feature = "real-parts")]
 pub fn with_python(test: Test) -> Test {
     let machine = std::env::var("PATH").expect("a PATH");

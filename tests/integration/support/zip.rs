@@ -1,6 +1,7 @@
 //! Zips a directory as people zip layers: files deflated, with their modes, and symlinks as such.
-//! The format is in PKWARE's APPNOTE.TXT, sections 4.3.7 (local header), 4.3.12 (central directory)
-//! and 4.3.16 (its end).
+//! PKWARE's APPNOTE.TXT describes the format
+//! <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, sections 4.3.7 (local header),
+//! 4.3.12 (central directory) and 4.3.16 (its end).
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -17,7 +18,7 @@ struct Archive {
     count: u16,
 }
 
-/// Writes the zip of what is in a directory.
+/// Writes the zip of a directory's content.
 pub fn zip(directory: &Path, archive: &Path) {
     let mut whole = Archive::default();
     whole.add_all(directory, directory);
@@ -53,8 +54,8 @@ impl Archive {
     fn add(&mut self, name: &[u8], mode: u32, content: &[u8]) {
         let offset = length(&self.members);
         let deflated = miniz_oxide::deflate::compress_to_vec(content, 6);
-        // What both headers hold: version needed, flags, method, time, date, checksum, both sizes,
-        // lengths of name and extra.
+        // The fields of both headers: version needed, flags, method, time, date, checksum, both
+        // sizes, lengths of name and extra.
         let mut header = Vec::new();
         [20, 0, DEFLATED, 0, 0x21]
             .iter()
@@ -89,7 +90,7 @@ fn length(bytes: &[u8]) -> u32 {
     bytes.len().try_into().expect("a small zip")
 }
 
-/// CRC-32, as in gzip.
+/// Returns the CRC-32 that gzip also uses.
 fn checksum(bytes: &[u8]) -> u32 {
     let step = |value: u32, _| if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
     !bytes.iter().fold(!0, |value, byte| (0..8).fold(value ^ u32::from(*byte), step))

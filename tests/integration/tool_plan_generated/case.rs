@@ -1,14 +1,14 @@
-//! Starts put together at random, the same ones for the same seed: a configuration of every kind of
-//! edit, an environment with duplicates, oddities and bytes that are not UTF-8, and a command line
-//! of an interpreter or of another program.
+//! Random starts, equal for equal seeds: a configuration with every kind of edit, an environment
+//! with duplicates, odd entries and bytes that are not UTF-8, and a command line of an interpreter
+//! or of another program.
 
 use serde_json::json;
 
-/// One start in the test's directory, where scripts of the programs' names are.
+/// One start in the test's directory, which has scripts of the programs' names.
 pub struct Case {
     pub command: Vec<Vec<u8>>,
     pub environment: Vec<Vec<u8>>,
-    /// The configuration beside the code, and what a layer may have dropped in.
+    /// The configuration beside the code, and a layer's drop-in.
     pub config: String,
     pub dropin: Option<String>,
 }
@@ -16,16 +16,16 @@ pub struct Case {
 /// The programs; each is found in the directory, and in `PATH` under a name of its own.
 pub const PROGRAMS: [&str; 6] = ["python3", "node", "java", "ruby", "dotnet", "tool"];
 
-/// What a variable whose name says that it is a secret has.
+/// The value of variables whose name says that they are secret.
 pub const SECRET: &str = "hunter2-hunter2";
 
-/// Variables that environments have and texts ask for; some are never set.
+/// Variables that environments have and templates refer to; some are never set.
 const NAMES: [&str; 8] =
     ["A", "B", "LONG_NAME_OF_A_VARIABLE", "EMPTY", "BYTES", "_HANDLER", "UNSET", "API_TOKEN"];
 
 impl Case {
     pub fn new(seed: u64) -> Self {
-        // Seeds that follow each other are far apart here.
+        // This spreads seeds that follow each other.
         let mut dice = Dice(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         dice.roll(2);
         let program = dice.choose(&PROGRAMS);
@@ -58,7 +58,7 @@ impl Dice {
         choices[self.roll(choices.len())]
     }
 
-    /// Up to so many, one after the other.
+    /// Returns up to this many results, one after the other.
     fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..self.roll(most + 1)).map(|_| make(self)).collect()
     }
@@ -115,7 +115,7 @@ impl Dice {
         words
     }
 
-    /// An argument, or a variable's value.
+    /// Returns an argument, or a variable's value.
     fn bytes(&mut self) -> Vec<u8> {
         let parts: [&[u8]; 14] = [
             b"a",
@@ -163,7 +163,7 @@ impl Dice {
         environment
     }
 
-    /// A text with variables in it, as JSON has it.
+    /// Returns a template, as JSON.
     fn text(&mut self) -> String {
         json!(self.raw_text(0)).to_string()
     }
@@ -209,7 +209,7 @@ impl Dice {
         }
     }
 
-    /// An object of edits, each of a name of its own.
+    /// Returns an object of edits, each of another name.
     fn edits(&mut self, names: &[&str]) -> String {
         let mut left = names.to_vec();
         let members = self.some(4, |dice| {

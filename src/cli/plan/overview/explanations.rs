@@ -1,5 +1,5 @@
-//! What there is to say about a plan in words: who takes part and why, what only a run can tell,
-//! what is hardly meant.
+//! Explanations of a plan in words: who takes part and why, what only a run can tell, what is
+//! probably a mistake.
 
 use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
@@ -11,7 +11,7 @@ use crate::phase::Phase;
 use crate::plan::{Execution, NoSnapshot, Plan, SnapshotHooks};
 use std::path::Path;
 
-/// Whether something takes part, and why or why not.
+/// The participation of relay or extension, and its reason.
 pub struct Participation {
     pub is_yes: bool,
     pub why: String,
@@ -62,7 +62,8 @@ pub fn about_unset(unset: &UnsetVariable, may_be_exported: bool, facts: &Facts) 
     }
 }
 
-/// That options are added to a program of which nobody knows where its own options stand.
+/// Returns the warning about options for an unknown program, whose own options stand at an unknown
+/// place.
 pub fn about_unknown_program(
     plan: &Plan,
     execution: &Execution,
@@ -79,7 +80,7 @@ pub fn about_unknown_program(
     ))
 }
 
-/// That foreword, as the bootstrap of a layer, is not started.
+/// Returns the warning about a bootstrap that Lambda starts instead of foreword.
 pub fn about_bootstrap(file: &Path) -> String {
     format!(
         "{}: Lambda starts this file in the place of foreword, unless it starts foreword itself; \
@@ -88,7 +89,7 @@ pub fn about_bootstrap(file: &Path) -> String {
     )
 }
 
-/// What only hooks and other wrappers can tell.
+/// Returns notes about what only hooks and other wrappers determine.
 pub fn notes(plan: &Plan, inferred: Option<&str>) -> Vec<String> {
     let mut notes: Vec<String> = inferred.into_iter().map(str::to_owned).collect();
     for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {

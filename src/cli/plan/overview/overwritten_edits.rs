@@ -1,5 +1,5 @@
-//! Edits that a wrapper of the chain undoes: well-known ones set variables of their own, whatever
-//! is in them, and so do scripts that can be read.
+//! Edits that a wrapper of the chain overwrites: well-known wrappers, and scripts that can be read,
+//! assign variables whatever their values.
 
 use crate::command_line::base_name;
 use crate::environ::Environ;
@@ -8,8 +8,9 @@ use crate::plan::Plan;
 use std::ffi::OsStr;
 use std::fs;
 
-/// The wrapper's file, the runtime that it sets the variables for, and their names (Datadog's and
-/// OpenTelemetry's layers).
+/// The file of a wrapper, the runtime for which it assigns variables, and their names
+/// (<https://github.com/DataDog/datadog-lambda-extension>,
+/// <https://github.com/open-telemetry/opentelemetry-lambda>).
 const SET: [(&str, Runtime, &[&str]); 5] = [
     ("datadog_wrapper", Runtime::Java, &["DD_JMXFETCH_ENABLED", "JAVA_TOOL_OPTIONS"]),
     (
@@ -27,7 +28,7 @@ const SET: [(&str, Runtime, &[&str]); 5] = [
     ("otel-instrument", Runtime::Python, &["ORIG_HANDLER"]),
 ];
 
-/// The path of the wrapper in the chain that sets a variable of its own, if one is known to.
+/// Returns the path of the wrapper in the chain that assigns a variable, if one is known to.
 pub fn setter(plan: &Plan, edited: &Environ, runtime: Runtime, name: &str) -> Option<String> {
     let mut wrappers = plan.wrappers.iter().map(|wrapper| wrapper.path.expand(edited));
     let sets = |path: &OsStr| {
@@ -39,8 +40,8 @@ pub fn setter(plan: &Plan, edited: &Environ, runtime: Runtime, name: &str) -> Op
     wrappers.find(|path| sets(path)).map(|path| path.to_string_lossy().into_owned())
 }
 
-/// Whether a script that can be read here sets a variable to something that does not hold what was
-/// in it. A line that is indented stands under a condition, as far as one can tell.
+/// Returns whether a readable script assigns a variable a value without the previous one. An
+/// indented line is probably conditional.
 fn script_sets(path: &OsStr, name: &str) -> bool {
     let Ok(text) = fs::read(path) else { return false };
     let Ok(text) = String::from_utf8(text) else { return false };
@@ -54,7 +55,7 @@ fn script_sets(path: &OsStr, name: &str) -> bool {
         })
 }
 
-/// What to do about an edit that is lost.
+/// Returns the warning about an edit that is overwritten.
 pub fn about(place: &str, name: &str, wrapper: &str) -> String {
     format!(
         "{place}: this edit of {name} is lost: the wrapper {wrapper:?} sets the variable itself; \

@@ -16,9 +16,9 @@ use std::time::Duration;
 pub struct PhaseOverview {
     pub phase: Phase,
     pub run_by: RunBy,
-    /// What all of its hooks have together.
+    /// The budget of all of its hooks together.
     pub limit: Option<Duration>,
-    /// In the order in which they run.
+    /// In execution order.
     pub hooks: Vec<HookOverview>,
 }
 
@@ -40,9 +40,9 @@ pub struct HookOverview {
     pub background: bool,
     pub cwd: Option<Redacted>,
     pub env: Vec<VariableEdit>,
-    /// None for one in the background that has none of its own.
+    /// `None` for a hook in the background without a limit of its own.
     pub limit: Option<Duration>,
-    /// Whether the limit is the hook's; otherwise it is what the phase leaves it.
+    /// True if the limit is the hook's; otherwise it is the time that the phase has left.
     pub has_own_limit: bool,
     pub on_failure: OnFailure,
     pub export: Option<Export>,
@@ -81,20 +81,20 @@ impl PhaseOverview {
     }
 }
 
-/// What the words of a hook are.
+/// The kind of a hook's command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum HookCommandKind {
     Words,
-    /// `/bin/sh -c` and a text of the configuration's.
+    /// `/bin/sh -c` and a string of the configuration.
     Shell,
-    /// One, the request.
+    /// A single word, the request.
     Http,
-    /// There are none.
+    /// No words.
     Nothing,
 }
 
 impl HookOverview {
-    /// What is known of a hook before it runs, and what its texts take for empty.
+    /// Returns a hook before it runs, and the unset variables in its texts.
     fn new(hook: &Hook, last: &Environ, context: &LambdaContext) -> (Self, Vec<UnsetVariable>) {
         // The condition was decided when the plan was made.
         let Hook {

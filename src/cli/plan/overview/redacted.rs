@@ -1,11 +1,11 @@
-//! What may be shown of words, values and environments: everything but secrets, byte for byte.
+//! Words, values and environments without secrets, otherwise byte for byte.
 
 use crate::config::CONFIG_VARIABLE;
 use crate::environ::{Environ, REDACTED, is_secret_name, split_entry};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Bytes that may be shown.
+/// Bytes without secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redacted(pub Vec<u8>);
 
@@ -22,12 +22,12 @@ impl Redacted {
     }
 }
 
-/// Whether it is a whole configuration, which may hold secrets that no variable has.
+/// Returns whether it is inline configuration, which may hold secrets that no variable has.
 fn is_inline(name: &[u8], value: &[u8]) -> bool {
     name == CONFIG_VARIABLE.as_bytes() && value.trim_ascii_start().starts_with(b"{")
 }
 
-/// All entries.
+/// Returns all entries of an environment.
 pub fn environment(environ: &Environ) -> Vec<Redacted> {
     let hide = |entry: Vec<u8>| match split_entry(&entry) {
         (name, Some(value)) if is_inline(name, value) => [name, b"=", REDACTED.as_bytes()].concat(),

@@ -1,4 +1,4 @@
-//! The edits of an environment as the plan makes them, with what each found and left.
+//! The edits of an environment in the plan, with the values before and after each.
 
 use super::redacted::Redacted;
 use crate::cli::unset_variables::UnsetVariable;
@@ -9,18 +9,18 @@ use std::ffi::{OsStr, OsString};
 
 pub struct VariableEdit {
     pub name: String,
-    /// `None` stands for unset.
+    /// `None` if unset.
     pub before: Option<Redacted>,
     pub after: Option<Redacted>,
-    /// Of secrets, both look alike.
+    /// The redacted values of a secret look alike.
     pub is_changed: bool,
-    /// Where the edit stands.
+    /// The place of the edit.
     pub place: String,
-    /// Where the rule or the hook begins that it belongs to.
+    /// The place of the rule or the hook that has the edit.
     pub owner: String,
 }
 
-/// An edit as the plan met it, with secrets.
+/// An edit with its values, secrets included.
 struct RecordedEdit {
     name: String,
     before: Option<OsString>,
@@ -29,9 +29,9 @@ struct RecordedEdit {
     owner: String,
 }
 
-/// The edits of one environment, as they come.
+/// Collects the edits of one environment.
 pub struct EditRecorder<'e> {
-    /// The environment at the place of the next one.
+    /// The environment before the next edit.
     here: Environ<'e>,
     met: Vec<RecordedEdit>,
     pub unset: Vec<UnsetVariable>,
@@ -56,7 +56,7 @@ impl<'e> EditRecorder<'e> {
         self.met.push(RecordedEdit { name: edit.name.into(), before, after, place, owner });
     }
 
-    /// All of them; what is secret is known at the end.
+    /// Returns all edits; which values are secret is known at the end.
     pub fn shown(self, last: &Environ) -> Vec<VariableEdit> {
         let shown = |met: RecordedEdit| {
             let value = |value: Option<OsString>| {

@@ -1,4 +1,4 @@
-//! The wrapper chain as far as it is known beforehand: what the wrappers themselves change is not.
+//! The wrapper chain, as far as it is known before it runs.
 
 use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
@@ -15,13 +15,13 @@ pub struct WrapperOverview {
     pub name: Redacted,
     pub path: Redacted,
     pub place: String,
-    /// Edits of what it hands back.
+    /// Edits of the environment that it hands back.
     pub env: Vec<VariableEdit>,
     pub is_last: bool,
 }
 
 impl WrapperOverview {
-    /// All wrappers, what their texts take for empty, and the environment behind them.
+    /// Returns all wrappers, the unset variables in their texts, and the environment behind them.
     pub fn chain<'e>(
         plan: &Plan,
         edited: &Environ<'e>,
