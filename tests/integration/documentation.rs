@@ -174,6 +174,7 @@ pub struct ObjectKind {
     /// A configuration with one, in which `@` stands for a member.
     pub configuration: &'static str,
     /// The schema's JSON pointer of its properties.
+    #[cfg_attr(not(feature = "tool"), allow(dead_code, reason = "the tool prints the schema"))]
     pub schema: &'static str,
     page: &'static str,
     /// The heading of the section.
