@@ -6,6 +6,7 @@ mod child;
 mod descendants;
 mod detach;
 mod diagnosis;
+mod directory;
 mod execute;
 mod latch;
 #[cfg(feature = "tool")]
@@ -22,6 +23,7 @@ pub use child::{CommandEnd, Job};
 pub use descendants::{Descendants, SpawnedCommand, adopt_descendants};
 pub use detach::{Fork, Process, double_fork, fill_standard_streams};
 pub use diagnosis::cause;
+pub use directory::file_names;
 #[cfg(feature = "tool")]
 pub use execute::is_in_path;
 pub use execute::{Program, execute, would_start_this_program};

@@ -8,7 +8,7 @@ use crate::lambda::{HANDLER, TASK_ROOT, TASK_ROOT_VARIABLE};
 use crate::position::LineColumn;
 use crate::process;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -234,13 +234,10 @@ fn without_mark(text: &[u8]) -> &[u8] {
 
 /// Lists the files of a directory that the shell's `*.json` matches, in the order of their names.
 fn json_files(directory: &Path) -> Result<Vec<PathBuf>, String> {
-    let listed = match fs::read_dir(directory) {
+    let mut names = match process::file_names(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => Err(error),
-        Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
+        listed => listed.map_err(|error| unreadable(directory, &error))?,
     };
-    let entries = listed.map_err(|error| unreadable(directory, &error))?;
-    let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).collect();
     names.retain(|name| name.as_bytes().ends_with(b".json") && !name.as_bytes().starts_with(b"."));
     names.sort();
     Ok(names.into_iter().map(|name| directory.join(name)).collect())

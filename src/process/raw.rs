@@ -130,6 +130,24 @@ pub fn pidfd_of_this() -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// Reads entries of an open directory into a buffer (`getdents64(2)`); returns how many bytes it
+/// filled, 0 at the end.
+///
+/// # Errors
+/// When the file descriptor is not a directory's.
+pub fn getdents64(directory: BorrowedFd, buffer: &mut [u8]) -> nix::Result<usize> {
+    // SAFETY: the kernel writes at most as many bytes as the buffer has.
+    let filled = Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_getdents64,
+            directory.as_raw_fd(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        )
+    })?;
+    usize::try_from(filled).map_err(|_| Errno::EOVERFLOW)
+}
+
 /// Sends SIGKILL to the process of a pidfd
 /// (<https://man7.org/linux/man-pages/man2/pidfd_send_signal.2.html>).
 ///
