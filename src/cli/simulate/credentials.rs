@@ -34,8 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When there can be no endpoint.
 pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> {
-    let keys = KEYS
-        .map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
+    let keys = KEYS.map(|name| {
+        environ.lossy(name).filter(|key| !key.is_empty()).map(std::borrow::Cow::into_owned)
+    });
     let [Some(identifier), Some(secret), session] = keys else {
         KEYS.iter().for_each(|name| environ.unset(name));
         let note = format!(
