@@ -149,10 +149,10 @@ impl Lines<'_> {
         while let Some(&byte) = self.rest.get(at) {
             match (byte, self.rest.get(at + 1)) {
                 (b'"', _) if quotes.contains(&byte) => {
-                    at = self.unquote_double(at + 1, &mut value)?
+                    at = self.unquote_double(at + 1, &mut value)?;
                 }
                 (b'\'', _) if quotes.contains(&byte) => {
-                    at = self.unquote_single(at + 1, &mut value)?
+                    at = self.unquote_single(at + 1, &mut value)?;
                 }
                 (b'\\', Some(&escaped))
                     if escaped == b' ' || escaped.is_ascii_punctuation() && escaped != b'\\' =>
