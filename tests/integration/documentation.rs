@@ -324,9 +324,9 @@ fn every_variable_error_type_and_exit_status_is_documented() {
     .concat();
     assert!(names.len() > 10, "the source names its variables and error types");
     for name in names.into_iter().filter(|name| !name.contains('=') && *name != "AWS_Lambda_") {
-        // A prefix stands for all variables that begin with it.
-        let rest = if name.ends_with('_') { "…" } else { "" };
-        assert!(documentation.contains(&format!("`{name}{rest}`")), "{name}");
+        // A prefix is documented by a variable that begins with it.
+        let end = if name.ends_with('_') { "" } else { "`" };
+        assert!(documentation.contains(&format!("`{name}{end}")), "{name}");
     }
     let statuses = fs::read_to_string(Path::new(PROJECT).join("src/exit_status.rs"))
         .expect("the exit statuses");
