@@ -52,7 +52,7 @@ impl<'a> Decoder<'a> {
                     rule.rules.reserve_exact(array.len());
                     for node in array {
                         self.decode_nested(node, |decoder, node| {
-                            decoder.rule(node, &mut rule.rules)
+                            decoder.rule(node, &mut rule.rules);
                         });
                     }
                 }
@@ -97,7 +97,7 @@ impl<'a> Decoder<'a> {
             match at.as_key() {
                 "separator" => separator = Some((at, self.template(value))),
                 key @ ("default" | "prepend" | "append") => {
-                    edits.push((key, at, self.template(value)))
+                    edits.push((key, at, self.template(value)));
                 }
                 _ => {}
             }
@@ -205,8 +205,8 @@ impl<'a> Decoder<'a> {
         Some(wrapper)
     }
 
-    /// Decodes the path of a wrapper. A name without `/` is refused, as a wrapper that is looked up in
-    /// `PATH` would not know its own path.
+    /// Decodes the path of a wrapper. A name without `/` is refused, as a wrapper that is looked up
+    /// in `PATH` would not know its own path.
     fn path(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let path = self.non_empty_template(node)?;
         if path.written().contains(['/', '$']) {
