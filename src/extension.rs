@@ -1,6 +1,7 @@
-//! The extension's story: register, wait until Lambda shuts the environment down, run the pre_stop
-//! hooks in what is left of its life. Lambda takes any other end of an extension for a crash of the
-//! whole function, so there is none.
+//! The extension: registers, waits until Lambda shuts the environment down, and runs the `pre_stop`
+//! hooks in the time that is left. It never ends before that: Lambda takes the end of an extension for
+//! a crash, and ends the environment
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
 mod api;
 mod handover;
@@ -21,7 +22,7 @@ use crate::process::{self, Latch, Signal, Watch, sleep};
 use crate::report::Failure;
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
-use api::{Api, Shutdown};
+use api::{ExtensionsApi, Shutdown};
 use handover::{Handover, Listener};
 use std::env::set_current_dir;
 use std::ffi::{OsStr, OsString};
@@ -32,155 +33,171 @@ use std::thread::{Builder, park, scope};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// What to count on when nobody says how much time is left.
-const UNKNOWN: Duration = Duration::from_millis(1500);
+/// The time left to assume after a signal, or an event without a deadline. Lambda gives extensions 2 s
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
+const ASSUMED_TIME_LEFT: Duration = Duration::from_millis(1500);
 
-/// So long before its end the hooks are told to end, so long before it they are killed, and so long
-/// before it the extension ends, whatever still holds it up.
+/// The times before the end of the environment at which hooks get SIGTERM, at which they get SIGKILL,
+/// and at which the extension ends, whatever it waits for.
 const TERMINATE: Duration = Duration::from_millis(150);
 const KILL: Duration = Duration::from_millis(60);
 const EXIT: Duration = Duration::from_millis(30);
 const _: () =
     assert!(EXIT.as_millis() < KILL.as_millis() && KILL.as_millis() < TERMINATE.as_millis());
 
-/// How long to wait before something is tried again that did not get the answer that it should.
-const RETRIES: [Duration; 3] =
+/// The pauses before a failed call of the Extensions API is tried again.
+const RETRY_PAUSES: [Duration; 3] =
     [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1)];
 
-/// Most memory that a thread may need for its stack, also to read JSON as deep as it may be; what
-/// is never touched costs nothing.
+/// The stack of a thread, which is enough to parse JSON of any permitted depth. The kernel provides
+/// memory only for pages that the thread touches (mmap(2)).
 const STACK: usize = 512 << 10;
 
-/// Lives as long as the environment; gives the exit status.
+/// Runs the extension until the environment is shut down. Returns the exit status.
 #[cold]
 pub fn run(name: &OsStr, environ: &Environ) -> i32 {
-    // A connection in the place of a closed standard error would be logged to.
-    let _standard = process::fill_standard_streams();
+    // A connection must not take the place of a closed standard error: log lines would go to it.
+    let _standard_streams = process::fill_standard_streams();
     process::ignore_broken_pipes();
-    let upstream = || -> Result<_> {
-        let address =
-            environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
-        RuntimeApi::resolve(&address).with_context(|| format!("unable to find {address:?}"))
-    };
-    let upstream = match upstream() {
+    let upstream = match find_api(environ) {
         Ok(upstream) => upstream,
         Err(cause) => {
-            log::log_failure(&unable(&cause));
+            log::log_failure(&startup_failure(&cause));
             return exit_status::FAILED;
         }
     };
-    // What only the runtime is told.
+    // Lambda gives this variable and this working directory only to the runtime.
     let mut environ = environ.clone();
     let task_root = config::task_root(&environ).as_os_str().to_owned();
     environ.set(TASK_ROOT_VARIABLE, &task_root);
-    // Where the wrapper looks for a file that is named without its folder.
     let _ = set_current_dir(&task_root);
 
-    let Err(failure) = live(&upstream, name, &environ) else { return 0 };
+    let Err(failure) = run_until_shutdown(&upstream, name, &environ) else { return 0 };
     log::log_failure(&failure);
-    let registered = retried(|| Api::register(&upstream, name, false));
-    let refused = registered.and_then(|api| retried(|| api.refuse(&failure)));
-    if let Err(error) = refused {
+    let registered = retry(|| ExtensionsApi::register(&upstream, name, false));
+    if let Err(error) = registered.and_then(|api| retry(|| api.report(&failure))) {
         debug!("unable to report the failure to the Extensions API: {error:#}");
     }
     1
 }
 
-/// Comes back at the end of the environment, or at once with what keeps the extension from its
-/// work.
-fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ) -> Result<(), Failure> {
+fn find_api(environ: &Environ) -> Result<RuntimeApi> {
+    let address =
+        environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
+    RuntimeApi::parse(&address).with_context(|| format!("unable to find {address:?}"))
+}
+
+/// Reads the configuration and serves until the environment is shut down.
+///
+/// # Errors
+/// When the extension cannot start.
+fn run_until_shutdown(
+    upstream: &RuntimeApi,
+    name: &OsStr,
+    environ: &Environ,
+) -> Result<(), Failure> {
     let sources =
         if config::is_disabled(environ) { Ok(Vec::new()) } else { config::read_sources(environ) };
     let documents = sources.as_deref().map(config::parse_sources);
     let rules =
         documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::decode_rules);
-    let rules = match &rules {
-        Ok(rules) => Wanted::Rules(rules),
-        Err(mistake) => Wanted::Nothing { mistake },
+    let configuration = match &rules {
+        Ok(rules) => Configuration::Rules(rules),
+        Err(mistake) => Configuration::Invalid(mistake),
     };
-    wait_and_stop(upstream, name, environ, rules).map_err(|cause| unable(&cause))
+    serve(upstream, name, environ, configuration).map_err(|cause| startup_failure(&cause))
 }
 
-/// What the configuration asks for.
+fn startup_failure(cause: &anyhow::Error) -> Failure {
+    Failure::configuration(format!("unable to start the extension: {cause:#}"))
+}
+
+/// The configuration as the extension has read it.
 #[derive(Clone, Copy)]
-enum Wanted<'w> {
-    Rules(&'w [Rule<'w>]),
-    /// It has a mistake. The wrapper reads it, too, and reports that so that the caller of the
-    /// function sees it; an extension that did so would hide it behind its own end.
-    Nothing {
-        mistake: &'w Invalid,
-    },
+enum Configuration<'c> {
+    Rules(&'c [Rule<'c>]),
+    /// A configuration with a mistake. The wrapper reads it too, and reports the mistake to the caller
+    /// of the function; a report of the extension would end the environment before that.
+    Invalid(&'c Invalid),
 }
 
-impl Wanted<'_> {
-    /// Whether the extension has something to do, or to say, when the environment is shut down.
-    fn wants_shutdown(self, environ: &Environ) -> bool {
+impl Configuration<'_> {
+    /// Tells whether the extension needs the event SHUTDOWN: to run hooks, or to log the mistake.
+    fn needs_shutdown(self, environ: &Environ) -> bool {
         let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
         match self {
-            Wanted::Rules(rules) => plan::may_run(rules, Phase::PreStop, environ, &exists),
-            Wanted::Nothing { .. } => true,
+            Self::Rules(rules) => plan::may_run(rules, Phase::PreStop, environ, &exists),
+            Self::Invalid(_) => true,
         }
     }
 }
 
-fn unable(cause: &anyhow::Error) -> Failure {
-    Failure::configuration(format!("unable to start the extension: {cause:#}"))
-}
-
-fn wait_and_stop(
+/// Registers and listens to the wrapper in threads of their own, waits for the shutdown, runs the
+/// hooks, and ends the process.
+///
+/// # Errors
+/// When the kernel refuses signals, a latch or a thread.
+fn serve(
     upstream: &RuntimeApi,
     name: &OsStr,
     environ: &Environ,
-    wanted: Wanted,
+    configuration: Configuration,
 ) -> Result<()> {
-    // Before there are threads, which inherit it: signals arrive here and nowhere else.
+    // The threads below inherit the signal mask, so that signals reach only this thread.
     let watch = Watch::start()?;
-    let wants_shutdown = wanted.wants_shutdown(environ);
-    // The wrapper is started when all extensions have registered, and finds this one.
-    let listener = wants_shutdown.then(|| Listener::new(upstream.address())).transpose();
-    let deaf = |error: &io::Error| {
+    let needs_shutdown = configuration.needs_shutdown(environ);
+    // Before the registration: Lambda starts the wrapper when all extensions have registered.
+    let listener = needs_shutdown.then(|| Listener::new(upstream.address())).transpose();
+    let warn_without_listener = |error: &io::Error| {
         warn!("pre_stop hooks will not see what the runtime sees: unable to listen: {error}");
     };
-    let listener = listener.inspect_err(deaf).ok().flatten();
-    let (shutdown, has_come) = (OnceLock::new(), Latch::new()?);
+    let listener = listener.inspect_err(warn_without_listener).ok().flatten();
+    let (shutdown, has_event) = (OnceLock::new(), Latch::new()?);
     scope(|scope| {
         Builder::new().stack_size(STACK).spawn_scoped(scope, || {
-            let _ = shutdown.set(await_shutdown(upstream, name, wants_shutdown));
-            has_come.set();
+            let _ = shutdown.set(wait_for_shutdown(upstream, name, needs_shutdown));
+            has_event.set();
         })?;
-        // From here on there is a thread that the end of the scope would wait for, so no failure
-        // leaves it.
+        // No error may leave the scope from here on: its end would wait for the thread.
         let listener = listener.as_ref().and_then(|listener| {
             let thread = Builder::new().stack_size(STACK).spawn_scoped(scope, || listener.listen());
-            thread.inspect_err(deaf).ok().map(|_| listener)
+            thread.inspect_err(warn_without_listener).ok().map(|_| listener)
         });
-        let signal = watch.wait_for(&has_come);
-        let told = Shutdown { reason: signal.map_or("", Signal::as_str).to_owned(), left: UNKNOWN };
-        // Who sends both a signal and an event says more in the event.
-        let shutdown = shutdown.get().unwrap_or(&told);
-        let handed_over = listener.and_then(Listener::last);
-        // Nobody comes any more, and the end may be sudden.
-        listener.inspect(|listener| listener.remove());
-        match wanted {
-            Wanted::Rules(rules) => {
-                stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown)
+        let signal = watch.wait_for(&has_event);
+        let by_signal = Shutdown {
+            reason: signal.map_or("", Signal::as_str).to_owned(),
+            time_left: ASSUMED_TIME_LEFT,
+        };
+        // Where both have come, the event has the deadline.
+        let shutdown = shutdown.get().unwrap_or(&by_signal);
+        let message = listener.and_then(Listener::last);
+        // Now, because the process may be killed while hooks run.
+        if let Some(listener) = listener {
+            listener.remove();
+        }
+        match configuration {
+            Configuration::Rules(rules) => {
+                let message = message.as_deref().map(Vec::as_slice);
+                run_pre_stop_hooks(rules, environ, message, shutdown);
             }
-            // Else it has said so.
-            Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
-                log::log_failure(&mistake.clone().into())
+            Configuration::Invalid(mistake) => {
+                // A wrapper has reported the mistake.
+                if !listener.is_some_and(Listener::has_met_wrapper) {
+                    log::log_failure(&mistake.clone().into());
+                }
             }
-            Wanted::Nothing { .. } => {}
         }
         exit(0)
     })
 }
 
-/// Comes back only when the environment is shut down.
-fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool) -> Shutdown {
-    let api = retried(|| Api::register(upstream, name, wants_shutdown));
+/// Registers and waits for the event SHUTDOWN. Does not return without the event: a signal may still
+/// arrive.
+fn wait_for_shutdown(upstream: &RuntimeApi, name: &OsStr, needs_shutdown: bool) -> Shutdown {
+    let api = retry(|| ExtensionsApi::register(upstream, name, needs_shutdown));
     let shutdown = api.and_then(|api| {
         loop {
-            if let Some(shutdown) = retried(|| api.next())? {
+            if let Some(shutdown) = retry(|| api.next_event())? {
                 return Ok(shutdown);
             }
         }
@@ -193,8 +210,8 @@ fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool) -> 
     })
 }
 
-fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
-    for pause in RETRIES {
+fn retry<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
+    for pause in RETRY_PAUSES {
         match attempt() {
             Ok(done) => return Ok(done),
             Err(_) => sleep(pause),
@@ -203,60 +220,67 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
     attempt()
 }
 
-/// Runs the pre_stop hooks, in what time is left.
-fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown) {
-    let shutting_down = ShuttingDown::begin(shutdown);
-    shutting_down.exit_in_time();
-    match handed_over.and_then(Handover::decode) {
-        // The hooks that the wrapper decided on, whatever the files say by now.
-        Some(Handover { runtime, hooks, received, environ }) => {
-            let context = LambdaContext { environ: &received, runtime };
-            shutting_down.run(&hooks.iter().collect::<Vec<_>>(), environ, &context);
-        }
-        // Nobody knows better: the wrapper never came so far.
-        None => {
-            let no_command = [OsString::new()];
-            let exists = |glob: &_| files::has_match(glob, config::task_root(own));
-            let name = RuntimeName::from_program(own, &no_command[0]);
-            let facts =
-                Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
-            let mut environ = own.clone();
-            let plan = Plan::new(&no_command, &mut environ, rules, &facts, |_, _, _| {});
-            let context = LambdaContext { environ: own, runtime: &name.identifier };
-            shutting_down.run(&plan.hooks(Phase::PreStop), environ, &context);
-        }
+/// Runs the `pre_stop` hooks: those of the wrapper's message, or without one those of the
+/// configuration in the extension's own environment.
+fn run_pre_stop_hooks(
+    rules: &[Rule],
+    own_environ: &Environ,
+    message: Option<&[u8]>,
+    shutdown: &Shutdown,
+) {
+    let phase = ShutdownPhase::begin(shutdown);
+    phase.exit_in_time();
+    if let Some(handover) = message.and_then(Handover::decode) {
+        let Handover { runtime, hooks, received, environ } = handover;
+        let context = LambdaContext { environ: &received, runtime };
+        phase.run(&hooks.iter().collect::<Vec<_>>(), environ, &context);
+        return;
     }
+    let no_command = [OsString::new()];
+    let exists = |glob: &_| files::has_match(glob, config::task_root(own_environ));
+    let runtime = RuntimeName::from_program(own_environ, &no_command[0]);
+    let facts = Facts {
+        environ: own_environ,
+        runtime: &runtime,
+        architecture: ARCHITECTURE,
+        exists: &exists,
+    };
+    let mut environ = own_environ.clone();
+    let plan = Plan::new(&no_command, &mut environ, rules, &facts, |_, _, _| {});
+    let context = LambdaContext { environ: own_environ, runtime: &runtime.identifier };
+    phase.run(&plan.hooks(Phase::PreStop), environ, &context);
 }
 
-/// The last moments of the environment.
-struct ShuttingDown<'s> {
+/// The time between the event SHUTDOWN and the end of the environment.
+struct ShutdownPhase<'s> {
     shutdown: &'s Shutdown,
-    /// When the environment ends.
+    /// The end of the environment.
     end: Instant,
-    /// When hooks are told to end.
-    until: Deadline,
-    /// Lives until the process ends. The signals that the first one holds back do not end hooks:
-    /// they have been told already.
+    /// The time at which hooks get SIGTERM.
+    deadline: Deadline,
+    /// Lives until the process ends. A signal that `serve` has seen does not end the hooks.
     watch: Option<&'static Watch>,
 }
 
-impl<'s> ShuttingDown<'s> {
+impl<'s> ShutdownPhase<'s> {
     fn begin(shutdown: &'s Shutdown) -> Self {
         Self {
             shutdown,
-            end: Instant::now() + shutdown.left,
-            until: Deadline::after(shutdown.left.saturating_sub(TERMINATE)),
+            end: Instant::now() + shutdown.time_left,
+            deadline: Deadline::after(shutdown.time_left.saturating_sub(TERMINATE)),
             watch: Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch))),
         }
     }
 
-    /// Ends the process in time whatever happens: a process that cannot be killed and a log that
-    /// takes no line would hold up the end of the function.
+    /// Starts a thread that ends the process before the environment ends. A process that survives
+    /// SIGKILL, or a log that blocks, would delay the end of the function.
     fn exit_in_time(&self) {
-        let (left, watch) = (self.shutdown.left, self.watch);
-        let Some(most) = left.checked_sub(EXIT).filter(|_| left > TERMINATE) else { return };
+        let (time_left, watch) = (self.shutdown.time_left, self.watch);
+        let Some(limit) = time_left.checked_sub(EXIT).filter(|_| time_left > TERMINATE) else {
+            return;
+        };
         let _ = Builder::new().stack_size(STACK).spawn(move || {
-            sleep(most);
+            sleep(limit);
             if let Some(watch) = watch {
                 watch.kill();
             }
@@ -265,7 +289,7 @@ impl<'s> ShuttingDown<'s> {
     }
 
     fn run(&self, hooks: &[&Hook], mut environ: Environ, context: &LambdaContext) {
-        // It is where the runtime would be started; without it, hooks run where the extension was.
+        // The working directory of the runtime. If it cannot be entered, hooks run in the extension's.
         let _ = set_current_dir(config::task_root(context.environ));
         let Some(watch) = self.watch else {
             warn!("pre_stop hooks are not run: unable to watch them");
@@ -274,14 +298,14 @@ impl<'s> ShuttingDown<'s> {
         let runner = Runner {
             context,
             watch,
-            phase_deadline: Some(self.until),
+            phase_deadline: Some(self.deadline),
             cancel: None,
             kill_by: self.end.checked_sub(KILL),
             shutdown_reason: Some(&self.shutdown.reason),
             forward_orphan_output: &|output| drop(output.forward_in_thread()),
             on_start: &|_| {},
         };
-        // Nobody is left to tell of what stops them.
+        // The runner has logged every failure, and the process ends now.
         let _ = runner.run(hooks, &mut environ);
     }
 }

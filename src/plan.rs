@@ -267,7 +267,7 @@ mod tests {
             .iter()
             .map(|entry| std::ffi::CString::new(*entry).expect("an entry"))
             .collect();
-        let environ = Environ::from_entries(entries.iter().map(|entry| entry.as_c_str()));
+        let environ = Environ::from_entries(entries.iter().map(std::ffi::CString::as_c_str));
         let received: Vec<OsString> = received.split(' ').map(OsString::from).collect();
         let runtime = RuntimeName::from_program(&environ, &received[0]);
         let facts = Facts {

@@ -1,7 +1,7 @@
-//! The relay: a process between the runtime and the Runtime API that runs hooks around a SnapStart
-//! snapshot, whatever the runtime knows of SnapStart. Until the restore is over it looks at
-//! requests; from then on it only carries bytes. `state` decides, `connection` and `tunnel` act
-//! on the runtime's connections, `lifecycle` goes through the phases.
+//! The relay: a reverse proxy in front of the Runtime API that runs hooks around a SnapStart snapshot,
+//! whether or not the runtime takes part in SnapStart. Until the restore is over it looks at requests;
+//! afterwards it only forwards bytes. `state` decides; `connection` and `tunnel` serve the runtime's
+//! connections, `lifecycle` runs the hooks.
 
 mod connection;
 mod lifecycle;
@@ -16,7 +16,7 @@ use crate::process::{self, Fork, Latch, Process, Watch, cause, sleep};
 use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
-use state::{Action, Progress, Release, Restore};
+use state::{Action, Release, RestoreOutcome, StateMachine};
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
@@ -26,50 +26,51 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, scope};
 use std::time::{Duration, Instant};
 
-/// What is left to carry when the runtime has ended has this long.
-const DRAIN: Duration = Duration::from_millis(200);
+/// The time to forward what remains when the runtime has ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long to wait for descriptors, of which a process in Lambda has 1,024, when there are none
-/// left.
-const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
+/// The pause before the next attempt to accept a connection when no file descriptor is left. A process
+/// in Lambda has 1,024 (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Most memory that a connection's thread may need for its stack; what it never touches costs
-/// nothing.
+/// The stack of a connection's thread. The kernel provides memory only for pages that the thread
+/// touches (mmap(2)).
 const STACK: usize = 128 << 10;
 
 struct Relay {
     listener: TcpListener,
     upstream: RuntimeApi,
     runtime: Process,
-    desk: Mutex<Desk>,
-    /// Something on the desk has changed.
+    state: Mutex<SharedState>,
+    /// Notified when `state` has changed.
     changed: Condvar,
-    /// Set when what is held may go on.
-    verdict: Latch,
+    /// Set when the requests that are held get their responses.
+    released: Latch,
     /// Set when hooks are of no use any more.
-    stop: Latch,
+    cancel: Latch,
 }
 
-/// What the threads share.
-struct Desk {
-    progress: Progress,
+/// The state that the relay's threads share.
+struct SharedState {
+    machine: StateMachine,
     /// Threads that wait for a connection.
-    idle: usize,
-    /// Threads that are at work.
-    busy: usize,
+    idle_workers: usize,
+    /// Threads that serve a connection or run the lifecycle.
+    busy_workers: usize,
 }
 
-/// Starts the relay for the process that calls this, which then becomes the runtime; gives the
-/// address at which the runtime finds it. In the relay itself, this does not come back.
+/// Starts the relay of the calling process, which then becomes the runtime. Returns the address at
+/// which the runtime reaches the relay, `HOST:PORT`. The relay itself, another process, ends in here.
 ///
 /// # Errors
-/// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
+/// When the address of the Runtime API is no IP address, or the kernel has no file descriptor, port
+/// or process left.
 pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     let start = || -> Result<String> {
-        let upstream = RuntimeApi::resolve(upstream)
-            .with_context(|| format!("unable to find {upstream:?}"))?;
-        // The relay keeps them; the runtime finds closed what it would find closed.
-        let standard = process::fill_standard_streams()?;
+        let upstream =
+            RuntimeApi::parse(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
+        // Only the relay keeps them: what was closed must be closed in the runtime too.
+        let standard_streams = process::fill_standard_streams()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
@@ -80,8 +81,8 @@ pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
         {
             Fork::Original => Ok(address),
             Fork::Detached => {
-                mem::forget(standard);
-                // A runtime that finds nobody at its address reports that by itself.
+                mem::forget(standard_streams);
+                // A runtime that cannot connect reports that itself.
                 let _ = serve(listener, upstream, runtime, hooks);
                 exit(1)
             }
@@ -96,7 +97,10 @@ pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     })
 }
 
-/// Serves until the runtime has ended. Comes back when it cannot even begin.
+/// Serves until the runtime has ended, then ends the process.
+///
+/// # Errors
+/// When the relay cannot begin to serve.
 fn serve(
     listener: TcpListener,
     upstream: RuntimeApi,
@@ -104,148 +108,162 @@ fn serve(
     hooks: &Hooks,
 ) -> Result<()> {
     let relay = Relay::new(listener, upstream, runtime)?;
-    // Before there are threads, which inherit it: signals arrive here and nowhere else.
+    // The threads below inherit the signal mask, so that signals reach only this thread.
     let watch = Watch::start()?;
     scope(|scope| {
         spawn_worker(scope, &relay)?;
-        let tell = || {
+        let run_lifecycle = || {
             lifecycle::run(&relay, hooks, &watch);
-            relay.rest();
+            relay.end_work();
         };
-        if Builder::new().spawn_scoped(scope, tell).is_err() {
-            // The worker would be waited for.
+        if Builder::new().spawn_scoped(scope, run_lifecycle).is_err() {
+            // Leaving the scope would wait for the worker.
             exit(1);
         }
         relay.runtime.ends_before(None);
-        relay.stop.set();
-        relay.wait_for_work_to_end(Instant::now() + DRAIN);
+        relay.cancel.set();
+        relay.wait_for_work_to_end(Instant::now() + DRAIN_TIMEOUT);
         exit(0)
     })
 }
 
-/// A thread serves one connection after the other; there is always one more than there are
-/// connections.
+/// Spawns a thread that serves connections one after the other. A worker that gets a connection while
+/// no other is idle spawns one, so that one is always there to accept.
 fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()> {
     let work = move || {
         loop {
             let Ok((client, _)) = relay.listener.accept() else {
-                sleep(NO_DESCRIPTOR);
+                sleep(ACCEPT_PAUSE);
                 continue;
             };
-            if relay.take_up_work() == 0 {
-                // Without another thread, the next connection waits until this one ends.
+            if relay.begin_work() == 0 {
+                // Without another worker, the next connection waits until this one ends.
                 let _ = spawn_worker(scope, relay);
             }
             connection::serve(relay, client);
-            relay.rest();
-            relay.desk().idle += 1;
+            relay.end_work();
+            relay.lock().idle_workers += 1;
         }
     };
-    relay.desk().idle += 1;
+    relay.lock().idle_workers += 1;
     let spawned = Builder::new().stack_size(STACK).spawn_scoped(scope, work);
     if spawned.is_err() {
-        relay.desk().idle -= 1;
+        relay.lock().idle_workers -= 1;
     }
     spawned.map(drop)
 }
 
 impl Relay {
     fn new(listener: TcpListener, upstream: RuntimeApi, runtime: Process) -> Result<Self> {
-        // The one at work runs the lifecycle.
-        let desk = Mutex::new(Desk { progress: Progress::new(), idle: 0, busy: 1 });
-        let (verdict, stop) = (Latch::new()?, Latch::new()?);
-        Ok(Self { listener, upstream, runtime, desk, changed: Condvar::new(), verdict, stop })
+        // The busy one runs the lifecycle.
+        let state = SharedState { machine: StateMachine::new(), idle_workers: 0, busy_workers: 1 };
+        Ok(Self {
+            listener,
+            upstream,
+            runtime,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            released: Latch::new()?,
+            cancel: Latch::new()?,
+        })
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, SharedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something is so, or the time has come.
+    /// Waits until a condition holds, or until a deadline.
     fn wait_until(
         &self,
-        until: Option<Instant>,
-        is_so: impl Fn(&Desk) -> bool,
-    ) -> MutexGuard<'_, Desk> {
-        let mut desk = self.desk();
-        while !is_so(&desk) {
-            desk = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return desk,
+        deadline: Option<Instant>,
+        holds: impl Fn(&SharedState) -> bool,
+    ) -> MutexGuard<'_, SharedState> {
+        let mut state = self.lock();
+        while !holds(&state) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            state = match left {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return state,
                 Some(left) => {
-                    self.changed.wait_timeout(desk, left).unwrap_or_else(PoisonError::into_inner).0
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
-        desk
+        state
     }
 
-    /// Gives the number of threads that are left to wait for a connection.
-    fn take_up_work(&self) -> usize {
-        let mut desk = self.desk();
-        desk.busy += 1;
-        desk.idle -= 1;
-        desk.idle
+    /// Counts an idle worker as busy; returns the number of idle workers.
+    fn begin_work(&self) -> usize {
+        let mut state = self.lock();
+        state.busy_workers += 1;
+        state.idle_workers -= 1;
+        state.idle_workers
     }
 
-    fn rest(&self) {
-        self.desk().busy -= 1;
+    fn end_work(&self) {
+        self.lock().busy_workers -= 1;
         self.changed.notify_all();
     }
 
-    fn wait_for_work_to_end(&self, until: Instant) {
-        drop(self.wait_until(Some(until), |desk| desk.busy == 0));
+    fn wait_for_work_to_end(&self, deadline: Instant) {
+        drop(self.wait_until(Some(deadline), |state| state.busy_workers == 0));
     }
 
     fn is_open(&self) -> bool {
-        self.desk().progress.is_open()
+        self.lock().machine.is_open()
     }
 
+    /// Takes a request into account, and returns what to do with it.
     fn receive(&self, call: Option<Call>, head: &[u8]) -> Action {
-        let action = self.desk().progress.receive(call, head);
+        let action = self.lock().machine.receive(call, head);
         self.changed.notify_all();
         if call == Some(Call::InitError) && self.is_open() {
-            self.stop.set();
+            self.cancel.set();
         }
         action
     }
 
-    /// A request was answered by the upstream.
-    fn passed(&self, call: Option<Call>) {
+    /// Takes into account that a request which was passed on has its response.
+    fn end_pass(&self, call: Option<Call>) {
         match call {
             Some(Call::ExtensionRegister) => {
-                self.desk().progress.registered();
+                self.lock().machine.end_registration();
                 self.changed.notify_all();
             }
-            // Only now: what was held must not get there before the report of the runtime's own.
-            Some(Call::InitError) if self.is_open() => self.verdict.set(),
+            // Not before the response: the runtime's report must reach the Runtime API before the
+            // requests that are held.
+            Some(Call::InitError) if self.is_open() => self.released.set(),
             _ => {}
         }
     }
 
-    /// Waits, where one event may be for several who asked, until it is known whether this one gets
-    /// it.
+    /// Returns what to do with a request that was held. While another client is being sent an event,
+    /// waits for the outcome: this client may get the event.
     fn release(&self, call: Call) -> Release {
-        let is_known = |desk: &Desk| call != Call::InvocationNext || !desk.progress.delivers();
-        self.wait_until(None, is_known).progress.release(call)
+        let is_known =
+            |state: &SharedState| call != Call::InvocationNext || !state.machine.is_sending_event();
+        self.wait_until(None, is_known).machine.release(call)
     }
 
-    fn delivered(&self, call: Call) {
-        let is_restored = self.desk().progress.delivered(call);
+    /// Takes into account that a request that was held has its response.
+    fn end_release(&self, call: Call) {
+        let is_restored = self.lock().machine.end_release(call);
         self.changed.notify_all();
         if is_restored {
             lifecycle::mark_restored();
         }
     }
 
-    /// Lets everyone go on who was held.
-    fn go_on(&self, restore: Restore, event: Option<Vec<u8>>) {
-        self.desk().progress.go_on(restore, event);
-        self.verdict.set();
+    /// Releases the requests that are held.
+    fn begin_release(&self, outcome: RestoreOutcome, event: Option<Vec<u8>>) {
+        self.lock().machine.begin_release(outcome, event);
+        self.released.set();
     }
 
-    fn keep(&self, event: Vec<u8>) {
-        self.desk().progress.keep(event);
+    /// Takes an event back that a client did not receive.
+    fn return_event(&self, event: Vec<u8>) {
+        self.lock().machine.return_event(event);
         self.changed.notify_all();
     }
 }

@@ -26,7 +26,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(5);
 pub struct RuntimeApi {
     /// The address as it was given, for the header `Host`.
     address: String,
-    resolved: Vec<SocketAddr>,
+    targets: Vec<SocketAddr>,
 }
 
 impl RuntimeApi {
@@ -34,12 +34,12 @@ impl RuntimeApi {
     ///
     /// # Errors
     /// When the address is something else.
-    pub fn resolve(address: &str) -> Result<Self> {
-        let resolved = address
+    pub fn parse(address: &str) -> Result<Self> {
+        let targets = address
             .rsplit_once(':')
             .and_then(|(host, port)| loopback::addresses_of(host, port.parse().ok()?))
             .context("it is not an IP address and a port")?;
-        Ok(Self { address: address.to_owned(), resolved })
+        Ok(Self { address: address.to_owned(), targets })
     }
 
     /// Returns the address as it was given.
@@ -49,7 +49,7 @@ impl RuntimeApi {
 
     /// Connects, with the kernel's own timeout, which a client without the relay has too.
     pub fn connect(&self) -> io::Result<TcpStream> {
-        TcpStream::connect(&self.resolved[..])
+        TcpStream::connect(&self.targets[..])
     }
 
     /// Posts a failure, so that the caller of the function sees it
@@ -78,7 +78,7 @@ impl RuntimeApi {
 
     fn connect_before(&self, deadline: Instant) -> io::Result<TcpStream> {
         let mut last = Err(io::ErrorKind::NotFound.into());
-        for target in &self.resolved {
+        for target in &self.targets {
             last = connect(target, deadline);
             if last.is_ok() {
                 break;
@@ -116,9 +116,9 @@ impl RuntimeApi {
 /// Posts the failure of an initialization to the Runtime API at an address.
 ///
 /// # Errors
-/// Those of [`RuntimeApi::resolve`] and [`RuntimeApi::report`].
+/// Those of [`RuntimeApi::parse`] and [`RuntimeApi::report`].
 pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
-    RuntimeApi::resolve(address)?.report(Call::InitError, failure)
+    RuntimeApi::parse(address)?.report(Call::InitError, failure)
 }
 
 /// Sends a request with `Connection: close` and returns the response.
@@ -126,13 +126,13 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
     stream.set_write_timeout(deadline.map(remaining))?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
-    let mut piece = [0; 4096];
+    let mut buffer = [0; 4096];
     loop {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            bail!("no answer within 1 s");
+            bail!("no response within 1 s");
         }
         stream.set_read_timeout(deadline.map(remaining))?;
-        let length = match stream.read(&mut piece) {
+        let length = match stream.read(&mut buffer) {
             Err(error)
                 if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) =>
             {
@@ -140,7 +140,7 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
             }
             read => read?,
         };
-        bytes.extend_from_slice(&piece[..length]);
+        bytes.extend_from_slice(&buffer[..length]);
         if let Some(response) = Response::take(&mut bytes, length == 0)? {
             return Ok(response);
         }

@@ -158,7 +158,7 @@ impl<'a> Stage<'a> {
         with_places: bool,
     ) -> Vec<(Cow<'static, str>, OsString)> {
         let Self { stand_in, program, named, current, env, past, next, saved } = self;
-        let mut items = Writer::with_room(saved.len() + USUAL_SIZE);
+        let mut items = Writer::with_capacity(saved.len() + USUAL_SIZE);
         items.put(stand_in.path.as_bytes());
         items.put_number(stand_in.maker.unwrap_or(0));
         items.put(program.as_bytes());

@@ -1,5 +1,6 @@
-//! What the wrapper tells the extension, so that pre_stop hooks see what the runtime saw: over a
-//! Unix socket that only processes of the same user may use. Nothing of it is written anywhere.
+//! The message from the wrapper to the extension, over a Unix socket: the `pre_stop` hooks, and the
+//! environment of the runtime for them. Only processes of the same user are listened to, and nothing
+//! is written to a file: the environment has secrets.
 
 use crate::config::Hook;
 use crate::config::encode::{put_hook, take_hook};
@@ -18,77 +19,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the wrapper waits for an extension that does not listen to it, and the extension for
-/// one who says nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The timeout of the wrapper for an extension that does not read, and of the extension for a peer
+/// that does not write.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait after something that went wrong.
-const PAUSE: Duration = Duration::from_millis(10);
+/// The pause after a failed connection.
+const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
-/// Two environments of the largest size that a process can be given, and a little more.
-const LONGEST: u64 = 16 << 20;
+/// Most bytes of a message: two environments of the largest size that execve(2) accepts (6 MiB), and
+/// the hooks.
+const MAX_MESSAGE: u64 = 16 << 20;
 
-/// What the wrapper knows when the runtime starts.
+/// The name of the socket where it is a file.
+const SOCKET: &str = "socket";
+
+/// A message.
 pub struct Handover<'h> {
     /// Lambda's identifier of the runtime.
     pub runtime: &'h str,
-    /// The pre_stop hooks that apply, in the order in which they run.
+    /// The `pre_stop` hooks that apply, in the order in which they run.
     pub hooks: Vec<Hook<'h>>,
+    /// The environment as Lambda gave it.
     pub received: Environ<'h>,
-    /// What the runtime is given.
+    /// The environment of the runtime.
     pub environ: Environ<'h>,
 }
 
-/// Tells the extension of this environment.
-///
-/// # Errors
-/// When there is none.
-pub fn hand_over(
-    hooks: &[&Hook],
-    context: &LambdaContext,
-    environ: &Environ,
-    address: &str,
-) -> io::Result<()> {
-    let mut items = Writer::with_room(0);
-    items.put(context.runtime.as_bytes());
-    items.put_list(hooks, |items, hook| put_hook(items, hook));
-    let mut bytes = items.bytes;
-    context.environ.encode(&mut bytes);
-    environ.encode(&mut bytes);
-    let mut extension = find(address)?;
-    extension.set_write_timeout(Some(PATIENCE))?;
-    extension.set_read_timeout(Some(PATIENCE))?;
-    extension.write_all(&bytes)?;
-    extension.shutdown(Shutdown::Write)?;
-    // An environment can end as soon as its runtime has begun.
-    extension.read_exact(&mut [0])
-}
-
-/// Lets the extension know that there is a wrapper, which reports what is wrong with the
-/// configuration.
-pub fn announce_wrapper(address: &str) {
-    // Without an extension, nobody has to know.
-    drop(find(address));
-}
-
-/// Connects to the extension, wherever it listens.
-fn find(address: &str) -> io::Result<UnixStream> {
-    let connected = SocketAddr::from_abstract_name(name(address))
-        .and_then(|name| UnixStream::connect_addr(&name));
-    let of_this_user = |extension: UnixStream| match process::is_of_this_user(&extension) {
-        true => Ok(extension),
-        false => Err(io::ErrorKind::PermissionDenied.into()),
-    };
-    let found = connected.and_then(of_this_user);
-    found.or_else(|refused| {
-        // Most often there is no extension at all, and then the first answer says so.
-        let connected = UnixStream::connect(directory(address).join(SOCKET)).map_err(|_| refused);
-        connected.and_then(of_this_user)
-    })
-}
-
 impl<'h> Handover<'h> {
-    /// Understands what `hand_over` wrote; nothing when it is something else.
+    /// Decodes a message of [`hand_over`]; returns `None` for anything else.
     pub fn decode(mut bytes: &'h [u8]) -> Option<Self> {
         let mut items = Reader(bytes);
         let (runtime, hooks) = (items.take_str()?, items.take_list(take_hook)?);
@@ -98,29 +56,79 @@ impl<'h> Handover<'h> {
     }
 }
 
-/// Listens to the wrapper.
+/// Sends a message to the extension of this environment, and waits until it was received.
+///
+/// # Errors
+/// When there is no extension, or none that receives the message.
+pub fn hand_over(
+    hooks: &[&Hook],
+    context: &LambdaContext,
+    environ: &Environ,
+    address: &str,
+) -> io::Result<()> {
+    let mut items = Writer::with_capacity(0);
+    items.put(context.runtime.as_bytes());
+    items.put_list(hooks, |items, hook| put_hook(items, hook));
+    let mut bytes = items.bytes;
+    context.environ.encode(&mut bytes);
+    environ.encode(&mut bytes);
+    let mut extension = connect(address)?;
+    extension.set_write_timeout(Some(TIMEOUT))?;
+    extension.set_read_timeout(Some(TIMEOUT))?;
+    extension.write_all(&bytes)?;
+    extension.shutdown(Shutdown::Write)?;
+    // The environment can end as soon as the runtime has started.
+    extension.read_exact(&mut [0])
+}
+
+/// Connects to the extension and sends nothing, which tells it that the wrapper reports the mistake in
+/// the configuration.
+pub fn announce_wrapper(address: &str) {
+    // Without an extension, there is nothing to do.
+    drop(connect(address));
+}
+
+/// Connects to the extension, at its abstract address or else at its file.
+fn connect(address: &str) -> io::Result<UnixStream> {
+    let require_same_user = |extension: UnixStream| {
+        if process::is_of_this_user(&extension) {
+            Ok(extension)
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
+    };
+    let connected = SocketAddr::from_abstract_name(socket_name(address))
+        .and_then(|name| UnixStream::connect_addr(&name));
+    connected.and_then(require_same_user).or_else(|error| {
+        // Where neither exists, the first error says that there is no extension.
+        let path = socket_directory(address).join(SOCKET);
+        let connected = UnixStream::connect(path).map_err(|_| error);
+        connected.and_then(require_same_user)
+    })
+}
+
+/// A socket that receives messages from the wrapper.
 pub struct Listener {
     socket: UnixListener,
-    /// A directory that is there for the socket alone, where the socket has to be a file.
+    /// The directory of the socket, if the socket is a file.
     directory: Option<PathBuf>,
     last: Mutex<Option<Arc<Vec<u8>>>>,
     has_met_wrapper: AtomicBool,
 }
 
 impl Listener {
-    /// Listens at a name in no directory, or else in a directory of its own.
+    /// Listens at an abstract address (unix(7)), or else at a file in a directory of its own.
     ///
     /// # Errors
-    /// When it can do neither.
+    /// When neither can be bound.
     pub fn new(address: &str) -> io::Result<Self> {
-        let in_no_directory = SocketAddr::from_abstract_name(name(address))
+        let abstract_socket = SocketAddr::from_abstract_name(socket_name(address))
             .and_then(|name| UnixListener::bind_addr(&name));
-        let (socket, directory) = match in_no_directory {
-            Ok(socket) => (socket, None),
-            Err(_) => {
-                let directory = directory(address);
-                (bind_in(&directory)?, Some(directory))
-            }
+        let (socket, directory) = if let Ok(socket) = abstract_socket {
+            (socket, None)
+        } else {
+            let directory = socket_directory(address);
+            (bind_in(&directory)?, Some(directory))
         };
         Ok(Self {
             socket,
@@ -130,7 +138,7 @@ impl Listener {
         })
     }
 
-    /// Removes what it has made, for a process that ends without dropping it.
+    /// Removes the socket's file and directory, for a process that ends without dropping the listener.
     pub fn remove(&self) {
         if let Some(directory) = &self.directory {
             let _ = fs::remove_file(directory.join(SOCKET));
@@ -138,25 +146,25 @@ impl Listener {
         }
     }
 
-    /// Takes whatever comes: a runtime that is started anew is told of anew.
+    /// Receives messages for ever, since each start of the runtime in this environment sends one.
     pub fn listen(&self) {
         loop {
-            if self.socket.accept().and_then(|(wrapper, _)| self.take(wrapper)).is_err() {
-                // Some errors come at once, and again at once.
-                sleep(PAUSE);
+            if self.socket.accept().and_then(|(wrapper, _)| self.receive(wrapper)).is_err() {
+                // Without a pause, an error that repeats at once would take the processor.
+                sleep(ERROR_PAUSE);
             }
         }
     }
 
-    /// Takes all that one of the same user says, and says that it was understood.
-    fn take(&self, mut wrapper: UnixStream) -> io::Result<()> {
+    /// Receives a message from a process of the same user, and acknowledges it with one byte.
+    fn receive(&self, mut wrapper: UnixStream) -> io::Result<()> {
         if !process::is_of_this_user(&wrapper) {
             return Ok(());
         }
         self.has_met_wrapper.store(true, Ordering::Relaxed);
-        wrapper.set_read_timeout(Some(PATIENCE))?;
+        wrapper.set_read_timeout(Some(TIMEOUT))?;
         let mut bytes = Vec::new();
-        (&wrapper).take(LONGEST).read_to_end(&mut bytes)?;
+        (&wrapper).take(MAX_MESSAGE).read_to_end(&mut bytes)?;
         if Handover::decode(&bytes).is_none() {
             return Ok(());
         }
@@ -164,19 +172,19 @@ impl Listener {
         wrapper.write_all(&[0])
     }
 
-    /// Whether a wrapper came, be it one that had nothing to hand over.
+    /// Tells whether a wrapper has connected, with a message or without.
     pub fn has_met_wrapper(&self) -> bool {
         self.has_met_wrapper.load(Ordering::Relaxed)
     }
 
-    /// What came last.
+    /// Returns the last message.
     pub fn last(&self) -> Option<Arc<Vec<u8>>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Binds a socket in a directory that nobody else can enter. What an extension that was killed has
-/// left is taken over.
+/// Binds a socket in a directory that only this user can enter. Replaces the socket of an extension
+/// that was killed.
 fn bind_in(directory: &Path) -> io::Result<UnixListener> {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -191,17 +199,13 @@ fn bind_in(directory: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(socket)
 }
 
-/// The name of the socket, another one for each environment: where one machine has several of them,
-/// their Runtime APIs have several addresses.
-fn name(address: &str) -> String {
+/// Returns the abstract name of the socket. It has the address of the Runtime API, which is another
+/// one for each environment on the same machine.
+fn socket_name(address: &str) -> String {
     format!("foreword/{address}")
 }
 
-/// Where the socket is when it has to be a file, which needs a directory that wrapper and extension
-/// can both write to: `/tmp`, on Lambda.
-fn directory(address: &str) -> PathBuf {
-    Path::new("/tmp").join(format!(".{}", name(address).replace('/', "-")))
+/// Returns the directory of the socket's file: in `/tmp`, to which wrapper and extension can write.
+fn socket_directory(address: &str) -> PathBuf {
+    Path::new("/tmp").join(format!(".{}", socket_name(address).replace('/', "-")))
 }
-
-/// What the file is called.
-const SOCKET: &str = "socket";

@@ -30,7 +30,7 @@ pub struct SavedPlan<'a> {
 /// Saves a plan, with the variables of the function's context. Places of rules are saved only for
 /// the log, since it takes long to find them.
 pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
-    let mut items = Writer::with_room(USUAL_SIZE);
+    let mut items = Writer::with_capacity(USUAL_SIZE);
     context.encode(&mut items.bytes);
     items.put_number((plan.snapshot_hooks == SnapshotHooks::Relay).into());
     items.put_number(plan.has_pre_stop.into());

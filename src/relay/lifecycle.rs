@@ -1,9 +1,10 @@
-//! The relay's way through the phases: it waits until the runtime is ready for the snapshot, runs
-//! the before_snapshot hooks, asks for the restore, runs the after_restore hooks, and lets the
-//! runtime go on.
+//! The relay's lifecycle: wait until the runtime is ready for the snapshot, run the `before_snapshot`
+//! hooks, request the restore, run the `after_restore` hooks, release the runtime. AWS documents the
+//! protocol for images with a runtime client of their own
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-custom.html>).
 
 use super::Relay;
-use super::state::{Asked, Restore};
+use super::state::{RestoreOutcome, RestoreRequest};
 use crate::config::Hook;
 use crate::environ::Environ;
 use crate::hooks::{Deadline, Runner};
@@ -19,14 +20,14 @@ use anyhow::Result;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// An internal extension's registration is answered at once; one that is not does not hold up the
-/// snapshot for longer.
-const REGISTRATION: Duration = Duration::from_secs(1);
+/// The time that the snapshot waits for the response to an internal extension's registration, which
+/// Lambda sends at once.
+const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a runtime that was refused its request has to end by itself.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The time for a runtime to end by itself after its request was refused.
+const EXIT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The hooks of both phases, and what they are run with.
+/// The hooks around a snapshot, and what they run with.
 pub struct Hooks<'h> {
     pub before_snapshot: Vec<&'h Hook<'h>>,
     pub after_restore: Vec<&'h Hook<'h>>,
@@ -34,7 +35,7 @@ pub struct Hooks<'h> {
     pub context: &'h LambdaContext<'h>,
 }
 
-/// Goes through the phases. Comes back when nothing is left to do for the runtime.
+/// Runs the lifecycle until the runtime is released, or has failed.
 pub fn run(relay: &Relay, hooks: &Hooks, watch: &Watch) {
     let lifecycle = Lifecycle { relay, hooks, watch };
     if let Err(end) = lifecycle.run() {
@@ -48,36 +49,34 @@ struct Lifecycle<'l> {
     watch: &'l Watch,
 }
 
-/// Why the way through the phases ends before the runtime goes on restored.
-enum End {
-    /// The runtime has failed by itself, or is gone: nothing is left to do for it.
-    Nothing,
-    /// The runtime asked for the restore, and is given this answer to make something of.
+/// An end of the lifecycle other than a restore.
+enum EarlyEnd {
+    /// The runtime has ended, or has reported a failure of its own.
+    WithoutRuntime,
+    /// The Runtime API refused the runtime's own restore/next with this response.
     Refused(Vec<u8>),
-    /// To be reported with this call.
+    /// A failure to report with this call, or a reason to stop without a report.
     Failed(Call, Stop),
 }
 
 impl Lifecycle<'_> {
-    fn run(&self) -> Result<(), End> {
+    fn run(&self) -> Result<(), EarlyEnd> {
         self.wait_for_runtime()?;
         self.run_hooks(Phase::BeforeSnapshot, &self.hooks.before_snapshot)
-            .map_err(|stop| End::Failed(Call::InitError, stop))?;
-        let answer = self.wait_for_restore()?;
+            .map_err(|stop| EarlyEnd::Failed(Call::InitError, stop))?;
+        let response = self.wait_for_restore()?;
         self.run_hooks(Phase::AfterRestore, &self.hooks.after_restore)
-            .map_err(|stop| End::Failed(Call::RestoreError, stop))?;
-        // After a reset, AWS's emulator answers with an event instead.
-        let event = answer.header(api::REQUEST_ID).map(|_| answer.bytes);
-        self.relay.go_on(Restore::Done, event);
+            .map_err(|stop| EarlyEnd::Failed(Call::RestoreError, stop))?;
+        // After a reset, AWS's Runtime Interface Emulator responds with an event.
+        let event = response.header(api::REQUEST_ID).map(|_| response.bytes);
+        self.relay.begin_release(RestoreOutcome::Restored, event);
         Ok(())
     }
 
     /// Waits until the runtime is ready for the snapshot.
-    fn wait_for_runtime(&self) -> Result<(), End> {
-        match self.relay.wait_until(None, |desk| desk.progress.is_asked()).progress.is_open() {
-            true => Err(End::Nothing),
-            false => Ok(()),
-        }
+    fn wait_for_runtime(&self) -> Result<(), EarlyEnd> {
+        let state = self.relay.wait_until(None, |state| state.machine.has_started());
+        if state.machine.is_open() { Err(EarlyEnd::WithoutRuntime) } else { Ok(()) }
     }
 
     fn run_hooks(&self, phase: Phase, hooks: &[&Hook]) -> Result<(), Stop> {
@@ -85,7 +84,7 @@ impl Lifecycle<'_> {
             context: self.hooks.context,
             watch: self.watch,
             phase_deadline: phase.budget().map(Deadline::after),
-            cancel: Some(&self.relay.stop),
+            cancel: Some(&self.relay.cancel),
             kill_by: None,
             shutdown_reason: None,
             forward_orphan_output: &|output| drop(output.forward_in_thread()),
@@ -94,65 +93,72 @@ impl Lifecycle<'_> {
         runner.run(hooks, &mut self.hooks.environ.clone())
     }
 
-    /// Asks for the restore, which lets Lambda take the snapshot, and returns the answer.
-    fn wait_for_restore(&self) -> Result<Response, End> {
+    /// Requests the restore, which lets Lambda take the snapshot, and returns the response, which
+    /// comes after the restore.
+    fn wait_for_restore(&self) -> Result<Response, EarlyEnd> {
         let relay = self.relay;
-        let registered = Some(Instant::now() + REGISTRATION);
-        let asked = relay
-            .wait_until(registered, |desk| !desk.progress.is_registering())
-            .progress
-            .freeze()
-            .ok_or(End::Nothing)?;
-        let answer = match &asked {
-            Asked::ByRuntime(head) => relay.upstream.send(&http::with_connection_close(head)),
-            Asked::ByRelay(head) => {
+        let deadline = Some(Instant::now() + REGISTRATION_TIMEOUT);
+        let request = relay
+            .wait_until(deadline, |state| !state.machine.is_registering())
+            .machine
+            .request_restore()
+            .ok_or(EarlyEnd::WithoutRuntime)?;
+        let response = match &request {
+            RestoreRequest::FromRuntime(head) => {
+                relay.upstream.send(&http::with_connection_close(head))
+            }
+            RestoreRequest::ForRuntime(head) => {
                 warn!(
                     "the runtime takes no part in SnapStart; values that must be unique have to \
                      be made anew in after_restore hooks"
                 );
-                relay.upstream.send(&restore_next(relay, head))
+                relay.upstream.send(&encode_restore_next(relay, head))
             }
         };
-        let answer = match (answer, asked) {
-            (Ok(answer), _) if answer.status == 200 => answer,
-            // It hears what came, and reports by itself what it makes of that.
-            (refused, Asked::ByRuntime(_)) => {
-                warn!("after_restore hooks are not run: {}", refusal(&refused));
-                return Err(End::Refused(
-                    refused.map_or_else(|_| BAD_GATEWAY.into(), |answer| answer.bytes),
+        let response = match (response, request) {
+            (Ok(response), _) if response.status == 200 => response,
+            // The runtime gets the response, and reports what it makes of it.
+            (refused, RestoreRequest::FromRuntime(_)) => {
+                warn!("after_restore hooks are not run: {}", describe_refusal(&refused));
+                return Err(EarlyEnd::Refused(
+                    refused.map_or_else(|_| BAD_GATEWAY.into(), |response| response.bytes),
                 ));
             }
-            (refused, Asked::ByRelay(_)) => {
-                let message = format!("unable to wait for the restore: {}", refusal(&refused));
+            (refused, RestoreRequest::ForRuntime(_)) => {
+                let cause = describe_refusal(&refused);
+                let message = format!("unable to wait for the restore: {cause}");
                 let failure = Failure::in_phase(Phase::BeforeSnapshot, message);
-                return Err(End::Failed(Call::InitError, failure.into()));
+                return Err(EarlyEnd::Failed(Call::InitError, failure.into()));
             }
         };
         if relay.runtime.ends_before(Some(Instant::now())) {
-            // Nobody is left to be restored.
-            return Err(End::Nothing);
+            return Err(EarlyEnd::WithoutRuntime);
         }
-        relay.desk().progress.thaw();
-        Ok(answer)
+        relay.lock().machine.begin_after_restore();
+        Ok(response)
     }
 
-    fn finish(&self, end: End) {
+    fn finish(&self, end: EarlyEnd) {
         match end {
-            End::Nothing => {}
-            End::Refused(answer) => self.relay.go_on(Restore::Refused(answer), None),
-            // A runtime that has ended, or reported a failure of its own, needs nothing more.
-            End::Failed(_, Stop::Signal(_) | Stop::Cancelled) => {}
-            End::Failed(call, Stop::Failure(failure)) => give_up(self.relay, call, &failure),
+            // In the second case, the runtime has ended or reported a failure of its own.
+            EarlyEnd::WithoutRuntime | EarlyEnd::Failed(_, Stop::Signal(_) | Stop::Cancelled) => {}
+            EarlyEnd::Refused(response) => {
+                self.relay.begin_release(RestoreOutcome::Refused(response), None);
+            }
+            EarlyEnd::Failed(call, Stop::Failure(failure)) => {
+                report_and_end_runtime(self.relay, call, &failure);
+            }
         }
     }
 }
 
+/// The response to a runtime whose restore/next got none.
 const BAD_GATEWAY: &str =
     "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// The request that a runtime which knows nothing of SnapStart does not make. By these two headers
-/// of a first request the platform knows the runtime.
-fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
+/// Encodes restore/next for a runtime that does not send it. `head` is that of its first request:
+/// Lambda recognizes the runtime by the two headers that are copied.
+fn encode_restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
     let value = |name| http::request_header(head, name).map(|value| (name, value));
     let headers: Vec<_> =
         ["User-Agent", api::RUNTIME_FEATURES].into_iter().filter_map(value).collect();
@@ -160,30 +166,30 @@ fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
     relay.upstream.encode_request(Call::RestoreNext, &headers, "")
 }
 
-fn refusal(answer: &Result<Response>) -> String {
-    match answer {
-        Ok(answer) => format!("the Runtime API answered restore/next with {}", answer.status),
+fn describe_refusal(response: &Result<Response>) -> String {
+    match response {
+        Ok(response) => format!("the Runtime API answered restore/next with {}", response.status),
         Err(cause) => format!("the Runtime API did not answer restore/next: {cause:#}"),
     }
 }
 
-/// Reports a failure once, refuses the runtime what it asked for, and sees to it that it ends.
-fn give_up(relay: &Relay, call: Call, failure: &Failure) {
-    // Before the report: from here on, one of the runtime's own does not pass.
-    if !relay.desk().progress.fail() {
+/// Reports a failure, refuses the runtime's requests that are held, and ends the runtime.
+fn report_and_end_runtime(relay: &Relay, call: Call, failure: &Failure) {
+    // Before the report: from here on, the relay holds back a report of the runtime's own.
+    if !relay.lock().machine.fail() {
         return;
     }
     log::log_failure(failure);
     if let Err(error) = relay.upstream.report(call, failure) {
         debug!("unable to report the failure to the Runtime API: {error:#}");
     }
-    relay.verdict.set();
-    if !relay.runtime.ends_before(Some(Instant::now() + LAST_WORDS)) {
+    relay.released.set();
+    if !relay.runtime.ends_before(Some(Instant::now() + EXIT_TIMEOUT)) {
         relay.runtime.kill();
     }
 }
 
-/// Leaves the marker of a restored environment.
+/// Makes the marker of a restored environment, which outlives a reset.
 pub fn mark_restored() {
     if let Err(error) = marker::open(RESTORED) {
         warn!(

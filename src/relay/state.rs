@@ -1,111 +1,124 @@
-//! How far snapshot and restore have come, and what that means for each request of the runtime.
-//! Pure: it decides, and everyone else in the relay acts on it.
+//! The state machine of the relay: how far snapshot and restore have come, and what that means for
+//! each request of the runtime. It does no input or output: the rest of the relay acts on what it
+//! returns.
 
 use crate::lambda::api::Call;
 
-/// What becomes of a request.
+/// What the relay does with a request of the runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It waits until the runtime may go on.
+    /// Keeps it until [`StateMachine::release`] is asked for.
     Hold,
-    /// It goes upstream over a connection of its own, and the next request of this client is looked
-    /// at again.
+    /// Sends it upstream over a connection of its own, and looks at the client's next request too.
     Pass,
-    /// Nothing of this connection is looked at any more.
+    /// Forwards everything on this connection without a look at it.
     Tunnel,
 }
 
-/// What becomes of a request that was held.
+/// What the relay does with a request that it held.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The runtime has nothing to ask for after a failure that was reported: 403.
+    /// Responds with 403: a failure was reported, and the runtime is about to end.
     Forbid,
-    /// A report that would be the second one is taken without being passed on: 202.
+    /// Responds with 202 to a report of the runtime, without passing it on: the relay has reported.
     Accept,
-    /// The restore is over, which an empty 200 says.
+    /// Responds with an empty 200: the restore is over.
     Restored,
-    /// It is given what came from upstream, and its connection ends.
-    Answer(Vec<u8>),
-    /// It goes upstream at last.
+    /// Responds with these bytes, which came from upstream.
+    Respond(Vec<u8>),
+    /// Sends it upstream.
     Tunnel,
 }
 
+/// How far snapshot and restore have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The runtime is on its way to its first request for something to do.
-    Armed,
-    /// before_snapshot hooks run.
-    Before,
-    /// The one restore/next is under way.
-    Frozen,
-    /// after_restore hooks run.
-    After,
-    /// What restore/next is answered with is there; nobody has taken it yet.
-    Restored,
+enum RelayState {
+    /// The runtime starts; it has not asked for a restore or an invocation.
+    Starting,
+    /// The `before_snapshot` hooks run.
+    BeforeSnapshot,
+    /// The request restore/next is under way; its response comes after the restore.
+    AwaitingRestore,
+    /// The `after_restore` hooks run.
+    AfterRestore,
+    /// The requests that were held get their responses.
+    Releasing,
+    /// The relay only forwards bytes.
     Open,
+    /// A hook has failed, or the restore.
     Failed,
 }
 
-/// Who wanted to know of the restore.
+/// The request restore/next that the relay has to send.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The runtime, with this head.
-    ByRuntime(Vec<u8>),
-    /// Nobody: the runtime, with this head, wanted its first event.
-    ByRelay(Vec<u8>),
+pub enum RestoreRequest {
+    /// The runtime's own, with this head.
+    FromRuntime(Vec<u8>),
+    /// One in the place of the runtime, which takes no part in SnapStart; the head is that of the
+    /// runtime's invocation/next.
+    ForRuntime(Vec<u8>),
 }
 
-/// How the one restore/next was answered.
+/// The result of the request restore/next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Restore {
-    Done,
-    /// With this, which is for the runtime to make something of.
+pub enum RestoreOutcome {
+    Restored,
+    /// A response other than 200, which the runtime gets.
     Refused(Vec<u8>),
 }
 
-pub struct Progress {
-    state: State,
-    /// The head of the first request of each kind that was held.
+/// The state machine.
+pub struct StateMachine {
+    state: RelayState,
+    /// The head of the first restore/next that was held.
     restore_next: Option<Vec<u8>>,
+    /// The head of the first invocation/next that was held.
     invocation_next: Option<Vec<u8>>,
-    restore: Option<Restore>,
-    /// An event that came in the place of the restore's answer, for the next who asks for one.
+    outcome: Option<RestoreOutcome>,
+    /// A response with an event, which came instead of the restore's, for the next request
+    /// invocation/next.
     event: Option<Vec<u8>>,
-    /// Somebody is being given it, who may not live to take all of it.
-    delivers: bool,
-    /// Requests of internal extensions that are not answered yet.
+    /// Whether a client is being sent the event. It may end before it has received all of it.
+    is_sending_event: bool,
+    /// Internal extensions' requests register without a response.
     registering: usize,
 }
 
-impl Progress {
+impl StateMachine {
     pub fn new() -> Self {
         Self {
-            state: State::Armed,
+            state: RelayState::Starting,
             restore_next: None,
             invocation_next: None,
-            restore: None,
+            outcome: None,
             event: None,
-            delivers: false,
+            is_sending_event: false,
             registering: 0,
         }
     }
 
-    /// Takes note of a request.
+    /// Takes a request into account, and returns what the relay does with it.
     pub fn receive(&mut self, call: Option<Call>, head: &[u8]) -> Action {
         let Some(call) = call else {
             return if self.is_open() { Action::Tunnel } else { Action::Pass };
         };
         match (self.state, call) {
-            (State::Open, _) => Action::Tunnel,
-            (State::Failed, Call::InitError | Call::RestoreError) => Action::Hold,
-            (_, Call::RestoreNext) => self.hold(|progress| &mut progress.restore_next, head),
-            (_, Call::InvocationNext) => self.hold(|progress| &mut progress.invocation_next, head),
-            // The runtime has failed by itself: there will be no snapshot.
-            (State::Armed | State::Before, Call::InitError) => {
-                self.state = State::Open;
+            (RelayState::Open, _) => Action::Tunnel,
+            (RelayState::Failed, Call::InitError | Call::RestoreError) => Action::Hold,
+            (_, Call::RestoreNext) => {
+                self.restore_next.get_or_insert_with(|| head.to_owned());
+                self.hold()
+            }
+            (_, Call::InvocationNext) => {
+                self.invocation_next.get_or_insert_with(|| head.to_owned());
+                self.hold()
+            }
+            // The runtime reports a failure of its own: there will be no snapshot.
+            (RelayState::Starting | RelayState::BeforeSnapshot, Call::InitError) => {
+                self.state = RelayState::Open;
                 Action::Pass
             }
-            (State::Armed, Call::ExtensionRegister) => {
+            (RelayState::Starting, Call::ExtensionRegister) => {
                 self.registering += 1;
                 Action::Pass
             }
@@ -113,101 +126,105 @@ impl Progress {
         }
     }
 
-    fn hold(&mut self, kind: fn(&mut Self) -> &mut Option<Vec<u8>>, head: &[u8]) -> Action {
-        kind(self).get_or_insert_with(|| head.to_owned());
-        if self.state == State::Armed {
-            self.state = State::Before;
+    fn hold(&mut self) -> Action {
+        if self.state == RelayState::Starting {
+            self.state = RelayState::BeforeSnapshot;
         }
         Action::Hold
     }
 
-    /// An internal extension's request is answered.
-    pub fn registered(&mut self) {
+    /// Takes into account that an internal extension's registration has its response.
+    pub fn end_registration(&mut self) {
         self.registering = self.registering.saturating_sub(1);
     }
 
-    /// Whether the runtime has nothing left to do before the snapshot, or fails and will not get
-    /// there.
-    pub fn is_asked(&self) -> bool {
-        self.state != State::Armed
-    }
-
-    /// Whether it is still open what becomes of others who ask for an event.
-    pub fn delivers(&self) -> bool {
-        self.delivers
-    }
-
+    /// Tells whether an internal extension's registration has no response yet.
     pub fn is_registering(&self) -> bool {
         self.registering > 0
     }
 
-    pub fn is_open(&self) -> bool {
-        self.state == State::Open
+    /// Tells whether the runtime has started: it is ready for the snapshot, or has failed.
+    pub fn has_started(&self) -> bool {
+        self.state != RelayState::Starting
     }
 
-    /// The before_snapshot hooks have run. Nothing when there is no snapshot to wait for.
-    pub fn freeze(&mut self) -> Option<Asked> {
-        if self.state != State::Before {
+    /// Tells whether the relay only forwards bytes.
+    pub fn is_open(&self) -> bool {
+        self.state == RelayState::Open
+    }
+
+    /// Tells whether a client is being sent the event, so that it is not known yet whether other
+    /// requests invocation/next get it.
+    pub fn is_sending_event(&self) -> bool {
+        self.is_sending_event
+    }
+
+    /// Ends the `before_snapshot` hooks. Returns the request restore/next to send; `None` if there is
+    /// no snapshot to wait for.
+    pub fn request_restore(&mut self) -> Option<RestoreRequest> {
+        if self.state != RelayState::BeforeSnapshot {
             return None;
         }
-        self.state = State::Frozen;
-        let by_relay = || self.invocation_next.clone().map(Asked::ByRelay);
-        self.restore_next.clone().map(Asked::ByRuntime).or_else(by_relay)
+        self.state = RelayState::AwaitingRestore;
+        let for_runtime = || self.invocation_next.clone().map(RestoreRequest::ForRuntime);
+        self.restore_next.clone().map(RestoreRequest::FromRuntime).or_else(for_runtime)
     }
 
-    /// The restore is over: the after_restore hooks run.
-    pub fn thaw(&mut self) {
-        self.state = State::After;
+    /// Begins the `after_restore` hooks.
+    pub fn begin_after_restore(&mut self) {
+        self.state = RelayState::AfterRestore;
     }
 
-    /// The runtime may go on; an event is for its invocation/next, if there is one already.
-    pub fn go_on(&mut self, restore: Restore, event: Option<Vec<u8>>) {
-        self.state = State::Restored;
-        (self.restore, self.event) = (Some(restore), event);
+    /// Begins to release what was held. An event is for the runtime's request invocation/next.
+    pub fn begin_release(&mut self, outcome: RestoreOutcome, event: Option<Vec<u8>>) {
+        self.state = RelayState::Releasing;
+        (self.outcome, self.event) = (Some(outcome), event);
     }
 
-    /// A hook has failed, or there is no restore. Says whether that is to be reported, which the
-    /// runtime itself may have done before.
+    /// Takes into account that a hook or the restore has failed. Returns whether the relay has to
+    /// report it; it does not if the runtime has reported a failure before.
     pub fn fail(&mut self) -> bool {
-        if self.state != State::Open {
-            self.state = State::Failed;
+        if self.state != RelayState::Open {
+            self.state = RelayState::Failed;
         }
-        self.state == State::Failed
+        self.state == RelayState::Failed
     }
 
-    /// What becomes of a request that was held and whose client still lives.
+    /// Returns what the relay does with a request that it held.
     pub fn release(&mut self, call: Call) -> Release {
         match call {
             Call::InitError | Call::RestoreError => Release::Accept,
-            _ if self.state == State::Failed => Release::Forbid,
+            _ if self.state == RelayState::Failed => Release::Forbid,
             Call::InvocationNext => match self.event.take() {
                 None => Release::Tunnel,
                 Some(event) => {
-                    self.delivers = true;
-                    Release::Answer(event)
+                    self.is_sending_event = true;
+                    Release::Respond(event)
                 }
             },
-            _ => match &self.restore {
+            _ => match &self.outcome {
                 None => Release::Tunnel,
-                Some(Restore::Done) => Release::Restored,
-                Some(Restore::Refused(answer)) => Release::Answer(answer.clone()),
+                Some(RestoreOutcome::Restored) => Release::Restored,
+                Some(RestoreOutcome::Refused(response)) => Release::Respond(response.clone()),
             },
         }
     }
 
-    /// A client was given what it waited for. Says whether that was the end of a restore.
-    pub fn delivered(&mut self, call: Call) -> bool {
-        self.delivers &= call != Call::InvocationNext;
-        let opens = self.state == State::Restored && self.event.is_none() && !self.delivers;
+    /// Takes into account that a client got the response to a request that was held. Returns whether
+    /// that ends a restore.
+    pub fn end_release(&mut self, call: Call) -> bool {
+        self.is_sending_event &= call != Call::InvocationNext;
+        let opens =
+            self.state == RelayState::Releasing && self.event.is_none() && !self.is_sending_event;
         if opens {
-            self.state = State::Open;
+            self.state = RelayState::Open;
         }
-        opens && self.restore == Some(Restore::Done)
+        opens && self.outcome == Some(RestoreOutcome::Restored)
     }
 
-    /// A client did not take all of an event: that waits for the next one.
-    pub fn keep(&mut self, event: Vec<u8>) {
-        self.delivers = false;
+    /// Takes an event back that a client did not receive, for the next one.
+    pub fn return_event(&mut self, event: Vec<u8>) {
+        self.is_sending_event = false;
         self.event = Some(event);
     }
 }
@@ -224,107 +241,107 @@ mod tests {
         None,
     ];
 
-    /// What becomes of each call in a state that these steps lead to.
-    fn actions(steps: fn(&mut Progress)) -> [Action; 5] {
+    /// Returns the action for each call in the state that these steps lead to.
+    fn actions(steps: fn(&mut StateMachine)) -> [Action; 5] {
         CALLS.map(|call| {
-            let mut progress = Progress::new();
-            steps(&mut progress);
-            progress.receive(call, b"")
+            let mut machine = StateMachine::new();
+            steps(&mut machine);
+            machine.receive(call, b"")
         })
     }
 
-    fn until_restored(progress: &mut Progress) {
-        progress.receive(Some(Call::RestoreNext), b"head");
-        assert_eq!(progress.freeze(), Some(Asked::ByRuntime(b"head".to_vec())));
-        progress.thaw();
-        progress.go_on(Restore::Done, None);
+    fn restore(machine: &mut StateMachine) {
+        machine.receive(Some(Call::RestoreNext), b"head");
+        assert_eq!(machine.request_restore(), Some(RestoreRequest::FromRuntime(b"head".to_vec())));
+        machine.begin_after_restore();
+        machine.begin_release(RestoreOutcome::Restored, None);
     }
 
     #[test]
-    fn every_call_in_every_state() {
+    fn call_in_each_state_has_its_action() {
         use Action::{Hold, Pass, Tunnel};
         assert_eq!(actions(|_| {}), [Hold, Hold, Pass, Pass, Pass]);
-        let before = |progress: &mut Progress| {
-            assert_eq!(progress.receive(Some(Call::InvocationNext), b""), Hold)
+        let before = |machine: &mut StateMachine| {
+            assert_eq!(machine.receive(Some(Call::InvocationNext), b""), Hold);
         };
         assert_eq!(actions(before), [Hold, Hold, Pass, Pass, Pass]);
-        assert_eq!(actions(until_restored), [Hold, Hold, Pass, Pass, Pass]);
-        assert_eq!(actions(|progress| assert!(progress.fail())), [Hold, Hold, Hold, Hold, Pass]);
-        let open = |progress: &mut Progress| {
-            until_restored(progress);
-            assert!(progress.delivered(Call::RestoreNext));
+        assert_eq!(actions(restore), [Hold, Hold, Pass, Pass, Pass]);
+        assert_eq!(actions(|machine| assert!(machine.fail())), [Hold, Hold, Hold, Hold, Pass]);
+        let open = |machine: &mut StateMachine| {
+            restore(machine);
+            assert!(machine.end_release(Call::RestoreNext));
         };
         assert_eq!(actions(open), [Tunnel; 5]);
     }
 
     #[test]
-    fn a_runtime_that_fails_by_itself_before_the_snapshot_is_left_alone() {
+    fn runtime_that_reports_a_failure_before_the_snapshot_has_none() {
         for first in [None, Some(Call::RestoreNext)] {
-            let mut progress = Progress::new();
-            first.map(|call| progress.receive(Some(call), b""));
-            assert_eq!(progress.receive(Some(Call::InitError), b""), Action::Pass);
-            assert_eq!(progress.freeze(), None);
-            assert_eq!(progress.release(Call::RestoreNext), Release::Tunnel);
-            assert_eq!(progress.receive(Some(Call::RestoreNext), b""), Action::Tunnel);
-            assert!(!progress.delivered(Call::RestoreNext));
+            let mut machine = StateMachine::new();
+            first.map(|call| machine.receive(Some(call), b""));
+            assert_eq!(machine.receive(Some(Call::InitError), b""), Action::Pass);
+            assert_eq!(machine.request_restore(), None);
+            assert_eq!(machine.release(Call::RestoreNext), Release::Tunnel);
+            assert_eq!(machine.receive(Some(Call::RestoreNext), b""), Action::Tunnel);
+            assert!(!machine.end_release(Call::RestoreNext));
         }
     }
 
     #[test]
-    fn an_event_in_the_place_of_the_restore_s_answer_goes_to_one_who_asks_for_one() {
-        let mut progress = Progress::new();
-        progress.receive(Some(Call::InvocationNext), b"next");
-        assert_eq!(progress.freeze(), Some(Asked::ByRelay(b"next".to_vec())));
-        progress.thaw();
-        progress.go_on(Restore::Done, Some(b"event".to_vec()));
-        assert_eq!(progress.release(Call::RestoreNext), Release::Restored);
-        assert!(!progress.delivered(Call::RestoreNext), "the event waits");
-        assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
-        progress.keep(b"event".to_vec());
-        assert_eq!(progress.release(Call::InvocationNext), Release::Answer(b"event".to_vec()));
-        assert!(!progress.delivered(Call::RestoreNext), "it is under way");
-        assert!(progress.delivers());
-        assert!(progress.delivered(Call::InvocationNext));
-        assert!(!progress.delivers());
-        assert_eq!(progress.release(Call::InvocationNext), Release::Tunnel);
-        assert_eq!(progress.release(Call::RestoreNext), Release::Restored);
+    fn event_instead_of_the_restore_goes_to_a_client_that_asks_for_an_event() {
+        let mut machine = StateMachine::new();
+        machine.receive(Some(Call::InvocationNext), b"next");
+        assert_eq!(machine.request_restore(), Some(RestoreRequest::ForRuntime(b"next".to_vec())));
+        machine.begin_after_restore();
+        machine.begin_release(RestoreOutcome::Restored, Some(b"event".to_vec()));
+        assert_eq!(machine.release(Call::RestoreNext), Release::Restored);
+        assert!(!machine.end_release(Call::RestoreNext), "the event waits");
+        assert_eq!(machine.release(Call::InvocationNext), Release::Respond(b"event".to_vec()));
+        machine.return_event(b"event".to_vec());
+        assert_eq!(machine.release(Call::InvocationNext), Release::Respond(b"event".to_vec()));
+        assert!(!machine.end_release(Call::RestoreNext), "the event is being sent");
+        assert!(machine.is_sending_event());
+        assert!(machine.end_release(Call::InvocationNext));
+        assert!(!machine.is_sending_event());
+        assert_eq!(machine.release(Call::InvocationNext), Release::Tunnel);
+        assert_eq!(machine.release(Call::RestoreNext), Release::Restored);
     }
 
     #[test]
-    fn a_refusal_is_handed_on_and_is_no_restore() {
-        let mut progress = Progress::new();
-        progress.receive(Some(Call::RestoreNext), b"");
-        progress.freeze();
-        progress.go_on(Restore::Refused(b"403".to_vec()), None);
-        assert_eq!(progress.release(Call::RestoreNext), Release::Answer(b"403".to_vec()));
-        assert!(!progress.delivered(Call::RestoreNext));
-        assert!(progress.is_open());
+    fn refused_restore_goes_to_the_runtime_and_is_no_restore() {
+        let mut machine = StateMachine::new();
+        machine.receive(Some(Call::RestoreNext), b"");
+        machine.request_restore();
+        machine.begin_release(RestoreOutcome::Refused(b"403".to_vec()), None);
+        assert_eq!(machine.release(Call::RestoreNext), Release::Respond(b"403".to_vec()));
+        assert!(!machine.end_release(Call::RestoreNext));
+        assert!(machine.is_open());
     }
 
     #[test]
-    fn a_failure_is_reported_once() {
-        let mut progress = Progress::new();
-        assert!(progress.fail());
-        assert_eq!(progress.receive(Some(Call::InitError), b""), Action::Hold);
-        assert_eq!(progress.release(Call::InitError), Release::Accept);
-        assert_eq!(progress.release(Call::InvocationNext), Release::Forbid);
+    fn failure_is_reported_once() {
+        let mut machine = StateMachine::new();
+        assert!(machine.fail());
+        assert_eq!(machine.receive(Some(Call::InitError), b""), Action::Hold);
+        assert_eq!(machine.release(Call::InitError), Release::Accept);
+        assert_eq!(machine.release(Call::InvocationNext), Release::Forbid);
 
-        let mut progress = Progress::new();
-        assert_eq!(progress.receive(Some(Call::InitError), b""), Action::Pass);
-        assert!(!progress.fail());
-        assert!(progress.is_open());
+        let mut machine = StateMachine::new();
+        assert_eq!(machine.receive(Some(Call::InitError), b""), Action::Pass);
+        assert!(!machine.fail());
+        assert!(machine.is_open());
     }
 
     #[test]
-    fn a_registration_before_the_snapshot_is_waited_for() {
-        let mut progress = Progress::new();
-        assert_eq!(progress.receive(Some(Call::ExtensionRegister), b""), Action::Pass);
-        progress.receive(Some(Call::InvocationNext), b"");
-        assert!(progress.is_registering());
-        progress.registered();
-        assert!(!progress.is_registering());
-        assert_eq!(progress.receive(Some(Call::ExtensionRegister), b""), Action::Pass);
-        assert!(!progress.is_registering(), "it comes too late anyway");
-        progress.registered();
+    fn registration_is_counted_until_its_response_unless_the_snapshot_has_begun() {
+        let mut machine = StateMachine::new();
+        assert_eq!(machine.receive(Some(Call::ExtensionRegister), b""), Action::Pass);
+        machine.receive(Some(Call::InvocationNext), b"");
+        assert!(machine.is_registering());
+        machine.end_registration();
+        assert!(!machine.is_registering());
+        assert_eq!(machine.receive(Some(Call::ExtensionRegister), b""), Action::Pass);
+        assert!(!machine.is_registering(), "it is too late for the snapshot");
+        machine.end_registration();
     }
 }
