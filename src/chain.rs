@@ -1,6 +1,6 @@
-//! The wrapper chain: other exec wrappers get the process one after the other. Each is given the stand-in,
-//! a symlink to foreword, as its program, and returns command line and environment by executing it.
-//! `stage` decides which wrapper is next; this module executes it.
+//! The wrapper chain: other exec wrappers get the process one after the other. Each is given the
+//! stand-in, a symlink to foreword, as its program, and returns command line and environment by
+//! executing it. `stage` decides which wrapper is next; this module executes it.
 
 mod printable;
 mod stage;
@@ -30,9 +30,10 @@ pub struct StandInCall {
     pub arguments: Vec<OsString>,
 }
 
-/// Hands the process to the first wrapper. Returns nothing when there is none, and a wrapper that never
-/// returns the process, which has to be executed after everything else. `saved` makes the bytes for
-/// the process after the chain.
+/// Hands the process to the first wrapper; does not return if that succeeds. Returns `None` when
+/// there is no wrapper. Returns the first wrapper if it would never hand the process back: the
+/// caller executes it after everything else. `saved` makes the bytes for the process after the
+/// chain.
 ///
 /// # Errors
 /// Reports why the wrapper or the stand-in cannot be executed.
@@ -72,9 +73,9 @@ pub fn begin(
     execute_next(&mut stage, None, environ, &received[1..])
 }
 
-/// Takes command line and environment back from a wrapper and hands them to the next one. After the last
-/// one, returns the runtime's program and arguments, and the wrapper that never returns the process,
-/// if there is one.
+/// Takes command line and environment back from a wrapper and hands them to the next one; does not
+/// return if that succeeds. When no wrapper is left but one that would never hand the process back,
+/// returns the runtime's program and arguments, and this wrapper, if there is one.
 ///
 /// # Errors
 /// Reports a wrapper that executed foreword itself or the target of the stand-in, and why the next
@@ -105,7 +106,9 @@ pub fn take_back(
         stage.program = program;
     }
     edit::apply(environ, &stage.env, &mut |edit, change| {
-        change.iter().for_each(|change| debug!("{}", edit.describe(change)));
+        if let Some(change) = change {
+            debug!("{}", edit.describe(change));
+        }
     });
     // A wrapper may name foreword, which runs already.
     let named = environ.non_empty(EXEC_WRAPPER).map(OsStr::to_owned);
@@ -124,8 +127,8 @@ pub fn take_back(
     Ok(([std::slice::from_ref(&stage.program), &returned.arguments].concat(), last))
 }
 
-/// Becomes the next wrapper. Returns nothing after the last one, and a wrapper that never returns the
-/// process.
+/// Becomes the next wrapper. Returns `None` when there is none, and the next wrapper if it would
+/// never hand the process back.
 fn execute_next(
     stage: &mut Stage,
     named: Option<&OsStr>,
@@ -160,8 +163,8 @@ fn execute_next(
     Err(failure)
 }
 
-/// Becomes a wrapper that never returns the process. Gives it the runtime's own program, so that nothing of
-/// foreword is left. Returns only the failure.
+/// Becomes a wrapper that never returns the process. Gives it the runtime's own program, so that
+/// nothing of foreword is left. Returns only the failure.
 pub fn execute_last(wrapper: &Turn, received: &[OsString], environ: &mut Environ) -> Failure {
     if process::is_this_program(Path::new(&wrapper.path)) {
         return names_foreword(&wrapper.path, environ);

@@ -1,5 +1,5 @@
-//! Conditions (`when`). The wrapper evaluates each once, at the start, against the environment and the
-//! command line that Lambda handed over. Only `file` asks the file system, through
+//! Conditions (`when`). The wrapper evaluates each once, at the start, against the environment and
+//! the command line that Lambda handed over. Only `file` asks the file system, through
 //! [`Facts::exists`].
 
 #[cfg(feature = "tool")]

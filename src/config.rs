@@ -1,6 +1,6 @@
-//! The configuration as a value: rules with their conditions, edits and hooks. `sources` finds and reads
-//! the files, `json` parses them, `decode` turns them into the types below and reports every mistake.
-//! Decides nothing about which rules apply.
+//! The configuration as a value: rules with their conditions, edits and hooks. `sources` finds and
+//! reads the files, `json` parses them, `decode` turns them into the types below and reports every
+//! mistake. Decides nothing about which rules apply.
 
 mod decode;
 pub mod edit;
@@ -30,8 +30,8 @@ use std::time::Duration;
 /// The place of something in a configuration; formatted as `FILE:LINE:COLUMN`.
 #[derive(Clone, Copy)]
 pub enum Place<'a> {
-    /// A key or value of a source, by its number in the document. Line and column are looked for only
-    /// when they are needed.
+    /// A key or value of a source, by its number in the document. Line and column are looked for
+    /// only when they are needed.
     Read { source: &'a Source, node: u32 },
     /// The place as another process of foreword formatted it; may be empty.
     Formatted(&'a str),
@@ -108,8 +108,8 @@ impl Wrapper<'_> {
         self.name.unwrap_or(self.path.written())
     }
 
-    /// Returns the message that something cannot be done after this wrapper, which never returns the
-    /// process.
+    /// Returns the message that something cannot be done after this wrapper, which never returns
+    /// the process.
     pub fn refuse(&self, what: &str, way_out: &str) -> String {
         let name = self.display_name();
         format!(
@@ -278,8 +278,8 @@ pub fn decode_rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, 
     Ok(rules)
 }
 
-/// Tells whether the operator disabled foreword: `FOREWORD_DISABLED` is set to anything but nothing,
-/// `0` and `false`.
+/// Tells whether the operator disabled foreword: `FOREWORD_DISABLED` has a value, which is neither
+/// `0` nor `false`.
 pub fn is_disabled(environ: &Environ) -> bool {
     environ
         .lossy("FOREWORD_DISABLED")

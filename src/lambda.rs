@@ -1,6 +1,6 @@
-//! What AWS defines about Lambda, each fact in one place: environment variables, paths, runtimes and
-//! their bootstraps, and the calls of its APIs. Each fact names its source; `(?)` marks what was
-//! only inferred. The layer's binary has no more of it than the wrapper asks for.
+//! What AWS defines about Lambda, each fact in one place: environment variables, paths, runtimes
+//! and their bootstraps, and the calls of its APIs. Each fact names its source; `(?)` marks what
+//! was only inferred. The layer's binary has no more of it than the wrapper asks for.
 
 pub mod api;
 #[cfg(feature = "tool")]

@@ -1,6 +1,6 @@
-//! The plan of a start: a value computed from the received command line, the environment and the rules.
-//! Decides everything and does nothing. The command line is computed last ([`Plan::execution`]),
-//! because its templates see what hooks exported.
+//! The plan of a start: a value computed from the received command line, the environment and the
+//! rules. Decides everything and does nothing. The command line is computed last
+//! ([`Plan::execution`]), because its templates see what hooks exported.
 
 mod conflicts;
 mod execution;
@@ -28,8 +28,8 @@ pub struct Plan<'p> {
     pub rules: Vec<&'p Rule<'p>>,
     /// The other wrappers that get the process before the runtime, in order.
     pub wrappers: Vec<&'p Wrapper<'p>>,
-    /// The rules, wrappers and hooks whose condition does not hold. The contents of such a rule are not
-    /// among them.
+    /// The rules, wrappers and hooks whose condition does not hold. The contents of such a rule are
+    /// not among them.
     pub skipped: Vec<Skipped<'p>>,
     /// The process that runs the hooks around a snapshot.
     pub snapshot_hooks: SnapshotHooks,
@@ -63,8 +63,8 @@ impl<'p> Skipped<'p> {
 pub enum SnapshotHooks {
     Nobody(NoSnapshot),
     Relay,
-    /// The wrapper, which runs only the `after_restore` hooks: Lambda reset the environment after its
-    /// restore, and does not restore it again.
+    /// The wrapper, which runs only the `after_restore` hooks: Lambda reset the environment after
+    /// its restore, and does not restore it again.
     Wrapper,
     /// The relay would have to run them, but Lambda Web Adapter bypasses it.
     WebAdapter,
@@ -77,16 +77,16 @@ pub enum NoSnapshot {
     NoHooks,
     /// The function is not initialized for a snapshot.
     NoSnapStart,
-    /// The environment takes several invocations at a time. Lambda never restores such an environment
-    /// from a snapshot.
+    /// The environment takes several invocations at a time. Lambda never restores such an
+    /// environment from a snapshot.
     Concurrent,
     /// There is no Runtime API that a relay could forward to.
     NoRuntimeApi,
 }
 
 impl<'p> Plan<'p> {
-    /// Plans a start, and edits the environment. `received` has at least the program. Calls `each` before
-    /// every edit, with the change that it makes, if it makes one.
+    /// Plans a start, and edits the environment. `received` has at least the program. Calls `each`
+    /// before every edit, with the change that it makes, if it makes one.
     pub fn new(
         received: &'p [OsString],
         environ: &mut Environ,
@@ -172,8 +172,8 @@ impl<'p> Plan<'p> {
         self.hooks.iter().filter(is_after).copied().collect()
     }
 
-    /// Computes the command line to execute, from the environment after all hooks. Calls `each` after
-    /// every rule that edits it.
+    /// Computes the command line to execute, from the environment after all hooks. Calls `each`
+    /// after every rule that edits it.
     pub fn execution(
         &self,
         environ: &Environ,
@@ -188,8 +188,9 @@ impl<'p> Plan<'p> {
         execution
     }
 
-    /// Returns the programs that rules set, each with the key that sets it: the word that is executed, and
-    /// the words with a `/` behind it, which a program such as `nice` may execute in turn.
+    /// Returns the programs that rules set, each with the key that sets it: the word that is
+    /// executed, and the words with a `/` behind it, which a program such as `nice` may execute in
+    /// turn.
     pub fn programs<'e>(
         &self,
         execution: &'e Execution,
@@ -204,7 +205,8 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// Tells whether a hook of a phase may apply, as far as an extension can tell (see [`When::decide`]).
+/// Tells whether a hook of a phase may apply, as far as an extension can tell (see
+/// [`When::decide`]).
 pub fn may_run(
     rules: &[Rule],
     phase: Phase,
@@ -226,8 +228,8 @@ fn has_hook(rules: &[Rule], phase: Phase) -> bool {
 }
 
 impl SnapshotHooks {
-    /// Decides from the hooks that apply, the edited environment, and the environment that Lambda handed
-    /// over.
+    /// Decides from the hooks that apply, the edited environment, and the environment that Lambda
+    /// handed over.
     fn decide(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
         let exists = |path| (facts.exists)(&Glob::from_literal(path));
         if !hooks.iter().any(|hook| hook.phase.is_around_snapshot()) {

@@ -1,6 +1,6 @@
-//! Encodes bytes as printable ASCII, and decodes them: a wrapper in a language whose strings are Unicode
-//! could change other bytes of a variable. Base64 would need a third more room; this encoding leaves
-//! most bytes as they are.
+//! Encodes bytes as printable ASCII, and decodes them: a wrapper in a language whose strings are
+//! Unicode could change other bytes of a variable. Base64 would need a third more room; this
+//! encoding leaves most bytes as they are.
 
 /// Precedes the two hexadecimal digits of a byte that has no character of its own.
 const ESCAPE: u8 = b'%';
@@ -19,10 +19,11 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// Encodes bytes.
 pub fn encode(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 8 + END.len() + DIGITS);
-    // A chunk without escapes is copied as a whole: 41 instructions a byte, where byte by byte takes 59
-    // (callgrind, opt-level z; `scripts/bench.sh --check` counts a whole start with a wrapper).
+    // A chunk without escapes is copied as a whole: 40 instructions a byte, where byte by byte
+    // takes 57 (callgrind, opt-level z; `scripts/bench.sh --check` counts a whole start with a
+    // wrapper).
     for part in bytes.chunks(256) {
-        if part.iter().fold(true, |plain, &byte| plain & is_plain(byte)) {
+        if part.iter().all(|&byte| is_plain(byte)) {
             text.extend(part.iter().map(|&byte| swap(byte)));
             continue;
         }
@@ -61,7 +62,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let (text, sum) = text.split_at(text.len().checked_sub(DIGITS)?);
     let text = text.strip_suffix(END)?;
-    let digit = |byte: &u8| HEX.iter().position(|digit| digit == byte).map(|digit| digit as u8);
+    let digit = |byte: &u8| u8::try_from(HEX.iter().position(|digit| digit == byte)?).ok();
     let mut parts = text.split(|&byte| byte == ESCAPE);
     let mut bytes = Vec::with_capacity(text.len());
     bytes.extend(parts.next()?.iter().map(|&byte| swap(byte)));
@@ -77,12 +78,10 @@ pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Tells whether a byte is encoded as one character.
 fn is_plain(byte: u8) -> bool {
-    let is_printable =
-        (b' '..=b'~').contains(&byte) & (byte != ESCAPE) & (byte != NUL) & (byte != LINE_END);
-    is_printable | (byte == 0) | (byte == b'\n')
+    matches!(byte, 0 | b'\n' | b' '..=b'~') && !matches!(byte, ESCAPE | NUL | LINE_END)
 }
 
-/// Returns the character of such a byte, or the byte of such a character: the function is its own inverse.
+/// Returns the character of such a byte, and the byte of such a character.
 fn swap(byte: u8) -> u8 {
     match byte {
         0 => NUL,

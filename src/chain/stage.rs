@@ -1,7 +1,7 @@
-//! The stage: the state of the chain, serialized into environment variables, which every wrapper passes
-//! on. Decides which wrapper is next. A wrapper may start a program that shows its environment, so the
-//! stage has the values of no other variables than `AWS_LAMBDA_EXEC_WRAPPER`, which the chain sets, and
-//! those in `saved`, which are not secret.
+//! The stage: the state of the chain, serialized into environment variables, which every wrapper
+//! passes on. Decides which wrapper is next. A wrapper may start a program that shows its
+//! environment, so the stage has the values of no other variables than `AWS_LAMBDA_EXEC_WRAPPER`,
+//! which the chain sets, and those in `saved`, which are not secret.
 
 use super::printable::{self, checksum};
 use crate::command_line::base_name;
@@ -68,7 +68,8 @@ impl Turn {
     }
 }
 
-/// The failure of wrappers that name each other in `AWS_LAMBDA_EXEC_WRAPPER`, which would loop forever.
+/// The failure of wrappers that name each other in `AWS_LAMBDA_EXEC_WRAPPER`, which would loop
+/// forever.
 #[derive(Debug, PartialEq)]
 pub struct Cycle;
 
@@ -84,9 +85,9 @@ pub struct Stage<'a> {
     pub current: OsString,
     /// Edits of the environment that this wrapper hands back.
     pub env: Vec<EnvEdit<'a>>,
-    /// Checksums of the paths of the last wrapper from `next` and of those that wrappers named since.
-    /// The last one has the process. The paths themselves may have values of variables, which do not
-    /// belong into the stage.
+    /// Checksums of the paths of the last wrapper from `next` and of those that wrappers named
+    /// since. The last one has the process. The paths themselves may have values of variables,
+    /// which do not belong into the stage.
     pub past: Vec<u32>,
     /// The wrappers of the configuration that have yet to get the process.
     pub next: Vec<Next<'a>>,
@@ -96,8 +97,8 @@ pub struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// Makes the next wrapper the current one and returns it; returns nothing after the last one.
-    /// `named` is the path that the last wrapper put into `AWS_LAMBDA_EXEC_WRAPPER`: this wrapper comes
-    /// before the others. Paths see `environ`.
+    /// `named` is the path that the last wrapper put into `AWS_LAMBDA_EXEC_WRAPPER`: this wrapper
+    /// comes before the others. Paths see `environ`.
     ///
     /// # Errors
     /// When the named wrapper ran before.
@@ -118,8 +119,8 @@ impl<'a> Stage<'a> {
             (Some(path), Some(place)) => (path.to_owned(), Some(self.next.remove(place))),
             (Some(path), None) => (path.to_owned(), None),
             (None, _) => {
-                // The configuration's wrappers come to an end, so that after each of them any wrapper
-                // may be named again.
+                // The configuration's wrappers come to an end, so that after each of them any
+                // wrapper may be named again.
                 self.past.clear();
                 if self.next.is_empty() {
                     return Ok(None);
@@ -182,8 +183,8 @@ impl<'a> Stage<'a> {
             .collect()
     }
 
-    /// Decodes the bytes that [`take_stage`] returned, and marks the secret variables in the environment
-    /// again. Returns the stage and `saved`; `None` for anything else.
+    /// Decodes the bytes that [`take_stage`] returned, and marks the secret variables in the
+    /// environment again. Returns the stage and `saved`; `None` for anything else.
     pub fn decode(bytes: &'a [u8], environ: &mut Environ) -> Option<(Self, &'a [u8])> {
         let mut items = Reader(bytes);
         let owned =
@@ -228,8 +229,8 @@ fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
     })
 }
 
-/// Removes the stage's variables from an environment and returns their bytes. Returns `None` when they are
-/// not as foreword wrote them.
+/// Removes the stage's variables from an environment and returns their bytes. Returns `None` when
+/// they are not as foreword wrote them.
 pub fn take_stage(environ: &mut Environ) -> Option<Vec<u8>> {
     let names: Vec<_> =
         (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
@@ -239,7 +240,9 @@ pub fn take_stage(environ: &mut Environ) -> Option<Vec<u8>> {
         [part] => printable::decode(part),
         _ => printable::decode(&parts.concat()),
     };
-    names.iter().for_each(|name| environ.unset(name));
+    for name in &names {
+        environ.unset(name);
+    }
     decoded
 }
 

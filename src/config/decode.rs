@@ -1,6 +1,7 @@
-//! Decodes JSON into rules. Knows every key; decides nothing about which rules apply. Continues after a
-//! mistake, so that all are reported; a rule with problems is incomplete and must not be used.
-//! `Decoder` has a method for each kind of value, which reports what is wrong with that value.
+//! Decodes JSON into rules. Knows every key; decides nothing about which rules apply. Continues
+//! after a mistake, so that all are reported; a rule with problems is incomplete and must not be
+//! used. `Decoder` has a method for each kind of value, which reports what is wrong with that
+//! value.
 
 mod hooks;
 mod rule;

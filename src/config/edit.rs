@@ -41,8 +41,8 @@ pub struct Change<'c> {
     environ: &'c Environ<'c>,
 }
 
-/// Performs edits of an environment, in order. Calls `each` before every edit, with the change that it
-/// makes; an edit that changes nothing has none.
+/// Performs edits of an environment, in order. Calls `each` before every edit, with the change that
+/// it makes; an edit that changes nothing has none.
 pub fn apply<'e, 'a: 'e>(
     environ: &mut Environ,
     edits: impl IntoIterator<Item = &'e EnvEdit<'a>>,
@@ -74,8 +74,8 @@ impl EnvEdit<'_> {
             change.before.map_or("unset".into(), |value| environ.redact_value(self.name, value));
         let after = match change.after {
             None => "unset".into(),
-            // This value comes from the edit, not from a hook's export, so that only its name can make
-            // it secret.
+            // This value comes from the edit, not from a hook's export, so that only its name can
+            // make it secret.
             Some(_) if is_secret_name(self.name.as_bytes()) => REDACTED.into(),
             Some(value) => format!("{:?}", environ.redact(value)),
         };
@@ -103,8 +103,8 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Computes the effect on a value. The templates of the edit see `environ`. An empty value counts as
-    /// unset, and an empty prefix or suffix changes nothing.
+    /// Computes the effect on a value. The templates of the edit see `environ`. An empty value
+    /// counts as unset, and an empty prefix or suffix changes nothing.
     pub fn effect(&self, current: Option<&OsStr>, environ: &Environ) -> Effect {
         let current = current.filter(|value| !value.is_empty());
         match self {

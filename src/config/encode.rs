@@ -1,5 +1,5 @@
-//! Serializes parts of a configuration for other processes of foreword, with [`crate::wire`]. Each `put_`
-//! function has a `take_` function that reads what it wrote.
+//! Serializes parts of a configuration for other processes of foreword, with [`crate::wire`]. Each
+//! `put_` function has a `take_` function that reads what it wrote.
 
 use super::{Command, Edit, EnvEdit, Hook, OnFailure, Place};
 use crate::phase::Phase;
@@ -7,8 +7,8 @@ use crate::template::Template;
 use crate::wire::{Reader, Writer};
 use std::time::Duration;
 
-/// Writes a hook. Leaves out what is not needed any more: its condition and place, and what only hooks
-/// of `initialize` have, `export` and `background`.
+/// Writes a hook. Leaves out what is not needed any more: its condition and place, and what only
+/// hooks of `initialize` have, `export` and `background`.
 pub fn put_hook(items: &mut Writer, hook: &Hook) {
     let Hook {
         phase,

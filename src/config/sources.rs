@@ -14,12 +14,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The variable that holds JSON or the path of a file. Messages about its JSON name it in the place of
-/// a file.
+/// The variable that holds JSON or the path of a file. Messages about its JSON name it in the place
+/// of a file.
 pub const CONFIG_VARIABLE: &str = "FOREWORD_CONFIG";
 
-/// The directory in which layers put their configurations, unless `FOREWORD_DROPIN_DIR` names another
-/// one.
+/// The directory in which layers put their configurations, unless `FOREWORD_DROPIN_DIR` names
+/// another one.
 const DROPIN_DIR: &str = "/opt/foreword.d";
 
 /// One configuration file, or the JSON in `FOREWORD_CONFIG`.
@@ -84,8 +84,8 @@ pub fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
     Path::new(environ.non_empty("FOREWORD_DROPIN_DIR").unwrap_or(OsStr::new(DROPIN_DIR)))
 }
 
-/// Reads all sources that exist, in the order in which they apply. Reads a file that two of them name
-/// only once.
+/// Reads all sources that exist, in the order in which they apply. Reads a file that two of them
+/// name only once.
 ///
 /// # Errors
 /// Reports the first source that cannot be read, or is not UTF-8.
@@ -125,8 +125,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds the files of a directory that match `*.json`, in the order of their names. The directory
-    /// need not exist.
+    /// Adds the files of a directory that match `*.json`, in the order of their names. The
+    /// directory need not exist.
     pub fn add_directory(&mut self, directory: &Path) {
         match json_files(directory) {
             Ok(paths) => paths.iter().for_each(|path| self.add_file(path)),
@@ -243,9 +243,9 @@ fn json_files(directory: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(names.into_iter().map(|name| directory.join(name)).collect())
 }
 
-/// Returns the message about a value of `FOREWORD_CONFIG` that names no file that can be read. Quotes
-/// the value only when it looks like a path: it may be a whole configuration in wrong quotes, which
-/// may hold secrets.
+/// Returns the message about a value of `FOREWORD_CONFIG` that names no file that can be read.
+/// Quotes the value only when it looks like a path: it may be a whole configuration in wrong
+/// quotes, which may hold secrets.
 fn unreadable_name(named: &OsStr, error: &io::Error) -> String {
     let text = named.to_string_lossy();
     let is_path = text.len() < 256 && !text.contains(['{', '}', '[', ']', '"', '\n']);

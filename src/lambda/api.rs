@@ -1,8 +1,9 @@
-//! The calls of the Runtime API and the Extensions API: methods, paths and headers. Sources: "Using the
-//! Lambda runtime API", <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, and "Using
-//! the Lambda Extensions API",
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>; for the calls around a
-//! restore, AWS's runtime clients and <https://github.com/aws/aws-lambda-runtime-interface-emulator>.
+//! The calls of the Runtime API and the Extensions API: methods, paths and headers. Sources: "Using
+//! the Lambda runtime API", <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, and
+//! "Using the Lambda Extensions API",
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>; for the calls
+//! around a restore, AWS's runtime clients and
+//! <https://github.com/aws/aws-lambda-runtime-interface-emulator>.
 
 /// The type of an error that a runtime reports.
 pub const FUNCTION_ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";

@@ -1,13 +1,13 @@
-//! The variables that the bootstrap of a managed runtime exports before it executes the wrapper. The
-//! bootstraps of Python, Node, Ruby and .NET are bash scripts, quoted in public or published by AWS.
-//! Java's is none (?), and nothing of it is known.
+//! The variables that the bootstrap of a managed runtime exports before it executes the wrapper.
+//! The bootstraps of Python, Node, Ruby and .NET are bash scripts, quoted in public or published by
+//! AWS. Java's is none (?), and nothing of it is known.
 
 use super::{CERTIFICATES, EMPTY_CERTIFICATES, REGION, Runtime, TASK_ROOT};
 use crate::environ::Environ;
 use std::ffi::OsStr;
 
-/// Adds the exports of a runtime's bootstrap to an environment. Python's bootstrap exports nothing of its
-/// own, and above all no `PYTHONPATH` (see [`super::python_path`]).
+/// Adds the exports of a runtime's bootstrap to an environment. Python's bootstrap exports nothing
+/// of its own, and above all no `PYTHONPATH` (see [`super::python_path`]).
 pub fn add_bootstrap_exports(name: &str, environ: &mut Environ) {
     let runtime = Runtime::from_identifier(name.as_bytes());
     match runtime {
@@ -42,9 +42,9 @@ fn node(name: &str, environ: &mut Environ) {
     }
 }
 
-/// Source: recorded on the service, January 2026. A `RUBYLIB` of the function replaces the last directory
-/// (the script, quoted in public). The directory of `aws_lambda_ric` may be added later, by its own
-/// code (?).
+/// Source: recorded on the service, January 2026. A `RUBYLIB` of the function replaces the last
+/// directory (the script, quoted in public). The directory of `aws_lambda_ric` may be added later,
+/// by its own code (?).
 fn ruby(name: &str, environ: &mut Environ) {
     let version = format!("{}.0", name.trim_start_matches("ruby"));
     set_if_empty(environ, "GEM_HOME", "/var/runtime");
@@ -60,8 +60,8 @@ fn ruby(name: &str, environ: &mut Environ) {
     }
 }
 
-/// Source: `bootstrap.sh` and `bootstrap-al2023.sh` in `Libraries/src/Amazon.Lambda.RuntimeSupport` of
-/// <https://github.com/aws/aws-lambda-dotnet>; recorded on the service, January 2026.
+/// Source: `bootstrap.sh` and `bootstrap-al2023.sh` in `Libraries/src/Amazon.Lambda.RuntimeSupport`
+/// of <https://github.com/aws/aws-lambda-dotnet>; recorded on the service, January 2026.
 fn dotnet(name: &str, environ: &mut Environ) {
     environ.set("LAMBDA_RUNTIME_NAME", OsStr::new(name));
     environ.set("DOTNET_ROOT", OsStr::new("/var/lang/bin"));

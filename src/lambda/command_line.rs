@@ -1,13 +1,13 @@
-//! The command line that the bootstrap of a runtime executes, or passes to the exec wrapper. Sizes depend
-//! on the function's memory. File names with versions change with time.
+//! The command line that the bootstrap of a runtime executes, or passes to the exec wrapper. Sizes
+//! depend on the function's memory. File names with versions change with time.
 
 use super::{ARCHITECTURE, HANDLER, MEMORY_SIZE, Runtime, TASK_ROOT, TASK_ROOT_VARIABLE};
 use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 
-/// Returns the command line of a runtime, for the environment that Lambda gives its bootstrap. `exists` tells
-/// whether the function's code has a file. On an OS-only runtime, it is the function's executable,
-/// which foreword executes as `/opt/bootstrap`.
+/// Returns the command line of a runtime, for the environment that Lambda gives its bootstrap.
+/// `exists` tells whether the function's code has a file. On an OS-only runtime, it is the
+/// function's executable, which foreword executes as `/opt/bootstrap`.
 pub fn bootstrap_command_line(
     name: &str,
     environ: &Environ,
@@ -31,7 +31,8 @@ pub fn bootstrap_command_line(
     }
 }
 
-/// Describes the part of a runtime's command line that is inferred because it was never seen in public.
+/// Describes the part of a runtime's command line that is inferred because it was never seen in
+/// public.
 pub fn inferred_parts(name: &str) -> Option<&'static str> {
     match name {
         "nodejs20.x" | "nodejs22.x" => {
@@ -54,10 +55,10 @@ fn memory(environ: &Environ) -> u64 {
     environ.lossy(MEMORY_SIZE).and_then(|size| size.parse().ok()).unwrap_or(128)
 }
 
-/// Sources: for 16 and 18, the script, quoted in public. For 20 to 24, the same options (?), and those that
-/// "Building Lambda functions with Node.js" documents for `require` and the detection of modules
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html>). 24 leaves out a size that
-/// `NODE_OPTIONS` has (the script, quoted in public).
+/// Sources: for 16 and 18, the script, quoted in public. For 20 to 24, the same options (?), and
+/// those that "Building Lambda functions with Node.js" documents for `require` and the detection of
+/// modules (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html>). 24 leaves out a
+/// size that `NODE_OPTIONS` has (the script, quoted in public).
 fn node(name: &str, environ: &Environ) -> Vec<OsString> {
     let memory = memory(environ);
     let young = memory / 10;
@@ -85,9 +86,9 @@ fn node(name: &str, environ: &Environ) -> Vec<OsString> {
     words(&(line + " /var/runtime/index.mjs"))
 }
 
-/// Sources: for java17, recorded on the service, 2023 and 2024. For java8.al2 and 11, the script, quoted in
-/// public, without its values (?). For java21 and 25, main class, handler and options are those of
-/// java17 (?).
+/// Sources: for java17, recorded on the service, 2023 and 2024. For java8.al2 and 11, the script,
+/// quoted in public, without its values (?). For java21 and 25, main class, handler and options are
+/// those of java17 (?).
 fn java(name: &str, environ: &Environ, handler: &OsStr) -> Vec<OsString> {
     const LIBRARY: &str = "/var/runtime/lib";
     let kilobytes = memory(environ) * 1024;
@@ -128,9 +129,9 @@ fn java(name: &str, environ: &Environ, handler: &OsStr) -> Vec<OsString> {
 }
 
 /// Source: `Libraries/src/Amazon.Lambda.RuntimeSupport/bootstrap.sh` of
-/// <https://github.com/aws/aws-lambda-dotnet>. A handler with `:` names a method, and one without an
-/// assembly or an executable. Not implemented: where the handler's first part names no assembly, the
-/// script takes the one of a single `*.deps.json`, which needs the function's files.
+/// <https://github.com/aws/aws-lambda-dotnet>. A handler with `:` names a method, and one without
+/// an assembly or an executable. Not implemented: where the handler's first part names no assembly,
+/// the script takes the one of a single `*.deps.json`, which needs the function's files.
 fn dotnet(environ: &Environ, handler: &OsStr, exists: &dyn Fn(&str) -> bool) -> Vec<OsString> {
     let text = handler.to_string_lossy();
     let root = environ.lossy(TASK_ROOT_VARIABLE).unwrap_or(TASK_ROOT.into());

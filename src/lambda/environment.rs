@@ -1,6 +1,6 @@
-//! The environment that Lambda gives the bootstrap of a runtime, before the bootstrap adds to it: that
-//! of a new function of 128 MB from a zip. Where nothing else is said, the source is localstack's
-//! AWS-validated snapshots (<https://github.com/localstack/localstack>,
+//! The environment that Lambda gives the bootstrap of a runtime, before the bootstrap adds to it:
+//! that of a new function of 128 MB from a zip. Where nothing else is said, the source is
+//! localstack's AWS-validated snapshots (<https://github.com/localstack/localstack>,
 //! `tests/aws/services/lambda_/test_lambda_common.snapshot.json`, January 2026, and
 //! `test_lambda.snapshot.json`, November 2025 to February 2026).
 
@@ -150,8 +150,8 @@ pub fn check_runtime(name: &str) -> Result<(), String> {
     Err(format!("Lambda has no runtime {name:?}; name one as Lambda does, such as {examples}"))
 }
 
-/// Returns the environment that Lambda gives a function on a runtime, without what the bootstrap adds.
-/// `initialization` is on-demand unless it is given.
+/// Returns the environment that Lambda gives a function on a runtime, without what the bootstrap
+/// adds. `initialization` is on-demand unless it is given.
 ///
 /// # Errors
 /// When Lambda has no such runtime.
@@ -195,7 +195,9 @@ pub fn initial_environ<'e>(
     }
     environ.set(INITIALIZATION, initialization);
     if is_snap_start {
-        variables::absent_at_snap_start().for_each(|name| environ.unset(name));
+        for name in variables::absent_at_snap_start() {
+            environ.unset(name);
+        }
     }
     environ.set(HANDLER, OsStr::new(usual_handler(runtime)));
     if runtime != Runtime::Provided {

@@ -1,7 +1,7 @@
-//! `PYTHONPATH`, and how Python's bootstrap uses it. Only while the variable is unset (an empty one counts
-//! as set), `bootstrap.py` adds the layers' directories to `sys.path` and sets the variable to
-//! `/var/runtime`. A wrapper that sets the variable has to name these directories itself. Sources: the
-//! script, quoted in public; localstack's AWS-validated snapshots, January 2026.
+//! `PYTHONPATH`, and how Python's bootstrap uses it. Only while the variable is unset (an empty one
+//! counts as set), `bootstrap.py` adds the layers' directories to `sys.path` and sets the variable
+//! to `/var/runtime`. A wrapper that sets the variable has to name these directories itself.
+//! Sources: the script, quoted in public; localstack's AWS-validated snapshots, January 2026.
 
 /// The variable.
 pub const VARIABLE: &str = "PYTHONPATH";
@@ -21,8 +21,8 @@ impl<'r> Python<'r> {
         version.starts_with("3.").then_some(Self { version })
     }
 
-    /// Returns the layers' directories that a value does not name, so that Python does not find the layers'
-    /// packages.
+    /// Returns the layers' directories that a value does not name, so that Python does not find the
+    /// layers' packages.
     pub fn missing_directories(&self, value: &str) -> Vec<String> {
         let is_named = |directory: &String| {
             value.split(':').any(|named| named.trim_end_matches('/') == directory)
@@ -30,8 +30,8 @@ impl<'r> Python<'r> {
         self.of_layers().into_iter().filter(|directory| !is_named(directory)).collect()
     }
 
-    /// Returns a value with which Python finds everything that it finds while the variable is unset. The
-    /// directories that `value` adds come first.
+    /// Returns a value with which Python finds everything that it finds while the variable is
+    /// unset. The directories that `value` adds come first.
     pub fn completed_value(&self, value: &str) -> String {
         let version = self.version;
         let mut all: Vec<String> = self.of_layers().into();

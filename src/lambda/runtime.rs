@@ -47,7 +47,8 @@ impl Runtime {
     }
 
     /// Tells whether a glob matches nothing but identifiers of OS-only runtimes: `provided.al2023`,
-    /// `provided*`, `prov*`. Such a glob never matches, as Lambda does not set `AWS_EXECUTION_ENV` there.
+    /// `provided*`, `prov*`. Such a glob never matches, as Lambda does not set `AWS_EXECUTION_ENV`
+    /// there.
     pub fn is_only_provided(glob: &str) -> bool {
         let prefix = &glob[..glob.find(['*', '?', '[', '$']).unwrap_or(glob.len())];
         let is_cut = prefix.len() < glob.len();

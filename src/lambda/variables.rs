@@ -1,5 +1,5 @@
-//! The environment variables that Lambda gives a function, and how Lambda treats them. Where nothing
-//! else is said, the source is AWS's page "Defined runtime environment variables",
+//! The environment variables that Lambda gives a function, and how Lambda treats them. Where
+//! nothing else is said, the source is AWS's page "Defined runtime environment variables",
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
 
 // The wrapper uses only some of them; the others cost its file nothing.
@@ -77,8 +77,8 @@ pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 pub const CREDENTIALS: [&str; 5] =
     [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, "AWS_ACCESS_KEY", "AWS_SECRET_KEY"];
 
-/// The address of the credentials and the token that it asks for, which replace [`CREDENTIALS`] under
-/// SnapStart and on managed instances ("Improving startup performance with Lambda SnapStart",
+/// The address of the credentials and the token that it asks for, which replace [`CREDENTIALS`]
+/// under SnapStart and on managed instances ("Improving startup performance with Lambda SnapStart",
 /// <https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html>).
 pub const CREDENTIALS_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub const CREDENTIALS_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";

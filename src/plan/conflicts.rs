@@ -1,5 +1,5 @@
-//! Conflicts between parts of a plan: hooks around a snapshot beside Lambda Web Adapter, and whatever
-//! would have to be done after a wrapper that never returns the process.
+//! Conflicts between parts of a plan: hooks around a snapshot beside Lambda Web Adapter, and
+//! whatever would have to be done after a wrapper that never returns the process.
 
 use super::{Plan, SnapshotHooks};
 use crate::config::{Invalid, Wrapper};
@@ -25,7 +25,8 @@ impl Plan<'_> {
         self.check_last_wrapper()
     }
 
-    /// Makes sure that nothing would have to be done after a wrapper that never returns the process.
+    /// Makes sure that nothing would have to be done after a wrapper that never returns the
+    /// process.
     fn check_last_wrapper(&self) -> Result<(), Invalid> {
         let Some(index) = self.wrappers.iter().position(|wrapper| wrapper.is_last) else {
             return Ok(());

@@ -134,7 +134,8 @@ fn matches_any(globs: &[Glob], word: &OsStr) -> bool {
     globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Sensitive))
 }
 
-/// Expands the words to replace, each with its replacement. One that expands to nothing replaces nothing.
+/// Expands the words to replace, each with its replacement. One that expands to nothing replaces
+/// nothing.
 fn replacements(edits: &WordEdits, environ: &Environ) -> Vec<(OsString, OsString)> {
     let expanded =
         edits.replace.iter().map(|(from, to)| (from.expand(environ), to.expand(environ)));

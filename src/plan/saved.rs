@@ -1,7 +1,7 @@
-//! The part of a plan that is saved for the process after the wrapper chain: the function's context, the
-//! edits of the command line, and the hooks that the relay and the extension run. All of it is
-//! unexpanded, as the configuration has it. To decode it takes a fraction of the time that the
-//! configuration would take.
+//! The part of a plan that is saved for the process after the wrapper chain: the function's
+//! context, the edits of the command line, and the hooks that the relay and the extension run. All
+//! of it is unexpanded, as the configuration has it. To decode it takes a fraction of the time that
+//! the configuration would take.
 
 use super::{NoSnapshot, Plan, SnapshotHooks};
 use crate::config::encode::{
@@ -27,8 +27,8 @@ pub struct SavedPlan<'a> {
     hooks: Vec<Hook<'a>>,
 }
 
-/// Saves a plan, with the variables of the function's context. Places of rules are saved only for the
-/// log, since it takes long to find them.
+/// Saves a plan, with the variables of the function's context. Places of rules are saved only for
+/// the log, since it takes long to find them.
 pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
     let mut items = Writer::with_capacity(USUAL_SIZE);
     context.encode(&mut items.bytes);
@@ -85,8 +85,8 @@ fn put_rule(items: &mut Writer, rule: &Rule, with_places: bool) {
         entry,
         program,
         prefix,
-        // The wrapper has evaluated the condition, performed the edits of the environment and listed
-        // the other parts.
+        // The wrapper has evaluated the condition, performed the edits of the environment and
+        // listed the other parts.
         when: _,
         env: _,
         wrappers: _,

@@ -205,8 +205,8 @@ impl<'a> Decoder<'a> {
         Some(wrapper)
     }
 
-    /// Decodes the path of a wrapper. A name without `/` is refused, as a wrapper that is looked up in
-    /// `PATH` would not know its own path.
+    /// Decodes the path of a wrapper. A name without `/` is refused, as a wrapper that is looked up
+    /// in `PATH` would not know its own path.
     fn path(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let path = self.non_empty_template(node)?;
         if path.written().contains(['/', '$']) {

@@ -8,7 +8,7 @@ use crate::lambda::{EXECUTION_ENV, INITIALIZATIONS, Runtime};
 use crate::template::Template;
 
 impl<'a> Decoder<'a> {
-    /// Decodes a condition into an empty one, which saves the copy of a large value.
+    /// Decodes a condition into `when`, which is empty. Returned by value, it would be copied.
     pub(super) fn when(&mut self, node: Node<'a>, when: &mut When<'a>) {
         self.decode_nested(node, |decoder, node| decoder.condition(node, when));
     }
@@ -80,8 +80,8 @@ impl<'a> Decoder<'a> {
         Some(glob)
     }
 
-    /// Decodes a value of `AWS_LAMBDA_INITIALIZATION_TYPE`. Lambda may get more of them, so this refuses
-    /// only a word that is nearly one of those known.
+    /// Decodes a value of `AWS_LAMBDA_INITIALIZATION_TYPE`. Lambda may get more of them, so this
+    /// refuses only a word that is nearly one of those known.
     fn initialization(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.non_empty_template(node)?;
         let near = if INITIALIZATIONS.contains(&text.written()) {
