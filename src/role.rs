@@ -108,7 +108,7 @@ impl OwnPath {
     fn of(arguments: &[OsString]) -> Self {
         let Some(path) = arguments.first() else { return Self::Other };
         let name = base_name(path);
-        let is_interpreter = || StandIn::is_at(path) || Interpreter::of_program(path).is_some();
+        let is_interpreter = || StandIn::is_at(path) || Interpreter::from_program(path).is_some();
         let directory = path.as_bytes().rsplit(|&byte| byte == b'/').nth(1);
         match (directory, name) {
             _ if name != b"foreword" && is_interpreter() => Self::StandIn,

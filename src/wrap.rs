@@ -230,7 +230,7 @@ impl Startup<'_> {
 /// Becomes a program; returns only why it cannot.
 fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
     debug!("executing {}", environ.redact_words(words));
-    let kind = match words.first().and_then(|program| Interpreter::of_program(program)) {
+    let kind = match words.first().and_then(|program| Interpreter::from_program(program)) {
         Some(_) => Program::Binary,
         None => Program::Unknown,
     };
