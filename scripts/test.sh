@@ -17,7 +17,8 @@ if [[ $PWD == /tmp/* ]]; then
 fi
 
 # The number of crates; a change that raises one of these says why.
-dependency_budget=15
+# Eight of them are tracing, tracing-subscriber and what these are made of; strsim finds near misses.
+dependency_budget=22
 # Crates that only the tool needs: clap with its dependencies, and what unpacks a zip.
 tool_dependency_budget=7
 

@@ -1,6 +1,6 @@
-//! The wrapper chain: other exec wrappers get the process one after the other, each with the
-//! stand-in as its program, and whoever executes the stand-in gives command line and environment
-//! back. `stage` decides who is next; this acts.
+//! The wrapper chain: other exec wrappers get the process one after the other. Each is given the stand-in,
+//! a symlink to foreword, as its program, and returns command line and environment by executing it.
+//! `stage` decides which wrapper is next; this module executes it.
 
 mod printable;
 mod stage;
@@ -14,25 +14,28 @@ use crate::exit_status;
 use crate::lambda::EXEC_WRAPPER;
 use crate::process::{self, Program, StandIn};
 use crate::report::Failure;
-use stage::{Circle, Next};
+use stage::{Cycle, Next};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tracing::{Level, debug, enabled};
 
-/// What foreword was started with by a wrapper of the chain.
+/// The call by which a wrapper of the chain started foreword.
 pub struct StandInCall {
-    /// By which name, as the kernel has it.
+    /// The path that the wrapper executed, as the kernel has it.
     pub name: OsString,
-    /// The program, unless it is the stand-in.
+    /// The program, if the wrapper passed one as an argument.
     pub program: Option<OsString>,
     pub arguments: Vec<OsString>,
 }
 
-/// Hands the process to the first of the wrappers, if there is one. Comes back when there is none,
-/// when that failed, or with the wrapper that is to be executed when all else is done. `saved` is
-/// what the process after the chain needs to know.
+/// Hands the process to the first wrapper. Returns nothing when there is none, and a wrapper that never
+/// returns the process, which has to be executed after everything else. `saved` makes the bytes for
+/// the process after the chain.
+///
+/// # Errors
+/// Reports why the wrapper or the stand-in cannot be executed.
 pub fn begin(
     wrappers: &[&Wrapper],
     received: &[OsString],
@@ -40,10 +43,14 @@ pub fn begin(
     saved: impl FnOnce() -> Vec<u8>,
 ) -> Result<Option<Turn>, Failure> {
     let Some(first) = wrappers.first() else { return Ok(None) };
-    // The others see what the wrappers before them leave.
+    // The paths of the others see the environment that the wrappers before them return.
     let path = first.path.expand(environ);
     if path.is_empty() {
-        return Err(empty(&format!("{}: ", first.place), OsStr::new(first.path.written()), "here"));
+        return Err(empty_path(
+            &format!("{}: ", first.place),
+            OsStr::new(first.path.written()),
+            "here",
+        ));
     }
     if first.is_last {
         return Ok(Some(Next::new(first).turn(path)));
@@ -62,23 +69,27 @@ pub fn begin(
         next: wrappers.iter().map(|wrapper| Next::new(wrapper)).collect(),
         saved: Cow::Owned(saved()),
     };
-    go_on(&mut stage, None, environ, &received[1..])
+    execute_next(&mut stage, None, environ, &received[1..])
 }
 
-/// Takes command line and environment back from a wrapper and hands them to the next one. Comes
-/// back with the runtime's program and arguments when there is none, when that failed, or with the
-/// wrapper that is to be executed when all else is done.
+/// Takes command line and environment back from a wrapper and hands them to the next one. After the last
+/// one, returns the runtime's program and arguments, and the wrapper that never returns the process,
+/// if there is one.
+///
+/// # Errors
+/// Reports a wrapper that executed foreword itself or the target of the stand-in, and why the next
+/// wrapper cannot be executed.
 pub fn take_back(
     stage: &mut Stage,
     returned: StandInCall,
     environ: &mut Environ,
 ) -> Result<(Vec<OsString>, Option<Turn>), Failure> {
-    // A wrapper may also go on under its own name (`exec -a`).
+    // A wrapper may execute the stand-in under its own name (`exec -a`).
     if stage.is_current(&returned.name) && process::is_this_program(Path::new(&returned.name)) {
         stage.stand_in.remove();
-        return Err(itself(&returned.name, environ));
+        return Err(names_foreword(&returned.name, environ));
     }
-    // It was executed by foreword's own name, not by that of the stand-in.
+    // A wrapper that resolved the symlink executed foreword by its own name.
     let name = base_name(&returned.name);
     if returned.program.is_none() && name == b"foreword" && name != base_name(&stage.stand_in.path)
     {
@@ -96,7 +107,7 @@ pub fn take_back(
     edit::apply(environ, &stage.env, &mut |edit, change| {
         change.iter().for_each(|change| debug!("{}", edit.describe(change)));
     });
-    // A wrapper that is told to start foreword once more is in good hands already.
+    // A wrapper may name foreword, which runs already.
     let named = environ.non_empty(EXEC_WRAPPER).map(OsStr::to_owned);
     let named =
         named.filter(|path| !stage.is_current(path) && !process::is_this_program(Path::new(path)));
@@ -104,18 +115,18 @@ pub fn take_back(
         Some(path) => environ.set(EXEC_WRAPPER, path),
         None => environ.unset(EXEC_WRAPPER),
     }
-    let last = go_on(stage, named.as_deref(), environ, &returned.arguments)?;
+    let last = execute_next(stage, named.as_deref(), environ, &returned.arguments)?;
     stage.stand_in.remove();
-    // Bash says here what it executed.
+    // Bash exports the path that it executes as `_` (bash(1), "Special Parameters").
     if environ.value("_") == Some(&stage.stand_in.path) {
         environ.set("_", &stage.program);
     }
     Ok(([std::slice::from_ref(&stage.program), &returned.arguments].concat(), last))
 }
 
-/// Becomes the next wrapper. Comes back when there is none, when that failed, or with one that
-/// never comes back.
-fn go_on(
+/// Becomes the next wrapper. Returns nothing after the last one, and a wrapper that never returns the
+/// process.
+fn execute_next(
     stage: &mut Stage,
     named: Option<&OsStr>,
     environ: &mut Environ,
@@ -124,7 +135,7 @@ fn go_on(
     let failure = match stage.advance(named, environ) {
         Ok(None) => return Ok(None),
         Ok(Some(turn)) if turn.path.is_empty() => {
-            empty("", &stage.current, "behind the wrappers before it")
+            empty_path("", &stage.current, "behind the wrappers before it")
         }
         Ok(Some(turn)) if turn.is_last => return Ok(Some(turn)),
         Ok(Some(turn)) => {
@@ -135,7 +146,7 @@ fn go_on(
             }
             execute(&turn, &words, environ)
         }
-        Err(Circle) => {
+        Err(Cycle) => {
             let named = named.map(|path| environ.redact(path)).unwrap_or_default();
             let message = format!(
                 "wrapper {:?} names {named:?} in {EXEC_WRAPPER}, which ran before it: they would \
@@ -149,16 +160,17 @@ fn go_on(
     Err(failure)
 }
 
-/// Becomes a wrapper that never comes back, with the runtime's own program and nothing of
-/// foreword's.
+/// Becomes a wrapper that never returns the process. Gives it the runtime's own program, so that nothing of
+/// foreword is left. Returns only the failure.
 pub fn execute_last(wrapper: &Turn, received: &[OsString], environ: &mut Environ) -> Failure {
     if process::is_this_program(Path::new(&wrapper.path)) {
-        return itself(&wrapper.path, environ);
+        return names_foreword(&wrapper.path, environ);
     }
     environ.set(EXEC_WRAPPER, &wrapper.path);
     execute(wrapper, &[std::slice::from_ref(&wrapper.path), received].concat(), environ)
 }
 
+/// Becomes a wrapper. Returns only the failure.
 fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ) -> Failure {
     let name = || environ.redact(&wrapper.name);
     debug!("wrapper {:?} is handed the process: {}", name(), environ.redact_words(words));
@@ -166,17 +178,20 @@ fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ) -> Failure {
     Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
 }
 
+/// Returns the failure of a wrapper whose path is foreword's.
 #[cold]
-fn itself(path: &OsStr, environ: &Environ) -> Failure {
+fn names_foreword(path: &OsStr, environ: &Environ) -> Failure {
     let path = environ.redact(path);
     Failure::configuration(format!(
         "the wrapper {path:?} is foreword itself; take it out of \"wrappers\""
     ))
 }
 
+/// Returns the failure of a wrapper whose path expands to nothing.
 #[cold]
-fn empty(place: &str, written: &OsStr, whence: &str) -> Failure {
-    let message =
-        format!("{place}the path of the wrapper, {written:?}, is empty {whence}; set the variable");
-    Failure::configuration(message + ", or give the wrapper a \"when\"")
+fn empty_path(place: &str, written: &OsStr, whence: &str) -> Failure {
+    Failure::configuration(format!(
+        "{place}the path of the wrapper, {written:?}, is empty {whence}; set the variable, or give \
+         the wrapper a \"when\""
+    ))
 }

@@ -1,44 +1,45 @@
-//! The environment as the kernel hands it over: an ordered list of byte strings, with whatever
-//! duplicates and oddities it holds.
-//! Entries that no edit names stay as they are, in their place; nothing here touches the process's
-//! own environment.
+//! The environment as the kernel passes it: byte strings in their order, with duplicates and entries
+//! without `=`. An entry that nothing edits stays unchanged in its place. Knows which values are
+//! secret and redacts them. Never touches the process's own environment.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+/// An environment.
 #[derive(Default)]
 pub struct Environ<'a> {
     entries: Vec<Entry<'a>>,
-    /// Entries that gave way to others; their values may still have to be kept from being shown.
-    past: Vec<Entry<'a>>,
+    /// Entries that were replaced or unset; their values may still have to be redacted.
+    former: Vec<Entry<'a>>,
 }
 
 #[derive(Clone)]
 struct Entry<'a> {
+    /// `NAME=VALUE`.
     text: Cow<'a, CStr>,
-    /// Bytes before the `=`; `NO_NAME` for an entry without one.
+    /// The number of bytes before the `=`; `NO_NAME` for an entry without one.
     name_length: u32,
-    /// Whether its value must not be shown, whatever its name says.
-    exported: bool,
+    /// Whether the value is secret, whatever the name is.
+    marked_secret: bool,
 }
 
-/// The length of no name: none is as long, nor is any variable (`MAX_ARG_STRLEN`, `execve(2)`).
+/// The name length of an entry without `=`.
 const NO_NAME: u32 = u32::MAX;
 
-/// How many more entries a copy has room for: it is made to be edited, and to grow would mean to
-/// copy it once more.
-const ROOM: usize = 16;
+/// How many more entries a clone has room for: it is cloned to be edited, and growing would copy all
+/// entries once more.
+const SPARE_CAPACITY: usize = 16;
 
 impl Clone for Environ<'_> {
     fn clone(&self) -> Self {
-        let mut entries = Vec::with_capacity(self.entries.len() + ROOM);
+        let mut entries = Vec::with_capacity(self.entries.len() + SPARE_CAPACITY);
         entries.extend_from_slice(&self.entries);
-        Self { entries, past: self.past.clone() }
+        Self { entries, former: self.former.clone() }
     }
 }
 
-/// Splits `NAME=VALUE` at the first `=`; an entry without one has no value.
+/// Splits `NAME=VALUE` at the first `=`. Returns `None` as the value of an entry without one.
 pub fn split_entry(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
     match entry.iter().position(|&byte| byte == b'=') {
         Some(length) => (&entry[..length], Some(&entry[length + 1..])),
@@ -49,23 +50,24 @@ pub fn split_entry(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
 impl<'a> Entry<'a> {
     fn new(text: &'a CStr) -> Self {
         let (name, value) = split_entry(text.to_bytes());
-        let name_length = value.map_or(NO_NAME, |_| name.len() as u32);
-        Self { text: Cow::Borrowed(text), name_length, exported: false }
+        let name_length = value.map_or(NO_NAME, |_| length(name));
+        Self { text: Cow::Borrowed(text), name_length, marked_secret: false }
     }
 
-    fn is(&self, name: &str) -> bool {
-        // Names begin alike more often than they end alike.
+    /// Reports whether the entry has this name.
+    fn has_name(&self, name: &str) -> bool {
+        // The last byte tells more names apart than the first ones (AWS_LAMBDA_…).
         self.name_length as usize == name.len()
             && self.text.to_bytes()[..name.len()].last() == name.as_bytes().last()
             && self.text.to_bytes().starts_with(name.as_bytes())
     }
 
-    /// Whether its name says that it is a secret, or a hook exported it.
+    /// Reports whether the value is secret.
     fn is_secret(&self) -> bool {
-        self.exported || is_secret_name(self.name())
+        self.marked_secret || is_secret_name(self.name())
     }
 
-    /// Empty for an entry without a name.
+    /// Returns the name, which is empty for an entry without `=`.
     fn name(&self) -> &[u8] {
         if self.name_length == NO_NAME {
             b""
@@ -74,127 +76,130 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Returns the value, which is the whole of an entry without `=`.
     fn value(&self) -> &OsStr {
         let start = if self.name_length == NO_NAME { 0 } else { self.name_length as usize + 1 };
         OsStr::from_bytes(&self.text.to_bytes()[start..])
     }
 }
 
+/// Returns the length of a name.
+#[expect(clippy::cast_possible_truncation, reason = "names of 4 GiB would not fit into memory")]
+fn length(name: &[u8]) -> u32 {
+    name.len() as u32
+}
+
 impl<'a> Environ<'a> {
+    /// Takes the entries of an environment in their order.
     pub fn from_entries(entries: impl IntoIterator<Item = &'a CStr>) -> Self {
         Self { entries: entries.into_iter().map(Entry::new).collect(), ..Self::default() }
     }
 
-    /// What `getenv` would give: of a variable that stands twice the first counts.
+    /// Returns the value of a variable. As with `getenv`, the first of several entries counts.
     pub fn value(&self, name: &str) -> Option<&OsStr> {
-        self.entries.iter().find(|entry| entry.is(name)).map(Entry::value)
+        self.entries.iter().find(|entry| entry.has_name(name)).map(Entry::value)
     }
 
-    /// The value, unless the variable is unset or empty.
+    /// Returns the value of a variable, unless it is unset or empty.
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.value(name).filter(|value| !value.is_empty())
     }
 
-    /// The value for showing or for comparing with plain words; bytes that are not UTF-8 are
-    /// replaced.
+    /// Returns the value of a variable that is not empty, with replacement characters for bytes that
+    /// are not UTF-8.
     pub fn lossy(&self, name: &str) -> Option<Cow<'_, str>> {
         self.non_empty(name).map(OsStr::to_string_lossy)
     }
 
-    /// Sets a variable in its first place, or at the end; further copies of it go.
+    /// Sets a variable in the place of its first entry, or at the end. Removes its other entries.
     pub fn set(&mut self, name: &str, value: &OsStr) {
-        let place = self.place(name);
-        self.put(place, name, value, false);
+        self.put(name, value, false);
     }
 
-    /// Sets a variable to what a hook exported, which must never be shown.
+    /// Sets a variable to a secret value, such as one that a hook exported.
     pub fn export(&mut self, name: &str, value: &OsStr) {
-        let place = self.place(name);
-        self.put(place, name, value, true);
+        self.put(name, value, true);
     }
 
+    /// Removes all entries of a variable.
     pub fn unset(&mut self, name: &str) {
-        self.past.extend(self.entries.extract_if(.., |entry| entry.is(name)));
+        self.former.extend(self.entries.extract_if(.., |entry| entry.has_name(name)));
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.is(name))
-    }
-
-    fn put(&mut self, place: Option<usize>, name: &str, value: &OsStr, exported: bool) {
+    fn put(&mut self, name: &str, value: &OsStr, marked_secret: bool) {
         let mut bytes = Vec::with_capacity(name.len() + 1 + value.len() + 1);
         bytes.extend_from_slice(name.as_bytes());
         bytes.push(b'=');
         bytes.extend_from_slice(value.as_bytes());
         let text =
             CString::new(bytes).expect("names and values are checked for NUL when they are read");
-        let entry = Entry { text: Cow::Owned(text), name_length: name.len() as u32, exported };
-        match place {
+        let name_length = length(name.as_bytes());
+        let entry = Entry { text: Cow::Owned(text), name_length, marked_secret };
+        match self.entries.iter().position(|entry| entry.has_name(name)) {
             None => self.entries.push(entry),
             Some(first) => {
-                self.past.push(std::mem::replace(&mut self.entries[first], entry));
-                self.past.extend(self.entries.extract_if(first + 1.., |entry| entry.is(name)));
+                self.former.push(std::mem::replace(&mut self.entries[first], entry));
+                self.former
+                    .extend(self.entries.extract_if(first + 1.., |entry| entry.has_name(name)));
             }
         }
     }
 
-    /// The value of a variable for a log.
+    /// Returns a value of a variable for a log: quoted, with secrets redacted.
     pub fn redact_value(&self, name: &str, value: &OsStr) -> String {
-        let secret = is_secret_name(name.as_bytes())
-            || self.entries.iter().any(|entry| entry.is(name) && entry.exported);
-        if secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
+        let is_secret = is_secret_name(name.as_bytes())
+            || self.entries.iter().any(|entry| entry.has_name(name) && entry.marked_secret);
+        if is_secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
     }
 
-    /// A command line for a log, as a list of quoted words without secrets.
+    /// Returns a command line for a log: an array of quoted words, with secrets redacted.
     pub fn redact_words(&self, words: &[OsString]) -> String {
         let words: Vec<_> = words.iter().map(|word| self.redact(word)).collect();
         format!("{words:?}")
     }
 
-    /// A text for a log or an error message: the values of secrets are replaced, also inside words
-    /// unless they are too short.
+    /// Returns a string for a log or a message, with secrets redacted and replacement characters for
+    /// bytes that are not UTF-8.
     pub fn redact(&self, text: &OsStr) -> String {
         String::from_utf8_lossy(&self.redact_bytes(text)).into_owned()
     }
 
-    /// The same, with bytes that are not UTF-8 as they are.
+    /// Returns a byte string with secrets redacted: the string as a whole if it is the value of a
+    /// secret, else each value of [`SHORTEST`] bytes or more inside it.
     pub fn redact_bytes(&self, text: &OsStr) -> Vec<u8> {
-        let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
+        let secrets = self.entries.iter().chain(&self.former).filter(|entry| entry.is_secret());
         let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
         if values.contains(&text.as_bytes()) && !text.is_empty() {
             return REDACTED.as_bytes().to_vec();
         }
         values.retain(|value| value.len() >= SHORTEST);
-        // Who shows a part of a secret of several lines, such as a private key, shows whole lines
-        // of it.
-        let lines = |value: &&[u8]| value.contains(&b'\n');
-        let parts: Vec<_> = values
+        // A program that prints a part of a secret of several lines, such as a private key, prints
+        // whole lines of it.
+        let has_lines = |value: &&[u8]| value.contains(&b'\n');
+        let lines: Vec<_> = values
             .iter()
             .copied()
-            .filter(lines)
+            .filter(has_lines)
             .flat_map(|value| value.split(|&byte| byte == b'\n'))
             .collect();
-        values.extend(parts.into_iter().filter(|line| line.len() >= SHORTEST_LINE));
-        // The longest first, where one begins like another.
+        values.extend(lines.into_iter().filter(|line| line.len() >= SHORTEST_LINE));
+        // A value that begins with a shorter one comes first.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         let mut rest = text.as_bytes();
-        let mut shown = Vec::with_capacity(rest.len());
+        let mut redacted = Vec::with_capacity(rest.len());
         while let Some((&first, tail)) = rest.split_first() {
-            match values.iter().find(|value| rest.starts_with(value)) {
-                Some(value) => {
-                    shown.extend_from_slice(REDACTED.as_bytes());
-                    rest = &rest[value.len()..];
-                }
-                None => {
-                    shown.push(first);
-                    rest = tail;
-                }
+            if let Some(value) = values.iter().find(|value| rest.starts_with(value)) {
+                redacted.extend_from_slice(REDACTED.as_bytes());
+                rest = &rest[value.len()..];
+            } else {
+                redacted.push(first);
+                rest = tail;
             }
         }
-        shown
+        redacted
     }
 
-    /// All entries as they may be shown.
+    /// Returns all entries, with secrets redacted in their values.
     #[cfg(feature = "tool")]
     pub fn redacted_entries(&self) -> Vec<Vec<u8>> {
         let redacted = |entry: &Entry| {
@@ -206,47 +211,51 @@ impl<'a> Environ<'a> {
         self.entries.iter().map(redacted).collect()
     }
 
-    /// Writes everything down for another process of foreword's.
+    /// Serializes the environment, with what it knows about secrets, for another process of
+    /// foreword's. Each entry is a digit and the text with its NUL; a NUL ends the environment. The
+    /// digit is 0, plus 1 for a marked secret, plus 2 for a former entry.
     pub fn encode(&self, to: &mut Vec<u8>) {
-        let past = self.past.iter().map(|entry| (entry, b'2'));
-        for (entry, mark) in self.entries.iter().map(|entry| (entry, b'0')).chain(past) {
-            to.push(mark + u8::from(entry.exported));
+        let former = self.former.iter().map(|entry| (entry, b'2'));
+        for (entry, digit) in self.entries.iter().map(|entry| (entry, b'0')).chain(former) {
+            to.push(digit + u8::from(entry.marked_secret));
             to.extend_from_slice(entry.text.to_bytes_with_nul());
         }
         to.push(0);
     }
 
-    /// Takes what `encode` wrote off the front of the bytes; nothing when it is something else.
+    /// Deserializes an environment from the front of the bytes and advances them past it. Returns
+    /// `None` for anything that [`Environ::encode`] did not write.
     pub fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
         let mut environ = Self::default();
         loop {
-            let (&mark, rest) = bytes.split_first()?;
+            let (&digit, rest) = bytes.split_first()?;
             *bytes = rest;
-            let bits = match mark {
+            let bits = match digit {
                 0 => return Some(environ),
-                b'0'..=b'3' => mark - b'0',
+                b'0'..=b'3' => digit - b'0',
                 _ => return None,
             };
             let text = CStr::from_bytes_until_nul(rest).ok()?;
             *bytes = &rest[text.count_bytes() + 1..];
-            let entry = Entry { exported: bits & 1 != 0, ..Entry::new(text) };
-            if bits & 2 != 0 { environ.past.push(entry) } else { environ.entries.push(entry) }
+            let entry = Entry { marked_secret: bits & 1 != 0, ..Entry::new(text) };
+            let entries = if bits & 2 == 0 { &mut environ.entries } else { &mut environ.former };
+            entries.push(entry);
         }
     }
 
-    /// The entries of these variables, as the kernel handed them over or as they were edited.
+    /// Returns an environment of these variables only, without what is known about secrets.
     pub fn restricted_to(&self, names: &[&str]) -> Environ<'_> {
-        let is_one = |entry: &&Entry| names.iter().any(|name| entry.is(name));
+        let is_one = |entry: &&Entry| names.iter().any(|name| entry.has_name(name));
         let entries = self.entries.iter().filter(is_one);
         Environ {
             entries: entries.map(|entry| Entry::new(&entry.text)).collect(),
-            past: Vec::new(),
+            former: Vec::new(),
         }
     }
 
-    /// The variables whose values must not be shown although their names do not say so: what hooks
-    /// exported, and what a secret was put into. Another process that knows these names finds
-    /// the values in its own environment.
+    /// Returns the names of the variables whose values are secret although their names are not: those
+    /// marked secret, and those whose value holds a secret. A process with the same environment
+    /// redacts the same values when it passes each name to [`Environ::mark_secret`].
     pub fn secret_names(&self) -> Vec<&[u8]> {
         let are_secret: Vec<_> = self.entries.iter().map(Entry::is_secret).collect();
         let present = self
@@ -254,36 +263,39 @@ impl<'a> Environ<'a> {
             .iter()
             .zip(&are_secret)
             .filter_map(|(entry, is_secret)| is_secret.then_some(entry));
-        let secrets = present.chain(self.past.iter().filter(|entry| entry.is_secret()));
+        let secrets = present.chain(self.former.iter().filter(|entry| entry.is_secret()));
         let values: Vec<_> = secrets
             .map(|entry| entry.value().as_bytes())
             .filter(|value| value.len() >= SHORTEST)
             .collect();
-        // The values of all secrets would be compared with everything; few of them begin alike.
+        // Comparing only where a secret's first byte stands saves most of the comparisons of every
+        // secret with every place of every value.
         let mut begins = [false; 256];
-        values.iter().for_each(|value| begins[usize::from(value[0])] = true);
+        for value in &values {
+            begins[usize::from(value[0])] = true;
+        }
         let holds_secret = |text: &[u8]| {
             (0..text.len()).any(|at| {
                 let rest = &text[at..];
                 begins[usize::from(rest[0])] && values.iter().any(|value| rest.starts_with(value))
             })
         };
-        let is_one = |(entry, is_secret): &(&Entry, &bool)| match is_secret {
-            true => entry.exported && !is_secret_name(entry.name()),
+        let is_named = |(entry, is_secret): &(&Entry, &bool)| match is_secret {
+            true => entry.marked_secret && !is_secret_name(entry.name()),
             false => holds_secret(entry.value().as_bytes()),
         };
-        let named = self.entries.iter().zip(&are_secret).filter(is_one);
+        let named = self.entries.iter().zip(&are_secret).filter(is_named);
         named.map(|(entry, _)| entry.name()).filter(|name| !name.is_empty()).collect()
     }
 
-    /// Keeps the value of a variable from being shown, whatever its name says.
+    /// Marks the value of a variable as secret, whatever its name is.
     pub fn mark_secret(&mut self, name: &[u8]) {
         for entry in self.entries.iter_mut().filter(|entry| entry.name() == name) {
-            entry.exported = true;
+            entry.marked_secret = true;
         }
     }
 
-    /// Names and values of the entries whose name is text.
+    /// Iterates over the names and values of the entries with a name that is UTF-8.
     #[cfg(feature = "tool")]
     pub fn variables(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let named = self.entries.iter().filter(|entry| entry.name_length != NO_NAME);
@@ -293,23 +305,27 @@ impl<'a> Environ<'a> {
         })
     }
 
-    /// The entries in the form that `execve` takes.
+    /// Returns the entries for `execve`.
     pub fn entries(&self) -> Vec<&CStr> {
         self.entries.iter().map(|entry| entry.text.as_ref()).collect()
     }
 }
 
-/// A shorter line of a secret may be a word that stands elsewhere, too.
+/// The shortest line of a secret, in bytes, that is redacted inside a string: a shorter one may be a
+/// word that has nothing to do with the secret.
 const SHORTEST_LINE: usize = 12;
 
-/// Secrets that have fewer bytes are found by chance inside words.
+/// The shortest secret, in bytes, that is redacted inside a string: a shorter one would be found in
+/// words by chance.
 const SHORTEST: usize = 4;
 
-/// Stands for a value that is not shown.
+/// Replaces a secret value.
 pub const REDACTED: &str = "[redacted]";
 
+/// Reports whether a variable's name says that its value is secret: it holds one of five words,
+/// ignoring case.
 pub fn is_secret_name(name: &[u8]) -> bool {
-    // No two of the words begin alike, so that each byte is looked at once.
+    // Each of the words has another first byte.
     (0..name.len()).any(|at| {
         let word: &[u8] = match name[at].to_ascii_lowercase() {
             b's' => b"secret",
@@ -328,7 +344,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_process_knows_what_this_one_knew() {
+    fn encoded_environ_is_decoded_with_its_secrets() {
         let mut environ =
             Environ::from_entries([c"A=1", c"odd", c"", c"A=2", c"DB_PASSWORD=hunter2"]);
         environ.unset("DB_PASSWORD");
@@ -351,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_that_knows_the_names_of_secrets_shows_none() {
+    fn environ_with_marked_names_redacts_the_same_values() {
         let mut environ = Environ::from_entries([
             c"DB_PASSWORD=hunter2",
             c"URL=pw=hunter2!",
@@ -384,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_no_secret_and_nothing_that_one_was_put_into() {
+    fn secrets_and_copies_of_secrets_are_redacted() {
         let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=x", c"KEY_ON=1"]);
         environ.set("COPY", OsStr::new("pw=hunter2!"));
         environ.unset("DB_PASSWORD");

@@ -1,5 +1,6 @@
-//! What a hook exports, read literally: nothing is expanded or evaluated, and no message quotes a
-//! value. Only reads; `hooks` puts the variables into the environment.
+//! Parses what a hook exports, as a JSON object or dotenv lines. Takes values literally, without
+//! expansion or evaluation, and no message quotes a value. `hooks` puts the variables into the
+//! environment.
 
 mod dotenv;
 
@@ -9,47 +10,53 @@ use crate::position::LineColumn;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-/// A variable's name and value.
+/// An environment variable's name and value.
 pub type Variable = (String, OsString);
 
-/// The variables in a hook's output; the error says what the hook did wrong, where, and the way
-/// out.
-pub fn variables(format: Export, output: &[u8]) -> Result<Vec<Variable>, String> {
+/// Parses the variables in a hook's output, in their order. Ignores a byte order mark.
+///
+/// # Errors
+/// With a message that completes "hook X …": what is wrong, where, and the way out.
+pub fn parse(format: Export, output: &[u8]) -> Result<Vec<Variable>, String> {
     let output = output.strip_prefix(b"\xef\xbb\xbf").unwrap_or(output);
     if output.trim_ascii().is_empty() {
-        return Err(nothing("its output is empty"));
+        return Err(exported_nothing("its output is empty"));
     }
-    let read = match format {
-        Export::Json => json(output),
-        Export::Dotenv => dotenv::variables(output),
+    let parsed = match format {
+        Export::Json => parse_json(output),
+        Export::Dotenv => dotenv::parse(output),
     };
-    let variables =
-        read.and_then(|variables| variables.iter().try_for_each(check).map(|()| variables));
-    let variables = variables.map_err(|cause| format!("exported something unreadable: {cause}"))?;
+    let checked =
+        parsed.and_then(|variables| variables.iter().try_for_each(check).map(|()| variables));
+    let variables = checked.map_err(|cause| format!("exported something unreadable: {cause}"))?;
     match format {
         Export::Dotenv if variables.is_empty() => {
-            Err(nothing("there is no NAME=VALUE line in its output"))
+            Err(exported_nothing("there is no NAME=VALUE line in its output"))
         }
         _ => Ok(variables),
     }
 }
 
-/// How many variables these are; one that stands twice is one.
+/// Returns the number of different variables.
 pub fn count(variables: &[Variable]) -> usize {
     let mut names = sorted_names(variables);
     names.dedup();
     names.len()
 }
 
-/// A pipeline whose first part failed succeeds, and prints nothing.
-fn nothing(cause: &str) -> String {
+/// Returns the message for a hook that succeeds without exporting anything, such as a pipeline whose
+/// first command fails.
+fn exported_nothing(cause: &str) -> String {
     format!(
         "exported nothing: {cause}; let the command fail when it gets nothing (a pipeline \
          succeeds with its last part), or where that is right print {{}} with \"export\": \"json\""
     )
 }
 
-/// Refuses what no environment can hold.
+/// Checks that an environment can hold a variable.
+///
+/// # Errors
+/// With the reason why it cannot.
 fn check((name, value): &Variable) -> Result<(), String> {
     let wrong = match name {
         _ if name.is_empty() => "is empty",
@@ -65,8 +72,8 @@ fn check((name, value): &Variable) -> Result<(), String> {
     Err(format!("the name {name:?} cannot be that of a variable: it {wrong}; print another name"))
 }
 
-/// One object of texts, numbers and booleans; numbers stay as they were written.
-fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
+/// Parses an object of strings, numbers and booleans. Numbers keep their digits.
+fn parse_json(output: &[u8]) -> Result<Vec<Variable>, String> {
     let text =
         std::str::from_utf8(output).map_err(|_| "the output is not UTF-8; print JSON as UTF-8")?;
     let node = json::parse(text).map_err(|problem| {
@@ -80,7 +87,7 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
         ));
     };
     let variable = |((key, node), written): ((Node, Node), &str)| {
-        let Value::String(name) = key.value else { unreachable!("a key is a text") };
+        let Value::String(name) = key.value else { unreachable!("every key is a string") };
         let value = match node.value {
             Value::String(text) => text.into_owned(),
             Value::Number(_) | Value::Boolean(_) => written.to_owned(),
@@ -119,9 +126,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_one_json_object() {
-        let list = variables(Export::Json, br#"{"A": "x\ny$HOME", "B": 1.50, "C": true}"#)
-            .expect("variables");
+    fn json_object_is_parsed_and_anything_else_refused() {
+        let list =
+            parse(Export::Json, br#"{"A": "x\ny$HOME", "B": 1.50, "C": true}"#).expect("variables");
         assert_eq!(
             list,
             [
@@ -146,21 +153,21 @@ mod tests {
             ("{}\nhidden", "line 2: this is not JSON: trailing characters; "),
             ("{", "line 1: this is not JSON: EOF while parsing an object; "),
         ] {
-            let error = variables(Export::Json, text.as_bytes()).expect_err(text);
+            let error = parse(Export::Json, text.as_bytes()).expect_err(text);
             let expected = format!("exported something unreadable: {cause}");
             assert!(error.starts_with(&expected) && !error.contains("hidden"), "{text}: {error}");
         }
     }
 
     #[test]
-    fn a_variable_that_stands_twice_counts_once() {
+    fn variable_exported_twice_counts_once() {
         for (output, expected) in [("A=1", 1), ("A=1\nB=2\nA=3", 2)] {
             assert_eq!(
-                count(&variables(Export::Dotenv, output.as_bytes()).expect("variables")),
+                count(&parse(Export::Dotenv, output.as_bytes()).expect("variables")),
                 expected,
                 "{output}"
             );
         }
-        assert_eq!(count(&variables(Export::Json, b"{}").expect("nothing")), 0);
+        assert_eq!(count(&parse(Export::Json, b"{}").expect("nothing")), 0);
     }
 }

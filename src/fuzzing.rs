@@ -77,8 +77,8 @@ fn show_hook(hook: &Hook, environ: &Environ, shown: &mut String) {
 /// A hook's output in the form `dotenv`: what is accepted are variables that an environment can
 /// hold, and both of its notations give them again.
 pub fn dotenv(bytes: &[u8]) {
-    let read = export::variables(Export::Dotenv, bytes);
-    assert_eq!(read, export::variables(Export::Dotenv, bytes));
+    let read = export::parse(Export::Dotenv, bytes);
+    assert_eq!(read, export::parse(Export::Dotenv, bytes));
     let Ok(variables) = read else { return };
     assert!((1..=variables.len()).contains(&export::count(&variables)));
     for (name, value) in &variables {
@@ -88,14 +88,14 @@ pub fn dotenv(bytes: &[u8]) {
     // A byte order mark in front is none of the first name's.
     if !variables[0].0.starts_with('\u{feff}') {
         assert_eq!(
-            export::variables(Export::Dotenv, &ended_by_nul(&variables)),
+            export::parse(Export::Dotenv, &ended_by_nul(&variables)),
             read_again(&variables)
         );
     }
     let is_plain =
         |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if variables.iter().all(|(name, _)| is_plain(name)) {
-        assert_eq!(export::variables(Export::Dotenv, &quoted(&variables)), read_again(&variables));
+        assert_eq!(export::parse(Export::Dotenv, &quoted(&variables)), read_again(&variables));
     }
 }
 
@@ -272,7 +272,7 @@ fn travels(bytes: &[u8]) {
 fn encoded_again(saved: &[u8]) -> Option<Vec<u8>> {
     let saved = SavedPlan::decode(saved)?;
     let words = [OsString::from("python3"), OsString::from("app.py")];
-    Some(saved::encode(&saved.plan(&words), &saved.context, true))
+    Some(saved::encode(&saved.to_plan(&words), &saved.context, true))
 }
 
 #[cfg(test)]

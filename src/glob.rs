@@ -1,19 +1,30 @@
-//! Globs: `*`, `?`, `[a-z]` and `[!…]` over bytes, matching a whole text. An unclosed `[` is
-//! literal, and so is everything that a variable put in.
+//! Globs: `*`, `?`, `[a-z]` and `[!…]` over bytes, which match a whole string
+//! (<https://man7.org/linux/man-pages/man7/glob.7.html>). An unclosed `[` is literal, and so is
+//! everything that a variable inserted. This is why no library does it: those take a pattern as one
+//! string, without the origin of its bytes.
 
 use crate::environ::Environ;
 use crate::template::{Origin, Template};
 
+/// A pattern.
 #[derive(Debug, PartialEq)]
 pub struct Glob(Vec<Token>);
 
 #[derive(Debug, PartialEq, Clone)]
 enum Token {
     Byte(u8),
+    /// `?`
     AnyByte,
+    /// `*`
     AnyBytes,
-    OneOf { bytes: Vec<(u8, u8)>, negated: bool },
+    /// `[…]`: ranges with their first and last byte.
+    OneOf {
+        ranges: Vec<(u8, u8)>,
+        negated: bool,
+    },
 }
+
+/// Whether a match distinguishes ASCII letters by their case.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
@@ -22,34 +33,38 @@ pub enum Case {
 }
 
 impl Glob {
-    /// The glob that a text comes to in an environment.
+    /// Expands a template in an environment to a glob.
     pub fn new(text: &Template, environ: &Environ) -> Self {
         let mut symbols = Vec::new();
         text.pieces(environ, &mut |piece, origin| {
-            symbols
-                .extend(piece.iter().map(|&byte| Symbol { byte, wild: origin == Origin::Written }));
+            symbols.extend(
+                piece.iter().map(|&byte| Symbol { byte, is_written: origin == Origin::Written }),
+            );
         });
         Self::parse(&symbols)
     }
 
-    /// The glob that names one path and nothing else.
-    pub fn from_literal(path: &str) -> Self {
-        Self(path.bytes().map(Token::Byte).collect())
+    /// Returns the glob that matches one string only.
+    pub fn from_literal(text: &str) -> Self {
+        Self(text.bytes().map(Token::Byte).collect())
     }
 
-    /// Says what is wrong with the sets of a glob that a user wrote: nothing, or why one can never
-    /// match.
+    /// Checks the bracket expressions of a written glob.
+    ///
+    /// # Errors
+    /// With the reason why one can never match what was meant.
     pub fn validate(written: &str) -> Result<(), String> {
-        let symbols: Vec<_> = written.bytes().map(|byte| Symbol { byte, wild: true }).collect();
+        let symbols: Vec<_> =
+            written.bytes().map(|byte| Symbol { byte, is_written: true }).collect();
         for token in Self::parse(&symbols).0 {
-            let Token::OneOf { bytes, .. } = token else { continue };
-            if let Some((low, high)) = bytes.iter().find(|(low, high)| low > high) {
+            let Token::OneOf { ranges, .. } = token else { continue };
+            if let Some((low, high)) = ranges.iter().find(|(low, high)| low > high) {
                 return Err(format!(
                     "the range {}-{} in \"{written}\" runs backwards",
                     *low as char, *high as char
                 ));
             }
-            if bytes.iter().any(|(low, high)| !low.is_ascii() || !high.is_ascii()) {
+            if ranges.iter().any(|(low, high)| !low.is_ascii() || !high.is_ascii()) {
                 return Err(format!(
                     "a set in \"{written}\" holds a character that is not ASCII (globs match \
                      bytes)"
@@ -66,7 +81,7 @@ impl Glob {
             tokens.push(match first.as_wildcard() {
                 Some(b'*') => Token::AnyBytes,
                 Some(b'?') => Token::AnyByte,
-                Some(b'[') => match set(rest) {
+                Some(b'[') => match parse_bracket(rest) {
                     None => Token::Byte(b'['),
                     Some((token, after)) => {
                         symbols = after;
@@ -79,9 +94,12 @@ impl Glob {
         Self(tokens)
     }
 
+    /// Reports whether the glob matches a whole string. Takes time in proportion to the product of
+    /// both lengths at most.
     pub fn matches(&self, text: &[u8], case: Case) -> bool {
-        // The classic loop: on a mismatch, let the last `*` take one byte more.
         let (mut at, mut token) = (0, 0);
+        // The last `*`: the position where it ends so far, and the token after it. On a mismatch it
+        // takes one byte more; an earlier `*` never has to.
         let mut retry: Option<(usize, usize)> = None;
         while at < text.len() {
             match self.0.get(token) {
@@ -89,24 +107,21 @@ impl Glob {
                     token += 1;
                     retry = Some((at, token));
                 }
-                Some(other) if other.takes(text[at], case) => {
+                Some(other) if other.matches(text[at], case) => {
                     at += 1;
                     token += 1;
                 }
-                _ => match retry {
-                    None => return false,
-                    Some((start, after_star)) => {
-                        at = start + 1;
-                        token = after_star;
-                        retry = Some((at, token));
-                    }
-                },
+                _ => {
+                    let Some((end, after_star)) = retry else { return false };
+                    (at, token) = (end + 1, after_star);
+                    retry = Some((at, token));
+                }
             }
         }
         self.0[token..].iter().all(|token| *token == Token::AnyBytes)
     }
 
-    /// The text, if the glob has no wildcard: then it matches this alone.
+    /// Returns the only string that the glob matches, if it has no wildcard.
     pub fn literal(&self) -> Option<Vec<u8>> {
         self.0
             .iter()
@@ -114,18 +129,19 @@ impl Glob {
             .collect()
     }
 
-    /// Texts that it matches; one, if it has no wildcard.
+    /// Returns examples of strings that the glob matches: two, or one if it has no wildcard.
     #[cfg(feature = "tool")]
     pub fn samples(&self) -> Vec<String> {
-        let sample = |many: &[u8]| {
+        let sample = |star: &[u8]| {
             let mut sample = Vec::new();
             for token in &self.0 {
                 match token {
                     Token::Byte(byte) => sample.push(*byte),
                     Token::AnyByte => sample.push(b'0'),
-                    Token::AnyBytes => sample.extend_from_slice(many),
-                    set => {
-                        sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Sensitive)))
+                    Token::AnyBytes => sample.extend_from_slice(star),
+                    bracket @ Token::OneOf { .. } => {
+                        let is_taken = |&byte: &u8| bracket.matches(byte, Case::Sensitive);
+                        sample.extend((b' '..=b'~').find(is_taken));
                     }
                 }
             }
@@ -137,16 +153,16 @@ impl Glob {
         }
     }
 
-    /// What it looks for in a folder, if it looks there.
+    /// Returns the glob relative to a directory, if it begins with the directory literally.
     #[cfg(feature = "tool")]
-    pub fn strip_directory(&self, folder: &str) -> Option<Glob> {
+    pub fn strip_directory(&self, directory: &str) -> Option<Glob> {
         let mut rest = self.0.iter();
-        let leads_there =
-            folder.bytes().chain([b'/']).all(|byte| rest.next() == Some(&Token::Byte(byte)));
-        leads_there.then(|| Glob(rest.as_slice().to_vec()))
+        let is_prefix =
+            directory.bytes().chain([b'/']).all(|byte| rest.next() == Some(&Token::Byte(byte)));
+        is_prefix.then(|| Glob(rest.as_slice().to_vec()))
     }
 
-    /// The globs between the `/` of a path.
+    /// Splits the glob at each `/`.
     pub fn segments(&self) -> Vec<Glob> {
         self.0
             .split(|token| *token == Token::Byte(b'/'))
@@ -154,61 +170,64 @@ impl Glob {
             .collect()
     }
 
+    /// Reports whether the glob begins with a literal byte.
     pub fn starts_with(&self, byte: u8) -> bool {
         self.0.first() == Some(&Token::Byte(byte))
     }
 }
 
 impl Token {
-    fn takes(&self, byte: u8, case: Case) -> bool {
-        let lies_in = |low: u8, high: u8, byte: u8| low <= byte && byte <= high;
-        let within = |low: u8, high: u8| match case {
-            Case::Sensitive => lies_in(low, high, byte),
+    /// Reports whether the token matches one byte. `*` does not: [`Glob::matches`] handles it.
+    fn matches(&self, byte: u8, case: Case) -> bool {
+        let is_in_range = |low: u8, high: u8| match case {
+            Case::Sensitive => (low..=high).contains(&byte),
             Case::Insensitive => {
-                lies_in(low, high, byte.to_ascii_lowercase())
-                    || lies_in(low, high, byte.to_ascii_uppercase())
+                (low..=high).contains(&byte.to_ascii_lowercase())
+                    || (low..=high).contains(&byte.to_ascii_uppercase())
             }
         };
         match self {
-            Token::Byte(own) => within(*own, *own),
+            Token::Byte(own) => is_in_range(*own, *own),
             Token::AnyByte => true,
             Token::AnyBytes => false,
-            Token::OneOf { bytes, negated } => {
-                bytes.iter().any(|&(low, high)| within(low, high)) != *negated
+            Token::OneOf { ranges, negated } => {
+                ranges.iter().any(|&(low, high)| is_in_range(low, high)) != *negated
             }
         }
     }
 }
 
-/// A byte of a glob, and whether it may be a wildcard.
+/// A byte of a glob.
 #[derive(Clone, Copy)]
 struct Symbol {
     byte: u8,
-    wild: bool,
+    /// Whether it may be a wildcard, because no variable inserted it.
+    is_written: bool,
 }
 
 impl Symbol {
+    /// Returns the byte, if it may be a wildcard.
     fn as_wildcard(self) -> Option<u8> {
-        self.wild.then_some(self.byte)
+        self.is_written.then_some(self.byte)
     }
 }
 
-/// Reads a set behind its `[`: as in POSIX a `]` that stands first is a member. `None` when it is
-/// not closed.
-fn set(symbols: &[Symbol]) -> Option<(Token, &[Symbol])> {
+/// Parses a bracket expression behind its `[`. A `]` that comes first is literal. Returns `None` for
+/// one that is not closed.
+fn parse_bracket(symbols: &[Symbol]) -> Option<(Token, &[Symbol])> {
     let negated = symbols.first()?.as_wildcard() == Some(b'!');
     let members = &symbols[usize::from(negated)..];
     let length =
         1 + members.iter().skip(1).position(|symbol| symbol.as_wildcard() == Some(b']'))?;
     let (mut rest, after) = (&members[..length], &members[length + 1..]);
-    let mut bytes = Vec::new();
+    let mut ranges = Vec::new();
     while let Some((first, tail)) = rest.split_first() {
-        let range = tail.len() >= 2 && tail[0].as_wildcard() == Some(b'-');
-        let last = if range { &tail[1] } else { first };
-        bytes.push((first.byte, last.byte));
-        rest = if range { &tail[2..] } else { tail };
+        let is_range = tail.len() >= 2 && tail[0].as_wildcard() == Some(b'-');
+        let last = if is_range { &tail[1] } else { first };
+        ranges.push((first.byte, last.byte));
+        rest = if is_range { &tail[2..] } else { tail };
     }
-    Some((Token::OneOf { bytes, negated }, after))
+    Some((Token::OneOf { ranges, negated }, after))
 }
 
 #[cfg(test)]
@@ -216,11 +235,14 @@ mod tests {
     use super::*;
 
     fn glob(text: &str) -> Glob {
-        Glob::new(&Template::new(text).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
+        Glob::new(
+            &Template::new(text).expect("a template"),
+            &Environ::from_entries([c"STAR=*a[b]?"]),
+        )
     }
 
     #[test]
-    fn matches_whole_texts() {
+    fn glob_matches_whole_strings() {
         for (pattern, text, expected) in [
             ("", "", true),
             ("", "a", false),
@@ -258,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_any_byte_and_ignores_case_where_it_is_asked_to() {
+    fn glob_matches_any_byte_and_ignores_case_on_request() {
         assert!(glob("a?b").matches(b"a\xffb", Case::Sensitive));
         assert!(glob("[!a]").matches(b"\xff", Case::Sensitive));
         assert!(glob("tR[u-v]e").matches(b"TrUe", Case::Insensitive));
@@ -266,13 +288,13 @@ mod tests {
     }
 
     #[test]
-    fn stays_fast_on_many_stars() {
+    fn glob_of_many_stars_fails_fast() {
         assert!(!glob(&"*a".repeat(50)).matches(&[b'a'; 49], Case::Sensitive));
         assert!(!glob(&format!("{}c", "*a".repeat(50))).matches(&[b'a'; 5000], Case::Sensitive));
     }
 
     #[test]
-    fn finds_sets_that_cannot_be_meant() {
+    fn bracket_that_matches_nothing_meant_is_refused() {
         assert!(Glob::validate("[z-a]").is_err());
         assert!(Glob::validate("[é]").is_err());
         assert!(Glob::validate("[a-z]é*").is_ok());

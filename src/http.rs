@@ -1,14 +1,15 @@
-//! Where the parts of HTTP/1 messages begin and end, and what their heads say. Only looks at bytes
-//! that are there.
+//! Parses HTTP/1 messages: finds the end of heads and bodies, and reads and rewrites header fields.
+//! Works on bytes in memory; does not read or write connections.
 
 use anyhow::{Result, anyhow, bail};
 use httparse::{EMPTY_HEADER, Error, Header, Status};
 
-/// A message's head as far as it has come.
+/// The result of parsing the head of a message.
 pub enum Head<T> {
+    /// The end of the head is missing.
     Partial,
     Complete(T),
-    /// This is not HTTP/1.
+    /// The bytes are not HTTP/1.
     Invalid,
 }
 
@@ -20,7 +21,7 @@ pub struct RequestHead {
     pub target: String,
     /// Names and values in the order sent.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Bytes of the whole head, with the blank line.
+    /// The length of the head in bytes, with the blank line.
     pub length: usize,
     is_http_1_0: bool,
 }
@@ -33,8 +34,8 @@ impl RequestHead {
         Some(&named.1)
     }
 
-    /// Whether the client waits for the end of the connection behind the response (RFC 9112,
-    /// section 9.3, <https://www.rfc-editor.org/rfc/rfc9112#section-9.3>).
+    /// Reports whether the connection is to be closed after the response
+    /// (<https://www.rfc-editor.org/rfc/rfc9112#section-9.3>).
     pub fn closes_connection(&self) -> bool {
         let is_connection =
             |(name, _): &&(String, Vec<u8>)| name.eq_ignore_ascii_case("Connection");
@@ -54,7 +55,8 @@ pub fn request_header(head: &[u8], name: &str) -> Option<String> {
     }
 }
 
-/// Whether the client that sent this complete head waits for the end of the connection.
+/// Reports whether the connection is to be closed after the response to a complete head. A head that
+/// cannot be parsed counts as one that says so.
 pub fn closes_connection(head: &[u8]) -> bool {
     match parse_request_head(head) {
         Head::Complete(head) => head.closes_connection(),
@@ -71,7 +73,7 @@ pub fn parse_request_head(bytes: &[u8]) -> Head<RequestHead> {
         Ok(Some(RequestHead {
             method: text(request.method),
             target: text(request.path),
-            headers: owned(request.headers),
+            headers: to_owned_headers(request.headers),
             length,
             is_http_1_0: request.version == Some(0),
         }))
@@ -87,14 +89,14 @@ pub fn parse_request_head(bytes: &[u8]) -> Head<RequestHead> {
 pub fn header_lines(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let parsed = with_headers(|headers| {
         Ok(match httparse::parse_headers(bytes, headers)? {
-            Status::Complete((_, headers)) => Some(owned(headers)),
+            Status::Complete((_, headers)) => Some(to_owned_headers(headers)),
             Status::Partial => None,
         })
     });
     parsed.ok()?
 }
 
-/// Parses the line in front of a chunk, with its line break.
+/// Parses the line before a chunk, with its line ending; returns the chunk's size in bytes.
 pub fn chunk_size(line: &[u8]) -> Option<usize> {
     match httparse::parse_chunk_size(line) {
         Ok(Status::Complete((_, size))) => usize::try_from(size).ok(),
@@ -102,14 +104,17 @@ pub fn chunk_size(line: &[u8]) -> Option<usize> {
     }
 }
 
-fn owned(headers: &[Header]) -> Vec<(String, Vec<u8>)> {
+/// Copies names and values.
+fn to_owned_headers(headers: &[Header]) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
 }
 
-/// The same head with `Connection: close` in the place of whatever it says about the connection.
+/// Returns a complete head of a request with `Connection: close` instead of its own `Connection`
+/// fields.
 pub fn with_connection_close(head: &[u8]) -> Vec<u8> {
     let mut closing = Vec::with_capacity(head.len() + 32);
-    // Line ends in front of a request are none of it (RFC 9112, section 2.2).
+    // Empty lines before the request line are to be ignored
+    // (<https://www.rfc-editor.org/rfc/rfc9112#section-2.2>).
     let start = head.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(0);
     for (number, line) in head[start..].split_inclusive(|&byte| byte == b'\n').enumerate() {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
@@ -123,24 +128,20 @@ pub fn with_connection_close(head: &[u8]) -> Vec<u8> {
     closing
 }
 
-/// The same answer for a client that goes on with its connection: it says nothing about the
-/// connection. Nothing when the end of the answer is that of the connection.
-pub fn without_connection_header(answer: &[u8]) -> Option<Vec<u8>> {
+/// Returns a complete response without its `Connection` fields, for a client whose connection stays
+/// open. Returns `None` when only the end of the connection would end the response.
+pub fn without_connection_header(response: &[u8]) -> Option<Vec<u8>> {
     let length = with_headers(|headers| {
-        let mut response = httparse::Response::new(headers);
-        Ok(match response.parse(answer)? {
-            Status::Complete(length)
-                if matches!(
-                    body_length(response.headers),
-                    BodyLength::Known(_) | BodyLength::Chunked
-                ) =>
-            {
-                Some(length)
-            }
-            _ => None,
+        let mut parsed = httparse::Response::new(headers);
+        Ok(match parsed.parse(response)? {
+            Status::Complete(length) => match body_length(parsed.headers) {
+                BodyLength::Known(_) | BodyLength::Chunked => Some(length),
+                BodyLength::UntilEnd | BodyLength::Invalid => None,
+            },
+            Status::Partial => None,
         })
     });
-    let (head, body) = answer.split_at(length.ok()??);
+    let (head, body) = response.split_at(length.ok()??);
     let is_kept = |line: &&[u8]| {
         !line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"connection:"))
     };
@@ -148,35 +149,35 @@ pub fn without_connection_header(answer: &[u8]) -> Option<Vec<u8>> {
     Some(lines.chain([body]).flatten().copied().collect())
 }
 
-/// A complete answer, with its head and its body as they came.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
-    /// From the status line to the end of the body; what was only to be waited for (`100
-    /// Continue`) is left out.
+    /// Its bytes as they came, from the status line to the end of the body, without interim responses
+    /// such as `100 Continue`.
     pub bytes: Vec<u8>,
     head_length: usize,
 }
 
 impl Response {
-    /// The body, put together from its chunks.
+    /// Returns the body, without the framing of its chunks.
     pub fn body(&self) -> Vec<u8> {
         let body = &self.bytes[self.head_length..];
         if self.header("Transfer-Encoding").is_none() {
             return body.to_vec();
         }
-        let mut whole = Vec::new();
+        let mut content = Vec::new();
         let mut rest = body;
         while let Ok(Status::Complete((line, size @ 1..))) = httparse::parse_chunk_size(rest) {
             let size = usize::try_from(size).unwrap_or(usize::MAX);
             let (chunk, after) = rest[line..].split_at(size.min(rest.len() - line));
-            whole.extend_from_slice(chunk);
+            content.extend_from_slice(chunk);
             rest = after.strip_prefix(b"\r\n").unwrap_or_default();
         }
-        whole
+        content
     }
 
-    /// The value of the first header of this name.
+    /// Returns the value of the first header of this name.
     pub fn header(&self, name: &str) -> Option<String> {
         with_headers(|headers| {
             let mut response = httparse::Response::new(headers);
@@ -187,11 +188,11 @@ impl Response {
         .ok()?
     }
 
-    /// Takes the answer at the beginning of `bytes` once it is complete; `ended` says that nothing
-    /// more will come.
+    /// Takes a response from the bytes that have come so far, and discards what follows it. Returns
+    /// `None` while it is incomplete. `ended` says that the peer has closed the connection.
     ///
     /// # Errors
-    /// When it is not HTTP/1 or cut off.
+    /// When the response is not HTTP/1 or cut off.
     pub fn take(bytes: &mut Vec<u8>, ended: bool) -> Result<Option<Self>> {
         loop {
             let head = with_headers(|headers| {
@@ -210,15 +211,15 @@ impl Response {
                 })
             });
             let (status, head_length, body) = match head {
-                Err(error) => bail!("it answered something else than HTTP ({error})"),
+                Err(error) => bail!("it sent something other than HTTP ({error})"),
                 Ok(None) if ended && bytes.is_empty() => {
-                    bail!("it closed the connection without an answer")
+                    bail!("it closed the connection without a response")
                 }
-                Ok(None) if ended => bail!("it closed the connection in the middle of an answer"),
+                Ok(None) if ended => bail!("it closed the connection in the middle of a response"),
                 Ok(None) => return Ok(None),
                 Ok(Some(head)) => head,
             };
-            // What comes behind 101 is no HTTP any more.
+            // Interim responses are dropped. 101 is final: what follows it is another protocol.
             if (100..200).contains(&status) && status != 101 {
                 bytes.drain(..head_length);
                 continue;
@@ -228,8 +229,8 @@ impl Response {
                 BodyLength::Known(length) => Some(length).filter(|&length| length <= rest.len()),
                 BodyLength::Chunked => chunks_length(rest)?,
                 BodyLength::UntilEnd => Some(rest.len()).filter(|_| ended),
-                BodyLength::Unclear => {
-                    bail!("it answered with a Content-Length that is no number, or with two")
+                BodyLength::Invalid => {
+                    bail!("it sent a Content-Length that is not a number, or two of them")
                 }
             };
             return match length {
@@ -237,27 +238,32 @@ impl Response {
                     bytes.truncate(head_length + length);
                     Ok(Some(Self { status, bytes: std::mem::take(bytes), head_length }))
                 }
-                None if ended => bail!("it closed the connection in the middle of an answer"),
+                None if ended => bail!("it closed the connection in the middle of a response"),
                 None => Ok(None),
             };
         }
     }
 }
 
-/// How a body's end is known.
+/// The length of a body as its head says it (<https://www.rfc-editor.org/rfc/rfc9112#section-6.3>).
 enum BodyLength {
+    /// `Content-Length`, in bytes.
     Known(usize),
+    /// `Transfer-Encoding`, of which chunked is the last.
     Chunked,
+    /// The body ends with the connection.
     UntilEnd,
-    /// Its length is no number, or there are two of them.
-    Unclear,
+    /// `Content-Length` is not a number, or there are two different ones.
+    Invalid,
 }
 
-/// Whatever the head of such an answer says, nothing follows (RFC 9112, section 6.3).
+/// Reports whether a response with this status has a body, whatever its head says
+/// (<https://www.rfc-editor.org/rfc/rfc9112#section-6.3>).
 fn has_body(status: u16) -> bool {
     !matches!(status, 101 | 204 | 304)
 }
 
+/// Returns the length of a body from the header fields of its message.
 fn body_length(headers: &[Header]) -> BodyLength {
     if header(headers, "Transfer-Encoding").is_some() {
         return BodyLength::Chunked;
@@ -272,17 +278,18 @@ fn body_length(headers: &[Header]) -> BodyLength {
         Some(length) if lengths.all(|other| number(other.value) == Some(length)) => {
             BodyLength::Known(length)
         }
-        _ => BodyLength::Unclear,
+        _ => BodyLength::Invalid,
     }
 }
 
-/// How long a body in chunks is, with its trailers; nothing as long as its end is missing.
+/// Returns the length in bytes of a chunked body with its trailers, or `None` while its end is
+/// missing.
 fn chunks_length(body: &[u8]) -> Result<Option<usize>> {
     let mut position = 0;
     loop {
         let rest = body.get(position..).unwrap_or_default();
         let (line, size) = match httparse::parse_chunk_size(rest) {
-            Err(_) => bail!("it answered in chunks that cannot be read"),
+            Err(_) => bail!("it sent chunks that cannot be read"),
             Ok(Status::Partial) => return Ok(None),
             Ok(Status::Complete(found)) => found,
         };
@@ -298,19 +305,20 @@ fn chunks_length(body: &[u8]) -> Result<Option<usize>> {
             Status::Complete((length, _)) => Some(position + length),
         })
     });
-    trailers.map_err(|error| anyhow!("it answered with trailers that cannot be read ({error})"))
+    trailers.map_err(|error| anyhow!("it sent trailers that cannot be read ({error})"))
 }
 
+/// Returns the value of the first header of this name.
 fn header<'h>(headers: &[Header<'h>], name: &str) -> Option<&'h [u8]> {
     headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
 }
 
-/// Parses with room for as many headers as there are.
+/// Calls `parse` with an array for headers, and again with a larger one while there are more headers.
 fn with_headers<'b, T>(parse: impl Fn(&mut [Header<'b>]) -> Result<T, Error>) -> Result<T, Error> {
-    let mut room = 64;
+    let mut count = 64;
     loop {
-        match parse(&mut vec![EMPTY_HEADER; room]) {
-            Err(Error::TooManyHeaders) => room *= 4,
+        match parse(&mut vec![EMPTY_HEADER; count]) {
+            Err(Error::TooManyHeaders) => count *= 4,
             parsed => return parsed,
         }
     }

@@ -1,6 +1,6 @@
-//! JSON that knows where it stands. serde_json reads a document in one pass; every key and value
-//! gets a number, in the order of the document. Only when something has to be said about one of
-//! them is its place looked for, in a second pass.
+//! JSON values with their positions. One pass of `serde_json` numbers every key and value in the
+//! order of the document; a second pass finds the position of one by its number, only when a message
+//! needs it. No library keeps positions, duplicate keys and the digits of numbers alike.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -10,31 +10,34 @@ use std::fmt;
 
 /// A key or a value of a document.
 pub struct Node<'a> {
-    /// How many stand before it in the document.
+    /// The number of keys and values before it in the document.
     pub number: u32,
     pub value: Value<'a>,
 }
 
+/// A JSON value.
 pub enum Value<'a> {
     Null,
     Boolean(bool),
-    /// `written` returns its digits.
+    /// [`written`] returns its digits.
     Number(Number),
     String(Cow<'a, str>),
     Array(Box<[Node<'a>]>),
-    /// Keys and values in the order written, duplicates included; every key is a text.
+    /// Keys and values in their order, with duplicates; every key is a [`Value::String`].
     Object(Box<[(Node<'a>, Node<'a>)]>),
 }
 
+/// A JSON number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
-    /// Neither negative nor with a fraction, and no more than 64 bits.
+    /// An unsigned integer of 64 bits.
     Whole(u64),
+    /// Any other number, rounded.
     Other(f64),
 }
 
 impl Value<'_> {
-    /// The kind of value with its article, for messages.
+    /// Returns the kind of value with its article, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
@@ -48,26 +51,33 @@ impl Value<'_> {
 }
 
 impl Node<'_> {
-    /// The text of a key.
+    /// Returns the string of a key.
+    ///
+    /// # Panics
+    /// For a value that is not a string; no key is.
     pub fn as_key(&self) -> &str {
         match &self.value {
             Value::String(name) => name,
-            _ => unreachable!("every key of JSON is a text"),
+            _ => unreachable!("every key of an object is a string"),
         }
     }
 }
 
-/// What is wrong, and at which byte of the document.
+/// A mistake in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// The byte of the document at which it is.
     pub offset: usize,
     pub message: String,
 }
 
-/// What a problem with JSON itself begins with.
+/// The beginning of the message about a document that is not JSON.
 pub const NO_JSON: &str = "this is not JSON: ";
 
-/// Reads a whole document.
+/// Parses a whole document.
+///
+/// # Errors
+/// With the first syntax error.
 pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = Numbered(&Cell::new(0)).deserialize(&mut deserializer);
@@ -84,46 +94,58 @@ pub fn parse(text: &str) -> Result<Node<'_>, Problem> {
     })
 }
 
-/// Returns a text as a JSON string. serde_json's own `Value` would bring a tree and the formatting
-/// of floating-point numbers into the layer's binary, 25 KB of it.
+/// Encodes a string as JSON. `serde_json::Value` would add its tree and the formatting of
+/// floating-point numbers to the layer's binary, 25 KB (`scripts/build-layer.sh` prints its size).
 pub fn quote(text: &str) -> String {
-    serde_json::to_string(text).expect("every text can be a JSON string")
+    serde_json::to_string(text).expect("every string can be encoded")
 }
 
-/// A key or a value as it is written in its document.
+/// Returns a key or a value as the document writes it.
+///
+/// # Panics
+/// When [`parse`] has not given this number to a node of this document.
 pub fn written(document: &str, number: u32) -> &str {
-    let whole = serde_json::from_str(document).expect("the document was read before");
+    let whole = serde_json::from_str(document).expect("the document was parsed before");
     find(whole, &mut { number }).expect("the node was numbered in this document")
 }
 
-/// The values of an object in the order written, as they are written.
+/// Returns the values of an object, in their order, as the document writes them.
+///
+/// # Panics
+/// When the string is not an object that [`parse`] accepts.
 pub fn written_values(object: &str) -> impl Iterator<Item = &str> {
-    let members: RawMembers = serde_json::from_str(object).expect("the object was read before");
+    let members: RawMembers = serde_json::from_str(object).expect("the object was parsed before");
     members.0.into_iter().skip(1).step_by(2).map(RawValue::get)
 }
 
-/// The byte of a document at which a key or a value begins.
+/// Returns the byte of a document at which a key or a value begins.
+///
+/// # Panics
+/// When [`parse`] has not given this number to a node of this document.
 pub fn offset(document: &str, number: u32) -> usize {
     written(document, number).as_ptr() as usize - document.as_ptr() as usize
 }
 
-/// The node that is `left` further on in the order of the document.
-fn find<'a>(raw: &'a RawValue, left: &mut u32) -> Option<&'a str> {
-    if *left == 0 {
+/// Returns the key or value `steps` nodes after the first in the order of the document. Lowers
+/// `steps` by the nodes that it passes.
+fn find<'a>(raw: &'a RawValue, steps: &mut u32) -> Option<&'a str> {
+    if *steps == 0 {
         return Some(raw.get());
     }
-    *left -= 1;
+    *steps -= 1;
     let members = match raw.get().as_bytes()[0] {
         b'{' => {
-            serde_json::from_str::<RawMembers>(raw.get()).expect("an object that was read before").0
+            serde_json::from_str::<RawMembers>(raw.get())
+                .expect("an object that was parsed before")
+                .0
         }
-        b'[' => serde_json::from_str(raw.get()).expect("a list that was read before"),
+        b'[' => serde_json::from_str(raw.get()).expect("an array that was parsed before"),
         _ => return None,
     };
-    members.into_iter().find_map(|member| find(member, left))
+    members.into_iter().find_map(|member| find(member, steps))
 }
 
-/// Gives every node that it reads the next number.
+/// Deserializes nodes and numbers them.
 #[derive(Clone, Copy)]
 struct Numbered<'n>(&'n Cell<u32>);
 
@@ -172,9 +194,9 @@ impl<'de> Visitor<'de> for Numbered<'_> {
         Ok(Value::String(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Value<'de>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element_seed(self)? {
+        while let Some(item) = array.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Value::Array(items.into()))
@@ -189,13 +211,13 @@ impl<'de> Visitor<'de> for Numbered<'_> {
     }
 }
 
-/// Keys and values of an object in turn, as they are written.
+/// The keys and values of an object in turn, as the document writes them.
 struct RawMembers<'a>(Vec<&'a RawValue>);
 
 impl<'de> serde::Deserialize<'de> for RawMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InTurn;
-        impl<'de> Visitor<'de> for InTurn {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = RawMembers<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -210,7 +232,7 @@ impl<'de> serde::Deserialize<'de> for RawMembers<'de> {
                 Ok(RawMembers(members))
             }
         }
-        deserializer.deserialize_map(InTurn)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
@@ -219,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_order_duplicates_places_and_numbers_as_written() {
+    fn document_keeps_order_duplicates_positions_and_digits() {
         let text = "{\"a\": 1.50, \"b\\u0041\":\n [true, null], \"a\": \"x\"}";
         let Ok(Node { value: Value::Object(members), .. }) = parse(text) else {
             panic!("an object")
@@ -236,7 +258,7 @@ mod tests {
             [("a", 1, "a number", 6), ("bA", 12, "an array", 24), ("a", 38, "a string", 43)]
         );
         assert_eq!(written(text, members[0].1.number), "1.50");
-        let Value::Array(items) = &members[1].1.value else { panic!("a list") };
+        let Value::Array(items) = &members[1].1.value else { panic!("an array") };
         assert_eq!(
             items.iter().map(|item| written(text, item.number)).collect::<Vec<_>>(),
             ["true", "null"]
@@ -244,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_a_document_ends_being_json() {
+    fn syntax_error_has_its_position() {
         let problem = |text| parse(text).err().expect("a problem");
         assert_eq!(problem("{\n  \"a\": tru\n}").offset, 12);
         assert_eq!(problem("").offset, 0);

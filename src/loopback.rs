@@ -1,29 +1,30 @@
-//! Addresses of servers on this machine that hooks speak to, and requests to them, as a
-//! configuration writes them. Only reads them; `hooks::client` connects.
+//! Parses the loopback addresses that hooks connect to and the requests that they send there, as a
+//! configuration writes them. Resolves no names and opens no connections; `hooks::client` does.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// The methods that a hook may use.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// `HOST:PORT` of this machine.
+/// A loopback address, `HOST:PORT`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address {
+    /// The socket addresses to try; `localhost` has one for IPv4 and one for IPv6.
     pub targets: Vec<SocketAddr>,
 }
 
 impl Address {
-    /// Reads an address; a name other than `localhost` is not looked up.
+    /// Parses an address.
     ///
     /// # Errors
-    /// With what is wrong with it.
+    /// With what is wrong with it, such as a host other than a loopback address or `localhost`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (host, port) = text
             .rsplit_once(':')
             .ok_or_else(|| format!("\"{text}\" names no port, as in 127.0.0.1:8080"))?;
         let port = port.parse().ok().filter(|&port| port != 0);
-        let port =
-            port.ok_or_else(|| format!("\"{text}\" has no port from 1 to 65535 at its end"))?;
-        Self::of(host, port).ok_or_else(|| {
+        let port = port.ok_or_else(|| format!("\"{text}\" has no port from 1 to 65535"))?;
+        Self::from_parts(host, port).ok_or_else(|| {
             format!(
                 "\"{host}\" is not this machine; a hook speaks to 127.0.0.1, [::1] or localhost \
                  only"
@@ -31,14 +32,15 @@ impl Address {
         })
     }
 
-    fn of(host: &str, port: u16) -> Option<Self> {
+    fn from_parts(host: &str, port: u16) -> Option<Self> {
         let targets = addresses_of(host, port)?;
         targets.iter().all(|target| target.ip().is_loopback()).then_some(Self { targets })
     }
 }
 
-/// Returns the addresses of a host: that of an IP address, or this machine's for `localhost`. Other
-/// names have none, since nothing here needs them; a resolver would add 25 KB to the binary.
+/// Returns the socket addresses of a host: an IP address, or `localhost`, which has one for IPv4 and
+/// one for IPv6. Returns `None` for any other name: nothing needs one, and a resolver would add 25 KB
+/// to the binary (`scripts/build-layer.sh` prints its size).
 pub fn addresses_of(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
     let addresses = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => vec![IpAddr::V6(address.parse().ok()?)],
@@ -50,35 +52,38 @@ pub fn addresses_of(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
     Some(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
-/// What a hook asks: `POST http://127.0.0.1:8080/path`.
+/// The request of a hook, `POST http://127.0.0.1:8080/path`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request<'t> {
     pub method: &'t str,
+    /// Host and, if it is written, port.
     host: &'t str,
+    /// Path and query; may be empty.
     path: &'t str,
     pub address: Address,
 }
 
 impl<'t> Request<'t> {
-    /// Reads a request as it is written.
+    /// Parses a request.
     ///
     /// # Errors
     /// With what is wrong with it.
     pub fn parse(text: &'t str) -> Result<Self, String> {
-        let form =
-            || format!("\"{text}\" is no request; write it as \"POST http://127.0.0.1:8080/path\"");
+        let form = || {
+            format!("\"{text}\" is not a request; write it as \"POST http://127.0.0.1:8080/path\"")
+        };
         let (method, url) = text.split_once(' ').ok_or_else(form)?;
         if !METHODS.contains(&method) {
-            return Err(format!("\"{method}\" is no method; take one of {}", METHODS.join(", ")));
+            return Err(format!("\"{method}\" is not a method; use one of {}", METHODS.join(", ")));
         }
         if url.starts_with("https:") {
             return Err(format!(
-                "\"{url}\" asks for TLS, which a server on the same machine does not need; take \
+                "\"{url}\" asks for TLS, which a server on the same machine does not need; use \
                  http"
             ));
         }
-        let behind = url.strip_prefix("http://").ok_or_else(form)?;
-        let (host, path) = behind.split_at(behind.find(['/', '?', '#']).unwrap_or(behind.len()));
+        let after = url.strip_prefix("http://").ok_or_else(form)?;
+        let (host, path) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
         if path.starts_with('#')
             || url.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
             || host.contains('@')
@@ -91,7 +96,7 @@ impl<'t> Request<'t> {
         Ok(Self { method, host, path, address })
     }
 
-    /// Returns the request with a body, which a GET leaves out.
+    /// Encodes the request with a body, which GET omits.
     pub fn encode(&self, body: &[u8]) -> Vec<u8> {
         let Self { method, host, path, .. } = self;
         let slash = if path.starts_with('/') { "" } else { "/" };
@@ -102,8 +107,9 @@ impl<'t> Request<'t> {
         // Some servers refuse a GET that has a body.
         let body = if *method == "GET" { &[][..] } else { body };
         if *method != "GET" {
-            head +=
-                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            head += "Content-Type: application/json\r\nContent-Length: ";
+            head += &body.len().to_string();
+            head += "\r\n";
         }
         [head.as_bytes(), b"Accept: */*\r\nConnection: close\r\n\r\n", body].concat()
     }
@@ -114,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_to_this_machine() {
+    fn request_to_this_machine_is_parsed() {
         for (text, host, path) in [
             ("POST http://127.0.0.1:8080/pre-stop", "127.0.0.1:8080", "/pre-stop"),
             ("GET http://localhost/", "localhost", "/"),
@@ -128,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_are_none_or_leave_this_machine() {
+    fn request_that_is_none_or_leaves_this_machine_is_refused() {
         for (text, why) in [
-            ("http://127.0.0.1/", "is no request"),
-            ("POST", "is no request"),
-            ("POST 127.0.0.1:8080/", "is no request"),
-            ("post http://127.0.0.1/", "\"post\" is no method; take one of GET, POST"),
-            ("HEAD http://127.0.0.1/", "is no method"),
+            ("http://127.0.0.1/", "is not a request"),
+            ("POST", "is not a request"),
+            ("POST 127.0.0.1:8080/", "is not a request"),
+            ("post http://127.0.0.1/", "\"post\" is not a method; use one of GET, POST"),
+            ("HEAD http://127.0.0.1/", "is not a method"),
             ("POST https://127.0.0.1/", "asks for TLS"),
             ("POST http://example.com/", "\"example.com\" is not this machine"),
             ("POST http://10.0.0.1:80/", "is not this machine"),
@@ -142,11 +148,11 @@ mod tests {
             ("POST http://127.0.0.1.example.com/", "is not this machine"),
             ("POST http://[::2]/", "is not this machine"),
             ("POST http://[::1/", "is not this machine"),
-            ("POST http://127.0.0.1@example.com/", "is no request"),
+            ("POST http://127.0.0.1@example.com/", "is not a request"),
             ("POST http://127.0.0.1:0/", "no port from 1"),
             ("POST http://127.0.0.1:99999/", "no port from 1"),
-            ("POST http://127.0.0.1/a b", "is no request"),
-            ("POST http://127.0.0.1/\r\nX: y", "is no request"),
+            ("POST http://127.0.0.1/a b", "is not a request"),
+            ("POST http://127.0.0.1/\r\nX: y", "is not a request"),
             ("POST http:///", "is not this machine"),
         ] {
             let error = Request::parse(text).expect_err(text);

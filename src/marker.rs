@@ -1,24 +1,27 @@
-//! Files that an environment keeps when Lambda resets it, in a directory of foreword's own under
-//! `/tmp`. They hold no secrets.
+//! Marker files in `/tmp/.foreword`. `/tmp` is what an execution environment keeps when Lambda
+//! resets it
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>). They hold no
+//! secrets.
 
 use crate::process;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
+/// The directory of the markers.
 const DIRECTORY: &str = "/tmp/.foreword";
 
-/// There since the restore of this environment was over.
+/// The marker of an environment that was restored from a snapshot.
 pub const RESTORED: &str = "/tmp/.foreword/restored";
 
-/// Holds the name of the initialize hook that runs.
+/// The marker of an init; holds the name of the initialize hook that runs.
 pub const INITIALIZE: &str = "/tmp/.foreword/initialize";
 
-/// Opens a marker for reading and writing, and makes it when it is not there. Follows no symlink,
+/// Opens a marker for reading and writing; creates it when it does not exist. Follows no symlink,
 /// and does not wait for the other end of a FIFO.
 ///
 /// # Errors
-/// When `/tmp` cannot be written to, or something else has the marker's name.
+/// When `/tmp` is not writable, or a symlink or a directory is at the path.
 pub fn open(path: &str) -> io::Result<File> {
     let open = || {
         OpenOptions::new()

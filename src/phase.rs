@@ -1,31 +1,36 @@
-//! The phases of an environment's life in which hooks run: their names, their order, and how long
-//! they may take.
+//! The phases, the events in an execution environment's lifecycle at which hooks run: their names,
+//! their order and their limits.
 
 use std::time::Duration;
 
-/// A point in an environment's life at which hooks run.
+/// An event in the lifecycle of an execution environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Before the runtime starts.
     Initialize,
+    /// Before Lambda takes a SnapStart snapshot.
     BeforeSnapshot,
+    /// After Lambda has restored an environment from a snapshot.
     AfterRestore,
+    /// When Lambda shuts the environment down.
     PreStop,
 }
 
-/// The order of hooks in a phase.
+/// The order of the hooks of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
+    /// The order of the configuration.
     AsRegistered,
-    /// What was set up last is torn down first.
+    /// The reverse, so that what was set up last is torn down first.
     Reversed,
 }
 
 impl Phase {
-    /// All phases, in the order of an environment's life.
+    /// All phases, in the order of the lifecycle.
     pub const ALL: [Self; 4] =
         [Self::Initialize, Self::BeforeSnapshot, Self::AfterRestore, Self::PreStop];
 
-    /// The key of the configuration, and the phase's name in logs.
+    /// Returns the phase's name, which is its key in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Initialize => "initialize",
@@ -40,6 +45,7 @@ impl Phase {
         Self::ALL.into_iter().find(|phase| phase.name() == name)
     }
 
+    /// Returns the order in which its hooks run.
     pub fn order(self) -> Order {
         match self {
             Self::Initialize | Self::AfterRestore => Order::AsRegistered,
@@ -47,7 +53,7 @@ impl Phase {
         }
     }
 
-    /// Whether its hooks run only in environments that are made from a snapshot.
+    /// Reports whether its hooks run only in environments with a snapshot.
     pub fn is_around_snapshot(self) -> bool {
         match self {
             Self::BeforeSnapshot | Self::AfterRestore => true,
@@ -55,7 +61,7 @@ impl Phase {
         }
     }
 
-    /// The timeout of one hook that has none of its own.
+    /// Returns the timeout of a hook that sets none.
     pub fn default_timeout(self) -> Duration {
         match self {
             Self::Initialize => Duration::from_secs(10),
@@ -64,12 +70,11 @@ impl Phase {
         }
     }
 
-    /// The time that all hooks of the phase share, if there is a limit.
+    /// Returns the time that all hooks of the phase share, if it is limited.
     ///
     /// Lambda gives an init before a snapshot 130 s, a restore 10 s, of which the runtime needs
-    /// some, and a shutdown 2 s (AWS's documentation, "Understanding the Lambda execution
-    /// environment lifecycle",
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
+    /// some, and a shutdown 2 s
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
     pub fn budget(self) -> Option<Duration> {
         match self {
             Self::Initialize => None,

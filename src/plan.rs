@@ -1,18 +1,17 @@
-//! Decides everything and does nothing: from the received command line, the environment and the
-//! rules to what will happen. The command line itself is worked out last, because its texts see
-//! what hooks exported.
+//! The plan of a start: a value computed from the received command line, the environment and the rules.
+//! Decides everything and does nothing. The command line is computed last ([`Plan::execution`]),
+//! because its templates see what hooks exported.
 
 mod conflicts;
 mod execution;
 pub mod saved;
 
 #[cfg(feature = "tool")]
-pub use conflicts::{command_line_keys, refuse_edit, refuse_hook, refuse_wrapper};
+pub use conflicts::{refuse_edit, refuse_hook, refuse_wrapper};
 pub use execution::{Execution, ReadFile};
 
 use crate::condition::{Facts, When};
-use crate::config::edit;
-use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper};
+use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper, edit};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START, WEB_ADAPTER};
@@ -21,25 +20,26 @@ use crate::phase::{Order, Phase};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// What will happen, apart from what only the hooks can tell.
+/// The plan of a start, without what depends on the exports of hooks.
 pub struct Plan<'p> {
-    /// Program and arguments as they were received.
+    /// The received command line: program and arguments.
     pub received: &'p [OsString],
-    /// The rules that apply, in order.
+    /// The rules that apply, in the order of the configuration.
     pub rules: Vec<&'p Rule<'p>>,
-    /// The other wrappers that run before the runtime, in order.
+    /// The other wrappers that get the process before the runtime, in order.
     pub wrappers: Vec<&'p Wrapper<'p>>,
-    /// What has a condition that does not hold; what such a rule holds is not looked at.
+    /// The rules, wrappers and hooks whose condition does not hold. The contents of such a rule are not
+    /// among them.
     pub skipped: Vec<Skipped<'p>>,
-    /// Who runs the hooks around a snapshot.
+    /// The process that runs the hooks around a snapshot.
     pub snapshot_hooks: SnapshotHooks,
-    /// Whether there is a pre_stop hook, be it one that does not apply.
+    /// True if the configuration has a `pre_stop` hook, even one that does not apply.
     pub has_pre_stop: bool,
-    /// The hooks that apply, of all phases, as registered.
+    /// The hooks that apply, of all phases, in the order of the configuration.
     hooks: Vec<&'p Hook<'p>>,
 }
 
-/// Something with a condition.
+/// A part of the configuration whose condition does not hold.
 #[derive(Clone, Copy)]
 pub enum Skipped<'p> {
     Rule(&'p Rule<'p>),
@@ -48,6 +48,7 @@ pub enum Skipped<'p> {
 }
 
 impl<'p> Skipped<'p> {
+    /// Returns the place of the part.
     pub fn place(self) -> Place<'p> {
         match self {
             Skipped::Rule(rule) => rule.place,
@@ -57,34 +58,35 @@ impl<'p> Skipped<'p> {
     }
 }
 
-/// Who runs the hooks around a snapshot, `before_snapshot` and `after_restore`.
+/// The process that runs the hooks around a snapshot: `before_snapshot` and `after_restore`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotHooks {
     Nobody(NoSnapshot),
     Relay,
-    /// The wrapper, and the `after_restore` hooks alone: the environment was reset after its
-    /// restore, and is not restored again.
+    /// The wrapper, which runs only the `after_restore` hooks: Lambda reset the environment after its
+    /// restore, and does not restore it again.
     Wrapper,
-    /// The relay would have to, and Lambda Web Adapter goes past it.
+    /// The relay would have to run them, but Lambda Web Adapter bypasses it.
     WebAdapter,
 }
 
-/// Why nobody runs hooks around a snapshot.
+/// The reason why nobody runs hooks around a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSnapshot {
     /// There are no such hooks.
     NoHooks,
     /// The function is not initialized for a snapshot.
     NoSnapStart,
-    /// An environment that takes several invocations at a time is never restored from a snapshot.
+    /// The environment takes several invocations at a time. Lambda never restores such an environment
+    /// from a snapshot.
     Concurrent,
-    /// There is no Runtime API to stand in front of.
+    /// There is no Runtime API that a relay could forward to.
     NoRuntimeApi,
 }
 
 impl<'p> Plan<'p> {
-    /// Plans a start and edits the environment. `received` is the program and what follows it, and
-    /// is never empty; `each` is told of every edit, with what it changes, if it changes something.
+    /// Plans a start, and edits the environment. `received` has at least the program. Calls `each` before
+    /// every edit, with the change that it makes, if it makes one.
     pub fn new(
         received: &'p [OsString],
         environ: &mut Environ,
@@ -102,38 +104,52 @@ impl<'p> Plan<'p> {
             hooks: Vec::new(),
         };
         for rule in rules {
-            plan.register(rule, facts);
+            plan.add_rule(rule, facts);
         }
         for rule in &plan.rules {
             edit::apply(environ, &rule.env, &mut |edit, change| each(rule, edit, change));
         }
-        plan.snapshot_hooks = SnapshotHooks::of(&plan.hooks, environ, facts);
+        plan.snapshot_hooks = SnapshotHooks::decide(&plan.hooks, environ, facts);
         plan
     }
 
-    /// A rule's own edits, wrappers and hooks come first, then those of the rules in it.
-    fn register(&mut self, rule: &'p Rule<'p>, facts: &Facts) {
-        let mut holds = |when: &When, what| {
+    /// Adds a rule that applies: its own edits, wrappers and hooks first, then the rules in it.
+    fn add_rule(&mut self, rule: &'p Rule<'p>, facts: &Facts) {
+        // Edits stay in the rule; the rest is registered here.
+        let Rule {
+            when,
+            wrappers,
+            hooks,
+            rules,
+            place: _,
+            env: _,
+            options: _,
+            arguments: _,
+            entry: _,
+            program: _,
+            prefix: _,
+        } = rule;
+        let mut holds = |when: &When, part| {
             let holds = when.holds(facts);
             if !holds {
-                self.skipped.push(what);
+                self.skipped.push(part);
             }
             holds
         };
-        if !holds(&rule.when, Skipped::Rule(rule)) {
+        if !holds(when, Skipped::Rule(rule)) {
             return;
         }
         self.rules.push(rule);
         self.wrappers.extend(
-            rule.wrappers.iter().filter(|wrapper| holds(&wrapper.when, Skipped::Wrapper(wrapper))),
+            wrappers.iter().filter(|wrapper| holds(&wrapper.when, Skipped::Wrapper(wrapper))),
         );
-        self.hooks.extend(rule.hooks.iter().filter(|hook| holds(&hook.when, Skipped::Hook(hook))));
-        for nested in &rule.rules {
-            self.register(nested, facts);
+        self.hooks.extend(hooks.iter().filter(|hook| holds(&hook.when, Skipped::Hook(hook))));
+        for rule in rules {
+            self.add_rule(rule, facts);
         }
     }
 
-    /// The hooks of a phase that apply, in the order in which they run.
+    /// Returns the hooks of a phase that apply, in execution order.
     pub fn hooks(&self, phase: Phase) -> Vec<&'p Hook<'p>> {
         let mut hooks = self.hooks.clone();
         hooks.retain(|hook| hook.phase == phase);
@@ -144,7 +160,7 @@ impl<'p> Plan<'p> {
         hooks
     }
 
-    /// The hooks that run after all wrappers have had the process, as registered.
+    /// Returns the hooks that run after the wrapper chain, in the order of the configuration.
     fn hooks_after_wrappers(&self) -> Vec<&'p Hook<'p>> {
         let is_after = |hook: &&&Hook| match hook.phase {
             Phase::Initialize => false,
@@ -156,8 +172,8 @@ impl<'p> Plan<'p> {
         self.hooks.iter().filter(is_after).copied().collect()
     }
 
-    /// What to execute, given the final environment; `each` sees what every rule that edits words
-    /// made of it.
+    /// Computes the command line to execute, from the environment after all hooks. Calls `each` after
+    /// every rule that edits it.
     pub fn execution(
         &self,
         environ: &Environ,
@@ -172,8 +188,8 @@ impl<'p> Plan<'p> {
         execution
     }
 
-    /// The words that rules set and that may be programs, each with the key that sets it: the first
-    /// one, and what it is told to start, which is named by its path if it is named at all.
+    /// Returns the programs that rules set, each with the key that sets it: the word that is executed, and
+    /// the words with a `/` behind it, which a program such as `nice` may execute in turn.
     pub fn programs<'e>(
         &self,
         execution: &'e Execution,
@@ -183,13 +199,12 @@ impl<'p> Plan<'p> {
         let program = is_set.then_some(("program", &execution.line.program));
         let words = prefix.chain(program).enumerate();
         words
-            .filter(|(place, (_, word))| *place == 0 || word.as_bytes().contains(&b'/'))
-            .map(|(_, set)| set)
+            .filter(|(index, (_, word))| *index == 0 || word.as_bytes().contains(&b'/'))
+            .map(|(_, program)| program)
     }
 }
 
-/// Whether a hook of this phase may apply, as far as a process can tell that Lambda tells less than
-/// the wrapper.
+/// Tells whether a hook of a phase may apply, as far as an extension can tell (see [`When::decide`]).
 pub fn may_run(
     rules: &[Rule],
     phase: Phase,
@@ -203,7 +218,7 @@ pub fn may_run(
     })
 }
 
-/// Whether there is a hook of this phase, be it one that does not apply.
+/// Tells whether the configuration has a hook of a phase, even one that does not apply.
 fn has_hook(rules: &[Rule], phase: Phase) -> bool {
     rules.iter().any(|rule| {
         rule.hooks.iter().any(|hook| hook.phase == phase) || has_hook(&rule.rules, phase)
@@ -211,8 +226,9 @@ fn has_hook(rules: &[Rule], phase: Phase) -> bool {
 }
 
 impl SnapshotHooks {
-    /// Decides from the hooks that apply, the edited environment, and what Lambda handed over.
-    fn of(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
+    /// Decides from the hooks that apply, the edited environment, and the environment that Lambda handed
+    /// over.
+    fn decide(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
         let exists = |path| (facts.exists)(&Glob::from_literal(path));
         if !hooks.iter().any(|hook| hook.phase.is_around_snapshot()) {
             Self::Nobody(NoSnapshot::NoHooks)
@@ -239,7 +255,7 @@ mod tests {
     use crate::config::{Source, decode_rules, parse_sources};
     use crate::template::Template;
 
-    /// The words and the environment that a received command line becomes.
+    /// Plans a start; returns the final command line and environment.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
         let sources = [Source { name: "test".into(), text: config.into() }];
         let documents = parse_sources(&sources);
@@ -249,7 +265,7 @@ mod tests {
             .iter()
             .map(|entry| std::ffi::CString::new(*entry).expect("an entry"))
             .collect();
-        let environ = Environ::from_entries(entries.iter().map(|entry| entry.as_c_str()));
+        let environ = Environ::from_entries(entries.iter().map(std::ffi::CString::as_c_str));
         let received: Vec<OsString> = received.split(' ').map(OsString::from).collect();
         let runtime = RuntimeName::from_program(&environ, &received[0]);
         let facts = Facts {
@@ -276,7 +292,7 @@ mod tests {
         "/var/lang/bin/java -XX:-TieredCompilation -cp a.jar lambdainternal.AWSLambda pkg.H";
 
     #[test]
-    fn edits_come_rule_by_rule_and_the_last_one_wins() {
+    fn command_line_edits_apply_rule_by_rule() {
         for (config, expected) in [
             (
                 r#"{"options": {"append": ["-Da"]}, "rules": [{"options": {"append": ["-Db"]}}]}"#,
@@ -320,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_edits_see_the_ones_above_them_and_conditions_see_none() {
+    fn environment_edits_see_those_before_them_and_conditions_see_none() {
         let config = r#"{
             "env": {"A": "1", "B": "${A}2", "A2": {"default": "${B}"}},
             "rules": [
@@ -332,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions() {
+    fn conditions_are_evaluated_against_the_received_environment() {
         let environment = [
             "AWS_EXECUTION_ENV=AWS_Lambda_nodejs22.x",
             "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start",
@@ -371,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn the_runtime_comes_from_the_program_when_nothing_declares_it() {
+    fn runtime_without_declaration_is_that_of_the_program() {
         for (when, program, holds) in [
             ("python", "/usr/bin/python3.12", true),
             ("python3.1[12]", "python3.12", true),
@@ -389,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_program_has_no_options_of_its_own() {
+    fn options_of_an_unknown_program_come_before_its_arguments() {
         let config = r#"{"options": {"remove": ["-x"], "prepend": ["-a"], "append": ["-b"]}, "rules": [{"options": {"prepend": ["-c"], "append": ["-d"]}}]}"#;
         assert_eq!(planned(config, "/bin/tool -x 1", &[]).0, "/bin/tool -c -a -b -d -x 1");
     }

@@ -1,31 +1,36 @@
-//! Texts of a configuration, which may hold `${NAME}`, `${NAME:-text}` and `$$`: checked once when
-//! they are read, expanded against an environment when they are needed. What is put in is never
-//! expanded again.
+//! Templates: strings of a configuration that may hold `${NAME}`, `${NAME:-default}` and `$$`. They
+//! are checked once, when they are read, and expanded against an environment when they are needed.
+//! An inserted value is never expanded again.
 
 use crate::environ::Environ;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// How deep `${A:-${B:-…}}` may nest.
+/// The largest depth of `${A:-${B:-…}}`.
 const MOST_NESTED: usize = 16;
 
-/// A text whose every `${` is closed and holds a POSIX name.
+/// A string in which every `${` is closed and names a variable by a POSIX name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Template<'a> {
     written: &'a str,
-    /// Whether it holds no `$`; most do not, and are taken as they are.
+    /// Whether it holds no `$`. Most templates do not, and need no expansion.
     is_plain: bool,
 }
 
-/// Where a piece of an expanded text comes from: a wildcard counts only where the user wrote it.
+/// The origin of a piece of an expanded template. Globs take wildcards only from written pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
+    /// The configuration has it literally.
     Written,
+    /// It is the value or the default of a variable.
     Inserted,
 }
 
 impl<'a> Template<'a> {
-    /// Checks the text; the error says what is wrong with it.
+    /// Checks a string.
+    ///
+    /// # Errors
+    /// With what is wrong with it.
     pub fn new(text: &'a str) -> Result<Self, String> {
         let is_plain = !text.bytes().any(|byte| byte == b'$');
         if !is_plain {
@@ -34,16 +39,17 @@ impl<'a> Template<'a> {
         Ok(Self { written: text, is_plain })
     }
 
-    /// The text as the user wrote it.
+    /// Returns the string as it is written.
     pub fn written(&self) -> &'a str {
         self.written
     }
 
-    /// Whether it is the same in every environment.
+    /// Reports whether it expands to the same string in every environment.
     pub fn is_plain(&self) -> bool {
         self.is_plain
     }
 
+    /// Expands the template; an unset variable is empty.
     pub fn expand(&self, environ: &Environ) -> OsString {
         if self.is_plain {
             return self.written.into();
@@ -53,33 +59,32 @@ impl<'a> Template<'a> {
         OsString::from_vec(expanded)
     }
 
-    /// The variables that it takes for empty because they are unset, but for those that it has
-    /// another text for.
+    /// Returns the unset variables that it needs and has no default for.
     #[cfg(feature = "tool")]
-    pub fn unset(&self, environ: &Environ) -> Vec<&'a str> {
+    pub fn unset_variables(&self, environ: &Environ) -> Vec<&'a str> {
         let each = &mut |_: &[u8], _| {};
         let mut walk = Walk::new(self.written, Some(environ), each);
         let walked = walk.walk(0, true);
-        debug_assert!(walked.is_ok(), "texts are checked when they are made");
+        debug_assert!(walked.is_ok(), "templates are checked when they are made");
         walk.unset
     }
 
-    /// Gives the expanded text piece by piece.
+    /// Calls `each` with the pieces of the expanded template, in their order.
     pub fn pieces(&self, environ: &Environ, each: &mut dyn FnMut(&[u8], Origin)) {
         if self.is_plain {
             return each(self.written.as_bytes(), Origin::Written);
         }
         let walked = Walk::new(self.written, Some(environ), each).walk(0, true);
-        debug_assert!(walked.is_ok(), "texts are checked when they are made");
+        debug_assert!(walked.is_ok(), "templates are checked when they are made");
     }
 }
 
-/// One pass over a text; without an environment it only checks.
+/// One pass over a string. Without an environment it only checks the syntax.
 struct Walk<'t, 'w> {
     rest: &'t str,
     environ: Option<&'w Environ<'w>>,
     each: &'w mut dyn FnMut(&[u8], Origin),
-    /// The variables that were wanted and are unset.
+    /// The unset variables that were needed.
     #[cfg(feature = "tool")]
     unset: Vec<&'t str>,
 }
@@ -99,21 +104,22 @@ impl<'t, 'w> Walk<'t, 'w> {
         }
     }
 
-    /// Walks to the end of the text or, when it is `depth` references deep, past the `}` that
-    /// closes the innermost.
-    fn walk(&mut self, depth: usize, wanted: bool) -> Result<(), String> {
+    /// Walks to the end of the string or, inside `depth` references, past the `}` that closes the
+    /// innermost one. Passes pieces on only where they are `needed`: a default is not when its
+    /// variable has a value.
+    fn walk(&mut self, depth: usize, needed: bool) -> Result<(), String> {
         let origin = if depth == 0 { Origin::Written } else { Origin::Inserted };
         let stops = |byte: u8| byte == b'$' || byte == b'}' && depth > 0;
         loop {
             let literal = self.rest.bytes().position(stops).unwrap_or(self.rest.len());
             let (literal, rest) = self.rest.split_at(literal);
-            self.put(literal.as_bytes(), origin, wanted);
+            self.put(literal.as_bytes(), origin, needed);
             self.rest = rest;
             if let Some(reference) = rest.strip_prefix("${") {
                 self.rest = reference;
-                self.reference(depth, wanted)?;
+                self.reference(depth, needed)?;
             } else if let Some(after) = rest.strip_prefix('$') {
-                self.put(b"$", origin, wanted);
+                self.put(b"$", origin, needed);
                 self.rest = after.strip_prefix('$').unwrap_or(after);
             } else if let Some(after) = rest.strip_prefix('}') {
                 self.rest = after;
@@ -124,8 +130,8 @@ impl<'t, 'w> Walk<'t, 'w> {
         }
     }
 
-    /// Takes what follows a `${` off the rest.
-    fn reference(&mut self, depth: usize, wanted: bool) -> Result<(), String> {
+    /// Consumes a reference behind its `${`.
+    fn reference(&mut self, depth: usize, needed: bool) -> Result<(), String> {
         let (name, after) = self.rest.split_at(name_length(self.rest));
         let value = self
             .environ
@@ -133,20 +139,20 @@ impl<'t, 'w> Walk<'t, 'w> {
             .map(OsStrExt::as_bytes)
             .unwrap_or_default();
         if name.is_empty() || !(after.starts_with('}') || after.starts_with(":-")) {
-            // What stands in the braces is not quoted: it may be part of a secret.
+            // The message does not quote what stands in the braces: it may be part of a secret.
             self.rest.find('}').ok_or_else(unclosed)?;
             return Err("a \"${\" begins neither ${NAME} nor ${NAME:-text} (a literal \"${\" is \
                         written \"$${\")"
                 .into());
         }
         #[cfg(feature = "tool")]
-        if wanted
+        if needed
             && after.starts_with('}')
             && self.environ.is_some_and(|environ| environ.value(name).is_none())
         {
             self.unset.push(name);
         }
-        self.put(value, Origin::Inserted, wanted);
+        self.put(value, Origin::Inserted, needed);
         match after.strip_prefix(":-") {
             None => {
                 self.rest = &after[1..];
@@ -155,15 +161,15 @@ impl<'t, 'w> Walk<'t, 'w> {
             Some(_) if depth == MOST_NESTED => {
                 Err(format!("more than {MOST_NESTED} \"${{\" stand inside each other"))
             }
-            Some(instead) => {
-                self.rest = instead;
-                self.walk(depth + 1, wanted && value.is_empty())
+            Some(default) => {
+                self.rest = default;
+                self.walk(depth + 1, needed && value.is_empty())
             }
         }
     }
 
-    fn put(&mut self, piece: &[u8], origin: Origin, wanted: bool) {
-        if wanted && !piece.is_empty() {
+    fn put(&mut self, piece: &[u8], origin: Origin, needed: bool) {
+        if needed && !piece.is_empty() {
             (self.each)(piece, origin);
         }
     }
@@ -173,7 +179,8 @@ fn unclosed() -> String {
     "a \"${\" is not closed (a literal \"${\" is written \"$${\")".into()
 }
 
-/// How long the POSIX name is that a text begins with.
+/// Returns the length of the POSIX name at the beginning of a string
+/// ("Name", <https://pubs.opengroup.org/onlinepubs/9699919799/basedefs/V1_chap03.html>).
 fn name_length(text: &str) -> usize {
     let ends_name = |(index, byte): (usize, u8)| {
         !(byte == b'_' || byte.is_ascii_alphabetic() || index > 0 && byte.is_ascii_digit())
@@ -191,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn expands_references_and_leaves_the_rest() {
+    fn references_are_expanded_and_the_rest_stays() {
         for (text, expected) in [
             ("", ""),
             ("plain", "plain"),
@@ -217,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_closed_or_not_a_name() {
+    fn reference_that_is_unclosed_or_no_name_is_refused() {
         for text in [
             "${",
             "${A",
@@ -237,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn keeps_apart_what_was_written_and_what_was_put_in() {
+    fn pieces_tell_written_from_inserted() {
         let environ = Environ::from_entries([c"A=*"]);
         let mut pieces = Vec::new();
-        let text = Template::new("*${A}${B:-?}").expect("a text");
+        let text = Template::new("*${A}${B:-?}").expect("a template");
         text.pieces(&environ, &mut |piece, origin| pieces.push((piece.to_vec(), origin)));
         assert_eq!(
             pieces,

@@ -71,7 +71,7 @@ pub fn resume(
     let (received, last_wrapper) = chain::take_back(stage, call, &mut environ)?;
     let runtime = RuntimeName::from_command(&saved.context, &received);
     let context = LambdaContext { environ: &saved.context, runtime: &runtime.identifier };
-    Startup { plan: saved.plan(&received), environ, context, clock }.become_runtime(last_wrapper)
+    Startup { plan: saved.to_plan(&received), environ, context, clock }.become_runtime(last_wrapper)
 }
 
 /// Plans a start; returns the plan and the edited environment.

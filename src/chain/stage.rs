@@ -1,11 +1,11 @@
-//! What the stand-in has to know and cannot find out again, and which wrapper comes next. It
-//! travels in variables, the one thing that every wrapper hands on. Wrappers may execute what shows
-//! its environment to anybody, so it holds no value of another variable but of the one that names
-//! wrappers, whose place the chain takes, and of those in `saved`, which are no secrets.
+//! The stage: the state of the chain, serialized into environment variables, which every wrapper passes
+//! on. Decides which wrapper is next. A wrapper may start a program that shows its environment, so the
+//! stage has the values of no other variables than `AWS_LAMBDA_EXEC_WRAPPER`, which the chain sets, and
+//! those in `saved`, which are not secret.
 
 use super::printable::{self, checksum};
 use crate::command_line::base_name;
-use crate::config::encode::{put_env, take_env, take_template};
+use crate::config::encode::{put_env, put_template, take_env, take_template};
 use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
 use crate::process::StandIn;
@@ -15,38 +15,36 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// The first of the variables; the others have a number behind it.
+/// The first variable; the others have its name and a number.
 pub const STAGE: &str = "FOREWORD_STAGE";
 
-/// The kernel takes no variable of 128 KiB (`MAX_ARG_STRLEN`, `execve(2)`).
+/// The most bytes of the stage in one variable. The kernel refuses a variable of 128 KiB
+/// (`MAX_ARG_STRLEN`, `execve(2)`).
 const LONGEST_PART: usize = 100_000;
 
-/// About as many bytes as all of it takes but the rest.
-const USUAL: usize = 512;
+/// The usual size without `saved`, in bytes; more is allocated when it is needed.
+const USUAL_SIZE: usize = 512;
 
-/// A wrapper of the list that will be handed the process, as the configuration has it.
+/// A wrapper that has yet to get the process, as the configuration has it.
 #[derive(Clone)]
 pub struct Next<'a> {
-    /// Expanded when its turn comes: what it comes to may be a value of a variable.
+    /// Expanded only at the wrapper's turn, as the expanded path may have the value of a variable.
     pub path: Template<'a>,
     pub name: Option<&'a str>,
-    /// Edits of the environment that it hands back.
+    /// Edits of the environment that the wrapper hands back.
     pub env: Vec<EnvEdit<'a>>,
-    /// True for a wrapper that never comes back.
+    /// True for a wrapper that never returns the process.
     pub is_last: bool,
 }
 
 impl<'a> Next<'a> {
+    /// Copies a wrapper of the plan, whose condition holds.
     pub fn new(wrapper: &Wrapper<'a>) -> Self {
-        Self {
-            path: wrapper.path,
-            name: wrapper.name,
-            env: wrapper.env.clone(),
-            is_last: wrapper.is_last,
-        }
+        let Wrapper { path, name, env, is_last, place: _, when: _ } = wrapper;
+        Self { path: *path, name: *name, env: env.clone(), is_last: *is_last }
     }
 
-    /// Makes the turn of it.
+    /// Returns the wrapper's turn, at its expanded path.
     pub fn turn(&self, path: OsString) -> Turn {
         Turn::new(path, self.name, self.is_last)
     }
@@ -54,13 +52,14 @@ impl<'a> Next<'a> {
 
 /// A wrapper whose turn it is.
 pub struct Turn {
+    /// The name for messages.
     pub name: OsString,
     pub path: OsString,
     pub is_last: bool,
 }
 
 impl Turn {
-    /// One that is called by the last part of its path, unless it has a name.
+    /// Names a wrapper without a name after the last part of its path.
     fn new(path: OsString, name: Option<&str>, is_last: bool) -> Self {
         let last = OsStr::from_bytes(base_name(&path));
         let name = name.map_or(last, OsStr::new);
@@ -69,55 +68,58 @@ impl Turn {
     }
 }
 
-/// Two wrappers name each other: they would take turns for ever.
+/// The failure of wrappers that name each other in `AWS_LAMBDA_EXEC_WRAPPER`, which would loop forever.
 #[derive(Debug, PartialEq)]
-pub struct Circle;
+pub struct Cycle;
 
+/// The state of a wrapper chain.
 pub struct Stage<'a> {
-    /// What the wrappers take for the interpreter.
+    /// The symlink to foreword that the wrappers are given as the program.
     pub stand_in: StandIn,
     /// The program as foreword received it.
     pub program: OsString,
-    /// What `AWS_LAMBDA_EXEC_WRAPPER` was before the chain.
+    /// The value of `AWS_LAMBDA_EXEC_WRAPPER` before the chain.
     pub named: Option<OsString>,
-    /// The path of the wrapper that has the process, as it was written.
+    /// The path of the wrapper that has the process, unexpanded.
     pub current: OsString,
-    /// Edits of what that wrapper hands back.
+    /// Edits of the environment that this wrapper hands back.
     pub env: Vec<EnvEdit<'a>>,
-    /// Tells the paths of the last wrapper that came by its place in the list and of those that
-    /// were named since; the last of them has the process. A path may be a value of a
-    /// variable, so that only its checksum travels.
+    /// Checksums of the paths of the last wrapper from `next` and of those that wrappers named since.
+    /// The last one has the process. The paths themselves may have values of variables, which do not
+    /// belong into the stage.
     pub past: Vec<u32>,
+    /// The wrappers of the configuration that have yet to get the process.
     pub next: Vec<Next<'a>>,
-    /// What the process after the chain needs and no wrapper changes; the chain only carries it.
+    /// Bytes for the process after the chain, which the chain only carries.
     pub saved: Cow<'a, [u8]>,
 }
 
 impl<'a> Stage<'a> {
-    /// Takes the wrapper that comes next, if one does; `named` is the one that the last wrapper
-    /// named by itself. Paths see the environment.
+    /// Makes the next wrapper the current one and returns it; returns nothing after the last one.
+    /// `named` is the path that the last wrapper put into `AWS_LAMBDA_EXEC_WRAPPER`: this wrapper comes
+    /// before the others. Paths see `environ`.
     ///
     /// # Errors
-    /// When the one that it named ran before.
+    /// When the named wrapper ran before.
     pub fn advance(
         &mut self,
         named: Option<&OsStr>,
         environ: &Environ,
-    ) -> Result<Option<Turn>, Circle> {
+    ) -> Result<Option<Turn>, Cycle> {
         let named = named.filter(|path| !self.is_current(path));
         if named.is_some_and(|path| self.past.contains(&checksum(path.as_bytes()))) {
-            return Err(Circle);
+            return Err(Cycle);
         }
         let is_named = |next: &Next| named.is_some_and(|path| next.path.expand(environ) == path);
         let listed = self.next.iter().position(is_named);
-        // The others would not get their turn behind one that never comes back.
+        // After one that never returns the process, the others would not get their turn.
         let is_last = listed.is_some_and(|place| self.next[place].is_last);
         let (turn, next) = match (named.filter(|_| !is_last), listed) {
             (Some(path), Some(place)) => (path.to_owned(), Some(self.next.remove(place))),
             (Some(path), None) => (path.to_owned(), None),
             (None, _) => {
-                // The list has an end, so that whoever is named may be named again behind its next
-                // entry.
+                // The configuration's wrappers come to an end, so that after each of them any wrapper
+                // may be named again.
                 self.past.clear();
                 if self.next.is_empty() {
                     return Ok(None);
@@ -142,34 +144,30 @@ impl<'a> Stage<'a> {
         }))
     }
 
-    /// Compares a path with that of the wrapper that has the process.
+    /// Tells whether a path is that of the wrapper that has the process.
     pub fn is_current(&self, path: &OsStr) -> bool {
         self.past.last() == Some(&checksum(path.as_bytes()))
     }
 
-    /// The variables that carry it, with their values; `environ` is the environment that they are
-    /// to be found in.
+    /// Encodes the stage into variables and their values. Adds the names of the secret variables in
+    /// `environ`, which the wrappers will see.
     pub fn variables(
         &self,
         environ: &Environ,
         with_places: bool,
     ) -> Vec<(Cow<'static, str>, OsString)> {
-        let mut items = Writer::with_room(self.saved.len() + USUAL);
-        items.put(self.stand_in.path.as_bytes());
-        items.put_number(self.stand_in.maker.unwrap_or(0));
-        items.put(self.program.as_bytes());
-        items.put_list(self.named.as_slice(), |items, path| items.put(path.as_bytes()));
-        items.put(self.current.as_bytes());
-        put_env(&mut items, &self.env, with_places);
-        items.put_list(&self.past, |items, path| items.put_number(*path));
-        items.put_list(&self.next, |items, next| {
-            items.put(next.path.written().as_bytes());
-            items.put_list(next.name.as_slice(), |items, name| items.put(name.as_bytes()));
-            put_env(items, &next.env, with_places);
-            items.put_number(next.is_last.into());
-        });
+        let Self { stand_in, program, named, current, env, past, next, saved } = self;
+        let mut items = Writer::with_capacity(saved.len() + USUAL_SIZE);
+        items.put(stand_in.path.as_bytes());
+        items.put_number(stand_in.maker.unwrap_or(0));
+        items.put(program.as_bytes());
+        items.put_list(named.as_slice(), |items, path| items.put(path.as_bytes()));
+        items.put(current.as_bytes());
+        put_env(&mut items, env, with_places);
+        items.put_list(past, |items, checksum| items.put_number(*checksum));
+        items.put_list(next, |items, next| put_next(items, next, with_places));
         items.put_list(&environ.secret_names(), |items, name| items.put(name));
-        items.bytes.extend_from_slice(&self.saved);
+        items.bytes.extend_from_slice(saved);
         items.bytes.shrink_to_fit();
         let mut parts = vec![printable::encode(&items.bytes)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
@@ -184,8 +182,8 @@ impl<'a> Stage<'a> {
             .collect()
     }
 
-    /// Decodes what `take` took, and lets the environment know its secrets again. Returns what was
-    /// saved, too; `None` for anything else.
+    /// Decodes the bytes that [`take_stage`] returned, and marks the secret variables in the environment
+    /// again. Returns the stage and `saved`; `None` for anything else.
     pub fn decode(bytes: &'a [u8], environ: &mut Environ) -> Option<(Self, &'a [u8])> {
         let mut items = Reader(bytes);
         let owned =
@@ -209,6 +207,17 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Writes a wrapper that has yet to get the process.
+fn put_next(items: &mut Writer, next: &Next, with_places: bool) {
+    let Next { path, name, env, is_last } = next;
+    put_template(items, path);
+    items.put_list(name.as_slice(), |items, name| items.put(name.as_bytes()));
+    put_env(items, env, with_places);
+    items.put_number((*is_last).into());
+}
+
+/// Reads what [`put_next`] wrote.
+// Inlined, it would take room on the stack of every process of a chain.
 #[inline(never)]
 fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
     Some(Next {
@@ -219,25 +228,27 @@ fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
     })
 }
 
-/// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
+/// Removes the stage's variables from an environment and returns their bytes. Returns `None` when they are
+/// not as foreword wrote them.
 pub fn take_stage(environ: &mut Environ) -> Option<Vec<u8>> {
     let names: Vec<_> =
         (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
     let parts: Vec<_> =
         names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
-    let read = match parts[..] {
+    let decoded = match parts[..] {
         [part] => printable::decode(part),
         _ => printable::decode(&parts.concat()),
     };
     names.iter().for_each(|name| environ.unset(name));
-    read
+    decoded
 }
 
-/// Whether an environment comes from a wrapper of the chain.
+/// Tells whether an environment has a stage, so that foreword was started by a wrapper of a chain.
 pub fn is_staged(environ: &Environ) -> bool {
     environ.value(STAGE).is_some()
 }
 
+/// Returns the name of the stage's variable of a number.
 fn variable(number: usize) -> Cow<'static, str> {
     match number {
         0 => STAGE.into(),
@@ -280,17 +291,19 @@ mod tests {
         let next = |next: &Next| {
             format!("{:?} {:?} {} {}", next.path, next.name, env(&next.env), next.is_last)
         };
-        let Stage { stand_in, program, named, current, past, saved, .. } = stage;
-        let next: Vec<_> = stage.next.iter().map(next).collect();
-        let env = env(&stage.env);
+        let Stage { stand_in, program, named, current, env: edits, past, next: rest, saved } =
+            stage;
+        let next: Vec<_> = rest.iter().map(next).collect();
+        let env = env(edits);
         format!(
             "{stand_in:?} {program:?} {named:?} {current:?} {env} {past:?} {next:?} \
              {saved:?}"
         )
     }
 
+    /// Encodes and decodes a stage.
     #[track_caller]
-    fn travels(stage: &Stage) {
+    fn check_round_trip(stage: &Stage) {
         let mut environ = Environ::from_entries([c"A=1"]);
         for (name, value) in stage.variables(&environ, false) {
             assert!(
@@ -307,9 +320,9 @@ mod tests {
     }
 
     #[test]
-    fn travels_unharmed() {
+    fn stage_is_decoded_as_it_was_encoded() {
         let mut stage = stage();
-        travels(&stage);
+        check_round_trip(&stage);
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
         stage.past = vec![u32::MAX, 0];
@@ -324,21 +337,21 @@ mod tests {
             is_last: true,
             ..next("${W}/b")
         };
-        travels(&stage);
+        check_round_trip(&stage);
     }
 
     #[test]
-    fn what_is_long_travels_in_parts() {
+    fn long_stage_has_several_variables() {
         for (character, parts) in [("~", 4), (".", 2), ("\n", 2)] {
             let long = character.repeat(LONGEST_PART);
             let stage = Stage { next: vec![next(&long)], ..stage() };
             assert_eq!(stage.variables(&Environ::default(), false).len(), parts);
-            travels(&stage);
+            check_round_trip(&stage);
         }
     }
 
     #[test]
-    fn what_foreword_did_not_write_is_not_taken() {
+    fn changed_or_truncated_stage_is_refused() {
         let mut environ = Environ::default();
         let [(_, written)] = &stage().variables(&environ, false)[..] else {
             panic!("one variable")
@@ -363,7 +376,7 @@ mod tests {
         }
     }
 
-    /// Runs a chain of `listed`; each wrapper may name another one. Gives those that ran.
+    /// Runs a chain of `listed`, of which each may name another wrapper. Returns those that ran.
     fn run(
         listed: &[Next],
         names: impl Fn(&str) -> Option<&'static str>,
@@ -376,7 +389,7 @@ mod tests {
             match stage.advance(named.as_deref().map(OsStr::new), &environ) {
                 Ok(Some(turn)) => ran.push(turn.name.into_string().expect("UTF-8")),
                 Ok(None) => return Ok(ran),
-                Err(Circle) => return Err(stage.current.into_string().expect("UTF-8")),
+                Err(Cycle) => return Err(stage.current.into_string().expect("UTF-8")),
             }
         }
     }
@@ -390,14 +403,14 @@ mod tests {
     }
 
     #[test]
-    fn each_wrapper_runs_once_for_each_time_that_it_is_listed() {
+    fn listed_wrapper_runs_as_often_as_it_is_listed() {
         assert_eq!(run(&listed(&["/opt/a", "/opt/b", "${A}"]), |_| None), names(&["a", "b", "a"]));
         assert_eq!(run(&listed(&["${A}"]), |_| Some("a")), names(&["a"]), "it names itself");
         assert_eq!(run(&[], |_| None), names(&[]));
     }
 
     #[test]
-    fn a_wrapper_that_is_named_comes_next() {
+    fn named_wrapper_comes_next() {
         let naming = |wanted: &'static str| move |name: &str| (name == "a").then_some(wanted);
         let [a, b, c] = ["/opt/a", "/opt/b", "/opt/c"];
         assert_eq!(run(&listed(&[a, b]), naming("x")), names(&["a", "x", "b"]));
@@ -413,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn wrappers_that_name_each_other_are_stopped() {
+    fn wrappers_that_name_each_other_are_an_error() {
         let each_other = |name: &str| Some(if name == "a" { "b" } else { "a" });
         assert_eq!(run(&listed(&["${A}"]), each_other), Err("/opt/b".into()));
         assert_eq!(

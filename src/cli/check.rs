@@ -106,7 +106,7 @@ fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source
         match found {
             Ok(source) => sources.push(source),
             Err(UnreadableSource::File(message)) => {
-                findings.push(Finding::general(Severity::Error, message))
+                findings.push(Finding::general(Severity::Error, message));
             }
             Err(UnreadableSource::NotUtf8(source, problem)) => {
                 findings.push(Finding::at(

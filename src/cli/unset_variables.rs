@@ -100,7 +100,7 @@ fn of(
     environ: &Environ,
 ) -> Vec<UnsetVariable> {
     let mut all = Vec::new();
-    for name in texts.into_iter().flat_map(|text| text.unset(environ)) {
+    for name in texts.into_iter().flat_map(|text| text.unset_variables(environ)) {
         let unset = UnsetVariable { place: place.into(), key, name: name.into() };
         if !all.contains(&unset) {
             all.push(unset);

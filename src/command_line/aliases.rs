@@ -176,7 +176,7 @@ mod tests {
         move |line| {
             line.edit_option_values(OsStr::new(name), |value| {
                 Some([value, OsStr::new(":x")].join(OsStr::new("")))
-            })
+            });
         }
     }
 

@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn every_mistake_is_reported_at_its_place() {
         for (marked, expected) in [
-            (r#"»[]"#, &["expected an object, found an array; write {\"NAME\": …}"] as &[_]),
+            ("»[]", &["expected an object, found an array; write {\"NAME\": …}"] as &[_]),
             (r#"{»"optons": {}}"#, &["unknown key \"optons\"; did you mean \"options\"?"]),
             (r#"{»"environment": {}}"#, &["unknown key \"environment\"; did you mean \"env\"?"]),
             (r#"{"env": {"A": "1", »"A": "2"}}"#, &["the key \"A\" is given twice"]),

@@ -1,61 +1,66 @@
-//! Dotenv lines, as the tools print them that hooks call. Their readers disagree about many of
-//! them: a line has a value here only if everybody who writes it means the same, else it is refused
-//! (docs/hooks.md has the table).
+//! Parses dotenv lines as the tools print them that hooks call. Dotenv has no standard, and parsers
+//! disagree about many lines; so this accepts a line only if all tools that print it mean the same
+//! value, and refuses the others (the table is in docs/hooks.md). No library does that: each has one
+//! reading for every line.
 
 use super::Variable;
 use crate::environ::split_entry;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// What is wrong with a line, and the way out.
+/// The reason why a line is refused, and the way out.
 type Refusal = &'static str;
 
 const NO_EQUALS: Refusal = "there is no \"=\"; print NAME=VALUE lines and nothing else";
 const NO_NAME: Refusal = "there is no name before \"=\"; print NAME=VALUE lines and nothing else";
-const NAME: Refusal = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" \
+const BAD_NAME: Refusal = "the name before \"=\" may hold letters, digits, \"_\", \".\" and \"-\" \
                        alone; print NAME=VALUE lines and nothing else";
 const UNCLOSED: Refusal =
     "a quote is not closed; close it, or write one inside of double quotes as \\\"";
-const BEHIND: Refusal = "something stands behind the closing quote; put the whole value into \
+const AFTER_QUOTE: Refusal = "something stands behind the closing quote; put the whole value into \
                          quotes, and a blank before a comment";
-const TRIPLE: Refusal =
+const TRIPLE_QUOTE: Refusal =
     "three quotes stand in a row, which readers take for different things; write one";
-const ESCAPE: Refusal = "readers disagree about a backslash in double quotes before anything but \
+const DOUBLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in double quotes before anything but \
                          \\ \" $ ` ! n r t; write \\\\ for a backslash";
-const SINGLE: Refusal = "readers disagree about a backslash in single quotes before a backslash \
+const SINGLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in single quotes before a backslash \
                          or quote; write it in double quotes as \\\\";
-const BARE: Refusal =
+const UNQUOTED_BACKSLASH: Refusal =
     "readers disagree about a backslash outside quotes; put the value into single quotes";
 const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a command in a shell, \
                           and nothing is run here; put the value into single quotes, or a \
                           backslash before it in double quotes";
 const SHELL_QUOTES: Refusal =
     "only a shell understands $'…' and $\"…\"; print with env -0, or write \\n in double quotes";
-const NEXT: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind the value; \
+const NEXT_COMMAND: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind the value; \
                        print one NAME=VALUE a line, or put the value into quotes";
-const RETURN: Refusal = "readers disagree about a carriage return inside a value; write it in \
+const CARRIAGE_RETURN: Refusal = "readers disagree about a carriage return inside a value; write it in \
                          double quotes as \\r, or end lines with \\n alone";
 
-/// The variables in the order printed, those that stand twice included.
-pub fn variables(output: &[u8]) -> Result<Vec<Variable>, String> {
+/// Parses the variables in their order, with duplicates. Output that ends in a NUL is that of
+/// `env -0`.
+///
+/// # Errors
+/// With the line or entry that is refused, why, and the way out.
+pub fn parse(output: &[u8]) -> Result<Vec<Variable>, String> {
     if output.starts_with(b"\xff\xfe") || output.starts_with(b"\xfe\xff") {
         return Err("the output is UTF-16; print UTF-8".into());
     }
     if let Some(entries) = output.strip_suffix(b"\0") {
-        return entries.split(|&byte| byte == 0).enumerate().map(entry).collect();
+        return entries.split(|&byte| byte == 0).enumerate().map(parse_entry).collect();
     }
     let mut variables = Vec::new();
     let mut lines = Lines { rest: output, number: 1 };
     while !lines.rest.is_empty() {
         let line = lines.number;
-        variables.extend(lines.variable().map_err(|refusal| format!("line {line}: {refusal}"))?);
+        variables
+            .extend(lines.take_variable().map_err(|refusal| format!("line {line}: {refusal}"))?);
     }
     Ok(variables)
 }
 
-/// Takes an entry of what `env -0` prints: the value is what stands there, since a NUL ends it and
-/// nothing else.
-fn entry((index, entry): (usize, &[u8])) -> Result<Variable, String> {
+/// Parses an entry of the output of `env -0`, whose value is everything up to its NUL.
+fn parse_entry((index, entry): (usize, &[u8])) -> Result<Variable, String> {
     let (name, value) = split_entry(entry);
     let parts = value.ok_or(NO_EQUALS).and_then(|value| {
         let name = std::str::from_utf8(name)
@@ -69,37 +74,39 @@ fn entry((index, entry): (usize, &[u8])) -> Result<Variable, String> {
     parts.map_err(|refusal| format!("entry {} before a NUL: {refusal}", index + 1))
 }
 
+/// The lines that are left.
 struct Lines<'o> {
     rest: &'o [u8],
+    /// The number of the next line, from one.
     number: usize,
 }
 
 impl Lines<'_> {
-    /// Takes one line, or as many as a quoted value has.
-    fn variable(&mut self) -> Result<Option<Variable>, Refusal> {
+    /// Takes a line, or several if a quoted value has several. Returns its variable, if it has one.
+    fn take_variable(&mut self) -> Result<Option<Variable>, Refusal> {
         let line = self.line();
         let text = line.trim_ascii();
-        if text.is_empty() || text.starts_with(b"#") || marked(text).is_some_and(is_name) {
-            // An `export NAME` sets nothing; bash has it for what has no value.
+        if text.is_empty() || text.starts_with(b"#") || strip_export(text).is_some_and(is_name) {
+            // bash prints `export NAME` for a variable without a value.
             self.skip(line.len() + 1);
             return Ok(None);
         }
         let (name, value) = split_entry(line);
         let (name, value) = (name.trim_ascii(), value.ok_or(NO_EQUALS)?);
         let value_start = line.len() - value.len();
-        let name = marked(name).unwrap_or(name);
+        let name = strip_export(name).unwrap_or(name);
         if !is_name(name) {
-            return Err(if name.is_empty() { NO_NAME } else { NAME });
+            return Err(if name.is_empty() { NO_NAME } else { BAD_NAME });
         }
         let name = String::from_utf8_lossy(name).into_owned();
         let blanks = value.iter().take_while(|&&byte| is_blank(byte)).count();
         let value = match &value[blanks..] {
             [b'"' | b'\'', ..] => {
                 self.skip(value_start + blanks);
-                self.word(BEHIND, b"'\"", |_| false)?
+                self.take_word(AFTER_QUOTE, b"'\"", |_| false)?
             }
             bare => {
-                // A `#` is a comment with a blank before it, which may be that behind the "=".
+                // A `#` after a blank begins a comment, also directly after the `=`.
                 let is_comment = |at: &usize| value[*at] == b'#' && is_blank(value[*at - 1]);
                 let bare = match (1..value.len()).find(is_comment) {
                     Some(comment) => value[..comment].trim_ascii(),
@@ -109,14 +116,14 @@ impl Lines<'_> {
                     return Err(SHELL_QUOTES);
                 }
                 if bare.contains(&b'\\') {
-                    // As `printf %q` writes it: nothing that is special to a shell goes without a
-                    // backslash.
+                    // bash's `printf %q` writes it, with a backslash before every character that is
+                    // special to a shell.
                     self.skip(value_start + blanks);
-                    self.word(BARE, b"", |byte| {
+                    self.take_word(UNQUOTED_BACKSLASH, b"", |byte| {
                         byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte) || byte > 127
                     })?
                 } else {
-                    check_bare(bare)?;
+                    check_unquoted(bare)?;
                     self.skip(line.len() + 1);
                     bare.to_vec()
                 }
@@ -125,24 +132,28 @@ impl Lines<'_> {
         Ok(Some((name, OsString::from_vec(value))))
     }
 
-    /// Takes a word as tools quote it for a shell, which ends at a blank, and what may follow it on
-    /// its line. It consists of quoted parts with these `quotes`, characters behind a
-    /// backslash, and `plain` ones.
-    fn word(
+    /// Takes a word as tools quote it for a shell, and the rest of its line, which may hold a comment.
+    /// The word consists of parts in these `quotes`, of characters after a backslash, and of `plain`
+    /// ones; it ends at a blank.
+    fn take_word(
         &mut self,
         refusal: Refusal,
         quotes: &[u8],
         plain: fn(u8) -> bool,
     ) -> Result<Vec<u8>, Refusal> {
         if self.rest.starts_with(b"\"\"\"") || self.rest.starts_with(b"'''") {
-            return Err(TRIPLE);
+            return Err(TRIPLE_QUOTE);
         }
         let mut value = Vec::new();
         let mut at = 0;
         while let Some(&byte) = self.rest.get(at) {
             match (byte, self.rest.get(at + 1)) {
-                (b'"', _) if quotes.contains(&byte) => at = self.double(at + 1, &mut value)?,
-                (b'\'', _) if quotes.contains(&byte) => at = self.single(at + 1, &mut value)?,
+                (b'"', _) if quotes.contains(&byte) => {
+                    at = self.unquote_double(at + 1, &mut value)?;
+                }
+                (b'\'', _) if quotes.contains(&byte) => {
+                    at = self.unquote_single(at + 1, &mut value)?;
+                }
                 (b'\\', Some(&escaped))
                     if escaped == b' ' || escaped.is_ascii_punctuation() && escaped != b'\\' =>
                 {
@@ -158,21 +169,21 @@ impl Lines<'_> {
             }
         }
         self.skip(at);
-        let behind = self.line();
-        if !matches!(behind.trim_ascii(), [] | [b'#', ..]) {
+        let after = self.line();
+        if !matches!(after.trim_ascii(), [] | [b'#', ..]) {
             return Err(refusal);
         }
-        self.skip(behind.len() + 1);
+        self.skip(after.len() + 1);
         Ok(value)
     }
 
-    /// Takes what stands in double quotes; gives where it goes on behind them.
-    fn double(&self, mut at: usize, value: &mut Vec<u8>) -> Result<usize, Refusal> {
+    /// Appends the content of double quotes, which begins at `at`; returns the position after them.
+    fn unquote_double(&self, mut at: usize, value: &mut Vec<u8>) -> Result<usize, Refusal> {
         loop {
             let next = self.rest.get(at + 1);
             value.push(match (*self.rest.get(at).ok_or(UNCLOSED)?, next) {
                 (b'"', _) => return Ok(at + 1),
-                (b'\r', _) => return Err(RETURN),
+                (b'\r', _) => return Err(CARRIAGE_RETURN),
                 (b'`', _) | (b'$', Some(b'(')) => return Err(COMMAND),
                 (b'\\', Some(&escaped)) => {
                     at += 1;
@@ -181,7 +192,7 @@ impl Lines<'_> {
                         b'r' => b'\r',
                         b't' => b'\t',
                         b'\\' | b'"' | b'$' | b'`' | b'!' => escaped,
-                        _ => return Err(ESCAPE),
+                        _ => return Err(DOUBLE_QUOTED_BACKSLASH),
                     }
                 }
                 (byte, _) => byte,
@@ -190,21 +201,22 @@ impl Lines<'_> {
         }
     }
 
-    /// Takes what stands in single quotes; gives where it goes on behind them.
-    fn single(&self, start: usize, value: &mut Vec<u8>) -> Result<usize, Refusal> {
+    /// Appends the content of single quotes, which begins at `start`; returns the position after
+    /// them.
+    fn unquote_single(&self, start: usize, value: &mut Vec<u8>) -> Result<usize, Refusal> {
         let length = self.rest[start..].iter().position(|&byte| byte == b'\'').ok_or(UNCLOSED)?;
         let part = &self.rest[start..start + length];
         if part.contains(&b'\r') {
-            return Err(RETURN);
+            return Err(CARRIAGE_RETURN);
         }
         if part.ends_with(b"\\") || part.windows(2).any(|pair| pair == b"\\\\") {
-            return Err(SINGLE);
+            return Err(SINGLE_QUOTED_BACKSLASH);
         }
         value.extend(part);
         Ok(start + length + 1)
     }
 
-    /// The rest of the line.
+    /// Returns the rest of the line, without its line ending.
     fn line<'l>(&self) -> &'l [u8]
     where
         Self: 'l,
@@ -213,6 +225,7 @@ impl Lines<'_> {
         &self.rest[..end]
     }
 
+    /// Skips bytes and counts the lines in them.
     fn skip(&mut self, length: usize) {
         let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
         self.number += taken.iter().filter(|&&byte| byte == b'\n').count();
@@ -220,40 +233,40 @@ impl Lines<'_> {
     }
 }
 
-/// The rest behind an `export` or `declare -x`.
-fn marked(text: &[u8]) -> Option<&[u8]> {
+/// Returns what follows `export` or `declare -x`, if the text begins with either.
+fn strip_export(text: &[u8]) -> Option<&[u8]> {
     let rest = text.strip_prefix(b"export").or_else(|| text.strip_prefix(b"declare -x"))?;
     rest.first().is_some_and(|&byte| is_blank(byte)).then(|| rest.trim_ascii())
 }
 
-/// Whether every reader of dotenv files may know it as a name.
+/// Reports whether a parser of dotenv files may accept the text as a name.
 fn is_name(text: &[u8]) -> bool {
     !text.is_empty()
         && text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// Refuses an unquoted value in which a shell would see more than one; a `$` is like any other
-/// character.
-fn check_bare(value: &[u8]) -> Result<(), Refusal> {
+/// Refuses an unquoted value in which a shell would see a command or a second variable. A `$` alone
+/// is like any other character.
+fn check_unquoted(value: &[u8]) -> Result<(), Refusal> {
     if value.contains(&b'\r') {
-        return Err(RETURN);
+        return Err(CARRIAGE_RETURN);
     }
     for (at, &byte) in value.iter().enumerate() {
         let rest = &value[at + 1..];
         match byte {
             b'`' => return Err(COMMAND),
             b'$' if rest.starts_with(b"(") => return Err(COMMAND),
-            b'&' if rest.starts_with(b"&") => return Err(NEXT),
+            b'&' if rest.starts_with(b"&") => return Err(NEXT_COMMAND),
             b';' if rest.first().is_none_or(|&next| is_blank(next))
                 || rest.starts_with(b"export") =>
             {
-                return Err(NEXT);
+                return Err(NEXT_COMMAND);
             }
             b' ' | b'\t' => {
                 let name =
                     rest.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_'));
                 if name.is_some_and(|end| end > 0 && rest[end] == b'=') {
-                    return Err(NEXT);
+                    return Err(NEXT_COMMAND);
                 }
             }
             _ => {}
@@ -272,10 +285,10 @@ mod tests {
 
     fn read(output: &[u8]) -> Result<Vec<(String, String)>, String> {
         let text = |(name, value): Variable| (name, value.into_string().expect("UTF-8"));
-        variables(output).map(|list| list.into_iter().map(text).collect())
+        parse(output).map(|list| list.into_iter().map(text).collect())
     }
 
-    /// The code spans of a piece of Markdown.
+    /// Returns the code spans of a piece of Markdown.
     fn spans(mut text: &str) -> Vec<String> {
         let mut spans = Vec::new();
         while let Some(start) = text.find('`') {
@@ -290,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_the_documentation_is_what_happens() {
+    fn table_of_the_documentation_is_true() {
         let mut lines = 0;
         let page = include_str!("../../docs/hooks.md");
         let table =
@@ -318,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_kept_in_the_order_printed() {
+    fn lines_are_parsed_in_their_order() {
         for (output, expected) in [
             ("A=1\nB=2", vec![("A", "1"), ("B", "2")]),
             ("\n# comment\n  A = x y \r\n", vec![("A", "x y")]),
@@ -350,9 +363,9 @@ mod tests {
         }
     }
 
-    /// How each tool writes the same values, taken from its source or from the tool itself.
+    /// Lines that tools print, taken from their source or their output.
     #[test]
-    fn what_tools_write_is_read_as_they_mean_it() {
+    fn lines_of_tools_have_the_value_that_the_tool_means() {
         for (tool, line, value) in [
             (
                 "godotenv, chamber export",
@@ -400,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_line_and_the_way_out_and_never_the_value() {
+    fn refusal_names_the_line_and_the_way_out_and_no_value() {
         for (output, expected) in [
             ("A=1\nhidden", "line 2: there is no \"=\"; print NAME=VALUE lines and nothing else"),
             ("A='hidden", "line 1: a quote is not closed; "),
@@ -446,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn what_env_0_prints_is_taken_as_it_is() {
+    fn output_of_env_0_is_taken_literally() {
         let list = [("A", "it's \"x\"\n$B # c"), ("B", ""), ("f%%", "() { :; }")]
             .map(|(a, b)| (a.into(), b.into()));
         assert_eq!(read(b"A=it's \"x\"\n$B # c\0B=\0f%%=() { :; }\0"), Ok(list.to_vec()));

@@ -66,7 +66,7 @@ pub fn hand_over(
     environ: &Environ,
     address: &str,
 ) -> io::Result<()> {
-    let mut items = Writer::with_room(0);
+    let mut items = Writer::with_capacity(0);
     items.put(context.runtime.as_bytes());
     items.put_list(hooks, |items, hook| put_hook(items, hook));
     let mut bytes = items.bytes;

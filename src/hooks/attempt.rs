@@ -74,7 +74,7 @@ impl Attempt<'_> {
             Command::Nothing => Vec::new(),
         };
         match self.hook.export {
-            Some(format) => export::variables(format, &output).map_err(AttemptError::failed),
+            Some(format) => export::parse(format, &output).map_err(AttemptError::failed),
             None => Ok(Vec::new()),
         }
     }
@@ -157,7 +157,7 @@ impl Attempt<'_> {
         // The output of a hook that exports is secret even if the hook fails.
         let secrets = || {
             let format = hook.export?;
-            export::variables(format, &ended.output).ok()
+            export::parse(format, &ended.output).ok()
         };
         let stderr_tail = || self.redact_tail(&ended.last_errors, &secrets().unwrap_or_default());
         let failed =

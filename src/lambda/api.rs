@@ -1,14 +1,14 @@
-//! The calls of the Runtime API and the Extensions API: methods, paths and headers (AWS's
-//! documentation, "Using the Lambda runtime API",
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, and "Using the Lambda Extensions
-//! API", <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>). The calls
-//! around a restore are those of AWS's runtime clients and of its emulator.
+//! The calls of the Runtime API and the Extensions API: methods, paths and headers. Sources: "Using the
+//! Lambda runtime API", <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, and "Using
+//! the Lambda Extensions API",
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>; for the calls around a
+//! restore, AWS's runtime clients and <https://github.com/aws/aws-lambda-runtime-interface-emulator>.
 
 /// The type of an error that a runtime reports.
 pub const FUNCTION_ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 /// The identifier of an invocation, which comes with an event.
 pub const REQUEST_ID: &str = "Lambda-Runtime-Aws-Request-Id";
-/// What a runtime's client can do; it sends it with its first request.
+/// The features of a runtime's client, which sends the header with its first request.
 pub const RUNTIME_FEATURES: &str = "Lambda-Runtime-Features";
 /// The name of the file of an extension that registers.
 pub const EXTENSION_NAME: &str = "Lambda-Extension-Name";
@@ -30,6 +30,7 @@ pub enum Call {
 }
 
 impl Call {
+    /// All calls.
     pub const ALL: [Self; 7] = [
         Self::RestoreNext,
         Self::InvocationNext,
@@ -40,6 +41,7 @@ impl Call {
         Self::ExtensionInitError,
     ];
 
+    /// Returns the HTTP method.
     pub fn method(self) -> &'static str {
         match self {
             Self::RestoreNext | Self::InvocationNext | Self::ExtensionNext => "GET",
@@ -50,6 +52,7 @@ impl Call {
         }
     }
 
+    /// Returns the path.
     pub fn path(self) -> &'static str {
         match self {
             Self::RestoreNext => "/2018-06-01/runtime/restore/next",
@@ -69,8 +72,8 @@ impl Call {
     }
 }
 
-/// Returns the path of a request target, which may name the host before it (absolute-form, RFC 9112,
-/// section 3.2.2, <https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>), without its query.
+/// Returns the path of a request target, without its query. The target may begin with the host
+/// (absolute-form, <https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>).
 pub fn path_of(target: &str) -> &str {
     let path = match target.split_once("://") {
         Some((_, authority)) if !target.starts_with('/') => {
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn call_of_any_form_of_target_is_found() {
+    fn call_is_found_by_method_and_any_form_of_target() {
         for (method, target, call) in [
             ("GET", "/2018-06-01/runtime/restore/next?x", Some(Call::RestoreNext)),
             ("GET", "http://host:1/2018-06-01/runtime/restore/next?x", Some(Call::RestoreNext)),

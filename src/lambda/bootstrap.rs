@@ -1,13 +1,13 @@
-//! What the bootstrap of a managed runtime exports before it executes the wrapper. Those of Python,
-//! Node, Ruby and .NET are bash scripts (quoted in public, or published by AWS); Java's is none
-//! (?), and nothing of it was seen.
+//! The variables that the bootstrap of a managed runtime exports before it executes the wrapper. The
+//! bootstraps of Python, Node, Ruby and .NET are bash scripts, quoted in public or published by AWS.
+//! Java's is none (?), and nothing of it is known.
 
 use super::{CERTIFICATES, EMPTY_CERTIFICATES, REGION, Runtime, TASK_ROOT};
 use crate::environ::Environ;
 use std::ffi::OsStr;
 
-/// Adds it to what the function was given. Python's bootstrap exports nothing of its own: above all
-/// no `PYTHONPATH` (see `python_path`).
+/// Adds the exports of a runtime's bootstrap to an environment. Python's bootstrap exports nothing of its
+/// own, and above all no `PYTHONPATH` (see [`super::python_path`]).
 pub fn add_bootstrap_exports(name: &str, environ: &mut Environ) {
     let runtime = Runtime::from_identifier(name.as_bytes());
     match runtime {
@@ -17,13 +17,13 @@ pub fn add_bootstrap_exports(name: &str, environ: &mut Environ) {
         Runtime::Dotnet => dotnet(name, environ),
     }
     if !matches!(runtime, Runtime::Java | Runtime::Provided) {
-        // What bash makes by itself.
+        // Bash exports these by itself.
         environ.set("PWD", OsStr::new(TASK_ROOT));
         environ.set("SHLVL", OsStr::new("0"));
     }
 }
 
-/// From the script, quoted in public; recorded on the service, January 2026.
+/// Source: the script, quoted in public; recorded on the service, January 2026.
 fn node(name: &str, environ: &mut Environ) {
     let version: String = name.chars().filter(char::is_ascii_digit).collect();
     let of_layers = format!("/opt/nodejs/node{version}/node_modules:/opt/nodejs/node_modules");
@@ -32,16 +32,19 @@ fn node(name: &str, environ: &mut Environ) {
     if matches!(name, "nodejs16.x" | "nodejs18.x") && environ.value("NODE_EXTRA_CA_CERTS").is_none()
     {
         let region = environ.lossy(REGION).unwrap_or_default().into_owned();
-        let is_elsewhere = region.starts_with("cn-") || region.matches('-').count() == 3;
-        let elsewhere = "/etc/pki/tls/certs/ca-bundle.crt";
-        let file = if is_elsewhere { elsewhere } else { "/var/runtime/ca-cert.pem" };
+        // China, and partitions such as us-gov-west-1.
+        let is_other_partition = region.starts_with("cn-") || region.matches('-').count() == 3;
+        let file = match is_other_partition {
+            true => "/etc/pki/tls/certs/ca-bundle.crt",
+            false => "/var/runtime/ca-cert.pem",
+        };
         environ.set("NODE_EXTRA_CA_CERTS", OsStr::new(file));
     }
 }
 
-/// Recorded on the service, January 2026. `aws_lambda_ric`'s directory may come later, from its own
-/// code (?); a `RUBYLIB` of the function's stands in the place of the last one (the script, quoted
-/// in public).
+/// Source: recorded on the service, January 2026. A `RUBYLIB` of the function replaces the last directory
+/// (the script, quoted in public). The directory of `aws_lambda_ric` may be added later, by its own
+/// code (?).
 fn ruby(name: &str, environ: &mut Environ) {
     let version = format!("{}.0", name.trim_start_matches("ruby"));
     set_if_empty(environ, "GEM_HOME", "/var/runtime");
@@ -57,7 +60,8 @@ fn ruby(name: &str, environ: &mut Environ) {
     }
 }
 
-/// From AWS's published bootstrap; recorded on the service, January 2026.
+/// Source: `bootstrap.sh` and `bootstrap-al2023.sh` in `Libraries/src/Amazon.Lambda.RuntimeSupport` of
+/// <https://github.com/aws/aws-lambda-dotnet>; recorded on the service, January 2026.
 fn dotnet(name: &str, environ: &mut Environ) {
     environ.set("LAMBDA_RUNTIME_NAME", OsStr::new(name));
     environ.set("DOTNET_ROOT", OsStr::new("/var/lang/bin"));
@@ -66,6 +70,7 @@ fn dotnet(name: &str, environ: &mut Environ) {
     }
 }
 
+/// Sets a variable that is unset or empty.
 fn set_if_empty(environ: &mut Environ, name: &str, value: &str) {
     if environ.non_empty(name).is_none() {
         environ.set(name, OsStr::new(value));

@@ -1,17 +1,17 @@
-//! The command line that the bootstrap of a runtime executes, and hands a wrapper. Sizes follow the
-//! function's memory; file names that carry versions change with time.
+//! The command line that the bootstrap of a runtime executes, or passes to the exec wrapper. Sizes depend
+//! on the function's memory. File names with versions change with time.
 
 use super::{ARCHITECTURE, HANDLER, MEMORY_SIZE, Runtime, TASK_ROOT, TASK_ROOT_VARIABLE};
 use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 
-/// What is executed, given the environment that the bootstrap was started with; `is_there` tells of
-/// the function's files. An OS-only runtime starts foreword as `/opt/bootstrap`, and foreword the
-/// function's executable.
+/// Returns the command line of a runtime, for the environment that Lambda gives its bootstrap. `exists` tells
+/// whether the function's code has a file. On an OS-only runtime, it is the function's executable,
+/// which foreword executes as `/opt/bootstrap`.
 pub fn bootstrap_command_line(
     name: &str,
     environ: &Environ,
-    is_there: &dyn Fn(&str) -> bool,
+    exists: &dyn Fn(&str) -> bool,
 ) -> Vec<OsString> {
     let handler = environ.value(HANDLER).unwrap_or_default();
     match Runtime::from_identifier(name.as_bytes()) {
@@ -21,7 +21,7 @@ pub fn bootstrap_command_line(
         Runtime::Java => java(name, environ, handler),
         // The script, quoted in public for 2.7; stack traces of 3.x.
         Runtime::Ruby => words("/var/lang/bin/ruby /var/runtime/index.rb"),
-        Runtime::Dotnet => dotnet(environ, handler, is_there),
+        Runtime::Dotnet => dotnet(environ, handler, exists),
         Runtime::Provided => {
             let mut program = environ.value(TASK_ROOT_VARIABLE).unwrap_or_default().to_owned();
             program.push("/");
@@ -31,8 +31,7 @@ pub fn bootstrap_command_line(
     }
 }
 
-/// What of a runtime's command line nobody saw in public, in words; nothing, where all of it was
-/// seen.
+/// Describes the part of a runtime's command line that is inferred because it was never seen in public.
 pub fn inferred_parts(name: &str) -> Option<&'static str> {
     match name {
         "nodejs20.x" | "nodejs22.x" => {
@@ -50,14 +49,15 @@ pub fn inferred_parts(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The function's memory in MB.
+/// Returns the function's memory in MB.
 fn memory(environ: &Environ) -> u64 {
     environ.lossy(MEMORY_SIZE).and_then(|size| size.parse().ok()).unwrap_or(128)
 }
 
-/// 16 and 18: the script, quoted in public. 20 to 24: the like (?), and what AWS's documentation
-/// says of `require` and of the detection of modules; 24 leaves out a size that `NODE_OPTIONS` has
-/// (the script, quoted in public).
+/// Sources: for 16 and 18, the script, quoted in public. For 20 to 24, the same options (?), and those that
+/// "Building Lambda functions with Node.js" documents for `require` and the detection of modules
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html>). 24 leaves out a size that
+/// `NODE_OPTIONS` has (the script, quoted in public).
 fn node(name: &str, environ: &Environ) -> Vec<OsString> {
     let memory = memory(environ);
     let young = memory / 10;
@@ -85,9 +85,9 @@ fn node(name: &str, environ: &Environ) -> Vec<OsString> {
     words(&(line + " /var/runtime/index.mjs"))
 }
 
-/// java17: recorded on the service, 2023 and 2024. java8.al2 and 11: the script, quoted in public,
-/// without its values (?). java21 and 25: main class and handler as in java17 (?), and the options,
-/// which nobody saw, too (?).
+/// Sources: for java17, recorded on the service, 2023 and 2024. For java8.al2 and 11, the script, quoted in
+/// public, without its values (?). For java21 and 25, main class, handler and options are those of
+/// java17 (?).
 fn java(name: &str, environ: &Environ, handler: &OsStr) -> Vec<OsString> {
     const LIBRARY: &str = "/var/runtime/lib";
     let kilobytes = memory(environ) * 1024;
@@ -127,17 +127,18 @@ fn java(name: &str, environ: &Environ, handler: &OsStr) -> Vec<OsString> {
     line
 }
 
-/// From AWS's published bootstrap. A handler with `:` is a method, and one without is an assembly
-/// or an executable. That a lone `*.deps.json` names the assembly where the handler's first part
-/// has none is left out: it needs the function's files.
-fn dotnet(environ: &Environ, handler: &OsStr, is_there: &dyn Fn(&str) -> bool) -> Vec<OsString> {
+/// Source: `Libraries/src/Amazon.Lambda.RuntimeSupport/bootstrap.sh` of
+/// <https://github.com/aws/aws-lambda-dotnet>. A handler with `:` names a method, and one without an
+/// assembly or an executable. Not implemented: where the handler's first part names no assembly, the
+/// script takes the one of a single `*.deps.json`, which needs the function's files.
+fn dotnet(environ: &Environ, handler: &OsStr, exists: &dyn Fn(&str) -> bool) -> Vec<OsString> {
     let text = handler.to_string_lossy();
     let root = environ.lossy(TASK_ROOT_VARIABLE).unwrap_or(TASK_ROOT.into());
     let Some((first, _)) = text.split_once(':') else {
         let executable = format!("{root}/{text}");
         let assembly =
             if text.ends_with(".dll") { executable.clone() } else { format!("{executable}.dll") };
-        return match is_there(&executable) && !is_there(&assembly) {
+        return match exists(&executable) && !exists(&assembly) {
             true => vec![executable.into()],
             false => {
                 words("/var/lang/bin/dotnet exec").into_iter().chain([assembly.into()]).collect()
@@ -156,6 +157,7 @@ fn dotnet(environ: &Environ, handler: &OsStr, is_there: &dyn Fn(&str) -> bool) -
     line
 }
 
+/// Splits a command line into words.
 fn words(line: &str) -> Vec<OsString> {
     line.split(' ').map(OsString::from).collect()
 }
@@ -167,7 +169,7 @@ mod tests {
     use crate::lambda::{MANAGED_RUNTIMES, check_runtime, initial_environ};
 
     #[test]
-    fn every_runtime_has_a_command_line_that_foreword_understands() {
+    fn command_line_of_every_managed_runtime_has_an_entry() {
         for name in MANAGED_RUNTIMES {
             let environ = initial_environ(name, None).unwrap_or_else(|error| panic!("{error}"));
             let mut words = bootstrap_command_line(name, &environ, &|_| false);

@@ -1,5 +1,5 @@
-//! What Lambda said about the function when it started the runtime. Hooks, reports and logs are told
-//! this, whatever edits and wrappers have made of the environment since.
+//! The function's context: what Lambda said about the function when it started the runtime. Hooks,
+//! reports and logs use it, because edits and wrappers change the environment.
 
 use super::{
     EXECUTION_ENV, FUNCTION_NAME, FUNCTION_VERSION, HANDLER, INITIALIZATION, LOG_FORMAT, LOG_LEVEL,
@@ -8,49 +8,49 @@ use super::{
 use crate::environ::Environ;
 use std::borrow::Cow;
 
-/// The environment that Lambda handed over, and the runtime that it names.
+/// The environment that Lambda handed over, and the identifier of its runtime.
 #[derive(Clone, Copy)]
 pub struct LambdaContext<'c> {
-    /// The environment as it was received, or at least the variables of [`LambdaContext::only`].
+    /// The received environment, or at least the variables of [`LambdaContext::only`].
     pub environ: &'c Environ<'c>,
     /// Lambda's identifier of the runtime.
     pub runtime: &'c str,
 }
 
 impl<'c> LambdaContext<'c> {
-    /// The name of the function.
+    /// Returns the name of the function.
     pub fn function_name(&self) -> Option<Cow<'c, str>> {
         self.environ.lossy(FUNCTION_NAME)
     }
 
-    /// The version of the function.
+    /// Returns the version of the function.
     pub fn function_version(&self) -> Option<Cow<'c, str>> {
         self.environ.lossy(FUNCTION_VERSION)
     }
 
-    /// The memory of the function in MB.
+    /// Returns the memory of the function in MB.
     pub fn memory_size(&self) -> Option<u64> {
         self.environ.lossy(MEMORY_SIZE)?.parse().ok()
     }
 
-    /// The handler of the function.
+    /// Returns the handler of the function.
     pub fn handler(&self) -> Option<Cow<'c, str>> {
         self.environ.lossy(HANDLER)
     }
 
-    /// How the environment came to be, such as `on-demand` or `snap-start`.
+    /// Returns how Lambda initialized the environment, such as `on-demand` or `snap-start`.
     pub fn initialization(&self) -> Option<Cow<'c, str>> {
         self.environ.lossy(INITIALIZATION)
     }
 
-    /// The address of the Runtime API as Lambda gave it.
+    /// Returns the address of the Runtime API that Lambda gave, which may be behind a relay.
     pub fn runtime_api(&self) -> Option<Cow<'c, str>> {
         self.environ.lossy(RUNTIME_API)
     }
 
-    /// The part of an environment that a context is made of: what hooks are told of the function,
-    /// where failures are reported to, how to log, and where pre_stop hooks run. `log_variable` is
-    /// foreword's own variable of the log level. Nothing in it is a secret.
+    /// Returns the variables of an environment that a context needs: those that hooks are told, the
+    /// Runtime API for reports, those that configure the log, and the working directory of pre_stop
+    /// hooks. `log_variable` is foreword's variable of the log level. None of them is secret.
     pub fn only<'e>(environ: &'e Environ, log_variable: &str) -> Environ<'e> {
         environ.restricted_to(&[
             FUNCTION_NAME,

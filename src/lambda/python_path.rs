@@ -1,7 +1,7 @@
-//! What Python's bootstrap makes of `PYTHONPATH`. Only while it is unset (an empty one counts as
-//! set) `bootstrap.py` adds the layers' directories to `sys.path`, and sets it to `/var/runtime`
-//! for the function to see (the script, quoted in public; recorded by localstack's AWS-validated
-//! snapshots, January 2026). A wrapper that sets it has to name them itself.
+//! `PYTHONPATH`, and how Python's bootstrap uses it. Only while the variable is unset (an empty one counts
+//! as set), `bootstrap.py` adds the layers' directories to `sys.path` and sets the variable to
+//! `/var/runtime`. A wrapper that sets the variable has to name these directories itself. Sources: the
+//! script, quoted in public; localstack's AWS-validated snapshots, January 2026.
 
 /// The variable.
 pub const VARIABLE: &str = "PYTHONPATH";
@@ -15,14 +15,14 @@ pub struct Python<'r> {
 }
 
 impl<'r> Python<'r> {
-    /// Nothing, for the identifier of another runtime.
+    /// Returns the version in an identifier; `None` for that of another runtime.
     pub fn from_identifier(identifier: &'r str) -> Option<Self> {
         let version = identifier.strip_prefix("python")?;
         version.starts_with("3.").then_some(Self { version })
     }
 
-    /// The layers' directories that a value does not name, so that what layers have there is not
-    /// found.
+    /// Returns the layers' directories that a value does not name, so that Python does not find the layers'
+    /// packages.
     pub fn missing_directories(&self, value: &str) -> Vec<String> {
         let is_named = |directory: &String| {
             value.split(':').any(|named| named.trim_end_matches('/') == directory)
@@ -30,8 +30,8 @@ impl<'r> Python<'r> {
         self.of_layers().into_iter().filter(|directory| !is_named(directory)).collect()
     }
 
-    /// A value with which everything is found that is found while it is unset, and behind what
-    /// another one adds to that.
+    /// Returns a value with which Python finds everything that it finds while the variable is unset. The
+    /// directories that `value` adds come first.
     pub fn completed_value(&self, value: &str) -> String {
         let version = self.version;
         let mut all: Vec<String> = self.of_layers().into();
@@ -47,6 +47,7 @@ impl<'r> Python<'r> {
         own.into_iter().chain(all.iter().map(String::as_str)).collect::<Vec<_>>().join(":")
     }
 
+    /// Returns the directories of layers' packages.
     fn of_layers(&self) -> [String; 2] {
         [format!("/opt/python/lib/python{}/site-packages", self.version), "/opt/python".into()]
     }

@@ -13,6 +13,7 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// All families; OS-only runtimes come last.
     pub const ALL: [Runtime; 6] = [
         Runtime::Python,
         Runtime::Node,
@@ -22,6 +23,7 @@ impl Runtime {
         Runtime::Provided,
     ];
 
+    /// Returns the family's name, with which Lambda's identifiers begin.
     pub fn name(self) -> &'static str {
         match self {
             Runtime::Python => "python",
@@ -33,18 +35,19 @@ impl Runtime {
         }
     }
 
+    /// Finds a family by its name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|runtime| runtime.name() == name)
     }
 
-    /// The family of Lambda's identifier, such as `nodejs22.x`.
+    /// Returns the family of an identifier such as `nodejs22.x`; an unknown one is OS-only.
     pub fn from_identifier(identifier: &[u8]) -> Self {
         let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
         Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
     }
 
-    /// Whether a glob can only match identifiers of OS-only runtimes, which no function is told
-    /// (`AWS_EXECUTION_ENV` is not set there): `provided.al2023`, `provided*`, `prov*`.
+    /// Tells whether a glob matches nothing but identifiers of OS-only runtimes: `provided.al2023`,
+    /// `provided*`, `prov*`. Such a glob never matches, as Lambda does not set `AWS_EXECUTION_ENV` there.
     pub fn is_only_provided(glob: &str) -> bool {
         let prefix = &glob[..glob.find(['*', '?', '[', '$']).unwrap_or(glob.len())];
         let is_cut = prefix.len() < glob.len();
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_glob_on_os_only_identifiers_is_told_from_the_others() {
+    fn glob_that_matches_only_os_only_identifiers_is_recognized() {
         for glob in [
             "provided.al2023",
             "provided.al2",

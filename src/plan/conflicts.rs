@@ -1,12 +1,12 @@
-//! What cannot be planned: hooks around a snapshot that the relay cannot run, and whatever would have
-//! to be done after a wrapper that never returns the process.
+//! Conflicts between parts of a plan: hooks around a snapshot beside Lambda Web Adapter, and whatever
+//! would have to be done after a wrapper that never returns the process.
 
 use super::{Plan, SnapshotHooks};
-use crate::config::{Invalid, Rule, Wrapper};
+use crate::config::{Invalid, Wrapper};
 use crate::lambda::{WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
 use crate::phase::Phase;
 
-/// The way out where conditions may keep the two apart.
+/// What to do where conditions can separate the two parts.
 const APART: &str = "let their conditions exclude each other";
 
 impl Plan<'_> {
@@ -25,15 +25,15 @@ impl Plan<'_> {
         self.check_last_wrapper()
     }
 
+    /// Makes sure that nothing would have to be done after a wrapper that never returns the process.
     fn check_last_wrapper(&self) -> Result<(), Invalid> {
-        let Some(place) = self.wrappers.iter().position(|wrapper| wrapper.is_last) else {
+        let Some(index) = self.wrappers.iter().position(|wrapper| wrapper.is_last) else {
             return Ok(());
         };
-        let last = self.wrappers[place];
-        let mut refused =
-            self.wrappers[place + 1..].iter().map(|wrapper| refuse_wrapper(last, wrapper)).next();
+        let last = self.wrappers[index];
+        let mut refused = self.wrappers.get(index + 1).map(|wrapper| refuse_wrapper(last, wrapper));
         let mut edited =
-            self.rules.iter().flat_map(|rule| command_line_keys(rule).map(move |key| (key, rule)));
+            self.rules.iter().flat_map(|rule| rule.command_line_keys().map(move |key| (key, rule)));
         refused = refused.or_else(|| {
             edited.next().map(|(key, rule)| refuse_edit(last, key, &rule.place.to_string()))
         });
@@ -47,27 +47,18 @@ impl Plan<'_> {
     }
 }
 
-/// The keys by which a rule says something about the command line.
-pub fn command_line_keys<'r>(rule: &'r Rule) -> impl Iterator<Item = &'static str> + use<'r> {
-    let says = [
-        ("options", !rule.options.is_empty()),
-        ("arguments", !rule.arguments.is_empty()),
-        ("entry", rule.entry.is_some()),
-        ("program", rule.program.is_some()),
-        ("prefix", !rule.prefix.is_empty()),
-    ];
-    says.into_iter().filter_map(|(key, says)| says.then_some(key))
-}
-
+/// Returns the message about a wrapper after one that never returns the process.
 pub fn refuse_wrapper(last: &Wrapper, other: &Wrapper) -> String {
     let what = format!("run the wrapper {:?} ({})", other.display_name(), other.place);
     last.refuse(&what, &["name it before that one, or ", APART].concat())
 }
 
+/// Returns the message about an edit of the command line beside such a wrapper.
 pub fn refuse_edit(last: &Wrapper, key: &str, place: &str) -> String {
     last.refuse(&format!("edit {key:?} ({place})"), &["remove the edit, or ", APART].concat())
 }
 
+/// Returns the message about a hook that needs the relay, beside such a wrapper.
 pub fn refuse_hook(last: &Wrapper, phase: Phase, name: &str, place: &str) -> String {
     let what = format!("run the hook {name:?} ({}, {place}), which takes the relay,", phase.name());
     last.refuse(&what, &["remove the hook, or ", APART].concat())

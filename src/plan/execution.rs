@@ -1,8 +1,7 @@
-//! The last part of a plan: the command line to execute, and how rules edit it.
+//! The last part of a plan: the command line to execute, and its edits.
 
 use crate::command_line::CommandLine;
-use crate::config::Effect;
-use crate::config::{Rule, WordEdits};
+use crate::config::{Effect, Rule, WordEdits};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::template::Template;
@@ -10,27 +9,27 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-/// Reads a file that a command line refers to: java's `@argfiles`.
+/// A function that reads a file to which a command line refers, one of java's `@argfiles`.
 pub type ReadFile<'r> = &'r dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
-/// The command line to execute, and what stands in front of it.
+/// The command line to execute, and its prefix.
 #[derive(Clone)]
 pub struct Execution {
     pub prefix: Vec<OsString>,
     pub line: CommandLine,
-    /// What was asked for and cannot be had; harmless.
+    /// Edits that could not be performed, which is harmless.
     pub warnings: Vec<String>,
 }
 
 impl Execution {
-    /// What was received, as it is.
+    /// Parses the received command line, which has at least the program.
     pub fn new(words: &[OsString], read: ReadFile) -> Self {
         let (program, arguments) = words.split_first().expect("a command line has a program");
         let line = CommandLine::parse(program.clone(), arguments.to_vec(), read);
         Self { prefix: Vec::new(), line, warnings: Vec::new() }
     }
 
-    /// Performs the edits of a rule; their texts see the environment.
+    /// Performs the edits of a rule. Their templates see `environ`.
     pub fn edit(&mut self, rule: &Rule, environ: &Environ) {
         edit_options(&mut self.line, &rule.options, environ);
         edit_arguments(&mut self.line, &rule.arguments, environ);
@@ -45,10 +44,10 @@ impl Execution {
         if let Some(program) = &rule.program {
             self.line.program = program.expand(environ);
         }
-        self.prefix.splice(0..0, expanded(&rule.prefix, environ));
+        self.prefix.splice(0..0, expand(&rule.prefix, environ));
     }
 
-    /// All words, the one to execute first.
+    /// Returns the command line as words; the first is the program to execute.
     pub fn into_words(mut self) -> Vec<OsString> {
         let mut words = self.prefix;
         words.push(std::mem::take(&mut self.line.program));
@@ -58,11 +57,35 @@ impl Execution {
 }
 
 impl Rule<'_> {
-    /// Whether it says anything about the command line.
+    /// Returns the keys by which the rule edits the command line.
+    pub fn command_line_keys(&self) -> impl Iterator<Item = &'static str> + use<> {
+        // Without `..`, so that a new key that is forgotten here does not compile.
+        let Self {
+            options,
+            arguments,
+            entry,
+            program,
+            prefix,
+            place: _,
+            when: _,
+            env: _,
+            wrappers: _,
+            hooks: _,
+            rules: _,
+        } = self;
+        let keys = [
+            ("options", !options.is_empty()),
+            ("arguments", !arguments.is_empty()),
+            ("entry", entry.is_some()),
+            ("program", program.is_some()),
+            ("prefix", !prefix.is_empty()),
+        ];
+        keys.into_iter().filter_map(|(key, is_given)| is_given.then_some(key))
+    }
+
+    /// Tells whether the rule edits the command line.
     pub fn edits_command_line(&self) -> bool {
-        let words =
-            !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
-        words || self.entry.is_some() || self.program.is_some()
+        self.command_line_keys().next().is_some()
     }
 }
 
@@ -71,7 +94,7 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
         return;
     }
     let globs = globs(&edits.remove, environ);
-    line.remove_options(|option| matches_one(&globs, option));
+    line.remove_options(|option| matches_any(&globs, option));
     let replacements = replacements(edits, environ);
     line.replace_options(|word| replacement(&replacements, word));
     for (name, edit) in &edits.values {
@@ -83,8 +106,8 @@ fn edit_options(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
             }
         });
     }
-    line.prepend_options(expanded(&edits.prepend, environ));
-    line.append_options(expanded(&edits.append, environ));
+    line.prepend_options(expand(&edits.prepend, environ));
+    line.append_options(expand(&edits.append, environ));
 }
 
 fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) {
@@ -92,14 +115,14 @@ fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) 
         return;
     }
     let globs = globs(&edits.remove, environ);
-    line.remove_arguments(|argument| matches_one(&globs, argument));
+    line.remove_arguments(|argument| matches_any(&globs, argument));
     let replacements = replacements(edits, environ);
     line.replace_arguments(|word| replacement(&replacements, word));
-    line.prepend_arguments(expanded(&edits.prepend, environ));
-    line.append_arguments(expanded(&edits.append, environ));
+    line.prepend_arguments(expand(&edits.prepend, environ));
+    line.append_arguments(expand(&edits.append, environ));
 }
 
-fn expanded(texts: &[Template], environ: &Environ) -> Vec<OsString> {
+fn expand(texts: &[Template], environ: &Environ) -> Vec<OsString> {
     texts.iter().map(|text| text.expand(environ)).collect()
 }
 
@@ -107,11 +130,11 @@ fn globs(texts: &[Template], environ: &Environ) -> Vec<Glob> {
     texts.iter().map(|text| Glob::new(text, environ)).collect()
 }
 
-fn matches_one(globs: &[Glob], word: &OsStr) -> bool {
+fn matches_any(globs: &[Glob], word: &OsStr) -> bool {
     globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Sensitive))
 }
 
-/// What is replaced by what; a key that works out as empty matches nothing.
+/// Expands the words to replace, each with its replacement. One that expands to nothing replaces nothing.
 fn replacements(edits: &WordEdits, environ: &Environ) -> Vec<(OsString, OsString)> {
     let expanded =
         edits.replace.iter().map(|(from, to)| (from.expand(environ), to.expand(environ)));

@@ -1,7 +1,7 @@
-//! What is saved of a plan for a process after the wrapper chain, which the wrappers do not change:
-//! what Lambda said about the function, the edits of the command line, and the hooks that the relay
-//! and the extension run, unexpanded, as the configuration has them. Reading it takes a fraction of
-//! the time that the configuration would take.
+//! The part of a plan that is saved for the process after the wrapper chain: the function's context, the
+//! edits of the command line, and the hooks that the relay and the extension run. All of it is
+//! unexpanded, as the configuration has it. To decode it takes a fraction of the time that the
+//! configuration would take.
 
 use super::{NoSnapshot, Plan, SnapshotHooks};
 use crate::config::encode::{
@@ -10,39 +10,32 @@ use crate::config::encode::{
 use crate::config::{Hook, Place, Rule, WordEdits};
 use crate::environ::Environ;
 use crate::wire::{Reader, Writer};
+use std::ffi::OsString;
 
-/// About as many bytes as it takes in Lambda.
-const USUAL: usize = 1024;
+/// The usual size in Lambda, in bytes; more is allocated when it is needed.
+const USUAL_SIZE: usize = 1024;
 
-/// What was saved of a plan.
+/// A plan as it was saved.
 pub struct SavedPlan<'a> {
-    /// The variables that Lambda handed over, as far as hooks and reports are told them.
+    /// The variables of the function's context ([`crate::lambda::LambdaContext::only`]).
     pub context: Environ<'a>,
     snapshot_hooks: SnapshotHooks,
     has_pre_stop: bool,
-    /// The rules that edit words, in order.
+    /// The rules that edit the command line, in order.
     rules: Vec<Rule<'a>>,
-    /// As registered.
+    /// The hooks of the relay and the extension, in the order of the configuration.
     hooks: Vec<Hook<'a>>,
 }
 
-/// Saves a plan. `context` is what Lambda said about the function. Places of rules are saved only
-/// when they are logged, since it takes long to find them.
+/// Saves a plan, with the variables of the function's context. Places of rules are saved only for the
+/// log, since it takes long to find them.
 pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
-    let mut items = Writer::with_room(USUAL);
+    let mut items = Writer::with_capacity(USUAL_SIZE);
     context.encode(&mut items.bytes);
     items.put_number((plan.snapshot_hooks == SnapshotHooks::Relay).into());
     items.put_number(plan.has_pre_stop.into());
     let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_command_line()).collect();
-    items.put_list(&rules, |items, rule| {
-        let place = if with_places { rule.place.to_string() } else { String::new() };
-        items.put(place.as_bytes());
-        put_words(items, &rule.options);
-        put_words(items, &rule.arguments);
-        items.put_list(rule.entry.as_slice(), put_template);
-        items.put_list(rule.program.as_slice(), put_template);
-        items.put_list(&rule.prefix, put_template);
-    });
+    items.put_list(&rules, |items, rule| put_rule(items, rule, with_places));
     items.put_list(&plan.hooks_after_wrappers(), |items, hook| put_hook(items, hook));
     items.bytes.shrink_to_fit();
     items.bytes
@@ -55,7 +48,7 @@ impl<'a> SavedPlan<'a> {
         let mut items = Reader(bytes);
         Some(Self {
             context,
-            // What other processes than the relay would do has been done.
+            // All other processes have run their hooks by now.
             snapshot_hooks: match items.take_number()? {
                 1 => SnapshotHooks::Relay,
                 _ => SnapshotHooks::Nobody(NoSnapshot::NoHooks),
@@ -66,8 +59,8 @@ impl<'a> SavedPlan<'a> {
         })
     }
 
-    /// Returns the plan of what is left to do for the command line that the wrappers gave back.
-    pub fn plan<'p>(&'p self, received: &'p [std::ffi::OsString]) -> Plan<'p>
+    /// Plans the rest of the start for the command line that the wrappers returned.
+    pub fn to_plan<'p>(&'p self, received: &'p [OsString]) -> Plan<'p>
     where
         'a: 'p,
     {
@@ -83,13 +76,40 @@ impl<'a> SavedPlan<'a> {
     }
 }
 
-// Most chains have none of either, and would pay for the room on the stack.
+/// Writes the edits of the command line of a rule.
+fn put_rule(items: &mut Writer, rule: &Rule, with_places: bool) {
+    let Rule {
+        place,
+        options,
+        arguments,
+        entry,
+        program,
+        prefix,
+        // The wrapper has evaluated the condition, performed the edits of the environment and listed
+        // the other parts.
+        when: _,
+        env: _,
+        wrappers: _,
+        hooks: _,
+        rules: _,
+    } = rule;
+    let place = if with_places { place.to_string() } else { String::new() };
+    items.put(place.as_bytes());
+    put_word_edits(items, options);
+    put_word_edits(items, arguments);
+    items.put_list(entry.as_slice(), put_template);
+    items.put_list(program.as_slice(), put_template);
+    items.put_list(prefix, put_template);
+}
+
+/// Reads what [`put_rule`] wrote.
+// Inlined, it would take room on the stack of every chain, and most have no such rules.
 #[inline(never)]
 fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
     let place = Place::Formatted(items.take_str()?);
     Some(Rule {
-        options: take_words(items)?,
-        arguments: take_words(items)?,
+        options: take_word_edits(items)?,
+        arguments: take_word_edits(items)?,
         entry: items.take_list(take_template)?.pop(),
         program: items.take_list(take_template)?.pop(),
         prefix: items.take_list(take_template)?,
@@ -97,21 +117,22 @@ fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
     })
 }
 
-fn put_words(items: &mut Writer, edits: &WordEdits) {
-    items.put_list(&edits.remove, put_template);
-    items.put_list(&edits.replace, |items, (from, to)| {
+fn put_word_edits(items: &mut Writer, edits: &WordEdits) {
+    let WordEdits { remove, replace, values, prepend, append } = edits;
+    items.put_list(remove, put_template);
+    items.put_list(replace, |items, (from, to)| {
         put_template(items, from);
         put_template(items, to);
     });
-    items.put_list(&edits.values, |items, (name, edit)| {
+    items.put_list(values, |items, (name, edit)| {
         items.put(name.as_bytes());
         put_edit(items, edit);
     });
-    items.put_list(&edits.prepend, put_template);
-    items.put_list(&edits.append, put_template);
+    items.put_list(prepend, put_template);
+    items.put_list(append, put_template);
 }
 
-fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
+fn take_word_edits<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
     Some(WordEdits {
         remove: items.take_list(take_template)?,
         replace: items.take_list(|items| Some((take_template(items)?, take_template(items)?)))?,
@@ -128,7 +149,7 @@ mod tests {
     use crate::config::{Source, decode_rules, parse_sources};
     use crate::lambda::LambdaContext;
     use crate::phase::Phase;
-    use std::ffi::{OsStr, OsString};
+    use std::ffi::OsStr;
 
     const EVERYTHING: &str = r#"{
         "env": {"A": "1"},
@@ -165,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_comes_behind_the_wrappers_arrives() {
+    fn saved_plan_has_everything_that_comes_after_the_wrappers() {
         let sources = [Source { name: "file".into(), text: EVERYTHING.into() }];
         let documents = parse_sources(&sources);
         let rules =
@@ -205,7 +226,7 @@ mod tests {
             assert_eq!(is_relay(saved.snapshot_hooks), is_relay(snapshot_hooks));
             assert!(saved.has_pre_stop);
             assert_eq!(saved.rules.iter().map(shown).collect::<Vec<_>>(), own);
-            // One is as they run, the other as they are registered.
+            // One list is in execution order, the other in the order of the configuration.
             let sorted = |mut hooks: Vec<_>| {
                 hooks.sort();
                 hooks

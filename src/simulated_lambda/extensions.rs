@@ -2,7 +2,7 @@
 //! runtime client with an internal extension, or foreword's extension, uses
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
-use super::http::{Reply, RequestHead};
+use super::http::{ReceivedHead, Reply};
 use super::runtime_state::RuntimeState;
 use crate::lambda::api;
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ impl Extensions {
     /// have SHUTDOWN.
     pub fn register(
         &mut self,
-        head: &RequestHead,
+        head: &ReceivedHead,
         body: &[u8],
         state: RuntimeState,
         function: &str,
@@ -76,7 +76,7 @@ impl Extensions {
     }
 
     /// Takes the next event of the extension that the request names; `None` while there is none.
-    pub fn next(&mut self, head: &RequestHead) -> Option<Reply> {
+    pub fn next(&mut self, head: &ReceivedHead) -> Option<Reply> {
         let Some(identifier) = head.header(api::EXTENSION_IDENTIFIER) else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Some(Reply::error(403, "Extension.MissingExtensionIdentifier", message));
@@ -91,7 +91,7 @@ impl Extensions {
     }
 
     /// Returns the name of the extension that sent a request.
-    pub fn name(&self, head: &RequestHead) -> Option<String> {
+    pub fn name(&self, head: &ReceivedHead) -> Option<String> {
         let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         self.registered
             .iter()
@@ -101,7 +101,7 @@ impl Extensions {
 
     /// Notes that an extension asks for an event; returns its name and the events that it wants,
     /// the first time.
-    pub fn becomes_ready(&mut self, head: &RequestHead) -> Option<(String, Vec<&'static str>)> {
+    pub fn becomes_ready(&mut self, head: &ReceivedHead) -> Option<(String, Vec<&'static str>)> {
         let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         let mut registered = self.registered.iter_mut();
         let extension =

@@ -14,7 +14,7 @@ const PIECE: usize = 64 << 10;
 
 /// The head of a request. Each byte of it is a character here (Latin-1).
 #[derive(Clone, Debug)]
-pub struct RequestHead {
+pub struct ReceivedHead {
     /// The text as it was sent, without the last line break.
     pub text: String,
     /// Method and target; nothing when this is not HTTP/1.
@@ -41,7 +41,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-impl RequestHead {
+impl ReceivedHead {
     /// Reads a head; `None` if the connection ends first. The line feed at its end stays unread.
     pub fn read(stream: &TcpStream) -> io::Result<Option<Self>> {
         let read = read_through(stream, b"\r\n\r", LONGEST_HEAD)?;
@@ -87,7 +87,7 @@ impl RequestHead {
 impl Body {
     /// Reads a body; `progress` gets the length so far after each read. A truncated body is
     /// incomplete, not an error.
-    pub fn read(stream: &TcpStream, head: &RequestHead, mut progress: impl FnMut(usize)) -> Self {
+    pub fn read(stream: &TcpStream, head: &ReceivedHead, mut progress: impl FnMut(usize)) -> Self {
         let mut body =
             Self { is_chunked: head.says("Transfer-Encoding", "chunked"), ..Self::default() };
         let read = if body.is_chunked {

@@ -1,7 +1,7 @@
 //! A recording of the Runtime API: its requests in order, and its state, for the assertions of
 //! tests and the conditions of waits.
 
-use super::http::{Body, RequestHead};
+use super::http::{Body, ReceivedHead};
 use super::runtime_state::{ApiCall, RuntimeState};
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::{Display, Formatter, Result};
@@ -34,7 +34,7 @@ pub enum Connection {
 pub struct RecordedRequest {
     /// The number of its connection.
     pub connection: usize,
-    pub head: RequestHead,
+    pub head: ReceivedHead,
     /// `None` for an unknown path or method.
     pub call: Option<ApiCall>,
     pub body: BodySummary,

@@ -1,7 +1,7 @@
 //! The sockets: one thread that accepts, one for each connection, and the injection of faults.
 
 use super::Shared;
-use super::http::{Body, Reply, RequestHead, go_on};
+use super::http::{Body, ReceivedHead, Reply, go_on};
 use super::recording::{BodySummary, Connection, RecordedRequest};
 use super::runtime_state::{ApiCall, Route};
 use std::io::{self, ErrorKind, Write};
@@ -136,9 +136,9 @@ fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
 }
 
 fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Result<AfterReply> {
-    let Some(head) = RequestHead::read(stream)? else { return Ok(AfterReply::Close) };
+    let Some(head) = ReceivedHead::read(stream)? else { return Ok(AfterReply::Close) };
     let Some((method, target)) = head.request_line() else {
-        RequestHead::finish(stream)?;
+        ReceivedHead::finish(stream)?;
         let number = record(shared, connection, &head, None);
         shared.update(|inner| inner.seen.requests[number].status = Some(400));
         let reply = Reply { status: 400, ..Reply::default() };
@@ -152,7 +152,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
     let fault = call.and_then(|call| shared.faults.strike(shared, call, number));
     let unread = fault.as_ref().is_some_and(|fault| fault.leaves_body());
     if !unread {
-        RequestHead::finish(stream)?;
+        ReceivedHead::finish(stream)?;
         if head.says("Expect", "100-continue") {
             go_on(stream)?;
         }
@@ -190,7 +190,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
     Ok(if is_last { AfterReply::Close } else { next })
 }
 
-fn record(shared: &Shared, connection: usize, head: &RequestHead, call: Option<ApiCall>) -> usize {
+fn record(shared: &Shared, connection: usize, head: &ReceivedHead, call: Option<ApiCall>) -> usize {
     let (head, body) = (head.clone(), BodySummary::default());
     let request = RecordedRequest { connection, head, call, body, status: None };
     shared.update(|inner| {

@@ -5,7 +5,7 @@ mod state;
 
 pub use state::ServiceState;
 
-use super::http::{Body, Reply, RequestHead};
+use super::http::{Body, ReceivedHead, Reply};
 use super::recording::{Connection, ErrorReport};
 use super::runtime_state::{ApiCall, RuntimeState, Transition};
 use super::server::Faults;
@@ -106,7 +106,7 @@ impl Shared {
         &self,
         call: ApiCall,
         id: &str,
-        head: &RequestHead,
+        head: &ReceivedHead,
         number: usize,
         read: impl Fn() -> Body,
         has_ended: &dyn Fn() -> bool,
@@ -175,7 +175,7 @@ impl Shared {
     }
 
     /// Records an error report; during a restore, an init/error counts as a restore/error.
-    fn report(&self, call: ApiCall, head: &RequestHead, body: Body) -> Reply {
+    fn report(&self, call: ApiCall, head: &ReceivedHead, body: Body) -> Reply {
         self.update(|inner| match inner.seen.state.transition(call) {
             Transition::Accept(state) => {
                 inner.seen.state = state;
@@ -193,7 +193,7 @@ impl Shared {
         &self,
         call: ApiCall,
         id: &str,
-        head: &RequestHead,
+        head: &ReceivedHead,
         read: impl Fn() -> Body,
     ) -> Reply {
         let refused = self.update(|inner| {
@@ -279,7 +279,7 @@ pub fn epoch_ms() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis())
 }
 
-fn error_type(head: &RequestHead) -> String {
+fn error_type(head: &ReceivedHead) -> String {
     head.header(FUNCTION_ERROR_TYPE).unwrap_or_default().to_owned()
 }
 

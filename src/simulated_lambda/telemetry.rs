@@ -5,7 +5,7 @@
 
 mod destination;
 
-use super::http::{Reply, RequestHead};
+use super::http::{ReceivedHead, Reply};
 use crate::lambda::api;
 use crate::timestamp::{Precision, rfc3339};
 use destination::{Destination, deliver};
@@ -91,7 +91,7 @@ impl Telemetry {
     pub fn subscribe(
         &self,
         api: SubscriptionApi,
-        head: &RequestHead,
+        head: &ReceivedHead,
         body: &[u8],
         name: Option<&str>,
     ) -> Reply {

@@ -78,7 +78,7 @@ fn environment_after_a_wrapper_without_changes_is_identical() {
         let test = test.env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword");
         let entries = ["B=2", "A=1", "B=3", "no equals sign", "=no name", "E=", "SECRET_KEY=1"];
         let test =
-            entries.iter().fold(test, |test, entry| test.raw_env(entry)).args(["./runtime", "x"]);
+            entries.iter().fold(test, super::support::Test::raw_env).args(["./runtime", "x"]);
         let directory = test.path(".").display().to_string();
         let directory = directory.strip_suffix("/.").expect("a directory");
         String::from_utf8(test.capture().stdout).expect("UTF-8").replace(directory, DIRECTORY)

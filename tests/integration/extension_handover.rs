@@ -1,4 +1,4 @@
-//! What pre_stop hooks see: the environment of the runtime, which the wrapper hands over to the
+//! What `pre_stop` hooks see: the environment of the runtime, which the wrapper hands over to the
 //! extension and to nobody else; and their environment without a handover.
 
 use crate::support::extension::{echo, lambda, succeeded};

@@ -130,34 +130,34 @@ fn response_with_another_status_fails() {
 #[test]
 fn response_that_is_not_http_is_reported() {
     let none = "got no response to <url> after N ms: it";
-    fails(b"", &format!("{none} closed the connection without an answer"));
+    fails(b"", &format!("{none} closed the connection without a response"));
     fails(
         b"HTTP/1.1 200 OK\r\nContent-Le",
-        &format!("{none} closed the connection in the middle of an answer"),
+        &format!("{none} closed the connection in the middle of a response"),
     );
     fails(
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1",
-        &format!("{none} closed the connection in the middle of an answer"),
+        &format!("{none} closed the connection in the middle of a response"),
     );
     for length in ["-3", "3, 4", "3\r\nContent-Length: 4", "x"] {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody");
         fails(
             answer.leak().as_bytes(),
-            &format!("{none} answered with a Content-Length that is no number, or with two"),
+            &format!("{none} sent a Content-Length that is not a number, or two of them"),
         );
     }
     fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the response 101 to <url> after N ms");
     fails(
         b"SSH-2.0-OpenSSH_9.2\r\n",
-        &format!("{none} answered something else than HTTP (invalid HTTP version)"),
+        &format!("{none} sent something other than HTTP (invalid HTTP version)"),
     );
     fails(
         b"\x16\x03\x01\x02\x00\x01",
-        &format!("{none} answered something else than HTTP (invalid HTTP version)"),
+        &format!("{none} sent something other than HTTP (invalid HTTP version)"),
     );
     fails(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        &format!("{none} answered in chunks that cannot be read"),
+        &format!("{none} sent chunks that cannot be read"),
     );
 }
 

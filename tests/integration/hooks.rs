@@ -13,12 +13,12 @@ fn rule(names: &[&str]) -> Value {
     json!({"hooks": {"initialize": names.iter().map(|name| named(name)).collect::<Value>()}})
 }
 
-/// The fields of /proc/PID/stat (proc_pid_stat(5)) that identify process group and session; the
+/// The fields of /proc/PID/stat (`proc_pid_stat(5)`) that identify process group and session; the
 /// shell reads its own.
 const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
 
 /// Returns a set of signals from /proc/PID/status. Signals 32 and 33 belong to the C library:
-/// glibc's posix_spawn, which also starts the test, leaves them ignored.
+/// glibc's `posix_spawn`, which also starts the test, leaves them ignored.
 fn signals(status: &str, set: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
     let bits = u64::from_str_radix(line.expect("a set of this name"), 16).expect("a number");

@@ -332,10 +332,10 @@ fn secrets_within_a_text_are_replaced_in_place() {
 
 #[test]
 fn control_characters_in_a_message_break_no_line() {
-    let name = r#"a\nforeword: forged\r\u001b[31m\u007f\u0085é"#;
+    let name = r"a\nforeword: forged\r\u001b[31m\u007f\u0085é";
     let hook =
         format!(r#"{{"hooks": {{"initialize": [{{"name": "{name}", "command": "true"}}]}}}}"#);
-    let shown = r#"a\nforeword: forged\r\u{1b}[31m\u{7f}\u{85}é"#;
+    let shown = r"a\nforeword: forged\r\u{1b}[31m\u{7f}\u{85}é";
     let expected = format!("foreword: hook \"{shown}\" (initialize) succeeded after N ms\n");
     Test::new().config(&hook).args(["/bin/true"]).stderr(expected).run();
 

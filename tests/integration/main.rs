@@ -2,6 +2,8 @@
 //! the feature `real-parts` are in `real_parts`, and in the modules that are left out below without
 //! it.
 
+#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
+
 mod architecture;
 #[cfg(feature = "real-parts")]
 mod bootstrap;

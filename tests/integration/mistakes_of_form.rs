@@ -6,7 +6,7 @@ use crate::support::Test;
 
 const NO_JSON: &str = "this is not JSON:";
 
-/// Checks rows of a marked configuration, serde_json's cause, and the remedy.
+/// Checks rows of a marked configuration, `serde_json`'s cause, and the remedy.
 #[track_caller]
 fn is_no_json(rows: &[(&str, &str, &str)]) {
     for (marked, cause, way_out) in rows {

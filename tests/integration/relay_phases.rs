@@ -9,7 +9,7 @@ use crate::support::{Gate, LIMIT, Played, Test, epoch_milliseconds, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 
-/// The fields of /proc/PID/stat (proc_pid_stat(5)) that identify process group and session; the
+/// The fields of /proc/PID/stat (`proc_pid_stat(5)`) that identify process group and session; the
 /// shell reads its own.
 const READ_STAT: &str = "read -r pid name state parent group session rest </proc/self/stat";
 
@@ -312,7 +312,7 @@ fn hook_that_is_listed_twice_runs_twice() {
 }
 
 /// Hooks do not inherit the signals that the relay ignores. Signals 32 and 33 belong to the C
-/// library: glibc's posix_spawn, which also starts the test, leaves them ignored.
+/// library: glibc's `posix_spawn`, which also starts the test, leaves them ignored.
 #[test]
 fn hook_of_the_relay_leads_its_own_group_with_default_dispositions() {
     let lambda = Lambda::new(Settings::default());

@@ -36,7 +36,7 @@ fn symlink_beside_foreword_is_used_and_stays() {
         let test = test(program);
         let link = test.path(&format!("bin/stand-in/{program}"));
         fs::create_dir(link.parent().expect("a directory")).expect("a new directory");
-        std::os::unix::fs::symlink("../foreword", &link).expect("a new link");
+        std::os::unix::fs::symlink("../foreword", &link).expect("a new symlink");
         assert_eq!(given(&test).0, link.display().to_string());
         assert!(link.exists());
     }
@@ -53,7 +53,7 @@ fn symlink_beside_foreword_is_found_by_any_path_of_foreword() {
             [("../foreword", link.clone()), ("../bin/foreword", test.path("linked/foreword"))]
         {
             fs::create_dir(link.parent().expect("a directory")).expect("a new directory");
-            std::os::unix::fs::symlink(target, &link).expect("a new link");
+            std::os::unix::fs::symlink(target, &link).expect("a new symlink");
         }
         assert_eq!(given(&test).0, link.display().to_string(), "{executed}");
     }
@@ -68,7 +68,7 @@ fn symlink_beside_a_symlink_to_foreword_is_not_used() {
         .env("TMPDIR", "<folder>/tmp")
         .file("tmp/x", "");
     std::os::unix::fs::symlink("../bin/foreword", test.path("linked/foreword"))
-        .expect("a new link");
+        .expect("a new symlink");
     let path = given(&test).0;
     assert!(path.starts_with(&test.path("tmp").display().to_string()), "{path}");
 }
@@ -128,7 +128,7 @@ fn stand_in_without_any_writable_directory_uses_the_symlink_beside_foreword() {
     let test = read_only("python3.12", "/tmp /dev/shm /var/tmp");
     fs::create_dir(test.path("bin/stand-in")).expect("a new directory");
     std::os::unix::fs::symlink("../foreword", test.path("bin/stand-in/python3.12"))
-        .expect("a new link");
+        .expect("a new symlink");
     assert_eq!(given(&test).0, "/mnt/bin/stand-in/python3.12");
 }
 
@@ -136,6 +136,7 @@ fn stand_in_without_any_writable_directory_uses_the_symlink_beside_foreword() {
 fn stand_in_without_symlink_or_writable_directory_is_refused() {
     let cause = "foreword: unable to make a symlink \"handler\" for wrappers to execute in /tmp \
                  (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
-                 file system); make \"/mnt/bin/stand-in/handler\" a symlink to foreword beforehand\n";
+                 file system); make \"/mnt/bin/stand-in/handler\" a symlink to foreword \
+                 beforehand\n";
     read_only("handler", "/tmp /dev/shm /var/tmp").stderr(cause).status(126).run();
 }

@@ -376,10 +376,10 @@ fn everything_after_a_last_wrapper_is_an_error() {
         (format!(r#"{{{last}, »"/opt/x"]}}"#), before),
         (format!(r#"{{{last}, {{"path": "/opt/x", "when": {{"runtime": "java"}}}}]}}"#), None),
         (format!(r#"{{{last}], "prefix": [»"x"]}}"#), edit("edit \"prefix\" (@)")),
-        (format!(r#"{{{last}], {}}}"#, entry("nodejs22.x")), edit("edit \"entry\" (@)")),
-        (format!(r#"{{{last}], {}}}"#, entry("java")), None),
-        (format!(r#"{{{last}], {}}}"#, hook("node")), relay),
-        (format!(r#"{{{last}], {}}}"#, hook("java")), None),
+        (format!(r"{{{last}], {}}}", entry("nodejs22.x")), edit("edit \"entry\" (@)")),
+        (format!(r"{{{last}], {}}}", entry("java")), None),
+        (format!(r"{{{last}], {}}}", hook("node")), relay),
+        (format!(r"{{{last}], {}}}", hook("java")), None),
         (format!(r#"{{{last}], "env": {{"A": {{"default": "x"}}}}}}"#), None),
     ] {
         let place = format!("a.json:1:{}", marked.find(MARK).unwrap_or_default() + 1);
@@ -458,8 +458,9 @@ fn check_without_files_checks_what_a_function_here_would_load() {
         .run();
     let clean = "checked 1 configuration: no problems\n";
     here().file("good.json", "{}").args(["check", "good.json"]).stdout(clean).run();
-    let nothing = "foreword: error: unable to find a configuration: <folder>/foreword.json does not \
-                   exist, there are no drop-ins, and FOREWORD_CONFIG is not set; name the files\n";
+    let nothing = "foreword: error: unable to find a configuration: <folder>/foreword.json does \
+                   not exist, there are no drop-ins, and FOREWORD_CONFIG is not set; name the \
+                   files\n";
     test().stdout(nothing).status(1).run();
 }
 

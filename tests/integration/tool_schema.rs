@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// Configurations that use every key, small enough to change each of their values in turn.
 const VALID: [&str; 28] = [
-    r#"{}"#,
+    r"{}",
     r#"{"$schema": "x", "description": "x", "rules": []}"#,
     r#"{"env": {"A": "text", "B": null, "$schema": "data", "description": "data"}}"#,
     r#"{"env": {"A": {"default": "", "description": "x"}}}"#,
@@ -64,7 +64,7 @@ const BEYOND: [(&str, &str); 8] = [
         r#"{"hooks": {"initialize": [{"name": "n", "command": "x", "timeout_ms": 1.0}]}}"#,
         "\"timeout_ms\" is 1.0; it takes whole milliseconds",
     ),
-    (r#"@{}#"#, "is nested more than 32 deep"),
+    (r"@{}#", "is nested more than 32 deep"),
 ];
 
 /// Those of them that changed documents have.
@@ -154,7 +154,7 @@ fn changed(document: &Value, all: &mut Vec<Value>) {
             put(pointer, fewer.clone().into());
             for other in KEYS
                 .iter()
-                .map(|key| key.to_string())
+                .map(std::string::ToString::to_string)
                 .chain([format!("{key}s"), key.to_uppercase()])
             {
                 let mut renamed = fewer.clone();
@@ -170,7 +170,7 @@ fn add_pointers(value: &Value, pointer: String, to: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             members.iter().for_each(|(key, value)| {
-                add_pointers(value, format!("{pointer}/{}", escaped(key)), to)
+                add_pointers(value, format!("{pointer}/{}", escaped(key)), to);
             });
         }
         Value::Array(items) => {

@@ -74,7 +74,7 @@ fn every_key_of_the_schema_has_a_description() {
         }
         match node {
             Value::Object(members) => {
-                members.values().for_each(|node| look(schema, node, undescribed))
+                members.values().for_each(|node| look(schema, node, undescribed));
             }
             Value::Array(items) => items.iter().for_each(|node| look(schema, node, undescribed)),
             _ => {}

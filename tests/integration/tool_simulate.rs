@@ -133,7 +133,7 @@ all went well
     );
 }
 
-/// Returns the timeline of a runtime that knows nothing of SnapStart.
+/// Returns the timeline of a runtime that knows nothing of `SnapStart`.
 fn without_part(answer: &str) -> String {
     format!(
         "\

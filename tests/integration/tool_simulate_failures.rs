@@ -287,7 +287,7 @@ not all went well
     assert!(found.ends_with(expected), "{found}");
 }
 
-/// The runtime ends, pre_stop hooks run, and the exit status is the signal's.
+/// The runtime ends, `pre_stop` hooks run, and the exit status is the signal's.
 #[test]
 fn simulation_that_is_interrupted_shuts_the_environment_down() {
     for (signal, options) in [

@@ -8,7 +8,7 @@ use std::fs;
 /// An extension that subscribes with the request in `$OUT/request`, writes the events that it
 /// receives to `$OUT/events`, one per line, and the responses to its subscriptions to
 /// `$OUT/answers`.
-const SUBSCRIBER: &str = r##"#!/usr/bin/env python3
+const SUBSCRIBER: &str = r#"#!/usr/bin/env python3
 import http.server, json, os, socket, socketserver, sys, threading, urllib.error, urllib.request
 
 api, out = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"], os.environ["OUT"]
@@ -59,7 +59,7 @@ for path, request in json.load(open(out + "/requests")):
 call("GET", "/2020-01-01/extension/event/next", headers=own)
 import time
 time.sleep(0.3)
-"##;
+"#;
 
 const HANDLER: &str =
     "def handler(event, context):\n    print('the handler says', event)\n    return event\n";

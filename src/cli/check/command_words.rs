@@ -106,7 +106,7 @@ fn add_shell(arguments: &[Option<&str>], before: usize, command: &mut CommandFil
                 break;
             }
             Some(word) if word.starts_with("--") => {
-                at += usize::from(SHELL_OPTIONS_WITH_VALUE.contains(&word))
+                at += usize::from(SHELL_OPTIONS_WITH_VALUE.contains(&word));
             }
             Some(word) if word.len() > 1 && word.starts_with(['-', '+']) => {
                 if word.contains('s') && word.starts_with('-') {

@@ -78,7 +78,7 @@ pub fn check<'r>(
                 checked.in_no_layer.extend(named.path());
             }
             Lookup::Astray(message) if !named.is_guarded => {
-                diagnostics.push(Diagnostic::warning(named.place, message))
+                diagnostics.push(Diagnostic::warning(named.place, message));
             }
             Lookup::Nothing(_) | Lookup::Astray(_) | Lookup::Unknown => {}
         }

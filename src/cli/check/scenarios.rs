@@ -204,7 +204,7 @@ mod tests {
 
     /// Returns whether all conditions of a list may hold at once.
     fn possible(conditions: &str) -> Option<bool> {
-        let text = format!(r#"{{"rules": [{}]}}"#, conditions);
+        let text = format!(r#"{{"rules": [{conditions}]}}"#);
         let sources = [Source { name: "test".into(), text }];
         let documents = parse_sources(&sources);
         let rules =
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn finds_out_whether_conditions_exclude_each_other() {
         for (conditions, expected) in [
-            (r#"{}"#, Some(true)),
+            ("{}", Some(true)),
             (r#"{"when": {"not": {}}}"#, Some(false)),
             (r#"{"when": {"runtime": "python"}}, {"when": {"runtime": "python3.*"}}"#, Some(true)),
             (

@@ -72,7 +72,7 @@ fn refused(last: &Listed, behind: &[Listed], rules: &[ReachableRule]) -> Vec<Str
     refused.extend(behind.map(|other| plan::refuse_wrapper(last.wrapper, other.wrapper)));
     for rule_in_context in rules {
         if with(&rule_in_context.conditions) {
-            let keys = plan::command_line_keys(rule_in_context.rule);
+            let keys = rule_in_context.rule.command_line_keys();
             refused.extend(keys.map(|key| {
                 plan::refuse_edit(last.wrapper, key, &rule_in_context.place(key).to_string())
             }));

@@ -42,7 +42,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
                 let is_key = text[rest..].trim_ascii_start().starts_with(':');
                 match (is_key, secret_at) {
                     (true, None) if is_secret_name(&text.as_bytes()[at..rest]) => {
-                        secret_at = Some(depth)
+                        secret_at = Some(depth);
                     }
                     (false, Some(_)) => secrets.push(at..rest),
                     _ => {}

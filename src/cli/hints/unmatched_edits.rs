@@ -59,7 +59,7 @@ fn find_in_options<'r>(
     found: &mut Vec<UnmatchedEdit<'r>>,
 ) {
     let mut add = |key, index, name, way_out| {
-        found.push(UnmatchedEdit { keys: ["options", key], index, name, way_out })
+        found.push(UnmatchedEdit { keys: ["options", key], index, name, way_out });
     };
     for (index, text) in edits.remove.iter().enumerate() {
         let glob = Glob::new(text, environ);
@@ -106,7 +106,7 @@ fn find_in_arguments<'r>(
     found: &mut Vec<UnmatchedEdit<'r>>,
 ) {
     let mut add = |key, index, name| {
-        found.push(UnmatchedEdit { keys: ["arguments", key], index, name, way_out: String::new() })
+        found.push(UnmatchedEdit { keys: ["arguments", key], index, name, way_out: String::new() });
     };
     for (index, text) in edits.remove.iter().enumerate() {
         let glob = Glob::new(text, environ);

@@ -7,7 +7,7 @@ use crate::environ::Environ;
 use crate::lambda::{
     ACCESS_KEY_ID, CREDENTIALS_TOKEN, CREDENTIALS_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
 };
-use crate::simulated_lambda::http::{Body, Reply, RequestHead};
+use crate::simulated_lambda::http::{Body, ReceivedHead, Reply};
 use crate::timestamp::{Precision, rfc3339};
 use serde_json::json;
 use std::fs::File;
@@ -34,8 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When there can be no endpoint.
 pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> {
-    let keys = KEYS
-        .map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
+    let keys = KEYS.map(|name| {
+        environ.lossy(name).filter(|key| !key.is_empty()).map(std::borrow::Cow::into_owned)
+    });
     let [Some(identifier), Some(secret), session] = keys else {
         KEYS.iter().for_each(|name| environ.unset(name));
         let note = format!(
@@ -71,8 +72,8 @@ pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> 
 /// Answers one request after the other, until one side ends the connection.
 fn serve(stream: &TcpStream, token: &str, answer: &str) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
-    while let Ok(Some(head)) = RequestHead::read(stream) {
-        if RequestHead::finish(stream).is_err() {
+    while let Ok(Some(head)) = ReceivedHead::read(stream) {
+        if ReceivedHead::finish(stream).is_err() {
             break;
         }
         Body::read(stream, &head, |_| {});

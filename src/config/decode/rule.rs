@@ -52,7 +52,7 @@ impl<'a> Decoder<'a> {
                     rule.rules.reserve_exact(array.len());
                     for node in array {
                         self.decode_nested(node, |decoder, node| {
-                            decoder.rule(node, &mut rule.rules)
+                            decoder.rule(node, &mut rule.rules);
                         });
                     }
                 }
@@ -97,7 +97,7 @@ impl<'a> Decoder<'a> {
             match at.as_key() {
                 "separator" => separator = Some((at, self.template(value))),
                 key @ ("default" | "prepend" | "append") => {
-                    edits.push((key, at, self.template(value)))
+                    edits.push((key, at, self.template(value)));
                 }
                 _ => {}
             }

@@ -22,7 +22,7 @@ impl<'a> Decoder<'a> {
             match key.as_key() {
                 "runtime" => when.runtime = Some(self.one_or_more(value, Self::runtime)),
                 "initialization" => {
-                    when.initialization = Some(self.one_or_more(value, Self::initialization))
+                    when.initialization = Some(self.one_or_more(value, Self::initialization));
                 }
                 "architecture" => {
                     when.architecture = Some(self.one_or_more(value, |decoder, node| {
@@ -115,7 +115,7 @@ impl<'a> Decoder<'a> {
                         ("ignore_case", Value::Boolean(true)) => case = Case::Insensitive,
                         ("ignore_case", Value::Boolean(false)) => case = Case::Sensitive,
                         ("ignore_case", _) => {
-                            self.wrong_type(value, "true or false").unwrap_or_default()
+                            self.wrong_type::<()>(value, "true or false");
                         }
                         _ => {}
                     }

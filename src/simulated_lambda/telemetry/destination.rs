@@ -67,7 +67,7 @@ impl Destination {
             None => problems.push("URI port is not provided".to_owned()),
             Some(RESERVED) => problems.push(format!("URI port {RESERVED} is reserved")),
             Some(_) if !HOSTS.contains(&host) => {
-                problems.push(format!("URI host {host} is not allowed"))
+                problems.push(format!("URI host {host} is not allowed"));
             }
             Some(_) => {}
         }

@@ -27,7 +27,7 @@ impl Test {
         self.named("extensions/foreword").runtime_api(lambda)
     }
 
-    /// Sets these pre_stop hooks as the whole configuration.
+    /// Sets these `pre_stop` hooks as the whole configuration.
     pub fn pre_stop(self, hooks: Value) -> Self {
         self.config(&json!({"hooks": {"pre_stop": hooks}}).to_string())
     }

@@ -1,4 +1,4 @@
-//! What a run under SnapStart needs: the initialization type, the Runtime API, hooks of both
+//! What a run under `SnapStart` needs: the initialization type, the Runtime API, hooks of both
 //! phases, and a directory of its own for foreword's marker.
 
 use super::Test;
@@ -16,7 +16,7 @@ const KEPT: &str = "/tmp/.foreword";
 const KEPT_HERE: &str = "kept";
 
 impl Test {
-    /// Builds a run under SnapStart.
+    /// Builds a run under `SnapStart`.
     pub fn snap_start(self, lambda: impl AsRef<OsStr>) -> Self {
         let mut private = fs::DirBuilder::new();
         // Outside of the sandbox, the mount point has to exist.

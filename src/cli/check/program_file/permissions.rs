@@ -19,7 +19,7 @@ pub fn faults(file: &FunctionFile, is_executed: bool, content: &[u8]) -> Vec<Str
             faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"));
         }
         None if is_executed => {
-            faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"))
+            faults.push(format!("the file has no execute permission; chmod a+rx it {ZIP}"));
         }
         Some(mode) if is_executed && (mode & 0o001 == 0 || is_script && mode & 0o004 == 0) => {
             let what = if mode & 0o001 == 0 { "execute" } else { "read" };

@@ -116,7 +116,7 @@ impl HookOverview {
         let place = place.to_string();
         let mut edits = EditRecorder::new(last);
         let own = hooks::environment(hook, last, context, |edit, change| {
-            edits.add(place.clone(), edit, change)
+            edits.add(place.clone(), edit, change);
         });
         let mut unset = std::mem::take(&mut edits.unset);
         unset.extend(UnsetVariable::in_hook(hook, &own));

@@ -36,7 +36,7 @@ impl WrapperOverview {
             let place = wrapper.place.to_string();
             let mut edits = EditRecorder::new(&here);
             edit::apply(&mut here, &wrapper.env, &mut |edit, change| {
-                edits.add(place.clone(), edit, change)
+                edits.add(place.clone(), edit, change);
             });
             unset.append(&mut edits.unset);
             if !wrapper.is_last {

@@ -57,7 +57,7 @@ impl ExecutionEnvironment<'_> {
             .iter()
             .filter(|(_, extension)| reason == SPINDOWN && extension.end().is_some());
         crashed.for_each(|(name, _)| {
-            recorder.problem(&format!("the extension {name} ended before the shutdown"))
+            recorder.problem(&format!("the extension {name} ended before the shutdown"));
         });
         self.lambda.shared.telemetry.flush();
         self.lambda.shutdown(reason, SHUTDOWN_LIMIT.saturating_sub(begin.elapsed()));
