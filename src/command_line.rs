@@ -1,6 +1,6 @@
-//! Parses and edits the command line of an interpreter: its own options, the entry, and the arguments
-//! of the entry. Each interpreter's grammar has a file; `options` and `arguments` have the edits. The
-//! module does no input or output: the caller's `read` reads Java's argument files.
+//! Parses and edits the command line of an interpreter: its own options, the entry, and the
+//! arguments of the entry. Each interpreter's grammar has a file; `options` and `arguments` have
+//! the edits. The module does no input or output: the caller's `read` reads Java's argument files.
 
 mod aliases;
 mod arguments;
@@ -94,8 +94,8 @@ struct Expansion {
 
 impl CommandLine {
     /// Parses a command line. The base name of the program, or of the interpreter that it launches,
-    /// decides the grammar; all words of an unknown program are arguments. `read` reads a Java argument
-    /// file; a file that cannot be read stays as it is.
+    /// decides the grammar; all words of an unknown program are arguments. `read` reads a Java
+    /// argument file; a file that cannot be read stays as it is.
     pub fn parse(
         program: OsString,
         arguments: Vec<OsString>,
@@ -200,8 +200,8 @@ fn parse_words(interpreter: Option<Interpreter>, arguments: Vec<OsString>) -> Ve
     }
 }
 
-/// Returns the index at which options are appended: that of the entry or its introduction, or without
-/// an entry that of the first word after a launcher and a subcommand.
+/// Returns the index at which options are appended: that of the entry or its introduction, or
+/// without an entry that of the first word after a launcher and a subcommand.
 fn find_append_position(words: &[Word]) -> usize {
     let is_entry = |word: &Word| matches!(word.kind, WordKind::Entry { .. });
     let begins_entry = |word: &Word| {

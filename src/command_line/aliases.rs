@@ -1,6 +1,6 @@
-//! The spellings of an option: its other names, and its value joined or separate. An edit that names
-//! one spelling applies to all of them. `#[inline(never)]` keeps the functions out of each edit's code:
-//! a cold start reads the whole binary, so its size counts.
+//! The spellings of an option: its other names, and its value joined or separate. An edit that
+//! names one spelling applies to all of them. `#[inline(never)]` keeps the functions out of each
+//! edit's code: a cold start reads the whole binary, so its size counts.
 
 use super::grammar::contains;
 use super::{Interpreter, dotnet, java, node, python, ruby};
@@ -154,7 +154,8 @@ fn is_equal(interpreter: Option<Interpreter>, one: &[u8], other: &[u8]) -> bool 
     one.len() == other.len() && normalize(interpreter, one) == normalize(interpreter, other)
 }
 
-/// Returns a name as the interpreter's manual spells it: Node reads `_` as `-`, and .NET ignores case.
+/// Returns a name as the interpreter's manual spells it: Node reads `_` as `-`, and .NET ignores
+/// case.
 #[inline(never)]
 fn normalize(interpreter: Option<Interpreter>, name: &[u8]) -> Cow<'_, [u8]> {
     match interpreter {

@@ -40,8 +40,9 @@ impl CommandLine {
         }
     }
 
-    /// Inserts `--` before the first argument where the interpreter would take it for an option: after
-    /// code (`node -e CODE`), and if it begins with `-`. An edit can bring such an argument there.
+    /// Inserts `--` before the first argument where the interpreter would take it for an option:
+    /// after code (`node -e CODE`), and if it begins with `-`. An edit can bring such an argument
+    /// there.
     pub(super) fn close_options(&mut self) {
         let argument = self.after.iter().position(|word| word.kind == WordKind::Argument);
         let Some((first, leading)) = argument.map(|first| (first, &self.after[..first])) else {

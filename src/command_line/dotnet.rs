@@ -1,5 +1,5 @@
-//! The grammar of .NET's host: `dotnet [exec] [option VALUE]... APP.dll [argument]...`. Sources: "dotnet
-//! command", section "Options for running an application"
+//! The grammar of .NET's host: `dotnet [exec] [option VALUE]... APP.dll [argument]...`. Sources:
+//! "dotnet command", section "Options for running an application"
 //! (<https://learn.microsoft.com/dotnet/core/tools/dotnet>), and `command_line.cpp` of hostfxr
 //! (<https://github.com/dotnet/runtime>).
 
@@ -18,8 +18,8 @@ pub(super) const OPTIONS: &[&str] = &[
     "--runtimeconfig",
 ];
 
-/// Parses the words after `dotnet`. A word that is neither an option nor an application is a command of
-/// the SDK, such as `build`: then there are only arguments.
+/// Parses the words after `dotnet`. A word that is neither an option nor an application is a
+/// command of the SDK, such as `build`: then there are only arguments.
 pub(super) fn parse(arguments: Vec<OsString>) -> Vec<Word> {
     let mut words = Vec::with_capacity(arguments.len());
     let mut arguments = arguments.into_iter().peekable();

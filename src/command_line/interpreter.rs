@@ -1,4 +1,5 @@
-//! Recognizes an interpreter, and with it the grammar of its command line, by the name of the program.
+//! Recognizes an interpreter, and with it the grammar of its command line, by the name of the
+//! program.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

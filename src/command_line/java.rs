@@ -1,8 +1,8 @@
-//! The grammar of Java: `java [option]... MAINCLASS | -jar JAR | -m MODULE | FILE.java [argument]...`,
-//! with argument files, which the `java` launcher expands. Sources: java(1), sections "Synopsis" and
-//! "java Command-Line Argument Files"
-//! (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html>), and `java.c` and `args.c` of
-//! the launcher (<https://github.com/openjdk/jdk>), JDK 11 to 25.
+//! The grammar of Java: `java [option]... MAINCLASS | -jar JAR | -m MODULE | FILE.java
+//! [argument]...`, with argument files, which the `java` launcher expands. Sources: java(1),
+//! sections "Synopsis" and "java Command-Line Argument Files"
+//! (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html>), and `java.c` and
+//! `args.c` of the launcher (<https://github.com/openjdk/jdk>), JDK 11 to 25.
 
 mod argument_file;
 
@@ -37,9 +37,9 @@ pub(super) fn parse(options: Vec<OsString>) -> Vec<Word> {
     expand(options, |_| Err(io::ErrorKind::Unsupported.into())).0
 }
 
-/// Parses the words after `java`. An argument file with complete options only stays one option. A file
-/// that has the entry or its introduction, or that begins or ends between an option and its value, is
-/// replaced by its words.
+/// Parses the words after `java`. An argument file with complete options only stays one option. A
+/// file that has the entry or its introduction, or that begins or ends between an option and its
+/// value, is replaced by its words.
 pub(super) fn expand(
     arguments: Vec<OsString>,
     read: impl Fn(&OsStr) -> io::Result<Vec<u8>>,
@@ -111,7 +111,8 @@ impl JavaLauncher {
         Word::new(if escaped { skip_escape(kind) } else { kind }, text)
     }
 
-    /// Parses a word of an argument file, where `@` has no meaning, and escapes it for the command line.
+    /// Parses a word of an argument file, where `@` has no meaning, and escapes it for the command
+    /// line.
     fn word_of_file(&mut self, text: OsString) -> Word {
         let escape = self.expands(&text);
         let kind = self.kind(&text);

@@ -1,13 +1,13 @@
 //! Launchers, which are programs that execute another program: `dumb-init -- node app.js`, `uv run
-//! python app.py`, `timeout 5 java …`. Finds the interpreter that a launcher executes, so that inserted
-//! options go to the interpreter.
+//! python app.py`, `timeout 5 java …`. Finds the interpreter that a launcher executes, so that
+//! inserted options go to the interpreter.
 
 use super::interpreter::{Interpreter, base_name};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// A launcher: its name, its subcommand, its options that take the next word as their value (`*` for all
-/// long ones), and the number of other words before the program.
+/// A launcher: its name, its subcommand, its options that take the next word as their value (`*`
+/// for all long ones), and the number of other words before the program.
 type Launcher = (&'static str, &'static str, &'static str, usize);
 
 /// Sources: the manual pages of coreutils (<https://www.gnu.org/software/coreutils/manual/>) and
@@ -74,8 +74,8 @@ const LAUNCHERS: &[Launcher] = &[
     ("yarn", "", "--cwd", 0),
 ];
 
-/// Counts the words after a program that belong to launchers, with the interpreter at their end. Returns
-/// 0 if the program is no launcher, or if no interpreter follows.
+/// Counts the words after a program that belong to launchers, with the interpreter at their end.
+/// Returns 0 if the program is no launcher, or if no interpreter follows.
 #[inline(never)]
 pub(super) fn count_words(program: &OsStr, arguments: &[OsString]) -> usize {
     let mut at = 0;
@@ -105,8 +105,8 @@ pub fn launched_program(command: &[OsString]) -> &OsStr {
     }
 }
 
-/// Counts the words between a launcher and the program that it executes. Returns `None` if the program is
-/// no launcher, or executes nothing.
+/// Counts the words between a launcher and the program that it executes. Returns `None` if the
+/// program is no launcher, or executes nothing.
 #[cfg(feature = "tool")]
 pub fn count_launcher_words(program: &OsStr, arguments: &[OsString]) -> Option<usize> {
     let name = base_name(program);

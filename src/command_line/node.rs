@@ -1,15 +1,15 @@
-//! The grammar of Node: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may follow
-//! code. Sources: "Command-line API" (<https://nodejs.org/api/cli.html>), and `OptionsParser::Parse` in
-//! `src/node_options-inl.h` (<https://github.com/nodejs/node>).
+//! The grammar of Node: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may
+//! follow code. Sources: "Command-line API" (<https://nodejs.org/api/cli.html>), and
+//! `OptionsParser::Parse` in `src/node_options-inl.h` (<https://github.com/nodejs/node>).
 
 use super::grammar::{AfterCode, Form, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::OptionsLastCodeIsEntry };
 
-/// Options that take the next word as their value unless it is joined by `=`: those of type integer,
-/// string, list and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24, and their
-/// aliases. V8's options take a value only after `=`. An option that takes the next word in some of these
-/// versions only is not in the table.
+/// Options that take the next word as their value unless it is joined by `=`: those of type
+/// integer, string, list and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24,
+/// and their aliases. V8's options take a value only after `=`. An option that takes the next word
+/// in some of these versions only is not in the table.
 pub(super) const WITH_VALUE: &[&str] = &[
     "--allow-fs-read",
     "--allow-fs-write",
@@ -91,9 +91,9 @@ pub(super) const WITH_VALUE: &[&str] = &[
     "-r",
 ];
 
-/// Classifies a word. A value never begins with `-`. `--print` takes the next word as code if there is
-/// one that is not empty; it does so even after `=`, whose text it drops. `--prof-process` ends the
-/// options. `--run` names a task of `package.json`, which is an entry as code is.
+/// Classifies a word. A value never begins with `-`. `--print` takes the next word as code if there
+/// is one that is not empty; it does so even after `=`, whose text it drops. `--prof-process` ends
+/// the options. `--run` names a task of `package.json`, which is an entry as code is.
 fn form(word: &[u8], next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;

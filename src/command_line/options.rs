@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 impl CommandLine {
-    /// Removes the options that match, with their values. An option matches in any of its spellings,
-    /// alone or with its value after one space.
+    /// Removes the options that match, with their values. An option matches in any of its
+    /// spellings, alone or with its value after one space.
     pub fn remove_options(&mut self, matches: impl Fn(&OsStr) -> bool) {
         let interpreter = self.interpreter;
         self.retain_options(&mut |option, value| {
@@ -20,8 +20,8 @@ impl CommandLine {
         });
     }
 
-    /// Replaces each option and each separate value for which `with` returns another; for an option,
-    /// also by another of its names.
+    /// Replaces each option and each separate value for which `with` returns another; for an
+    /// option, also by another of its names.
     pub fn replace_options(&mut self, with: impl Fn(&OsStr) -> Option<OsString>) {
         let interpreter = self.interpreter;
         for word in self.before.iter_mut().chain(&mut self.after) {
@@ -41,8 +41,8 @@ impl CommandLine {
         }
     }
 
-    /// Edits the value, separate or joined, of each option that has this name, or another name for it.
-    /// `None` removes the option. An option without a value stays as it is.
+    /// Edits the value, separate or joined, of each option that has this name, or another name for
+    /// it. `None` removes the option. An option without a value stays as it is.
     pub fn edit_option_values(&mut self, name: &OsStr, edit: impl Fn(&OsStr) -> Option<OsString>) {
         let (interpreter, name) = (self.interpreter, name.as_bytes());
         self.retain_options(&mut |option, value| {
@@ -75,8 +75,8 @@ impl CommandLine {
         self.before.extend(options);
     }
 
-    /// Keeps the options for which `keep` returns true. `keep` gets the option and its separate value,
-    /// and may change both.
+    /// Keeps the options for which `keep` returns true. `keep` gets the option and its separate
+    /// value, and may change both.
     #[inline(never)]
     fn retain_options(
         &mut self,
@@ -134,7 +134,7 @@ mod tests {
     use std::ffi::OsStr;
 
     #[test]
-    fn later_prepends_stand_in_front_of_earlier_ones_and_appends_behind() {
+    fn later_prepend_comes_first_and_later_append_last() {
         let edit = |line: &mut CommandLine| {
             for (first, last) in [("-1", "-3"), ("-0", "-4")] {
                 line.prepend_options(split(first));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_is_removed_with_its_value_and_arguments_stay() {
+    fn option_is_removed_with_its_value_and_arguments_stay() {
         let remove = |text: &'static str| {
             move |line: &mut CommandLine| line.remove_options(|option| option == text)
         };
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_edited_joined_or_separate() {
+    fn value_is_edited_joined_or_separate() {
         let append = |name: &'static str| {
             move |line: &mut CommandLine| {
                 line.edit_option_values(OsStr::new(name), |value| {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn inserted_options_are_seen_by_later_edits() {
+    fn inserted_option_is_edited_by_later_edits() {
         let edit = |line: &mut CommandLine| {
             line.append_options(split("-X importtime -W ignore"));
             line.prepend_options(split("-X dev"));

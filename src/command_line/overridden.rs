@@ -1,8 +1,8 @@
-//! Finds options in an environment variable that have no effect because the command line overrides them,
-//! for the tool. The variables are `NODE_OPTIONS`
-//! (<https://nodejs.org/api/cli.html#node_optionsoptions>), `JAVA_TOOL_OPTIONS` and `JDK_JAVA_OPTIONS`
-//! (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html>); `_JAVA_OPTIONS` overrides the
-//! command line. A test of the real interpreters checks the results.
+//! Finds options in an environment variable that have no effect because the command line overrides
+//! them, for the tool. The variables are `NODE_OPTIONS`
+//! (<https://nodejs.org/api/cli.html#node_optionsoptions>), `JAVA_TOOL_OPTIONS` and
+//! `JDK_JAVA_OPTIONS` (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html>);
+//! `_JAVA_OPTIONS` overrides the command line. A test of the real interpreters checks the results.
 
 use super::Interpreter;
 use std::fmt;
@@ -54,8 +54,8 @@ pub fn find_overridden(interpreter: Interpreter, value: &str, line: &[String]) -
     }
 }
 
-/// Node's options of which the last one counts. Options that add up, such as `--import`, are not among
-/// them.
+/// Node's options of which the last one counts. Options that add up, such as `--import`, are not
+/// among them.
 const OF_ONE_VALUE: [&str; 3] =
     ["--max-http-header-size", "--max-old-space-size", "--max-semi-space-size"];
 
@@ -166,7 +166,8 @@ enum JavaSetting<'w> {
     Other(&'w str),
 }
 
-/// Returns the setting that an option changes; `None` for options that add up, such as `-javaagent:`.
+/// Returns the setting that an option changes; `None` for options that add up, such as
+/// `-javaagent:`.
 fn java_setting(option: &str) -> Option<JavaSetting<'_>> {
     const SHARES: [&str; 3] = ["MaxRAMPercentage", "MaxRAMFraction", "MaxRAM"];
     if let Some(flag) = option.strip_prefix("-XX:") {

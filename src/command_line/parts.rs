@@ -15,8 +15,8 @@ pub struct Parts {
 }
 
 impl CommandLine {
-    /// Returns the index of the entry among the words after the program, if the entry is a file: not
-    /// code, a module or a main class.
+    /// Returns the index of the entry among the words after the program, if the entry is a file:
+    /// not code, a module or a main class.
     pub fn entry_file_index(&self) -> Option<usize> {
         let words: Vec<_> = self.before.iter().chain(&self.after).collect();
         let at = words.iter().position(|word| matches!(word.kind, WordKind::Entry { .. }))?;

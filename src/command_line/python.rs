@@ -1,5 +1,5 @@
-//! The grammar of Python: `python [option]... [-c CODE | -m MODULE | SCRIPT | -] [argument]...`. Sources:
-//! "Command line and environment" (<https://docs.python.org/3/using/cmdline.html>), and
+//! The grammar of Python: `python [option]... [-c CODE | -m MODULE | SCRIPT | -] [argument]...`.
+//! Sources: "Command line and environment" (<https://docs.python.org/3/using/cmdline.html>), and
 //! `Python/getopt.c` of CPython 3.8 to 3.14 (<https://github.com/python/cpython>).
 
 use super::grammar::{AfterCode, Form, Grammar};
@@ -9,9 +9,9 @@ pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::Argum
 /// The letters of short options that take a value.
 pub(super) const SHORT_WITH_VALUE: &[u8] = b"WX";
 
-/// Classifies a word. Short options form clusters: `c`, `m`, `W` and `X` take the rest of the word as
-/// their value, or else the next word. A `-` in a cluster begins a long option; one of these takes a
-/// value, always the next word.
+/// Classifies a word. Short options form clusters: `c`, `m`, `W` and `X` take the rest of the word
+/// as their value, or else the next word. A `-` in a cluster begins a long option; one of these
+/// takes a value, always the next word.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;

@@ -1,7 +1,7 @@
-//! Tests of the grammars with real interpreters: entry and arguments must be those that the interpreter
-//! takes, before and after an edit. `python3`, `node`, `java` with `javac`, and `ruby` must be in PATH.
-//! The fixtures are scripts that print their name, whether they saw the appended option, and their
-//! arguments.
+//! Tests of the grammars with real interpreters: entry and arguments must be those that the
+//! interpreter takes, before and after an edit. `python3`, `node`, `java` with `javac`, and `ruby`
+//! must be in PATH. The fixtures are scripts that print their name, whether they saw the appended
+//! option, and their arguments.
 
 mod java;
 mod node;
@@ -15,8 +15,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A real interpreter in a directory of its own. In command lines, `{x}` is code that prints the name x,
-/// and `''` is an empty word.
+/// A real interpreter in a directory of its own. In command lines, `{x}` is code that prints the
+/// name x, and `''` is an empty word.
 struct RealInterpreter {
     program: &'static str,
     directory: PathBuf,
@@ -90,8 +90,8 @@ impl RealInterpreter {
         line.split_whitespace().map(word).collect()
     }
 
-    /// Runs the interpreter and parses the line that the fixture prints. Code from standard input prints
-    /// the name `stdin`.
+    /// Runs the interpreter and parses the line that the fixture prints. Code from standard input
+    /// prints the name `stdin`.
     fn run(&self, arguments: &[OsString]) -> FixtureOutput {
         let mut child = Command::new(self.program)
             .args(arguments)
@@ -134,8 +134,8 @@ impl RealInterpreter {
         })
     }
 
-    /// Checks that the interpreter takes the entry and the arguments that foreword parses, as received
-    /// and after edits.
+    /// Checks that the interpreter takes the entry and the arguments that foreword parses, as
+    /// received and after edits.
     fn check(&self, line: &str) {
         let arguments = self.words(line);
         let mut command_line = self.parse(arguments.clone());
@@ -166,8 +166,8 @@ impl RealInterpreter {
         lines.skip(1).for_each(|line| self.check(line));
     }
 
-    /// Checks generated command lines, the same ones every time: options, then an entry or code with
-    /// options after it, then arguments. `|` separates the choices.
+    /// Checks generated command lines, the same ones every time: options, then an entry or code
+    /// with options after it, then arguments. `|` separates the choices.
     fn check_generated(&self, count: usize, options: &str, entries: &str, code: &str) {
         let mut dice = Dice(0x0123_4567_89ab_cdef);
         for _ in 0..count {
@@ -187,8 +187,8 @@ impl RealInterpreter {
     }
 }
 
-/// Returns the name that an entry prints: the second string of code, or the name of a file without its
-/// extension.
+/// Returns the name that an entry prints: the second string of code, or the name of a file without
+/// its extension.
 fn fixture_name(entry: Option<&OsStr>) -> String {
     let Some(entry) = entry.filter(|entry| *entry != "-") else {
         return "stdin".to_owned();

@@ -1,6 +1,6 @@
-//! The grammar of Ruby: `ruby [option]... [-e CODE]... [--] [SCRIPT] [argument]...`; with code, there is
-//! no script, and options may follow. Sources: ruby(1), and `proc_options` in `ruby.c` of 3.1 to 3.4
-//! (<https://github.com/ruby/ruby/blob/master/ruby.c>).
+//! The grammar of Ruby: `ruby [option]... [-e CODE]... [--] [SCRIPT] [argument]...`; with code,
+//! there is no script, and options may follow. Sources: ruby(1), and `proc_options` in `ruby.c` of
+//! 3.1 to 3.4 (<https://github.com/ruby/ruby/blob/master/ruby.c>).
 
 use super::grammar::{AfterCode, Form, Grammar, contains};
 
@@ -24,9 +24,9 @@ pub(super) const LONG_WITH_VALUE: &[&str] = &[
 /// The letters of short options that take a value.
 pub(super) const SHORT_WITH_VALUE: &[u8] = b"rICXE";
 
-/// Classifies a word. Short options form clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of the
-/// word as their value, or else the next word; `F`, `i`, `x` and `W:` only the rest. `K` takes one letter,
-/// and `0`, `T` and `W` take digits; the cluster continues after them.
+/// Classifies a word. Short options form clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of
+/// the word as their value, or else the next word; `F`, `i`, `x` and `W:` only the rest. `K` takes
+/// one letter, and `0`, `T` and `W` take digits; the cluster continues after them.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;

@@ -1,6 +1,6 @@
-//! Splits an argument file of the `java` launcher into words, as its `args.c` does (`nextToken`,
-//! <https://github.com/openjdk/jdk/blob/master/src/java.base/share/native/libjli/args.c>). `@` has no
-//! meaning in a file.
+//! Splits an argument file of the `java` launcher into words, as `nextToken` of the launcher does
+//! (<https://github.com/openjdk/jdk/blob/master/src/java.base/share/native/libjli/args.c>). `@` has
+//! no meaning in a file.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -24,8 +24,8 @@ enum LexerState {
     },
 }
 
-/// Splits the content of a file into words. As in the launcher, the end of a line closes a quote. A `#`
-/// outside quotes begins a comment, even in a word, which loses its text since the last quote.
+/// Splits the content of a file into words. As in the launcher, the end of a line closes a quote. A
+/// `#` outside quotes begins a comment, even in a word, which loses its text since the last quote.
 pub(super) fn split(content: &[u8]) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut word = Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn split(content: &[u8]) -> Vec<OsString> {
             LexerState::BetweenWords | LexerState::Continuation { .. } if space => continue,
             LexerState::BetweenWords => (state, start) = (LexerState::Word, at),
             LexerState::Continuation { quote } => {
-                (state, start) = (LexerState::Quoted { quote }, at)
+                (state, start) = (LexerState::Quoted { quote }, at);
             }
             LexerState::Comment if line_end => {
                 state = LexerState::BetweenWords;
