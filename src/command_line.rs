@@ -1,7 +1,6 @@
-//! The command line of an interpreter: which words are its own options, which one is the entry, and
-//! what follows it. One file an interpreter holds its grammar; `options` and `arguments` hold the
-//! edits. Nothing here runs anything; the only files that are read are Java's argument files, by
-//! the caller's `read`.
+//! Parses and edits the command line of an interpreter: its own options, the entry, and the
+//! arguments of the entry. Each interpreter's grammar has a file; `options` and `arguments` have
+//! the edits. The module does no input or output: the caller's `read` reads Java's argument files.
 
 mod aliases;
 mod arguments;
@@ -24,11 +23,11 @@ mod ruby;
 #[cfg(feature = "tool")]
 pub use aliases::takes_value;
 pub use interpreter::{Interpreter, base_name};
-pub use launcher::launched;
 #[cfg(feature = "tool")]
-pub use launcher::words_of_launcher;
+pub use launcher::count_launcher_words;
+pub use launcher::launched_program;
 #[cfg(feature = "tool")]
-pub use overridden::{Instead, VARIABLES, overridden};
+pub use overridden::{OPTIONS_VARIABLES, SuggestedEdit, find_overridden};
 #[cfg(feature = "tool")]
 pub use parts::Parts;
 
@@ -36,12 +35,12 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-/// What the interpreter takes a word for.
+/// The meaning of a word to the interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Of a launcher in front of the interpreter, or the interpreter itself behind one.
+enum WordKind {
+    /// A word of a launcher, or the interpreter that the launcher starts.
     Launcher,
-    /// `exec` of `dotnet exec`; options follow it.
+    /// `exec` of `dotnet exec`, before the options.
     Subcommand,
     Option,
     /// The separate value of the option before it.
@@ -49,44 +48,44 @@ enum Kind {
     /// Introduces the entry: `-m`, `-c`, `-e`, `-jar`, or a cluster that ends in one, such as
     /// `-Im`.
     Introduction,
-    /// `--`; a script may follow it as the entry.
+    /// `--`. A script may follow as the entry.
     EndOfOptions,
-    /// Script, module, code, main class, jar or dll, behind `joined` bytes that introduce it: 2 in
+    /// A script, module, code, main class, jar or dll. Its first `joined` bytes introduce it: 2 in
     /// `-mjson.tool`.
     Entry {
         joined: usize,
     },
-    /// What the entry receives.
+    /// An argument of the entry.
     Argument,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Word {
-    kind: Kind,
+    kind: WordKind,
     text: OsString,
 }
 
 impl Word {
-    fn new(kind: Kind, text: OsString) -> Self {
+    fn new(kind: WordKind, text: OsString) -> Self {
         Self { kind, text }
     }
 }
 
-/// A program and the words behind it, in two parts: options are appended between them.
+/// A program and the words after it, in two parts. Appended options go between the parts.
 #[derive(Clone, Debug)]
 pub struct CommandLine {
-    /// The interpreter, or a launcher of it.
+    /// The interpreter, or its launcher.
     pub program: OsString,
     interpreter: Option<Interpreter>,
-    /// A launcher's words, and the options that stand before the entry and what introduces it;
-    /// without an entry no options.
+    /// The launcher's words, then the options before the entry and its introduction. Without an
+    /// entry, no options.
     before: Vec<Word>,
     after: Vec<Word>,
     expansion: Option<Expansion>,
 }
 
-/// An argument file gave way to its words; where nothing is edited, it is passed on as it was
-/// received.
+/// A command line in which argument files were replaced by their words. If no edit changes
+/// `expanded`, the interpreter gets `received`.
 #[derive(Clone, Debug)]
 struct Expansion {
     received: Vec<OsString>,
@@ -94,68 +93,73 @@ struct Expansion {
 }
 
 impl CommandLine {
-    /// The base name of `program`, or of the interpreter that it launches, chooses the grammar; an
-    /// unknown program has no options, all its words are arguments. `read` returns the content
-    /// of a Java argument file; one that fails is left as it is.
+    /// Parses a command line. The base name of the program, or of the interpreter that it launches,
+    /// decides the grammar; all words of an unknown program are arguments. `read` reads a Java
+    /// argument file; a file that cannot be read stays as it is.
     pub fn parse(
         program: OsString,
         arguments: Vec<OsString>,
         read: impl Fn(&OsStr) -> io::Result<Vec<u8>>,
     ) -> Self {
-        let mut interpreter = Interpreter::of_program(&program);
+        let mut interpreter = Interpreter::from_program(&program);
         let (mut launching, mut arguments) = (Vec::new(), arguments);
         if interpreter.is_none() {
-            let behind = arguments.split_off(launcher::length(&program, &arguments));
+            let behind = arguments.split_off(launcher::count_words(&program, &arguments));
             launching = std::mem::replace(&mut arguments, behind);
-            interpreter = launching.last().and_then(|program| Interpreter::of_program(program));
+            interpreter = launching.last().and_then(|program| Interpreter::from_program(program));
         }
         let (mut before, mut expansion) = match interpreter {
             Some(Interpreter::Java) => java::expand(arguments, read),
-            _ => (words(interpreter, arguments), None),
+            _ => (parse_words(interpreter, arguments), None),
         };
         if !launching.is_empty() {
             if let Some(Expansion { received, expanded }) = &mut expansion {
                 received.splice(0..0, launching.iter().cloned());
                 expanded.splice(0..0, launching.iter().cloned());
             }
-            before.splice(0..0, launching.into_iter().map(|text| Word::new(Kind::Launcher, text)));
+            before.splice(
+                0..0,
+                launching.into_iter().map(|text| Word::new(WordKind::Launcher, text)),
+            );
         }
-        let after = before.split_off(append_position(&before));
+        let after = before.split_off(find_append_position(&before));
         Self { program, interpreter, before, after, expansion }
     }
 
-    /// The interpreter, if the program is one or launches one.
+    /// Returns the interpreter, if the program is one or launches one.
     #[cfg(feature = "tool")]
     pub fn interpreter(&self) -> Option<Interpreter> {
         self.interpreter
     }
 
+    /// Returns the interpreter's own options, each with its separate value.
     #[cfg(test)]
-    /// The interpreter's own options, each with its separate value.
     pub fn options(&self) -> impl Iterator<Item = (&OsStr, Option<&OsStr>)> {
         let mut words = self.words().peekable();
         std::iter::from_fn(move || {
-            let option = words.find(|word| word.kind == Kind::Option)?;
-            let value = words.next_if(|word| word.kind == Kind::Value);
+            let option = words.find(|word| word.kind == WordKind::Option)?;
+            let value = words.next_if(|word| word.kind == WordKind::Value);
             Some((option.text.as_os_str(), value.map(|word| word.text.as_os_str())))
         })
     }
 
-    /// The script, module, code, jar, dll or main class, without what introduces it.
+    /// Returns the script, module, code, jar, dll or main class, without its introduction.
     pub fn entry(&self) -> Option<&OsStr> {
         self.after.iter().find_map(|word| match word.kind {
-            Kind::Entry { joined } => Some(OsStr::from_bytes(&word.text.as_bytes()[joined..])),
+            WordKind::Entry { joined } => Some(OsStr::from_bytes(&word.text.as_bytes()[joined..])),
             _ => None,
         })
     }
 
+    /// Returns the arguments of the entry.
     #[cfg(test)]
-    /// What the entry receives.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
-        self.words().filter(|word| word.kind == Kind::Argument).map(|word| word.text.as_os_str())
+        self.words()
+            .filter(|word| word.kind == WordKind::Argument)
+            .map(|word| word.text.as_os_str())
     }
 
-    /// All words behind the program; what was received, byte for byte, where nothing was edited.
+    /// Returns all words after the program; without an edit, byte for byte those received.
     pub fn into_arguments(mut self) -> Vec<OsString> {
         self.close_options();
         let words = self.before.into_iter().chain(self.after).map(|word| word.text).collect();
@@ -165,7 +169,12 @@ impl CommandLine {
         }
     }
 
-    fn replace(&mut self, which: impl Fn(Kind) -> bool, with: impl Fn(&OsStr) -> Option<OsString>) {
+    /// Replaces the words of some kinds for which `with` returns another.
+    fn replace(
+        &mut self,
+        which: impl Fn(WordKind) -> bool,
+        with: impl Fn(&OsStr) -> Option<OsString>,
+    ) {
         for word in self.before.iter_mut().chain(&mut self.after).filter(|word| which(word.kind)) {
             if let Some(text) = with(&word.text) {
                 word.text = text;
@@ -179,30 +188,35 @@ impl CommandLine {
     }
 }
 
-/// Words of an interpreter's command line, or of options on their own.
-fn words(interpreter: Option<Interpreter>, arguments: Vec<OsString>) -> Vec<Word> {
+/// Parses the words after an interpreter, or options on their own.
+fn parse_words(interpreter: Option<Interpreter>, arguments: Vec<OsString>) -> Vec<Word> {
     match interpreter {
-        Some(Interpreter::Python) => grammar::walk(&python::GRAMMAR, arguments),
-        Some(Interpreter::Node) => grammar::walk(&node::GRAMMAR, arguments),
-        Some(Interpreter::Ruby) => grammar::walk(&ruby::GRAMMAR, arguments),
-        Some(Interpreter::Java) => java::words(arguments),
-        Some(Interpreter::Dotnet) => dotnet::words(arguments),
-        None => arguments.into_iter().map(|text| Word::new(Kind::Argument, text)).collect(),
+        Some(Interpreter::Python) => grammar::parse(&python::GRAMMAR, arguments),
+        Some(Interpreter::Node) => grammar::parse(&node::GRAMMAR, arguments),
+        Some(Interpreter::Ruby) => grammar::parse(&ruby::GRAMMAR, arguments),
+        Some(Interpreter::Java) => java::parse(arguments),
+        Some(Interpreter::Dotnet) => dotnet::parse(arguments),
+        None => arguments.into_iter().map(|text| Word::new(WordKind::Argument, text)).collect(),
     }
 }
 
-/// Before the entry and what introduces it; without an entry behind the program or its subcommand.
-fn append_position(words: &[Word]) -> usize {
-    let entry = |word: &Word| matches!(word.kind, Kind::Entry { .. });
-    let introduced =
-        |word: &Word| matches!(word.kind, Kind::Introduction | Kind::EndOfOptions) || entry(word);
-    let position = if words.iter().any(entry) { words.iter().position(introduced) } else { None };
-    position.unwrap_or_else(|| ahead(words))
+/// Returns the index at which options are appended: that of the entry or its introduction, or
+/// without an entry that of the first word after a launcher and a subcommand.
+fn find_append_position(words: &[Word]) -> usize {
+    let is_entry = |word: &Word| matches!(word.kind, WordKind::Entry { .. });
+    let begins_entry = |word: &Word| {
+        matches!(word.kind, WordKind::Introduction | WordKind::EndOfOptions) || is_entry(word)
+    };
+    let position = words.iter().position(begins_entry).filter(|_| words.iter().any(is_entry));
+    position.unwrap_or_else(|| count_leading(words))
 }
 
-/// How many words stand in front of all options: a launcher's, and a subcommand.
-fn ahead(words: &[Word]) -> usize {
-    words.iter().take_while(|word| matches!(word.kind, Kind::Launcher | Kind::Subcommand)).count()
+/// Counts the words before all options: those of a launcher, and a subcommand.
+fn count_leading(words: &[Word]) -> usize {
+    words
+        .iter()
+        .take_while(|word| matches!(word.kind, WordKind::Launcher | WordKind::Subcommand))
+        .count()
 }
 
 #[cfg(test)]
@@ -221,8 +235,8 @@ mod tests {
         words.join(OsStr::new(" ")).into_string().expect("text")
     }
 
-    /// A row is a command line in which `<` and `>` stand where options are prepended and appended,
-    /// and the entry in brackets.
+    /// Checks rows. A row is a command line with the entry in brackets, and with `<` and `>` where
+    /// options are prepended and appended.
     pub(super) fn check(rows: &[&str]) {
         for row in rows {
             let edited = row.replace(['[', ']'], "");
@@ -240,7 +254,7 @@ mod tests {
         }
     }
 
-    /// A command line, an edit of it, and what comes out.
+    /// Checks an edit of a command line.
     pub(super) fn edited(line: &str, edit: impl FnOnce(&mut CommandLine), expected: &str) {
         let mut command_line = parse(line);
         edit(&mut command_line);
@@ -259,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_program_has_arguments_only() {
+    fn unknown_program_has_only_arguments() {
         check(&["/var/task/app < > -x y", "bash < > -c python", "app < >"]);
         let command_line = parse("app -x y");
         assert_eq!(command_line.options().count(), 0);
@@ -267,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_told_from_values_and_arguments() {
+    fn options_are_distinguished_from_values_and_arguments() {
         let command_line = parse("node -r ./a.js --expose-gc app.mjs -x");
         let options: Vec<_> = command_line.options().collect();
         let module = (OsStr::new("-r"), Some(OsStr::new("./a.js")));
@@ -276,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_text_survive() {
+    fn words_that_are_not_utf_8_stay_as_they_are() {
         let odd = OsStr::from_bytes(b"\xff=\xfe").to_owned();
         for program in ["python3", "node", "java", "ruby", "dotnet", "app"] {
             let arguments = vec!["-W".into(), odd.clone(), odd.clone(), odd.clone()];

@@ -1,6 +1,6 @@
 //! The extension: registers, waits until Lambda shuts the environment down, and runs the `pre_stop`
-//! hooks in the time that is left. It never ends before that: Lambda takes the end of an extension for
-//! a crash, and ends the environment
+//! hooks in the time that is left. It never ends before that: Lambda takes the end of an extension
+//! for a crash, and ends the environment
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
 
 mod api;
@@ -33,12 +33,12 @@ use std::thread::{Builder, park, scope};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// The time left to assume after a signal, or an event without a deadline. Lambda gives extensions 2 s
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
+/// The time left to assume after a signal, or an event without a deadline. Lambda gives extensions
+/// 2 s (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const ASSUMED_TIME_LEFT: Duration = Duration::from_millis(1500);
 
-/// The times before the end of the environment at which hooks get SIGTERM, at which they get SIGKILL,
-/// and at which the extension ends, whatever it waits for.
+/// The times before the end of the environment at which hooks get SIGTERM, at which they get
+/// SIGKILL, and at which the extension ends, whatever it waits for.
 const TERMINATE: Duration = Duration::from_millis(150);
 const KILL: Duration = Duration::from_millis(60);
 const EXIT: Duration = Duration::from_millis(30);
@@ -116,8 +116,8 @@ fn startup_failure(cause: &anyhow::Error) -> Failure {
 #[derive(Clone, Copy)]
 enum Configuration<'c> {
     Rules(&'c [Rule<'c>]),
-    /// A configuration with a mistake. The wrapper reads it too, and reports the mistake to the caller
-    /// of the function; a report of the extension would end the environment before that.
+    /// A configuration with a mistake. The wrapper reads it too, and reports the mistake to the
+    /// caller of the function; a report of the extension would end the environment before that.
     Invalid(&'c Invalid),
 }
 
@@ -191,8 +191,8 @@ fn serve(
     })
 }
 
-/// Registers and waits for the event SHUTDOWN. Does not return without the event: a signal may still
-/// arrive.
+/// Registers and waits for the event SHUTDOWN. Does not return without the event: a signal may
+/// still arrive.
 fn wait_for_shutdown(upstream: &RuntimeApi, name: &OsStr, needs_shutdown: bool) -> Shutdown {
     let api = retry(|| ExtensionsApi::register(upstream, name, needs_shutdown));
     let shutdown = api.and_then(|api| {
@@ -289,7 +289,8 @@ impl<'s> ShutdownPhase<'s> {
     }
 
     fn run(&self, hooks: &[&Hook], mut environ: Environ, context: &LambdaContext) {
-        // The working directory of the runtime. If it cannot be entered, hooks run in the extension's.
+        // The working directory of the runtime. If it cannot be entered, hooks run in the
+        // extension's.
         let _ = set_current_dir(config::task_root(context.environ));
         let Some(watch) = self.watch else {
             warn!("pre_stop hooks are not run: unable to watch them");

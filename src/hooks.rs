@@ -1,5 +1,5 @@
-//! Runs the hooks of a phase in order, each within its timeout and as often as `attempts` says; logs
-//! the end of each, and adds what it exports to the environment. `attempt` makes one attempt,
+//! Runs the hooks of a phase in order, each within its timeout and as often as `attempts` says;
+//! logs the end of each, and adds what it exports to the environment. `attempt` makes one attempt,
 //! `background` runs a hook beside the runtime.
 
 mod attempt;
@@ -105,8 +105,8 @@ impl Runner<'_> {
     /// Runs hooks one after the other and adds what they export to `environ`.
     ///
     /// # Errors
-    /// With the first hook that fails, unless it has `"on_failure": "continue"` or runs at pre_stop;
-    /// when a signal ends foreword; when the hooks are cancelled.
+    /// With the first hook that fails, unless it has `"on_failure": "continue"` or runs at
+    /// pre_stop; when a signal ends foreword; when the hooks are cancelled.
     pub fn run(&self, hooks: &[&Hook], environ: &mut Environ) -> Result<(), Stop> {
         for hook in hooks {
             if self.cancel.is_some_and(Latch::is_set) {
@@ -202,8 +202,8 @@ impl Runner<'_> {
         }
     }
 
-    /// Encodes the JSON object that a hook gets on its standard input or as the body of its request,
-    /// as one line.
+    /// Encodes the JSON object that a hook gets on its standard input or as the body of its
+    /// request, as one line.
     fn encode_context(&self, hook: &Hook, deadline: Deadline) -> Vec<u8> {
         let function = self.context;
         let deadline_ms = Some(deadline.epoch_ms).filter(|_| deadline.limit < NO_LIMIT);
@@ -268,11 +268,11 @@ fn explain_shell_status(command: &Command, status: i32) -> &'static str {
 /// The place of an edit that no configuration file has.
 pub const BUILT_IN: Place = Place::Formatted("foreword itself");
 
-/// Returns the environment of a hook: that of the runtime so far, with the address of the Runtime API
-/// that Lambda gave, and with the hook's own edits. `on_edit` receives every edit.
+/// Returns the environment of a hook: that of the runtime so far, with the address of the Runtime
+/// API that Lambda gave, and with the hook's own edits. `on_edit` receives every edit.
 ///
-/// `SSL_CERT_FILE` is unset where it names dotnet8's empty file ([`EMPTY_CERTIFICATES`]): with it, a
-/// program that uses OpenSSL trusts no server.
+/// `SSL_CERT_FILE` is unset where it names dotnet8's empty file ([`EMPTY_CERTIFICATES`]): with it,
+/// a program that uses OpenSSL trusts no server.
 pub fn environment<'s, 'e>(
     hook: &Hook,
     environ: &'s Environ<'e>,

@@ -1,6 +1,6 @@
 //! foreword, an exec wrapper for AWS Lambda. [`start`] runs the role that `role` chooses; the roles
-//! are told in `wrap`, `extension`, `relay` and `cli`. The library is no interface for other programs:
-//! it exists for foreword's own program, tests, fuzz targets and man pages.
+//! are told in `wrap`, `extension`, `relay` and `cli`. The library is no interface for other
+//! programs: it exists for foreword's own program, tests, fuzz targets and man pages.
 
 mod chain;
 mod cli;
@@ -69,7 +69,7 @@ pub fn start(
         arguments.map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()).collect();
     match role::choose(&arguments, &environ) {
         Role::StandIn(call) => run_stand_in(call, environ),
-        Role::LostStandIn(path) => fail(lost_stand_in(&path), &environ),
+        Role::LostStandIn(path) => fail(&lost_stand_in(&path), &environ),
         Role::Wrapper(received) => run_wrapper(&received, &environ),
         Role::Extension(name) => run_extension(&name, &environ),
         Role::Bootstrap => run_bootstrap(&environ),
@@ -83,8 +83,8 @@ fn run_wrapper(received: &[OsString], environ: &Environ) -> i32 {
     end(stop, environ)
 }
 
-/// Continues a wrapper chain. Log and reports go where Lambda's own environment says, which the chain
-/// carries: another wrapper made the environment of this process.
+/// Continues a wrapper chain. Log and reports go where Lambda's own environment says, which the
+/// chain carries: another wrapper made the environment of this process.
 #[cold]
 fn run_stand_in(call: StandInCall, mut environ: Environ) -> i32 {
     let taken = chain::take_stage(&mut environ);
@@ -96,7 +96,7 @@ fn run_stand_in(call: StandInCall, mut environ: Environ) -> i32 {
             "{} is not as foreword left it; it is foreword's own variable, let nothing set it",
             chain::STAGE
         );
-        return fail(Failure::configuration(message), &environ);
+        return fail(&Failure::configuration(message), &environ);
     };
     log::start(&saved.context);
     let Err(stop) = wrap::resume(&mut stage, &saved, call, environ);
@@ -114,7 +114,7 @@ fn run_extension(name: &OsStr, environ: &Environ) -> i32 {
 fn run_bootstrap(environ: &Environ) -> i32 {
     match find_handler(environ) {
         Ok(program) => run_wrapper(&[program], environ),
-        Err(failure) => fail(failure, environ),
+        Err(failure) => fail(&failure, environ),
     }
 }
 
@@ -149,21 +149,21 @@ fn lost_stand_in(path: &OsStr) -> Failure {
 /// Ends foreword without a runtime, and returns the exit status.
 fn end(stop: Stop, environ: &Environ) -> i32 {
     match stop {
-        Stop::Failure(failure) => fail(failure, environ),
+        Stop::Failure(failure) => fail(&failure, environ),
         Stop::Signal(signal) => process::end_by_signal(signal),
         Stop::Cancelled => exit_status::FAILED,
     }
 }
 
 /// Reports a failure in the log and to the Runtime API, and returns the exit status.
-fn fail(failure: Failure, environ: &Environ) -> i32 {
+fn fail(failure: &Failure, environ: &Environ) -> i32 {
     log::start(environ);
-    log::log_failure(&failure);
+    log::log_failure(failure);
     let Some(address) = environ.lossy(lambda::RUNTIME_API) else { return failure.status };
     if failure.error_type == ErrorType::ConfigInvalid {
         extension::announce_wrapper(&address);
     }
-    if let Err(error) = runtime_api::post_init_error(&address, &failure) {
+    if let Err(error) = runtime_api::post_init_error(&address, failure) {
         debug!("unable to report the failure to the Runtime API at {address}: {error:#}");
     }
     failure.status

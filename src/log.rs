@@ -1,6 +1,6 @@
-//! The log: lines on standard error, as text or JSON, through `tracing`. [`start`] only stores level
-//! and format; the subscriber that formats lines is made for the first line, so that a start that logs
-//! nothing does not pay for it.
+//! The log: lines on standard error, as text or JSON, through `tracing`. [`start`] only stores
+//! level and format; the subscriber that formats lines is made for the first line, so that a start
+//! that logs nothing does not pay for it.
 
 use crate::environ::Environ;
 use crate::json;
@@ -27,8 +27,8 @@ pub const LEVEL_VARIABLE: &str = "FOREWORD_LOG";
 
 /// Starts the log of this process. The level is that of `FOREWORD_LOG`, else that of Lambda's
 /// `AWS_LAMBDA_LOG_LEVEL`, else `info`; the format is that of `AWS_LAMBDA_LOG_FORMAT`
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>). A second
-/// call has no effect.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>).
+/// A second call has no effect.
 pub fn start(environ: &Environ) {
     if SETTINGS.set(LogSettings::from_environ(environ)).is_ok() {
         // It fails only where another dispatcher was set, and nothing else sets one.

@@ -1,7 +1,7 @@
-//! The relay: a reverse proxy in front of the Runtime API that runs hooks around a SnapStart snapshot,
-//! whether or not the runtime takes part in SnapStart. Until the restore is over it looks at requests;
-//! afterwards it only forwards bytes. `state` decides; `connection` and `tunnel` serve the runtime's
-//! connections, `lifecycle` runs the hooks.
+//! The relay: a reverse proxy in front of the Runtime API that runs hooks around a SnapStart
+//! snapshot, whether or not the runtime takes part in SnapStart. Until the restore is over it looks
+//! at requests; afterwards it only forwards bytes. `state` decides; `connection` and `tunnel` serve
+//! the runtime's connections, `lifecycle` runs the hooks.
 
 mod connection;
 mod lifecycle;
@@ -29,8 +29,9 @@ use std::time::{Duration, Instant};
 /// The time to forward what remains when the runtime has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The pause before the next attempt to accept a connection when no file descriptor is left. A process
-/// in Lambda has 1,024 (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+/// The pause before the next attempt to accept a connection when no file descriptor is left. A
+/// process in Lambda has 1,024
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// The stack of a connection's thread. The kernel provides memory only for pages that the thread
@@ -60,7 +61,8 @@ struct SharedState {
 }
 
 /// Starts the relay of the calling process, which then becomes the runtime. Returns the address at
-/// which the runtime reaches the relay, `HOST:PORT`. The relay itself, another process, ends in here.
+/// which the runtime reaches the relay, `HOST:PORT`. The relay itself, another process, ends in
+/// here.
 ///
 /// # Errors
 /// When the address of the Runtime API is no IP address, or the kernel has no file descriptor, port
@@ -127,8 +129,8 @@ fn serve(
     })
 }
 
-/// Spawns a thread that serves connections one after the other. A worker that gets a connection while
-/// no other is idle spawns one, so that one is always there to accept.
+/// Spawns a thread that serves connections one after the other. A worker that gets a connection
+/// while no other is idle spawns one, so that one is always there to accept.
 fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()> {
     let work = move || {
         loop {
@@ -238,8 +240,8 @@ impl Relay {
         }
     }
 
-    /// Returns what to do with a request that was held. While another client is being sent an event,
-    /// waits for the outcome: this client may get the event.
+    /// Returns what to do with a request that was held. While another client is being sent an
+    /// event, waits for the outcome: this client may get the event.
     fn release(&self, call: Call) -> Release {
         let is_known =
             |state: &SharedState| call != Call::InvocationNext || !state.machine.is_sending_event();

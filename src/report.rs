@@ -1,5 +1,5 @@
-//! Failures and the ends of hooks as values: error type, exit status, message. Writes nothing: `log`
-//! logs them, `runtime_api` and `extension` post them.
+//! Failures and the ends of hooks as values: error type, exit status, message. Writes nothing:
+//! `log` logs them, `runtime_api` and `extension` post them.
 
 use crate::config::Invalid;
 use crate::exit_status;
@@ -99,7 +99,8 @@ impl Failure {
         Self { stderr_tail, ..self }
     }
 
-    /// Serializes the failure as the JSON object that the Runtime API and the Extensions API accept.
+    /// Serializes the failure as the JSON object that the Runtime API and the Extensions API
+    /// accept.
     pub fn to_json(&self, error_type: &str) -> String {
         let mut message: String = self.message.chars().take(MAX_MESSAGE_CHARACTERS).collect();
         if !self.stderr_tail.is_empty() {

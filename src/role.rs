@@ -1,5 +1,5 @@
-//! Chooses the role in which foreword was started, before anything is parsed: from its own path, its
-//! first argument, and the variables of the wrapper chain and of the Runtime API.
+//! Chooses the role in which foreword was started, before anything is parsed: from its own path,
+//! its first argument, and the variables of the wrapper chain and of the Runtime API.
 
 use crate::chain::{self, StandInCall};
 use crate::cli;
@@ -28,10 +28,12 @@ pub enum Role {
     Tool,
 }
 
-/// Chooses the role. The first arm that matches decides.
+/// Chooses the role. The first of these that matches decides: the stand-in, the
+/// wrapper, the extension, the bootstrap, the tool.
 pub fn choose(arguments: &[OsString], environ: &Environ) -> Role {
     let is_in_function = environ.non_empty(RUNTIME_API).is_some();
     let first = FirstArgument::of(arguments);
+    // The stand-in: the variables of a chain are set.
     if chain::is_staged(environ) {
         return choose_in_chain(arguments, first, is_in_function, environ);
     }
@@ -55,8 +57,8 @@ pub fn choose(arguments: &[OsString], environ: &Environ) -> Role {
         }
         // The bootstrap: its name alone.
         (OwnPath::Bootstrap, _) => Role::Bootstrap,
-        // The tool. A word is a command of the tool and never a program in PATH: `foreword init` must
-        // not run /sbin/init.
+        // The tool. A word is a command of the tool and never a program in PATH: `foreword init`
+        // must not run /sbin/init.
         (OwnPath::Other | OwnPath::InExtensions, _) => Role::Tool,
     }
 }
@@ -108,7 +110,7 @@ impl OwnPath {
     fn of(arguments: &[OsString]) -> Self {
         let Some(path) = arguments.first() else { return Self::Other };
         let name = base_name(path);
-        let is_interpreter = || StandIn::is_at(path) || Interpreter::of_program(path).is_some();
+        let is_interpreter = || StandIn::is_at(path) || Interpreter::from_program(path).is_some();
         let directory = path.as_bytes().rsplit(|&byte| byte == b'/').nth(1);
         match (directory, name) {
             _ if name != b"foreword" && is_interpreter() => Self::StandIn,

@@ -1,6 +1,6 @@
-//! A client of the Runtime API, for the requests that foreword itself makes: reports of failures, and
-//! those of the relay and the extension. Reports have a timeout, so that a Runtime API that does not
-//! respond holds up no failure.
+//! A client of the Runtime API, for the requests that foreword itself makes: reports of failures,
+//! and those of the relay and the extension. Reports have a timeout, so that a Runtime API that
+//! does not respond holds up no failure.
 
 use crate::http::Response;
 use crate::lambda::api::{self, Call};
@@ -30,7 +30,8 @@ pub struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Parses an address, `HOST:PORT`. Lambda's is an IP address; of names only `localhost` is known.
+    /// Parses an address, `HOST:PORT`. Lambda's is an IP address; of names only `localhost` is
+    /// known.
     ///
     /// # Errors
     /// When the address is something else.

@@ -1,6 +1,6 @@
-//! The wrapper, step by step: read the configuration, plan, run the initialize hooks, give the process
-//! to other wrappers and take it back, become the runtime. It only puts other modules in order: `plan`
-//! decides, `hooks`, `chain`, `relay` and `process` act.
+//! The wrapper, step by step: read the configuration, plan, run the initialize hooks, give the
+//! process to other wrappers and take it back, become the runtime. It only puts other modules in
+//! order: `plan` decides, `hooks`, `chain`, `relay` and `process` act.
 
 use crate::chain::{self, Stage, StandInCall, Turn};
 use crate::command_line::Interpreter;
@@ -133,8 +133,8 @@ impl Startup<'_> {
         hooks::run_in_wrapper(&hooks, &mut self.environ, &self.context, deadline)
     }
 
-    /// Becomes the first wrapper of the chain. Returns without a wrapper when there is no chain, and
-    /// with one that never executes the runtime, which therefore takes the runtime's place.
+    /// Becomes the first wrapper of the chain. Returns without a wrapper when there is no chain,
+    /// and with one that never executes the runtime, which therefore takes the runtime's place.
     fn begin_chain(&mut self) -> Result<Option<Turn>, Stop> {
         let Self { plan, context, .. } = self;
         let saved = || {
@@ -144,7 +144,8 @@ impl Startup<'_> {
         Ok(chain::begin(&plan.wrappers, plan.received, &mut self.environ, saved)?)
     }
 
-    /// Does what has to come after hooks and wrappers, then becomes the runtime or the last wrapper.
+    /// Does what has to come after hooks and wrappers, then becomes the runtime or the last
+    /// wrapper.
     fn become_runtime(mut self, last_wrapper: Option<Turn>) -> Result<Infallible, Stop> {
         if let Some(wrapper) = last_wrapper {
             self.hand_over_to_extension();
@@ -186,8 +187,8 @@ impl Startup<'_> {
         Ok(execution.into_words())
     }
 
-    /// Tells the extension the `pre_stop` hooks and the runtime's environment. The extension is also
-    /// told if no such hook applies, which it cannot always find out.
+    /// Tells the extension the `pre_stop` hooks and the runtime's environment. The extension is
+    /// also told if no such hook applies, which it cannot always find out.
     fn hand_over_to_extension(&self) {
         let hooks = self.plan.hooks(Phase::PreStop);
         let Some(address) = self.context.runtime_api() else {
@@ -230,7 +231,7 @@ impl Startup<'_> {
 /// Becomes a program; returns only why it cannot.
 fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
     debug!("executing {}", environ.redact_words(words));
-    let kind = match words.first().and_then(|program| Interpreter::of_program(program)) {
+    let kind = match words.first().and_then(|program| Interpreter::from_program(program)) {
         Some(_) => Program::Binary,
         None => Program::Unknown,
     };

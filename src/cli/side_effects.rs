@@ -2,14 +2,16 @@
 //! options in variables that the command line overrides. `plan` looks at one start, `check` at all
 //! possible ones.
 
-use crate::command_line::{CommandLine, Instead, Interpreter, VARIABLES, overridden};
+use crate::command_line::{
+    CommandLine, Interpreter, OPTIONS_VARIABLES, SuggestedEdit, find_overridden,
+};
 use crate::environ::Environ;
 use crate::lambda::python_path::{self, Python};
 use std::ffi::OsString;
 
 /// The variables whose edits can have side effects.
 pub const VARIABLES_WITH_SIDE_EFFECTS: [&str; 4] =
-    [python_path::VARIABLE, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
+    [python_path::VARIABLE, OPTIONS_VARIABLES[0].0, OPTIONS_VARIABLES[1].0, OPTIONS_VARIABLES[2].0];
 
 /// A side effect of an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum SideEffect {
         option: String,
         winner: String,
         is_fatal: bool,
-        instead: Instead,
+        instead: SuggestedEdit,
     },
 }
 
@@ -48,18 +50,19 @@ pub fn side_effects<P: Clone>(start: &EditedStart, edits: &[(&str, P)]) -> Vec<(
     {
         effects.push((place, effect));
     }
-    let Some(interpreter) = Interpreter::of_program(&start.line.program) else { return effects };
+    let Some(interpreter) = Interpreter::from_program(&start.line.program) else { return effects };
     let options: Vec<String> =
         start.line.parts().options.iter().map(|word| start.last.redact(word)).collect();
-    for (variable, _) in VARIABLES.into_iter().filter(|(_, of)| *of == interpreter) {
+    for (variable, _) in OPTIONS_VARIABLES.into_iter().filter(|(_, of)| *of == interpreter) {
         let (Some(place), Some(value)) = (last_edit(variable), start.last.value(variable)) else {
             continue;
         };
         let value = start.last.redact(value);
         let before = start.before.lossy(variable).unwrap_or_default();
         let is_new = |option: &str| !before.split_ascii_whitespace().any(|word| word == option);
-        for one in
-            overridden(interpreter, &value, &options).into_iter().filter(|one| is_new(&one.option))
+        for one in find_overridden(interpreter, &value, &options)
+            .into_iter()
+            .filter(|one| is_new(&one.option))
         {
             let effect = SideEffect::Overridden {
                 variable,

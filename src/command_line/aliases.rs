@@ -1,6 +1,6 @@
-//! The ways to write one option: its other names, its value joined or separate. An edit that names
-//! one means all of them. Nothing here is inlined: it would be at every edit, and the size of the
-//! file is what a cold start pays for.
+//! The spellings of an option: its other names, and its value joined or separate. An edit that
+//! names one spelling applies to all of them. `#[inline(never)]` keeps the functions out of each
+//! edit's code: a cold start reads the whole binary, so its size counts.
 
 use super::grammar::contains;
 use super::{Interpreter, dotnet, java, node, python, ruby};
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Options with several names, after the manual pages java(1), node(1) and ruby(1).
+/// Options with several names, from the manual pages java(1), node(1) and ruby(1).
 const ALIASES: [(Interpreter, &[&[&str]]); 3] = [
     (
         Interpreter::Java,
@@ -38,33 +38,37 @@ const ALIASES: [(Interpreter, &[&[&str]]); 3] = [
     (Interpreter::Ruby, &[&["--debug", "-d"], &["--encoding", "-E"], &["--yydebug", "-y"]]),
 ];
 
-/// Whether two names are those of one option.
+/// Tells whether two names mean the same option.
 #[inline(never)]
 pub(super) fn is_same(interpreter: Option<Interpreter>, one: &[u8], other: &[u8]) -> bool {
     is_equal(interpreter, one, other)
         || names(interpreter, one).iter().any(|name| is_equal(interpreter, other, name.as_bytes()))
 }
 
-/// The byte at which the value begins that is joined to an option of this name.
+/// Returns the index at which the value begins that is joined to an option of this name.
 #[inline(never)]
-pub(super) fn joined(
+pub(super) fn find_joined_value(
     interpreter: Option<Interpreter>,
     option: &[u8],
     name: &[u8],
 ) -> Option<usize> {
-    // A name may hold a `=` itself, as that of a property may.
+    // A name may contain a `=` itself, as `-Dname` may.
     let is_written = option.starts_with(name) && option.get(name.len()) == Some(&b'=');
     let end =
         if is_written { Some(name.len()) } else { option.iter().position(|&byte| byte == b'=') };
     match end {
         Some(end) if is_written || is_same(interpreter, name, &option[..end]) => Some(end + 1),
-        _ if is_glued(interpreter, option) && is_same(interpreter, name, &option[..2]) => Some(2),
+        _ if has_attached_value(interpreter, option)
+            && is_same(interpreter, name, &option[..2]) =>
+        {
+            Some(2)
+        }
         _ => None,
     }
 }
 
-/// The other ways to write an option with its value; the text of the option, and that with its
-/// separate value behind a space, are not among them.
+/// Returns the other spellings of an option with its value. Not among them: the option as it is
+/// written, and that with its separate value after a space.
 #[inline(never)]
 pub(super) fn spellings(
     interpreter: Option<Interpreter>,
@@ -75,16 +79,16 @@ pub(super) fn spellings(
     let equals = option.iter().position(|&byte| byte == b'=').filter(|_| option.starts_with(b"--"));
     let end = match (value, equals) {
         (None, Some(equals)) => equals,
-        (None, None) if is_glued(interpreter, option) => 2,
+        (None, None) if has_attached_value(interpreter, option) => 2,
         _ => option.len(),
     };
     let name = &option[..end];
     let behind = || option.get(end + usize::from(option.get(end) == Some(&b'='))..);
     let is_separate = value.is_some();
     let value = value.map(OsStr::as_bytes).or_else(|| behind().filter(|_| end < option.len()));
-    let usual = usual(interpreter, name);
-    let is_own_unusual = *usual != *name || value.is_some() && takes_value(interpreter, name);
-    let own = Some(&*usual).filter(|_| is_own_unusual);
+    let normal = normalize(interpreter, name);
+    let is_unlisted = *normal != *name || value.is_some() && takes_value(interpreter, name);
+    let own = Some(&*normal).filter(|_| is_unlisted);
     let mut all = Vec::new();
     for name in names(interpreter, name).iter().map(|name| name.as_bytes()).chain(own) {
         let mut add = |parts: &[&[u8]]| all.push(OsString::from_vec(parts.concat()));
@@ -102,7 +106,7 @@ pub(super) fn spellings(
     all
 }
 
-/// Whether an option has a value, in the next word or joined.
+/// Tells whether an option takes a value, in the next word or joined.
 pub fn takes_value(interpreter: Option<Interpreter>, name: &[u8]) -> bool {
     let is_in =
         |table: &[&str]| table.iter().any(|option| is_equal(interpreter, name, option.as_bytes()));
@@ -123,8 +127,8 @@ pub fn takes_value(interpreter: Option<Interpreter>, name: &[u8]) -> bool {
     }
 }
 
-/// Whether a short option has its value behind its letter, with nothing between.
-fn is_glued(interpreter: Option<Interpreter>, option: &[u8]) -> bool {
+/// Tells whether a short option has its value directly after its letter.
+fn has_attached_value(interpreter: Option<Interpreter>, option: &[u8]) -> bool {
     let letters = match interpreter {
         Some(Interpreter::Python) => python::SHORT_WITH_VALUE,
         Some(Interpreter::Ruby) => ruby::SHORT_WITH_VALUE,
@@ -133,7 +137,7 @@ fn is_glued(interpreter: Option<Interpreter>, option: &[u8]) -> bool {
     matches!(option, [b'-', letter, _, ..] if letters.contains(letter))
 }
 
-/// All names of an option that has several.
+/// Returns all names of an option that has several.
 #[inline(never)]
 pub(super) fn names(interpreter: Option<Interpreter>, name: &[u8]) -> &'static [&'static str] {
     let groups = ALIASES
@@ -145,15 +149,15 @@ pub(super) fn names(interpreter: Option<Interpreter>, name: &[u8]) -> &'static [
     groups.iter().find(has).map_or(&[], |group| group)
 }
 
-/// Whether an interpreter reads two names alike.
+/// Tells whether an interpreter reads two names as the same.
 fn is_equal(interpreter: Option<Interpreter>, one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && usual(interpreter, one) == usual(interpreter, other)
+    one.len() == other.len() && normalize(interpreter, one) == normalize(interpreter, other)
 }
 
-/// A name as its interpreter's manual writes it: Node reads `_` as `-`, and .NET capital letters as
-/// small ones.
+/// Returns a name as the interpreter's manual spells it: Node reads `_` as `-`, and .NET ignores
+/// case.
 #[inline(never)]
-fn usual(interpreter: Option<Interpreter>, name: &[u8]) -> Cow<'_, [u8]> {
+fn normalize(interpreter: Option<Interpreter>, name: &[u8]) -> Cow<'_, [u8]> {
     match interpreter {
         Some(Interpreter::Dotnet) => name.to_ascii_lowercase().into(),
         Some(Interpreter::Node) if name.starts_with(b"--") && name.contains(&b'_') => {
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_an_option_of_another_name_are_edited() {
+    fn value_of_an_option_with_another_name_is_edited() {
         edited("java -classpath a A", append("-cp"), "java -classpath a:x A");
         edited(
             "java -cp a --class-path=b A",
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_of_another_name_is_removed() {
+    fn option_with_another_name_is_removed() {
         edited("java -classpath a -Da A", remove("-cp"), "java -Da A");
         edited("java -classpath a -cp b A", remove("--class-path=b"), "java -classpath a A");
         edited("java --class-path=a A", remove("-cp a"), "java A");
@@ -253,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_of_another_name_is_replaced() {
+    fn option_with_another_name_is_replaced() {
         let replace = |from: &'static str, to: &'static str| {
             move |line: &mut CommandLine| line.replace_options(replacement(from, to))
         };

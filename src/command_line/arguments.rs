@@ -1,36 +1,37 @@
-//! The edits of the arguments, and of the entry that receives them.
+//! Edits of the entry and of its arguments.
 
-use super::{CommandLine, Interpreter, Kind, Word};
+use super::{CommandLine, Interpreter, Word, WordKind};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 impl CommandLine {
     /// Removes the arguments that match.
     pub fn remove_arguments(&mut self, matches: impl Fn(&OsStr) -> bool) {
-        self.after.retain(|word| word.kind != Kind::Argument || !matches(&word.text));
+        self.after.retain(|word| word.kind != WordKind::Argument || !matches(&word.text));
     }
 
-    /// Replaces arguments, each as a whole, where `with` has a text for it.
+    /// Replaces each argument for which `with` returns another.
     pub fn replace_arguments(&mut self, with: impl Fn(&OsStr) -> Option<OsString>) {
-        self.replace(|kind| kind == Kind::Argument, with);
+        self.replace(|kind| kind == WordKind::Argument, with);
     }
 
     /// Inserts arguments before all others.
     pub fn prepend_arguments(&mut self, arguments: Vec<OsString>) {
-        let first = self.after.iter().position(|word| word.kind == Kind::Argument);
+        let first = self.after.iter().position(|word| word.kind == WordKind::Argument);
         let at = first.unwrap_or(self.after.len());
-        self.after.splice(at..at, as_arguments(arguments));
+        self.after.splice(at..at, to_argument_words(arguments));
     }
 
-    /// Adds arguments behind all others.
+    /// Adds arguments after all others.
     pub fn append_arguments(&mut self, arguments: Vec<OsString>) {
-        self.after.extend(as_arguments(arguments));
+        self.after.extend(to_argument_words(arguments));
     }
 
-    /// Replaces the entry, but not what is joined in front of it; without an entry nothing happens.
-    pub fn set_entry(&mut self, entry: OsString) {
+    /// Replaces the entry, but not an introduction that is joined to it. Without an entry, does
+    /// nothing.
+    pub fn set_entry(&mut self, entry: &OsStr) {
         for word in &mut self.after {
-            if let Kind::Entry { joined } = word.kind {
+            if let WordKind::Entry { joined } = word.kind {
                 let mut text = word.text.as_bytes()[..joined].to_vec();
                 text.extend(entry.as_bytes());
                 word.text = OsString::from_vec(text);
@@ -39,27 +40,28 @@ impl CommandLine {
         }
     }
 
-    /// Where options may follow the entry (`node -e CODE`), an edit can bring an argument that
-    /// looks like one to the front; `--` keeps it an argument.
+    /// Inserts `--` before the first argument where the interpreter would take it for an option:
+    /// after code (`node -e CODE`), and if it begins with `-`. An edit can bring such an argument
+    /// there.
     pub(super) fn close_options(&mut self) {
-        let argument = self.after.iter().position(|word| word.kind == Kind::Argument);
+        let argument = self.after.iter().position(|word| word.kind == WordKind::Argument);
         let Some((first, leading)) = argument.map(|first| (first, &self.after[..first])) else {
             return;
         };
         let continued = matches!(self.interpreter, Some(Interpreter::Node | Interpreter::Ruby))
             && matches!(
                 leading,
-                [Word { kind: Kind::Introduction | Kind::Entry { joined: 1.. }, .. }, ..]
+                [Word { kind: WordKind::Introduction | WordKind::Entry { joined: 1.. }, .. }, ..]
             )
-            && leading.iter().all(|word| word.kind != Kind::EndOfOptions);
+            && leading.iter().all(|word| word.kind != WordKind::EndOfOptions);
         if continued && matches!(self.after[first].text.as_bytes(), [b'-', _, ..]) {
-            self.after.insert(first, Word::new(Kind::EndOfOptions, "--".into()));
+            self.after.insert(first, Word::new(WordKind::EndOfOptions, "--".into()));
         }
     }
 }
 
-fn as_arguments(texts: Vec<OsString>) -> impl Iterator<Item = Word> {
-    texts.into_iter().map(|text| Word::new(Kind::Argument, text))
+fn to_argument_words(texts: Vec<OsString>) -> impl Iterator<Item = Word> {
+    texts.into_iter().map(|text| Word::new(WordKind::Argument, text))
 }
 
 #[cfg(test)]
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_behind_code_does_not_become_an_option() {
+    fn argument_after_code_does_not_become_an_option() {
         let prepend = |line: &mut CommandLine| line.prepend_arguments(split("-x"));
         edited("node -e a b", prepend, "node -e a -- -x b");
         edited("node --eval=a -r b", prepend, "node --eval=a -r b -- -x");
@@ -99,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_keeps_what_is_joined_in_front_of_it() {
-        let edit = |line: &mut CommandLine| line.set_entry("new".into());
+    fn entry_keeps_its_joined_introduction() {
+        let edit = |line: &mut CommandLine| line.set_entry("new".as_ref());
         edited("python3 -mapp x", edit, "python3 -mnew x");
         edited("python3 -Im app app", edit, "python3 -Im new app");
         edited("java --module=a/b x", edit, "java --module=new x");

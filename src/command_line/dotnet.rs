@@ -1,13 +1,13 @@
-//! The command line of .NET's host: `dotnet [exec] [option VALUE]... APP.dll [argument]...`.
-//! After "dotnet command", section "Options for running an application", and `command_line.cpp` of
-//! hostfxr.
+//! The grammar of .NET's host: `dotnet [exec] [option VALUE]... APP.dll [argument]...`. Sources:
+//! "dotnet command", section "Options for running an application"
+//! (<https://learn.microsoft.com/dotnet/core/tools/dotnet>), and `command_line.cpp` of hostfxr
+//! (<https://github.com/dotnet/runtime>).
 
-use super::{Kind, Word};
+use super::{Word, WordKind};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// All options of the host; the value is always the next word, and the case of letters does not
-/// count.
+/// The options of the host. Each takes the next word as its value. Case is ignored.
 pub(super) const OPTIONS: &[&str] = &[
     "--additional-deps",
     "--additionalprobingpath",
@@ -18,26 +18,27 @@ pub(super) const OPTIONS: &[&str] = &[
     "--runtimeconfig",
 ];
 
-/// What is neither an option nor an application, as in `dotnet build`, is for the SDK: arguments
-/// without entry.
-pub(super) fn words(arguments: Vec<OsString>) -> Vec<Word> {
+/// Parses the words after `dotnet`. A word that is neither an option nor an application is a
+/// command of the SDK, such as `build`: then there are only arguments.
+pub(super) fn parse(arguments: Vec<OsString>) -> Vec<Word> {
     let mut words = Vec::with_capacity(arguments.len());
     let mut arguments = arguments.into_iter().peekable();
     let exec = arguments.next_if(|word| word.eq_ignore_ascii_case("exec"));
     let runs_anything = exec.is_some();
-    words.extend(exec.map(|text| Word::new(Kind::Subcommand, text)));
+    words.extend(exec.map(|text| Word::new(WordKind::Subcommand, text)));
     while let Some(text) =
         arguments.next_if(|word| OPTIONS.iter().any(|name| word.eq_ignore_ascii_case(name)))
     {
-        words.push(Word::new(Kind::Option, text));
-        words.extend(arguments.next().map(|text| Word::new(Kind::Value, text)));
+        words.push(Word::new(WordKind::Option, text));
+        words.extend(arguments.next().map(|text| Word::new(WordKind::Value, text)));
     }
     let entry = arguments.next_if(|word| runs_anything || is_application(word));
-    words.extend(entry.map(|text| Word::new(Kind::Entry { joined: 0 }, text)));
-    words.extend(arguments.map(|text| Word::new(Kind::Argument, text)));
+    words.extend(entry.map(|text| Word::new(WordKind::Entry { joined: 0 }, text)));
+    words.extend(arguments.map(|text| Word::new(WordKind::Argument, text)));
     words
 }
 
+/// Tells whether a word ends in `.dll` or `.exe`.
 fn is_application(word: &OsStr) -> bool {
     let ending = word.as_bytes().last_chunk::<4>();
     ending.is_some_and(|ending| {
@@ -50,7 +51,7 @@ mod tests {
     use crate::command_line::tests::{check, parse, text};
 
     #[test]
-    fn options_stand_behind_exec_and_before_the_entry() {
+    fn options_are_inserted_after_exec_and_before_the_entry() {
         check(&[
             "/var/lang/bin/dotnet exec < --depsfile a.deps.json --runtimeconfig a.json > \
              [RuntimeSupport.dll] A::T::M",
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_inserted_options_are_known() {
+    fn inserted_option_is_removed_with_its_value() {
         let mut command_line = parse("dotnet exec a.dll");
         command_line.append_options(vec!["--depsfile".into(), "a.json".into()]);
         command_line.remove_options(|option| option == "--depsfile a.json");

@@ -1,9 +1,10 @@
-//! Which interpreter a program is, and with it the grammar of its command line.
+//! Recognizes an interpreter, and with it the grammar of its command line, by the name of the
+//! program.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// A family of programs that share the grammar of their command line.
+/// An interpreter, whatever its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpreter {
     Python,
@@ -17,9 +18,9 @@ impl Interpreter {
     #[cfg(feature = "tool")]
     pub const ALL: [Self; 5] = [Self::Python, Self::Node, Self::Java, Self::Ruby, Self::Dotnet];
 
-    /// By the base name of the program, which may end in a version: `python3.12`, `ruby3.1`,
-    /// `node-22`.
-    pub fn of_program(program: &OsStr) -> Option<Self> {
+    /// Recognizes an interpreter by the base name of a program, which may end in a version:
+    /// `python3.12`, `ruby3.1`, `node-22`.
+    pub fn from_program(program: &OsStr) -> Option<Self> {
         let base = base_name(program);
         let versioned = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
         let end = base.iter().rposition(|byte| !versioned(byte)).map_or(0, |last| last + 1);
@@ -34,7 +35,7 @@ impl Interpreter {
     }
 }
 
-/// What follows the last `/`.
+/// Returns the part of a path after the last `/`.
 pub fn base_name(program: &OsStr) -> &[u8] {
     program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_name_names_the_interpreter() {
+    fn interpreter_is_recognized_by_base_name() {
         let rows = [
             ("/var/lang/bin/python3.12", Some(Interpreter::Python)),
             ("python", Some(Interpreter::Python)),
@@ -62,7 +63,7 @@ mod tests {
             ("", None),
         ];
         for (program, interpreter) in rows {
-            assert_eq!(Interpreter::of_program(OsStr::new(program)), interpreter, "{program}");
+            assert_eq!(Interpreter::from_program(OsStr::new(program)), interpreter, "{program}");
         }
     }
 }

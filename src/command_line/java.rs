@@ -1,17 +1,18 @@
-//! Java's command line: `java [option]... MAINCLASS | -jar JAR | -m MODULE | FILE.java
-//! [argument]...`, and the argument files that the launcher expands. After the JDK's manual page
-//! java(1), sections "Synopsis" and "java Command-Line Argument Files", and `java.c` and `args.c`
-//! of its launcher, JDK 11 to 25.
+//! The grammar of Java: `java [option]... MAINCLASS | -jar JAR | -m MODULE | FILE.java
+//! [argument]...`, with argument files, which the `java` launcher expands. Sources: java(1),
+//! sections "Synopsis" and "java Command-Line Argument Files"
+//! (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html>), and `java.c` and
+//! `args.c` of the launcher (<https://github.com/openjdk/jdk>), JDK 11 to 25.
 
 mod argument_file;
 
 use super::grammar::contains;
-use super::{Expansion, Kind, Word};
+use super::{Expansion, Word, WordKind};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-/// Options whose value is the next word.
+/// Options that take the next word as their value.
 pub(super) const WITH_VALUE: &[&str] = &[
     "--add-exports",
     "--add-modules",
@@ -31,21 +32,21 @@ pub(super) const WITH_VALUE: &[&str] = &[
     "-p",
 ];
 
-/// The words of options on their own, argument files left as they are.
-pub(super) fn words(options: Vec<OsString>) -> Vec<Word> {
+/// Parses options on their own. Argument files stay as they are.
+pub(super) fn parse(options: Vec<OsString>) -> Vec<Word> {
     expand(options, |_| Err(io::ErrorKind::Unsupported.into())).0
 }
 
-/// The words of a command line. An argument file of whole options stays one option; one that holds
-/// the entry or its introduction, or begins or ends between an option and its value, gives way to
-/// its words.
+/// Parses the words after `java`. An argument file with complete options only stays one option. A
+/// file that has the entry or its introduction, or that begins or ends between an option and its
+/// value, is replaced by its words.
 pub(super) fn expand(
     arguments: Vec<OsString>,
     read: impl Fn(&OsStr) -> io::Result<Vec<u8>>,
 ) -> (Vec<Word>, Option<Expansion>) {
     let mut words: Vec<Word> = Vec::with_capacity(arguments.len());
     let mut received = None;
-    let mut launcher = Launcher::default();
+    let mut launcher = JavaLauncher::default();
     let mut arguments = arguments.into_iter();
     while let Some(text) = arguments.next() {
         let content = match launcher.argument_file(&text).map(&read) {
@@ -54,7 +55,7 @@ pub(super) fn expand(
                 continue;
             }
             Some(Err(_)) => {
-                words.push(Word::new(Kind::Option, text));
+                words.push(Word::new(WordKind::Option, text));
                 continue;
             }
             Some(Ok(content)) => content,
@@ -65,9 +66,9 @@ pub(super) fn expand(
             .map(|word| launcher.word_of_file(word))
             .collect();
         let mut kinds = contents.iter().map(|word| word.kind);
-        let options_only = kinds.all(|kind| matches!(kind, Kind::Option | Kind::Value));
+        let options_only = kinds.all(|kind| matches!(kind, WordKind::Option | WordKind::Value));
         if options_only && !inside_value && !launcher.expects_value {
-            words.push(Word::new(Kind::Option, text));
+            words.push(Word::new(WordKind::Option, text));
             continue;
         }
         received.get_or_insert_with(|| {
@@ -83,17 +84,17 @@ pub(super) fn expand(
     (words, expansion)
 }
 
-/// How far the launcher is: what its next word means depends on nothing else.
+/// The state of the `java` launcher, on which the meaning of the next word depends.
 #[derive(Default)]
-struct Launcher {
+struct JavaLauncher {
     expects_value: bool,
     has_entry: bool,
-    /// `--disable-@files` was seen: `@` has no meaning any more.
-    literal: bool,
+    /// Set by `--disable-@files`, after which `@` has no meaning.
+    is_at_literal: bool,
 }
 
-impl Launcher {
-    /// The file that a word of the command line stands for.
+impl JavaLauncher {
+    /// Returns the path of the argument file that a word names.
     fn argument_file<'a>(&self, word: &'a OsStr) -> Option<&'a OsStr> {
         match word.as_bytes() {
             [b'@', path @ ..] if self.expands(word) && path[0] != b'@' => {
@@ -103,14 +104,15 @@ impl Launcher {
         }
     }
 
-    /// A word of the command line; `@@x` stands for `@x`.
+    /// Parses a word of the command line, where `@@x` means `@x`.
     fn argument(&mut self, text: OsString) -> Word {
         let escaped = self.expands(&text);
         let kind = self.kind(&text);
-        Word::new(if escaped { behind_escape(kind) } else { kind }, text)
+        Word::new(if escaped { skip_escape(kind) } else { kind }, text)
     }
 
-    /// A word of an argument file, where `@` has no meaning, as it must stand on the command line.
+    /// Parses a word of an argument file, where `@` has no meaning, and escapes it for the command
+    /// line.
     fn word_of_file(&mut self, text: OsString) -> Word {
         let escape = self.expands(&text);
         let kind = self.kind(&text);
@@ -119,41 +121,44 @@ impl Launcher {
         }
         let mut escaped = OsString::from("@");
         escaped.push(text);
-        Word::new(behind_escape(kind), escaped)
+        Word::new(skip_escape(kind), escaped)
     }
 
-    /// Whether `@` has its meaning at the front of this word; alone it has none.
+    /// Tells whether a word begins with an `@` that has a meaning. A single `@` has none.
     fn expands(&self, word: &OsStr) -> bool {
-        !self.has_entry && !self.literal && matches!(word.as_bytes(), [b'@', _, ..])
+        !self.has_entry && !self.is_at_literal && matches!(word.as_bytes(), [b'@', _, ..])
     }
 
-    fn kind(&mut self, word: &OsStr) -> Kind {
+    /// Advances by a word and returns its kind.
+    fn kind(&mut self, word: &OsStr) -> WordKind {
         let word = word.as_bytes();
         if self.has_entry {
-            return Kind::Argument;
+            return WordKind::Argument;
         }
         if !word.starts_with(b"-") {
             self.has_entry = !std::mem::take(&mut self.expects_value);
-            return if self.has_entry { Kind::Entry { joined: 0 } } else { Kind::Value };
+            return if self.has_entry { WordKind::Entry { joined: 0 } } else { WordKind::Value };
         }
         self.expects_value = contains(WITH_VALUE, word);
-        self.literal |= word == b"--disable-@files";
+        self.is_at_literal |= word == b"--disable-@files";
         if word.starts_with(MODULE) {
             self.has_entry = true;
-            return Kind::Entry { joined: MODULE.len() };
+            return WordKind::Entry { joined: MODULE.len() };
         }
         match word {
-            b"-jar" | b"-m" | b"--module" => Kind::Introduction,
-            _ => Kind::Option,
+            b"-jar" | b"-m" | b"--module" => WordKind::Introduction,
+            _ => WordKind::Option,
         }
     }
 }
 
+/// The introduction of a module that is joined to it.
 const MODULE: &[u8] = b"--module=";
 
-fn behind_escape(kind: Kind) -> Kind {
+/// Moves the start of an entry behind the `@` that escapes it.
+fn skip_escape(kind: WordKind) -> WordKind {
     match kind {
-        Kind::Entry { joined } => Kind::Entry { joined: joined + 1 },
+        WordKind::Entry { joined } => WordKind::Entry { joined: joined + 1 },
         kind => kind,
     }
 }
@@ -166,7 +171,7 @@ mod tests {
     use std::io;
 
     #[test]
-    fn options_stand_before_the_entry_and_its_introduction() {
+    fn options_are_inserted_before_the_entry_and_its_introduction() {
         check(&[
             "/var/lang/bin/java < -XX:MaxHeapSize=1k -Dx=y -classpath a.jar:b.jar > \
              [lambdainternal.AWSLambda]",
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn argument_files_give_way_to_their_words_where_they_must() {
+    fn argument_file_is_replaced_by_its_words_only_where_needed() {
         let rows = [
             ("java @options A @options", "java + @options ++ A @options"),
             ("java @options @entry x", "java + @options -cp @@d ++ -jar a.jar @b x"),

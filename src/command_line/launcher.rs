@@ -1,16 +1,17 @@
-//! Programs that start another program: `dumb-init -- node app.js`, `uv run python app.py`,
-//! `timeout 5 java …`. Finds the interpreter behind them, so that options go to it and not to the
-//! launcher.
+//! Launchers, which are programs that execute another program: `dumb-init -- node app.js`, `uv run
+//! python app.py`, `timeout 5 java …`. Finds the interpreter that a launcher executes, so that
+//! inserted options go to the interpreter.
 
 use super::interpreter::{Interpreter, base_name};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// How a launcher's own words end: its name, its subcommand, its options whose value is the next
-/// word (`*`: all long ones), and how many other words stand before the program.
+/// A launcher: its name, its subcommand, its options that take the next word as their value (`*`
+/// for all long ones), and the number of other words before the program.
 type Launcher = (&'static str, &'static str, &'static str, usize);
 
-/// After the manual pages of coreutils and util-linux, and the launchers' own documentation.
+/// Sources: the manual pages of coreutils (<https://www.gnu.org/software/coreutils/manual/>) and
+/// util-linux (<https://man7.org/linux/man-pages/>), and each launcher's own documentation.
 const LAUNCHERS: &[Launcher] = &[
     ("aws-lambda-rie", "", "*", 0),
     ("aws-vault", "exec", "*", 1),
@@ -73,10 +74,10 @@ const LAUNCHERS: &[Launcher] = &[
     ("yarn", "", "--cwd", 0),
 ];
 
-/// How many words behind a program belong to launchers, the interpreter at their end included: none
-/// where the program is no launcher, or starts no interpreter.
+/// Counts the words after a program that belong to launchers, with the interpreter at their end.
+/// Returns 0 if the program is no launcher, or if no interpreter follows.
 #[inline(never)]
-pub(super) fn length(program: &OsStr, arguments: &[OsString]) -> usize {
+pub(super) fn count_words(program: &OsStr, arguments: &[OsString]) -> usize {
     let mut at = 0;
     let mut program = program;
     loop {
@@ -84,38 +85,38 @@ pub(super) fn length(program: &OsStr, arguments: &[OsString]) -> usize {
         let Some(launcher) = LAUNCHERS.iter().find(|launcher| launcher.0.as_bytes() == name) else {
             return 0;
         };
-        at += own_words(launcher, &arguments[at..]);
+        at += count_own_words(launcher, &arguments[at..]);
         let Some(next) = arguments.get(at) else { return 0 };
         at += 1;
-        if Interpreter::of_program(next).is_some() {
+        if Interpreter::from_program(next).is_some() {
             return at;
         }
         program = next;
     }
 }
 
-/// The interpreter behind the launchers of a command line, or else its program.
-pub fn launched(command: &[OsString]) -> &OsStr {
+/// Returns the interpreter that the launchers of a command line execute, or else its program.
+pub fn launched_program(command: &[OsString]) -> &OsStr {
     let (program, arguments) =
         command.split_first().expect("a command line begins with its program");
-    match Interpreter::of_program(program) {
-        None => &command[length(program, arguments)],
+    match Interpreter::from_program(program) {
+        None => &command[count_words(program, arguments)],
         Some(_) => program,
     }
 }
 
-/// How many words of a launcher stand between it and the program that it starts: none where the
-/// program is no launcher, or starts nothing.
+/// Counts the words between a launcher and the program that it executes. Returns `None` if the
+/// program is no launcher, or executes nothing.
 #[cfg(feature = "tool")]
-pub fn words_of_launcher(program: &OsStr, arguments: &[OsString]) -> Option<usize> {
+pub fn count_launcher_words(program: &OsStr, arguments: &[OsString]) -> Option<usize> {
     let name = base_name(program);
     let launcher = LAUNCHERS.iter().find(|launcher| launcher.0.as_bytes() == name)?;
-    Some(own_words(launcher, arguments)).filter(|&length| length < arguments.len())
+    Some(count_own_words(launcher, arguments)).filter(|&length| length < arguments.len())
 }
 
-/// How many words stand before the program that a launcher starts.
+/// Counts the words before the program that a launcher executes; all words if it executes none.
 #[inline(never)]
-fn own_words(
+fn count_own_words(
     &(name, subcommand, with_value, mut others): &Launcher,
     arguments: &[OsString],
 ) -> usize {
@@ -151,7 +152,7 @@ mod tests {
     use crate::command_line::tests::{check, edited, parse, split};
 
     #[test]
-    fn options_go_to_the_interpreter_behind_a_launcher() {
+    fn options_are_inserted_after_the_interpreter_of_a_launcher() {
         check(&[
             "npx node < --expose-gc > [app.js] -x",
             "npx -y -p tsx node < > [app.js]",
@@ -184,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn launchers_of_launchers_are_looked_through() {
+    fn interpreter_of_nested_launchers_is_found() {
         check(&["dumb-init -- timeout 5 env A=1 uv run python < > [app.py]"]);
     }
 
     #[test]
-    fn a_launcher_of_anything_else_is_an_unknown_program() {
+    fn launcher_without_an_interpreter_is_an_unknown_program() {
         check(&[
             "npx < > tsx node app.js",
             "npx < > -c node",
@@ -206,18 +207,18 @@ mod tests {
     }
 
     #[test]
-    fn what_a_launcher_says_is_no_option_and_no_argument() {
+    fn words_of_a_launcher_are_not_edited() {
         let edit = |line: &mut crate::command_line::CommandLine| {
             line.remove_options(|option| option == "-n");
             line.remove_arguments(|word| word == "5");
             line.prepend_options(split("-X dev"));
-            line.set_entry("other.py".into());
+            line.set_entry("other.py".as_ref());
         };
         edited("nice -n 5 python3 -u app.py 5", edit, "nice -n 5 python3 -X dev -u other.py");
     }
 
     #[test]
-    fn an_argument_file_behind_a_launcher_stays_where_nothing_is_edited() {
+    fn argument_file_after_a_launcher_stays_without_edits() {
         let words = split("5 java @file x");
         let read = |_: &std::ffi::OsStr| Ok(b"-cp a Main".to_vec());
         let mut line =
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "tool")]
-    fn the_program_behind_a_launcher_is_known_whatever_it_is() {
+    fn any_program_of_a_launcher_is_found() {
         for (line, expected) in [
             ("timeout -k 1 5 ./x a", Some(3)),
             ("/usr/bin/nohup ./x", Some(0)),
@@ -242,12 +243,12 @@ mod tests {
             ("./x timeout", None),
         ] {
             let words = split(line);
-            assert_eq!(super::words_of_launcher(&words[0], &words[1..]), expected, "{line}");
+            assert_eq!(super::count_launcher_words(&words[0], &words[1..]), expected, "{line}");
         }
     }
 
     #[test]
-    fn the_entry_behind_a_launcher_is_known() {
+    fn entry_after_a_launcher_is_found() {
         assert_eq!(parse("uv run python -m app").entry(), Some("app".as_ref()));
     }
 }

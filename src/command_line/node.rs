@@ -1,15 +1,15 @@
-//! Node's command line: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may
-//! follow code. After the manual, "Command-line API", and `OptionsParser::Parse` in
-//! `src/node_options-inl.h`.
+//! The grammar of Node: `node [option]... [SCRIPT | -e CODE | -] [--] [argument]...`; options may
+//! follow code. Sources: "Command-line API" (<https://nodejs.org/api/cli.html>), and
+//! `OptionsParser::Parse` in `src/node_options-inl.h` (<https://github.com/nodejs/node>).
 
 use super::grammar::{AfterCode, Form, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::OptionsLastCodeIsEntry };
 
-/// Options whose value is the next word where it is not joined by `=`: those of type integer,
-/// string, list and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24, and their
-/// aliases. V8's options take a value only behind `=`; so do, for all versions, the few options
-/// that differ between these.
+/// Options that take the next word as their value unless it is joined by `=`: those of type
+/// integer, string, list and host:port in `internalBinding('options')` of Node 18, 20, 22 and 24,
+/// and their aliases. V8's options take a value only after `=`. An option that takes the next word
+/// in some of these versions only is not in the table.
 pub(super) const WITH_VALUE: &[&str] = &[
     "--allow-fs-read",
     "--allow-fs-write",
@@ -91,9 +91,9 @@ pub(super) const WITH_VALUE: &[&str] = &[
     "-r",
 ];
 
-/// A value never begins with `-`. `--print` takes code only where a word that is not empty follows
-/// it, and then even behind `=`, whose text it drops. `--prof-process` ends the options. `--run`
-/// names a task of `package.json`, which stands for code here.
+/// Classifies a word. A value never begins with `-`. `--print` takes the next word as code if there
+/// is one that is not empty; it does so even after `=`, whose text it drops. `--prof-process` ends
+/// the options. `--run` names a task of `package.json`, which is an entry as code is.
 fn form(word: &[u8], next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;
@@ -109,11 +109,11 @@ fn form(word: &[u8], next: Option<&[u8]>) -> Form {
         let code_follows = value_follows && next != Some(b"");
         return if code_follows { Form::Introduction } else { Form::Option };
     }
-    let code = is(name, "--eval") || is(name, "--run");
+    let is_code = is(name, "--eval") || is(name, "--run");
     match equals {
-        Some(equals) if code => Form::Joined(equals + 1),
+        Some(equals) if is_code => Form::Joined(equals + 1),
         Some(_) => Form::Option,
-        None if code || is(name, "-e") || is(name, "-pe") => Form::Introduction,
+        None if is_code || is(name, "-e") || is(name, "-pe") => Form::Introduction,
         None if is(name, "--prof-process") => Form::EndOfOptions,
         None if value_follows && WITH_VALUE.iter().any(|option| is(name, option)) => {
             Form::TakesValue
@@ -122,7 +122,7 @@ fn form(word: &[u8], next: Option<&[u8]>) -> Form {
     }
 }
 
-/// Node reads `_` in the name of an option as `-`.
+/// Tells whether a name is that of an option. Node reads `_` in a name as `-`.
 fn is(name: &[u8], option: &str) -> bool {
     let dashed = |(&byte, &wanted): (&u8, &u8)| byte == wanted || (byte == b'_' && wanted == b'-');
     name.len() == option.len()
@@ -135,7 +135,7 @@ mod tests {
     use crate::command_line::tests::check;
 
     #[test]
-    fn options_stand_before_the_entry_and_its_introduction() {
+    fn options_are_inserted_before_the_entry_and_its_introduction() {
         check(&[
             "/var/lang/bin/node < --expose-gc --max-http-header-size 81920 \
              --max-old-space-size=116 > [/var/runtime/index.mjs]",
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sorted_and_has_no_option_twice() {
+    fn options_table_is_sorted_without_duplicates() {
         assert!(super::WITH_VALUE.is_sorted_by(|one, next| one < next));
     }
 }

@@ -1,13 +1,13 @@
-//! The edits of an interpreter's own options: remove, replace, change a value, prepend, append.
-//! What is inserted is read by the grammar too, so that later edits see options and values.
+//! Edits of an interpreter's own options: remove, replace, edit a value, prepend, append. Inserted
+//! options are parsed too, so that later edits recognize options and values.
 
-use super::{CommandLine, Kind, Word, ahead, aliases, words};
+use super::{CommandLine, Word, WordKind, aliases, count_leading, parse_words};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 impl CommandLine {
-    /// Removes the options, with their values, of which the text or `option value`, joined by one
-    /// space, matches, in any spelling of the option.
+    /// Removes the options that match, with their values. An option matches in any of its
+    /// spellings, alone or with its value after one space.
     pub fn remove_options(&mut self, matches: impl Fn(&OsStr) -> bool) {
         let interpreter = self.interpreter;
         self.retain_options(&mut |option, value| {
@@ -20,8 +20,8 @@ impl CommandLine {
         });
     }
 
-    /// Replaces options and separate values, each as a whole, where `with` has a text for it or for
-    /// another name of it.
+    /// Replaces each option and each separate value for which `with` returns another; for an
+    /// option, also by another of its names.
     pub fn replace_options(&mut self, with: impl Fn(&OsStr) -> Option<OsString>) {
         let interpreter = self.interpreter;
         for word in self.before.iter_mut().chain(&mut self.after) {
@@ -31,8 +31,8 @@ impl CommandLine {
                     .find_map(|name| with(OsStr::new(name)))
             };
             let text = match word.kind {
-                Kind::Option => with(&word.text).or_else(names),
-                Kind::Value => with(&word.text),
+                WordKind::Option => with(&word.text).or_else(names),
+                WordKind::Value => with(&word.text),
                 _ => None,
             };
             if let Some(text) = text {
@@ -41,13 +41,13 @@ impl CommandLine {
         }
     }
 
-    /// Edits the value, separate or joined, of every option that has this name among its names;
-    /// `None` removes the option with its value. An option without a value is left alone.
+    /// Edits the value, separate or joined, of each option that has this name, or another name for
+    /// it. `None` removes the option. An option without a value stays as it is.
     pub fn edit_option_values(&mut self, name: &OsStr, edit: impl Fn(&OsStr) -> Option<OsString>) {
         let (interpreter, name) = (self.interpreter, name.as_bytes());
         self.retain_options(&mut |option, value| {
             if let (None, Some(at)) =
-                (&value, aliases::joined(interpreter, option.as_bytes(), name))
+                (&value, aliases::find_joined_value(interpreter, option.as_bytes(), name))
             {
                 let (front, value) = option.as_bytes().split_at(at);
                 let edited =
@@ -65,19 +65,18 @@ impl CommandLine {
 
     /// Inserts options directly after the program, or after the `exec` of dotnet.
     pub fn prepend_options(&mut self, options: Vec<OsString>) {
-        let at = ahead(&self.before);
-        self.before.splice(at..at, self.as_options(options));
+        let at = count_leading(&self.before);
+        self.before.splice(at..at, self.parse_options(options));
     }
 
-    /// Inserts options directly before the entry and what introduces it, after those appended
-    /// earlier.
+    /// Inserts options directly before the entry or its introduction, after those appended earlier.
     pub fn append_options(&mut self, options: Vec<OsString>) {
-        let options = self.as_options(options);
+        let options = self.parse_options(options);
         self.before.extend(options);
     }
 
-    /// Removes options, each with its separate value, that `keep` does not want; it may change
-    /// both.
+    /// Keeps the options for which `keep` returns true. `keep` gets the option and its separate
+    /// value, and may change both.
     #[inline(never)]
     fn retain_options(
         &mut self,
@@ -88,11 +87,11 @@ impl CommandLine {
             while at < words.len() {
                 let (kept, rest) = match &mut words[at..] {
                     [option, value, ..]
-                        if option.kind == Kind::Option && value.kind == Kind::Value =>
+                        if option.kind == WordKind::Option && value.kind == WordKind::Value =>
                     {
                         (keep(&mut option.text, Some(&mut value.text)), 2)
                     }
-                    [option, ..] if option.kind == Kind::Option => {
+                    [option, ..] if option.kind == WordKind::Option => {
                         (keep(&mut option.text, None), 1)
                     }
                     _ => (true, 1),
@@ -106,17 +105,17 @@ impl CommandLine {
         }
     }
 
-    /// Inserted options are nothing but options and values, whatever their grammar takes them for.
-    fn as_options(&self, texts: Vec<OsString>) -> Vec<Word> {
-        let mut inserted = words(self.interpreter, texts);
+    /// Parses options to insert. They become options and values only, never an entry or arguments.
+    fn parse_options(&self, texts: Vec<OsString>) -> Vec<Word> {
+        let mut inserted = parse_words(self.interpreter, texts);
         let mut introduced = false;
         for word in &mut inserted {
             word.kind = match word.kind {
-                Kind::Value => Kind::Value,
-                Kind::Entry { joined: 0 } if introduced => Kind::Value,
+                WordKind::Value => WordKind::Value,
+                WordKind::Entry { joined: 0 } if introduced => WordKind::Value,
                 kind => {
-                    introduced = matches!(kind, Kind::Introduction | Kind::EndOfOptions);
-                    Kind::Option
+                    introduced = matches!(kind, WordKind::Introduction | WordKind::EndOfOptions);
+                    WordKind::Option
                 }
             };
         }
@@ -135,7 +134,7 @@ mod tests {
     use std::ffi::OsStr;
 
     #[test]
-    fn later_prepends_stand_in_front_of_earlier_ones_and_appends_behind() {
+    fn later_prepend_comes_first_and_later_append_last() {
         let edit = |line: &mut CommandLine| {
             for (first, last) in [("-1", "-3"), ("-0", "-4")] {
                 line.prepend_options(split(first));
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_is_removed_with_its_value_and_arguments_stay() {
+    fn option_is_removed_with_its_value_and_arguments_stay() {
         let remove = |text: &'static str| {
             move |line: &mut CommandLine| line.remove_options(|option| option == text)
         };
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_edited_joined_or_separate() {
+    fn value_is_edited_joined_or_separate() {
         let append = |name: &'static str| {
             move |line: &mut CommandLine| {
                 line.edit_option_values(OsStr::new(name), |value| {
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn inserted_options_are_seen_by_later_edits() {
+    fn inserted_option_is_edited_by_later_edits() {
         let edit = |line: &mut CommandLine| {
             line.append_options(split("-X importtime -W ignore"));
             line.prepend_options(split("-X dev"));

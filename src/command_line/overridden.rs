@@ -1,50 +1,51 @@
-//! Options that stand in a variable and have no effect, because the command line has others that
-//! win: of `NODE_OPTIONS` (Node's manual, "NODE_OPTIONS"), `JAVA_TOOL_OPTIONS` and
-//! `JDK_JAVA_OPTIONS` (the manual of `java`); `_JAVA_OPTIONS` wins over the command line. A test
-//! measures it on real interpreters. Only the tool asks.
+//! Finds options in an environment variable that have no effect because the command line overrides
+//! them, for the tool. The variables are `NODE_OPTIONS`
+//! (<https://nodejs.org/api/cli.html#node_optionsoptions>), `JAVA_TOOL_OPTIONS` and
+//! `JDK_JAVA_OPTIONS` (<https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html>);
+//! `_JAVA_OPTIONS` overrides the command line. A test of the real interpreters checks the results.
 
 use super::Interpreter;
 use std::fmt;
 
-/// An option of a variable, and the one of the command line that wins.
+/// An option of a variable that an option of the command line overrides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overridden {
     pub option: String,
     pub winner: String,
-    /// Whether the interpreter does not even start with both.
+    /// Whether the interpreter fails to start with both.
     pub is_fatal: bool,
-    /// The edit of `options` that has the effect.
-    pub instead: Instead,
+    /// The edit of `options` to make instead.
+    pub instead: SuggestedEdit,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Instead {
+pub enum SuggestedEdit {
     Value { name: String, value: String },
     Append(String),
     Remove(String),
 }
 
-impl fmt::Display for Instead {
+impl fmt::Display for SuggestedEdit {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Instead::Value { name, value } => {
+            SuggestedEdit::Value { name, value } => {
                 write!(formatter, "{{\"values\": {{{name:?}: {value:?}}}}}")
             }
-            Instead::Append(option) => write!(formatter, "{{\"append\": [{option:?}]}}"),
-            Instead::Remove(option) => write!(formatter, "{{\"remove\": [{option:?}]}}"),
+            SuggestedEdit::Append(option) => write!(formatter, "{{\"append\": [{option:?}]}}"),
+            SuggestedEdit::Remove(option) => write!(formatter, "{{\"remove\": [{option:?}]}}"),
         }
     }
 }
 
-/// The variables from which an interpreter takes options that its command line overrides.
-pub const VARIABLES: [(&str, Interpreter); 3] = [
+/// The environment variables from which an interpreter takes options, where its command line wins.
+pub const OPTIONS_VARIABLES: [(&str, Interpreter); 3] = [
     ("NODE_OPTIONS", Interpreter::Node),
     ("JAVA_TOOL_OPTIONS", Interpreter::Java),
     ("JDK_JAVA_OPTIONS", Interpreter::Java),
 ];
 
-/// The options of a variable's value that have no effect beside the options of a command line.
-pub fn overridden(interpreter: Interpreter, value: &str, line: &[String]) -> Vec<Overridden> {
+/// Finds the options in the value of a variable that the options of a command line override.
+pub fn find_overridden(interpreter: Interpreter, value: &str, line: &[String]) -> Vec<Overridden> {
     let words: Vec<String> = value.split_ascii_whitespace().map(str::to_owned).collect();
     match interpreter {
         Interpreter::Node => of_node(&words, line),
@@ -53,13 +54,14 @@ pub fn overridden(interpreter: Interpreter, value: &str, line: &[String]) -> Vec
     }
 }
 
-/// Node's options that take one value, of which the last counts. Those that add up, such as
-/// `--import`, are not among them.
+/// Node's options of which the last one counts. Options that add up, such as `--import`, are not
+/// among them.
 const OF_ONE_VALUE: [&str; 3] =
     ["--max-http-header-size", "--max-old-space-size", "--max-semi-space-size"];
 
-/// An option of Node's: its name as Node reads it, and its value, joined or separate.
+/// An option of Node.
 struct NodeOption<'w> {
+    /// The name as it is written.
     written: &'w str,
     name: String,
     value: Option<&'w str>,
@@ -92,7 +94,7 @@ fn of_node(words: &[String], line: &[String]) -> Vec<Overridden> {
             return Some(Overridden {
                 option,
                 is_fatal: false,
-                instead: Instead::Remove(winner.clone()),
+                instead: SuggestedEdit::Remove(winner.clone()),
                 winner,
             });
         }
@@ -105,7 +107,7 @@ fn of_node(words: &[String], line: &[String]) -> Vec<Overridden> {
                 .value
                 .map_or(winner.written.into(), |value| format!("{} {value}", winner.written)),
             is_fatal: false,
-            instead: Instead::Value { name: winner.written.into(), value: value.into() },
+            instead: SuggestedEdit::Value { name: winner.written.into(), value: value.into() },
         })
     };
     node_options(words).into_iter().filter_map(of_one).collect()
@@ -118,12 +120,13 @@ fn is_opposite(one: &str, other: &str) -> bool {
 
 fn of_java(words: &[String], line: &[String]) -> Vec<Overridden> {
     let of_one = |option: &String| {
-        let key = java_key(option)?;
-        if key == Key::HeapShare {
-            let winner = line.iter().rev().find(|other| java_key(other) == Some(Key::Heap))?;
+        let key = java_setting(option)?;
+        if key == JavaSetting::HeapShare {
+            let winner =
+                line.iter().rev().find(|other| java_setting(other) == Some(JavaSetting::Heap))?;
             let name = winner.split_once('=').map_or("-Xmx", |(name, _)| name);
             let separator = if name == "-Xmx" { "" } else { "=" };
-            let instead = Instead::Remove(format!("{name}{separator}*"));
+            let instead = SuggestedEdit::Remove(format!("{name}{separator}*"));
             return Some(Overridden {
                 option: option.clone(),
                 winner: winner.clone(),
@@ -134,13 +137,13 @@ fn of_java(words: &[String], line: &[String]) -> Vec<Overridden> {
         let winner = line
             .iter()
             .rev()
-            .find(|other| java_key(other).as_ref() == Some(&key))
+            .find(|other| java_setting(other).as_ref() == Some(&key))
             .filter(|other| *other != option)?;
-        let is_collector = key == Key::Collector;
+        let is_collector = key == JavaSetting::Collector;
         let instead = if is_collector {
-            Instead::Remove(winner.clone())
+            SuggestedEdit::Remove(winner.clone())
         } else {
-            Instead::Append(option.clone())
+            SuggestedEdit::Append(option.clone())
         };
         Some(Overridden {
             option: option.clone(),
@@ -152,36 +155,37 @@ fn of_java(words: &[String], line: &[String]) -> Vec<Overridden> {
     words.iter().filter_map(of_one).collect()
 }
 
-/// What an option of java's sets.
+/// The setting that an option of `java` changes.
 #[derive(Debug, PartialEq, Eq)]
-enum Key<'w> {
+enum JavaSetting<'w> {
     Heap,
-    /// A share of the memory, which counts where no heap is set.
+    /// A share of the memory as heap, which has no effect if the heap's size is set.
     HeapShare,
-    /// There can be one, or the start ends.
+    /// The garbage collector; `java` fails to start with two.
     Collector,
     Other(&'w str),
 }
 
-/// Nothing, for options that add up, such as `-javaagent:`.
-fn java_key(option: &str) -> Option<Key<'_>> {
+/// Returns the setting that an option changes; `None` for options that add up, such as
+/// `-javaagent:`.
+fn java_setting(option: &str) -> Option<JavaSetting<'_>> {
     const SHARES: [&str; 3] = ["MaxRAMPercentage", "MaxRAMFraction", "MaxRAM"];
     if let Some(flag) = option.strip_prefix("-XX:") {
         let name = flag.split('=').next().unwrap_or(flag);
         let is_collector = |name: &str| name.starts_with("Use") && name.ends_with("GC");
         return Some(match name.strip_prefix('+') {
-            _ if name == "MaxHeapSize" => Key::Heap,
-            _ if SHARES.contains(&name) => Key::HeapShare,
-            Some(name) if is_collector(name) => Key::Collector,
-            Some(name) => Key::Other(name),
-            None => Key::Other(name.strip_prefix('-').unwrap_or(name)),
+            _ if name == "MaxHeapSize" => JavaSetting::Heap,
+            _ if SHARES.contains(&name) => JavaSetting::HeapShare,
+            Some(name) if is_collector(name) => JavaSetting::Collector,
+            Some(name) => JavaSetting::Other(name),
+            None => JavaSetting::Other(name.strip_prefix('-').unwrap_or(name)),
         });
     }
     match option {
-        _ if option.starts_with("-Xmx") => Some(Key::Heap),
-        _ if option.starts_with("-Xshare:") => Some(Key::Other("-Xshare")),
+        _ if option.starts_with("-Xmx") => Some(JavaSetting::Heap),
+        _ if option.starts_with("-Xshare:") => Some(JavaSetting::Other("-Xshare")),
         _ if option.starts_with("-D") => {
-            Some(Key::Other(option.split('=').next().unwrap_or(option)))
+            Some(JavaSetting::Other(option.split('=').next().unwrap_or(option)))
         }
         _ => None,
     }
@@ -194,11 +198,11 @@ mod tests {
     fn found(interpreter: Interpreter, value: &str, line: &str) -> Vec<String> {
         let line: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let shown = |one: Overridden| format!("{} < {}: {}", one.option, one.winner, one.instead);
-        overridden(interpreter, value, &line).into_iter().map(shown).collect()
+        find_overridden(interpreter, value, &line).into_iter().map(shown).collect()
     }
 
     #[test]
-    fn options_of_node_that_the_command_line_has_otherwise_have_no_effect() {
+    fn options_of_node_are_overridden_by_the_command_line() {
         let line = "--expose-gc --max-http-header-size 81920 --max-semi-space-size=6 \
                     --max-old-space-size=116 --no-experimental-require-module";
         for (value, expected) in [
@@ -248,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_java_that_the_command_line_has_otherwise_have_no_effect() {
+    fn options_of_java_are_overridden_by_the_command_line() {
         let line = "-XX:MaxHeapSize=111412k -javaagent:/a.jar -XX:+UseSerialGC -Xshare:on \
                     -XX:+TieredCompilation -XX:TieredStopAtLevel=1 \
                     --add-opens=java.base/java.io=ALL-UNNAMED -Da=b";

@@ -1,27 +1,26 @@
-//! A command line for one who reads it: what will be passed on, by what the interpreter takes each
-//! word for. Only the tool asks.
+//! The parts of a command line, for the tool: its words by their meaning to the interpreter.
 
-use super::{CommandLine, Interpreter, Kind, Word, words};
+use super::{CommandLine, Interpreter, Word, WordKind, parse_words};
 use std::ffi::OsString;
 
-/// The words behind the program; in each part in their order.
+/// The words after the program, in their order within each part.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parts {
     /// The words of a launcher, up to the interpreter that it starts.
     pub launched: Vec<OsString>,
     pub options: Vec<OsString>,
-    /// With what introduces it, such as `-m` or `-jar`.
+    /// The entry, with its introduction, such as `-m` or `-jar`.
     pub entry: Vec<OsString>,
     pub arguments: Vec<OsString>,
 }
 
 impl CommandLine {
-    /// Where the file stands that is the entry, among the words behind the program; none for code,
-    /// a module, or a main class.
-    pub fn file(&self) -> Option<usize> {
+    /// Returns the index of the entry among the words after the program, if the entry is a file:
+    /// not code, a module or a main class.
+    pub fn entry_file_index(&self) -> Option<usize> {
         let words: Vec<_> = self.before.iter().chain(&self.after).collect();
-        let at = words.iter().position(|word| matches!(word.kind, Kind::Entry { .. }))?;
-        let is_introduced = words[..at].iter().any(|word| word.kind == Kind::Introduction);
+        let at = words.iter().position(|word| matches!(word.kind, WordKind::Entry { .. }))?;
+        let is_introduced = words[..at].iter().any(|word| word.kind == WordKind::Introduction);
         let ends_in = |end: &[u8]| words[at].text.as_encoded_bytes().ends_with(end);
         let is_file = match self.interpreter? {
             Interpreter::Java => {
@@ -30,21 +29,23 @@ impl CommandLine {
             Interpreter::Dotnet => ends_in(b".dll"),
             Interpreter::Python | Interpreter::Node | Interpreter::Ruby => !is_introduced,
         };
-        (is_file && words[at].kind == Kind::Entry { joined: 0 }).then_some(at)
+        (is_file && words[at].kind == WordKind::Entry { joined: 0 }).then_some(at)
     }
 
+    /// Returns the parts of the command line that the interpreter gets.
     pub fn parts(&self) -> Parts {
         let mut line = self.clone();
         line.close_options();
         let all: Vec<Word> = line.before.into_iter().chain(line.after).collect();
-        // What is passed on as it was received still has its argument files.
+        // A command line without edits still has its argument files.
         let all = match &self.expansion {
             Some(expansion) if all.iter().map(|word| &word.text).eq(&expansion.expanded) => {
                 let mut received = expansion.received.clone();
                 let behind = received
-                    .split_off(all.iter().filter(|word| word.kind == Kind::Launcher).count());
-                let launching = received.into_iter().map(|text| Word::new(Kind::Launcher, text));
-                launching.chain(words(Some(Interpreter::Java), behind)).collect()
+                    .split_off(all.iter().filter(|word| word.kind == WordKind::Launcher).count());
+                let launching =
+                    received.into_iter().map(|text| Word::new(WordKind::Launcher, text));
+                launching.chain(parse_words(Some(Interpreter::Java), behind)).collect()
             }
             _ => all,
         };
@@ -56,10 +57,12 @@ impl CommandLine {
         };
         for word in all {
             let part = match word.kind {
-                Kind::Launcher => &mut parts.launched,
-                Kind::Subcommand | Kind::Option | Kind::Value => &mut parts.options,
-                Kind::Introduction | Kind::EndOfOptions | Kind::Entry { .. } => &mut parts.entry,
-                Kind::Argument => &mut parts.arguments,
+                WordKind::Launcher => &mut parts.launched,
+                WordKind::Subcommand | WordKind::Option | WordKind::Value => &mut parts.options,
+                WordKind::Introduction | WordKind::EndOfOptions | WordKind::Entry { .. } => {
+                    &mut parts.entry
+                }
+                WordKind::Argument => &mut parts.arguments,
             };
             part.push(word.text);
         }
@@ -74,7 +77,7 @@ mod tests {
     use std::ffi::OsStr;
 
     #[test]
-    fn every_word_is_in_one_part() {
+    fn each_word_is_in_one_part() {
         for (line, options, entry, arguments) in [
             ("python3 -X dev -m app -x y", "-X dev", "-m app", "-x y"),
             ("python3 -Im app app", "", "-Im app", "app"),
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_known_that_an_interpreter_reads() {
+    fn entry_that_is_a_file_has_an_index() {
         for (line, expected) in [
             ("python3 -u -X dev ./x.py a", Some(3)),
             ("python3 -- x.py", Some(1)),
@@ -111,12 +114,12 @@ mod tests {
             ("python3", None),
             ("app x", None),
         ] {
-            assert_eq!(parse(line).file(), expected, "{line}");
+            assert_eq!(parse(line).entry_file_index(), expected, "{line}");
         }
     }
 
     #[test]
-    fn the_words_of_a_launcher_are_a_part() {
+    fn words_of_a_launcher_are_a_part() {
         let parts = parse("timeout 5 python3 -u app.py x").parts();
         assert_eq!(
             (parts.launched, parts.options, parts.entry),
@@ -131,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn what_foreword_adds_is_in_them_too() {
+    fn inserted_end_of_options_is_part_of_the_entry() {
         let mut line = parse("node -e a b");
         line.prepend_arguments(split("-x"));
         assert_eq!(line.parts().entry, split("-e a --"));
     }
 
     #[test]
-    fn an_argument_file_has_its_words_only_where_they_are_passed_on() {
+    fn argument_file_is_one_option_until_an_edit_replaces_it() {
         let read = |_: &OsStr| Ok(b"-cp a Main x".to_vec());
         let mut line = CommandLine::parse("java".into(), split("@file y"), read);
         let parts = line.parts();

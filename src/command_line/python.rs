@@ -1,17 +1,17 @@
-//! CPython's command line: `python [option]... [-c CODE | -m MODULE | SCRIPT | -] [argument]...`.
-//! After the manual, "Using Python: Command line and environment", and `Python/getopt.c` of 3.8 to
-//! 3.14.
+//! The grammar of Python: `python [option]... [-c CODE | -m MODULE | SCRIPT | -] [argument]...`.
+//! Sources: "Command line and environment" (<https://docs.python.org/3/using/cmdline.html>), and
+//! `Python/getopt.c` of CPython 3.8 to 3.14 (<https://github.com/python/cpython>).
 
 use super::grammar::{AfterCode, Form, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar { form, after_code: AfterCode::Arguments };
 
-/// The letters of short options that have a value.
+/// The letters of short options that take a value.
 pub(super) const SHORT_WITH_VALUE: &[u8] = b"WX";
 
-/// Short options stand in clusters; `c`, `m`, `W` and `X` take the rest of their word, or else the
-/// next one. A `-` inside of a cluster begins a long option, of which one takes a value, always the
-/// next word.
+/// Classifies a word. Short options form clusters: `c`, `m`, `W` and `X` take the rest of the word
+/// as their value, or else the next word. A `-` in a cluster begins a long option; one of these
+/// takes a value, always the next word.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;
@@ -37,7 +37,7 @@ mod tests {
     use crate::command_line::tests::check;
 
     #[test]
-    fn options_stand_before_the_entry_and_its_introduction() {
+    fn options_are_inserted_before_the_entry_and_its_introduction() {
         check(&[
             "/var/lang/bin/python3.12 < > [/var/runtime/bootstrap.py]",
             "python3 < -u > [app.py] -m x",

@@ -1,7 +1,7 @@
-//! Command lines against the real interpreters of this machine: the entry and the arguments must be
-//! those that the interpreter takes, before and after an edit. `python3`, `node`, `java` with
-//! `javac`, and `ruby` must be in the PATH. The fixtures print their name, whether the option
-//! appended was seen, and their arguments.
+//! Tests of the grammars with real interpreters: entry and arguments must be those that the
+//! interpreter takes, before and after an edit. `python3`, `node`, `java` with `javac`, and `ruby`
+//! must be in PATH. The fixtures are scripts that print their name, whether they saw the appended
+//! option, and their arguments.
 
 mod java;
 mod node;
@@ -15,42 +15,43 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One interpreter in a folder of its own. In command lines `{x}` is code that calls itself x, `''`
-/// is empty.
-struct Real {
+/// A real interpreter in a directory of its own. In command lines, `{x}` is code that prints the
+/// name x, and `''` is an empty word.
+struct RealInterpreter {
     program: &'static str,
-    folder: PathBuf,
-    /// Code of this name, given as code (true) or as a file.
+    directory: PathBuf,
+    /// Returns code that prints this name; as an argument (true) or for a file.
     code: fn(&str, bool) -> String,
-    /// An option that has no effect but that the fixtures see it.
+    /// An option whose only effect is that the fixtures see it.
     option: &'static [&'static str],
 }
 
+/// The output of a fixture.
 #[derive(Debug, PartialEq)]
-struct Took {
+struct FixtureOutput {
     name: String,
     option: bool,
     arguments: Vec<String>,
 }
 
-impl Drop for Real {
+impl Drop for RealInterpreter {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-impl Real {
+impl RealInterpreter {
     fn new(
         program: &'static str,
         test: &str,
         code: fn(&str, bool) -> String,
         option: &'static [&'static str],
     ) -> Self {
-        let folder =
+        let directory =
             std::env::temp_dir().join(format!("foreword-{program}-{test}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("a temporary folder");
-        Self { program, folder, code, option }
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).expect("a temporary directory");
+        Self { program, directory, code, option }
     }
 
     fn script(self, file: &str) -> Self {
@@ -59,8 +60,9 @@ impl Real {
     }
 
     fn file(self, name: &str, content: &str) -> Self {
-        let path = self.folder.join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for the fixture");
+        let path = self.directory.join(name);
+        fs::create_dir_all(path.parent().expect("a directory"))
+            .expect("a directory for the fixture");
         fs::write(path, content).expect("a fixture");
         self
     }
@@ -68,7 +70,7 @@ impl Real {
     fn run_tool(self, line: &str) -> Self {
         let mut words = line.split(' ');
         let tool = words.next().expect("a tool");
-        let status = Command::new(tool).args(words).current_dir(&self.folder).status();
+        let status = Command::new(tool).args(words).current_dir(&self.directory).status();
         let status = status.unwrap_or_else(|error| {
             panic!("{tool} is needed by this test, run scripts/real-parts.sh: {error}")
         });
@@ -88,12 +90,12 @@ impl Real {
         line.split_whitespace().map(word).collect()
     }
 
-    /// What the interpreter runs, by the first line that a fixture prints; code from standard input
-    /// is `stdin`.
-    fn run(&self, arguments: &[OsString]) -> Took {
+    /// Runs the interpreter and parses the line that the fixture prints. Code from standard input
+    /// prints the name `stdin`.
+    fn run(&self, arguments: &[OsString]) -> FixtureOutput {
         let mut child = Command::new(self.program)
             .args(arguments)
-            .current_dir(&self.folder)
+            .current_dir(&self.directory)
             .env_remove("NODE_OPTIONS")
             .env_remove("RUBYOPT")
             .env_remove("JDK_JAVA_OPTIONS")
@@ -123,20 +125,22 @@ impl Real {
         let mut fields = took.split('\x1f').map(str::to_owned);
         let name = fields.next().expect("a name");
         let option = fields.next().expect("the option") == "true";
-        Took { name, option, arguments: fields.collect() }
+        FixtureOutput { name, option, arguments: fields.collect() }
     }
 
     fn parse(&self, arguments: Vec<OsString>) -> CommandLine {
-        CommandLine::parse(self.program.into(), arguments, |path| fs::read(self.folder.join(path)))
+        CommandLine::parse(self.program.into(), arguments, |path| {
+            fs::read(self.directory.join(path))
+        })
     }
 
-    /// The interpreter takes what foreword says; it still does, and sees the edits, after they were
-    /// made.
+    /// Checks that the interpreter takes the entry and the arguments that foreword parses, as
+    /// received and after edits.
     fn check(&self, line: &str) {
         let arguments = self.words(line);
         let mut command_line = self.parse(arguments.clone());
-        let mut expected = Took {
-            name: name(command_line.entry()),
+        let mut expected = FixtureOutput {
+            name: fixture_name(command_line.entry()),
             option: false,
             arguments: command_line
                 .arguments()
@@ -156,14 +160,14 @@ impl Real {
         assert_eq!(self.run(&edited), expected, "{line} became {edited:?}");
     }
 
-    /// One command line a row; `(none)` has no words.
+    /// Checks one command line for each line; `(none)` has no words.
     fn check_all(&self, lines: &str) {
         let lines = lines.lines().map(|line| line.trim().trim_start_matches("(none)"));
         lines.skip(1).for_each(|line| self.check(line));
     }
 
-    /// Command lines put together at random, the same ones every time: options, then an entry, or
-    /// else code with options behind it, then arguments. `|` separates the choices.
+    /// Checks generated command lines, the same ones every time: options, then an entry or code
+    /// with options after it, then arguments. `|` separates the choices.
     fn check_generated(&self, count: usize, options: &str, entries: &str, code: &str) {
         let mut dice = Dice(0x0123_4567_89ab_cdef);
         for _ in 0..count {
@@ -183,9 +187,9 @@ impl Real {
     }
 }
 
-/// The name that a fixture prints: in code it is the second text, of a file the name without its
-/// ending.
-fn name(entry: Option<&OsStr>) -> String {
+/// Returns the name that an entry prints: the second string of code, or the name of a file without
+/// its extension.
+fn fixture_name(entry: Option<&OsStr>) -> String {
     let Some(entry) = entry.filter(|entry| *entry != "-") else {
         return "stdin".to_owned();
     };
@@ -198,7 +202,7 @@ fn name(entry: Option<&OsStr>) -> String {
     endings.iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(file).to_owned()
 }
 
-/// Xorshift: the same numbers on every machine.
+/// A pseudo-random generator (xorshift), with the same numbers on every machine.
 struct Dice(u64);
 
 impl Dice {

@@ -1,13 +1,13 @@
-//! Ruby's command line: `ruby [option]... [-e CODE]... [--] [SCRIPT] [argument]...`; with code,
-//! options may follow it and there is no script. After ruby(1) and `proc_options` in `ruby.c` of
-//! 3.1 to 3.4.
+//! The grammar of Ruby: `ruby [option]... [-e CODE]... [--] [SCRIPT] [argument]...`; with code,
+//! there is no script, and options may follow. Sources: ruby(1), and `proc_options` in `ruby.c` of
+//! 3.1 to 3.4 (<https://github.com/ruby/ruby/blob/master/ruby.c>).
 
 use super::grammar::{AfterCode, Form, Grammar, contains};
 
 pub(super) const GRAMMAR: Grammar =
     Grammar { form, after_code: AfterCode::OptionsFirstCodeIsEntry };
 
-/// Long options whose value is the next word where it is not joined by `=`.
+/// Long options that take the next word as their value unless it is joined by `=`.
 pub(super) const LONG_WITH_VALUE: &[&str] = &[
     "backtrace-limit",
     "crash-report",
@@ -21,12 +21,12 @@ pub(super) const LONG_WITH_VALUE: &[&str] = &[
     "source-encoding",
 ];
 
-/// The letters of short options that have a value.
+/// The letters of short options that take a value.
 pub(super) const SHORT_WITH_VALUE: &[u8] = b"rICXE";
 
-/// Short options stand in clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of their word, or
-/// else the next one; `F`, `i`, `x` and `W:` only the rest. `K` takes one letter, `0`, `T` and `W`
-/// take digits, which mean nothing by themselves, and the cluster goes on.
+/// Classifies a word. Short options form clusters. `e`, `r`, `I`, `C`, `X` and `E` take the rest of
+/// the word as their value, or else the next word; `F`, `i`, `x` and `W:` only the rest. `K` takes
+/// one letter, and `0`, `T` and `W` take digits; the cluster continues after them.
 fn form(word: &[u8], _next: Option<&[u8]>) -> Form {
     if word.len() < 2 || word[0] != b'-' {
         return Form::Plain;
@@ -56,7 +56,7 @@ mod tests {
     use crate::command_line::tests::check;
 
     #[test]
-    fn options_stand_before_the_entry_and_its_introduction() {
+    fn options_are_inserted_before_the_entry_and_its_introduction() {
         check(&[
             "/var/lang/bin/ruby < > [/var/runtime/index.rb]",
             "ruby < -W0 > [app.rb] -e x",

@@ -1,7 +1,7 @@
 //! The runtime's name, as conditions see it. Lambda declares it to most functions; in the others
 //! the program's name stands for it.
 
-use crate::command_line::{Interpreter, base_name, launched};
+use crate::command_line::{Interpreter, base_name, launched_program};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::lambda::{self, EXECUTION_ENV, Runtime};
@@ -21,7 +21,7 @@ impl RuntimeName {
     /// `AWS_Lambda_python3.12`. Where it declares none, takes the name of the command's program, or
     /// of the interpreter that this program launches.
     pub fn from_command(environ: &Environ, command: &[OsString]) -> Self {
-        Self::from_program(environ, launched(command))
+        Self::from_program(environ, launched_program(command))
     }
 
     /// Does the same for a program that launches no interpreter.
@@ -59,7 +59,7 @@ impl RuntimeName {
 
 /// Returns the family of runtimes that a program is the interpreter of.
 fn family_of_program(program: &OsStr) -> Runtime {
-    match Interpreter::of_program(program) {
+    match Interpreter::from_program(program) {
         Some(Interpreter::Python) => Runtime::Python,
         Some(Interpreter::Node) => Runtime::Node,
         Some(Interpreter::Java) => Runtime::Java,

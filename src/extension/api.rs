@@ -42,7 +42,8 @@ impl<'a> ExtensionsApi<'a> {
         }
     }
 
-    /// Waits for the next event, without a timeout. Returns `None` for an event other than SHUTDOWN.
+    /// Waits for the next event, without a timeout. Returns `None` for an event other than
+    /// SHUTDOWN.
     ///
     /// # Errors
     /// When there is no response, or one other than 200 with a JSON value.
@@ -76,8 +77,8 @@ impl<'a> ExtensionsApi<'a> {
     }
 }
 
-/// Parses an event; returns `None` for one other than SHUTDOWN. The time left is at most the budget of
-/// the phase, whatever the deadline is.
+/// Parses an event; returns `None` for one other than SHUTDOWN. The time left is at most the budget
+/// of the phase, whatever the deadline is.
 ///
 /// # Errors
 /// When the event is not JSON.

@@ -1,6 +1,6 @@
 //! The message from the wrapper to the extension, over a Unix socket: the `pre_stop` hooks, and the
-//! environment of the runtime for them. Only processes of the same user are listened to, and nothing
-//! is written to a file: the environment has secrets.
+//! environment of the runtime for them. Only processes of the same user are listened to, and
+//! nothing is written to a file: the environment has secrets.
 
 use crate::config::Hook;
 use crate::config::encode::{put_hook, take_hook};
@@ -26,8 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause after a failed connection.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
-/// Most bytes of a message: two environments of the largest size that execve(2) accepts (6 MiB), and
-/// the hooks.
+/// Most bytes of a message: two environments of the largest size that execve(2) accepts (6 MiB),
+/// and the hooks.
 const MAX_MESSAGE: u64 = 16 << 20;
 
 /// The name of the socket where it is a file.
@@ -81,8 +81,8 @@ pub fn hand_over(
     extension.read_exact(&mut [0])
 }
 
-/// Connects to the extension and sends nothing, which tells it that the wrapper reports the mistake in
-/// the configuration.
+/// Connects to the extension and sends nothing, which tells it that the wrapper reports the mistake
+/// in the configuration.
 pub fn announce_wrapper(address: &str) {
     // Without an extension, there is nothing to do.
     drop(connect(address));
@@ -138,7 +138,8 @@ impl Listener {
         })
     }
 
-    /// Removes the socket's file and directory, for a process that ends without dropping the listener.
+    /// Removes the socket's file and directory, for a process that ends without dropping the
+    /// listener.
     pub fn remove(&self) {
         if let Some(directory) = &self.directory {
             let _ = fs::remove_file(directory.join(SOCKET));

@@ -1,5 +1,5 @@
-//! One attempt of a hook: waits for its port, runs its command or sends its request, and parses what
-//! it exports.
+//! One attempt of a hook: waits for its port, runs its command or sends its request, and parses
+//! what it exports.
 
 use super::client::{Client, ClientError};
 use super::{Deadline, Runner, command_words, explain_shell_status};
@@ -33,7 +33,8 @@ pub struct Attempt<'a> {
 
 /// The end of an attempt that did not succeed.
 pub enum AttemptError {
-    /// The problem, in words that follow the name of the hook, and the last lines of standard error.
+    /// The problem, in words that follow the name of the hook, and the last lines of standard
+    /// error.
     Failed { problem: String, stderr_tail: String },
     /// The cause, in words that follow the limit, and the last lines of standard error.
     TimedOut { cause: String, stderr_tail: String },

@@ -1,6 +1,6 @@
 //! A hook with `background`, which the wrapper does not wait for. A supervisor runs it and logs its
-//! end: a process of its own, detached by a double fork, so that the runtime has no child that it does
-//! not know. Hook and supervisor end with the runtime.
+//! end: a process of its own, detached by a double fork, so that the runtime has no child that it
+//! does not know. Hook and supervisor end with the runtime.
 
 use super::Runner;
 use crate::config::Hook;
@@ -15,8 +15,8 @@ use std::process::exit;
 use std::thread::Builder;
 use tracing::debug;
 
-/// The stack of the thread that waits for the end of the runtime. The kernel provides memory only for
-/// pages that the thread touches (mmap(2)).
+/// The stack of the thread that waits for the end of the runtime. The kernel provides memory only
+/// for pages that the thread touches (mmap(2)).
 const STACK: usize = 64 << 10;
 
 /// Starts the supervisor of a hook.

@@ -1,5 +1,5 @@
 //! An HTTP/1.1 client for servers on this machine, which can also wait until a server accepts
-//! connections. It waits only by the caller's [`Watch`], so that signals, the deadline and a
+//! connections. It waits only through the caller's [`Watch`], so that signals, the deadline and a
 //! cancellation end it. It does not follow redirects.
 
 use crate::http::Response;

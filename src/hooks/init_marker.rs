@@ -1,7 +1,8 @@
 //! A marker file with the name of the initialize hook that is running. Lambda ends an init at its
 //! timeout without a chance to log anything
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>) and starts another
-//! one in the same environment: that one finds the file and logs the name. The file holds nothing else.
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>) and starts
+//! another one in the same environment: that one finds the file and logs the name. The file holds
+//! nothing else.
 
 use crate::marker::{self, INITIALIZE};
 use std::fs::{self, File};

@@ -35,7 +35,7 @@ impl Execution {
         edit_arguments(&mut self.line, &rule.arguments, environ);
         match (&rule.entry, self.line.entry()) {
             (None, _) => {}
-            (Some(entry), Some(_)) => self.line.set_entry(entry.expand(environ)),
+            (Some(entry), Some(_)) => self.line.set_entry(&entry.expand(environ)),
             (Some(entry), None) => self.warnings.push(format!(
                 "the command line has no entry that {:?} could replace (\"entry\" of a rule)",
                 entry.written()

@@ -1,5 +1,5 @@
-//! A connection of the runtime. Its requests are held or passed on as `state` decides, until the relay
-//! only forwards bytes.
+//! A connection of the runtime. Its requests are held or passed on as `state` decides, until the
+//! relay only forwards bytes.
 
 use super::state::{Action, Release};
 use super::{Relay, tunnel};
@@ -29,8 +29,8 @@ pub fn serve(relay: &Relay, client: TcpStream) {
     }
 }
 
-/// Serves one request, or everything that follows. Returns a connection on which another request may
-/// follow.
+/// Serves one request, or everything that follows. Returns a connection on which another request
+/// may follow.
 fn serve_request(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
     let Some((call, length)) = read_head(relay, &mut client, &mut bytes) else {
         tunnel(relay, client, bytes, || {});
@@ -132,8 +132,8 @@ fn hold(
 /// Whether a client may use its connection for another request.
 struct IsReusable(bool);
 
-/// Sends a response that came over another connection, with `Connection: close`. A client that gets an
-/// event may expect to use its connection again, for its response to the event.
+/// Sends a response that came over another connection, with `Connection: close`. A client that gets
+/// an event may expect to use its connection again, for its response to the event.
 fn send_response(
     mut client: &TcpStream,
     call: Call,
@@ -183,8 +183,8 @@ fn respond(mut client: &TcpStream, (status, body): (&str, &str)) {
 }
 
 /// Reads and drops what the client still sends, such as the body of its request. The kernel answers
-/// unread bytes on a closed socket with a reset, which would discard the response (RFC 9112, section
-/// 9.6, <https://www.rfc-editor.org/rfc/rfc9112#section-9.6>).
+/// unread bytes on a closed socket with a reset, which would discard the response (RFC 9112,
+/// section 9.6, <https://www.rfc-editor.org/rfc/rfc9112#section-9.6>).
 fn linger(mut client: &TcpStream) {
     let deadline = Instant::now() + LINGER_TIMEOUT;
     let mut buffer = [0; 8192];
@@ -194,7 +194,8 @@ fn linger(mut client: &TcpStream) {
 }
 
 /// Connects upstream and forwards both ways, beginning with `first`. A client that has sent nothing
-/// gets no connection. `on_response` is called once, when the response is complete or there is none.
+/// gets no connection. `on_response` is called once, when the response is complete or there is
+/// none.
 fn tunnel(relay: &Relay, client: TcpStream, first: Vec<u8>, on_response: impl FnOnce()) {
     if first.is_empty() {
         return;

@@ -1,6 +1,6 @@
-//! The relay's lifecycle: wait until the runtime is ready for the snapshot, run the `before_snapshot`
-//! hooks, request the restore, run the `after_restore` hooks, release the runtime. AWS documents the
-//! protocol for images with a runtime client of their own
+//! The relay's lifecycle: wait until the runtime is ready for the snapshot, run the
+//! `before_snapshot` hooks, request the restore, run the `after_restore` hooks, release the
+//! runtime. AWS documents the protocol for images with a runtime client of their own
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-custom.html>).
 
 use super::Relay;

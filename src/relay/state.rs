@@ -159,8 +159,8 @@ impl StateMachine {
         self.is_sending_event
     }
 
-    /// Ends the `before_snapshot` hooks. Returns the request restore/next to send; `None` if there is
-    /// no snapshot to wait for.
+    /// Ends the `before_snapshot` hooks. Returns the request restore/next to send; `None` if there
+    /// is no snapshot to wait for.
     pub fn request_restore(&mut self) -> Option<RestoreRequest> {
         if self.state != RelayState::BeforeSnapshot {
             return None;
@@ -210,8 +210,8 @@ impl StateMachine {
         }
     }
 
-    /// Takes into account that a client got the response to a request that was held. Returns whether
-    /// that ends a restore.
+    /// Takes into account that a client got the response to a request that was held. Returns
+    /// whether that ends a restore.
     pub fn end_release(&mut self, call: Call) -> bool {
         self.is_sending_event &= call != Call::InvocationNext;
         let opens =

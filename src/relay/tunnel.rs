@@ -1,5 +1,5 @@
-//! Forwards bytes both ways between two connections, without a look at them. An end is passed on as an
-//! end and a reset as a reset, so that a truncated message stays truncated. There is no timeout.
+//! Forwards bytes both ways between two connections, without a look at them. An end is passed on as
+//! an end and a reset as a reset, so that a truncated message stays truncated. There is no timeout.
 
 use crate::process::{PollFd, PollFlags, reset, wait};
 use std::collections::VecDeque;
@@ -7,9 +7,9 @@ use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-/// Most bytes of one read. Fewer mean more system calls; more would leave the processor's cache before
-/// they are written. `scripts/bench-relay.sh` measures the throughput. The kernel provides memory only
-/// for pages that are read into.
+/// Most bytes of one read. Fewer mean more system calls; more would leave the processor's cache
+/// before they are written. `scripts/bench-relay.sh` measures the throughput. The kernel provides
+/// memory only for pages that are read into.
 const BUFFER: usize = 256 << 10;
 
 /// One of the two directions.
@@ -57,7 +57,8 @@ impl Direction {
 }
 
 /// Forwards bytes until both sides have ended. `first` is what the client has sent already.
-/// `on_response` is called once, when upstream has ended: some clients end their side late, or never.
+/// `on_response` is called once, when upstream has ended: some clients end their side late, or
+/// never.
 pub fn run(client: TcpStream, upstream: TcpStream, first: Vec<u8>, on_response: impl FnOnce()) {
     let mut on_response = Some(on_response);
     let mut call_once = || {

@@ -1,7 +1,7 @@
 //! The words of a command line that refer to files: the program, the one behind a launcher, the
 //! script of an interpreter, the text for a shell.
 
-use crate::command_line::{CommandLine, Interpreter, words_of_launcher};
+use crate::command_line::{CommandLine, Interpreter, count_launcher_words};
 use std::ffi::{OsStr, OsString};
 use std::io;
 
@@ -56,7 +56,7 @@ pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
             add_shell(behind, at + 1, &mut command);
             return command;
         }
-        if Interpreter::of_program(OsStr::new(program)).is_some() {
+        if Interpreter::from_program(OsStr::new(program)).is_some() {
             add_script(program, behind, at + 1, &mut command);
             return command;
         }
@@ -64,7 +64,9 @@ pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
         // words.
         let is_env = name == "env";
         let known: Vec<_> = behind.iter().map(|word| OsString::from(word.unwrap_or("?"))).collect();
-        let Some(length) = words_of_launcher(OsStr::new(program), &known) else { return command };
+        let Some(length) = count_launcher_words(OsStr::new(program), &known) else {
+            return command;
+        };
         let own = &behind[..length];
         let moves = |word: &str| {
             MOVES.iter().any(|option| {
@@ -81,7 +83,7 @@ pub fn files_in_command(words: &[Option<&str>]) -> CommandFiles {
             || !own.iter().flatten().any(|word| word.starts_with('-') || word.starts_with("PATH="));
         at += 1 + length;
         let is_interpreter =
-            words[at].is_some_and(|word| Interpreter::of_program(OsStr::new(word)).is_some());
+            words[at].is_some_and(|word| Interpreter::from_program(OsStr::new(word)).is_some());
         // `uv run ./app.py` makes Python read it; packages have names of their own.
         if is_package_manager && !is_interpreter {
             return command;
@@ -136,7 +138,7 @@ fn add_script(
     let known: Vec<OsString> =
         arguments.iter().map_while(|word| word.map(OsString::from)).collect();
     let line = CommandLine::parse(program.into(), known, |_| Err(io::ErrorKind::NotFound.into()));
-    let Some(at) = line.file() else { return };
+    let Some(at) = line.entry_file_index() else { return };
     let options: Vec<&str> = arguments[..at].iter().copied().flatten().collect();
     let interpreter = line.interpreter();
     if interpreter == Some(Interpreter::Node) {

@@ -110,7 +110,7 @@ impl CandidateRuntimes {
 
     /// Returns the name of a language's interpreter that all of them have.
     pub fn interpreter_like(&self, program: &str) -> Option<String> {
-        let language = Interpreter::of_program(OsStr::new(program))?;
+        let language = Interpreter::from_program(OsStr::new(program))?;
         let is_of_it = |name: &RuntimeName| language_of(name) == Some(language);
         if !self.left.iter().any(is_of_it) || self.are_named && !self.left.iter().all(is_of_it) {
             return None;
@@ -131,7 +131,7 @@ impl CandidateRuntimes {
 fn has(runtime: &RuntimeName, program: &str) -> Option<bool> {
     let (directory, name) =
         program.rsplit_once('/').map_or((None, program), |(path, name)| (Some(path), name));
-    let language = Interpreter::of_program(OsStr::new(name));
+    let language = Interpreter::from_program(OsStr::new(name));
     match directory {
         None => has_name(runtime, name),
         Some("/var/lang/bin") => language.and_then(|_| has_name(runtime, name)),
@@ -150,7 +150,7 @@ fn has(runtime: &RuntimeName, program: &str) -> Option<bool> {
 }
 
 fn has_name(runtime: &RuntimeName, name: &str) -> Option<bool> {
-    let Some(language) = Interpreter::of_program(OsStr::new(name)) else {
+    let Some(language) = Interpreter::from_program(OsStr::new(name)) else {
         return match () {
             () if is_one_of(EVERYWHERE, name) => Some(true),
             () if is_one_of(NOWHERE, name) => Some(false),

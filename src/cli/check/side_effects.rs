@@ -5,7 +5,7 @@ use super::Diagnostic;
 use super::rules::ReachableRule;
 use super::scenarios::Scenarios;
 use crate::cli::side_effects::{self, EditedStart, SideEffect, VARIABLES_WITH_SIDE_EFFECTS};
-use crate::command_line::VARIABLES;
+use crate::command_line::OPTIONS_VARIABLES;
 use crate::condition::{Facts, RuntimeName};
 use crate::config::edit;
 use crate::config::{EnvEdit, Place, Rule};
@@ -31,8 +31,8 @@ pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'
     };
     let is_concerned = |identifier: &str| match Runtime::from_identifier(identifier.as_bytes()) {
         Runtime::Python => edits(python_path::VARIABLE),
-        Runtime::Node => edits(VARIABLES[0].0),
-        Runtime::Java => edits(VARIABLES[1].0) || edits(VARIABLES[2].0),
+        Runtime::Node => edits(OPTIONS_VARIABLES[0].0),
+        Runtime::Java => edits(OPTIONS_VARIABLES[1].0) || edits(OPTIONS_VARIABLES[2].0),
         _ => false,
     };
     let mut found = Vec::new();

@@ -1,86 +1,88 @@
-//! The words of an argument file of the `java` launcher, after java(1), section "java Command-Line
-//! Argument Files", and `nextToken` in the launcher's `args.c`. `@` has no meaning inside of a
-//! file.
+//! Splits an argument file of the `java` launcher into words, as `nextToken` of the launcher does
+//! (<https://github.com/openjdk/jdk/blob/master/src/java.base/share/native/libjli/args.c>). `@` has
+//! no meaning in a file.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+/// The state of the lexer.
 #[derive(Clone, Copy)]
-enum State {
-    Between,
+enum LexerState {
+    BetweenWords,
     Comment,
     Word,
     Quoted {
         quote: u8,
     },
-    /// Behind a backslash, which has a meaning only inside of quotes.
+    /// After a backslash, which has a meaning only in quotes.
     Escape {
         quote: u8,
     },
-    /// Behind a backslash at the end of a line: white space that leads the next one is skipped.
+    /// After a backslash at the end of a line, where the white space of the next line is skipped.
     Continuation {
         quote: u8,
     },
 }
 
-/// The words of an argument file. As in the launcher, a line's end closes a quote, and a `#`
-/// outside of quotes begins a comment even inside of a word, whose text since the last quote is
-/// dropped.
+/// Splits the content of a file into words. As in the launcher, the end of a line closes a quote. A
+/// `#` outside quotes begins a comment, even in a word, which loses its text since the last quote.
 pub(super) fn split(content: &[u8]) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut word = Vec::new();
     let mut begun = false;
     let mut start = 0;
-    let mut state = State::Between;
+    let mut state = LexerState::BetweenWords;
     for (at, &byte) in content.iter().enumerate() {
         let line_end = matches!(byte, b'\n' | b'\r');
         let space = line_end || matches!(byte, b' ' | b'\t' | b'\x0c');
         match state {
-            State::Between | State::Continuation { .. } if space => continue,
-            State::Between => (state, start) = (State::Word, at),
-            State::Continuation { quote } => (state, start) = (State::Quoted { quote }, at),
-            State::Comment if line_end => {
-                state = State::Between;
+            LexerState::BetweenWords | LexerState::Continuation { .. } if space => continue,
+            LexerState::BetweenWords => (state, start) = (LexerState::Word, at),
+            LexerState::Continuation { quote } => {
+                (state, start) = (LexerState::Quoted { quote }, at);
+            }
+            LexerState::Comment if line_end => {
+                state = LexerState::BetweenWords;
                 continue;
             }
-            State::Comment => continue,
-            State::Escape { quote } if line_end => {
-                state = State::Continuation { quote };
+            LexerState::Comment => continue,
+            LexerState::Escape { quote } if line_end => {
+                state = LexerState::Continuation { quote };
                 continue;
             }
-            State::Escape { quote } => {
-                word.push(unescaped(byte));
-                (state, start) = (State::Quoted { quote }, at + 1);
+            LexerState::Escape { quote } => {
+                word.push(unescape(byte));
+                (state, start) = (LexerState::Quoted { quote }, at + 1);
                 continue;
             }
-            State::Word | State::Quoted { .. } => {}
+            LexerState::Word | LexerState::Quoted { .. } => {}
         }
         match (state, byte) {
-            (State::Quoted { .. }, _) if space && !line_end => {}
+            (LexerState::Quoted { .. }, _) if space && !line_end => {}
             _ if space => {
                 word.extend(&content[start..at]);
                 words.push(OsString::from_vec(std::mem::take(&mut word)));
-                (state, begun) = (State::Between, false);
+                (state, begun) = (LexerState::BetweenWords, false);
             }
-            (State::Word, b'#') => state = State::Comment,
-            (State::Quoted { quote }, b'\\') => {
+            (LexerState::Word, b'#') => state = LexerState::Comment,
+            (LexerState::Quoted { quote }, b'\\') => {
                 word.extend(&content[start..at]);
-                (state, begun) = (State::Escape { quote }, true);
+                (state, begun) = (LexerState::Escape { quote }, true);
             }
-            (State::Word, b'"' | b'\'') => {
-                word.extend(&content[start..at]);
-                begun |= start < at;
-                (state, start) = (State::Quoted { quote: byte }, at + 1);
-            }
-            (State::Quoted { quote }, _) if byte == quote => {
+            (LexerState::Word, b'"' | b'\'') => {
                 word.extend(&content[start..at]);
                 begun |= start < at;
-                (state, start) = (State::Word, at + 1);
+                (state, start) = (LexerState::Quoted { quote: byte }, at + 1);
+            }
+            (LexerState::Quoted { quote }, _) if byte == quote => {
+                word.extend(&content[start..at]);
+                begun |= start < at;
+                (state, start) = (LexerState::Word, at + 1);
             }
             _ => {}
         }
     }
-    if matches!(state, State::Word | State::Quoted { .. }) {
+    if matches!(state, LexerState::Word | LexerState::Quoted { .. }) {
         word.extend(&content[start..]);
         if begun || start < content.len() {
             words.push(OsString::from_vec(word));
@@ -89,7 +91,8 @@ pub(super) fn split(content: &[u8]) -> Vec<OsString> {
     words
 }
 
-fn unescaped(byte: u8) -> u8 {
+/// Returns the byte that an escape stands for.
+fn unescape(byte: u8) -> u8 {
     match byte {
         b'n' => b'\n',
         b'r' => b'\r',
@@ -104,7 +107,7 @@ mod tests {
     use super::split;
 
     #[test]
-    fn words_of_an_argument_file() {
+    fn argument_file_is_split_as_the_launcher_does() {
         let rows: [(&str, &[&str]); 12] = [
             ("", &[]),
             (" a\tb\r\n\x0cc ", &["a", "b", "c"]),

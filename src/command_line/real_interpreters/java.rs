@@ -1,8 +1,8 @@
-//! Java: command lines that are tried one by one, and options to put together at random.
+//! Java: listed and generated command lines.
 
-use super::Real;
+use super::RealInterpreter;
 
-fn fixtures(test: &str) -> Real {
+fn fixtures(test: &str) -> RealInterpreter {
     let code = |name: &str, _: bool| {
         let class = name.rsplit('.').next().unwrap_or(name);
         let option = "System.getProperty(\"foreword\") != null";
@@ -14,7 +14,7 @@ fn fixtures(test: &str) -> Real {
         )
     };
     let module = format!("package fixture; {}", code("fixture.C", true));
-    Real::new("java", test, code, &["-Dforeword=true"])
+    RealInterpreter::new("java", test, code, &["-Dforeword=true"])
         .script("A.java")
         .script("B.java")
         .file("module/module-info.java", "module fixture {}")
@@ -36,7 +36,7 @@ fn fixtures(test: &str) -> Real {
 }
 
 #[test]
-fn takes_what_foreword_says() {
+fn interpreter_takes_what_foreword_parses() {
     let java = fixtures("cases");
     let lines = "
         -cp classes A
@@ -73,7 +73,7 @@ fn takes_what_foreword_says() {
 }
 
 #[test]
-fn takes_what_foreword_says_at_random() {
+fn interpreter_takes_what_foreword_parses_from_generated_lines() {
     let options = "-Xmx64m | -Dx=y | -Xshare:auto | @options | --add-opens \
                    java.base/java.lang=ALL-UNNAMED | --add-opens=java.base/java.io=ALL-UNNAMED | \
                    --add-modules java.logging | -cp classes";

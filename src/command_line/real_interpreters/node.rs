@@ -1,11 +1,11 @@
-//! Node: command lines that are tried one by one, and options to put together at random.
+//! Node: listed and generated command lines.
 
-use super::Real;
+use super::RealInterpreter;
 use crate::command_line::CommandLine;
 use std::fs;
 use std::process::Command;
 
-fn fixtures(test: &str) -> Real {
+fn fixtures(test: &str) -> RealInterpreter {
     let code = |name: &str, code: bool| {
         let first = if code { 1 } else { 2 };
         format!(
@@ -13,12 +13,12 @@ fn fixtures(test: &str) -> Real {
              slice({first})].join('\\x1f'))"
         )
     };
-    let node = Real::new("node", test, code, &["--title", "foreword"]);
+    let node = RealInterpreter::new("node", test, code, &["--title", "foreword"]);
     node.script("a.js").file("preload.js", "")
 }
 
 #[test]
-fn takes_what_foreword_says() {
+fn interpreter_takes_what_foreword_parses() {
     let node = fixtures("cases");
     let lines = "
         a.js
@@ -71,7 +71,7 @@ fn takes_what_foreword_says() {
 }
 
 #[test]
-fn takes_what_foreword_says_at_random() {
+fn interpreter_takes_what_foreword_parses_from_generated_lines() {
     let options = "--no-warnings | --no_deprecation | --expose-gc | --max-old-space-size=200 | \
                    --max-http-header-size 9000 | --max_http_header_size=9000 | -r ./preload.js | \
                    --require=./preload.js | -C dev | --conditions=dev | --unhandled-rejections \
@@ -81,9 +81,9 @@ fn takes_what_foreword_says_at_random() {
     fixtures("random").check_generated(60, options, entries, code);
 }
 
-/// Node tells the type of each of its options; types above two (boolean) take a value.
+/// Node returns the type of each of its options. Types above 2, which is boolean, take a value.
 #[test]
-fn has_no_option_with_a_value_that_foreword_does_not_know() {
+fn each_option_of_node_with_a_value_is_in_the_table() {
     let program = "const{internalBinding}=require('internal/test/binding');const \
                    o=internalBinding('options');for(const[name,{type}]of(o.getCLIOptionsInfo||o.\
                    getCLIOptions)().options)console.log(name,type>2)";

@@ -1,19 +1,19 @@
-//! CPython: command lines that are tried one by one, and options to put together at random.
+//! CPython: listed and generated command lines.
 
-use super::Real;
+use super::RealInterpreter;
 
-fn fixtures(test: &str) -> Real {
+fn fixtures(test: &str) -> RealInterpreter {
     let code = |name: &str, code: bool| {
         let option = "str('foreword' in sys._xoptions).lower()";
         let first_line = if code { "" } else { "#\n" };
         format!("{first_line}import sys;print('took','{name}',{option},*sys.argv[1:],sep='\\x1f')")
     };
-    let python = Real::new("python3", test, code, &["-X", "foreword"]);
+    let python = RealInterpreter::new("python3", test, code, &["-X", "foreword"]);
     python.script("a.py").script("-b.py").script("m.py")
 }
 
 #[test]
-fn takes_what_foreword_says() {
+fn interpreter_takes_what_foreword_parses() {
     let python = fixtures("cases");
     let lines = "
         a.py
@@ -59,7 +59,7 @@ fn takes_what_foreword_says() {
 }
 
 #[test]
-fn takes_what_foreword_says_at_random() {
+fn interpreter_takes_what_foreword_parses_from_generated_lines() {
     let options = "-B | -b | -O | -q | -s | -u | -us | -X dev | -Xutf8 | -BX utf8 | -W ignore | \
                    -Wignore::UserWarning | -qW ignore | --check-hash-based-pycs default | -X m | \
                    -Xc";

@@ -1,17 +1,17 @@
-//! Ruby: command lines that are tried one by one, and options to put together at random.
+//! Ruby: listed and generated command lines.
 
-use super::Real;
+use super::RealInterpreter;
 
-fn fixtures(test: &str) -> Real {
+fn fixtures(test: &str) -> RealInterpreter {
     let code = |name: &str, _: bool| {
         format!("puts ['took','{name}',$foreword.inspect,*ARGV].join(\"\\x1f\")")
     };
-    let ruby = Real::new("ruby", test, code, &["-r", "./option.rb"]);
+    let ruby = RealInterpreter::new("ruby", test, code, &["-r", "./option.rb"]);
     ruby.script("a.rb").script("-b.rb").file("option.rb", "$foreword = true").file("preload.rb", "")
 }
 
 #[test]
-fn takes_what_foreword_says() {
+fn interpreter_takes_what_foreword_parses() {
     let ruby = fixtures("cases");
     let lines = "
         a.rb
@@ -70,7 +70,7 @@ fn takes_what_foreword_says() {
 }
 
 #[test]
-fn takes_what_foreword_says_at_random() {
+fn interpreter_takes_what_foreword_parses_from_generated_lines() {
     let options = "-w | -W0 | -W | -W:no-deprecated | -r ./preload.rb | -r./preload.rb | -wr \
                    ./preload.rb | -I lib | -Ilib | -C . | -F, | -U | -Ku | -0 | -l0777 | --enable \
                    gems | --disable=did_you_mean | --disable-error_highlight | --backtrace-limit \
