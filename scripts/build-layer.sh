@@ -61,8 +61,7 @@ has_std_source() {
         [[ -f $std_source/library/Cargo.lock ]]
 }
 
-# Position-independent code would have to be relocated at every start, page by page. With few segments, and with what
-# every start runs side by side, it touches few pages of the file.
+# Position-independent code would have to be relocated at every start, page by page.
 linker_options=(-z norelro -T scripts/layout.ld)
 common_flags=(
     -C relocation-model=static

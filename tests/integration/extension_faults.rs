@@ -237,6 +237,6 @@ fn address_that_is_invalid_fails_the_start_of_the_extension() {
     test().stderr(unable("AWS_LAMBDA_RUNTIME_API is not set")).run();
     test()
         .runtime_api("nowhere")
-        .stderr(unable("unable to find \"nowhere\": invalid socket address"))
+        .stderr(unable("unable to find \"nowhere\": it is not an IP address and a port"))
         .run();
 }
