@@ -184,7 +184,7 @@ impl<'a> Environ<'a> {
             .collect();
         values.extend(lines.into_iter().filter(|line| line.len() >= SHORTEST_LINE));
         // A value that begins with a shorter one comes first.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
         let mut rest = text.as_bytes();
         let mut redacted = Vec::with_capacity(rest.len());
         while let Some((&first, tail)) = rest.split_first() {

@@ -86,6 +86,7 @@ fn run_wrapper(received: &[OsString], environ: &Environ) -> i32 {
 /// Continues a wrapper chain. Log and reports go where Lambda's own environment says, which the
 /// chain carries: another wrapper made the environment of this process.
 #[cold]
+#[inline(never)]
 fn run_stand_in(call: StandInCall, mut environ: Environ) -> i32 {
     let taken = chain::take_stage(&mut environ);
     let stage = taken.as_deref().and_then(|bytes| Stage::decode(bytes, &mut environ));
@@ -104,6 +105,7 @@ fn run_stand_in(call: StandInCall, mut environ: Environ) -> i32 {
 }
 
 #[cold]
+#[inline(never)]
 fn run_extension(name: &OsStr, environ: &Environ) -> i32 {
     log::start(environ);
     extension::run(name, environ)
@@ -111,6 +113,7 @@ fn run_extension(name: &OsStr, environ: &Environ) -> i32 {
 
 /// Runs the wrapper with the function's own executable, as Lambda's `bootstrap` would.
 #[cold]
+#[inline(never)]
 fn run_bootstrap(environ: &Environ) -> i32 {
     match find_handler(environ) {
         Ok(program) => run_wrapper(&[program], environ),

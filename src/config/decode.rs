@@ -34,7 +34,7 @@ pub fn decode_rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) ->
             rules.push(Rule::empty(Place::Read { source: document.source, node: 0 }));
         }
     }
-    decoder.problems.sort_by_key(|problem| problem.offset);
+    decoder.problems.sort_unstable_by_key(|problem| problem.offset);
     decoder.problems
 }
 

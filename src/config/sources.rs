@@ -239,7 +239,7 @@ fn json_files(directory: &Path) -> Result<Vec<PathBuf>, String> {
         listed => listed.map_err(|error| unreadable(directory, &error))?,
     };
     names.retain(|name| name.as_bytes().ends_with(b".json") && !name.as_bytes().starts_with(b"."));
-    names.sort();
+    names.sort_unstable();
     Ok(names.into_iter().map(|name| directory.join(name)).collect())
 }
 

@@ -228,7 +228,7 @@ mod tests {
             assert_eq!(saved.rules.iter().map(shown).collect::<Vec<_>>(), own);
             // One list is in execution order, the other in the order of the configuration.
             let sorted = |mut hooks: Vec<_>| {
-                hooks.sort();
+                hooks.sort_unstable();
                 hooks
             };
             let hooks = sorted(
