@@ -58,7 +58,7 @@ pub fn begin(
     }
     let program = &received[0];
     let stand_in =
-        StandIn::named(OsStr::from_bytes(base_name(program)), environ.non_empty("TMPDIR"))
+        StandIn::find_or_create(OsStr::from_bytes(base_name(program)), environ.non_empty("TMPDIR"))
             .map_err(|cause| Failure::wrapper(exit_status::CANNOT_EXECUTE, cause))?;
     let mut stage = Stage {
         stand_in,

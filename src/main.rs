@@ -1,6 +1,7 @@
-//! The entry point, C's `main`. Rust's runtime would change what must reach the Lambda runtime
-//! unchanged before its own `main`: it ignores SIGPIPE, opens closed standard streams and sets up a
-//! signal stack (<https://doc.rust-lang.org/src/std/sys/pal/unix/mod.rs.html>).
+//! The entry point, C's `main`. Before a Rust `main` the standard library ignores SIGPIPE, opens
+//! closed standard streams and sets up a signal stack
+//! (<https://doc.rust-lang.org/src/std/sys/pal/unix/mod.rs.html>); but the runtime has to inherit
+//! these as Lambda set them.
 
 #![no_main]
 #![allow(unsafe_code)]

@@ -35,6 +35,7 @@ pub use mounts::{
 };
 pub use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 pub use nix::sys::signal::Signal;
+pub use raw::{Strings, arena::Arena};
 pub use stand_in::StandIn;
 pub use streams::OrphanOutput;
 pub use wait::{PEER_CLOSED, PollFd, PollFlags, connect, is_ready, sleep, wait};
@@ -45,7 +46,6 @@ use nix::sys::socket::sockopt::{Linger, PeerCredentials};
 use nix::sys::socket::{getsockopt, setsockopt};
 use nix::unistd::write;
 use raw::Disposition;
-pub use raw::{Strings, arena::Arena};
 use std::fs;
 use std::io;
 use std::net::TcpStream;

@@ -122,7 +122,7 @@ fn serve(
             // Leaving the scope would wait for the worker.
             exit(1);
         }
-        relay.runtime.ends_before(None);
+        relay.runtime.wait_for_end(None);
         relay.cancel.set();
         relay.wait_for_work_to_end(Instant::now() + DRAIN_TIMEOUT);
         exit(0)

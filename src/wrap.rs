@@ -5,7 +5,7 @@
 use crate::chain::{self, Stage, StandInCall, Turn};
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Rule};
+use crate::config::{self, Rule, Source};
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::extension;
@@ -45,7 +45,19 @@ pub fn run(received: &[OsString], environ: &Environ) -> Result<Infallible, Stop>
     if sources.is_empty() {
         return execute(received, environ);
     }
-    let documents = config::parse_sources(&sources);
+    run_configured(received, environ, &sources, clock)
+}
+
+/// Runs what the sources of a configuration say. A function of its own, because its frame fills most
+/// of a page, which a start without a configuration need not touch.
+#[inline(never)]
+fn run_configured(
+    received: &[OsString],
+    environ: &Environ,
+    sources: &[Source],
+    clock: Clock,
+) -> Result<Infallible, Stop> {
+    let documents = config::parse_sources(sources);
     let rules = config::decode_rules(&documents)?;
     let runtime = RuntimeName::from_command(environ, received);
     let (plan, edited) = make_plan(received, environ, &rules, &runtime)?;

@@ -51,7 +51,7 @@ fn supervise(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) 
     let watch = Watch::start()?;
     let runtime_ended: &Latch = Box::leak(Box::new(Latch::new()?));
     Builder::new().stack_size(STACK).spawn(move || {
-        runtime.ends_before(None);
+        runtime.wait_for_end(None);
         runtime_ended.set();
     })?;
     let threads = RefCell::new(Vec::new());

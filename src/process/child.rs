@@ -2,7 +2,7 @@
 //! and at its deadline stops the whole process group.
 
 use super::diagnosis::{ExecError, ends_in_carriage_return};
-use super::execute::attempt;
+use super::execute::try_candidates;
 use super::latch::Latch;
 use super::raw::{SpawnError, spawn};
 use super::stat::Stat;
@@ -86,22 +86,22 @@ impl Watch {
     pub fn run(&self, job: &Job) -> Result<Finished, ExecError> {
         let mut child = Child::spawn(job)?;
         self.set_running(child.pid.as_raw());
+        // Why the command is being stopped, and when to send the next SIGKILL.
         let mut stopped: Option<(CommandEnd, Instant)> = None;
         let end = loop {
             let wake = stopped.map_or(job.deadline, |(_, kill_at)| kill_at);
             let stop = job.stop.filter(|_| !matches!(stopped, Some((CommandEnd::Cancelled, _))));
             let mut watched = child.streams.watched();
             watched.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
-            let signal = self.sleep(&mut watched, wake);
-            let signal = signal
-                .map_err(|errno| ExecError::system("wait for a command", errno))?
-                .map(CommandEnd::Interrupted);
+            let waited = self.sleep(&mut watched, wake);
             child.streams.advance();
-            let status = child.status().map_err(|errno| {
-                // Without its status nothing would enforce the deadline.
+            let waited = waited.and_then(|signal| Ok((signal, child.status()?)));
+            let (signal, status) = waited.map_err(|errno| {
+                // Nothing would enforce the deadline.
                 child.kill();
                 ExecError::system("wait for a command", errno)
             })?;
+            let signal = signal.map(CommandEnd::Interrupted);
             if let Some(status) = status {
                 child.streams.advance();
                 // A signal may have arrived after the last wait.
@@ -164,7 +164,7 @@ impl<'r> Child<'r> {
         let home = job.cwd.map(|directory| change_directory(directory, job.environ)).transpose()?;
         // Set when the failure has nothing to do with the file.
         let system_error = Cell::new(None);
-        let spawned = attempt(job.words, job.environ, |file, words| {
+        let spawned = try_candidates(job.words, job.environ, |file, words| {
             if ends_in_carriage_return(file) {
                 return Err(Errno::ENOENT);
             }
@@ -216,8 +216,8 @@ impl<'r> Child<'r> {
         let _ = killpg(self.pid, Signal::SIGKILL);
     }
 
-    /// Reports whether a process of the group still runs. `killpg` also finds zombies, which stay
-    /// forever where process 1 does not reap them, which may be foreword itself.
+    /// Reports whether a process of the group still runs. `killpg` alone would also find zombies,
+    /// which stay forever where process 1 does not reap them, as foreword does not.
     fn is_group_alive(&self) -> bool {
         if killpg(self.pid, None).is_err() {
             return false;

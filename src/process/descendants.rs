@@ -102,7 +102,7 @@ impl SpawnedCommand {
     }
 
     /// Waits until a time for the command to end; reports whether it did.
-    pub fn ends_before(&self, until: Instant) -> bool {
+    pub fn wait_for_end(&self, until: Instant) -> bool {
         let mut end = lock(&self.end.0);
         while end.is_none() {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return false };

@@ -47,7 +47,7 @@ impl Process {
     }
 
     /// Waits until a time for the process to end; reports whether it did.
-    pub fn ends_before(&self, until: Option<Instant>) -> bool {
+    pub fn wait_for_end(&self, until: Option<Instant>) -> bool {
         loop {
             let (waited, has_ended) = match &self.pidfd {
                 Some(pidfd) => {

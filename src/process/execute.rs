@@ -33,7 +33,7 @@ pub fn execute(words: &[OsString], kind: Program, environ: &Environ) -> ExecErro
         Program::Unknown if ends_in_carriage_return(file) => Err(Errno::ENOENT),
         Program::Unknown | Program::Binary => execve(file, words, &entries),
     };
-    match attempt(words, environ, execute) {
+    match try_candidates(words, environ, execute) {
         Err(error) => error,
     }
 }
@@ -42,7 +42,7 @@ pub fn execute(words: &[OsString], kind: Program, environ: &Environ) -> ExecErro
 ///
 /// # Errors
 /// When the kernel refuses all of them.
-pub fn attempt<T>(
+pub fn try_candidates<T>(
     words: &[OsString],
     environ: &Environ,
     run: impl Fn(&CStr, &[CString]) -> Result<T, Errno>,

@@ -37,7 +37,7 @@ impl StandIn {
     ///
     /// # Errors
     /// With a message and its way out when there is none and none can be created.
-    pub fn named(name: &OsStr, tmpdir: Option<&OsStr>) -> Result<Self, String> {
+    pub fn find_or_create(name: &OsStr, tmpdir: Option<&OsStr>) -> Result<Self, String> {
         // Lambda executes foreword by its path in the layer. Reading /proc/self/exe would cost more
         // than everything else here.
         let executed = raw::executed_path().filter(|path| path.is_absolute());

@@ -1,6 +1,6 @@
 //! The standard streams of a command: feeds standard input, captures standard output, and forwards
-//! standard error as it comes while keeping its end. After the command, goes on with what its
-//! background processes write.
+//! standard error as it comes while keeping its end. After the command has ended, forwards what its
+//! background processes still write.
 
 use super::detach::{Fork, double_fork};
 use super::raw::{Disposition, StandardStreams};

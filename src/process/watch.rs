@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
 
-/// A period in which SIGCHLD and the signals that would end foreword arrive only during a wait of
-/// this type. Dropping it restores the signal mask and the dispositions.
+/// Control over signals while commands run: SIGCHLD and the signals that would end foreword arrive
+/// only during a wait of this type. Dropping it restores the signal mask and the dispositions.
 pub struct Watch {
     /// The process group of the running command; 0 when none runs or none has been recorded yet.
     running: AtomicI32,

@@ -131,7 +131,7 @@ impl Lifecycle<'_> {
                 return Err(EarlyEnd::Failed(Call::InitError, failure.into()));
             }
         };
-        if relay.runtime.ends_before(Some(Instant::now())) {
+        if relay.runtime.wait_for_end(Some(Instant::now())) {
             return Err(EarlyEnd::WithoutRuntime);
         }
         relay.lock().machine.begin_after_restore();
@@ -184,7 +184,7 @@ fn report_and_end_runtime(relay: &Relay, call: Call, failure: &Failure) {
         debug!("unable to report the failure to the Runtime API: {error:#}");
     }
     relay.released.set();
-    if !relay.runtime.ends_before(Some(Instant::now() + EXIT_TIMEOUT)) {
+    if !relay.runtime.wait_for_end(Some(Instant::now() + EXIT_TIMEOUT)) {
         relay.runtime.kill();
     }
 }

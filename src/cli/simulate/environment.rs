@@ -210,7 +210,7 @@ impl<'s> ExecutionEnvironment<'s> {
         };
         // A report does not end the init: Lambda waits for the end of the runtime.
         let end = self.runtime.as_ref().and_then(|runtime| {
-            runtime.ends_before(until);
+            runtime.wait_for_end(until);
             runtime.end()
         });
         Err(match (report, end) {

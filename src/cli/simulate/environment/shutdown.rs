@@ -41,7 +41,7 @@ impl ExecutionEnvironment<'_> {
             let patience = if self.extensions.is_empty() { limit } else { RUNTIME_SHUTDOWN_LIMIT };
             for runtime in runtime.clone().filter(|runtime| runtime.end().is_none()) {
                 runtime.signal(Signal::SIGTERM);
-                if !runtime.ends_before(begin + patience) {
+                if !runtime.wait_for_end(begin + patience) {
                     let patience = patience.as_millis();
                     recorder.record(&TimelineEvent::Note(&format!(
                         "the runtime goes on {patience} ms after SIGTERM: SIGKILL"
@@ -68,7 +68,7 @@ impl ExecutionEnvironment<'_> {
             };
             let is_told = seen.of(ApiCall::ExtensionRegister).any(|request| wants(&request))
                 && extension.end().is_none();
-            if is_told && !extension.ends_before(begin + SHUTDOWN_LIMIT) {
+            if is_told && !extension.wait_for_end(begin + SHUTDOWN_LIMIT) {
                 let limit = SHUTDOWN_LIMIT.as_millis();
                 recorder.problem(&format!(
                     "the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"
