@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real parts that the tests run on into target/real-parts; what is there already is left alone. The tests that
 # need them are those that the feature real-parts adds: cargo test --features real-parts
-# Arguments choose among: system (Debian packages) emulator python node rust go java. None means all.
+# Arguments choose among: system (Debian packages) emulator python node rust go java moto. None means all.
 # The versions of the last three are in tests/clients, in the files of cargo, go and maven.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,6 +10,7 @@ awslambdaric=4.2.2
 jsonschema=4.26.0
 aws_sam_cli=1.170.0
 aws_lambda_ric=3.3.0
+moto=5.2.5
 
 parts=$PWD/target/real-parts
 log=$parts/install.log
@@ -155,11 +156,20 @@ install_java() {
     echo "$version" >"$parts/java/version"
 }
 
+install_moto() {
+    present moto "$moto" && return
+    need python3=python3
+    echo "real-parts: installing moto, a server of AWS's APIs"
+    quietly python3 -m venv "$parts/moto"
+    quietly "$parts/moto/bin/pip" install "moto[server]==$moto"
+    echo "$moto" >"$parts/moto/version"
+}
+
 mkdir -p "$parts"
-(($#)) || set -- system emulator python node rust go java
+(($#)) || set -- system emulator python node rust go java moto
 for part in "$@"; do
     case $part in
-        system | emulator | python | node | rust | go | java) "install_$part" ;;
-        *) fail "no such part: $part (there are system, emulator, python, node, rust, go, java)" ;;
+        system | emulator | python | node | rust | go | java | moto) "install_$part" ;;
+        *) fail "no such part: $part (there are system, emulator, python, node, rust, go, java, moto)" ;;
     esac
 done
