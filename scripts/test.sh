@@ -33,7 +33,7 @@ reproducible_layer() {
     copy=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$copy'" EXIT
-    cp -R Cargo.toml Cargo.lock src manual layer scripts "$copy"
+    cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual layer scripts "$copy"
     scripts/build-layer.sh
     for architecture in x86_64 arm64; do
         CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
@@ -137,6 +137,45 @@ dependencies() {
     ((layer <= dependency_budget && tool <= tool_dependency_budget))
 }
 
+# Licences, sources and versions of the dependencies, and what is known to be wrong with them.
+permitted_dependencies() {
+    local deny
+    deny=$(checker cargo-deny) || return 0
+    "$deny" --log-level error check bans licenses sources
+    if timeout 60 "$deny" fetch db >/dev/null 2>&1; then
+        "$deny" --log-level error check --disable-fetch advisories
+    else
+        echo "skipped: the advisories on dependencies, whose database cannot be reached"
+    fi
+}
+
+# The path of something that scripts/real-parts.sh downloads.
+checker() {
+    local path=$PWD/target/real-parts/checkers/bin/$1
+    [[ -x $path ]] || { echo "skipped: there is no $1" >&2 && return 1; }
+    echo "$path"
+}
+
+# The justfile can be read and is formatted.
+recipes() {
+    local just
+    just=$(checker just) || return 0
+    "$just" --fmt --check --unstable
+}
+
+# The oldest Rust that Cargo.toml says is enough.
+oldest_rust() {
+    local version
+    version=$(sed -n 's/^rust-version = "\(.*\)"$/\1.0/p' Cargo.toml)
+    if ! cargo "+$version" --version >/dev/null 2>&1 &&
+        ! timeout 120 rustup toolchain install "$version" --profile minimal --no-self-update >/dev/null 2>&1; then
+        echo "skipped: Rust $version cannot be had"
+        return 0
+    fi
+    cargo "+$version" check --locked
+    cargo "+$version" check --locked --no-default-features
+}
+
 # The integration tests with the layer's own binaries, which have no tool: the one for this machine, and the other under an
 # emulator.
 layer_tests() {
@@ -209,7 +248,10 @@ for features in "" --features=real-parts; do
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
+check recipes
 check dependencies
+check permitted_dependencies
+check oldest_rust
 check reproducible_layer
 check refused_layers
 check started_by_its_link foreword-prestop extensions/foreword "unable to start the extension: AWS_LAMBDA_RUNTIME_API is not set"

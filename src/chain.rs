@@ -3,27 +3,23 @@
 //! back. `stage` decides who is next; this acts.
 
 mod printable;
-mod rest;
 mod stage;
 
-pub use rest::Rest;
 pub use stage::{STAGE, Stage, Turn, is_staged, take};
 
 use crate::command_line::base_name;
+use crate::config::{Wrapper, edit};
 use crate::environ::Environ;
-use crate::log::Log;
-use crate::plan::{self, AroundSnapshot, Plan};
-use crate::process::{self, StandIn};
-use crate::report::{Failure, status};
-use crate::wrap::{say_edit, shown};
+use crate::exit_status;
+use crate::lambda::EXEC_WRAPPER;
+use crate::process::{self, Program, StandIn};
+use crate::report::Failure;
 use stage::{Circle, Next};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-/// Names the wrapper that Lambda starts; each wrapper of the chain finds its own path there.
-pub const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+use tracing::{Level, debug, enabled};
 
 /// What foreword was started with by a wrapper of the chain.
 pub struct Returned {
@@ -34,39 +30,39 @@ pub struct Returned {
     pub arguments: Vec<OsString>,
 }
 
-/// Hands the process to the first wrapper of a plan, if it has one. Comes back when there is none,
-/// when that failed, or with the wrapper that is to be executed when all else is done.
+/// Hands the process to the first of the wrappers, if there is one. Comes back when there is none,
+/// when that failed, or with the wrapper that is to be executed when all else is done. `saved` is
+/// what the process after the chain needs to know.
 pub fn begin(
-    plan: &Plan,
-    around_snapshot: AroundSnapshot,
-    last: &mut Environ,
-    received: &Environ,
-    log: Log,
+    wrappers: &[&Wrapper],
+    received: &[OsString],
+    environ: &mut Environ,
+    saved: impl FnOnce() -> Vec<u8>,
 ) -> Result<Option<Turn>, Failure> {
-    let Some(first) = plan.wrappers.first() else { return Ok(None) };
+    let Some(first) = wrappers.first() else { return Ok(None) };
     // The others see what the wrappers before them leave.
-    let path = first.path.expand(last);
+    let path = first.path.expand(environ);
     if path.is_empty() {
         return Err(empty(&format!("{}: ", first.place), OsStr::new(first.path.written()), "here"));
     }
     if first.is_last {
         return Ok(Some(Next::new(first).turn(path)));
     }
-    let program = &plan.received[0];
-    let stand_in = StandIn::named(OsStr::from_bytes(base_name(program)), last.non_empty("TMPDIR"))
-        .map_err(|cause| Failure::wrapper(status::CANNOT_EXECUTE, cause))?;
+    let program = &received[0];
+    let stand_in =
+        StandIn::named(OsStr::from_bytes(base_name(program)), environ.non_empty("TMPDIR"))
+            .map_err(|cause| Failure::wrapper(exit_status::CANNOT_EXECUTE, cause))?;
     let mut stage = Stage {
         stand_in,
         program: program.clone(),
-        named: last.value(EXEC_WRAPPER).map(OsStr::to_owned),
+        named: environ.value(EXEC_WRAPPER).map(OsStr::to_owned),
         current: OsString::new(),
         env: Vec::new(),
         past: Vec::new(),
-        next: plan.wrappers.iter().map(|wrapper| Next::new(wrapper)).collect(),
-        around_snapshot,
-        rest: Cow::Owned(rest::encoded(plan, around_snapshot, received, log.is_detailed())),
+        next: wrappers.iter().map(|wrapper| Next::new(wrapper)).collect(),
+        saved: Cow::Owned(saved()),
     };
-    go_on(&mut stage, None, last, &plan.received[1..], log)
+    go_on(&mut stage, None, environ, &received[1..])
 }
 
 /// Takes command line and environment back from a wrapper and hands them to the next one. Comes
@@ -76,7 +72,6 @@ pub fn take_back(
     stage: &mut Stage,
     returned: Returned,
     environ: &mut Environ,
-    log: Log,
 ) -> Result<(Vec<OsString>, Option<Turn>), Failure> {
     // A wrapper may also go on under its own name (`exec -a`).
     if stage.is_current(&returned.name) && process::is_this_program(Path::new(&returned.name)) {
@@ -93,12 +88,14 @@ pub fn take_back(
             "the wrapper {wrapper:?} executed {path:?} in the place of the path that it was \
              given; let it execute that as it is, not what it leads to (readlink -f)"
         );
-        return Err(Failure::wrapper(status::CANNOT_EXECUTE, message));
+        return Err(Failure::wrapper(exit_status::CANNOT_EXECUTE, message));
     }
     if let Some(program) = returned.program.filter(|program| *program != stage.stand_in.path) {
         stage.program = program;
     }
-    plan::edit(environ, &stage.env, &mut |edit, change| say_edit(edit, change, log));
+    edit::apply(environ, &stage.env, &mut |edit, change| {
+        change.iter().for_each(|change| debug!("{}", edit.describe(change)));
+    });
     // A wrapper that is told to start foreword once more is in good hands already.
     let named = environ.non_empty(EXEC_WRAPPER).map(OsStr::to_owned);
     let named =
@@ -107,7 +104,7 @@ pub fn take_back(
         Some(path) => environ.set(EXEC_WRAPPER, path),
         None => environ.unset(EXEC_WRAPPER),
     }
-    let last = go_on(stage, named.as_deref(), environ, &returned.arguments, log)?;
+    let last = go_on(stage, named.as_deref(), environ, &returned.arguments)?;
     stage.stand_in.remove();
     // Bash says here what it executed.
     if environ.value("_") == Some(&stage.stand_in.path) {
@@ -123,7 +120,6 @@ fn go_on(
     named: Option<&OsStr>,
     environ: &mut Environ,
     arguments: &[OsString],
-    log: Log,
 ) -> Result<Option<Turn>, Failure> {
     let failure = match stage.advance(named, environ) {
         Ok(None) => return Ok(None),
@@ -134,10 +130,10 @@ fn go_on(
         Ok(Some(turn)) => {
             let words = [&[turn.path.clone(), stage.stand_in.path.clone()], arguments].concat();
             environ.set(EXEC_WRAPPER, &turn.path);
-            for (name, value) in stage.variables(environ, log.is_detailed()) {
+            for (name, value) in stage.variables(environ, enabled!(Level::DEBUG)) {
                 environ.set(&name, &value);
             }
-            execute(&turn, &words, environ, log)
+            execute(&turn, &words, environ)
         }
         Err(Circle) => {
             let named = named.map(|path| environ.redact(path)).unwrap_or_default();
@@ -146,7 +142,7 @@ fn go_on(
                  take turns for ever",
                 environ.redact(&stage.current)
             );
-            Failure::wrapper(status::CANNOT_EXECUTE, message)
+            Failure::wrapper(exit_status::CANNOT_EXECUTE, message)
         }
     };
     stage.stand_in.remove();
@@ -155,23 +151,18 @@ fn go_on(
 
 /// Becomes a wrapper that never comes back, with the runtime's own program and nothing of
 /// foreword's.
-pub fn execute_last(
-    wrapper: &Turn,
-    received: &[OsString],
-    environ: &mut Environ,
-    log: Log,
-) -> Failure {
+pub fn execute_last(wrapper: &Turn, received: &[OsString], environ: &mut Environ) -> Failure {
     if process::is_this_program(Path::new(&wrapper.path)) {
         return itself(&wrapper.path, environ);
     }
     environ.set(EXEC_WRAPPER, &wrapper.path);
-    execute(wrapper, &[std::slice::from_ref(&wrapper.path), received].concat(), environ, log)
+    execute(wrapper, &[std::slice::from_ref(&wrapper.path), received].concat(), environ)
 }
 
-fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ, log: Log) -> Failure {
+fn execute(wrapper: &Turn, words: &[OsString], environ: &Environ) -> Failure {
     let name = || environ.redact(&wrapper.name);
-    log.debug(|| format!("wrapper {:?} is handed the process: {}", name(), shown(words, environ)));
-    let error = process::execute(words, environ);
+    debug!("wrapper {:?} is handed the process: {}", name(), environ.redact_words(words));
+    let error = process::execute(words, Program::Unknown, environ);
     Failure::wrapper(error.status, format!("wrapper {:?}: {}", name(), error.message))
 }
 

@@ -8,8 +8,6 @@ mod check;
 #[cfg(feature = "tool")]
 mod colors;
 #[cfg(feature = "tool")]
-mod effects;
-#[cfg(feature = "tool")]
 mod finding;
 #[cfg(feature = "tool")]
 mod function;
@@ -23,11 +21,13 @@ mod plan;
 #[cfg(feature = "tool")]
 mod schema;
 #[cfg(feature = "tool")]
+mod side_effects;
+#[cfg(feature = "tool")]
 mod simulate;
 #[cfg(feature = "tool")]
-mod snapshot;
+mod snap_start;
 #[cfg(feature = "tool")]
-mod unset;
+mod unset_variables;
 
 #[cfg(feature = "tool")]
 pub use arguments::command;
@@ -93,7 +93,7 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
     };
     match matches.subcommand() {
         Some(("check", matches)) => {
-            let options = check::Options {
+            let options = check::CheckOptions {
                 files: all(matches, "files"),
                 layers: all(matches, "layers"),
                 timeout: matches.get_one::<u64>("timeout").copied().map(Duration::from_secs),
@@ -101,10 +101,11 @@ fn answer(arguments: &[OsString], environ: &Environ) -> i32 {
             check::run(&options, environ)
         }
         Some(("plan", matches)) => {
-            let asked = function::Asked { configs: all(matches, "config"), ..asked(matches) };
+            let asked =
+                function::FunctionOptions { configs: all(matches, "config"), ..asked(matches) };
             let format = match matches.get_one::<String>("format").map(String::as_str) {
-                Some("json") => plan::Format::Json,
-                _ => plan::Format::Text,
+                Some("json") => plan::PlanFormat::Json,
+                _ => plan::PlanFormat::Text,
             };
             plan::run(&asked, format, environ)
         }
@@ -122,8 +123,8 @@ fn all<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Ve
 
 /// How the function is started.
 #[cfg(feature = "tool")]
-fn asked(matches: &ArgMatches) -> function::Asked {
-    function::Asked {
+fn asked(matches: &ArgMatches) -> function::FunctionOptions {
+    function::FunctionOptions {
         configs: Vec::new(),
         env_files: all(matches, "env-file"),
         env: all(matches, "env"),
@@ -134,9 +135,9 @@ fn asked(matches: &ArgMatches) -> function::Asked {
 }
 
 #[cfg(feature = "tool")]
-fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
+fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::SimulateOptions {
     let number = |name| *matches.get_one::<u64>(name).expect("it has a default");
-    simulate::Options {
+    simulate::SimulateOptions {
         snap_start: matches.get_flag("snap-start"),
         restores: number("restores"),
         events: all(matches, "events"),
@@ -145,8 +146,8 @@ fn simulation(matches: &ArgMatches, environ: &Environ) -> simulate::Options {
         asked: asked(matches),
         layers: all(matches, "layers"),
         format: match matches.get_one::<String>("format").map(String::as_str) {
-            Some("json") => simulate::Format::Json,
-            _ => simulate::Format::Text(Colors::of(std::io::stdout(), environ)),
+            Some("json") => simulate::TimelineFormat::Json,
+            _ => simulate::TimelineFormat::Text(Colors::of(std::io::stdout(), environ)),
         },
     }
 }

@@ -2,12 +2,12 @@
 //! handed over. The file system is asked only for `file`, through `Facts`.
 
 #[cfg(feature = "tool")]
-mod why;
+mod explain;
 
 use crate::command_line::{Interpreter, base_name, launched};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
-use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, Runtime};
+use crate::lambda::{self, ARCHITECTURE, EXECUTION_ENV, INITIALIZATION, Runtime};
 use crate::text::Text;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -84,9 +84,6 @@ impl RuntimeName {
         }
     }
 }
-
-/// This machine in Lambda's words.
-pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 impl When<'_> {
     /// Whether it asks for nothing.

@@ -1,25 +1,26 @@
-//! What the user writes, as a value: rules with their conditions, edits and hooks. `load` finds the
+//! What the user writes, as a value: rules with their conditions, edits and hooks. `sources` finds the
 //! files, `json` reads them, `decode` turns them into the types below and finds every mistake.
 
 mod decode;
+pub mod edit;
+pub mod encode;
 #[cfg(feature = "tool")]
 pub mod inspect;
-mod load;
 mod near;
 mod no_json;
+mod sources;
 
-#[cfg(feature = "tool")]
-pub use load::{
-    Found, INLINE, Sources, TASK_ROOT_VARIABLE, Unreadable, dropin_dir, named_here, source,
-};
-pub use load::{Source, handler, sources, task_root};
 pub use near::near;
+#[cfg(feature = "tool")]
+pub use sources::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
+pub use sources::{Source, handler, sources, task_root};
 
 use crate::condition::When;
-use crate::environ::{Edit, Environ};
+use crate::environ::Environ;
 use crate::json;
-use crate::report::{ErrorType, Failure};
+pub use crate::phase::Phase;
 use crate::text::Text;
+pub use edit::{Change, Edit, Effect, EnvEdit};
 use std::fmt;
 use std::time::Duration;
 
@@ -77,14 +78,6 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// One change to an environment variable.
-#[derive(Clone, Copy)]
-pub struct EnvEdit<'a> {
-    pub name: &'a str,
-    pub edit: Edit<'a>,
-    pub place: Place<'a>,
-}
-
 /// Another exec wrapper, which runs before the runtime.
 pub struct Wrapper<'a> {
     pub place: Place<'a>,
@@ -133,49 +126,6 @@ impl WordEdits<'_> {
             && self.values.is_empty()
             && self.prepend.is_empty()
             && self.append.is_empty()
-    }
-}
-
-/// A point in an environment's life at which commands run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    Initialize,
-    BeforeSnapshot,
-    AfterRestore,
-    PreStop,
-}
-
-impl Phase {
-    pub const ALL: [Phase; 4] =
-        [Phase::Initialize, Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Initialize => "initialize",
-            Phase::BeforeSnapshot => "before_snapshot",
-            Phase::AfterRestore => "after_restore",
-            Phase::PreStop => "pre_stop",
-        }
-    }
-
-    /// What one of its hooks may take unless it says otherwise. The last two are what Lambda leaves
-    /// to all of them.
-    pub fn default_timeout(self) -> Duration {
-        match self {
-            Phase::Initialize => Duration::from_secs(10),
-            Phase::BeforeSnapshot => Duration::from_secs(30),
-            Phase::AfterRestore => Duration::from_secs(8),
-            Phase::PreStop => Duration::from_secs(2),
-        }
-    }
-
-    /// What a failure of one of its hooks is called.
-    pub fn failed(self) -> ErrorType {
-        match self {
-            Phase::Initialize | Phase::PreStop => ErrorType::HookFailed,
-            Phase::BeforeSnapshot => ErrorType::BeforeSnapshot,
-            Phase::AfterRestore => ErrorType::AfterRestore,
-        }
     }
 }
 
@@ -268,6 +218,19 @@ impl Export {
     }
 }
 
+/// Why a configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Begins with the place or the file, and ends with the way out.
+    pub message: String,
+}
+
+impl Invalid {
+    pub fn new(message: String) -> Self {
+        Self { message }
+    }
+}
+
 /// A source, and the JSON in it or why it holds none.
 pub struct Document<'a> {
     source: &'a Source,
@@ -278,13 +241,15 @@ pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
     sources.iter().map(|source| Document { source, root: json::parse(&source.text) }).collect()
 }
 
-/// The rules of all documents, one a document; the failure is the first mistake in the first that
-/// has one.
-pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Failure> {
+/// Returns the rules of all documents, one a document.
+///
+/// # Errors
+/// The first mistake in the first document that has one.
+pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid> {
     let mut rules = Vec::with_capacity(documents.len());
     for document in documents {
         if let Some(problem) = decode::rule(document, &mut rules).first() {
-            return Err(document.source.failure(problem));
+            return Err(document.source.invalid(problem));
         }
     }
     Ok(rules)

@@ -1,14 +1,10 @@
 //! The environment as the kernel hands it over: an ordered list of byte strings, with whatever
-//! duplicates and oddities it holds. `edit` says what a configuration makes of one value.
+//! duplicates and oddities it holds.
 //! Entries that no edit names stay as they are, in their place; nothing here touches the process's
 //! own environment.
 
-mod edit;
-
-pub use edit::{Edit, Effect};
-
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 #[derive(Default)]
@@ -116,30 +112,6 @@ impl<'a> Environ<'a> {
         self.past.extend(self.entries.extract_if(.., |entry| entry.is(name)));
     }
 
-    /// Performs one edit and says what it changed, if it changed anything.
-    pub fn apply(&mut self, name: &str, edit: &Edit) -> Option<Change<'_>> {
-        let place = self.place(name);
-        let past = self.past.len();
-        let after = match edit.effect(place.map(|place| self.entries[place].value()), self) {
-            Effect::Keep => return None,
-            Effect::Unset => {
-                self.unset(name);
-                None
-            }
-            Effect::Set(value) => {
-                self.put(place, name, &value, false);
-                Some(place.unwrap_or(self.entries.len() - 1))
-            }
-        };
-        // What stood there first is the first that gave way.
-        let before = place.map(|_| self.past[past].value());
-        Some(Change {
-            before,
-            after: after.map(|place| self.entries[place].value()),
-            environ: self,
-        })
-    }
-
     fn place(&self, name: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.is(name))
     }
@@ -166,6 +138,12 @@ impl<'a> Environ<'a> {
         let secret = says_secret(name.as_bytes())
             || self.entries.iter().any(|entry| entry.is(name) && entry.exported);
         if secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
+    }
+
+    /// A command line for a log, as a list of quoted words without secrets.
+    pub fn redact_words(&self, words: &[OsString]) -> String {
+        let words: Vec<_> = words.iter().map(|word| self.redact(word)).collect();
+        format!("{words:?}")
     }
 
     /// A text for a log or an error message: the values of secrets are replaced, also inside words
@@ -340,78 +318,15 @@ pub fn says_secret(name: &[u8]) -> bool {
     })
 }
 
-/// What an edit did to a variable; `None` stands for unset.
-pub struct Change<'e> {
-    pub before: Option<&'e OsStr>,
-    pub after: Option<&'e OsStr>,
-    /// The environment after the edit.
-    pub environ: &'e Environ<'e>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Text;
-
-    fn text(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
-    }
-
-    fn joining(part: &'static str, separator: &'static str) -> [Edit<'static>; 2] {
-        [
-            Edit::Prepend { text: text(part), separator: text(separator) },
-            Edit::Append { text: text(part), separator: text(separator) },
-        ]
-    }
-
-    fn after(entries: &[&CStr], name: &str, edit: &Edit) -> Vec<String> {
-        let mut environ = Environ::from_entries(entries.iter().copied());
-        environ.apply(name, edit);
-        environ.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect()
-    }
-
-    #[test]
-    fn edits_a_variable_in_its_place_and_leaves_one_of_it() {
-        let entries = [c"A=1", c"B=2", c"A=3", c"odd", c"=x"];
-        assert_eq!(
-            after(&entries, "A", &Edit::Set(text("${A}${B}"))),
-            ["A=12", "B=2", "odd", "=x"]
-        );
-        assert_eq!(after(&entries, "A", &Edit::Unset), ["B=2", "odd", "=x"]);
-        assert_eq!(
-            after(&entries, "odd", &Edit::Set(text("1"))),
-            ["A=1", "B=2", "A=3", "odd", "=x", "odd=1"]
-        );
-    }
-
-    #[test]
-    fn what_is_no_edit_leaves_duplicates_alone() {
-        let entries = [c"A=1", c"A=3"];
-        assert_eq!(after(&entries, "A", &Edit::Default(text("2"))), ["A=1", "A=3"]);
-        for edit in joining("${UNSET}", ":") {
-            assert_eq!(after(&entries, "A", &edit), ["A=1", "A=3"]);
-        }
-    }
-
-    #[test]
-    fn default_and_joining_treat_empty_as_unset() {
-        for entries in [&[c"A="] as &[&CStr], &[]] {
-            assert_eq!(after(entries, "A", &Edit::Default(text("2"))), ["A=2"]);
-            assert_eq!(after(entries, "A", &Edit::Default(text(""))), ["A="]);
-            for edit in joining("x", ":") {
-                assert_eq!(after(entries, "A", &edit), ["A=x"]);
-            }
-        }
-        let [prepend, append] = joining("x", ":");
-        assert_eq!(after(&[c"A=1"], "A", &prepend), ["A=x:1"]);
-        assert_eq!(after(&[c"A=1"], "A", &append), ["A=1:x"]);
-    }
 
     #[test]
     fn another_process_knows_what_this_one_knew() {
         let mut environ =
             Environ::from_entries([c"A=1", c"odd", c"", c"A=2", c"DB_PASSWORD=hunter2"]);
-        environ.apply("DB_PASSWORD", &Edit::Unset);
+        environ.unset("DB_PASSWORD");
         environ.export("E", OsStr::new("first value"));
         environ.export("E", OsStr::new("\n=second"));
         let mut bytes = Vec::new();
@@ -441,9 +356,9 @@ mod tests {
         environ.export("E", OsStr::new("exported"));
         environ.export("SHORT", OsStr::new("123"));
         environ.export("API_TOKEN", OsStr::new("abcd"));
-        environ.apply("COPY", &Edit::Set(text("<${E}>")));
-        environ.apply("E2", &Edit::Set(text("${SHORT}")));
-        environ.apply("DB_PASSWORD", &Edit::Unset);
+        environ.set("COPY", OsStr::new("<exported>"));
+        environ.set("E2", OsStr::new("123"));
+        environ.unset("DB_PASSWORD");
         let names = environ.secret_names();
         assert_eq!(names, [&b"URL"[..], b"E", b"SHORT", b"COPY"]);
 
@@ -466,8 +381,8 @@ mod tests {
     #[test]
     fn shows_no_secret_and_nothing_that_one_was_put_into() {
         let mut environ = Environ::from_entries([c"DB_PASSWORD=hunter2", c"URL=x", c"KEY_ON=1"]);
-        environ.apply("COPY", &Edit::Set(text("pw=${DB_PASSWORD}!")));
-        environ.apply("DB_PASSWORD", &Edit::Unset);
+        environ.set("COPY", OsStr::new("pw=hunter2!"));
+        environ.unset("DB_PASSWORD");
         environ.export("EXPORTED", OsStr::new("first value"));
         environ.export("EXPORTED", OsStr::new("topsecret"));
         for (name, value, shown) in [

@@ -7,16 +7,19 @@ mod handover;
 
 pub use handover::{hand_over, meet};
 
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
-use crate::config::{self, Phase, Rule};
+use crate::condition::{Facts, RuntimeName};
+use crate::config::{self, Hook, Invalid, Rule};
 use crate::environ::Environ;
+use crate::exit_status;
 use crate::files;
-use crate::hooks::{Deadline, Received, Runner};
-use crate::log::Log;
+use crate::hooks::{Deadline, Runner};
+use crate::lambda::{ARCHITECTURE, LambdaContext, RUNTIME_API, TASK_ROOT_VARIABLE};
+use crate::log;
+use crate::phase::Phase;
 use crate::plan::{self, Plan};
 use crate::process::{self, Latch, Signal, Watch, sleep};
-use crate::report::{Failure, status};
-use crate::runtime_api::{ADDRESS, RuntimeApi};
+use crate::report::Failure;
+use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result};
 use api::{Api, Shutdown};
 use handover::{Handover, Listener};
@@ -27,6 +30,7 @@ use std::process::exit;
 use std::sync::OnceLock;
 use std::thread::{Builder, park, scope};
 use std::time::{Duration, Instant};
+use tracing::{debug, warn};
 
 /// What to count on when nobody says how much time is left.
 const UNKNOWN: Duration = Duration::from_millis(1500);
@@ -49,49 +53,50 @@ const STACK: usize = 512 << 10;
 
 /// Lives as long as the environment; gives the exit status.
 #[cold]
-pub fn run(name: &OsStr, environ: &Environ, log: Log) -> i32 {
+pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     // A connection in the place of a closed standard error would be logged to.
     let _standard = process::fill_standard_streams();
     process::ignore_broken_pipes();
     let upstream = || -> Result<_> {
-        let address = environ.lossy(ADDRESS).with_context(|| format!("{ADDRESS} is not set"))?;
+        let address =
+            environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
         RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))
     };
     let upstream = match upstream() {
         Ok(upstream) => upstream,
         Err(cause) => {
-            log.failure(&unable(&cause));
-            return status::FAILED;
+            log::failure(&unable(&cause));
+            return exit_status::FAILED;
         }
     };
     // What only the runtime is told.
     let mut environ = environ.clone();
     let task_root = config::task_root(&environ).as_os_str().to_owned();
-    environ.set("LAMBDA_TASK_ROOT", &task_root);
+    environ.set(TASK_ROOT_VARIABLE, &task_root);
     // Where the wrapper looks for a file that is named without its folder.
     let _ = set_current_dir(&task_root);
 
-    let Err(failure) = live(&upstream, name, &environ, log) else { return 0 };
-    log.failure(&failure);
+    let Err(failure) = live(&upstream, name, &environ) else { return 0 };
+    log::failure(&failure);
     let registered = retried(|| Api::register(&upstream, name, false));
     let refused = registered.and_then(|api| retried(|| api.refuse(&failure)));
     if let Err(error) = refused {
-        log.debug(|| format!("unable to report the failure to the Extensions API: {error:#}"));
+        debug!("unable to report the failure to the Extensions API: {error:#}");
     }
     1
 }
 
 /// Comes back at the end of the environment, or at once with what keeps the extension from its
 /// work.
-fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ, log: Log) -> Result<(), Failure> {
+fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ) -> Result<(), Failure> {
     let sources = if config::disabled(environ) { Ok(Vec::new()) } else { config::sources(environ) };
     let documents = sources.as_deref().map(config::documents);
-    let rules = documents.as_deref().map_err(|&failure| failure.clone()).and_then(config::rules);
+    let rules = documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::rules);
     let rules = match &rules {
         Ok(rules) => Wanted::Rules(rules),
         Err(mistake) => Wanted::Nothing { mistake },
     };
-    wait_and_stop(upstream, name, environ, rules, log).map_err(|cause| unable(&cause))
+    wait_and_stop(upstream, name, environ, rules).map_err(|cause| unable(&cause))
 }
 
 /// What the configuration asks for.
@@ -101,7 +106,7 @@ enum Wanted<'w> {
     /// It has a mistake. The wrapper reads it, too, and reports that so that the caller of the
     /// function sees it; an extension that did so would hide it behind its own end.
     Nothing {
-        mistake: &'w Failure,
+        mistake: &'w Invalid,
     },
 }
 
@@ -125,7 +130,6 @@ fn wait_and_stop(
     name: &OsStr,
     environ: &Environ,
     wanted: Wanted,
-    log: Log,
 ) -> Result<()> {
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
@@ -133,15 +137,13 @@ fn wait_and_stop(
     // The wrapper is started when all extensions have registered, and finds this one.
     let listener = wants_shutdown.then(|| Listener::new(upstream.address())).transpose();
     let deaf = |error: &io::Error| {
-        log.warn(&format!(
-            "pre_stop hooks will not see what the runtime sees: unable to listen: {error}"
-        ));
+        warn!("pre_stop hooks will not see what the runtime sees: unable to listen: {error}");
     };
     let listener = listener.inspect_err(deaf).ok().flatten();
     let (shutdown, has_come) = (OnceLock::new(), Latch::new()?);
     scope(|scope| {
         Builder::new().stack_size(STACK).spawn_scoped(scope, || {
-            let _ = shutdown.set(await_shutdown(upstream, name, wants_shutdown, log));
+            let _ = shutdown.set(await_shutdown(upstream, name, wants_shutdown));
             has_come.set();
         })?;
         // From here on there is a thread that the end of the scope would wait for, so no failure
@@ -159,11 +161,11 @@ fn wait_and_stop(
         listener.inspect(|listener| listener.remove());
         match wanted {
             Wanted::Rules(rules) => {
-                stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown, log)
+                stop(rules, environ, handed_over.as_deref().map(Vec::as_slice), shutdown)
             }
             // Else it has said so.
             Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
-                log.failure(mistake)
+                log::failure(&mistake.clone().into())
             }
             Wanted::Nothing { .. } => {}
         }
@@ -172,7 +174,7 @@ fn wait_and_stop(
 }
 
 /// Comes back only when the environment is shut down.
-fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool, log: Log) -> Shutdown {
+fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool) -> Shutdown {
     let api = retried(|| Api::register(upstream, name, wants_shutdown));
     let shutdown = api.and_then(|api| {
         loop {
@@ -182,9 +184,7 @@ fn await_shutdown(upstream: &RuntimeApi, name: &OsStr, wants_shutdown: bool, log
         }
     });
     shutdown.unwrap_or_else(|error| {
-        log.warn(&format!(
-            "pre_stop hooks run at SIGTERM only: unable to use the Extensions API: {error:#}"
-        ));
+        warn!("pre_stop hooks run at SIGTERM only: unable to use the Extensions API: {error:#}");
         loop {
             park();
         }
@@ -202,15 +202,57 @@ fn retried<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 }
 
 /// Runs the pre_stop hooks, in what time is left.
-fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown, log: Log) {
-    let end = Instant::now() + shutdown.left;
-    let until = Deadline::after(shutdown.left.saturating_sub(TERMINATE));
-    // The process ends with it. The signals that the first one holds back do not end hooks: they
-    // have been told already.
-    let watch = Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch)));
-    if let Some(most) = shutdown.left.checked_sub(EXIT).filter(|_| shutdown.left > TERMINATE) {
-        // A process that cannot be killed and a log that takes no line would hold up the end of the
-        // function.
+fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Shutdown) {
+    let shutting_down = ShuttingDown::begin(shutdown);
+    shutting_down.exit_in_time();
+    match handed_over.and_then(Handover::decode) {
+        // The hooks that the wrapper decided on, whatever the files say by now.
+        Some(Handover { runtime, hooks, received, environ }) => {
+            let context = LambdaContext { environ: &received, runtime };
+            shutting_down.run(&hooks.iter().collect::<Vec<_>>(), environ, &context);
+        }
+        // Nobody knows better: the wrapper never came so far.
+        None => {
+            let no_command = [OsString::new()];
+            let exists = |glob: &_| files::exist(glob, config::task_root(own));
+            let name = RuntimeName::of(own, &no_command[0]);
+            let facts =
+                Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
+            let mut environ = own.clone();
+            let plan = Plan::new(&no_command, &mut environ, rules, &facts, |_, _, _| {});
+            let context = LambdaContext { environ: own, runtime: &name.identifier };
+            shutting_down.run(&plan.hooks(Phase::PreStop), environ, &context);
+        }
+    }
+}
+
+/// The last moments of the environment.
+struct ShuttingDown<'s> {
+    shutdown: &'s Shutdown,
+    /// When the environment ends.
+    end: Instant,
+    /// When hooks are told to end.
+    until: Deadline,
+    /// Lives until the process ends. The signals that the first one holds back do not end hooks:
+    /// they have been told already.
+    watch: Option<&'static Watch>,
+}
+
+impl<'s> ShuttingDown<'s> {
+    fn begin(shutdown: &'s Shutdown) -> Self {
+        Self {
+            shutdown,
+            end: Instant::now() + shutdown.left,
+            until: Deadline::after(shutdown.left.saturating_sub(TERMINATE)),
+            watch: Watch::start().ok().map(|watch| &*Box::leak(Box::new(watch))),
+        }
+    }
+
+    /// Ends the process in time whatever happens: a process that cannot be killed and a log that
+    /// takes no line would hold up the end of the function.
+    fn exit_in_time(&self) {
+        let (left, watch) = (self.shutdown.left, self.watch);
+        let Some(most) = left.checked_sub(EXIT).filter(|_| left > TERMINATE) else { return };
         let _ = Builder::new().stack_size(STACK).spawn(move || {
             sleep(most);
             if let Some(watch) = watch {
@@ -219,39 +261,25 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
             exit(0)
         });
     }
-    let nobody = [OsString::new()];
-    let exists = |glob: &_| files::exist(glob, config::task_root(own));
-    let handover = handed_over.and_then(Handover::decode);
-    let name = RuntimeName::of(own, &nobody[0]);
-    let (received, runtime, hooks, mut environ) = match &handover {
-        // The hooks that the wrapper decided on, whatever the files say by now.
-        Some(Handover { runtime, hooks, received, environ }) => {
-            (received, *runtime, hooks.iter().collect(), environ.clone())
-        }
-        // Nobody knows better: the wrapper never came so far.
-        None => {
-            let facts =
-                Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
-            let plan = Plan::new(&nobody, own.clone(), rules, &facts, |_, _, _| {});
-            (own, name.identifier.as_str(), plan.hooks(Phase::PreStop), plan.environ)
-        }
-    };
-    // It is where the runtime would be started; without it, hooks run where the extension was.
-    let _ = set_current_dir(config::task_root(received));
-    let Some(watch) = watch else {
-        return log.warn("pre_stop hooks are not run: unable to watch them");
-    };
-    let runner = Runner {
-        received: &Received { environ: received, runtime },
-        watch,
-        until: Some(until),
-        stop: None,
-        kill_by: end.checked_sub(KILL),
-        shutdown_reason: Some(&shutdown.reason),
-        left: &|left| drop(left.go_on_in_thread()),
-        runs: &|_| {},
-        log,
-    };
-    // Nobody is left to tell of what stops them.
-    let _ = runner.run(&hooks, &mut environ);
+
+    fn run(&self, hooks: &[&Hook], mut environ: Environ, context: &LambdaContext) {
+        // It is where the runtime would be started; without it, hooks run where the extension was.
+        let _ = set_current_dir(config::task_root(context.environ));
+        let Some(watch) = self.watch else {
+            warn!("pre_stop hooks are not run: unable to watch them");
+            return;
+        };
+        let runner = Runner {
+            context,
+            watch,
+            until: Some(self.until),
+            stop: None,
+            kill_by: self.end.checked_sub(KILL),
+            shutdown_reason: Some(&self.shutdown.reason),
+            left: &|left| drop(left.go_on_in_thread()),
+            runs: &|_| {},
+        };
+        // Nobody is left to tell of what stops them.
+        let _ = runner.run(hooks, &mut environ);
+    }
 }

@@ -32,6 +32,11 @@ impl Glob {
         Self::parse(&symbols)
     }
 
+    /// The glob that names one path and nothing else.
+    pub fn literal_path(path: &str) -> Self {
+        Self(path.bytes().map(Token::Byte).collect())
+    }
+
     /// Says what is wrong with the sets of a glob that a user wrote: nothing, or why one can never
     /// match.
     pub fn check(written: &str) -> Result<(), String> {

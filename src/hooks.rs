@@ -4,34 +4,30 @@
 
 mod attempt;
 mod background;
+mod client;
 mod cut_off;
 
-use crate::config::{Command, EnvEdit, Hook, OnFailure, Phase, Place};
-use crate::environ::{Change, Edit, Environ};
+use crate::config::edit;
+use crate::config::{Change, Edit};
+use crate::config::{Command, EnvEdit, Hook, OnFailure, Place};
+use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, INITIALIZATION};
-use crate::log::Log;
+use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, LambdaContext, RUNTIME_API};
+use crate::log;
 use crate::metrics;
-use crate::plan;
+use crate::phase::Phase;
 use crate::process::{Latch, Left, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop};
-use crate::runtime_api::ADDRESS;
 use attempt::{Attempt, Miss};
 use cut_off::Note;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::{debug, warn};
 
 /// What stands for no limit at all; no environment lives so long.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// What Lambda handed over, which hooks are told whatever edits made of it since.
-pub struct Received<'r> {
-    pub environ: &'r Environ<'r>,
-    /// Lambda's identifier of the runtime.
-    pub runtime: &'r str,
-}
 
 /// A point in time, on the clock that counts and on the one that hooks are told.
 #[derive(Clone, Copy)]
@@ -53,7 +49,7 @@ impl Deadline {
 
 /// What runs hooks: everything that those of one phase have in common.
 pub struct Runner<'r> {
-    pub received: &'r Received<'r>,
+    pub context: &'r LambdaContext<'r>,
     pub watch: &'r Watch,
     /// The end of the phase, in which all of its hooks share, if it has one.
     pub until: Option<Deadline>,
@@ -67,7 +63,6 @@ pub struct Runner<'r> {
     pub left: &'r dyn Fn(Left),
     /// Is told the name of each hook that begins.
     pub runs: &'r dyn Fn(&str),
-    pub log: Log,
 }
 
 /// Runs the hooks of a phase in the wrapper itself: nothing has been started yet that would wait
@@ -75,9 +70,8 @@ pub struct Runner<'r> {
 pub fn run_in_wrapper(
     hooks: &[&Hook],
     environ: &mut Environ,
-    received: &Received,
+    context: &LambdaContext,
     until: Option<Deadline>,
-    log: Log,
 ) -> Result<(), Stop> {
     let Some(first) = hooks.first() else { return Ok(()) };
     let watch = Watch::start().map_err(|errno| {
@@ -86,11 +80,11 @@ pub fn run_in_wrapper(
     })?;
     let left = &Left::go_on_in_process;
     // Only Lambda cuts an init off, and starts another in the same environment.
-    let is_cut_off = first.phase == Phase::Initialize && received.environ.value(ADDRESS).is_some();
-    let note = is_cut_off.then(|| Note::begin(log));
+    let is_cut_off = first.phase == Phase::Initialize && context.runtime_api().is_some();
+    let note = is_cut_off.then(|| Note::begin());
     let runs = |name: &str| note.iter().for_each(|note| note.runs(name));
     Runner {
-        received,
+        context,
         watch: &watch,
         until,
         stop: None,
@@ -98,7 +92,6 @@ pub fn run_in_wrapper(
         shutdown_reason: None,
         left,
         runs: &runs,
-        log,
     }
     .run(hooks, environ)
 }
@@ -119,25 +112,23 @@ impl Runner<'_> {
             match self.run_one(hook, environ) {
                 Ok((end, exported)) => {
                     for (name, value) in exported {
-                        self.log.debug(|| {
-                            format!("{}: hook {:?} exports {name}", hook.place, hook.name)
-                        });
+                        debug!("{}: hook {:?} exports {name}", hook.place, hook.name);
                         environ.export(&name, &value);
                     }
-                    metrics::of_hook(&end, environ, self.received);
-                    self.log.success(&end);
+                    metrics::of_hook(&end, environ, self.context);
+                    log::success(&end);
                 }
                 Err(Stop::Failure(mut failure)) => {
                     if let Some(end) = &failure.hook {
-                        metrics::of_hook(end, environ, self.received);
+                        metrics::of_hook(end, environ, self.context);
                     }
                     match (hook.on_failure, hook.phase) {
                         (OnFailure::Continue, _) => {
                             failure.message += " (on_failure: continue)";
-                            self.log.failure(&failure);
+                            log::failure(&failure);
                         }
                         // The environment ends whatever comes of it; so the others get their turn.
-                        (_, Phase::PreStop) => self.log.failure(&failure),
+                        (_, Phase::PreStop) => log::failure(&failure),
                         _ => return Err(failure.into()),
                     }
                 }
@@ -147,95 +138,77 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Runs one hook to its end, as often as it may be tried; gives what it exported.
+    /// Runs one hook to its end, as often as it may be tried; returns what it exported.
     fn run_one(&self, hook: &Hook, environ: &Environ) -> Result<(HookEnd, Vec<Variable>), Stop> {
-        let own = environment(hook, environ, self.received, |_, _| {});
-        let deadline = Deadline::after(hook.limit().unwrap_or(NO_LIMIT));
-        let (deadline, whose) = match self.until {
-            Some(until) if until.instant <= deadline.instant => (until, Whose::Phase),
-            _ => (deadline, Whose::Hook),
-        };
+        let own = environment(hook, environ, self.context, |_, _| {});
+        let (deadline, whose) = self.deadline(hook);
         let started = Instant::now();
-        let end = |outcome| HookEnd {
-            phase: hook.phase,
-            name: hook.name.to_string(),
-            outcome,
-            took: started.elapsed(),
-            exported: None,
-        };
-        let limit = deadline.limit.as_millis();
-        if deadline.instant <= started {
-            let what = format!("was not started: the {limit} ms of the phase are over");
-            return Err(end(HookOutcome::Timeout).failure(&what).into());
-        }
         let attempt = Attempt { runner: self, hook, environ: &own, started, deadline };
+        if deadline.instant <= started {
+            let limit = deadline.limit.as_millis();
+            let what = format!("was not started: the {limit} ms of the phase are over");
+            return Err(attempt.end(HookOutcome::Timeout).failure(&what).into());
+        }
         let mut pause = hook.pause;
         for number in 1.. {
-            let miss = match attempt.make() {
+            let of_all = match number {
+                1 => String::new(),
+                _ => format!(" (attempt {number} of {})", hook.attempts),
+            };
+            match attempt.make() {
                 Ok(variables) => {
                     let exported = hook.export.map(|_| export::count(&variables));
-                    return Ok((HookEnd { exported, ..end(HookOutcome::Success) }, variables));
+                    let end = HookEnd { exported, ..attempt.end(HookOutcome::Success) };
+                    return Ok((end, variables));
                 }
-                Err(miss) => miss,
-            };
-            let of_all = || {
-                if number > 1 {
-                    format!(" (attempt {number} of {})", hook.attempts)
-                } else {
-                    String::new()
+                Err(Miss::Stop(stop)) => return Err(stop),
+                Err(Miss::TimedOut { why, said }) => {
+                    let when = whose.describe(&attempt);
+                    let what = format!("timed out {when}{why}{of_all}");
+                    return Err(attempt
+                        .end(HookOutcome::Timeout)
+                        .failure(&what)
+                        .saying(said)
+                        .into());
                 }
-            };
-            let failure = match miss {
-                Miss::Stop(stop) => return Err(stop),
-                Miss::TimedOut { why, said } => {
-                    let what = match whose {
-                        Whose::Hook => {
-                            format!("timed out after {limit} ms (timeout_ms){why}{}", of_all())
-                        }
-                        Whose::Phase => {
-                            let after = attempt.after();
-                            format!(
-                                "timed out {after} (the {limit} ms of the phase are over){why}{}",
-                                of_all()
-                            )
-                        }
-                    };
-                    end(HookOutcome::Timeout).failure(&what).saying(said)
-                }
-                Miss::Failed { what, said } => {
-                    let failure = end(HookOutcome::Failure)
-                        .failure(&format!("{what}{}", of_all()))
-                        .saying(said);
-                    if number < hook.attempts && Instant::now() + pause < deadline.instant {
-                        let ms = pause.as_millis();
-                        self.log
-                            .warn(&format!("{}; it is tried again in {ms} ms", failure.message));
-                        attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
-                        pause *= 2;
-                        continue;
+                Err(Miss::Failed { what, said }) => {
+                    let what = format!("{what}{of_all}");
+                    let failure = attempt.end(HookOutcome::Failure).failure(&what).saying(said);
+                    let is_time_left = Instant::now() + pause < deadline.instant;
+                    if number >= hook.attempts || !is_time_left {
+                        return Err(failure.into());
                     }
-                    failure
+                    warn!("{}; it is tried again in {} ms", failure.message, pause.as_millis());
+                    attempt.until().pause(pause).or_else(|trouble| attempt.stopped(trouble))?;
+                    pause *= 2;
                 }
-            };
-            return Err(failure.into());
+            }
         }
         unreachable!("the last attempt returns")
     }
 
+    /// Decides until when a hook may run, and whether the hook's own limit or that of its phase says
+    /// so.
+    fn deadline(&self, hook: &Hook) -> (Deadline, Whose) {
+        let own = Deadline::after(hook.limit().unwrap_or(NO_LIMIT));
+        match self.until {
+            Some(until) if until.instant <= own.instant => (until, Whose::Phase),
+            _ => (own, Whose::Hook),
+        }
+    }
+
     /// The JSON object that a hook finds on its standard input, as one line.
     fn context(&self, hook: &Hook, deadline: Deadline) -> Vec<u8> {
-        let given = |name| self.received.environ.lossy(name);
-        let memory =
-            given("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse::<u64>().ok());
+        let function = self.context;
         let mut line = Vec::with_capacity(512);
         put(&mut line, "{\"phase\":", Some(hook.phase.name()));
         put(&mut line, ",\"hook\":", Some(hook.name));
-        put(&mut line, ",\"function\":{\"name\":", given("AWS_LAMBDA_FUNCTION_NAME").as_deref());
-        put(&mut line, ",\"version\":", given("AWS_LAMBDA_FUNCTION_VERSION").as_deref());
-        put(&mut line, ",\"memory\":", memory);
-        put(&mut line, ",\"handler\":", given("_HANDLER").as_deref());
-        put(&mut line, "},\"runtime\":", Some(self.received.runtime));
-        put(&mut line, ",\"initialization\":", given(INITIALIZATION).as_deref());
+        put(&mut line, ",\"function\":{\"name\":", function.function_name().as_deref());
+        put(&mut line, ",\"version\":", function.function_version().as_deref());
+        put(&mut line, ",\"memory\":", function.memory_size());
+        put(&mut line, ",\"handler\":", function.handler().as_deref());
+        put(&mut line, "},\"runtime\":", Some(function.runtime));
+        put(&mut line, ",\"initialization\":", function.initialization().as_deref());
         put(
             &mut line,
             ",\"deadline_ms\":",
@@ -275,6 +248,17 @@ enum Whose {
     Phase,
 }
 
+impl Whose {
+    /// Says when a hook timed out, after the word "out".
+    fn describe(&self, attempt: &Attempt) -> String {
+        let limit = attempt.deadline.limit.as_millis();
+        match self {
+            Self::Hook => format!("after {limit} ms (timeout_ms)"),
+            Self::Phase => format!("{} (the {limit} ms of the phase are over)", attempt.after()),
+        }
+    }
+}
+
 /// What `plan` calls the place of an edit that no configuration has.
 pub const OF_FOREWORD: Place = Place::Told("foreword itself");
 
@@ -284,21 +268,21 @@ pub const OF_FOREWORD: Place = Place::Told("foreword itself");
 pub fn environment<'s, 'e>(
     hook: &Hook,
     environ: &'s Environ<'e>,
-    received: &Received,
+    context: &LambdaContext,
     mut each: impl FnMut(&EnvEdit, Option<&Change>),
 ) -> Cow<'s, Environ<'e>> {
     let mut own = Cow::Borrowed(environ);
-    match received.environ.value(ADDRESS) {
-        given if given == environ.value(ADDRESS) => {}
-        Some(given) => own.to_mut().set(ADDRESS, given),
-        None => own.to_mut().unset(ADDRESS),
+    match context.environ.value(RUNTIME_API) {
+        given if given == environ.value(RUNTIME_API) => {}
+        Some(given) => own.to_mut().set(RUNTIME_API, given),
+        None => own.to_mut().unset(RUNTIME_API),
     }
     if environ.value(CERTIFICATES) == Some(OsStr::new(EMPTY_CERTIFICATES)) {
         let unset = EnvEdit { name: CERTIFICATES, edit: Edit::Unset, place: OF_FOREWORD };
-        plan::edit(own.to_mut(), &[unset], &mut each);
+        edit::apply(own.to_mut(), &[unset], &mut each);
     }
     if !hook.env.is_empty() {
-        plan::edit(own.to_mut(), &hook.env, &mut each);
+        edit::apply(own.to_mut(), &hook.env, &mut each);
     }
     own
 }

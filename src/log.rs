@@ -1,162 +1,259 @@
-//! What foreword says, on standard error alone: one line at a time, as text or as JSON, each
-//! written whole. No logging framework: setting one up cost a start with a hook as much as a third
-//! of the hook itself.
+//! The log: lines on standard error, text or JSON, through `tracing`. The level costs nothing to ask
+//! for; the subscriber that formats lines is made when the first one is written, so that a start that
+//! says nothing does not pay for it.
 
 use crate::environ::Environ;
+use crate::lambda::{LOG_FORMAT, LOG_LEVEL};
 use crate::process;
 use crate::report::{Failure, HookEnd};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::fmt::{self, Debug, Write as _};
+use std::io;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tracing::dispatcher::{self, Dispatch};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Off,
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
+/// The variable of foreword's own log level.
+pub const LEVEL_VARIABLE: &str = "FOREWORD_LOG";
 
-impl Level {
-    /// Lambda's `FATAL` has no level of its own here.
-    fn of(name: &str) -> Option<Self> {
-        const NAMES: [(&str, Level); 7] = [
-            ("off", Level::Off),
-            ("fatal", Level::Error),
-            ("error", Level::Error),
-            ("warn", Level::Warn),
-            ("info", Level::Info),
-            ("debug", Level::Debug),
-            ("trace", Level::Trace),
-        ];
-        NAMES
-            .into_iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, level)| level)
-    }
-
-    /// As Lambda's own JSON logs have it.
-    fn name(self) -> &'static str {
-        match self {
-            Level::Off => "OFF",
-            Level::Error => "ERROR",
-            Level::Warn => "WARN",
-            Level::Info => "INFO",
-            Level::Debug => "DEBUG",
-            Level::Trace => "TRACE",
-        }
+/// Starts the log of this process with the level and the format that an environment names:
+/// `FOREWORD_LOG`, else Lambda's `AWS_LAMBDA_LOG_LEVEL`, and `AWS_LAMBDA_LOG_FORMAT`. Does nothing
+/// the second time.
+pub fn start(environ: &Environ) {
+    if SETTINGS.set(Settings::from_environ(environ)).is_ok() {
+        // There is no other dispatcher in the program that could have been first.
+        let _ = dispatcher::set_global_default(Dispatch::new(LazySubscriber));
     }
 }
 
-/// How much is said, and in which form.
-#[derive(Debug, Clone, Copy)]
-pub struct Log {
-    level: Level,
-    json: bool,
+/// The value of `FOREWORD_LOG`, if it is no level.
+pub fn unknown_level<'e>(environ: &'e Environ) -> Option<Cow<'e, str>> {
+    environ.lossy(LEVEL_VARIABLE).filter(|name| level(name).is_none())
 }
 
-impl Log {
-    /// Reads `FOREWORD_LOG`, else Lambda's `AWS_LAMBDA_LOG_LEVEL`, and `AWS_LAMBDA_LOG_FORMAT`.
-    pub fn from_environ(environ: &Environ) -> Self {
-        let named = |variable| environ.lossy(variable).and_then(|name| Level::of(&name));
-        let level =
-            named("FOREWORD_LOG").or_else(|| named("AWS_LAMBDA_LOG_LEVEL")).unwrap_or(Level::Info);
-        let json = environ
-            .lossy("AWS_LAMBDA_LOG_FORMAT")
-            .is_some_and(|format| format.eq_ignore_ascii_case("json"));
-        Self { level, json }
-    }
-
-    /// The value of `FOREWORD_LOG`, if it is no level.
-    pub fn unknown_level<'e>(environ: &'e Environ) -> Option<Cow<'e, str>> {
-        environ.lossy("FOREWORD_LOG").filter(|name| Level::of(name).is_none())
-    }
-
-    /// What is said about such a value.
-    pub fn about_level(word: &str) -> String {
-        format!("FOREWORD_LOG is {word:?}, none of off, error, warn, info, debug and trace")
-    }
-
-    /// Whether it is wanted to be said in detail what happens.
-    pub fn is_detailed(self) -> bool {
-        self.level >= Level::Debug
-    }
-
-    /// Says in detail what happens; the message is made only when that is wanted.
-    pub fn debug(self, message: impl FnOnce() -> String) {
-        if self.is_detailed() {
-            self.say(Level::Debug, &message(), &Vec::new);
-        }
-    }
-
-    pub fn warn(self, message: &str) {
-        self.say(Level::Warn, message, &Vec::new);
-    }
-
-    /// The line of a hook that did what it should.
-    pub fn success(self, hook: &HookEnd) {
-        let mut message = format!("{hook} succeeded after {} ms", hook.milliseconds());
-        if let Some(exported) = hook.exported {
-            message +=
-                &format!(", exported {exported} variable{}", if exported == 1 { "" } else { "s" });
-        }
-        self.say(Level::Info, &message, &|| fields(hook));
-    }
-
-    /// The one line about a failure, also of one that stops nothing.
-    pub fn failure(self, failure: &Failure) {
-        self.say(Level::Error, &failure.message, &|| {
-            let mut all = vec![("errorType", failure.error_type.name().into())];
-            all.extend(failure.hook.iter().flat_map(fields));
-            all
-        });
-    }
-
-    /// Says something; `fields` are for JSON alone.
-    fn say(self, level: Level, message: &str, fields: &dyn Fn() -> Vec<Field>) {
-        if level > self.level {
-            return;
-        }
-        let mut line = String::with_capacity(128);
-        if self.json {
-            let start = [
-                ("timestamp", timestamp(SystemTime::now()).into()),
-                ("level", level.name().into()),
-                ("message", message.into()),
-            ];
-            for (name, value) in start.into_iter().chain(fields()) {
-                line += if line.is_empty() { "{" } else { "," };
-                line += &format!("\"{name}\":{value}");
-            }
-            line.push('}');
-        } else {
-            line += "foreword: ";
-            // Whatever a message quotes, it stays one line.
-            for part in message.split_inclusive(char::is_control) {
-                let text = part.trim_end_matches(char::is_control);
-                line += text;
-                line.extend(part[text.len()..].chars().flat_map(char::escape_default));
-            }
-        }
-        line.push('\n');
-        process::write_to_standard_error(line.as_bytes());
-    }
+/// Returns the warning about such a value.
+pub fn about_level(word: &str) -> String {
+    format!("{LEVEL_VARIABLE} is {word:?}, none of off, error, warn, info, debug and trace")
 }
 
-/// A member of a line that is JSON.
-type Field = (&'static str, Value);
+/// Logs that a hook succeeded.
+pub fn success(hook: &HookEnd) {
+    let ms = hook.milliseconds();
+    let exported = match hook.exported {
+        None => String::new(),
+        Some(1) => ", exported 1 variable".into(),
+        Some(count) => format!(", exported {count} variables"),
+    };
+    tracing::info!(
+        phase = hook.phase.name(),
+        hook = hook.name,
+        outcome = hook.outcome.name(),
+        durationMs = ms,
+        exported = hook.exported,
+        "{hook} succeeded after {ms} ms{exported}"
+    );
+}
 
-fn fields(hook: &HookEnd) -> Vec<Field> {
-    let mut fields = vec![
-        ("phase", hook.phase.name().into()),
-        ("hook", hook.name.as_str().into()),
-        ("outcome", hook.outcome.name().into()),
-        ("durationMs", hook.milliseconds().into()),
+/// Logs a failure, also one that stops nothing.
+pub fn failure(failure: &Failure) {
+    let hook = failure.hook.as_ref();
+    tracing::error!(
+        errorType = failure.error_type.name(),
+        phase = hook.map(|hook| hook.phase.name()),
+        hook = hook.map(|hook| &*hook.name),
+        outcome = hook.map(|hook| hook.outcome.name()),
+        durationMs = hook.map(HookEnd::milliseconds),
+        "{}",
+        failure.message
+    );
+}
+
+/// Finds a level by its name. Lambda's `FATAL` has no level of its own here.
+fn level(name: &str) -> Option<LevelFilter> {
+    const NAMES: [(&str, LevelFilter); 7] = [
+        ("off", LevelFilter::OFF),
+        ("fatal", LevelFilter::ERROR),
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
     ];
-    fields.extend(hook.exported.map(|exported| ("exported", exported.into())));
-    fields
+    NAMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| level)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Text,
+    /// One object a line.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    level: LevelFilter,
+    format: Format,
+}
+
+impl Settings {
+    fn from_environ(environ: &Environ) -> Self {
+        let named = |variable| environ.lossy(variable).and_then(|name| level(&name));
+        let is_json =
+            environ.lossy(LOG_FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        Self {
+            level: named(LEVEL_VARIABLE).or_else(|| named(LOG_LEVEL)).unwrap_or(LevelFilter::INFO),
+            format: if is_json { Format::Json } else { Format::Text },
+        }
+    }
+}
+
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+fn settings() -> Settings {
+    const SILENT: Settings = Settings { level: LevelFilter::OFF, format: Format::Text };
+    SETTINGS.get().copied().unwrap_or(SILENT)
+}
+
+/// Decides by the level alone, and makes the subscriber that formats lines for the first one.
+struct LazySubscriber;
+
+impl LazySubscriber {
+    fn formatting(&self) -> &'static (dyn Subscriber + Send + Sync) {
+        static FORMATTING: OnceLock<Box<dyn Subscriber + Send + Sync>> = OnceLock::new();
+        &**FORMATTING.get_or_init(|| {
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(LevelFilter::TRACE)
+                .with_writer(|| StandardError)
+                .event_format(settings().format);
+            Box::new(subscriber.finish())
+        })
+    }
+}
+
+impl Subscriber for LazySubscriber {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        *metadata.level() <= settings().level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(settings().level)
+    }
+
+    fn event(&self, event: &Event) {
+        self.formatting().event(event);
+    }
+
+    fn new_span(&self, span: &Attributes) -> Id {
+        self.formatting().new_span(span)
+    }
+
+    fn record(&self, span: &Id, values: &Record) {
+        self.formatting().record(span, values);
+    }
+
+    fn record_follows_from(&self, span: &Id, follows: &Id) {
+        self.formatting().record_follows_from(span, follows);
+    }
+
+    fn enter(&self, span: &Id) {
+        self.formatting().enter(span);
+    }
+
+    fn exit(&self, span: &Id) {
+        self.formatting().exit(span);
+    }
+}
+
+/// Standard error, as [`process::write_to_standard_error`] writes to it.
+struct StandardError;
+
+impl io::Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        process::write_to_standard_error(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Format
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<S, N>, mut to: Writer, event: &Event) -> fmt::Result {
+        let mut line = Line::default();
+        event.record(&mut line);
+        let Line { message, fields } = line;
+        match self {
+            Self::Text => {
+                to.write_str("foreword: ")?;
+                // Whatever a message quotes, it stays one line.
+                for character in message.chars() {
+                    match character.is_control() {
+                        true => write!(to, "{}", character.escape_default())?,
+                        false => to.write_char(character)?,
+                    }
+                }
+                to.write_char('\n')
+            }
+            Self::Json => {
+                let timestamp = timestamp(SystemTime::now());
+                let level = event.metadata().level();
+                let message = Value::from(message);
+                writeln!(
+                    to,
+                    r#"{{"timestamp":"{timestamp}","level":"{level}","message":{message}{fields}}}"#,
+                )
+            }
+        }
+    }
+}
+
+/// What an event holds.
+#[derive(Default)]
+struct Line {
+    message: String,
+    /// The other fields as members of a JSON object, each with a comma before it.
+    fields: String,
+}
+
+impl Line {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        let _ = write!(self.fields, ",\"{}\":{}", field.name(), value.into());
+    }
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => drop(write!(self.message, "{value:?}")),
+            _ => self.put(field, format!("{value:?}")),
+        }
+    }
 }
 
 /// A time as RFC 3339 has it, in UTC, to the microsecond.

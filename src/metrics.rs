@@ -2,7 +2,7 @@
 //! namespace for them (AWS's documentation, "Specification: Embedded metric format").
 
 use crate::environ::Environ;
-use crate::hooks::Received;
+use crate::lambda::LambdaContext;
 use crate::process;
 use crate::report::{HookEnd, HookOutcome};
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const NAMESPACE: &str = "FOREWORD_METRICS";
 
 /// Says how long a hook took, and whether it failed.
-pub fn of_hook(hook: &HookEnd, environ: &Environ, received: &Received) {
+pub fn of_hook(hook: &HookEnd, environ: &Environ, context: &LambdaContext) {
     let failures = u8::from(hook.outcome != HookOutcome::Success);
     say(
         environ,
-        received,
+        context,
         hook.took,
         &[("phase", hook.phase.name()), ("hook", &hook.name)],
         Some(failures),
@@ -45,10 +45,10 @@ impl Clock {
     }
 
     /// Says how long that was.
-    pub fn tell(mut self, environ: &Environ, received: &Received) {
+    pub fn tell(mut self, environ: &Environ, context: &LambdaContext) {
         self.pause();
         if let Some(took) = self.took {
-            say(environ, received, took, &[], None);
+            say(environ, context, took, &[], None);
         }
     }
 }
@@ -56,13 +56,13 @@ impl Clock {
 /// The dimensions come behind that of the function.
 fn say(
     environ: &Environ,
-    received: &Received,
+    context: &LambdaContext,
     took: Duration,
     dimensions: &[(&str, &str)],
     failures: Option<u8>,
 ) {
     let Some(namespace) = environ.non_empty(NAMESPACE) else { return };
-    let function = received.environ.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let function = context.function_name().unwrap_or_default();
     let names: Vec<_> =
         ["function"].into_iter().chain(dimensions.iter().map(|(name, _)| *name)).collect();
     let mut metrics = vec![json!({"Name": "Duration", "Unit": "Milliseconds"})];

@@ -2,40 +2,41 @@
 //! rules to what will happen. The command line itself is worked out last, because its texts see
 //! what hooks exported.
 
+mod conflicts;
 mod execution;
-mod last;
+pub mod saved;
 
-pub use execution::{Execution, ReadFile};
 #[cfg(feature = "tool")]
-pub use last::{behind_edit, behind_hook, behind_wrapper, edited_words};
+pub use conflicts::{behind_edit, behind_hook, behind_wrapper, edited_words};
+pub use execution::{Execution, ReadFile};
 
-use crate::chain::Rest;
 use crate::condition::{Facts, When};
-use crate::config::{EnvEdit, Hook, Phase, Place, Rule, Wrapper};
-use crate::environ::{Change, Environ};
+use crate::config::edit;
+use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper};
+use crate::environ::Environ;
 use crate::glob::Glob;
-use crate::lambda::{INITIALIZATION, SNAP_START};
-use crate::report::Failure;
-use crate::runtime_api::ADDRESS;
+use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START, WEB_ADAPTER};
+use crate::marker::RESTORED;
+use crate::phase::{Order, Phase};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// What will happen, apart from what only the hooks can tell.
 pub struct Plan<'p> {
-    /// The environment after all edits, before any hook exports something.
-    pub environ: Environ<'p>,
-    /// What has a condition that does not hold; what such a rule holds is not looked at.
-    pub skipped: Vec<Skipped<'p>>,
-    /// The other wrappers that run before the runtime, in order.
-    pub wrappers: Vec<&'p Wrapper<'p>>,
-    /// Whether there is a pre_stop hook, be it one that does not apply.
-    pub has_pre_stop: bool,
-    /// The rules that apply, in order.
-    pub rules: Vec<&'p Rule<'p>>,
-    /// The hooks that apply, of all phases, as registered.
-    hooks: Vec<&'p Hook<'p>>,
     /// Program and arguments as they were received.
     pub received: &'p [OsString],
+    /// The rules that apply, in order.
+    pub rules: Vec<&'p Rule<'p>>,
+    /// The other wrappers that run before the runtime, in order.
+    pub wrappers: Vec<&'p Wrapper<'p>>,
+    /// What has a condition that does not hold; what such a rule holds is not looked at.
+    pub skipped: Vec<Skipped<'p>>,
+    /// Who runs the hooks around a snapshot.
+    pub snapshot_hooks: SnapshotHooks,
+    /// Whether there is a pre_stop hook, be it one that does not apply.
+    pub has_pre_stop: bool,
+    /// The hooks that apply, of all phases, as registered.
+    hooks: Vec<&'p Hook<'p>>,
 }
 
 /// Something with a condition.
@@ -56,14 +57,16 @@ impl<'p> Skipped<'p> {
     }
 }
 
-/// Who runs the hooks around a snapshot.
+/// Who runs the hooks around a snapshot, `before_snapshot` and `after_restore`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AroundSnapshot {
-    /// There are none, or there is no snapshot.
-    Nobody,
+pub enum SnapshotHooks {
+    Nobody(NoSnapshot),
     Relay,
-    /// The wrapper, the after_restore hooks alone: the environment was reset after its restore.
+    /// The wrapper, and the `after_restore` hooks alone: the environment was reset after its
+    /// restore, and is not restored again.
     Wrapper,
+    /// The relay would have to, and Lambda Web Adapter goes past it.
+    WebAdapter,
 }
 
 /// Why nobody runs hooks around a snapshot.
@@ -79,64 +82,33 @@ pub enum NoSnapshot {
     NoRuntimeApi,
 }
 
-/// There since the restore of this environment was over; `/tmp` is what an environment keeps when
-/// it is reset.
-pub const RESTORED: &str = "/tmp/.foreword/restored";
-
-/// What to do in the place of hooks around a snapshot (the adapter's documentation, "SnapStart",
-/// since 1.1.0).
-pub const WEB_ADAPTERS_OWN: &str = "remove them, and let the adapter call the application: \
-                                    AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH and \
-                                    AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH name paths that it sends \
-                                    a POST to";
-
-/// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
-const WEB_ADAPTER: &str = "/opt/extensions/lambda-adapter";
-
 impl<'p> Plan<'p> {
-    /// `received` is the program and what follows it, and is never empty; `each` sees every edit,
-    /// with what it changed if it changed something.
+    /// Plans a start and edits the environment. `received` is the program and what follows it, and
+    /// is never empty; `each` is told of every edit, with what it changes, if it changes something.
     pub fn new(
         received: &'p [OsString],
-        environ: Environ<'p>,
+        environ: &mut Environ,
         rules: &'p [Rule<'p>],
         facts: &Facts,
         mut each: impl FnMut(&Rule, &EnvEdit, Option<&Change>),
     ) -> Self {
-        let mut plan = Self::of(received);
-        plan.has_pre_stop = has_hook(rules, Phase::PreStop);
+        let mut plan = Self {
+            received,
+            rules: Vec::new(),
+            wrappers: Vec::new(),
+            skipped: Vec::new(),
+            snapshot_hooks: SnapshotHooks::Nobody(NoSnapshot::NoHooks),
+            has_pre_stop: has_hook(rules, Phase::PreStop),
+            hooks: Vec::new(),
+        };
         for rule in rules {
             plan.register(rule, facts);
         }
-        plan.environ = environ;
         for rule in &plan.rules {
-            edit(&mut plan.environ, &rule.env, &mut |edit, change| each(rule, edit, change));
+            edit::apply(environ, &rule.env, &mut |edit, change| each(rule, edit, change));
         }
+        plan.snapshot_hooks = SnapshotHooks::of(&plan.hooks, environ, facts);
         plan
-    }
-
-    /// What is left of a plan behind the wrapper chain: conditions were decided and the environment
-    /// edited before it.
-    pub fn resumed(received: &'p [OsString], rest: &'p Rest<'p>) -> Self {
-        Self {
-            has_pre_stop: rest.has_pre_stop,
-            rules: rest.rules.iter().collect(),
-            hooks: rest.hooks.iter().collect(),
-            ..Self::of(received)
-        }
-    }
-
-    /// A plan that only passes on what it received.
-    fn of(received: &'p [OsString]) -> Self {
-        Self {
-            environ: Environ::default(),
-            skipped: Vec::new(),
-            wrappers: Vec::new(),
-            has_pre_stop: false,
-            rules: Vec::new(),
-            hooks: Vec::new(),
-            received,
-        }
     }
 
     /// A rule's own edits, wrappers and hooks come first, then those of the rules in it.
@@ -161,59 +133,27 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Who runs hooks around a snapshot; `is_there` tells of files.
-    ///
-    /// # Errors
-    /// When there are such hooks and something in the environment keeps the relay from running
-    /// them.
-    pub fn around_snapshot(
-        &self,
-        facts: &Facts,
-        is_there: impl Fn(&str) -> bool,
-    ) -> Result<AroundSnapshot, Failure> {
-        if self.no_snapshot(facts).is_some() {
-            return Ok(AroundSnapshot::Nobody);
-        }
-        if is_there(WEB_ADAPTER) {
-            return Err(Failure::configuration(format!(
-                "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's \
-                 place, past all before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
-            )));
-        }
-        Ok(if is_there(RESTORED) { AroundSnapshot::Wrapper } else { AroundSnapshot::Relay })
-    }
-
-    /// Why nobody runs hooks around a snapshot, if nobody does.
-    pub fn no_snapshot(&self, facts: &Facts) -> Option<NoSnapshot> {
-        let is_around =
-            |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
-        let initialization = facts.environ.value(INITIALIZATION);
-        if !self.hooks.iter().any(is_around) {
-            Some(NoSnapshot::NoHooks)
-        } else if initialization != Some(OsStr::new(SNAP_START)) {
-            Some(NoSnapshot::NoSnapStart)
-        } else if facts.environ.non_empty("AWS_LAMBDA_MAX_CONCURRENCY").is_some() {
-            Some(NoSnapshot::Concurrent)
-        } else if self.environ.non_empty(ADDRESS).is_none() {
-            Some(NoSnapshot::NoRuntimeApi)
-        } else {
-            None
-        }
-    }
-
     /// The hooks of a phase that apply, in the order in which they run.
     pub fn hooks(&self, phase: Phase) -> Vec<&'p Hook<'p>> {
-        in_order(self.hooks.clone(), phase)
+        let mut hooks = self.hooks.clone();
+        hooks.retain(|hook| hook.phase == phase);
+        match phase.order() {
+            Order::AsRegistered => {}
+            Order::Reversed => hooks.reverse(),
+        }
+        hooks
     }
 
-    /// The hooks that are run when all wrappers have had the process, as registered.
-    pub fn hooks_behind_wrappers(&self, around_snapshot: AroundSnapshot) -> Vec<&'p Hook<'p>> {
-        let is_behind = |hook: &&&Hook| match hook.phase {
+    /// The hooks that run after all wrappers have had the process, as registered.
+    fn hooks_after_wrappers(&self) -> Vec<&'p Hook<'p>> {
+        let is_after = |hook: &&&Hook| match hook.phase {
             Phase::Initialize => false,
-            Phase::BeforeSnapshot | Phase::AfterRestore => around_snapshot == AroundSnapshot::Relay,
+            Phase::BeforeSnapshot | Phase::AfterRestore => {
+                self.snapshot_hooks == SnapshotHooks::Relay
+            }
             Phase::PreStop => true,
         };
-        self.hooks.iter().filter(is_behind).copied().collect()
+        self.hooks.iter().filter(is_after).copied().collect()
     }
 
     /// What to execute, given the final environment; `each` sees what every rule that edits words
@@ -270,25 +210,25 @@ fn has_hook(rules: &[Rule], phase: Phase) -> bool {
     })
 }
 
-/// Of hooks as registered, those of a phase in the order in which they run: what is registered
-/// first is the outermost.
-fn in_order<'p>(mut hooks: Vec<&'p Hook<'p>>, phase: Phase) -> Vec<&'p Hook<'p>> {
-    hooks.retain(|hook| hook.phase == phase);
-    match phase {
-        Phase::Initialize | Phase::AfterRestore => {}
-        Phase::BeforeSnapshot | Phase::PreStop => hooks.reverse(),
-    }
-    hooks
-}
-
-/// Performs edits of an environment, top to bottom, each seeing the ones above it.
-pub fn edit(
-    environ: &mut Environ,
-    edits: &[EnvEdit],
-    each: &mut impl FnMut(&EnvEdit, Option<&Change>),
-) {
-    for edit in edits {
-        each(edit, environ.apply(edit.name, &edit.edit).as_ref());
+impl SnapshotHooks {
+    /// Decides from the hooks that apply, the edited environment, and what Lambda handed over.
+    fn of(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
+        let exists = |path| (facts.exists)(&Glob::literal_path(path));
+        if !hooks.iter().any(|hook| hook.phase.is_around_snapshot()) {
+            Self::Nobody(NoSnapshot::NoHooks)
+        } else if facts.environ.value(INITIALIZATION) != Some(OsStr::new(SNAP_START)) {
+            Self::Nobody(NoSnapshot::NoSnapStart)
+        } else if facts.environ.non_empty(MAX_CONCURRENCY).is_some() {
+            Self::Nobody(NoSnapshot::Concurrent)
+        } else if environ.non_empty(RUNTIME_API).is_none() {
+            Self::Nobody(NoSnapshot::NoRuntimeApi)
+        } else if exists(WEB_ADAPTER) {
+            Self::WebAdapter
+        } else if exists(RESTORED) {
+            Self::Wrapper
+        } else {
+            Self::Relay
+        }
     }
 }
 
@@ -317,16 +257,13 @@ mod tests {
             architecture: "x86_64",
             exists: &|glob| *glob == Glob::new(&literal("/there"), &environ),
         };
-        let plan = Plan::new(&received, environ.clone(), &rules, &facts, |_, _, _| {});
+        let mut edited = environ.clone();
+        let plan = Plan::new(&received, &mut edited, &rules, &facts, |_, _, _| {});
         let read = |_: &OsStr| unreachable!("no argument file");
-        let words = plan.execution(&plan.environ, &read, |_, _| {}).into_words();
+        let words = plan.execution(&edited, &read, |_, _| {}).into_words();
         let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();
-        let entries = plan
-            .environ
-            .entries()
-            .iter()
-            .map(|entry| entry.to_string_lossy().into_owned())
-            .collect();
+        let entries =
+            edited.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect();
         (words.join(" "), entries)
     }
 

@@ -22,7 +22,7 @@ pub use detach::{Process, Side, fill_standard_streams, split};
 pub use diagnosis::cause;
 #[cfg(feature = "tool")]
 pub use execute::is_in_path;
-pub use execute::{execute, would_start_this_program};
+pub use execute::{Program, execute, would_start_this_program};
 pub use latch::Latch;
 pub use nix::sys::signal::Signal;
 #[cfg(feature = "tool")]

@@ -1,23 +1,22 @@
 //! The relay: a process between the runtime and the Runtime API that runs hooks around a SnapStart
 //! snapshot, whatever the runtime knows of SnapStart. Until the restore is over it looks at
-//! requests; from then on it only carries bytes. `progress` decides, `connection` and `tunnel` act
-//! on the runtime's connections, `story` goes through the phases.
+//! requests; from then on it only carries bytes. `state` decides, `connection` and `tunnel` act
+//! on the runtime's connections, `lifecycle` goes through the phases.
 
 mod connection;
-mod progress;
-mod story;
+mod lifecycle;
+mod state;
 mod tunnel;
 
-#[cfg(feature = "tool")]
-pub use story::BEFORE_SNAPSHOT;
-pub use story::{AFTER_RESTORE, Hooks};
+pub use lifecycle::Hooks;
 
-use crate::log::Log;
+use crate::exit_status;
+use crate::lambda::api::Call;
 use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
-use crate::report::{ErrorType, Failure, status};
+use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
-use progress::{Action, Call, Progress, Release, Restore};
+use state::{Action, Progress, Release, Restore};
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
@@ -42,7 +41,6 @@ struct Relay {
     listener: TcpListener,
     upstream: RuntimeApi,
     runtime: Process,
-    log: Log,
     desk: Mutex<Desk>,
     /// Something on the desk has changed.
     changed: Condvar,
@@ -66,7 +64,7 @@ struct Desk {
 ///
 /// # Errors
 /// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
-pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure> {
+pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     let start = || -> Result<String> {
         let upstream =
             RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
@@ -84,7 +82,7 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
             Side::Second => {
                 mem::forget(standard);
                 // A runtime that finds nobody at its address reports that by itself.
-                let _ = serve(listener, upstream, runtime, hooks, log);
+                let _ = serve(listener, upstream, runtime, hooks);
                 exit(1)
             }
         }
@@ -92,7 +90,7 @@ pub fn start(hooks: &Hooks, upstream: &str, log: Log) -> Result<String, Failure>
     start().map_err(|cause| {
         Failure::new(
             ErrorType::BeforeSnapshot,
-            status::FAILED,
+            exit_status::FAILED,
             format!("unable to start the relay: {cause:#}"),
         )
     })
@@ -104,15 +102,14 @@ fn serve(
     upstream: RuntimeApi,
     runtime: Process,
     hooks: &Hooks,
-    log: Log,
 ) -> Result<()> {
-    let relay = Relay::new(listener, upstream, runtime, log)?;
+    let relay = Relay::new(listener, upstream, runtime)?;
     // Before there are threads, which inherit it: signals arrive here and nowhere else.
     let watch = Watch::start()?;
     scope(|scope| {
         spawn_worker(scope, &relay)?;
         let tell = || {
-            story::tell(&relay, hooks, &watch);
+            lifecycle::run(&relay, hooks, &watch);
             relay.rest();
         };
         if Builder::new().spawn_scoped(scope, tell).is_err() {
@@ -153,16 +150,11 @@ fn spawn_worker<'s>(scope: &'s Scope<'s, '_>, relay: &'s Relay) -> io::Result<()
 }
 
 impl Relay {
-    fn new(
-        listener: TcpListener,
-        upstream: RuntimeApi,
-        runtime: Process,
-        log: Log,
-    ) -> Result<Self> {
-        // The one at work is the story.
+    fn new(listener: TcpListener, upstream: RuntimeApi, runtime: Process) -> Result<Self> {
+        // The one at work runs the lifecycle.
         let desk = Mutex::new(Desk { progress: Progress::new(), idle: 0, busy: 1 });
         let (verdict, stop) = (Latch::new()?, Latch::new()?);
-        Ok(Self { listener, upstream, runtime, log, desk, changed: Condvar::new(), verdict, stop })
+        Ok(Self { listener, upstream, runtime, desk, changed: Condvar::new(), verdict, stop })
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -209,24 +201,24 @@ impl Relay {
         self.desk().progress.is_open()
     }
 
-    fn receive(&self, call: Call, head: &[u8]) -> Action {
+    fn receive(&self, call: Option<Call>, head: &[u8]) -> Action {
         let action = self.desk().progress.receive(call, head);
         self.changed.notify_all();
-        if call == Call::InitError && self.is_open() {
+        if call == Some(Call::InitError) && self.is_open() {
             self.stop.set();
         }
         action
     }
 
     /// A request was answered by the upstream.
-    fn passed(&self, call: Call) {
+    fn passed(&self, call: Option<Call>) {
         match call {
-            Call::ExtensionRegister => {
+            Some(Call::ExtensionRegister) => {
                 self.desk().progress.registered();
                 self.changed.notify_all();
             }
             // Only now: what was held must not get there before the report of the runtime's own.
-            Call::InitError if self.is_open() => self.verdict.set(),
+            Some(Call::InitError) if self.is_open() => self.verdict.set(),
             _ => {}
         }
     }
@@ -242,7 +234,7 @@ impl Relay {
         let is_restored = self.desk().progress.delivered(call);
         self.changed.notify_all();
         if is_restored {
-            story::mark_restored(self.log);
+            lifecycle::mark_restored();
         }
     }
 

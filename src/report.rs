@@ -1,7 +1,9 @@
 //! What is reported when foreword does not become the runtime, or when a hook ended: error type,
 //! exit status, message. Says nothing by itself; `log` writes it, `runtime_api` posts it.
 
-use crate::config::Phase;
+use crate::config::Invalid;
+use crate::exit_status;
+use crate::phase::Phase;
 use crate::process::Signal;
 use serde_json::json;
 use std::fmt;
@@ -20,6 +22,15 @@ pub enum ErrorType {
 }
 
 impl ErrorType {
+    /// The type of a failure of a hook, or of what runs the hooks of a phase.
+    pub fn of_hook_failure(phase: Phase) -> Self {
+        match phase {
+            Phase::Initialize | Phase::PreStop => Self::HookFailed,
+            Phase::BeforeSnapshot => Self::BeforeSnapshot,
+            Phase::AfterRestore => Self::AfterRestore,
+        }
+    }
+
     /// The value of `errorType` and of the header `Lambda-Runtime-Function-Error-Type`. Lambda
     /// turns what does not match `(Runtime|Function)\.[A-Z][a-zA-Z]+` into `Runtime.Unknown`.
     pub fn name(self) -> &'static str {
@@ -33,15 +44,6 @@ impl ErrorType {
             ErrorType::WrapperFailed => "Runtime.ForewordWrapperFailed",
         }
     }
-}
-
-/// Exit statuses, as `env`, `timeout` and `nohup` have them.
-pub mod status {
-    pub const TIMED_OUT: i32 = 124;
-    /// foreword itself failed.
-    pub const FAILED: i32 = 125;
-    pub const CANNOT_EXECUTE: i32 = 126;
-    pub const NOT_FOUND: i32 = 127;
 }
 
 /// Most characters of a message that are reported. Lambda takes 64 KiB at most, in which a
@@ -66,7 +68,7 @@ impl Failure {
     }
 
     pub fn configuration(message: String) -> Self {
-        Self::new(ErrorType::ConfigInvalid, status::FAILED, message)
+        Self::new(ErrorType::ConfigInvalid, exit_status::FAILED, message)
     }
 
     pub fn entrypoint(status: i32, message: String) -> Self {
@@ -79,7 +81,7 @@ impl Failure {
 
     /// One that keeps the hooks of a phase from running at all.
     pub fn of_phase(phase: Phase, message: String) -> Self {
-        Self::new(phase.failed(), status::FAILED, message)
+        Self::new(ErrorType::of_hook_failure(phase), exit_status::FAILED, message)
     }
 
     /// The same, with the end of what the hook wrote to standard error.
@@ -105,6 +107,18 @@ pub enum Stop {
     Signal(Signal),
     /// Nobody waits any more for what it does.
     Cancelled,
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::configuration(invalid.message)
+    }
+}
+
+impl From<Invalid> for Stop {
+    fn from(invalid: Invalid) -> Self {
+        Failure::from(invalid).into()
+    }
 }
 
 impl From<Failure> for Stop {
@@ -148,12 +162,15 @@ impl HookEnd {
 
     /// The failure that this end is; `what` follows the hook's name.
     pub fn failure(self, what: &str) -> Failure {
-        let error_type = match (self.outcome, self.phase.failed()) {
+        let error_type = match (self.outcome, ErrorType::of_hook_failure(self.phase)) {
             (HookOutcome::Timeout, ErrorType::HookFailed) => ErrorType::HookTimedOut,
             (_, failed) => failed,
         };
-        let status =
-            if error_type == ErrorType::HookTimedOut { status::TIMED_OUT } else { status::FAILED };
+        let status = if error_type == ErrorType::HookTimedOut {
+            exit_status::TIMED_OUT
+        } else {
+            exit_status::FAILED
+        };
         let message = format!("{self} {what}");
         Failure { hook: Some(self), ..Failure::new(error_type, status, message) }
     }

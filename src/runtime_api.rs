@@ -3,6 +3,7 @@
 //! hangs.
 
 use crate::http::Answer;
+use crate::lambda::api::{self, Call};
 use crate::process::{connect, sleep};
 use crate::report::Failure;
 use anyhow::{Result, anyhow, bail};
@@ -12,10 +13,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Names where the Runtime API listens, as `host:port` (AWS's documentation, "Using the Lambda
-/// runtime API").
-pub const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
-
 /// How long a report may take in all: the failure must reach the log even when the Runtime API
 /// hangs.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
@@ -24,22 +21,6 @@ const REPORT_LIMIT: Duration = Duration::from_secs(1);
 /// connection that is refused is tried this often again, this far apart.
 const STARTING: usize = 10;
 const STARTING_STEP: Duration = Duration::from_millis(5);
-
-/// What a failure is reported to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
-    InitError,
-    RestoreError,
-}
-
-impl Report {
-    pub fn path(self) -> &'static str {
-        match self {
-            Report::InitError => "/2018-06-01/runtime/init/error",
-            Report::RestoreError => "/2018-06-01/runtime/restore/error",
-        }
-    }
-}
 
 /// Where a Runtime API listens.
 #[derive(Debug, Clone)]
@@ -73,10 +54,10 @@ impl RuntimeApi {
     /// # Errors
     /// When the Runtime API cannot be reached, does not answer in a second, or answers something
     /// else than 202.
-    pub fn report(&self, report: Report, failure: &Failure) -> Result<()> {
+    pub fn report(&self, call: Call, failure: &Failure) -> Result<()> {
         let name = failure.error_type.name();
-        let headers = [("Lambda-Runtime-Function-Error-Type", name)];
-        let request = self.request("POST", report.path(), &headers, &failure.body(name));
+        let headers = [(api::FUNCTION_ERROR_TYPE, name)];
+        let request = self.request(call, &headers, &failure.body(name));
         let deadline = Instant::now() + REPORT_LIMIT;
         let mut stream = self.connect_before(deadline);
         for _ in 0..STARTING {
@@ -104,13 +85,8 @@ impl RuntimeApi {
     }
 
     /// A request that asks for the end of the connection; a body is JSON.
-    pub fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Vec<u8> {
+    pub fn request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+        let (method, path) = (call.method(), call.path());
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -147,7 +123,7 @@ pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
     // A thread, because looking up a name has no time limit of its own; it ends with the process.
     thread::Builder::new().spawn(move || {
         let reported =
-            RuntimeApi::find(&address).and_then(|api| api.report(Report::InitError, &failure));
+            RuntimeApi::find(&address).and_then(|api| api.report(Call::InitError, &failure));
         sender.send(reported)
     })?;
     answer.recv_timeout(REPORT_LIMIT).map_err(|_| anyhow!("no answer within 1 s"))?

@@ -5,18 +5,18 @@
 
 mod extensions;
 pub mod http;
-pub mod record;
+pub mod recording;
+pub mod runtime_state;
 pub mod server;
 pub mod service;
-pub mod states;
 #[cfg_attr(test, allow(dead_code, reason = "tests that play this Lambda have no log to tell of"))]
 pub mod telemetry;
 
-pub use record::{Report, Seen};
-pub use states::State;
+pub use recording::{ErrorReport, Recording};
+pub use runtime_state::RuntimeState;
 
 use server::{Faults, Server};
-use service::{Inner, Shared, epoch_ms};
+use service::{ServiceState, Shared, epoch_ms};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub enum Parked {
 
 /// What the caller of the function gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct InvocationResult {
     pub outcome: Outcome,
     pub body: Vec<u8>,
     pub content_type: String,
@@ -70,11 +70,11 @@ pub enum Outcome {
 }
 
 /// Why what the driver waited for will not come.
-pub enum Failure {
-    Reported(Report),
-    Exited(Box<Seen>),
+pub enum WaitFailure {
+    Reported(ErrorReport),
+    Exited(Box<Recording>),
     /// What was waited for, and all that was seen until then.
-    TimedOut(&'static str, Box<Seen>),
+    TimedOut(&'static str, Box<Recording>),
 }
 
 impl Default for Settings {
@@ -109,13 +109,13 @@ impl Lambda {
     }
 
     /// Waits until the init is over: the runtime is parked in one of its two calls.
-    pub fn snapshot(&self) -> Result<Parked, Failure> {
+    pub fn snapshot(&self) -> Result<Parked, WaitFailure> {
         self.wait_runtime("the end of the init", |inner| parked(inner))
     }
 
     /// Lets restore/next go; a runtime parked in invocation/next gets no signal. The restore ends
     /// with `ready`.
-    pub fn restore(&self) -> Result<Parked, Failure> {
+    pub fn restore(&self) -> Result<Parked, WaitFailure> {
         self.wait_runtime("a runtime to restore", |inner| {
             let parked = parked(inner)?;
             if parked == Parked::RestoreNext {
@@ -126,12 +126,12 @@ impl Lambda {
     }
 
     /// Waits until the runtime is parked in invocation/next.
-    pub fn ready(&self) -> Result<(), Failure> {
+    pub fn ready(&self) -> Result<(), WaitFailure> {
         self.wait_runtime("a runtime in invocation/next", |inner| is_ready(inner).then_some(()))
     }
 
     /// Hands an event out as soon as the runtime is ready; returns the request id.
-    pub fn hand_out(&self, event: impl Into<Vec<u8>>) -> Result<String, Failure> {
+    pub fn hand_out(&self, event: impl Into<Vec<u8>>) -> Result<String, WaitFailure> {
         let mut event = Some(event.into());
         self.wait_runtime("a runtime in invocation/next", |inner| {
             is_ready(inner)
@@ -139,20 +139,20 @@ impl Lambda {
         })
     }
 
-    pub fn answer(&self, id: &str) -> Result<Answer, Failure> {
+    pub fn answer(&self, id: &str) -> Result<InvocationResult, WaitFailure> {
         self.wait_runtime("the answer to an event", |inner| inner.answer(id))
     }
 
     /// Gives SHUTDOWN to the extensions that asked for it, with so long to live.
     pub fn shutdown(&self, reason: &str, left: Duration) {
         let deadline_ms = epoch_ms() + left.as_millis();
-        self.tell(&format!(
+        self.send_to_extensions(&format!(
             r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline_ms},"shutdownReason":"{reason}"}}"#
         ));
     }
 
     /// Gives this event to the extensions that asked for SHUTDOWN, whatever it is.
-    pub fn tell(&self, event: &str) {
+    pub fn send_to_extensions(&self, event: &str) {
         self.shared.update(|inner| inner.extensions.shut_down(event));
     }
 
@@ -167,7 +167,7 @@ impl Lambda {
     }
 
     /// All that was seen so far.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> Recording {
         self.shared.update(|inner| inner.seen.clone())
     }
 
@@ -175,18 +175,21 @@ impl Lambda {
     pub fn wait_runtime<T>(
         &self,
         what: &'static str,
-        mut condition: impl FnMut(&mut Inner) -> Option<T>,
-    ) -> Result<T, Failure> {
+        mut condition: impl FnMut(&mut ServiceState) -> Option<T>,
+    ) -> Result<T, WaitFailure> {
         let found = self.shared.wait(|inner| {
             let found = condition(inner).map(Ok);
             let reported =
-                || inner.seen.report.clone().map(|report| Err(Failure::Reported(report)));
+                || inner.seen.report.clone().map(|report| Err(WaitFailure::Reported(report)));
             let exited = || {
-                inner.seen.has_exited.then(|| Err(Failure::Exited(Box::new(inner.seen.clone()))))
+                inner
+                    .seen
+                    .has_exited
+                    .then(|| Err(WaitFailure::Exited(Box::new(inner.seen.clone()))))
             };
             found.or_else(reported).or_else(exited)
         });
-        found.unwrap_or_else(|| Err(Failure::TimedOut(what, Box::new(self.seen()))))
+        found.unwrap_or_else(|| Err(WaitFailure::TimedOut(what, Box::new(self.seen()))))
     }
 }
 
@@ -198,7 +201,7 @@ impl Drop for Lambda {
     }
 }
 
-impl Debug for Failure {
+impl Debug for WaitFailure {
     fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
         match self {
             Self::Reported(report) => {
@@ -211,15 +214,15 @@ impl Debug for Failure {
     }
 }
 
-pub fn parked(inner: &Inner) -> Option<Parked> {
+pub fn parked(inner: &ServiceState) -> Option<Parked> {
     match inner.seen.state {
         _ if inner.seen.parked == 0 => None,
-        State::RestoreReady => Some(Parked::RestoreNext),
-        State::Ready => Some(Parked::InvocationNext),
+        RuntimeState::RestoreReady => Some(Parked::RestoreNext),
+        RuntimeState::Ready => Some(Parked::InvocationNext),
         _ => None,
     }
 }
 
-fn is_ready(inner: &Inner) -> bool {
+fn is_ready(inner: &ServiceState) -> bool {
     parked(inner) == Some(Parked::InvocationNext)
 }

@@ -2,211 +2,229 @@
 //! other wrappers and take it back, become the runtime. It only puts the others in order: `plan`
 //! decides, `hooks`, `chain` and `process` act.
 
-use crate::chain::{self, Rest, Returned, Stage, Turn};
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
-use crate::config::{self, EnvEdit, Phase};
-use crate::environ::{Change, Environ};
+use crate::chain::{self, Returned, Stage, Turn};
+use crate::command_line::Interpreter;
+use crate::condition::{Facts, RuntimeName};
+use crate::config;
+use crate::environ::Environ;
+use crate::exit_status;
 use crate::extension;
 use crate::files;
-use crate::hooks::{self, Deadline, Received};
-use crate::log::Log;
-use crate::metrics;
-use crate::plan::{AroundSnapshot, NoSnapshot, Plan};
-use crate::process;
+use crate::hooks::{self, Deadline};
+use crate::lambda::{ARCHITECTURE, LambdaContext, RUNTIME_API};
+use crate::log::{self, LEVEL_VARIABLE};
+use crate::metrics::Clock;
+use crate::phase::Phase;
+use crate::plan::saved::{self, SavedPlan};
+use crate::plan::{NoSnapshot, Plan, SnapshotHooks};
+use crate::process::{self, Program};
 use crate::relay;
-use crate::report::{Failure, Stop, status};
-use crate::runtime_api::ADDRESS;
+use crate::report::{Failure, Stop};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::Path;
+use tracing::{Level, debug, enabled, warn};
 
 /// Becomes the runtime whose program and arguments were received. Comes back only when that failed.
-pub fn run(received: &[OsString], environ: &Environ, log: Log) -> Stop {
-    match become_runtime(received, environ, log) {
+pub fn run(received: &[OsString], environ: &Environ) -> Stop {
+    match become_runtime(received, environ) {
         Err(stop) => stop,
         Ok(never) => match never {},
     }
 }
 
-/// The same, from where a wrapper of the chain executed the stand-in.
-pub fn resume(
-    stage: &mut Stage,
-    rest: &Rest,
-    returned: Returned,
-    environ: Environ,
-    log: Log,
-) -> Stop {
-    match take_back(stage, rest, returned, environ, log) {
+/// Goes on where a wrapper of the chain executed the stand-in. Comes back only when that failed.
+pub fn resume(stage: &mut Stage, saved: &SavedPlan, returned: Returned, environ: Environ) -> Stop {
+    match take_back(stage, saved, returned, environ) {
         Err(stop) => stop,
         Ok(never) => match never {},
     }
 }
 
-fn become_runtime(received: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
-    let mut clock = metrics::Clock::start(environ);
+fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
+    let clock = Clock::start(environ);
     if received.is_empty() {
         let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
-        return Err(Failure::entrypoint(status::FAILED, usage.into()).into());
+        return Err(Failure::entrypoint(exit_status::FAILED, usage.into()).into());
     }
     if config::disabled(environ) {
-        return execute(received, environ, log);
+        return execute(received, environ);
     }
-    if let Some(word) = Log::unknown_level(environ) {
-        log.warn(&Log::about_level(&word));
+    if let Some(word) = log::unknown_level(environ) {
+        warn!("{}", log::about_level(&word));
     }
     let sources = config::sources(environ)?;
     if sources.is_empty() {
-        return execute(received, environ, log);
+        return execute(received, environ);
     }
     let documents = config::documents(&sources);
     let rules = config::rules(&documents)?;
     let runtime = RuntimeName::of_command(environ, received);
     let exists = |glob: &_| files::exist(glob, config::task_root(environ));
     let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-    let mut plan = Plan::new(received, environ.clone(), &rules, &facts, |_, edit, change| {
-        say_edit(edit, change, log)
+    let mut edited = environ.clone();
+    let plan = Plan::new(received, &mut edited, &rules, &facts, |_, edit, change| {
+        change.iter().for_each(|change| debug!("{}", edit.describe(change)));
     });
-    plan.skipped
-        .iter()
-        .for_each(|skipped| log.debug(|| format!("{}: this does not apply", skipped.place())));
+    plan.skipped.iter().for_each(|skipped| debug!("{}: this does not apply", skipped.place()));
+    plan.check()?;
 
-    let around_snapshot = plan.around_snapshot(&facts, |path| Path::new(path).exists())?;
-    plan.check_last(around_snapshot)?;
-    if plan.no_snapshot(&facts) == Some(NoSnapshot::NoRuntimeApi) {
-        log.warn(
-            "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
-             foreword simulate runs them",
-        );
-    }
-
-    let mut last = std::mem::take(&mut plan.environ);
-    let handed_over = Received { environ, runtime: &runtime.identifier };
-    clock.pause();
-    hooks::run_in_wrapper(&plan.hooks(Phase::Initialize), &mut last, &handed_over, None, log)?;
-    if around_snapshot == AroundSnapshot::Wrapper {
-        let until = Some(Deadline::after(relay::AFTER_RESTORE));
-        hooks::run_in_wrapper(
-            &plan.hooks(Phase::AfterRestore),
-            &mut last,
-            &handed_over,
-            until,
-            log,
-        )?;
-    }
-
-    clock.go_on();
-    let wrapper = chain::begin(&plan, around_snapshot, &mut last, environ, log)?;
-    finish(&plan, around_snapshot, wrapper, last, &handed_over, clock, log)
+    let context = LambdaContext { environ, runtime: &runtime.identifier };
+    let mut start = Start { plan, environ: edited, context, clock };
+    start.warn_about_snapshot();
+    start.run_hooks()?;
+    let last_wrapper = start.hand_to_wrappers()?;
+    start.finish(last_wrapper)
 }
 
 fn take_back(
     stage: &mut Stage,
-    rest: &Rest,
+    saved: &SavedPlan,
     returned: Returned,
-    mut last: Environ,
-    log: Log,
+    mut environ: Environ,
 ) -> Result<Infallible, Stop> {
-    let clock = metrics::Clock::start(&last);
-    let (words, wrapper) = chain::take_back(stage, returned, &mut last, log)?;
-    let plan = Plan::resumed(&words, rest);
-    let runtime = RuntimeName::of_command(&rest.received, &words);
-    let handed_over = Received { environ: &rest.received, runtime: &runtime.identifier };
-    finish(&plan, stage.around_snapshot, wrapper, last, &handed_over, clock, log)
+    let clock = Clock::start(&environ);
+    let (received, last_wrapper) = chain::take_back(stage, returned, &mut environ)?;
+    let runtime = RuntimeName::of_command(&saved.context, &received);
+    let context = LambdaContext { environ: &saved.context, runtime: &runtime.identifier };
+    Start { plan: saved.plan(&received), environ, context, clock }.finish(last_wrapper)
 }
 
-/// What comes behind hooks and wrappers, whose work the environment and the plan's command line
-/// show; a wrapper that never comes back takes the runtime's place.
-fn finish(
-    plan: &Plan,
-    around_snapshot: AroundSnapshot,
-    wrapper: Option<Turn>,
-    mut last: Environ,
-    handed_over: &Received,
-    clock: metrics::Clock,
-    log: Log,
-) -> Result<Infallible, Stop> {
-    if let Some(wrapper) = wrapper {
-        tell_extension(plan, &last, handed_over, log);
-        return Err(chain::execute_last(&wrapper, plan.received, &mut last, log).into());
-    }
-    let execution = plan.execution(&last, &|path| fs::read(path), |rule, execution| {
-        log.debug(|| {
-            format!(
-                "{}: command line becomes {}",
-                rule.place,
-                shown(&execution.clone().into_words(), &last)
-            )
-        });
-    });
-    execution.warnings.iter().for_each(|warning| log.warn(warning));
-    if let Some((key, program)) =
-        plan.programs(&execution).find(|(_, word)| process::would_start_this_program(word, &last))
-    {
-        let message =
-            format!("{:?} is foreword itself; take it out of {key:?}", last.redact(program));
-        return Err(Failure::configuration(message).into());
-    }
-    tell_extension(plan, &last, handed_over, log);
-    if around_snapshot == AroundSnapshot::Relay {
-        let before_snapshot = plan.hooks(Phase::BeforeSnapshot);
-        let after_restore = plan.hooks(Phase::AfterRestore);
-        let hooks =
-            relay::Hooks { before_snapshot, after_restore, environ: &last, received: handed_over };
-        let upstream = last.lossy(ADDRESS).unwrap_or_default();
-        let address = relay::start(&hooks, &upstream, log)?;
-        log.debug(|| format!("the relay listens on {address}, in front of {upstream}"));
-        last.set(ADDRESS, OsStr::new(&address));
-    }
-    clock.tell(&last, handed_over);
-    execute(&execution.into_words(), &last, log)
+/// A start on its way to the runtime.
+struct Start<'s> {
+    plan: Plan<'s>,
+    /// The environment as far as it has come.
+    environ: Environ<'s>,
+    context: LambdaContext<'s>,
+    clock: Clock,
 }
 
-/// Lets the extension know which pre_stop hooks to run, and what the runtime's environment is.
-fn tell_extension(plan: &Plan, last: &Environ, handed_over: &Received, log: Log) {
-    let pre_stop = plan.hooks(Phase::PreStop);
-    let address = handed_over.environ.lossy(ADDRESS);
-    if address.is_none() && !pre_stop.is_empty() {
-        log.warn(
-            "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells when \
-             the environment ends; foreword simulate runs them",
-        );
-    }
-    // Also that none of them applies, which an extension cannot always tell.
-    if let (Some(address), true) = (address, plan.has_pre_stop) {
-        let told = extension::hand_over(&pre_stop, handed_over, last, &address);
-        if let (Err(error), false) = (told, pre_stop.is_empty()) {
-            log.warn(&format!(
-                "pre_stop hooks are not run: there is no extension of foreword's to run them, \
-                 which the layer foreword-prestop has ({error})"
-            ));
+impl Start<'_> {
+    fn warn_about_snapshot(&self) {
+        if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
+            warn!(
+                "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
+                 foreword simulate runs them"
+            );
         }
     }
+
+    /// Runs the hooks that come before everything else: those of initialize, and in an environment
+    /// that was reset after its restore those of after_restore.
+    fn run_hooks(&mut self) -> Result<(), Stop> {
+        self.clock.pause();
+        self.run_phase(Phase::Initialize, None)?;
+        if self.plan.snapshot_hooks == SnapshotHooks::Wrapper {
+            let budget = Phase::AfterRestore.budget().map(Deadline::after);
+            self.run_phase(Phase::AfterRestore, budget)?;
+        }
+        self.clock.go_on();
+        Ok(())
+    }
+
+    fn run_phase(&mut self, phase: Phase, until: Option<Deadline>) -> Result<(), Stop> {
+        let hooks = self.plan.hooks(phase);
+        hooks::run_in_wrapper(&hooks, &mut self.environ, &self.context, until)
+    }
+
+    /// Becomes the first wrapper of the chain, if there is one. Comes back with a wrapper that never
+    /// returns the process: it takes the runtime's place.
+    fn hand_to_wrappers(&mut self) -> Result<Option<Turn>, Stop> {
+        let Self { plan, context, .. } = self;
+        let saved = || {
+            let context = LambdaContext::only(context.environ, LEVEL_VARIABLE);
+            saved::encode(plan, &context, enabled!(Level::DEBUG))
+        };
+        Ok(chain::begin(&plan.wrappers, plan.received, &mut self.environ, saved)?)
+    }
+
+    /// Does what comes after hooks and wrappers, whose work environment and command line show.
+    fn finish(mut self, last_wrapper: Option<Turn>) -> Result<Infallible, Stop> {
+        if let Some(wrapper) = last_wrapper {
+            self.tell_extension();
+            let Self { plan, environ, .. } = &mut self;
+            return Err(chain::execute_last(&wrapper, plan.received, environ).into());
+        }
+        let words = self.command_line()?;
+        self.tell_extension();
+        if self.plan.snapshot_hooks == SnapshotHooks::Relay {
+            self.start_relay()?;
+        }
+        self.clock.tell(&self.environ, &self.context);
+        execute(&words, &self.environ)
+    }
+
+    /// Edits the command line.
+    ///
+    /// # Errors
+    /// When it would start foreword once more.
+    fn command_line(&self) -> Result<Vec<OsString>, Failure> {
+        let Self { plan, environ, .. } = self;
+        let execution = plan.execution(environ, &|path| fs::read(path), |rule, execution| {
+            debug!("{}", {
+                let words = environ.redact_words(&execution.clone().into_words());
+                format!("{}: command line becomes {words}", rule.place)
+            });
+        });
+        execution.warnings.iter().for_each(|warning| warn!("{}", warning));
+        if let Some((key, program)) = plan
+            .programs(&execution)
+            .find(|(_, word)| process::would_start_this_program(word, environ))
+        {
+            let program = environ.redact(program);
+            let message = format!("{program:?} is foreword itself; take it out of {key:?}");
+            return Err(Failure::configuration(message));
+        }
+        Ok(execution.into_words())
+    }
+
+    /// Lets the extension know which pre_stop hooks to run, and what the runtime's environment is.
+    fn tell_extension(&self) {
+        let pre_stop = self.plan.hooks(Phase::PreStop);
+        let address = self.context.runtime_api();
+        if address.is_none() && !pre_stop.is_empty() {
+            warn!(
+                "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells \
+                 when the environment ends; foreword simulate runs them"
+            );
+        }
+        // Also that none of them applies, which an extension cannot always tell.
+        if let (Some(address), true) = (address, self.plan.has_pre_stop) {
+            let told = extension::hand_over(&pre_stop, &self.context, &self.environ, &address);
+            if let (Err(error), false) = (told, pre_stop.is_empty()) {
+                warn!(
+                    "pre_stop hooks are not run: there is no extension of foreword's to run them, \
+                     which the layer foreword-prestop has ({error})"
+                );
+            }
+        }
+    }
+
+    /// Puts the relay between the runtime and the Runtime API.
+    fn start_relay(&mut self) -> Result<(), Failure> {
+        let hooks = relay::Hooks {
+            before_snapshot: self.plan.hooks(Phase::BeforeSnapshot),
+            after_restore: self.plan.hooks(Phase::AfterRestore),
+            environ: &self.environ,
+            context: &self.context,
+        };
+        let upstream = self.environ.lossy(RUNTIME_API).unwrap_or_default();
+        let address = relay::start(&hooks, &upstream)?;
+        debug!("the relay listens on {address}, in front of {upstream}");
+        self.environ.set(RUNTIME_API, OsStr::new(&address));
+        Ok(())
+    }
 }
 
-fn execute(words: &[OsString], environ: &Environ, log: Log) -> Result<Infallible, Stop> {
-    log.debug(|| format!("executing {}", shown(words, environ)));
-    let error = process::execute(words, environ);
-    let is_handler = error.status == status::NOT_FOUND
+fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
+    debug!("executing {}", environ.redact_words(words));
+    let kind = match words.first().and_then(|program| Interpreter::of_program(program)) {
+        Some(_) => Program::Binary,
+        None => Program::Unknown,
+    };
+    let error = process::execute(words, kind, environ);
+    let is_handler = error.status == exit_status::NOT_FOUND
         && config::handler(environ).is_some_and(|handler| handler == words[0]);
     let way_out = if is_handler { "; let Handler name the function's executable" } else { "" };
     Err(Failure::entrypoint(error.status, error.message + way_out).into())
-}
-
-/// Says in detail what an edit changed, if it changed anything.
-pub fn say_edit(edit: &EnvEdit, change: Option<&Change>, log: Log) {
-    let Some(change) = change else { return };
-    let shown = |value: Option<&OsStr>| {
-        value.map_or("unset".into(), |value| change.environ.shown(edit.name, value))
-    };
-    let (before, after) = (change.before, change.after);
-    log.debug(|| {
-        format!("{}: env {}: {} becomes {}", edit.place, edit.name, shown(before), shown(after))
-    });
-}
-
-/// A command line as a list of quoted words, without secrets.
-pub fn shown(words: &[OsString], environ: &Environ) -> String {
-    let words: Vec<_> = words.iter().map(|word| environ.redact(word)).collect();
-    format!("{words:?}")
 }

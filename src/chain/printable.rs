@@ -16,7 +16,7 @@ const DIGITS: usize = 8;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-pub fn written(bytes: &[u8]) -> Vec<u8> {
+pub fn encode(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 8 + END.len() + DIGITS);
     // Without a way out of the loop, and copied as a whole, many bytes take one step.
     for part in bytes.chunks(256) {
@@ -53,7 +53,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// What was written; `None` for anything else.
-pub fn read(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let (text, sum) = text.split_at(text.len().checked_sub(DIGITS)?);
     let text = text.strip_suffix(END)?;
     let digit = |byte: &u8| HEX.iter().position(|digit| digit == byte).map(|digit| digit as u8);
@@ -96,22 +96,22 @@ mod tests {
     fn every_byte_is_printed_and_read_again() {
         let every: Vec<u8> = (0..=255).collect();
         for bytes in [&b""[..], b".", b"%", b"a\0b\n", "é".as_bytes(), &every, &every.repeat(3)] {
-            let text = written(bytes);
+            let text = encode(bytes);
             assert!(text.iter().all(|byte| matches!(byte, b' '..=b'~')), "{}", text.escape_ascii());
-            assert_eq!(read(&text).as_deref(), Some(bytes));
+            assert_eq!(decode(&text).as_deref(), Some(bytes));
         }
-        assert_eq!(written(&[b'a'; 1000]).len(), 1000 + END.len() + DIGITS);
+        assert_eq!(encode(&[b'a'; 1000]).len(), 1000 + END.len() + DIGITS);
     }
 
     #[test]
-    fn what_was_not_written_is_not_read() {
-        let text = written(b"a.\xff%.b");
+    fn what_was_not_written_is_not_decode() {
+        let text = encode(b"a.\xff%.b");
         for length in 0..text.len() {
-            assert_eq!(read(&text[..length]), None, "{length}");
+            assert_eq!(decode(&text[..length]), None, "{length}");
         }
         for text in [".", "%4%.", "%zz%.", "%.%.", "a%4%41%.", "a%.,", "a%."] {
-            assert_eq!(read(text.as_bytes()), None, "{text}");
-            assert_eq!(read([text, "00000000"].concat().as_bytes()), None, "{text}");
+            assert_eq!(decode(text.as_bytes()), None, "{text}");
+            assert_eq!(decode([text, "00000000"].concat().as_bytes()), None, "{text}");
         }
     }
 }

@@ -1,17 +1,16 @@
 //! What the stand-in has to know and cannot find out again, and which wrapper comes next. It
 //! travels in variables, the one thing that every wrapper hands on. Wrappers may execute what shows
-//! its environment to anybody, so it holds no value of another variable but of those that `rest`
-//! lists and of the one that names wrappers, whose place the chain takes.
+//! its environment to anybody, so it holds no value of another variable but of the one that names
+//! wrappers, whose place the chain takes, and of those in `saved`, which are no secrets.
 
 use super::printable::{self, checksum};
-use super::rest::Rest;
 use crate::command_line::base_name;
+use crate::config::encode::{put_env, take_env, take_text};
 use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
-use crate::plan::AroundSnapshot;
 use crate::process::StandIn;
 use crate::text::Text;
-use crate::wire::{Reader, Writer, put_env, take_env, take_text};
+use crate::wire::{Reader, Writer};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -90,9 +89,8 @@ pub struct Stage<'a> {
     /// variable, so that only its checksum travels.
     pub past: Vec<u32>,
     pub next: Vec<Next<'a>>,
-    pub around_snapshot: AroundSnapshot,
-    /// What no wrapper changes, encoded: a `Rest`.
-    pub rest: Cow<'a, [u8]>,
+    /// What the process after the chain needs and no wrapper changes; the chain only carries it.
+    pub saved: Cow<'a, [u8]>,
 }
 
 impl<'a> Stage<'a> {
@@ -156,7 +154,7 @@ impl<'a> Stage<'a> {
         environ: &Environ,
         with_places: bool,
     ) -> Vec<(Cow<'static, str>, OsString)> {
-        let mut items = Writer::with_room(self.rest.len() + USUAL);
+        let mut items = Writer::with_room(self.saved.len() + USUAL);
         items.put(self.stand_in.path.as_bytes());
         items.put_number(self.stand_in.maker.unwrap_or(0));
         items.put(self.program.as_bytes());
@@ -171,10 +169,9 @@ impl<'a> Stage<'a> {
             items.put_number(next.is_last.into());
         });
         items.put_list(&environ.secret_names(), |items, name| items.put(name));
-        items.put_number((self.around_snapshot == AroundSnapshot::Relay).into());
-        items.bytes.extend_from_slice(&self.rest);
+        items.bytes.extend_from_slice(&self.saved);
         items.bytes.shrink_to_fit();
-        let mut parts = vec![printable::written(&items.bytes)];
+        let mut parts = vec![printable::encode(&items.bytes)];
         while let Some(last) = parts.last_mut().filter(|part| part.len() > LONGEST_PART) {
             let rest = last.split_off(LONGEST_PART);
             parts.push(rest);
@@ -187,9 +184,9 @@ impl<'a> Stage<'a> {
             .collect()
     }
 
-    /// Understands what `take` took, and lets the environment know its secrets again; nothing when
-    /// it is something else.
-    pub fn decode(bytes: &'a [u8], environ: &mut Environ) -> Option<(Self, Rest<'a>)> {
+    /// Decodes what `take` took, and lets the environment know its secrets again. Returns what was
+    /// saved, too; `None` for anything else.
+    pub fn decode(bytes: &'a [u8], environ: &mut Environ) -> Option<(Self, &'a [u8])> {
         let mut items = Reader(bytes);
         let owned =
             |items: &mut Reader| items.take().map(|item| OsStr::from_bytes(item).to_owned());
@@ -204,15 +201,11 @@ impl<'a> Stage<'a> {
             env: take_env(&mut items)?,
             past: items.take_list(Reader::take_number)?,
             next: items.take_list(take_next)?,
-            around_snapshot: AroundSnapshot::Nobody,
-            rest: Cow::default(),
+            saved: Cow::default(),
         };
         items.take_list(Reader::take)?.into_iter().for_each(|name| environ.keep_secret(name));
-        if items.take_number()? == 1 {
-            stage.around_snapshot = AroundSnapshot::Relay;
-        }
-        stage.rest = Cow::Borrowed(items.0);
-        Some((stage, Rest::decode(items.0)?))
+        stage.saved = Cow::Borrowed(items.0);
+        Some((stage, items.0))
     }
 }
 
@@ -233,8 +226,8 @@ pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
     let parts: Vec<_> =
         names.iter().filter_map(|name| environ.value(name)).map(OsStr::as_bytes).collect();
     let read = match parts[..] {
-        [part] => printable::read(part),
-        _ => printable::read(&parts.concat()),
+        [part] => printable::decode(part),
+        _ => printable::decode(&parts.concat()),
     };
     names.iter().for_each(|name| environ.unset(name));
     read
@@ -255,11 +248,8 @@ fn variable(number: usize) -> Cow<'static, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Edit;
     use crate::config::Place;
-    use crate::environ::Edit;
-
-    /// The rest of a plan in which nothing comes behind the wrappers.
-    const NOTHING: &[u8] = b"\x000\x000\x000\0";
 
     fn stage<'a>() -> Stage<'a> {
         let every: Vec<u8> = (1..=255).collect();
@@ -271,8 +261,7 @@ mod tests {
             env: Vec::new(),
             past: Vec::new(),
             next: vec![next("/opt/a"), next("/opt/b")],
-            around_snapshot: AroundSnapshot::Nobody,
-            rest: NOTHING.into(),
+            saved: b"saved\0\xff".into(),
         }
     }
 
@@ -291,12 +280,12 @@ mod tests {
         let next = |next: &Next| {
             format!("{:?} {:?} {} {}", next.path, next.name, env(&next.env), next.is_last)
         };
-        let Stage { stand_in, program, named, current, past, around_snapshot, rest, .. } = stage;
+        let Stage { stand_in, program, named, current, past, saved, .. } = stage;
         let next: Vec<_> = stage.next.iter().map(next).collect();
         let env = env(&stage.env);
         format!(
             "{stand_in:?} {program:?} {named:?} {current:?} {env} {past:?} {next:?} \
-             {around_snapshot:?} {rest:?}"
+             {saved:?}"
         )
     }
 
@@ -323,7 +312,6 @@ mod tests {
         travels(&stage);
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
-        stage.around_snapshot = AroundSnapshot::Relay;
         stage.past = vec![u32::MAX, 0];
         let edit = |edit| EnvEdit { name: "A", edit, place: Place::Told("") };
         stage.env = vec![
@@ -371,7 +359,7 @@ mod tests {
             assert!(!is_taken(&other), "changed: {length}");
         }
         for items in ["", "a", "a\0", "a\0b\0", "a\0-1\0", "a\x001\0p\x009\0x\0"] {
-            assert!(!is_taken(&printable::written(items.as_bytes())), "{items:?}");
+            assert!(!is_taken(&printable::encode(items.as_bytes())), "{items:?}");
         }
     }
 

@@ -3,39 +3,39 @@
 //! they have executed, and at the layers.
 
 mod bootstrap;
-mod directories;
+mod command_words;
+mod conflicts;
 mod elf;
 mod executables;
 mod files;
 mod layers;
-mod limits;
-mod missing;
-mod named;
-mod overlaps;
-mod program;
+mod missing_program;
+mod program_file;
+mod references;
 mod rules;
 mod runtimes;
+mod scenarios;
 mod shebang;
-mod shell;
-mod snapshots;
+mod shell_command;
+mod side_effects;
+mod snap_start;
 mod sources;
-mod starts;
 mod summary;
-mod unmatched;
-mod uses;
-mod worlds;
+mod timeouts;
+mod unmatched_edits;
+mod working_directories;
 mod wrappers;
 
 use super::colors::Colors;
 use super::finding::{Finding, Severity};
-use super::hints::{self, strays};
-use super::layer::{Layer, Opt};
+use super::hints::{self, find_unread_files};
+use super::layer::{Layer, MergedLayers};
 use crate::config::{self, Document, Found, Place, Source, Unreadable};
 use crate::environ::Environ;
-use executables::Looked;
-use named::Named;
-use rules::Reached;
-use sources::Asked;
+use executables::CheckedPrograms;
+use references::ProgramReference;
+use rules::ReachableRule;
+use sources::Targets;
 use std::ffi::OsStr;
 use std::io::stdout;
 use std::path::{Path, PathBuf};
@@ -45,13 +45,13 @@ use std::time::Duration;
 const ERRORS: i32 = 1;
 
 /// Something to say about a place of a configuration.
-struct Advice<'r> {
+struct Diagnostic<'r> {
     place: Place<'r>,
     severity: Severity,
     message: String,
 }
 
-impl<'r> Advice<'r> {
+impl<'r> Diagnostic<'r> {
     fn warning(place: Place<'r>, message: String) -> Self {
         Self { place, severity: Severity::Warning, message }
     }
@@ -62,7 +62,7 @@ impl<'r> Advice<'r> {
 }
 
 /// The options of `check`.
-pub struct Options {
+pub struct CheckOptions {
     /// Configurations, or directories of code; none for what a function here would load.
     pub files: Vec<PathBuf>,
     pub layers: Vec<PathBuf>,
@@ -71,7 +71,7 @@ pub struct Options {
 }
 
 /// Checks the files, or what a function whose code lies here would load; gives the exit status.
-pub fn run(options: &Options, environ: &Environ) -> i32 {
+pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     let mut findings = Vec::new();
     let has_layers = !options.layers.is_empty();
     let mut opened = Vec::new();
@@ -81,27 +81,28 @@ pub fn run(options: &Options, environ: &Environ) -> i32 {
             Err(message) => findings.push(Finding::general(Severity::Error, message)),
         }
     }
-    let opt = has_layers.then(|| Opt::new(opened));
+    let opt = has_layers.then(|| MergedLayers::new(opened));
 
-    let asked = Asked::new(&options.files, opt.as_ref(), environ);
-    let found = asked.sources();
+    let targets = Targets::new(&options.files, opt.as_ref(), environ);
+    let found = targets.sources();
     if found.is_empty() && !has_layers {
-        findings.push(Finding::general(Severity::Error, asked.nothing()));
+        findings.push(Finding::general(Severity::Error, targets.nothing_found_message()));
     }
     if options.files.is_empty() {
         let dropins = if opt.is_some() { Path::new("") } else { config::dropin_dir(environ) };
         let root = environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new("."));
-        let strays = strays(Path::new(root), dropins).into_iter();
-        findings.extend(strays.map(|message| Finding::general(Severity::Warning, message)));
+        let unread = find_unread_files(Path::new(root), dropins).into_iter();
+        findings.extend(unread.map(|message| Finding::general(Severity::Warning, message)));
     }
     let sources = readable(found, &mut findings);
     let documents = config::documents(&sources);
-    let looked = check(&documents, &asked, opt.as_ref(), options.timeout, &mut findings);
+    let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
     let mut text: String = findings.iter().map(|finding| finding.shown(colors)).collect();
     if findings.is_empty() {
-        text = summary::line(documents.len(), opt.as_ref().map_or(0, Opt::count), &looked);
+        text =
+            summary::line(documents.len(), opt.as_ref().map_or(0, MergedLayers::count), &checked);
     }
     let has_errors = findings.iter().any(|finding| finding.severity == Severity::Error);
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
@@ -132,35 +133,35 @@ fn readable(found: Vec<Found>, findings: &mut Vec<Finding>) -> Vec<Source> {
 /// come to is only looked at when all of it was understood.
 fn check(
     documents: &[Document],
-    asked: &Asked,
-    opt: Option<&Opt>,
+    targets: &Targets,
+    opt: Option<&MergedLayers>,
     timeout: Option<Duration>,
     findings: &mut Vec<Finding>,
-) -> Looked {
+) -> CheckedPrograms {
     let decoded: Vec<_> = documents.iter().map(|document| (document, document.decode())).collect();
-    let mut advice = Vec::new();
+    let mut diagnostics = Vec::new();
     let mut rules = Vec::new();
     for (document, (rule, problems)) in &decoded {
         if problems.is_empty() {
-            rules.extend(Reached::all(document, rule, &mut advice));
+            rules.extend(ReachableRule::all(document, rule, &mut diagnostics));
         }
     }
-    for reached in &rules {
-        let hints = hints::of_rule(reached.document, reached.rule).into_iter();
-        advice.extend(hints.map(|hint| Advice::warning(hint.place, hint.message)));
+    for rule_in_context in &rules {
+        let hints = hints::of_rule(rule_in_context.document, rule_in_context.rule).into_iter();
+        diagnostics.extend(hints.map(|hint| Diagnostic::warning(hint.place, hint.message)));
     }
-    unmatched::advise(&rules, &mut advice);
-    limits::advise(&rules, timeout, &mut advice);
-    overlaps::advise(&rules, &mut advice);
-    snapshots::advise(&rules, &mut advice);
-    starts::advise(&rules, &mut advice);
-    wrappers::advise(&rules, &mut advice);
-    directories::advise(&rules, &|source| asked.code_of(source), opt, &mut advice);
-    let named = named::all(&rules);
-    let code_of = |named: &Named| asked.code_of(&named.document.source().name);
-    let (of_programs, mut looked) = executables::advise(&named, &code_of, opt, &mut advice);
+    unmatched_edits::check(&rules, &mut diagnostics);
+    timeouts::check(&rules, timeout, &mut diagnostics);
+    conflicts::check(&rules, &mut diagnostics);
+    snap_start::check(&rules, &mut diagnostics);
+    side_effects::check(&rules, &mut diagnostics);
+    wrappers::check(&rules, &mut diagnostics);
+    working_directories::check(&rules, &|source| targets.code_of(source), opt, &mut diagnostics);
+    let named = references::all(&rules);
+    let code_of = |named: &ProgramReference| targets.code_of(&named.document.source().name);
+    let (of_programs, mut checked) = executables::check(&named, &code_of, opt, &mut diagnostics);
     if let Some(opt) = opt {
-        layers::advise(&rules, opt, &mut advice);
+        layers::check(&rules, opt, &mut diagnostics);
     }
     for (document, (_, problems)) in &decoded {
         let source = document.source();
@@ -168,19 +169,22 @@ fn check(
             Finding::at(Severity::Error, source, problem.offset, problem.message.clone())
         };
         findings.extend(problems.iter().map(problem));
-        let own = |advice: &Advice| {
-            let offset = advice.place.offset_in(source)?;
-            Some((offset, Finding::at(advice.severity, source, offset, advice.message.clone())))
+        let own = |diagnostic: &Diagnostic| {
+            let offset = diagnostic.place.offset_in(source)?;
+            Some((
+                offset,
+                Finding::at(diagnostic.severity, source, offset, diagnostic.message.clone()),
+            ))
         };
-        let mut own: Vec<_> = advice.iter().filter_map(own).collect();
+        let mut own: Vec<_> = diagnostics.iter().filter_map(own).collect();
         own.sort_by_key(|(offset, _)| *offset);
         findings.extend(own.into_iter().map(|(_, finding)| finding));
     }
-    findings.extend(asked.unreadable());
+    findings.extend(targets.unreadable());
     findings.extend(of_programs);
     if let Some(opt) = opt {
-        findings.extend(bootstrap::finding(asked.code(), opt));
-        findings.extend(layers::findings(&rules, &named, opt, asked.code(), &mut looked));
+        findings.extend(bootstrap::finding(targets.code(), opt));
+        findings.extend(layers::findings(&rules, &named, opt, targets.code(), &mut checked));
     }
-    looked
+    checked
 }

@@ -24,12 +24,12 @@ pub struct Finding {
     pub severity: Severity,
     /// The file, as far as one is to blame.
     file: Option<String>,
-    spot: Option<Spot>,
+    spot: Option<SourceExcerpt>,
     message: String,
 }
 
 /// A place in a text.
-struct Spot {
+struct SourceExcerpt {
     line: usize,
     column: usize,
     /// The part of the line that is shown, and the part of it before the place.
@@ -40,7 +40,7 @@ struct Spot {
 impl Finding {
     /// About something in a text.
     pub fn at(severity: Severity, source: &Source, offset: usize, message: String) -> Self {
-        let spot = Some(Spot::of(&source.text, offset));
+        let spot = Some(SourceExcerpt::of(&source.text, offset));
         Self { severity, file: Some(source.name.clone()), spot, message }
     }
 
@@ -88,7 +88,7 @@ impl Finding {
     }
 }
 
-impl Spot {
+impl SourceExcerpt {
     fn of(text: &str, offset: usize) -> Self {
         let offset = text.floor_char_boundary(offset);
         let start = text[..offset].rfind('\n').map_or(0, |end| end + 1);

@@ -2,22 +2,22 @@
 //! environment that foreword would be handed, by Lambda or by a shell, and where the function's
 //! files lie here.
 
-mod given;
+mod env_options;
 pub mod image;
 
 use crate::config::{self, Source, Sources};
 use crate::environ::Environ;
 use crate::files;
 use crate::glob::Glob;
-use crate::lambda::{self, INITIALIZATION, TASK_ROOT};
-use crate::plan::RESTORED;
+use crate::lambda::{self, INITIALIZATION, TASK_ROOT, TASK_ROOT_VARIABLE};
+use crate::marker::RESTORED;
 use crate::process;
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// What a person says about the start.
-pub struct Asked {
+pub struct FunctionOptions {
     /// Files in the place of the sources that a function would find.
     pub configs: Vec<PathBuf>,
     pub env_files: Vec<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Asked {
     pub command: Vec<OsString>,
 }
 
-impl Asked {
+impl FunctionOptions {
     /// The variables that files and options give, in their order.
     ///
     /// # Errors
@@ -39,11 +39,12 @@ impl Asked {
     pub fn variables(&self, own: &Environ) -> Result<Vec<(String, OsString)>, String> {
         let mut given = Vec::new();
         for file in &self.env_files {
-            given.extend(given::of_file(file, own)?);
+            given.extend(env_options::read_env_file(file, own)?);
         }
         for entry in &self.env {
             given.extend(
-                given::of_entry(entry, own).map_err(|cause| format!("--env {entry:?}: {cause}"))?,
+                env_options::parse_entry(entry, own)
+                    .map_err(|cause| format!("--env {entry:?}: {cause}"))?,
             );
         }
         Ok(given)
@@ -67,10 +68,10 @@ impl Asked {
             }
             return Ok(Some(directory));
         }
-        let of_variables = given.iter().rev().find(|(name, _)| name == config::TASK_ROOT_VARIABLE);
+        let of_variables = given.iter().rev().find(|(name, _)| name == TASK_ROOT_VARIABLE);
         let named = match of_variables {
             Some((_, value)) => Some(value.as_os_str()).filter(|value| !value.is_empty()),
-            None => own.non_empty(config::TASK_ROOT_VARIABLE),
+            None => own.non_empty(TASK_ROOT_VARIABLE),
         };
         Ok(named.map(Path::new))
     }
@@ -95,7 +96,7 @@ pub struct Function<'e> {
 impl<'e> Function<'e> {
     /// # Errors
     /// With what is wrong in what was asked.
-    pub fn new(asked: &Asked, own: &Environ<'e>) -> Result<Self, String> {
+    pub fn new(asked: &FunctionOptions, own: &Environ<'e>) -> Result<Self, String> {
         let given = asked.variables(own)?;
         let given_to = |name: &str| {
             given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
@@ -112,9 +113,8 @@ impl<'e> Function<'e> {
             environ.set(name, value);
         }
         let named = asked.directory(&given, own)?;
-        let is_given = given
-            .iter()
-            .any(|(name, value)| name == config::TASK_ROOT_VARIABLE && !value.is_empty());
+        let is_given =
+            given.iter().any(|(name, value)| name == TASK_ROOT_VARIABLE && !value.is_empty());
         // A path that a variable gives is the function's; any other directory stands for that of
         // the function.
         let here = match named {
@@ -126,7 +126,7 @@ impl<'e> Function<'e> {
             None => Some(PathBuf::from(".")),
         };
         if asked.directory.is_some() && !is_given && asked.runtime.is_none() {
-            environ.set(config::TASK_ROOT_VARIABLE, OsStr::new(TASK_ROOT));
+            environ.set(TASK_ROOT_VARIABLE, OsStr::new(TASK_ROOT));
         }
         let is_os_only = asked.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
         let (command, note) = image::without_foreword(&asked.command);
@@ -165,12 +165,12 @@ impl<'e> Function<'e> {
         let mut sources = Sources::default();
         if configs.is_empty() {
             let mut environ = self.environ.clone();
-            environ.set(config::TASK_ROOT_VARIABLE, self.task_root().as_os_str());
+            environ.set(TASK_ROOT_VARIABLE, self.task_root().as_os_str());
             sources.add_folder(config::dropin_dir(&environ));
             sources.add_function(&environ);
         }
         configs.iter().for_each(|file| sources.add_file(file));
-        sources.readable()
+        Ok(sources.readable()?)
     }
 
     /// Where a path of the function's leads on this machine.
@@ -182,6 +182,10 @@ impl<'e> Function<'e> {
 
     /// Whether a file is there that a glob names.
     pub fn has(&self, glob: &Glob) -> bool {
+        // What an environment keeps of a restore is nothing of this machine's.
+        if self.is_lambdas && *glob == Glob::literal_path(RESTORED) {
+            return false;
+        }
         let inside = glob.inside(TASK_ROOT).filter(|_| self.here.is_some());
         files::exist(inside.as_ref().unwrap_or(glob), self.task_root())
     }
@@ -189,11 +193,6 @@ impl<'e> Function<'e> {
     /// Where the code lies on this machine.
     pub fn task_root(&self) -> &Path {
         self.here.as_deref().unwrap_or_else(|| config::task_root(&self.environ))
-    }
-
-    /// Whether something is there when the function starts.
-    pub fn is_there(&self, path: &str) -> bool {
-        (path != RESTORED || !self.is_lambdas) && Path::new(path).exists()
     }
 
     /// The bootstrap of the code that Lambda starts in the place of foreword.

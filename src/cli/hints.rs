@@ -1,14 +1,14 @@
 //! What a rule says that is legal and hardly meant. `check` and `plan` both tell it; the wrapper
 //! never asks.
 
-mod commands;
 mod expansion;
-mod options;
-mod strays;
-mod switches;
-pub mod unmatched;
+mod joined_options;
+mod shell_syntax;
+mod switch_conditions;
+pub mod unmatched_edits;
+mod unread_files;
 
-pub use strays::{about as about_stray, is_other as is_stray, strays};
+pub use unread_files::{find_unread_files, is_other_format, unread_file_message};
 
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Place, Rule, WordEdits};
@@ -21,7 +21,7 @@ pub struct Hint<'r> {
 }
 
 /// A string of a rule, and where it stands.
-struct Found<'r> {
+struct ConfigString<'r> {
     place: Place<'r>,
     text: &'r Text<'r>,
     /// Whether it names a file or a directory.
@@ -35,20 +35,20 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
         hints.extend(messages.into_iter().map(|message| Hint { place, message }));
     };
     for found in texts(document, rule) {
-        add(found.place, expansion::about(found.text.written(), found.is_path));
+        add(found.place, expansion::unexpanded_syntax(found.text.written(), found.is_path));
     }
     for (name, list) in [("prepend", &rule.options.prepend), ("append", &rule.options.append)] {
         for (index, text) in list.iter().enumerate() {
             let steps = [Step::Member("options"), Step::Member(name), Step::Item(index)];
             add(
                 document.inside(rule.place, &steps),
-                options::about(text.written()).into_iter().collect(),
+                joined_options::joined_option(text.written()).into_iter().collect(),
             );
         }
     }
     for hook in &rule.hooks {
         if let Command::Words(words) = &hook.command {
-            for (index, message) in commands::about(words) {
+            for (index, message) in shell_syntax::shell_syntax_in(words) {
                 add(
                     document.inside(hook.place, &[Step::Member("command"), Step::Item(index)]),
                     vec![message],
@@ -57,14 +57,14 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
         }
     }
     for (key, text) in [("program", rule.program.as_ref()), ("prefix", rule.prefix.first())] {
-        let message = text.and_then(|text| commands::about_program(text.written()));
+        let message = text.and_then(|text| shell_syntax::space_in_program(text.written()));
         add(
             document.inside(rule.place, &[Step::Member(key), Step::First]),
             message.into_iter().collect(),
         );
     }
     for wrapper in &rule.wrappers {
-        let message = commands::about_program(wrapper.path.written());
+        let message = shell_syntax::space_in_program(wrapper.path.written());
         add(document.inside(wrapper.place, &[Step::Member("path")]), message.into_iter().collect());
     }
     let conditions = [(rule.place, &rule.when)].into_iter();
@@ -72,7 +72,7 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
     for (place, when) in
         conditions.chain(rule.wrappers.iter().map(|wrapper| (wrapper.place, &wrapper.when)))
     {
-        for (name, message) in switches::about(when) {
+        for (name, message) in switch_conditions::switches_taken_for_on(when) {
             let steps = [Step::Member("when"), Step::Member("env"), Step::Member(name)];
             add(document.inside(place, &steps), vec![message]);
         }
@@ -81,13 +81,13 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
 }
 
 /// The strings of a rule in which `${NAME}` is expanded, but for those that may be secrets.
-fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Found<'r>> {
+fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString<'r>> {
     let mut texts = Vec::new();
     of_edits(&rule.env, &mut texts);
     for (key, edits) in [("options", &rule.options), ("arguments", &rule.arguments)] {
         of_words(document, rule, key, edits, &mut texts);
     }
-    let found = |place, text, is_path| Found { place, text, is_path };
+    let found = |place, text, is_path| ConfigString { place, text, is_path };
     let inside = |place, key| document.inside(place, &[Step::Member(key)]);
     texts.extend(rule.entry.iter().map(|text| found(inside(rule.place, "entry"), text, true)));
     texts.extend(rule.program.iter().map(|text| found(inside(rule.place, "program"), text, true)));
@@ -111,7 +111,7 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Found<'r>> {
         of_edits(&hook.env, &mut texts);
         texts.extend(hook.cwd.iter().map(|text| found(inside(hook.place, "cwd"), text, true)));
         if let Command::Words(words) = &hook.command
-            && !commands::is_shell(words)
+            && !shell_syntax::runs_shell(words)
         {
             for (index, text) in words.iter().enumerate() {
                 let place =
@@ -123,9 +123,9 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Found<'r>> {
     texts
 }
 
-fn of_edits<'r>(edits: &'r [EnvEdit<'r>], texts: &mut Vec<Found<'r>>) {
+fn of_edits<'r>(edits: &'r [EnvEdit<'r>], texts: &mut Vec<ConfigString<'r>>) {
     for edit in edits.iter().filter(|edit| !says_secret(edit.name.as_bytes())) {
-        let found = |text| Found { place: edit.place, text, is_path: false };
+        let found = |text| ConfigString { place: edit.place, text, is_path: false };
         texts.extend(edit.edit.texts().into_iter().map(found));
     }
 }
@@ -135,23 +135,30 @@ fn of_words<'r>(
     rule: &'r Rule<'r>,
     key: &'static str,
     edits: &'r WordEdits<'r>,
-    texts: &mut Vec<Found<'r>>,
+    texts: &mut Vec<ConfigString<'r>>,
 ) {
     let inside =
         |name, step| document.inside(rule.place, &[Step::Member(key), Step::Member(name), step]);
     for (name, list) in
         [("remove", &edits.remove), ("prepend", &edits.prepend), ("append", &edits.append)]
     {
-        let found =
-            |(index, text)| Found { place: inside(name, Step::Item(index)), text, is_path: false };
+        let found = |(index, text)| ConfigString {
+            place: inside(name, Step::Item(index)),
+            text,
+            is_path: false,
+        };
         texts.extend(list.iter().enumerate().map(found));
     }
     for (from, to) in &edits.replace {
         let place = inside("replace", Step::Member(from.written()));
-        texts.extend([from, to].map(|text| Found { place, text, is_path: false }));
+        texts.extend([from, to].map(|text| ConfigString { place, text, is_path: false }));
     }
     for (name, edit) in &edits.values {
         let place = inside("values", Step::Member(name));
-        texts.extend(edit.texts().into_iter().map(|text| Found { place, text, is_path: false }));
+        texts.extend(edit.texts().into_iter().map(|text| ConfigString {
+            place,
+            text,
+            is_path: false,
+        }));
     }
 }

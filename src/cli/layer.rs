@@ -22,34 +22,34 @@ pub struct Layer {
     /// As the user named it.
     name: String,
     /// By their paths, relative to /opt.
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, LayerEntry>,
     /// The permission bits of directories, as far as the layer has them.
     directories: BTreeMap<String, u32>,
     /// The whole zip, if it is one.
     packed: Vec<u8>,
 }
 
-struct Entry {
+struct LayerEntry {
     /// The permission bits; of a zip that has none, none.
     mode: u32,
-    kind: Kind,
+    kind: EntryKind,
 }
 
-enum Kind {
+enum EntryKind {
     /// A file of a folder.
     File(PathBuf),
     /// A file of a zip.
-    Packed(zip::Content),
+    Packed(zip::ZipContent),
     /// To what it leads.
     Link(String),
 }
 
 /// A file of a layer.
 #[derive(Clone, Copy)]
-pub struct File<'l> {
+pub struct LayerFile<'l> {
     layer: &'l Layer,
     pub path: &'l str,
-    entry: &'l Entry,
+    entry: &'l LayerEntry,
 }
 
 impl Layer {
@@ -75,9 +75,9 @@ impl Layer {
         Ok(layer)
     }
 
-    fn file(&self, path: &str) -> Option<File<'_>> {
+    fn file(&self, path: &str) -> Option<LayerFile<'_>> {
         let (path, entry) = self.entries.get_key_value(path)?;
-        Some(File { layer: self, path, entry })
+        Some(LayerFile { layer: self, path, entry })
     }
 
     fn add_folder(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
@@ -90,11 +90,11 @@ impl Layer {
                 self.directories.insert(path, about.permissions().mode());
                 continue;
             } else if about.is_symlink() {
-                Kind::Link(fs::read_link(entry.path())?.to_string_lossy().into_owned())
+                EntryKind::Link(fs::read_link(entry.path())?.to_string_lossy().into_owned())
             } else {
-                Kind::File(entry.path())
+                EntryKind::File(entry.path())
             };
-            self.entries.insert(path, Entry { mode: about.permissions().mode(), kind });
+            self.entries.insert(path, LayerEntry { mode: about.permissions().mode(), kind });
         }
         Ok(())
     }
@@ -108,18 +108,18 @@ impl Layer {
             let Some(path) = normal(&member.name) else { continue };
             let is_link = member.mode & 0o170_000 == 0o120_000;
             let kind = match is_link {
-                true => Kind::Link(
+                true => EntryKind::Link(
                     String::from_utf8_lossy(&member.content.read(&self.packed)?).into_owned(),
                 ),
-                false => Kind::Packed(member.content),
+                false => EntryKind::Packed(member.content),
             };
-            self.entries.insert(path, Entry { mode: member.mode, kind });
+            self.entries.insert(path, LayerEntry { mode: member.mode, kind });
         }
         Ok(())
     }
 }
 
-impl<'l> File<'l> {
+impl<'l> LayerFile<'l> {
     /// As messages name it.
     pub fn name(&self) -> String {
         format!("{}/{}", self.layer.name, self.path)
@@ -151,22 +151,22 @@ impl<'l> File<'l> {
     /// What is in it; a link has its target.
     pub fn content(&self) -> Result<Cow<'l, [u8]>, String> {
         match &self.entry.kind {
-            Kind::File(path) => {
+            EntryKind::File(path) => {
                 fs::read(path).map(Cow::Owned).map_err(|error| process::cause(&error))
             }
-            Kind::Packed(content) => content.read(&self.layer.packed),
-            Kind::Link(target) => Ok(Cow::Borrowed(target.as_bytes())),
+            EntryKind::Packed(content) => content.read(&self.layer.packed),
+            EntryKind::Link(target) => Ok(Cow::Borrowed(target.as_bytes())),
         }
     }
 
     pub fn is_link(&self) -> bool {
-        matches!(self.entry.kind, Kind::Link(_))
+        matches!(self.entry.kind, EntryKind::Link(_))
     }
 }
 
 /// What is at a path below /opt.
-pub enum At<'l> {
-    File(File<'l>),
+pub enum LayerLookup<'l> {
+    File(LayerFile<'l>),
     Directory,
     /// A link leads out of the layers, to this path.
     Outside(String),
@@ -174,24 +174,24 @@ pub enum At<'l> {
 }
 
 /// All layers of a function.
-pub struct Opt {
+pub struct MergedLayers {
     layers: Vec<Layer>,
 }
 
-impl Opt {
+impl MergedLayers {
     pub fn new(layers: Vec<Layer>) -> Self {
         Self { layers }
     }
 
     /// The files as the function sees them: of those with one path, that of the last layer.
-    pub fn files(&self) -> Vec<File<'_>> {
+    pub fn files(&self) -> Vec<LayerFile<'_>> {
         let mut files = BTreeMap::new();
         for layer in &self.layers {
             files.extend(
                 layer
                     .entries
                     .iter()
-                    .map(|(path, entry)| (path.as_str(), File { layer, path, entry })),
+                    .map(|(path, entry)| (path.as_str(), LayerFile { layer, path, entry })),
             );
         }
         files.into_values().collect()
@@ -202,9 +202,9 @@ impl Opt {
     }
 
     /// What is at a path as the function knows it, at the end of all links.
-    pub fn look_up(&self, path: &str) -> At<'_> {
+    pub fn look_up(&self, path: &str) -> LayerLookup<'_> {
         let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else {
-            return At::Nothing;
+            return LayerLookup::Nothing;
         };
         for _ in 0..MOST_LINKS {
             // A folder on the way may be a link, too.
@@ -213,57 +213,57 @@ impl Opt {
                 .entry
                 .kind
             {
-                Kind::Link(target) => Some((file, target)),
-                Kind::File(_) | Kind::Packed(_) => None,
+                EntryKind::Link(target) => Some((file, target)),
+                EntryKind::File(_) | EntryKind::Packed(_) => None,
             });
             let Some((link, target)) = link else { return self.at_end(&inside) };
             let rest = &inside[link.path.len()..];
             let next = match (target.strip_prefix("/opt/"), target.starts_with('/')) {
                 (Some(target), _) => normal(&format!("{target}{rest}")),
-                (None, true) => return At::Outside(format!("{target}{rest}")),
+                (None, true) => return LayerLookup::Outside(format!("{target}{rest}")),
                 (None, false) => normal(&format!("{}/../{target}{rest}", link.path)),
             };
-            let Some(next) = next else { return At::Nothing };
+            let Some(next) = next else { return LayerLookup::Nothing };
             inside = next;
         }
-        At::Nothing
+        LayerLookup::Nothing
     }
 
     /// What is at a path relative to /opt on which there are no links.
-    fn at_end(&self, path: &str) -> At<'_> {
+    fn at_end(&self, path: &str) -> LayerLookup<'_> {
         let is_in_it =
             |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
         let is_directory = |layer: &Layer| {
             layer.directories.contains_key(path) || layer.entries.keys().any(is_in_it)
         };
         match self.at(path) {
-            Some(file) => At::File(file),
-            None if self.layers.iter().any(is_directory) => At::Directory,
-            None => At::Nothing,
+            Some(file) => LayerLookup::File(file),
+            None if self.layers.iter().any(is_directory) => LayerLookup::Directory,
+            None => LayerLookup::Nothing,
         }
     }
 
     /// The file or link at a path relative to /opt.
-    fn at(&self, path: &str) -> Option<File<'_>> {
+    fn at(&self, path: &str) -> Option<LayerFile<'_>> {
         self.layers.iter().rev().find_map(|layer| layer.file(path))
     }
 
     /// The files that another layer's of the same path hides, each with that one.
-    pub fn hidden(&self) -> Vec<(File<'_>, File<'_>)> {
+    pub fn hidden(&self) -> Vec<(LayerFile<'_>, LayerFile<'_>)> {
         let mut hidden = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             for (path, entry) in &layer.entries {
                 let above = self.layers[index + 1..].iter().find_map(|layer| layer.file(path));
-                hidden.extend(above.map(|above| (File { layer, path, entry }, above)));
+                hidden.extend(above.map(|above| (LayerFile { layer, path, entry }, above)));
             }
         }
         hidden
     }
 
     /// The file that would be at a path if a layer had not a folder too many around everything.
-    pub fn one_deeper(&self, path: &str) -> Option<File<'_>> {
+    pub fn nested_one_deeper(&self, path: &str) -> Option<LayerFile<'_>> {
         let inside = path.strip_prefix("/opt/")?;
-        let is_one_deeper = |file: &File| {
+        let is_one_deeper = |file: &LayerFile| {
             file.path
                 .split_once('/')
                 .is_some_and(|(folder, rest)| rest == inside && !FOLDERS.contains(&folder))

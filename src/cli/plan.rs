@@ -7,7 +7,7 @@ mod overview;
 mod text;
 
 use super::colors::Colors;
-use super::function::{Asked, Function};
+use super::function::{Function, FunctionOptions};
 use super::hints;
 use crate::config;
 use crate::environ::Environ;
@@ -19,13 +19,13 @@ use std::io::{stderr, stdout};
 const ERRORS: i32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum PlanFormat {
     Text,
     Json,
 }
 
 /// Prints the plan of a start; gives the exit status.
-pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
+pub fn run(asked: &FunctionOptions, format: PlanFormat, own: &Environ) -> i32 {
     let function = match Function::new(asked, own) {
         Ok(function) => function,
         Err(problem) => return super::wrong_use(&problem),
@@ -33,8 +33,8 @@ pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
     match planned(asked, &function) {
         Ok(overview) => {
             let shown = match format {
-                Format::Text => text::shown(&overview, Colors::of(stdout(), own)),
-                Format::Json => json::shown(&overview),
+                PlanFormat::Text => text::render(&overview, Colors::of(stdout(), own)),
+                PlanFormat::Json => json::render(&overview),
             };
             super::print(stdout(), &shown, 0)
         }
@@ -42,14 +42,15 @@ pub fn run(asked: &Asked, format: Format, own: &Environ) -> i32 {
     }
 }
 
-fn planned(asked: &Asked, function: &Function) -> Result<Overview, Failure> {
+fn planned(asked: &FunctionOptions, function: &Function) -> Result<Overview, Failure> {
     let is_disabled = config::disabled(&function.environ);
     let sources = if is_disabled { Vec::new() } else { function.sources(&asked.configs)? };
     let mut overview = Overview { is_disabled, ..Overview::new(function, &sources)? };
     if !is_disabled && asked.configs.is_empty() {
-        overview
-            .warnings
-            .extend(hints::strays(function.task_root(), config::dropin_dir(&function.environ)));
+        overview.warnings.extend(hints::find_unread_files(
+            function.task_root(),
+            config::dropin_dir(&function.environ),
+        ));
     }
     Ok(overview)
 }

@@ -3,39 +3,39 @@
 //! does, and fails when something did not go well.
 
 mod base64;
-mod broken;
 mod credentials;
 mod environment;
-mod given;
+mod event;
+mod failure;
+mod function_env;
 mod hooks;
 mod interruption;
 mod json;
-mod life;
-mod line;
-mod moment;
+mod lifecycle;
+mod log_line;
 mod packages;
-mod place;
 mod platform;
 mod recorder;
+mod sandbox;
 mod start;
 mod text;
 
-pub use recorder::Format;
+pub use recorder::TimelineFormat;
 
 use super::WRONG_USE;
-use super::function::Asked;
-use super::layer::{Layer, Opt};
+use super::function::FunctionOptions;
+use super::layer::{Layer, MergedLayers};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
 use crate::plan;
 use crate::process::{self, Descendants, Latch, Watch};
-use hooks::Hooks;
+use event::TimelineEvent;
+use hooks::ExpectedHooks;
 use interruption::Interruption;
-use moment::Moment;
-use place::Place;
-use recorder::{Recorder, Writers};
-use start::Start;
+use recorder::{OutputPipes, Recorder};
+use sandbox::Sandbox;
+use start::RuntimeStart;
 use std::ffi::OsString;
 use std::fs;
 use std::io::stderr;
@@ -47,7 +47,7 @@ use std::time::Duration;
 /// The exit status when something did not go well.
 const FAILED: i32 = 1;
 
-pub struct Options {
+pub struct SimulateOptions {
     pub snap_start: bool,
     /// How many environments are started.
     pub restores: u64,
@@ -57,26 +57,26 @@ pub struct Options {
     /// In MB.
     pub memory: u64,
     /// What is started, and where.
-    pub asked: Asked,
+    pub asked: FunctionOptions,
     pub layers: Vec<PathBuf>,
-    pub format: Format,
+    pub format: TimelineFormat,
 }
 
 pub struct Simulation<'s> {
-    options: &'s Options,
+    options: &'s SimulateOptions,
     given: Environ<'s>,
     /// Its name.
     function: String,
     events: Vec<String>,
     /// Names and programs.
     extensions: Vec<(String, OsString)>,
-    /// Whether a layer has the wrapper, which then takes the place of this program.
+    /// Whether a layer has the wrapper, which then runs in place of this program.
     wrapper_of_layer: bool,
-    start: Start,
-    place: Place,
+    start: RuntimeStart,
+    sandbox: Sandbox,
     recorder: Recorder,
     /// Where the output of function and extensions goes.
-    said: Writers,
+    output: OutputPipes,
     descendants: Descendants,
     interruption: Interruption,
     /// How many there were so far.
@@ -84,25 +84,25 @@ pub struct Simulation<'s> {
 }
 
 /// Why there is no simulation.
-enum Refusal {
+enum SimulateError {
     /// What was asked for cannot be.
     Usage(String),
     Unable(String),
 }
 
-impl From<String> for Refusal {
+impl From<String> for SimulateError {
     fn from(message: String) -> Self {
         Self::Unable(message)
     }
 }
 
 /// Gives the exit status.
-pub fn run(options: &Options, environ: &Environ) -> i32 {
+pub fn run(options: &SimulateOptions, environ: &Environ) -> i32 {
     simulate(options, environ).unwrap_or_else(|refusal| match refusal {
-        Refusal::Usage(message) => {
+        SimulateError::Usage(message) => {
             super::print(stderr(), &format!("error: {message}\n"), WRONG_USE)
         }
-        Refusal::Unable(message) => {
+        SimulateError::Unable(message) => {
             super::print(stderr(), &format!("foreword: unable to simulate: {message}\n"), FAILED)
         }
     })
@@ -129,49 +129,52 @@ fn events(named: &[String]) -> Result<Vec<String>, String> {
     Ok(if events.is_empty() { vec!["{}".to_owned()] } else { events })
 }
 
-fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
+fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateError> {
     let unable =
         |what: &str, error: std::io::Error| format!("unable to {what}: {}", process::cause(&error));
     let asked = &options.asked;
-    asked.runtime.as_deref().map_or(Ok(()), crate::lambda::known).map_err(Refusal::Usage)?;
-    let events = events(&options.events).map_err(Refusal::Usage)?;
-    let variables = asked.variables(user).map_err(Refusal::Usage)?;
-    let root = asked.directory(&variables, user).map_err(Refusal::Usage)?.unwrap_or(Path::new("."));
+    asked.runtime.as_deref().map_or(Ok(()), crate::lambda::known).map_err(SimulateError::Usage)?;
+    let events = events(&options.events).map_err(SimulateError::Usage)?;
+    let variables = asked.variables(user).map_err(SimulateError::Usage)?;
+    let root =
+        asked.directory(&variables, user).map_err(SimulateError::Usage)?.unwrap_or(Path::new("."));
     let root = root
         .canonicalize()
         .map_err(|error| unable(&format!("find the code in {}", root.display()), error))?;
     let layers: Vec<_> =
         options.layers.iter().map(|path| Layer::open(path)).collect::<Result<_, _>>()?;
-    let opt = (!layers.is_empty()).then(|| Opt::new(layers));
+    let opt = (!layers.is_empty()).then(|| MergedLayers::new(layers));
     let has_layers = opt.is_some();
-    let mut given = given::environ(options, user, &variables, &root);
-    let (place, note) =
-        Place::prepare(options.snap_start, opt.as_ref(), &root, &asked.command, &given)?;
+    let mut given = function_env::function_environ(options, user, &variables, &root);
+    let (sandbox, note) =
+        Sandbox::prepare(options.snap_start, opt.as_ref(), &root, &asked.command, &given)?;
     drop(opt);
     let mut notes = vec![about_sources(&given)];
     notes.extend(note);
-    notes.extend(given::dropped(user, &variables));
-    let (mut start, about) =
-        Start::of(asked, &mut given, &root, has_layers).map_err(Refusal::Usage)?;
+    notes.extend(function_env::about_dropped_variable(user, &variables));
+    let (mut start, about) = RuntimeStart::resolve(asked, &mut given, &root, has_layers)
+        .map_err(SimulateError::Usage)?;
     notes.extend(about);
     if let (Some(runtime), true) = (&asked.runtime, has_layers) {
-        let found = packages::find(runtime, &mut start, &mut given, &root, || place.folder());
+        let found = packages::add_layer_packages(runtime, &mut start, &mut given, &root, || {
+            sandbox.directory()
+        });
         notes.extend(found.unwrap_or_else(|error| {
             Some(format!("packages of layers are not looked for: {}", process::cause(&error)))
         }));
     }
     if options.snap_start {
-        let about = credentials::hand_over(&mut given)
+        let about = credentials::serve_from_endpoint(&mut given)
             .map_err(|error| unable("hand out credentials", error))?;
         notes.extend(about);
     }
-    let hooks = Hooks::of(&start.received(), &given);
-    let wrapper_of_layer = has_layers && Path::new(given::WRAPPER).exists();
+    let hooks = ExpectedHooks::from_configuration(&start.received_command(), &given);
+    let wrapper_of_layer = has_layers && Path::new(function_env::WRAPPER).exists();
     let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
-    let has_own = extensions.iter().any(|(name, _)| name == environment::OWN);
+    let has_own = extensions.iter().any(|(name, _)| name == environment::FOREWORD_EXTENSION);
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;
 
-    let (recorder, said) =
+    let (recorder, output) =
         Recorder::new(options.format, hooks).map_err(|error| unable("make a pipe", error))?;
     let descendants =
         process::adopt_descendants().map_err(|error| unable("adopt processes", error))?;
@@ -187,15 +190,15 @@ fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
         extensions,
         wrapper_of_layer,
         start,
-        place,
+        sandbox,
         recorder,
-        said,
+        output,
         descendants,
         interruption,
         event_count: AtomicUsize::new(0),
     };
     let recorder = &simulation.recorder;
-    notes.iter().for_each(|note| recorder.tell(&Moment::Note(note)));
+    notes.iter().for_each(|note| recorder.record(&TimelineEvent::Note(note)));
     if lacks_extension {
         recorder.problem(
             "pre_stop hooks do not run: none of these layers has foreword's extension; add the \
@@ -205,13 +208,13 @@ fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
     scope(|scope| {
         scope.spawn(|| recorder.follow(&over));
         scope.spawn(|| {
-            watch.wait_for(&over).inspect(|&signal| simulation.interruption.arrives(signal))
+            watch.wait_for(&over).inspect(|&signal| simulation.interruption.set_signal(signal))
         });
         for number in 1..=options.restores {
             if options.restores > 1 {
-                recorder.tell(&Moment::Environment { number, of: options.restores });
+                recorder.record(&TimelineEvent::Environment { number, of: options.restores });
             }
-            simulation.live();
+            simulation.run_environment();
             if simulation.interruption.signal().is_some() {
                 break;
             }
@@ -222,10 +225,10 @@ fn simulate(options: &Options, user: &Environ) -> Result<i32, Refusal> {
     if let Some(signal) = interrupted {
         recorder.problem(&format!("interrupted by {signal}"));
     }
-    let is_well = recorder.result();
+    let is_successful = recorder.finish();
     Ok(match interrupted {
         Some(signal) => 128 + signal as i32,
-        None if is_well => 0,
+        None if is_successful => 0,
         None => FAILED,
     })
 }

@@ -2,15 +2,14 @@
 //! Extensions API").
 
 use super::UNKNOWN;
+use crate::lambda::api::{self, Call};
+use crate::phase::Phase;
 use crate::report::Failure;
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// The most that Lambda leaves to extensions in the shutdown phase.
-const MOST: Duration = Duration::from_millis(2000);
 
 /// Lambda shuts the environment down.
 #[derive(Debug, PartialEq)]
@@ -34,11 +33,10 @@ impl<'a> Api<'a> {
     /// When the Extensions API does not take it.
     pub fn register(upstream: &'a RuntimeApi, name: &OsStr, wants_shutdown: bool) -> Result<Self> {
         let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
-        let header = ("Lambda-Extension-Name", &*name.to_string_lossy());
+        let header = (api::EXTENSION_NAME, &*name.to_string_lossy());
         let body = json!({"events": events}).to_string();
-        let answer =
-            upstream.ask(&upstream.request("POST", &path("register"), &[header], &body))?;
-        match (answer.status, answer.header("Lambda-Extension-Identifier")) {
+        let answer = upstream.ask(&upstream.request(Call::ExtensionRegister, &[header], &body))?;
+        match (answer.status, answer.header(api::EXTENSION_IDENTIFIER)) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
             (status, _) => bail!("it answered {status} to the registration"),
         }
@@ -49,7 +47,7 @@ impl<'a> Api<'a> {
     /// # Errors
     /// When the answer is no event.
     pub fn next(&self) -> Result<Option<Shutdown>> {
-        let answer = self.upstream.ask(&self.request("GET", "event/next", &[], ""))?;
+        let answer = self.upstream.ask(&self.request(Call::ExtensionNext, &[], ""))?;
         if answer.status != 200 {
             bail!("it answered {} to the request for an event", answer.status);
         }
@@ -64,10 +62,10 @@ impl<'a> Api<'a> {
     /// When the Extensions API does not take it.
     pub fn refuse(&self, failure: &Failure) -> Result<()> {
         const ERROR_TYPE: &str = "Extension.ConfigInvalid";
-        let header = ("Lambda-Extension-Function-Error-Type", ERROR_TYPE);
+        let header = (api::EXTENSION_ERROR_TYPE, ERROR_TYPE);
         match self
             .upstream
-            .ask(&self.request("POST", "init/error", &[header], &failure.body(ERROR_TYPE)))?
+            .ask(&self.request(Call::ExtensionInitError, &[header], &failure.body(ERROR_TYPE)))?
             .status
         {
             202 => Ok(()),
@@ -75,21 +73,18 @@ impl<'a> Api<'a> {
         }
     }
 
-    fn request(&self, method: &str, call: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-        let identifier = ("Lambda-Extension-Identifier", &*self.identifier);
-        self.upstream.request(method, &path(call), &[headers, &[identifier]].concat(), body)
+    fn request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+        let identifier = (api::EXTENSION_IDENTIFIER, &*self.identifier);
+        self.upstream.request(call, &[headers, &[identifier]].concat(), body)
     }
-}
-
-fn path(call: &str) -> String {
-    format!("/2020-01-01/extension/{call}")
 }
 
 /// What is left is in the body; a deadline that is far away is nobody's promise.
 fn shutdown(event: &Value, now_ms: f64) -> Shutdown {
+    let most = Phase::PreStop.budget().unwrap_or_default();
     let left = event["deadlineMs"]
         .as_f64()
-        .map(|deadline| (deadline - now_ms).clamp(0.0, MOST.as_secs_f64() * 1e3));
+        .map(|deadline| (deadline - now_ms).clamp(0.0, most.as_secs_f64() * 1e3));
     let left = left.map_or(UNKNOWN, |left| Duration::from_secs_f64(left / 1e3));
     Shutdown { reason: event["shutdownReason"].as_str().unwrap_or_default().to_owned(), left }
 }

@@ -2,10 +2,11 @@
 //! Unix socket that only processes of the same user may use. Nothing of it is written anywhere.
 
 use crate::config::Hook;
+use crate::config::encode::{put_hook, take_hook};
 use crate::environ::Environ;
-use crate::hooks::Received;
+use crate::lambda::LambdaContext;
 use crate::process::{self, sleep};
-use crate::wire::{Reader, Writer, put_hook, take_hook};
+use crate::wire::{Reader, Writer};
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -44,15 +45,15 @@ pub struct Handover<'h> {
 /// When there is none.
 pub fn hand_over(
     hooks: &[&Hook],
-    received: &Received,
+    context: &LambdaContext,
     environ: &Environ,
     address: &str,
 ) -> io::Result<()> {
     let mut items = Writer::with_room(0);
-    items.put(received.runtime.as_bytes());
+    items.put(context.runtime.as_bytes());
     items.put_list(hooks, |items, hook| put_hook(items, hook));
     let mut bytes = items.bytes;
-    received.environ.encode(&mut bytes);
+    context.environ.encode(&mut bytes);
     environ.encode(&mut bytes);
     let mut extension = find(address)?;
     extension.set_write_timeout(Some(PATIENCE))?;

@@ -1,13 +1,14 @@
 //! One attempt of a hook: waits for its port, then runs its command or asks its server, and reads
 //! what it exports.
 
+use super::client::{Trouble, Until};
 use super::{Deadline, Runner, why_shell, words};
 use crate::config::{Command, Hook};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::loopback::{self, Address, Trouble, Until};
+use crate::loopback::{self, Address};
 use crate::process::{End, Request, Signal};
-use crate::report::Stop;
+use crate::report::{HookEnd, HookOutcome, Stop};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
@@ -59,6 +60,17 @@ impl Attempt<'_> {
         let exported =
             self.hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
         exported.map_err(Miss::failed)
+    }
+
+    /// Returns the end of the hook, if it is now.
+    pub fn end(&self, outcome: HookOutcome) -> HookEnd {
+        HookEnd {
+            phase: self.hook.phase,
+            name: self.hook.name.to_string(),
+            outcome,
+            took: self.started.elapsed(),
+            exported: None,
+        }
     }
 
     pub fn after(&self) -> String {

@@ -4,6 +4,7 @@
 use super::Runner;
 use crate::config::Hook;
 use crate::environ::Environ;
+use crate::log;
 use crate::metrics;
 use crate::process::{Latch, Left, Process, Side, Watch, split};
 use crate::report::{Failure, Stop};
@@ -11,6 +12,7 @@ use anyhow::{Context, Result};
 use std::cell::RefCell;
 use std::process::exit;
 use std::thread::Builder;
+use tracing::debug;
 
 /// Most memory for the thread that waits for the end of the runtime; what it never touches costs
 /// nothing.
@@ -38,7 +40,7 @@ pub fn start(runner: &Runner, hook: &Hook, environ: &Environ) -> Result<(), Fail
             format!("hook {:?} ({}) could not be started: {cause:#}", hook.name, hook.phase.name()),
         )
     })?;
-    runner.log.debug(|| format!("{}: hook {:?} runs in the background", hook.place, hook.name));
+    debug!("{}: hook {:?} runs in the background", hook.place, hook.name);
     Ok(())
 }
 
@@ -56,12 +58,12 @@ fn run(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) -> Res
     let own = Runner { watch: &watch, until: None, stop: Some(stop), left: &left, ..*runner };
     match own.run_one(hook, environ) {
         Ok((end, _)) => {
-            metrics::of_hook(&end, environ, own.received);
-            own.log.success(&end);
+            metrics::of_hook(&end, environ, own.context);
+            log::success(&end);
         }
         Err(Stop::Failure(failure)) => {
-            failure.hook.iter().for_each(|end| metrics::of_hook(end, environ, own.received));
-            own.log.failure(&failure);
+            failure.hook.iter().for_each(|end| metrics::of_hook(end, environ, own.context));
+            log::failure(&failure);
         }
         // The runtime has ended.
         Err(Stop::Signal(_) | Stop::Cancelled) => {}

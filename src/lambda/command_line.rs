@@ -1,8 +1,7 @@
 //! The command line that the bootstrap of a runtime executes, and hands a wrapper. Sizes follow the
 //! function's memory; file names that carry versions change with time.
 
-use super::Runtime;
-use crate::condition::ARCHITECTURE;
+use super::{ARCHITECTURE, Runtime};
 use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 

@@ -1,8 +1,9 @@
 //! The last part of a plan: the command line to execute, and how rules edit it.
 
 use crate::command_line::CommandLine;
+use crate::config::Effect;
 use crate::config::{Rule, WordEdits};
-use crate::environ::{Effect, Environ};
+use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::text::Text;
 use std::ffi::{OsStr, OsString};

@@ -2,9 +2,10 @@
 //! says only "no such file" for a script whose interpreter is missing; this looks at the file to
 //! tell.
 
-use crate::condition::ARCHITECTURE;
 use crate::environ::Environ;
-use crate::report::status;
+use crate::exit_status;
+use crate::lambda::ARCHITECTURE;
+
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
@@ -48,12 +49,15 @@ impl ExecError {
                 None => format!("unable to find {shown:?}: PATH is unset or empty{split}"),
             },
         };
-        Self { message, status: status::NOT_FOUND }
+        Self { message, status: exit_status::NOT_FOUND }
     }
 
     /// A system call that is no `execve` failed.
     pub fn system(what: &str, errno: Errno) -> Self {
-        Self { message: format!("unable to {what}: {}", described(errno)), status: status::FAILED }
+        Self {
+            message: format!("unable to {what}: {}", described(errno)),
+            status: exit_status::FAILED,
+        }
     }
 
     /// The kernel refused to execute a file that is there; the words and the environment are those
@@ -77,7 +81,7 @@ impl ExecError {
         });
         Self {
             message: format!("unable to execute {shown:?}: {why}"),
-            status: status::CANNOT_EXECUTE,
+            status: exit_status::CANNOT_EXECUTE,
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use super::diagnosis::{ExecError, ends_in_carriage_return, is_script, path_of};
 use super::is_this_program;
-use crate::command_line::Interpreter;
 use crate::environ::Environ;
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, execve};
@@ -17,17 +16,22 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// What runs a script without a `#!` line, as POSIX has it for `execvp`.
 const SHELL: &CStr = c"/bin/sh";
 
+/// What is known of a program that is to be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// It is no script; a cold start saves the time to read its first line.
+    Binary,
+    /// It may be a script, whose first line may end in a carriage return.
+    Unknown,
+}
+
 /// Becomes the program that the first word names. Comes back only when that cannot be.
-pub fn execute(words: &[OsString], environ: &Environ) -> ExecError {
+pub fn execute(words: &[OsString], kind: Program, environ: &Environ) -> ExecError {
     let entries = environ.entries();
-    // An interpreter is no script; not to look saves a cold start the time.
-    let may_be_script =
-        words.first().is_some_and(|program| Interpreter::of_program(program).is_none());
-    let execute =
-        |file: &CStr, words: &[CString]| match may_be_script && ends_in_carriage_return(file) {
-            true => Err(Errno::ENOENT),
-            false => execve(file, words, &entries),
-        };
+    let execute = |file: &CStr, words: &[CString]| match kind {
+        Program::Unknown if ends_in_carriage_return(file) => Err(Errno::ENOENT),
+        Program::Unknown | Program::Binary => execve(file, words, &entries),
+    };
     match attempt(words, environ, execute) {
         Err(error) => error,
     }

@@ -1,9 +1,10 @@
 //! One connection of the runtime's: its first request is looked at, and held or passed on as
-//! `progress` says; once the relay is open, nothing is looked at any more.
+//! `state` says; once the relay is open, nothing is looked at any more.
 
-use super::progress::{Action, Call, Release};
+use super::state::{Action, Release};
 use super::{Relay, tunnel};
 use crate::http::{self, Head};
+use crate::lambda::api::Call;
 use crate::process::{Latch, PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -34,13 +35,13 @@ fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
         tunnel(relay, client, bytes, || {});
         return None;
     };
-    match relay.receive(call, &bytes[..length]) {
-        Action::Tunnel => tunnel(relay, client, bytes, || {}),
-        Action::Pass => {
+    match (relay.receive(call, &bytes[..length]), call) {
+        (Action::Tunnel, _) => tunnel(relay, client, bytes, || {}),
+        (Action::Hold, Some(call)) => return hold(relay, client, call, bytes, length),
+        (Action::Pass | Action::Hold, _) => {
             let closing = [http::closing(&bytes[..length]), bytes.split_off(length)].concat();
             tunnel(relay, client, closing, || relay.passed(call));
         }
-        Action::Hold => return hold(relay, client, call, bytes, length),
     }
     None
 }
@@ -50,7 +51,7 @@ fn first_request(
     relay: &Relay,
     client: &mut TcpStream,
     bytes: &mut Vec<u8>,
-) -> Option<(Call, usize)> {
+) -> Option<(Option<Call>, usize)> {
     let mut piece = [0; 8192];
     loop {
         if !bytes.is_empty() && relay.is_open() {

@@ -2,8 +2,8 @@
 //! Extensions API that a runtime client with an internal extension, or one extension of foreword's
 //! own, gets to see.
 
-use super::http::{Head, Reply};
-use super::states::State;
+use super::http::{Reply, RequestHead};
+use super::runtime_state::RuntimeState;
 use std::collections::VecDeque;
 
 #[derive(Default)]
@@ -29,7 +29,13 @@ impl Extensions {
     }
 
     /// Registration ends when the runtime leaves `Started`; an internal extension gets no SHUTDOWN.
-    pub fn register(&mut self, head: &Head, body: &[u8], state: State, function: &str) -> Reply {
+    pub fn register(
+        &mut self,
+        head: &RequestHead,
+        body: &[u8],
+        state: RuntimeState,
+        function: &str,
+    ) -> Reply {
         let body = String::from_utf8_lossy(body);
         let name = head.header("Lambda-Extension-Name").unwrap_or_default();
         let is_external = self.external.iter().any(|known| known == name);
@@ -42,7 +48,7 @@ impl Extensions {
             let message = "SHUTDOWN: event is not supported for internal extensions";
             return Reply::error(403, "Extension.InvalidEventType", message);
         }
-        if state != State::Started {
+        if state != RuntimeState::Started {
             return Reply::error(
                 403,
                 "Extension.RegistrationClosed",
@@ -69,7 +75,7 @@ impl Extensions {
 
     /// Takes the next event of the extension that the request names: nothing as long as there is
     /// none.
-    pub fn next(&mut self, head: &Head) -> Option<Reply> {
+    pub fn next(&mut self, head: &RequestHead) -> Option<Reply> {
         let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Some(Reply::error(403, "Extension.MissingExtensionIdentifier", message));
@@ -84,7 +90,7 @@ impl Extensions {
     }
 
     /// The name of the extension that a request comes from.
-    pub fn name(&self, head: &Head) -> Option<String> {
+    pub fn name(&self, head: &RequestHead) -> Option<String> {
         let identifier = head.header("Lambda-Extension-Identifier")?;
         self.registered
             .iter()
@@ -94,7 +100,7 @@ impl Extensions {
 
     /// Notes that an extension asks for an event; gives its name and the events that it wants, the
     /// first time.
-    pub fn becomes_ready(&mut self, head: &Head) -> Option<(String, Vec<&'static str>)> {
+    pub fn becomes_ready(&mut self, head: &RequestHead) -> Option<(String, Vec<&'static str>)> {
         let identifier = head.header("Lambda-Extension-Identifier")?;
         let mut registered = self.registered.iter_mut();
         let extension =

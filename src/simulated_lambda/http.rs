@@ -15,7 +15,7 @@ const PIECE: usize = 64 << 10;
 /// The head of a request as it came, each byte a character of its own (Latin-1), without the last
 /// line break.
 #[derive(Clone, Debug)]
-pub struct Head(pub String);
+pub struct RequestHead(pub String);
 
 #[derive(Clone, Debug, Default)]
 pub struct Body {
@@ -34,7 +34,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-impl Head {
+impl RequestHead {
     /// `None` when the connection ends first. The line feed that ends the head stays unread.
     pub fn read(stream: &TcpStream) -> io::Result<Option<Self>> {
         let read = read_through(stream, b"\r\n\r", LONGEST_HEAD)?;
@@ -69,7 +69,7 @@ impl Head {
 impl Body {
     /// Reads a body; `progress` is told how much has come so far, after each piece. What is cut off
     /// is not an error but a body that is not complete.
-    pub fn read(stream: &TcpStream, head: &Head, mut progress: impl FnMut(usize)) -> Self {
+    pub fn read(stream: &TcpStream, head: &RequestHead, mut progress: impl FnMut(usize)) -> Self {
         let mut body =
             Self { is_chunked: head.says("Transfer-Encoding", "chunked"), ..Self::default() };
         let read = if body.is_chunked {

@@ -2,9 +2,9 @@
 //! wrong on purpose.
 
 use super::Shared;
-use super::http::{Body, Head, Reply, go_on};
-use super::record::{Connection, Request, Summary};
-use super::states::{Call, Route};
+use super::http::{Body, Reply, RequestHead, go_on};
+use super::recording::{BodySummary, Connection, RecordedRequest};
+use super::runtime_state::{ApiCall, Route};
 use std::io::{self, ErrorKind, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use std::thread::{JoinHandle, spawn};
 pub trait Faults: Send + Sync {
     /// The fault of one request, whose head is there and behind which nothing has been read; it may
     /// be waited for here.
-    fn strike(&self, _shared: &Shared, _call: Call, _number: usize) -> Option<Box<dyn Fault>> {
+    fn strike(&self, _shared: &Shared, _call: ApiCall, _number: usize) -> Option<Box<dyn Fault>> {
         None
     }
 }
@@ -31,11 +31,11 @@ pub trait Fault {
     /// The answer in the place of the state machine's, which then does not see the request.
     fn answer(&self, stream: &TcpStream, read: &dyn Fn() -> Body) -> Option<io::Result<Reply>>;
 
-    fn write(&self, stream: &TcpStream, reply: &Reply, is_last: bool) -> io::Result<Next>;
+    fn write(&self, stream: &TcpStream, reply: &Reply, is_last: bool) -> io::Result<AfterReply>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterReply {
     Request,
     Close,
 }
@@ -127,7 +127,7 @@ impl Server {
 fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
     let _ = stream.set_nodelay(true);
     let mut end = exchange(shared, &stream, connection);
-    while matches!(end, Ok(Next::Request)) {
+    while matches!(end, Ok(AfterReply::Request)) {
         end = exchange(shared, &stream, connection);
     }
     shared.update(|inner| inner.seen.connections[connection] = Connection::Ended);
@@ -138,15 +138,15 @@ fn serve(shared: &Shared, stream: Arc<TcpStream>, connection: usize) {
     }
 }
 
-fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Result<Next> {
-    let Some(head) = Head::read(stream)? else { return Ok(Next::Close) };
+fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Result<AfterReply> {
+    let Some(head) = RequestHead::read(stream)? else { return Ok(AfterReply::Close) };
     let Some((method, target)) = head.request_line() else {
-        Head::finish(stream)?;
+        RequestHead::finish(stream)?;
         let number = record(shared, connection, &head, None);
         shared.update(|inner| inner.seen.requests[number].status = Some(400));
         let reply = Reply { status: 400, ..Reply::default() };
         (&mut &*stream).write_all(&reply.encode(true))?;
-        return Ok(Next::Close);
+        return Ok(AfterReply::Close);
     };
     let route = Route::of(method, target, shared.settings.snap_start);
     let call = if let Route::Known(call, _) = route { Some(call) } else { None };
@@ -155,7 +155,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
     let fault = call.and_then(|call| shared.faults.strike(shared, call, number));
     let unread = fault.as_ref().is_some_and(|fault| fault.leaves_body());
     if !unread {
-        Head::finish(stream)?;
+        RequestHead::finish(stream)?;
         if head.says("Expect", "100-continue") {
             go_on(stream)?;
         }
@@ -164,7 +164,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         let progress =
             |length| shared.update(|inner| inner.seen.requests[number].body.length = length);
         let body = if unread { Body::default() } else { Body::read(stream, &head, progress) };
-        shared.update(|inner| inner.seen.requests[number].body = Summary::of(&body));
+        shared.update(|inner| inner.seen.requests[number].body = BodySummary::of(&body));
         body
     };
     let reply = match (fault.as_ref().and_then(|fault| fault.answer(stream, &read)), route) {
@@ -172,7 +172,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
         (_, Route::Known(call, id)) => {
             match shared.answer(call, id, &head, number, read, &|| has_ended(stream)) {
                 Some(reply) => reply,
-                None => return Ok(Next::Close),
+                None => return Ok(AfterReply::Close),
             }
         }
         (_, Route::WrongMethod) => {
@@ -188,14 +188,14 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
     shared.update(|inner| inner.seen.requests[number].status = Some(reply.status));
     let next = match fault {
         Some(fault) => fault.write(stream, &reply, is_last)?,
-        None => (&mut &*stream).write_all(&reply.encode(is_last)).map(|()| Next::Request)?,
+        None => (&mut &*stream).write_all(&reply.encode(is_last)).map(|()| AfterReply::Request)?,
     };
-    Ok(if is_last { Next::Close } else { next })
+    Ok(if is_last { AfterReply::Close } else { next })
 }
 
-fn record(shared: &Shared, connection: usize, head: &Head, call: Option<Call>) -> usize {
-    let (head, body) = (head.clone(), Summary::default());
-    let request = Request { connection, head, call, body, status: None };
+fn record(shared: &Shared, connection: usize, head: &RequestHead, call: Option<ApiCall>) -> usize {
+    let (head, body) = (head.clone(), BodySummary::default());
+    let request = RecordedRequest { connection, head, call, body, status: None };
     shared.update(|inner| {
         inner.seen.requests.push(request);
         inner.seen.requests.len() - 1

@@ -2,12 +2,12 @@
 //! the driver.
 
 use super::extensions::Extensions;
-use super::http::{Body, Head, Reply};
-use super::record::{Connection, Report, Seen};
+use super::http::{Body, Reply, RequestHead};
+use super::recording::{Connection, ErrorReport, Recording};
+use super::runtime_state::{ApiCall, RuntimeState, Transition};
 use super::server::Faults;
-use super::states::{Call, State, Verdict};
 use super::telemetry::Telemetry;
-use super::{Answer, Outcome, Settings};
+use super::{InvocationResult, Outcome, Settings};
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,33 +29,33 @@ pub struct Shared {
     pub settings: Settings,
     pub faults: Box<dyn Faults>,
     pub telemetry: Telemetry,
-    inner: Mutex<Inner>,
+    inner: Mutex<ServiceState>,
     changed: Condvar,
 }
 
-pub struct Inner {
-    pub seen: Seen,
+pub struct ServiceState {
+    pub seen: Recording,
     pub extensions: Extensions,
     /// How long the driver waits.
     pub limit: Duration,
     /// The parked requests by number, the longest first.
     parked: VecDeque<usize>,
-    released: HashMap<usize, Release>,
+    released: HashMap<usize, ParkedResponse>,
     /// The event that the runtime works on.
-    current: Option<Arc<Event>>,
-    answers: HashMap<String, Answer>,
+    current: Option<Arc<QueuedEvent>>,
+    answers: HashMap<String, InvocationResult>,
     events: usize,
     is_ending: bool,
 }
 
 /// What a parked call is answered with.
-enum Release {
+enum ParkedResponse {
     Restored,
-    Event(Arc<Event>),
+    Event(Arc<QueuedEvent>),
 }
 
 /// One invocation, as invocation/next hands it out.
-struct Event {
+struct QueuedEvent {
     id: String,
     deadline_ms: u128,
     body: Vec<u8>,
@@ -63,8 +63,8 @@ struct Event {
 
 impl Shared {
     pub fn new(settings: Settings, faults: Box<dyn Faults>) -> Self {
-        let inner = Inner {
-            seen: Seen::new(),
+        let inner = ServiceState {
+            seen: Recording::new(),
             extensions: Extensions::new(settings.extensions.clone()),
             limit: LIMIT,
             parked: VecDeque::new(),
@@ -84,14 +84,14 @@ impl Shared {
     }
 
     /// Changes something; everyone who waits looks again.
-    pub fn update<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+    pub fn update<T>(&self, change: impl FnOnce(&mut ServiceState) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         result
     }
 
     /// Waits until the condition gives something; `None` when the driver's limit has passed.
-    pub fn wait<T>(&self, mut condition: impl FnMut(&mut Inner) -> Option<T>) -> Option<T> {
+    pub fn wait<T>(&self, mut condition: impl FnMut(&mut ServiceState) -> Option<T>) -> Option<T> {
         let start = Instant::now();
         let mut inner = self.lock();
         loop {
@@ -112,7 +112,7 @@ impl Shared {
         &self,
         number: usize,
         has_ended: &dyn Fn() -> bool,
-        mut condition: impl FnMut(&mut Inner) -> Option<T>,
+        mut condition: impl FnMut(&mut ServiceState) -> Option<T>,
     ) -> Option<T> {
         let mut inner = self.lock();
         loop {
@@ -144,23 +144,23 @@ impl Shared {
     /// of this Lambda.
     pub fn answer(
         &self,
-        call: Call,
+        call: ApiCall,
         id: &str,
-        head: &Head,
+        head: &RequestHead,
         number: usize,
         read: impl Fn() -> Body,
         has_ended: &dyn Fn() -> bool,
     ) -> Option<Reply> {
         match call {
-            Call::RestoreNext | Call::InvocationNext => {
+            ApiCall::RestoreNext | ApiCall::InvocationNext => {
                 read();
                 self.next(call, number, has_ended)
             }
-            Call::InitError | Call::RestoreError => Some(self.report(call, head, read())),
-            Call::InvocationResponse | Call::InvocationError => {
+            ApiCall::InitError | ApiCall::RestoreError => Some(self.report(call, head, read())),
+            ApiCall::InvocationResponse | ApiCall::InvocationError => {
                 Some(self.take_answer(call, id, head, read))
             }
-            Call::ExtensionRegister => {
+            ApiCall::ExtensionRegister => {
                 let body = read();
                 Some(self.update(|inner| {
                     inner.extensions.register(
@@ -171,7 +171,7 @@ impl Shared {
                     )
                 }))
             }
-            Call::ExtensionNext => {
+            ApiCall::ExtensionNext => {
                 read();
                 if let Some((name, events)) =
                     self.update(|inner| inner.extensions.becomes_ready(head))
@@ -181,11 +181,11 @@ impl Shared {
                 }
                 self.park(number, has_ended, |inner| inner.extensions.next(head))
             }
-            Call::ExtensionInitError | Call::ExtensionExitError => {
+            ApiCall::ExtensionInitError | ApiCall::ExtensionExitError => {
                 read();
                 Some(Reply::accepted())
             }
-            Call::Subscribe(api) => {
+            ApiCall::Subscribe(api) => {
                 let body = read();
                 let name = self.update(|inner| inner.extensions.name(head));
                 Some(self.telemetry.subscribe(api, head, &body.bytes, name.as_deref()))
@@ -193,51 +193,58 @@ impl Shared {
         }
     }
 
-    fn next(&self, call: Call, number: usize, has_ended: &dyn Fn() -> bool) -> Option<Reply> {
-        let refused = self.update(|inner| match inner.seen.state.verdict(call) {
-            Verdict::Block(state) => {
+    fn next(&self, call: ApiCall, number: usize, has_ended: &dyn Fn() -> bool) -> Option<Reply> {
+        let refused = self.update(|inner| match inner.seen.state.transition(call) {
+            Transition::Block(state) => {
                 inner.seen.state = state;
                 inner.parked.push_back(number);
                 inner.seen.parked = inner.parked.len();
                 None
             }
-            Verdict::EventAgain => inner.current.as_ref().map(|event| self.hand_out(event)),
-            Verdict::Accept(_) | Verdict::Forbid => Some(forbidden(inner.seen.state, call)),
+            Transition::EventAgain => inner.current.as_ref().map(|event| self.hand_out(event)),
+            Transition::Accept(_) | Transition::Forbid => Some(forbidden(inner.seen.state, call)),
         });
         if refused.is_some() {
             return refused;
         }
         let release = self.park(number, has_ended, |inner| inner.released.remove(&number))?;
         Some(match release {
-            Release::Restored => Reply { status: 200, ..Reply::default() },
-            Release::Event(event) => self.hand_out(&event),
+            ParkedResponse::Restored => Reply { status: 200, ..Reply::default() },
+            ParkedResponse::Event(event) => self.hand_out(&event),
         })
     }
 
     /// Taken during a restore, an init/error counts as a restore/error.
-    fn report(&self, call: Call, head: &Head, body: Body) -> Reply {
-        self.update(|inner| match inner.seen.state.verdict(call) {
-            Verdict::Accept(state) => {
+    fn report(&self, call: ApiCall, head: &RequestHead, body: Body) -> Reply {
+        self.update(|inner| match inner.seen.state.transition(call) {
+            Transition::Accept(state) => {
                 inner.seen.state = state;
-                let call = if state == State::RestoreError { Call::RestoreError } else { call };
+                let call =
+                    if state == RuntimeState::RestoreError { ApiCall::RestoreError } else { call };
                 let error_type = error_type(head);
-                inner.seen.report = Some(Report { call, error_type, body: body.bytes });
+                inner.seen.report = Some(ErrorReport { call, error_type, body: body.bytes });
                 Reply::accepted()
             }
             _ => forbidden(inner.seen.state, call),
         })
     }
 
-    fn take_answer(&self, call: Call, id: &str, head: &Head, read: impl Fn() -> Body) -> Reply {
+    fn take_answer(
+        &self,
+        call: ApiCall,
+        id: &str,
+        head: &RequestHead,
+        read: impl Fn() -> Body,
+    ) -> Reply {
         let refused = self.update(|inner| {
             if inner.current.as_ref().is_none_or(|event| event.id != id) {
                 return Some(Reply::error(400, "InvalidRequestID", "Invalid request ID"));
             }
             // An event that restore/next was answered with is answered without an invocation/next
             // of its own.
-            let is_early = inner.seen.state == State::Restoring;
-            match if is_early { State::Running } else { inner.seen.state }.verdict(call) {
-                Verdict::Accept(state) => {
+            let is_early = inner.seen.state == RuntimeState::Restoring;
+            match if is_early { RuntimeState::Running } else { inner.seen.state }.transition(call) {
+                Transition::Accept(state) => {
                     inner.seen.state = state;
                     None
                 }
@@ -260,7 +267,7 @@ impl Shared {
         } else {
             let outcome = match (call, late_error) {
                 (_, Some((_, error_type))) => Outcome::Error(error_type.clone()),
-                (Call::InvocationResponse, None) => Outcome::Response,
+                (ApiCall::InvocationResponse, None) => Outcome::Response,
                 _ => Outcome::Error(error_type(head)),
             };
             let truncated =
@@ -269,17 +276,23 @@ impl Shared {
         };
         let content_type = head.header("Content-Type").unwrap_or_default().to_owned();
         let Body { bytes, trailers, is_complete, .. } = body;
-        let answer =
-            Answer { outcome, body: bytes, content_type, is_streamed, trailers, is_complete };
+        let answer = InvocationResult {
+            outcome,
+            body: bytes,
+            content_type,
+            is_streamed,
+            trailers,
+            is_complete,
+        };
         self.update(|inner| {
-            inner.seen.state = State::ResponseSent;
+            inner.seen.state = RuntimeState::ResponseSent;
             inner.current = None;
             inner.answers.insert(id.to_owned(), answer);
         });
         reply
     }
 
-    fn hand_out(&self, event: &Event) -> Reply {
+    fn hand_out(&self, event: &QueuedEvent) -> Reply {
         let headers = vec![
             ("Content-Type", "application/json".to_owned()),
             ("Lambda-Runtime-Aws-Request-Id", event.id.clone()),
@@ -293,16 +306,16 @@ impl Shared {
         Reply { status: 200, headers, body: event.body.clone() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ServiceState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl ServiceState {
     /// Lets the parked restore/next go.
     pub fn restore(&mut self) {
-        self.seen.state = State::Restoring;
-        self.release(Release::Restored);
+        self.seen.state = RuntimeState::Restoring;
+        self.release(ParkedResponse::Restored);
     }
 
     /// Gives an event to the call that is parked longest, whichever it is; returns the request id.
@@ -310,11 +323,11 @@ impl Inner {
         self.events += 1;
         let id = request_id(self.events);
         let deadline_ms = epoch_ms() + settings.timeout.as_millis();
-        let event = Arc::new(Event { id: id.clone(), deadline_ms, body });
+        let event = Arc::new(QueuedEvent { id: id.clone(), deadline_ms, body });
         self.current = Some(Arc::clone(&event));
-        let is_restore = self.seen.state == State::RestoreReady;
-        self.seen.state = if is_restore { State::Restoring } else { State::Running };
-        self.release(Release::Event(event));
+        let is_restore = self.seen.state == RuntimeState::RestoreReady;
+        self.seen.state = if is_restore { RuntimeState::Restoring } else { RuntimeState::Running };
+        self.release(ParkedResponse::Event(event));
         self.extensions.invoke(&format!(
             r#"{{"eventType":"INVOKE","deadlineMs":{deadline_ms},"requestId":"{id}","invokedFunctionArn":"{}"}}"#,
             settings.arn()
@@ -323,11 +336,11 @@ impl Inner {
     }
 
     /// Takes the answer of an invocation when it is there.
-    pub fn answer(&mut self, id: &str) -> Option<Answer> {
+    pub fn answer(&mut self, id: &str) -> Option<InvocationResult> {
         self.answers.remove(id)
     }
 
-    fn release(&mut self, release: Release) {
+    fn release(&mut self, release: ParkedResponse) {
         let number = self.parked.pop_front().expect("a parked call");
         self.seen.parked = self.parked.len();
         self.released.insert(number, release);
@@ -343,11 +356,11 @@ pub fn epoch_ms() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis())
 }
 
-fn error_type(head: &Head) -> String {
+fn error_type(head: &RequestHead) -> String {
     head.header(ERROR_TYPE).unwrap_or_default().to_owned()
 }
 
-fn forbidden(state: State, call: Call) -> Reply {
+fn forbidden(state: RuntimeState, call: ApiCall) -> Reply {
     let (from, to) = (state.name(), call.asks_for().name());
     let message = format!(
         "State transition from {from} to {to} failed for runtime. Error: State transition is not \

@@ -4,7 +4,7 @@
 
 mod destination;
 
-use super::http::{Head, Reply};
+use super::http::{Reply, RequestHead};
 use destination::{Destination, deliver};
 use serde_json::{Value, json};
 use std::sync::mpsc::{Sender, channel};
@@ -16,12 +16,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const MOST_KEPT: usize = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
+pub enum SubscriptionApi {
     Telemetry,
     Logs,
 }
 
-impl Api {
+impl SubscriptionApi {
     /// The first word of its error types.
     fn name(self) -> &'static str {
         match self {
@@ -51,18 +51,18 @@ impl Api {
 
 /// Who wrote a line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum LogSource {
     Function,
     Extension,
 }
 
 #[derive(Default)]
 pub struct Telemetry {
-    inner: Mutex<Inner>,
+    inner: Mutex<TelemetryState>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct TelemetryState {
     /// What whoever subscribes later gets as well.
     kept: Vec<Value>,
     subscriptions: Vec<Subscription>,
@@ -85,7 +85,13 @@ enum Message {
 
 impl Telemetry {
     /// Answers a subscription; `name` is that of the extension, if it has registered.
-    pub fn subscribe(&self, api: Api, head: &Head, body: &[u8], name: Option<&str>) -> Reply {
+    pub fn subscribe(
+        &self,
+        api: SubscriptionApi,
+        head: &RequestHead,
+        body: &[u8],
+        name: Option<&str>,
+    ) -> Reply {
         let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Reply::error(403, "Extension.MissingExtensionIdentifier", message);
@@ -99,8 +105,11 @@ impl Telemetry {
             return Reply::error(403, &format!("{}.SubscriptionClosed", api.name()), &message);
         }
         let invalid = |message: &str| {
-            let error_type =
-                if api == Api::Logs { "Logs.ValidationError" } else { "ValidationError" };
+            let error_type = if api == SubscriptionApi::Logs {
+                "Logs.ValidationError"
+            } else {
+                "ValidationError"
+            };
             Reply::error(400, error_type, message)
         };
         let destination = match Destination::of(api, body) {
@@ -132,8 +141,8 @@ impl Telemetry {
         inner.subscriptions.push(Subscription { identifier, destination, to: Some(to), thread });
         drop(inner);
         let kind = match api {
-            Api::Telemetry => "platform.telemetrySubscription",
-            Api::Logs => "platform.logsSubscription",
+            SubscriptionApi::Telemetry => "platform.telemetrySubscription",
+            SubscriptionApi::Logs => "platform.logsSubscription",
         };
         self.emit(kind, json!({"name": name, "state": "Subscribed", "types": types}));
         ok()
@@ -156,10 +165,10 @@ impl Telemetry {
     }
 
     /// Tells a line of the log.
-    pub fn log(&self, source: Source, line: &str) {
+    pub fn log(&self, source: LogSource, line: &str) {
         let kind = match source {
-            Source::Function => "function",
-            Source::Extension => "extension",
+            LogSource::Function => "function",
+            LogSource::Extension => "extension",
         };
         self.emit(kind, line.into());
     }
@@ -192,7 +201,7 @@ impl Telemetry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, TelemetryState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

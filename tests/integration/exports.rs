@@ -41,8 +41,8 @@ fn json_reaches_the_runtime_as_it_was_written() {
     .file("exported", exported)
     .stdout(
         "odd name\nPLAIN=x y\nEMPTY=\nSHELL_LIKE=$HOME ${HOME} $$ `id` $(id) \\ '\"' * \
-         ~\nLINES=one\ntwo\nESCAPED=é😀\nINTEGER=12345678901234567890123\nFRACTION=1.50\\
-         nEXPONENT=-1E+3\nYES=true\nNO=false\n",
+         ~\nLINES=one\ntwo\nESCAPED=é😀\nINTEGER=12345678901234567890123\nFRACTION=1.50\n\
+         EXPONENT=-1E+3\nYES=true\nNO=false\n",
     )
     .run();
 }

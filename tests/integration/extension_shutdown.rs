@@ -141,7 +141,7 @@ fn deadlines_that_are_far_away_or_make_no_sense() {
         let lambda = lambda();
         let run = Test::new().pre_stop(hook()).waits(&lambda);
         let begin = Instant::now();
-        lambda.tell(&format!(
+        lambda.send_to_extensions(&format!(
             r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline},"shutdownReason":"spindown"}}"#
         ));
         let log = format!(
@@ -154,7 +154,7 @@ fn deadlines_that_are_far_away_or_make_no_sense() {
     }
     let lambda = lambda();
     let run = Test::new().pre_stop(hook()).waits(&lambda);
-    lambda.tell(r#"{"eventType":"SHUTDOWN"}"#);
+    lambda.send_to_extensions(r#"{"eventType":"SHUTDOWN"}"#);
     run.ends(
         "",
         "foreword: hook \"a\" (pre_stop) timed out after N ms (the 1350 ms of the phase are \
@@ -167,7 +167,7 @@ fn a_deadline_in_the_past_starts_no_hook() {
     for deadline in ["0", "-1", "1000000000000"] {
         let lambda = lambda();
         let run = Test::new().pre_stop(json!([echo("a"), echo("b")])).waits(&lambda);
-        lambda.tell(&format!(
+        lambda.send_to_extensions(&format!(
             r#"{{"eventType":"SHUTDOWN","deadlineMs":{deadline},"shutdownReason":"timeout"}}"#
         ));
         let not_started = |name| {
@@ -189,7 +189,7 @@ fn events_that_it_does_not_know_are_skipped() {
             .iter()
             .enumerate()
     {
-        lambda.tell(event);
+        lambda.send_to_extensions(event);
         waits(&lambda, number + 2);
     }
     lambda.shutdown("spindown", LEFT);

@@ -1,25 +1,26 @@
 //! The bootstrap of OS-only runtimes: Lambda prefers the one beside the code to a layer's.
 
-use super::files::{Code, Files, Place};
+use super::files::{CodeDirectory, FunctionFiles, Lookup};
 use crate::cli::finding::{Finding, Severity};
-use crate::cli::layer::Opt;
+use crate::cli::layer::MergedLayers;
 
 /// A `bootstrap` beside the code in the place of the layers' foreword, which then never runs (AWS's
 /// documentation, "Building a custom runtime for AWS Lambda").
-pub fn finding(code: &Code, opt: &Opt) -> Option<Finding> {
-    let files = Files { code, opt: Some(opt) };
-    let (Place::File(foreword), Place::File(of_layers)) =
+pub fn finding(code: &CodeDirectory, opt: &MergedLayers) -> Option<Finding> {
+    let files = FunctionFiles { code, opt: Some(opt) };
+    let (Lookup::File(foreword), Lookup::File(of_layers)) =
         (files.look_up("/opt/bin/foreword"), files.look_up("/opt/bootstrap"))
     else {
         return None;
     };
-    let is_foreword =
-        |file: &super::files::File| file.name == foreword.name || file.content == foreword.content;
+    let is_foreword = |file: &super::files::FunctionFile| {
+        file.name == foreword.name || file.content == foreword.content
+    };
     if !code.is_certain || !is_foreword(&of_layers) {
         return None;
     }
     match files.look_up("/var/task/bootstrap") {
-        Place::File(file) if !is_foreword(&file) => {
+        Lookup::File(file) if !is_foreword(&file) => {
             let message = "foreword never runs: on OS-only runtimes, Lambda starts this file and \
                            not the layers' bootstrap, which is foreword; give it another name, \
                            and let the function's \"Handler\" be that name";

@@ -2,20 +2,21 @@
 //! layers that are there and can be executed, and programs that the image of a runtime is known to
 //! have.
 
-use super::Advice;
-use super::files::{Code, Files, Place, Searched};
-use super::missing::missing;
-use super::named::{Named, Use};
-use super::program::{self, Expected, Subject, User};
-use super::runtimes::{self, Runtimes};
+use super::Diagnostic;
+use super::files::{CodeDirectory, FunctionFiles, Lookup, SearchedLocation};
+use super::missing_program::missing_program_message;
+use super::program_file::{self, Executor, ExpectedArchitecture, ProgramCheck};
+use super::references::{FileUse, ProgramReference};
+use super::runtimes::{self, CandidateRuntimes};
 use crate::cli::finding::{Finding, Severity};
-use crate::cli::layer::Opt;
-use crate::condition::{ARCHITECTURE, When};
+use crate::cli::layer::MergedLayers;
+use crate::condition::When;
+use crate::lambda::ARCHITECTURE;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files that were looked at, and how many could not be.
 #[derive(Default)]
-pub struct Looked {
+pub struct CheckedPrograms {
     /// By their names here.
     pub at: BTreeSet<String>,
     /// Paths in layers, of which none was named.
@@ -24,33 +25,34 @@ pub struct Looked {
 
 /// Looks at everything that a configuration names; `codes` has the code that goes with each of
 /// them.
-pub fn advise<'r>(
-    named: &[Named<'r>],
-    codes: &dyn Fn(&Named) -> Code,
-    opt: Option<&Opt>,
-    advice: &mut Vec<Advice<'r>>,
-) -> (Vec<Finding>, Looked) {
-    let mut looked = Looked::default();
+pub fn check<'r>(
+    named: &[ProgramReference<'r>],
+    codes: &dyn Fn(&ProgramReference) -> CodeDirectory,
+    opt: Option<&MergedLayers>,
+    diagnostics: &mut Vec<Diagnostic<'r>>,
+) -> (Vec<Finding>, CheckedPrograms) {
+    let mut checked = CheckedPrograms::default();
     // By the files' names, so that each is found once, and everything about one file stands
     // together.
     let mut findings: BTreeMap<String, (BTreeSet<String>, Vec<Finding>)> = BTreeMap::new();
     for named in named {
         let code = codes(named);
-        let files = Files { code: &code, opt };
-        let runtimes = Runtimes::left(&named.conditions);
+        let files = FunctionFiles { code: &code, opt };
+        let runtimes = CandidateRuntimes::left(&named.conditions);
         let place = match place(named, &runtimes, &files) {
             Ok(place) => place,
             Err(message) => {
-                advice.extend(message.map(|message| Advice::warning(named.place, message)));
+                diagnostics
+                    .extend(message.map(|message| Diagnostic::warning(named.place, message)));
                 continue;
             }
         };
         match place {
-            Place::File(file) => {
-                looked.at.insert(file.name.clone());
-                let user = User::Configuration(named.place.to_string(), named.kind);
+            Lookup::File(file) => {
+                checked.at.insert(file.name.clone());
+                let user = Executor::Configuration(named.place.to_string(), named.kind);
                 let expected = expected(opt, &code, &named.conditions);
-                let subject = Subject {
+                let subject = ProgramCheck {
                     file: &file,
                     files,
                     user: &user,
@@ -58,48 +60,48 @@ pub fn advise<'r>(
                     runtimes: &runtimes,
                 };
                 let (known, found) = findings.entry(file.name.clone()).or_default();
-                for fault in program::faults(&subject) {
+                for fault in program_file::faults(&subject) {
                     if known.insert(fault.message().to_owned()) {
                         found.push(fault.finding(&subject));
                     }
                 }
             }
             // Python and Node run what a directory has for that.
-            Place::Directory if named.kind == Use::Read => {}
-            Place::Directory => {
+            Lookup::Directory if named.kind == FileUse::Read => {}
+            Lookup::Directory => {
                 let message = format!("{:?} is a directory; name a file in it", named.word);
-                advice.push(Advice::warning(named.place, message));
+                diagnostics.push(Diagnostic::warning(named.place, message));
             }
-            Place::Nothing(searched)
+            Lookup::Nothing(searched)
                 if !named.is_guarded && !is_there_with_its_end(named, &files) =>
             {
-                advice.push(Advice::warning(named.place, nothing(named, &searched, opt)));
+                diagnostics.push(Diagnostic::warning(named.place, nothing(named, &searched, opt)));
             }
-            Place::NoLayers => {
-                looked.in_no_layer.extend(named.path());
+            Lookup::NoLayers => {
+                checked.in_no_layer.extend(named.path());
             }
-            Place::Astray(message) if !named.is_guarded => {
-                advice.push(Advice::warning(named.place, message))
+            Lookup::Astray(message) if !named.is_guarded => {
+                diagnostics.push(Diagnostic::warning(named.place, message))
             }
-            Place::Nothing(_) | Place::Astray(_) | Place::Unknown => {}
+            Lookup::Nothing(_) | Lookup::Astray(_) | Lookup::Unknown => {}
         }
     }
-    (findings.into_values().flat_map(|(_, findings)| findings).collect(), looked)
+    (findings.into_values().flat_map(|(_, findings)| findings).collect(), checked)
 }
 
 /// Where the file is that a name leads to, or what is wrong with the name, if that is known.
 fn place<'f>(
-    named: &Named,
-    runtimes: &Runtimes,
-    files: &Files<'f>,
-) -> Result<Place<'f>, Option<String>> {
+    named: &ProgramReference,
+    runtimes: &CandidateRuntimes,
+    files: &FunctionFiles<'f>,
+) -> Result<Lookup<'f>, Option<String>> {
     if !named.is_bare() {
         let Some(path) = named.path() else { return Err(None) };
         let is_functions = path.starts_with("/opt/") || path.starts_with("/var/task/");
         return match is_functions {
             true => Ok(files.look_up(&path)),
             false if named.is_guarded => Err(None),
-            false => Err(missing(&path, runtimes, files)),
+            false => Err(missing_program_message(&path, runtimes, files)),
         };
     }
     let word = named.word.as_str();
@@ -113,16 +115,16 @@ fn place<'f>(
     if named.is_guarded || !named.has_lambdas_path {
         return Err(None);
     }
-    if let found @ Place::File(_) = files.look_up(&format!("/opt/bin/{word}")) {
+    if let found @ Lookup::File(_) = files.look_up(&format!("/opt/bin/{word}")) {
         return Ok(found);
     }
-    if let Place::File(_) = files.look_up(&format!("{}/{word}", super::files::TASK_ROOT)) {
+    if let Lookup::File(_) = files.look_up(&format!("{}/{word}", super::files::TASK_ROOT)) {
         let way_out = if named.is_in_code() { "./" } else { "/var/task/" };
         return Err(Some(format!(
             "{word:?} lies beside the code, where PATH does not lead; write \"{way_out}{word}\""
         )));
     }
-    let is_elsewhere = |file: &crate::cli::layer::File| {
+    let is_elsewhere = |file: &crate::cli::layer::LayerFile| {
         !file.is_link() && file.has_run_bit() && file.path.rsplit('/').next() == Some(word)
     };
     if let Some(opt) = files.opt
@@ -134,19 +136,26 @@ fn place<'f>(
             file.path
         )));
     }
-    Err(missing(word, runtimes, files))
+    Err(missing_program_message(word, runtimes, files))
 }
 
 /// Whether it is there under a longer name, which Node finds.
-fn is_there_with_its_end(named: &Named, files: &Files) -> bool {
-    let is_there = |path: &str| matches!(files.look_up(&format!("{path}.js")), Place::File(_));
-    named.kind == Use::Read && named.path().is_some_and(|path| is_there(&path))
+fn is_there_with_its_end(named: &ProgramReference, files: &FunctionFiles) -> bool {
+    let is_there = |path: &str| matches!(files.look_up(&format!("{path}.js")), Lookup::File(_));
+    named.kind == FileUse::Read && named.path().is_some_and(|path| is_there(&path))
 }
 
-fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {
+fn nothing(
+    named: &ProgramReference,
+    searched: &SearchedLocation,
+    opt: Option<&MergedLayers>,
+) -> String {
     let word = named.word.as_str();
     match searched {
-        Searched::Layers => match named.path().and_then(|path| opt?.one_deeper(&path)) {
+        SearchedLocation::Layers => match named
+            .path()
+            .and_then(|path| opt?.nested_one_deeper(&path))
+        {
             Some(other) => format!(
                 "{word:?} is in none of the layers, but {} is; a layer's own root comes to lie at \
                  /opt",
@@ -154,8 +163,8 @@ fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {
             ),
             None => format!("{word:?} is in none of the layers; add it, or the layer that has it"),
         },
-        Searched::Code(here) => {
-            let what = if named.kind == Use::Executed { "program" } else { "script" };
+        SearchedLocation::Code(here) => {
+            let what = if named.kind == FileUse::Executed { "program" } else { "script" };
             format!(
                 "the {what} {word:?} is not beside the code: there is no {here}; add it, or \
                  correct the path"
@@ -166,27 +175,33 @@ fn nothing(named: &Named, searched: &Searched, opt: Option<&Opt>) -> String {
 
 /// The architecture that a program has to be for: what its conditions say, or else the foreword
 /// beside it, or this machine.
-pub fn expected(opt: Option<&Opt>, code: &Code, conditions: &[&When]) -> Expected {
+pub fn expected(
+    opt: Option<&MergedLayers>,
+    code: &CodeDirectory,
+    conditions: &[&When],
+) -> ExpectedArchitecture {
     let only = |when: &&When| match when.architecture.as_deref() {
         Some([name]) => Some(*name),
         _ => None,
     };
     if let Some(name) = conditions.iter().find_map(only) {
-        return Expected {
+        return ExpectedArchitecture {
             name,
             because: because(name, Basis::Condition),
             severity: Severity::Error,
         };
     }
-    let foreword = match (Files { code, opt }).look_up("/opt/bin/foreword") {
-        Place::File(file) => file.content.ok().and_then(|content| super::elf::machine(&content)),
+    let foreword = match (FunctionFiles { code, opt }).look_up("/opt/bin/foreword") {
+        Lookup::File(file) => file.content.ok().and_then(|content| super::elf::machine(&content)),
         _ => None,
     };
     match foreword {
-        Some(name) => {
-            Expected { name, because: because(name, Basis::Foreword), severity: Severity::Error }
-        }
-        None => Expected {
+        Some(name) => ExpectedArchitecture {
+            name,
+            because: because(name, Basis::Foreword),
+            severity: Severity::Error,
+        },
+        None => ExpectedArchitecture {
             name: ARCHITECTURE,
             because: because(ARCHITECTURE, Basis::Here),
             severity: Severity::Warning,

@@ -1,7 +1,7 @@
 //! The files of a function as it sees them: its code below /var/task, its layers below /opt. Knows
 //! where they lie on this machine; judges none of them.
 
-use crate::cli::layer::{At, Opt, normal};
+use crate::cli::layer::{LayerLookup, MergedLayers, normal};
 use crate::process;
 use std::borrow::Cow;
 use std::fs;
@@ -36,7 +36,7 @@ const IMAGE: [&str; 16] = [
 ];
 
 /// A file of the function's, wherever it lies here.
-pub struct File<'f> {
+pub struct FunctionFile<'f> {
     /// As messages name it.
     pub name: String,
     /// As the function names it.
@@ -49,11 +49,11 @@ pub struct File<'f> {
 }
 
 /// What is at a path of the function's.
-pub enum Place<'f> {
-    File(Box<File<'f>>),
+pub enum Lookup<'f> {
+    File(Box<FunctionFile<'f>>),
     Directory,
     /// Nothing is there; where was looked.
-    Nothing(Searched),
+    Nothing(SearchedLocation),
     /// It lies where nobody can look from here.
     Unknown,
     /// It lies in a layer, and no layer was named.
@@ -63,14 +63,14 @@ pub enum Place<'f> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Searched {
+pub enum SearchedLocation {
     Layers,
     Code(String),
 }
 
 /// The code of a function on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Code {
+pub struct CodeDirectory {
     pub root: PathBuf,
     /// Whether it is known that the code lies here, so that what is missing here is missing.
     pub is_certain: bool,
@@ -78,13 +78,13 @@ pub struct Code {
 
 /// A function's files: the code beside one configuration, and all layers.
 #[derive(Clone, Copy)]
-pub struct Files<'f> {
-    pub code: &'f Code,
-    pub opt: Option<&'f Opt>,
+pub struct FunctionFiles<'f> {
+    pub code: &'f CodeDirectory,
+    pub opt: Option<&'f MergedLayers>,
 }
 
-impl<'f> File<'f> {
-    pub fn of_layer(file: &crate::cli::layer::File<'f>) -> Self {
+impl<'f> FunctionFile<'f> {
+    pub fn of_layer(file: &crate::cli::layer::LayerFile<'f>) -> Self {
         Self {
             name: file.name(),
             path: format!("/opt/{}", file.path),
@@ -95,9 +95,9 @@ impl<'f> File<'f> {
     }
 }
 
-impl<'f> Files<'f> {
+impl<'f> FunctionFiles<'f> {
     /// What is at an absolute path of the function's, at the end of all links.
-    pub fn look_up(&self, path: &str) -> Place<'f> {
+    pub fn look_up(&self, path: &str) -> Lookup<'f> {
         let mut path = path.to_owned();
         let mut link: Option<(String, String)> = None;
         for _ in 0..MOST_LINKS {
@@ -107,17 +107,19 @@ impl<'f> Files<'f> {
                 path = format!("/{normal}");
             }
             if path.starts_with("/opt/") {
-                let Some(opt) = self.opt else { return Place::NoLayers };
+                let Some(opt) = self.opt else { return Lookup::NoLayers };
                 match opt.look_up(&path) {
-                    At::File(file) => return Place::File(Box::new(File::of_layer(&file))),
-                    At::Directory => return Place::Directory,
-                    At::Nothing => return Place::Nothing(Searched::Layers),
-                    At::Outside(target) => path = target,
+                    LayerLookup::File(file) => {
+                        return Lookup::File(Box::new(FunctionFile::of_layer(&file)));
+                    }
+                    LayerLookup::Directory => return Lookup::Directory,
+                    LayerLookup::Nothing => return Lookup::Nothing(SearchedLocation::Layers),
+                    LayerLookup::Outside(target) => path = target,
                 }
                 continue;
             }
             if path == TASK_ROOT {
-                return Place::Directory;
+                return Lookup::Directory;
             }
             let inside = path
                 .strip_prefix(TASK_ROOT)
@@ -125,27 +127,27 @@ impl<'f> Files<'f> {
                 .and_then(normal);
             let Some(inside) = inside else {
                 return match link {
-                    Some((name, target)) if !is_in_image(&path) => Place::Astray(format!(
+                    Some((name, target)) if !is_in_image(&path) => Lookup::Astray(format!(
                         "the symlink {name} leads to {target:?}, out of the code's directory, to \
                          what is not deployed with it; put the file itself in the symlink's place"
                     )),
-                    _ => Place::Unknown,
+                    _ => Lookup::Unknown,
                 };
             };
             match self.code.step(&inside) {
-                Step::There(place) => return place,
-                Step::Link { name, written, target } => {
+                PathStep::There(place) => return place,
+                PathStep::Link { name, written, target } => {
                     path = target;
                     link = Some((name, written));
                 }
             }
         }
         match link {
-            Some((name, _)) => Place::Astray(format!(
+            Some((name, _)) => Lookup::Astray(format!(
                 "the symlink {name} leads back to itself, so that nothing can open it; put the \
                  file in its place"
             )),
-            None => Place::Unknown,
+            None => Lookup::Unknown,
         }
     }
 }
@@ -156,8 +158,8 @@ fn is_in_image(path: &str) -> bool {
     IMAGE.iter().any(|start| inside.starts_with(start))
 }
 
-enum Step<'f> {
-    There(Place<'f>),
+enum PathStep<'f> {
+    There(Lookup<'f>),
     /// A link leads to a path of the function's.
     Link {
         name: String,
@@ -167,9 +169,9 @@ enum Step<'f> {
     },
 }
 
-impl Code {
+impl CodeDirectory {
     /// Walks down to a path below the root, up to the first link.
-    fn step<'f>(&self, inside: &str) -> Step<'f> {
+    fn step<'f>(&self, inside: &str) -> PathStep<'f> {
         let mut closed = None;
         let ends: Vec<_> =
             inside.match_indices('/').map(|(at, _)| at).chain([inside.len()]).collect();
@@ -178,35 +180,37 @@ impl Code {
             let name = shown(&here);
             let Ok(about) = fs::symlink_metadata(&here) else {
                 let missing = match self.is_certain {
-                    true => Place::Nothing(Searched::Code(shown(&self.root.join(inside)))),
-                    false => Place::Unknown,
+                    true => Lookup::Nothing(SearchedLocation::Code(shown(&self.root.join(inside)))),
+                    false => Lookup::Unknown,
                 };
-                return Step::There(missing);
+                return PathStep::There(missing);
             };
             let mode = about.permissions().mode() & 0o7777;
             if about.is_symlink() {
-                let Ok(target) = fs::read_link(&here) else { return Step::There(Place::Unknown) };
+                let Ok(target) = fs::read_link(&here) else {
+                    return PathStep::There(Lookup::Unknown);
+                };
                 let (written, rest) = (target.to_string_lossy().into_owned(), &inside[end..]);
                 let folder = inside[..end].rsplit_once('/').map_or("", |(folder, _)| folder);
                 let target = match written.starts_with('/') {
                     true => format!("{written}{rest}"),
                     false => format!("{TASK_ROOT}/{folder}/{written}{rest}"),
                 };
-                return Step::Link { name, written, target };
+                return PathStep::Link { name, written, target };
             }
             if index + 1 < ends.len() {
                 closed = closed.or((mode & 0o001 == 0).then_some((name, mode)));
                 continue;
             }
             if about.is_dir() {
-                return Step::There(Place::Directory);
+                return PathStep::There(Lookup::Directory);
             }
             if !about.is_file() {
-                return Step::There(Place::Unknown);
+                return PathStep::There(Lookup::Unknown);
             }
             let content = fs::read(&here).map(Cow::Owned).map_err(|error| process::cause(&error));
             let path = format!("{TASK_ROOT}/{inside}");
-            return Step::There(Place::File(Box::new(File {
+            return PathStep::There(Lookup::File(Box::new(FunctionFile {
                 name,
                 path,
                 mode: Some(mode),
@@ -214,7 +218,7 @@ impl Code {
                 content,
             })));
         }
-        Step::There(Place::Unknown)
+        PathStep::There(Lookup::Unknown)
     }
 
     /// How messages name a file of it.

@@ -1,97 +1,101 @@
 //! Layers, and what a configuration expects of them: programs that can be executed where it says,
 //! and extensions that go together with its hooks.
 
-use super::Advice;
-use super::executables::{self, Looked};
-use super::files::{self, Code, Files};
-use super::named::{Named, wrappers};
-use super::program::{self, Subject, User};
-use super::rules::Reached;
-use super::runtimes::Runtimes;
+use super::Diagnostic;
+use super::executables::{self, CheckedPrograms};
+use super::files::{self, CodeDirectory, FunctionFiles};
+use super::program_file::{self, Executor, ProgramCheck};
+use super::references::{ProgramReference, wrappers};
+use super::rules::ReachableRule;
+use super::runtimes::CandidateRuntimes;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::hints;
-use crate::cli::layer::{File, Opt};
-use crate::config::{Hook, Phase};
-use crate::plan::WEB_ADAPTERS_OWN;
-
-/// An extension that takes the runtime's place (Lambda Web Adapter's documentation).
-const WEB_ADAPTER: &str = "extensions/lambda-adapter";
+use crate::cli::layer::{LayerFile, MergedLayers};
+use crate::lambda::{WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
+use crate::phase::Phase;
 
 /// Datadog's extension, and its wrapper (their repository, `should_start_proxy`).
 const DATADOG: &str = "extensions/datadog-agent";
 const DATADOG_WRAPPER: &str = "/opt/datadog_wrapper";
 
 /// What is wrong in the configuration, given the layers.
-pub fn advise<'r>(rules: &[Reached<'r>], opt: &Opt, advice: &mut Vec<Advice<'r>>) {
+pub fn check<'r>(
+    rules: &[ReachableRule<'r>],
+    opt: &MergedLayers,
+    diagnostics: &mut Vec<Diagnostic<'r>>,
+) {
     let has = |path: &str| opt.files().iter().any(|file| file.path == path);
-    let hooks = || rules.iter().flat_map(Reached::hooks).map(|(hook, _)| hook);
-    let around_snapshot =
-        |hook: &&Hook| matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
-    if has(WEB_ADAPTER)
-        && let Some(hook) = hooks().find(around_snapshot)
+    let hooks = || rules.iter().flat_map(ReachableRule::hooks).map(|(hook, _)| hook);
+    let web_adapter = WEB_ADAPTER.trim_start_matches("/opt/");
+    if has(web_adapter)
+        && let Some(hook) = hooks().find(|hook| hook.phase.is_around_snapshot())
     {
         let message = format!(
-            "Lambda Web Adapter ({WEB_ADAPTER}) speaks to the Runtime API in the runtime's place, \
-             past all before_snapshot and after_restore hooks; {WEB_ADAPTERS_OWN}"
+            "Lambda Web Adapter ({web_adapter}) speaks to the Runtime API in the runtime's place, \
+             past all before_snapshot and after_restore hooks; {WEB_ADAPTER_SNAPSTART}"
         );
-        advice.push(Advice::error(hook.place, message));
+        diagnostics.push(Diagnostic::error(hook.place, message));
     }
-    let is_ours = |file: &File| file.path.starts_with("extensions/foreword");
+    let is_ours = |file: &LayerFile| file.path.starts_with("extensions/foreword");
     if let Some(hook) = hooks().find(|hook| hook.phase == Phase::PreStop)
         && !opt.files().iter().any(is_ours)
     {
         let message = "no phase will run pre_stop hooks: none of the layers has foreword's \
                        extension; add the layer foreword-prestop"
             .into();
-        advice.push(Advice::warning(hook.place, message));
+        diagnostics.push(Diagnostic::warning(hook.place, message));
     }
     if has(DATADOG)
         && let Some(wrapper) = wrappers(rules).find(|wrapper| wrapper.word == DATADOG_WRAPPER)
     {
-        advice.push(Advice::warning(wrapper.place, datadog()));
+        diagnostics.push(Diagnostic::warning(wrapper.place, datadog()));
     }
 }
 
 /// What is wrong with the layers themselves, but for the files that a configuration names.
 pub fn findings(
-    rules: &[Reached],
-    named: &[Named],
-    opt: &Opt,
-    code: &Code,
-    looked: &mut Looked,
+    rules: &[ReachableRule],
+    named: &[ProgramReference],
+    opt: &MergedLayers,
+    code: &CodeDirectory,
+    checked: &mut CheckedPrograms,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let everywhere = Runtimes::left(&[]);
+    let everywhere = CandidateRuntimes::left(&[]);
     let expected = executables::expected(Some(opt), code, &[]);
     for file in opt.files() {
         let user = match file.path {
-            _ if looked.at.contains(&file.name()) || file.is_link() => continue,
-            "bootstrap" => User::Bootstrap,
-            path if path.starts_with("extensions/") && is_candidate(path) => User::Extensions,
-            _ => User::Unknown,
+            _ if checked.at.contains(&file.name()) || file.is_link() => continue,
+            "bootstrap" => Executor::Bootstrap,
+            path if path.starts_with("extensions/") && is_candidate(path) => Executor::Extensions,
+            _ => Executor::Unknown,
         };
-        if user == User::Unknown && !is_candidate(file.path) {
+        if user == Executor::Unknown && !is_candidate(file.path) {
             continue;
         }
-        let file = files::File::of_layer(&file);
-        let subject = Subject {
+        let file = files::FunctionFile::of_layer(&file);
+        let subject = ProgramCheck {
             file: &file,
-            files: Files { code, opt: Some(opt) },
+            files: FunctionFiles { code, opt: Some(opt) },
             user: &user,
             expected: &expected,
             runtimes: &everywhere,
         };
-        if user != User::Unknown
-            || program::is_program(&file)
-            || program::link_as_text(&file, &subject.files).is_some()
+        if user != Executor::Unknown
+            || program_file::is_program(&file)
+            || program_file::link_as_text(&file, &subject.files).is_some()
         {
-            looked.at.insert(file.name.clone());
-            findings.extend(program::faults(&subject).iter().map(|fault| fault.finding(&subject)));
+            checked.at.insert(file.name.clone());
+            findings
+                .extend(program_file::faults(&subject).iter().map(|fault| fault.finding(&subject)));
         }
     }
     for file in opt.files().into_iter().filter(|file| file.path.starts_with("foreword.d/")) {
-        if hints::is_stray(file.path) {
-            findings.push(Finding::general(Severity::Warning, hints::about_stray(&file.name())));
+        if hints::is_other_format(file.path) {
+            findings.push(Finding::general(
+                Severity::Warning,
+                hints::unread_file_message(&file.name()),
+            ));
         }
     }
     for (hidden, above) in opt.hidden() {

@@ -1,8 +1,8 @@
 //! All rules of a configuration in the order in which they apply, each with the conditions that it
 //! is under. Says which of them, and which hooks, no function will ever meet.
 
-use super::Advice;
-use super::worlds::Worlds;
+use super::Diagnostic;
+use super::scenarios::Scenarios;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
 use crate::config::{Document, Hook, Phase, Place, Rule};
@@ -10,7 +10,7 @@ use crate::lambda::{INITIALIZATION, SNAP_START};
 use std::ffi::OsStr;
 
 /// A rule among all.
-pub struct Reached<'r> {
+pub struct ReachableRule<'r> {
     pub document: &'r Document<'r>,
     pub rule: &'r Rule<'r>,
     /// Those of the rules around it and its own, as far as they ask for something.
@@ -19,15 +19,15 @@ pub struct Reached<'r> {
     pub descriptions: Vec<&'r str>,
 }
 
-impl<'r> Reached<'r> {
+impl<'r> ReachableRule<'r> {
     /// A rule and all rules in it; of those that can never apply only the outermost.
     pub fn all(
         document: &'r Document<'r>,
         rule: &'r Rule<'r>,
-        advice: &mut Vec<Advice<'r>>,
+        diagnostics: &mut Vec<Diagnostic<'r>>,
     ) -> Vec<Self> {
         let mut all = Vec::new();
-        add(document, rule, (&[], &[]), &mut all, advice);
+        add(document, rule, (&[], &[]), &mut all, diagnostics);
         all
     }
 
@@ -46,8 +46,8 @@ fn add<'r>(
     document: &'r Document<'r>,
     rule: &'r Rule<'r>,
     (around, described): (&[&'r When<'r>], &[&'r str]),
-    all: &mut Vec<Reached<'r>>,
-    advice: &mut Vec<Advice<'r>>,
+    all: &mut Vec<ReachableRule<'r>>,
+    diagnostics: &mut Vec<Diagnostic<'r>>,
 ) {
     let conditions = with(around, &rule.when);
     if possible(&conditions) == Some(false) {
@@ -57,18 +57,19 @@ fn add<'r>(
             "this condition and those around it never hold together: the rule never \
              applies{hooks}; correct one of them or remove the rule"
         );
-        return advice.push(Advice::warning(place, message));
+        return diagnostics.push(Diagnostic::warning(place, message));
     }
     let own = document.text(rule.place, "description");
     let descriptions = described.iter().copied().chain(own).collect();
-    let reached = Reached { document, rule, conditions, descriptions };
-    for (hook, conditions) in reached.hooks() {
-        advice.extend(never_runs(document, hook, &conditions));
+    let rule_in_context = ReachableRule { document, rule, conditions, descriptions };
+    for (hook, conditions) in rule_in_context.hooks() {
+        diagnostics.extend(never_runs(document, hook, &conditions));
     }
-    let (conditions, descriptions) = (reached.conditions.clone(), reached.descriptions.clone());
-    all.push(reached);
+    let (conditions, descriptions) =
+        (rule_in_context.conditions.clone(), rule_in_context.descriptions.clone());
+    all.push(rule_in_context);
     for nested in &rule.rules {
-        add(document, nested, (&conditions, &descriptions), all, advice);
+        add(document, nested, (&conditions, &descriptions), all, diagnostics);
     }
 }
 
@@ -76,7 +77,7 @@ fn never_runs<'r>(
     document: &'r Document<'r>,
     hook: &'r Hook<'r>,
     conditions: &[&'r When<'r>],
-) -> Option<Advice<'r>> {
+) -> Option<Diagnostic<'r>> {
     if runs(hook.phase, conditions) != Some(false) {
         return None;
     }
@@ -88,7 +89,7 @@ fn never_runs<'r>(
         ),
     };
     let place = document.inside(hook.place, &[Step::Member("when")]);
-    Some(Advice::warning(
+    Some(Diagnostic::warning(
         place,
         format!(
             "no phase will run the hook {:?}: {why}; correct the condition or remove the hook",
@@ -100,8 +101,9 @@ fn never_runs<'r>(
 /// Whether an environment goes through a phase under all of these conditions, as far as that can be
 /// told.
 pub fn runs<'r>(phase: Phase, conditions: &[&'r When<'r>]) -> Option<bool> {
-    let worlds = Worlds::of(conditions.iter().copied())?;
-    worlds.any(|facts| has_phase(facts, phase) && conditions.iter().all(|when| when.holds(facts)))
+    let scenarios = Scenarios::of(conditions.iter().copied())?;
+    scenarios
+        .any(|facts| has_phase(facts, phase) && conditions.iter().all(|when| when.holds(facts)))
 }
 
 /// Whether an environment goes through a phase.
@@ -112,7 +114,7 @@ pub fn has_phase(facts: &Facts, phase: Phase) -> bool {
 
 /// Whether all conditions can hold at once, as far as that can be told.
 pub fn possible<'r>(conditions: &[&'r When<'r>]) -> Option<bool> {
-    Worlds::of(conditions.iter().copied())?
+    Scenarios::of(conditions.iter().copied())?
         .any(|facts| conditions.iter().all(|when| when.holds(facts)))
 }
 

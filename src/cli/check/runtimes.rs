@@ -56,13 +56,13 @@ const SHELL: &str = ": [ alias bg break builtin cd command continue dirs disown 
                      fg getopts hash history jobs kill let popd printf pushd pwd read readonly \
                      return test times true type typeset ulimit umask unalias wait";
 
-pub struct Runtimes {
+pub struct CandidateRuntimes {
     left: Vec<RuntimeName>,
     /// Whether a condition asks for a runtime.
     are_named: bool,
 }
 
-impl Runtimes {
+impl CandidateRuntimes {
     /// Those that conditions leave, whatever else they ask for.
     pub fn left(conditions: &[&When]) -> Self {
         let may_hold = |runtime: &RuntimeName| {

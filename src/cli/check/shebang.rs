@@ -1,8 +1,8 @@
 //! The `#!` line of a script, against the interpreters that the function has (execve(2), env(1)).
 
-use super::files::{Files, Place};
-use super::missing::missing;
-use super::runtimes::Runtimes;
+use super::files::{FunctionFiles, Lookup};
+use super::missing_program::missing_program_message;
+use super::runtimes::CandidateRuntimes;
 use crate::cli::finding::Severity;
 
 /// Programs of every image that Lambda's runtimes run in.
@@ -13,8 +13,8 @@ const EVERYWHERE: [&str; 6] =
 /// nothing can execute.
 pub fn fault(
     line: &[u8],
-    files: &Files,
-    runtimes: &Runtimes,
+    files: &FunctionFiles,
+    runtimes: &CandidateRuntimes,
     severity: Severity,
 ) -> Option<(Severity, usize, String)> {
     if line.ends_with(b"\r") {
@@ -29,30 +29,34 @@ pub fn fault(
     let column = |word: &str| 2 + text.find(word).unwrap_or_default();
     if named.starts_with("/opt/") || named.starts_with("/var/task/") {
         let message = match files.look_up(named) {
-            Place::Nothing(_) if named.starts_with("/opt/") => {
+            Lookup::Nothing(_) if named.starts_with("/opt/") => {
                 format!(
                     "the interpreter {named:?} is in none of the layers; add the layer that has it"
                 )
             }
-            Place::Nothing(_) => {
+            Lookup::Nothing(_) => {
                 format!("the interpreter {named:?} is not beside the code; add it")
             }
-            Place::Directory => format!("the interpreter {named:?} is a directory; name a program"),
-            Place::File(file) if file.mode.is_none_or(|mode| mode & 0o001 == 0) => {
+            Lookup::Directory => {
+                format!("the interpreter {named:?} is a directory; name a program")
+            }
+            Lookup::File(file) if file.mode.is_none_or(|mode| mode & 0o001 == 0) => {
                 format!(
                     "the interpreter {named:?} has no execute permission for other users; chmod \
                      a+rx {}",
                     file.name
                 )
             }
-            Place::File(_) | Place::Unknown | Place::NoLayers | Place::Astray(_) => return None,
+            Lookup::File(_) | Lookup::Unknown | Lookup::NoLayers | Lookup::Astray(_) => {
+                return None;
+            }
         };
         return Some((Severity::Warning, column(named), message));
     }
     if named.rsplit('/').next() == Some("env") && EVERYWHERE.contains(&named) {
         let arguments = text[text.find(named)? + named.len()..].trim();
         return match program_of_env(arguments, runtimes) {
-            Ok(program) => missing(program, runtimes, files)
+            Ok(program) => missing_program_message(program, runtimes, files)
                 .map(|message| (Severity::Warning, column(program), message)),
             Err(message) => message.map(|message| (Severity::Warning, column(arguments), message)),
         };
@@ -72,7 +76,7 @@ pub fn fault(
     let name = named.rsplit('/').next().unwrap_or_default();
     let in_layer = format!("/opt/bin/{name}");
     let instead = match runtimes.interpreter_like(name) {
-        None if matches!(files.look_up(&in_layer), Place::File(_)) => format!("write {in_layer}"),
+        None if matches!(files.look_up(&in_layer), Lookup::File(_)) => format!("write {in_layer}"),
         Some(_) if runtimes.lacking(name).is_none() => format!("write /usr/bin/env {name}"),
         Some(other) => format!("write /usr/bin/env {other}"),
         None => "write one that is, such as /bin/sh, or bring it in a layer".into(),
@@ -88,7 +92,10 @@ pub fn fault(
 
 /// The program that `env` looks up, given what follows it in a `#!` line; or what is wrong with
 /// that (env(1)).
-fn program_of_env<'t>(arguments: &'t str, runtimes: &Runtimes) -> Result<&'t str, Option<String>> {
+fn program_of_env<'t>(
+    arguments: &'t str,
+    runtimes: &CandidateRuntimes,
+) -> Result<&'t str, Option<String>> {
     let first = arguments.split_ascii_whitespace().next().ok_or(None)?;
     let splits =
         first.starts_with("-S") || first.starts_with("-vS") || first.starts_with("--split-string");

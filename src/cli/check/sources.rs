@@ -1,10 +1,10 @@
 //! What `check` is asked to look at: files, directories that hold a function's code, or what a
 //! function here would load. Knows where the code lies that goes with each of them.
 
-use super::files::Code;
-use super::program::unreadable;
+use super::files::CodeDirectory;
+use super::program_file::unreadable;
 use crate::cli::finding::{Finding, Severity};
-use crate::cli::layer::Opt;
+use crate::cli::layer::MergedLayers;
 use crate::config::{self, Found, Sources, Unreadable};
 use crate::environ::Environ;
 use std::ffi::OsStr;
@@ -15,19 +15,19 @@ use std::path::{Path, PathBuf};
 /// The file beside the code.
 const BESIDE_CODE: &str = "foreword.json";
 
-pub struct Asked<'o> {
+pub struct Targets<'o> {
     files: Vec<PathBuf>,
     /// The environment that says what is loaded besides, unless files were named.
     environ: Option<Environ<'o>>,
-    opt: Option<&'o Opt>,
+    opt: Option<&'o MergedLayers>,
     /// The folder of drop-ins.
     dropins: PathBuf,
     /// Where the code lies that goes with everything that does not lie beside it.
-    code: Code,
+    code: CodeDirectory,
 }
 
-impl<'o> Asked<'o> {
-    pub fn new(files: &[PathBuf], opt: Option<&'o Opt>, own: &Environ<'o>) -> Self {
+impl<'o> Targets<'o> {
+    pub fn new(files: &[PathBuf], opt: Option<&'o MergedLayers>, own: &Environ<'o>) -> Self {
         let dropins = config::dropin_dir(own).to_owned();
         let named_root = own.non_empty("LAMBDA_TASK_ROOT").map(PathBuf::from);
         let root = match files {
@@ -45,14 +45,14 @@ impl<'o> Asked<'o> {
                 environ: Some(environ),
                 opt,
                 dropins,
-                code: Code { root, is_certain },
+                code: CodeDirectory { root, is_certain },
             };
         }
         let named =
             |file: &PathBuf| if file.is_dir() { file.join(BESIDE_CODE) } else { file.clone() };
         let files: Vec<_> = files.iter().map(named).collect();
         let beside = files.iter().find_map(|file| root_of(file));
-        let code = Code {
+        let code = CodeDirectory {
             is_certain: beside.is_some(),
             root: beside.or(named_root).unwrap_or_else(|| ".".into()),
         };
@@ -74,7 +74,7 @@ impl<'o> Asked<'o> {
     }
 
     /// What is said when there are none.
-    pub fn nothing(&self) -> String {
+    pub fn nothing_found_message(&self) -> String {
         format!(
             "there is nothing to check: {} does not exist, there are no drop-ins, and \
              FOREWORD_CONFIG is not set; name the files",
@@ -83,16 +83,16 @@ impl<'o> Asked<'o> {
     }
 
     /// The code that goes with a source.
-    pub fn code_of(&self, source: &str) -> Code {
+    pub fn code_of(&self, source: &str) -> CodeDirectory {
         let file = self
             .files
             .iter()
             .find(|file| file.as_os_str() == source)
             .and_then(|file| root_of(file));
-        file.map_or_else(|| self.code.clone(), |root| Code { root, is_certain: true })
+        file.map_or_else(|| self.code.clone(), |root| CodeDirectory { root, is_certain: true })
     }
 
-    pub fn code(&self) -> &Code {
+    pub fn code(&self) -> &CodeDirectory {
         &self.code
     }
 
@@ -146,7 +146,7 @@ fn closed(directory: &str, mode: u32) -> String {
     )
 }
 
-fn of_layers<'o>(opt: &'o Opt, folder: &'o Path) -> impl Iterator<Item = Found> + 'o {
+fn of_layers<'o>(opt: &'o MergedLayers, folder: &'o Path) -> impl Iterator<Item = Found> + 'o {
     dropins_of(opt, folder).map(|file| {
         let content = file.content().map_err(|cause| {
             Unreadable::NoFile(format!("unable to read {}: {cause}", file.name()))
@@ -156,9 +156,9 @@ fn of_layers<'o>(opt: &'o Opt, folder: &'o Path) -> impl Iterator<Item = Found> 
 }
 
 fn dropins_of<'o>(
-    opt: &'o Opt,
+    opt: &'o MergedLayers,
     folder: &'o Path,
-) -> impl Iterator<Item = crate::cli::layer::File<'o>> + 'o {
+) -> impl Iterator<Item = crate::cli::layer::LayerFile<'o>> + 'o {
     let is_dropin = move |path: &Path| {
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));

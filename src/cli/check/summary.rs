@@ -1,17 +1,17 @@
 //! The line that says what a check without findings has looked at, so that its silence is not taken
 //! for more.
 
-use super::executables::Looked;
+use super::executables::CheckedPrograms;
 
-pub fn line(configurations: usize, layers: usize, looked: &Looked) -> String {
+pub fn line(configurations: usize, layers: usize, checked: &CheckedPrograms) -> String {
     let parts =
-        [(configurations, "configuration"), (layers, "layer"), (looked.at.len(), "program")];
+        [(configurations, "configuration"), (layers, "layer"), (checked.at.len(), "program")];
     let parts: Vec<_> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| many(count, noun))
         .collect();
-    let left = match looked.in_no_layer.len() {
+    let left = match checked.in_no_layer.len() {
         0 => String::new(),
         count => format!("; not looked at: {} in layers (--layer)", many(count, "program")),
     };
@@ -29,13 +29,13 @@ mod tests {
     #[test]
     fn only_what_was_looked_at_is_counted() {
         let name = |name: &str| name.to_owned();
-        let mut looked = Looked::default();
-        assert_eq!(line(1, 0, &looked), "checked 1 configuration: no problems\n");
-        looked.at.extend([name("a"), name("b")]);
-        assert_eq!(line(0, 1, &looked), "checked 1 layer, 2 programs: no problems\n");
-        looked.in_no_layer.insert(name("/opt/x"));
+        let mut checked = CheckedPrograms::default();
+        assert_eq!(line(1, 0, &checked), "checked 1 configuration: no problems\n");
+        checked.at.extend([name("a"), name("b")]);
+        assert_eq!(line(0, 1, &checked), "checked 1 layer, 2 programs: no problems\n");
+        checked.in_no_layer.insert(name("/opt/x"));
         let expected = "checked 2 configurations, 2 programs: no problems; not looked at: 1 \
                         program in layers (--layer)\n";
-        assert_eq!(line(2, 0, &looked), expected);
+        assert_eq!(line(2, 0, &checked), expected);
     }
 }

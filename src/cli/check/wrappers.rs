@@ -1,8 +1,8 @@
 //! Wrappers that execute something of their own and never come back: those that are known for it
 //! and are not said to be `last`, and what could not be done behind one that is.
 
-use super::Advice;
-use super::rules::{Reached, possible, runs};
+use super::Diagnostic;
+use super::rules::{ReachableRule, possible, runs};
 use crate::command_line::base_name;
 use crate::condition::When;
 use crate::config::inspect::Step;
@@ -16,21 +16,24 @@ const BOOTSTRAP: &[u8] = b"bootstrap";
 
 /// A wrapper among all, with all conditions that it is under.
 struct Listed<'r> {
-    reached: &'r Reached<'r>,
+    rule_in_context: &'r ReachableRule<'r>,
     wrapper: &'r Wrapper<'r>,
     conditions: Vec<&'r When<'r>>,
 }
 
-pub fn advise<'r>(rules: &'r [Reached<'r>], advice: &mut Vec<Advice<'r>>) {
+pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
     let all: Vec<_> = rules.iter().flat_map(listed).collect();
     for (index, listed) in all.iter().enumerate() {
         if listed.wrapper.is_last {
             let refused = refused(listed, &all[index + 1..], rules).into_iter();
-            advice.extend(refused.map(|message| Advice::error(listed.wrapper.place, message)));
+            diagnostics
+                .extend(refused.map(|message| Diagnostic::error(listed.wrapper.place, message)));
         } else if base_name(OsStr::new(listed.wrapper.path.written())) == BOOTSTRAP {
-            let place =
-                listed.reached.document.inside(listed.wrapper.place, &[Step::Member("path")]);
-            advice.push(Advice::warning(
+            let place = listed
+                .rule_in_context
+                .document
+                .inside(listed.wrapper.place, &[Step::Member("path")]);
+            diagnostics.push(Diagnostic::warning(
                 place,
                 never_comes_back(listed.wrapper, "a bootstrap, such as Lambda Web Adapter's,"),
             ));
@@ -47,35 +50,33 @@ pub fn never_comes_back(wrapper: &Wrapper, who: &str) -> String {
     )
 }
 
-fn listed<'r>(reached: &'r Reached<'r>) -> impl Iterator<Item = Listed<'r>> {
-    reached.rule.wrappers.iter().map(move |wrapper| {
+fn listed<'r>(rule_in_context: &'r ReachableRule<'r>) -> impl Iterator<Item = Listed<'r>> {
+    rule_in_context.rule.wrappers.iter().map(move |wrapper| {
         let own = Some(&wrapper.when).filter(|when| !when.is_empty());
         Listed {
-            reached,
+            rule_in_context,
             wrapper,
-            conditions: reached.conditions.iter().copied().chain(own).collect(),
+            conditions: rule_in_context.conditions.iter().copied().chain(own).collect(),
         }
     })
 }
 
 /// What the wrapper would refuse, somewhere.
-fn refused(last: &Listed, behind: &[Listed], rules: &[Reached]) -> Vec<String> {
+fn refused(last: &Listed, behind: &[Listed], rules: &[ReachableRule]) -> Vec<String> {
     let mut refused = Vec::new();
     let with = |conditions: &[&When]| -> bool {
         possible(&[&last.conditions, conditions].concat()) == Some(true)
     };
     let behind = behind.iter().filter(|other| with(&other.conditions));
     refused.extend(behind.map(|other| plan::behind_wrapper(last.wrapper, other.wrapper)));
-    for reached in rules {
-        if with(&reached.conditions) {
-            let keys = plan::edited_words(reached.rule);
-            refused.extend(
-                keys.map(|key| {
-                    plan::behind_edit(last.wrapper, key, &reached.place(key).to_string())
-                }),
-            );
+    for rule_in_context in rules {
+        if with(&rule_in_context.conditions) {
+            let keys = plan::edited_words(rule_in_context.rule);
+            refused.extend(keys.map(|key| {
+                plan::behind_edit(last.wrapper, key, &rule_in_context.place(key).to_string())
+            }));
         }
-        for (hook, conditions) in reached.hooks() {
+        for (hook, conditions) in rule_in_context.hooks() {
             let is_around = matches!(hook.phase, Phase::BeforeSnapshot | Phase::AfterRestore);
             if is_around
                 && runs(hook.phase, &[&last.conditions, &conditions[..]].concat()) == Some(true)

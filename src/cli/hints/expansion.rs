@@ -2,7 +2,7 @@
 //! literally.
 
 /// What is hardly meant in a string; a path has more that can be wrong.
-pub fn about(text: &str, is_path: bool) -> Vec<String> {
+pub fn unexpanded_syntax(text: &str, is_path: bool) -> Vec<String> {
     let mut messages = Vec::new();
     if let Some(name) = bare(text) {
         messages.push(format!(

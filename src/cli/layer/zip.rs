@@ -7,15 +7,15 @@ use std::borrow::Cow;
 /// All layers of a function together may not be larger (AWS's documentation, "Lambda quotas").
 const LARGEST: usize = 250 << 20;
 
-pub struct Member {
+pub struct ZipMember {
     pub name: String,
     /// Type and permission bits; 0 when the zip has none.
     pub mode: u32,
-    pub content: Content,
+    pub content: ZipContent,
 }
 
 /// Where the bytes of a member are, and how they are packed.
-pub struct Content {
+pub struct ZipContent {
     header: usize,
     packed: usize,
     unpacked: usize,
@@ -23,7 +23,7 @@ pub struct Content {
 }
 
 /// The members that the central directory names, in its order.
-pub fn members(zip: &[u8]) -> Result<Vec<Member>, String> {
+pub fn members(zip: &[u8]) -> Result<Vec<ZipMember>, String> {
     // A comment of up to 64 KB may follow the end record.
     let start = zip.len().saturating_sub(22 + 0xffff);
     let end =
@@ -43,11 +43,11 @@ pub fn members(zip: &[u8]) -> Result<Vec<Member>, String> {
         let (name, others) = (name?, extra? + comment?);
         let is_from_unix = number(zip, at + 5, 1)? == 3;
         let name_bytes = zip.get(at + 46..at + 46 + name).ok_or_else(damaged)?;
-        members.push(Member {
+        members.push(ZipMember {
             // Some zips made on Windows have its separators.
             name: String::from_utf8_lossy(name_bytes).replace('\\', "/"),
             mode: if is_from_unix { number(zip, at + 40, 2)? as u32 } else { 0 },
-            content: Content {
+            content: ZipContent {
                 header: number(zip, at + 42, 4)?,
                 packed: number(zip, at + 20, 4)?,
                 unpacked: number(zip, at + 24, 4)?,
@@ -59,7 +59,7 @@ pub fn members(zip: &[u8]) -> Result<Vec<Member>, String> {
     Ok(members)
 }
 
-impl Content {
+impl ZipContent {
     /// The bytes, unpacked.
     pub fn read<'z>(&self, zip: &'z [u8]) -> Result<Cow<'z, [u8]>, String> {
         // The local header may have other extra fields than the directory.

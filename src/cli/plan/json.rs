@@ -2,13 +2,13 @@
 //! may come.
 
 use super::overview::{
-    Action, Answer, HookOverview, Overview, PhaseOverview, RunBy, Shown, VariableEdit,
-    WrapperOverview,
+    HookCommandKind, HookOverview, Overview, Participation, PhaseOverview, Redacted, RunBy,
+    VariableEdit, WrapperOverview,
 };
 use crate::config::{Export, OnFailure};
 use serde_json::{Value, json};
 
-pub fn shown(overview: &Overview) -> String {
+pub fn render(overview: &Overview) -> String {
     let line = &overview.command_line;
     let edits = overview
         .word_edits
@@ -56,7 +56,7 @@ pub fn shown(overview: &Overview) -> String {
 }
 
 /// A text; where it is none, its bytes as well.
-fn text(shown: &Shown) -> Value {
+fn text(shown: &Redacted) -> Value {
     match str::from_utf8(&shown.0) {
         Ok(text) => text.into(),
         Err(_) => {
@@ -66,12 +66,12 @@ fn text(shown: &Shown) -> Value {
     }
 }
 
-fn texts(all: &[Shown]) -> Value {
+fn texts(all: &[Redacted]) -> Value {
     all.iter().map(text).collect()
 }
 
 fn edit(edit: &VariableEdit) -> Value {
-    let value = |value: &Option<Shown>| value.as_ref().map(text);
+    let value = |value: &Option<Redacted>| value.as_ref().map(text);
     json!({
         "name": edit.name,
         "before": value(&edit.before),
@@ -100,8 +100,8 @@ fn phase(phase: &PhaseOverview) -> Value {
 fn hook(hook: &HookOverview) -> Value {
     json!({
         "name": hook.name,
-        "command": matches!(hook.action, Action::Words | Action::Shell).then(|| texts(&hook.words)),
-        "http": (hook.action == Action::Http).then(|| hook.words.first().map(text)),
+        "command": matches!(hook.action, HookCommandKind::Words | HookCommandKind::Shell).then(|| texts(&hook.words)),
+        "http": (hook.action == HookCommandKind::Http).then(|| hook.words.first().map(text)),
         "wait_for": hook.wait_for.as_ref().map(text),
         "attempts": hook.attempts,
         "pause_ms": hook.pause.as_millis() as u64,
@@ -128,6 +128,6 @@ fn wrapper(wrapper: &WrapperOverview) -> Value {
     })
 }
 
-fn answer(answer: &Answer) -> Value {
+fn answer(answer: &Participation) -> Value {
     json!({"needed": answer.is_yes, "why": answer.why})
 }

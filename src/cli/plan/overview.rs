@@ -2,37 +2,37 @@
 //! the wrapper makes of the same command line, environment and sources. Nothing in it is secret any
 //! more.
 
-mod edits;
-mod lost;
+mod explanations;
+mod overwritten_edits;
 mod phases;
-mod shown;
-mod why;
+mod redacted;
+mod variable_edits;
 mod wrappers;
 
-pub use edits::VariableEdit;
-pub use phases::{Action, HookOverview, PhaseOverview, RunBy};
-pub use shown::Shown;
-pub use why::Answer;
+pub use explanations::Participation;
+pub use phases::{HookCommandKind, HookOverview, PhaseOverview, RunBy};
+pub use redacted::Redacted;
+pub use variable_edits::VariableEdit;
 pub use wrappers::WrapperOverview;
 
-use crate::cli::effects::{self, Effect, Start};
 use crate::cli::function::Function;
 use crate::cli::hints;
-use crate::cli::snapshot;
-use crate::cli::unset::Unset;
+use crate::cli::side_effects::{self, EditedStart, SideEffect};
+use crate::cli::snap_start;
+use crate::cli::unset_variables::UnsetVariable;
 use crate::command_line::Parts;
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Document, Phase, Place, Source};
 use crate::environ::Environ;
 use crate::glob::Glob;
-use crate::hooks::Received;
-use crate::log::Log;
+use crate::lambda::{ARCHITECTURE, LambdaContext};
+use crate::log;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
-use edits::Edits;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
+use variable_edits::EditRecorder;
 
 pub struct Overview {
     /// Lambda's identifier.
@@ -41,45 +41,45 @@ pub struct Overview {
     pub is_disabled: bool,
     pub sources: Vec<String>,
     /// The rules that apply and say in words what they are for.
-    pub descriptions: Vec<Described>,
+    pub descriptions: Vec<RuleDescription>,
     /// The folder on this machine that the code is taken to lie in.
     pub task_root: String,
-    pub received: Vec<Shown>,
-    pub command_line: CommandLine,
+    pub received: Vec<Redacted>,
+    pub command_line: CommandLineOverview,
     pub word_edits: Vec<WordEdit>,
     /// All entries that the runtime receives, as far as they are known.
-    pub environment: Vec<Shown>,
+    pub environment: Vec<Redacted>,
     pub env_edits: Vec<VariableEdit>,
     pub skipped: Vec<SkippedPart>,
     pub phases: Vec<PhaseOverview>,
     pub wrappers: Vec<WrapperOverview>,
-    pub relay: Answer,
-    pub extension: Answer,
+    pub relay: Participation,
+    pub extension: Participation,
     /// What only hooks and other wrappers can tell.
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
 }
 
 /// The final command line: as it is executed, and in its parts.
-pub struct CommandLine {
-    pub words: Vec<Shown>,
-    pub prefix: Vec<Shown>,
-    pub program: Shown,
+pub struct CommandLineOverview {
+    pub words: Vec<Redacted>,
+    pub prefix: Vec<Redacted>,
+    pub program: Redacted,
     /// What a launcher is told, up to the interpreter that it starts.
-    pub launched: Vec<Shown>,
-    pub options: Vec<Shown>,
-    pub entry: Vec<Shown>,
-    pub arguments: Vec<Shown>,
+    pub launched: Vec<Redacted>,
+    pub options: Vec<Redacted>,
+    pub entry: Vec<Redacted>,
+    pub arguments: Vec<Redacted>,
 }
 
 /// What a rule made of the command line.
 pub struct WordEdit {
     pub rule: String,
-    pub words: Vec<Shown>,
+    pub words: Vec<Redacted>,
 }
 
 /// A rule's place, and what it says about itself.
-pub struct Described {
+pub struct RuleDescription {
     pub place: String,
     pub description: String,
 }
@@ -105,18 +105,18 @@ impl Overview {
         let exists = |glob: &Glob| function.has(glob);
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-        let mut edits = Edits::new(environ);
+        let mut edits = EditRecorder::new(environ);
         let mut changed = Vec::new();
-        let plan = Plan::new(received, environ.clone(), &rules, &facts, |rule, edit, change| {
+        let mut edited = environ.clone();
+        let plan = Plan::new(received, &mut edited, &rules, &facts, |rule, edit, change| {
             edits.add(rule.place.to_string(), edit, change);
             if change.is_some() {
                 changed.push((edit.name.to_owned(), edit.place.to_string()));
             }
         });
-        let around_snapshot = plan.around_snapshot(&facts, |path| function.is_there(path))?;
-        plan.check_last(around_snapshot)?;
+        plan.check()?;
 
-        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan);
+        let (wrappers, unset_of_wrappers, behind_wrappers) = WrapperOverview::chain(&plan, &edited);
         let last = &behind_wrappers;
         let of_wrappers = plan.wrappers.iter().flat_map(|wrapper| &wrapper.env);
         changed.extend(of_wrappers.map(|edit| (edit.name.to_owned(), edit.place.to_string())));
@@ -126,12 +126,14 @@ impl Overview {
         let mut line = Execution::received(received, &read).line;
         let execution = plan.execution(last, &read, |rule, execution| {
             let document = document_of(&documents, rule.place);
-            unmatched.extend(hints::unmatched::of_rule(rule, &line, last).iter().filter_map(
-                |unmatched| {
-                    let place = unmatched.place(document?, rule);
-                    Some(format!("{place}: {}", unmatched.message("the command line")))
-                },
-            ));
+            unmatched.extend(
+                hints::unmatched_edits::unmatched_edits(rule, &line, last).iter().filter_map(
+                    |unmatched| {
+                        let place = unmatched.place(document?, rule);
+                        Some(format!("{place}: {}", unmatched.message("the command line")))
+                    },
+                ),
+            );
             line = execution.line.clone();
             let words = execution.clone().into_words();
             if made.last().is_some_and(|(_, before)| *before != words) {
@@ -141,10 +143,11 @@ impl Overview {
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
         let mut warnings: Vec<_> =
-            Log::unknown_level(environ).map(|word| Log::about_level(&word)).into_iter().collect();
+            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
         warnings.extend(function.note.clone());
-        warnings.extend(function.bootstrap_of_code().map(|file| why::about_bootstrap(&file)));
-        let start = Start {
+        warnings
+            .extend(function.bootstrap_of_code().map(|file| explanations::about_bootstrap(&file)));
+        let start = EditedStart {
             runtime: &runtime.identifier,
             received,
             before: environ,
@@ -153,27 +156,20 @@ impl Overview {
         };
         let changed: Vec<_> =
             changed.iter().map(|(name, place)| (name.as_str(), place.as_str())).collect();
-        let about_effect = |(place, effect): (&str, Effect)| {
+        let about_effect = |(place, effect): (&str, SideEffect)| {
             format!("{place}: {}", effect.message(&runtime.identifier, false))
         };
-        warnings.extend(effects::of(&start, &changed).into_iter().map(about_effect));
-        warnings.extend(snapshot::about_conditions(&rules, &facts));
-        let about_unset = |unset: &Unset, exports| why::about_unset(unset, exports, &facts);
+        warnings.extend(side_effects::side_effects(&start, &changed).into_iter().map(about_effect));
+        warnings.extend(snap_start::absent_in_conditions(&rules, &facts));
+        let about_unset =
+            |unset: &UnsetVariable, exports| explanations::about_unset(unset, exports, &facts);
         warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
-        let of_rules = plan.rules.iter().flat_map(|rule| Unset::in_rule(rule, last));
+        let of_rules = plan.rules.iter().flat_map(|rule| UnsetVariable::in_rule(rule, last));
         warnings
             .extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
-        let handed_over = Received { environ, runtime: &runtime.identifier };
+        let context = LambdaContext { environ, runtime: &runtime.identifier };
         let phase = |phase| {
-            PhaseOverview::new(
-                phase,
-                &plan,
-                last,
-                around_snapshot,
-                &handed_over,
-                &facts,
-                &mut warnings,
-            )
+            PhaseOverview::new(phase, &plan, &edited, last, &context, &facts, &mut warnings)
         };
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
@@ -186,18 +182,18 @@ impl Overview {
             ));
         }
         warnings.extend(unmatched);
-        warnings.extend(why::about_unknown_program(&plan, &execution, last));
+        warnings.extend(explanations::about_unknown_program(&plan, &execution, last));
         let env_edits = edits.shown(last);
         warnings.extend(env_edits.iter().filter(|edit| edit.is_changed).filter_map(|edit| {
-            let wrapper = lost::setter(&plan, runtime.family, &edit.name)?;
-            Some(lost::about(&edit.place, &edit.name, &wrapper))
+            let wrapper = overwritten_edits::setter(&plan, &edited, runtime.family, &edit.name)?;
+            Some(overwritten_edits::about(&edit.place, &edit.name, &wrapper))
         }));
         let mut descriptions = Vec::new();
         for rule in &plan.rules {
             let Some(document) = document_of(&documents, rule.place) else { continue };
             let hints = hints::of_rule(document, rule).into_iter();
             warnings.extend(hints.map(|hint| format!("{}: {}", hint.place, hint.message)));
-            let described = |text: &str| Described {
+            let described = |text: &str| RuleDescription {
                 place: rule.place.to_string(),
                 description: text.to_owned(),
             };
@@ -218,19 +214,19 @@ impl Overview {
             descriptions,
             task_root: function.task_root().display().to_string(),
             received: words(received, last),
-            command_line: CommandLine::new(&execution, last),
+            command_line: CommandLineOverview::new(&execution, last),
             word_edits: made
                 .drain(1..)
                 .map(|(rule, left)| WordEdit { rule, words: words(&left, last) })
                 .collect(),
-            environment: shown::environment(last),
+            environment: redacted::environment(last),
             env_edits,
             skipped,
             phases,
             wrappers,
-            relay: why::about_relay(&plan, &facts, around_snapshot),
-            extension: why::about_extension(&plan, environ),
-            notes: why::notes(&plan, around_snapshot, function.inferred.as_deref()),
+            relay: explanations::about_relay(&plan, &facts),
+            extension: explanations::about_extension(&plan, environ),
+            notes: explanations::notes(&plan, function.inferred.as_deref()),
             warnings,
         })
     }
@@ -241,13 +237,13 @@ fn document_of<'d, 'a>(documents: &'d [Document<'a>], place: Place) -> Option<&'
     documents.iter().find(|document| place.offset_in(document.source()).is_some())
 }
 
-impl CommandLine {
+impl CommandLineOverview {
     fn new(execution: &Execution, last: &Environ) -> Self {
         let Parts { launched, options, entry, arguments } = execution.line.parts();
         Self {
             words: words(&execution.clone().into_words(), last),
             prefix: words(&execution.prefix, last),
-            program: Shown::word(&execution.line.program, last),
+            program: Redacted::word(&execution.line.program, last),
             launched: words(&launched, last),
             options: words(&options, last),
             entry: words(&entry, last),
@@ -256,8 +252,8 @@ impl CommandLine {
     }
 }
 
-fn words(words: &[OsString], environ: &Environ) -> Vec<Shown> {
-    words.iter().map(|word| Shown::word(word, environ)).collect()
+fn words(words: &[OsString], environ: &Environ) -> Vec<Redacted> {
+    words.iter().map(|word| Redacted::word(word, environ)).collect()
 }
 
 impl SkippedPart {

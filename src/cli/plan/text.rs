@@ -1,8 +1,8 @@
 //! The plan for people.
 
 use super::overview::{
-    Action, Described, HookOverview, Overview, PhaseOverview, RunBy, Shown, SkippedPart,
-    VariableEdit,
+    HookCommandKind, HookOverview, Overview, PhaseOverview, Redacted, RuleDescription, RunBy,
+    SkippedPart, VariableEdit,
 };
 use crate::cli::colors::Colors;
 use crate::config::{OnFailure, Phase};
@@ -22,7 +22,7 @@ const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
 
-pub fn shown(overview: &Overview, colors: Colors) -> String {
+pub fn render(overview: &Overview, colors: Colors) -> String {
     let mut page = Page { text: String::new(), colors };
     page.sources(overview);
     page.command_line(overview);
@@ -86,7 +86,7 @@ impl Page {
             self.line("none is found, and the runtime is executed untouched");
         }
         overview.sources.iter().for_each(|source| self.line(&printable(source)));
-        let line = |described: &Described| {
+        let line = |described: &RuleDescription| {
             let text = printable(&described.place);
             Line { width: text.chars().count(), text, aside: described.description.clone() }
         };
@@ -253,11 +253,11 @@ impl Page {
 /// Shell hooks are shown as they are written.
 fn command(hook: &HookOverview) -> String {
     match (hook.action, &hook.words[..]) {
-        (Action::Shell, [_, _, text]) => printable(&String::from_utf8_lossy(&text.0)),
-        (Action::Http, [request]) => {
+        (HookCommandKind::Shell, [_, _, text]) => printable(&String::from_utf8_lossy(&text.0)),
+        (HookCommandKind::Http, [request]) => {
             format!("http {}", printable(&String::from_utf8_lossy(&request.0)))
         }
-        (Action::Nothing, _) => "only waits".into(),
+        (HookCommandKind::Nothing, _) => "only waits".into(),
         (_, words) => joined(words),
     }
 }
@@ -297,9 +297,9 @@ fn seconds(time: Duration) -> String {
 }
 
 /// Words as a shell would take them, as far as they are text.
-fn joined(words: &[Shown]) -> String {
+fn joined(words: &[Redacted]) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-[]".contains(c);
-    let word = |word: &Shown| match str::from_utf8(&word.0) {
+    let word = |word: &Redacted| match str::from_utf8(&word.0) {
         Ok(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
         Ok(text) if !text.contains(char::is_control) => {
             format!("'{}'", text.replace('\'', "'\\''"))
@@ -310,7 +310,7 @@ fn joined(words: &[Shown]) -> String {
 }
 
 /// A value in quotes; what is no text in escapes.
-fn quoted(shown: &Shown) -> String {
+fn quoted(shown: &Redacted) -> String {
     match str::from_utf8(&shown.0) {
         Ok(REDACTED) => REDACTED.into(),
         Ok(text) => format!("{text:?}"),

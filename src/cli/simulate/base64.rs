@@ -3,7 +3,7 @@
 //! Lambda").
 
 /// Decodes Base64 (RFC 4648, section 4), with or without padding; none when it is anything else.
-pub fn decoded(text: &str) -> Option<Vec<u8>> {
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim().trim_end_matches('=');
     let mut decoded = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut count) = (0u32, 0);
@@ -29,7 +29,7 @@ pub fn decoded(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::decoded;
+    use super::decode;
 
     #[test]
     fn base64_is_decoded_with_and_without_padding() {
@@ -44,7 +44,7 @@ mod tests {
             ("Z", None),
             ("Zm9v!", None),
         ] {
-            assert_eq!(decoded(text).as_deref(), expected, "{text}");
+            assert_eq!(decode(text).as_deref(), expected, "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! credential provider").
 
 use crate::environ::Environ;
-use crate::simulated_lambda::http::{Body, Head, Reply};
+use crate::simulated_lambda::http::{Body, Reply, RequestHead};
 use crate::simulated_lambda::telemetry::timestamp;
 use serde_json::json;
 use std::fs::File;
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When there can be no endpoint.
-pub fn hand_over(environ: &mut Environ) -> io::Result<Option<String>> {
+pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> {
     let keys = KEYS
         .map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
     let [Some(identifier), Some(secret), session] = keys else {
@@ -69,8 +69,8 @@ pub fn hand_over(environ: &mut Environ) -> io::Result<Option<String>> {
 /// Answers one request after the other, until one side ends the connection.
 fn serve(stream: &TcpStream, token: &str, answer: &str) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
-    while let Ok(Some(head)) = Head::read(stream) {
-        if Head::finish(stream).is_err() {
+    while let Ok(Some(head)) = RequestHead::read(stream) {
+        if RequestHead::finish(stream).is_err() {
             break;
         }
         Body::read(stream, &head, |_| {});

@@ -2,16 +2,16 @@
 //! their end. Lambda's rules are those of AWS's documentation, "Understanding the Lambda execution
 //! environment lifecycle".
 
-use super::broken::{Broken, ended};
-use super::moment::{Moment, Stage};
-use super::start::Start;
-use super::{Simulation, given};
+use super::event::{LifecycleStage, TimelineEvent};
+use super::failure::{EnvironmentFailure, describe_end};
+use super::start::RuntimeStart;
+use super::{Simulation, function_env};
 use crate::config::Phase;
 use crate::environ::Environ;
+use crate::lambda::RUNTIME_API;
 use crate::process::{End, Signal, Started};
-use crate::runtime_api::ADDRESS;
-use crate::simulated_lambda::states::Call;
-use crate::simulated_lambda::{Answer, Failure, Lambda, Parked, Settings};
+use crate::simulated_lambda::runtime_state::ApiCall;
+use crate::simulated_lambda::{InvocationResult, Lambda, Parked, Settings, WaitFailure};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
@@ -21,20 +21,20 @@ use std::time::{Duration, Instant};
 
 /// What the shutdown has with extensions, and with internal ones alone, in which case only the
 /// runtime is told.
-const SHUTDOWN: Duration = Duration::from_millis(2000);
-const INTERNAL: Duration = Duration::from_millis(500);
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(2000);
+const INTERNAL_SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long the runtime has after SIGTERM when extensions are to be told as well.
-const RUNTIME: Duration = Duration::from_millis(300);
+const RUNTIME_SHUTDOWN_LIMIT: Duration = Duration::from_millis(300);
 
 /// How long processes may take to be gone after SIGKILL.
-const GONE: Duration = Duration::from_secs(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why environments end in which nothing broke.
 pub const SPINDOWN: &str = "spindown";
 
 /// The name of foreword's extension.
-pub const OWN: &str = "foreword";
+pub const FOREWORD_EXTENSION: &str = "foreword";
 
 /// Where Lambda finds them.
 const EXTENSIONS: &str = "/opt/extensions";
@@ -48,9 +48,9 @@ const LOADS_AND_HOOKS: &str = "loads, its own hooks";
 const HOOKS: &str = "its own hooks";
 
 /// The program that this is.
-const THIS: &str = "/proc/self/exe";
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
-pub struct Environment<'s> {
+pub struct ExecutionEnvironment<'s> {
     simulation: &'s Simulation<'s>,
     lambda: Arc<Lambda>,
     extensions: Vec<(String, Started)>,
@@ -60,7 +60,7 @@ pub struct Environment<'s> {
     pub restore: Option<Duration>,
 }
 
-impl<'s> Environment<'s> {
+impl<'s> ExecutionEnvironment<'s> {
     pub fn new(simulation: &'s Simulation<'s>) -> Self {
         let settings = Settings {
             snap_start: simulation.options.snap_start,
@@ -70,8 +70,8 @@ impl<'s> Environment<'s> {
             extensions: simulation.extensions.iter().map(|(name, _)| name.clone()).collect(),
         };
         let lambda = Arc::new(Lambda::new(settings, ()));
-        simulation.interruption.concerns(&lambda);
-        simulation.recorder.concerns(&lambda);
+        simulation.interruption.attach(&lambda);
+        simulation.recorder.attach(&lambda);
         Self {
             simulation,
             lambda,
@@ -83,19 +83,22 @@ impl<'s> Environment<'s> {
     }
 
     /// Starts extensions and runtime; comes back when all of them wait for what comes.
-    pub fn initialize(&mut self, until: Instant) -> Result<Parked, Broken> {
+    pub fn initialize(&mut self, until: Instant) -> Result<Parked, EnvironmentFailure> {
         let mut environ = self.simulation.given.clone();
-        environ.set(ADDRESS, self.lambda.address().as_ref());
-        let own = given::for_extensions(&environ);
+        environ.set(RUNTIME_API, self.lambda.address().as_ref());
+        let own = function_env::extension_environ(&environ);
         if let [(first, _), others @ ..] = &self.simulation.extensions[..] {
             let others: String = others.iter().map(|(name, _)| format!(", {name}")).collect();
-            self.simulation.recorder.tell(&Moment::Note(&format!("extensions: {first}{others}")));
+            self.simulation
+                .recorder
+                .record(&TimelineEvent::Note(&format!("extensions: {first}{others}")));
         }
         for (name, program) in &self.simulation.extensions {
             let words = [format!("{EXTENSIONS}/{name}").into()];
-            let started = self.start(program, &words, &own, &self.simulation.said.extensions);
-            let started = started
-                .map_err(|cause| Broken::unable(&format!("the extension {name}"), &cause))?;
+            let started = self.start(program, &words, &own, &self.simulation.output.extensions);
+            let started = started.map_err(|cause| {
+                EnvironmentFailure::not_started(&format!("the extension {name}"), &cause)
+            })?;
             self.extensions.push((name.clone(), started));
         }
         let names: Vec<_> = self.extensions.iter().map(|(name, _)| name.as_str()).collect();
@@ -103,7 +106,7 @@ impl<'s> Environment<'s> {
             lambda.wait_runtime("extensions that have registered", |inner| {
                 let registered: Vec<_> = inner
                     .seen
-                    .of(Call::ExtensionRegister)
+                    .of(ApiCall::ExtensionRegister)
                     .filter(|request| request.status == Some(200))
                     .collect();
                 let is_there = |name: &&str| {
@@ -115,33 +118,40 @@ impl<'s> Environment<'s> {
             })
         })?;
 
-        self.simulation.recorder.runtime_runs(if self.simulation.options.snap_start {
+        self.simulation.recorder.runtime_starts(if self.simulation.options.snap_start {
             LOADS_AND_HOOKS
         } else {
             LOADS
         });
-        let own = |path: &str| OsString::from(if Path::new(path).exists() { path } else { THIS });
+        let own =
+            |path: &str| OsString::from(if Path::new(path).exists() { path } else { THIS_PROGRAM });
         let (program, words) = match &self.simulation.start {
-            Start::Wrapper(command) => {
-                let program = if self.simulation.wrapper_of_layer { given::WRAPPER } else { THIS };
+            RuntimeStart::Wrapper(command) => {
+                let program = if self.simulation.wrapper_of_layer {
+                    function_env::WRAPPER
+                } else {
+                    THIS_PROGRAM
+                };
                 (program.into(), [&["foreword".into(), "--".into()][..], command].concat())
             }
-            Start::Bootstrap(path, arguments) => {
+            RuntimeStart::Bootstrap(path, arguments) => {
                 let program = path.clone().into_os_string();
                 (program.clone(), [&[program][..], arguments].concat())
             }
-            Start::OwnBootstrap(_) => (own(BOOTSTRAP), vec![BOOTSTRAP.into()]),
+            RuntimeStart::ForewordBootstrap(_) => (own(BOOTSTRAP), vec![BOOTSTRAP.into()]),
         };
-        let started = self.start(&program, &words, &environ, &self.simulation.said.function);
-        let started =
-            started.map_err(|cause| Broken::unable(&program.to_string_lossy(), &cause))?;
+        let started = self.start(&program, &words, &environ, &self.simulation.output.function);
+        let started = started
+            .map_err(|cause| EnvironmentFailure::not_started(&program.to_string_lossy(), &cause))?;
         self.runtime = Some(started);
         let parked = self.wait(until, Lambda::snapshot)?;
         // An extension has its turn until it asks for an event.
         self.wait(until, |lambda| {
             lambda.wait_runtime("extensions that ask for an event", |inner| {
-                let asks =
-                    inner.seen.of(Call::ExtensionNext).filter(|request| request.status.is_none());
+                let asks = inner
+                    .seen
+                    .of(ApiCall::ExtensionNext)
+                    .filter(|request| request.status.is_none());
                 (asks.count() >= names.len()).then_some(())
             })
         })?;
@@ -155,21 +165,25 @@ impl<'s> Environment<'s> {
     }
 
     /// Lets the runtime go on behind the snapshot; comes back when it is ready for events.
-    pub fn restore(&self, until: Instant) -> Result<(), Broken> {
-        self.simulation.recorder.runtime_runs(HOOKS);
+    pub fn restore(&self, until: Instant) -> Result<(), EnvironmentFailure> {
+        self.simulation.recorder.runtime_starts(HOOKS);
         self.wait(until, Lambda::restore)?;
         self.wait(until, Lambda::ready)
     }
 
     /// Gives the runtime an event; comes back with the answer.
-    pub fn invoke(&self, event: &str, until: Instant) -> Result<Answer, Broken> {
+    pub fn invoke(
+        &self,
+        event: &str,
+        until: Instant,
+    ) -> Result<InvocationResult, EnvironmentFailure> {
         let request = self.wait(until, |lambda| lambda.hand_out(event))?;
         self.simulation.count_event();
         self.wait(until, |lambda| lambda.answer(&request))
     }
 
     /// Waits until the runtime wants the next event.
-    pub fn ready(&self, until: Instant) -> Result<(), Broken> {
+    pub fn ready(&self, until: Instant) -> Result<(), EnvironmentFailure> {
         self.wait(until, Lambda::ready)
     }
 
@@ -177,23 +191,25 @@ impl<'s> Environment<'s> {
     pub fn shut_down(self, reason: &str) {
         let recorder = &self.simulation.recorder;
         let seen = self.lambda.seen();
-        let registered =
-            seen.of(Call::ExtensionRegister).filter(|request| request.status == Some(200)).count();
+        let registered = seen
+            .of(ApiCall::ExtensionRegister)
+            .filter(|request| request.status == Some(200))
+            .count();
         let limit = match (self.extensions.is_empty(), registered) {
             (true, 0) => None,
-            (true, _) => Some(INTERNAL),
-            (false, _) => Some(SHUTDOWN),
+            (true, _) => Some(INTERNAL_SHUTDOWN_LIMIT),
+            (false, _) => Some(SHUTDOWN_LIMIT),
         };
-        recorder.begin(Stage::Shutdown, limit);
+        recorder.begin_stage(LifecycleStage::Shutdown, limit);
         let begin = Instant::now();
         let runtime = self.runtime.iter();
         if let Some(limit) = limit {
-            let patience = if self.extensions.is_empty() { limit } else { RUNTIME };
+            let patience = if self.extensions.is_empty() { limit } else { RUNTIME_SHUTDOWN_LIMIT };
             for runtime in runtime.clone().filter(|runtime| runtime.end().is_none()) {
                 runtime.signal(Signal::SIGTERM);
                 if !runtime.ends_before(begin + patience) {
                     let patience = patience.as_millis();
-                    recorder.tell(&Moment::Note(&format!(
+                    recorder.record(&TimelineEvent::Note(&format!(
                         "the runtime goes on {patience} ms after SIGTERM: SIGKILL"
                     )));
                 }
@@ -210,52 +226,53 @@ impl<'s> Environment<'s> {
             recorder.problem(&format!("the extension {name} ended before the shutdown"))
         });
         self.lambda.shared.telemetry.flush();
-        self.lambda.shutdown(reason, SHUTDOWN.saturating_sub(begin.elapsed()));
+        self.lambda.shutdown(reason, SHUTDOWN_LIMIT.saturating_sub(begin.elapsed()));
         for (name, extension) in &self.extensions {
-            let wants = |request: &&crate::simulated_lambda::record::Request| {
+            let wants = |request: &&crate::simulated_lambda::recording::RecordedRequest| {
                 let body = String::from_utf8_lossy(&request.body.bytes);
                 request.header("Lambda-Extension-Name") == Some(name)
                     && body.contains("\"SHUTDOWN\"")
             };
-            let is_told = seen.of(Call::ExtensionRegister).any(|request| wants(&request))
+            let is_told = seen.of(ApiCall::ExtensionRegister).any(|request| wants(&request))
                 && extension.end().is_none();
-            if is_told && !extension.ends_before(begin + SHUTDOWN) {
-                let limit = SHUTDOWN.as_millis();
+            if is_told && !extension.ends_before(begin + SHUTDOWN_LIMIT) {
+                let limit = SHUTDOWN_LIMIT.as_millis();
                 recorder.problem(&format!(
                     "the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"
                 ));
             }
             if let Some(end) = extension.end().filter(|end| is_told && *end != End::Exited(0)) {
-                recorder.problem(&format!("the extension {name} ended: {}", ended(end)));
+                recorder.problem(&format!("the extension {name} ended: {}", describe_end(end)));
             }
             extension.signal(Signal::SIGKILL);
         }
-        let left = self.simulation.descendants.kill(Instant::now() + GONE);
+        let left = self.simulation.descendants.kill(Instant::now() + KILL_TIMEOUT);
         // The last words of those that have ended.
         recorder.flush();
         if left > 0 {
             recorder.problem(&format!("{left} processes of the environment cannot be ended"));
         }
         if reason == SPINDOWN && self.simulation.interruption.signal().is_none() {
-            self.tell_missing_hooks();
+            self.report_missing_hooks();
         }
-        if let Err(message) = self.simulation.place.forget() {
+        if let Err(message) = self.simulation.sandbox.remove_restored_mark() {
             recorder.problem(&message);
         }
-        recorder.end();
+        recorder.end_stage();
     }
 
     /// Tells of the hook of these phases that runs right now, when its time is over; gives that in
     /// words.
-    pub fn cut_off(&self, phases: &[Phase], why: &str) -> Option<String> {
-        let is_running = self.simulation.descendants.are_waited_for_by(Path::new(given::WRAPPER));
-        is_running.then(|| self.simulation.recorder.cut_off(phases, why)).flatten()
+    pub fn record_timed_out_hook(&self, phases: &[Phase], why: &str) -> Option<String> {
+        let is_running =
+            self.simulation.descendants.are_waited_for_by(Path::new(function_env::WRAPPER));
+        is_running.then(|| self.simulation.recorder.record_timed_out_hook(phases, why)).flatten()
     }
 
     /// Tells which hooks should have run in a life in which nothing broke.
-    fn tell_missing_hooks(&self) {
+    fn report_missing_hooks(&self) {
         let recorder = &self.simulation.recorder;
-        let has_own = self.extensions.iter().any(|(name, _)| name == OWN);
+        let has_own = self.extensions.iter().any(|(name, _)| name == FOREWORD_EXTENSION);
         let is_due = |phase: &Phase| match phase {
             Phase::Initialize => true,
             Phase::BeforeSnapshot | Phase::AfterRestore => self.simulation.options.snap_start,
@@ -263,7 +280,7 @@ impl<'s> Environment<'s> {
             Phase::PreStop => has_own,
         };
         for phase in Phase::ALL.into_iter().filter(is_due) {
-            for name in recorder.missing(phase) {
+            for name in recorder.missing_hooks(phase) {
                 let phase = phase.name();
                 recorder.problem(&format!("hook {name:?} ({phase}) did not run, or did not end"));
             }
@@ -274,27 +291,31 @@ impl<'s> Environment<'s> {
     fn wait<T>(
         &self,
         until: Instant,
-        what: impl FnOnce(&Lambda) -> Result<T, Failure>,
-    ) -> Result<T, Broken> {
+        what: impl FnOnce(&Lambda) -> Result<T, WaitFailure>,
+    ) -> Result<T, EnvironmentFailure> {
         self.lambda.limit(until.saturating_duration_since(Instant::now()));
         let failure = match what(&self.lambda) {
             Ok(found) => return Ok(found),
             Err(failure) => failure,
         };
         if self.simulation.interruption.signal().is_some() {
-            return Err(Broken::Interrupted);
+            return Err(EnvironmentFailure::Interrupted);
         }
         let of_extension = self
             .extensions
             .iter()
             .find_map(|(name, extension)| Some((name.clone(), extension.end()?)));
         if let Some((name, end)) = of_extension {
-            return Err(Broken::Extension { name, error_type: self.report_of_extension(), end });
+            return Err(EnvironmentFailure::Extension {
+                name,
+                error_type: self.report_of_extension(),
+                end,
+            });
         }
         let report = match failure {
-            Failure::TimedOut(..) => return Err(Broken::TimedOut),
-            Failure::Reported(report) => Some(report),
-            Failure::Exited(seen) => seen.report,
+            WaitFailure::TimedOut(..) => return Err(EnvironmentFailure::TimedOut),
+            WaitFailure::Reported(report) => Some(report),
+            WaitFailure::Exited(seen) => seen.report,
         };
         // The report alone does not end anything: Lambda waits for the runtime's own end.
         let end = self.runtime.as_ref().and_then(|runtime| {
@@ -302,17 +323,19 @@ impl<'s> Environment<'s> {
             runtime.end()
         });
         Err(match (report, end) {
-            (Some(report), _) => Broken::Reported(report),
-            (None, Some(end)) => Broken::Exited(end),
-            (None, None) => Broken::TimedOut,
+            (Some(report), _) => EnvironmentFailure::Reported(report),
+            (None, Some(end)) => EnvironmentFailure::Exited(end),
+            (None, None) => EnvironmentFailure::TimedOut,
         })
     }
 
-    /// What the extension calls its failure, if it said that before it ended.
+    /// What the extension calls its failure, if it output that before it ended.
     fn report_of_extension(&self) -> Option<String> {
         let seen = self.lambda.seen();
-        let report =
-            seen.of(Call::ExtensionInitError).chain(seen.of(Call::ExtensionExitError)).next()?;
+        let report = seen
+            .of(ApiCall::ExtensionInitError)
+            .chain(seen.of(ApiCall::ExtensionExitError))
+            .next()?;
         report.header("Lambda-Extension-Function-Error-Type").map(str::to_owned)
     }
 
@@ -345,8 +368,8 @@ pub fn extensions(has_layers: bool, wants_own: bool) -> Vec<(String, OsString)> 
         );
         found.sort();
     }
-    if wants_own && !found.iter().any(|(name, _)| name == OWN) {
-        found.push((OWN.to_owned(), THIS.into()));
+    if wants_own && !found.iter().any(|(name, _)| name == FOREWORD_EXTENSION) {
+        found.push((FOREWORD_EXTENSION.to_owned(), THIS_PROGRAM.into()));
     }
     found
 }

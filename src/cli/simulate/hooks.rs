@@ -1,21 +1,22 @@
 //! The hooks that the configuration gives an environment: the limit that each has for itself, and
 //! which of them have ended.
 
-use crate::condition::{ARCHITECTURE, Facts, RuntimeName};
+use crate::condition::{Facts, RuntimeName};
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
+use crate::lambda::ARCHITECTURE;
 use crate::plan::Plan;
 use std::ffi::OsString;
 use std::time::Duration;
 
 /// The hooks in the order in which they run, phase by phase.
 #[derive(Default)]
-pub struct Hooks {
-    expected: Vec<Expected>,
+pub struct ExpectedHooks {
+    expected: Vec<ExpectedHook>,
 }
 
-struct Expected {
+struct ExpectedHook {
     phase: Phase,
     name: String,
     /// None for one in the background that may take as long as it likes.
@@ -24,10 +25,10 @@ struct Expected {
     has_ended: bool,
 }
 
-impl Hooks {
+impl ExpectedHooks {
     /// The hooks that the wrapper will find; none where its configuration is wrong, which it tells
     /// itself.
-    pub fn of(command: &[OsString], environ: &Environ) -> Self {
+    pub fn from_configuration(command: &[OsString], environ: &Environ) -> Self {
         if config::disabled(environ) || command.is_empty() {
             return Self::default();
         }
@@ -38,9 +39,9 @@ impl Hooks {
         let exists = |glob: &_| files::exist(glob, config::task_root(environ));
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-        let plan = Plan::new(command, environ.clone(), &rules, &facts, |_, _, _| {});
+        let plan = Plan::new(command, &mut environ.clone(), &rules, &facts, |_, _, _| {});
         let hooks = Phase::ALL.into_iter().flat_map(|phase| plan.hooks(phase));
-        let expected = hooks.map(|hook| Expected {
+        let expected = hooks.map(|hook| ExpectedHook {
             phase: hook.phase,
             name: hook.name.to_string(),
             limit: hook.limit(),
@@ -55,14 +56,14 @@ impl Hooks {
     }
 
     /// Begins another environment, in which none has run.
-    pub fn begin(&mut self) {
+    pub fn reset(&mut self) {
         self.expected.iter_mut().for_each(|hook| hook.has_ended = false);
     }
 
     /// Notes that a hook has ended; gives its own limit if it has one, or nothing where the hook is
     /// not known.
-    pub fn ended(&mut self, phase: Phase, name: &str) -> Option<Option<Duration>> {
-        let is_it = |hook: &&mut Expected| hook.phase == phase && hook.name == name;
+    pub fn mark_ended(&mut self, phase: Phase, name: &str) -> Option<Option<Duration>> {
+        let is_it = |hook: &&mut ExpectedHook| hook.phase == phase && hook.name == name;
         let mut known = self.expected.iter_mut().filter(is_it);
         let hook = known.find(|hook| !hook.has_ended)?;
         hook.has_ended = true;
@@ -70,8 +71,8 @@ impl Hooks {
     }
 
     /// The first hook of these phases that is waited for and has not ended.
-    pub fn next_of(&self, phases: &[Phase]) -> Option<(Phase, String)> {
-        let is_next = |hook: &&Expected| phases.contains(&hook.phase) && hook.is_due();
+    pub fn next_due(&self, phases: &[Phase]) -> Option<(Phase, String)> {
+        let is_next = |hook: &&ExpectedHook| phases.contains(&hook.phase) && hook.is_due();
         let next = self.expected.iter().find(is_next)?;
         // What foreword waits for then may as well be the one in the background.
         let is_certain = next.phase == Phase::Initialize
@@ -81,12 +82,12 @@ impl Hooks {
 
     /// The hooks of a phase that have not ended.
     pub fn missing(&self, phase: Phase) -> Vec<String> {
-        let is_missing = |hook: &&Expected| hook.phase == phase && hook.is_due();
+        let is_missing = |hook: &&ExpectedHook| hook.phase == phase && hook.is_due();
         self.expected.iter().filter(is_missing).map(|hook| hook.name.clone()).collect()
     }
 }
 
-impl Expected {
+impl ExpectedHook {
     fn is_due(&self) -> bool {
         !self.has_ended && !self.is_in_background
     }

@@ -1,4 +1,4 @@
-//! A signal that would have ended this process, and whom it concerns: the environment is shut down
+//! A signal that would have ended this process, and whom it attach: the environment is shut down
 //! first.
 
 use crate::process::Signal;
@@ -17,14 +17,14 @@ impl Interruption {
     }
 
     /// Whoever waits for this one waits no more when a signal comes.
-    pub fn concerns(&self, lambda: &Arc<Lambda>) {
+    pub fn attach(&self, lambda: &Arc<Lambda>) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(lambda);
         if self.signal().is_some() {
             lambda.runtime_exited();
         }
     }
 
-    pub fn arrives(&self, signal: Signal) {
+    pub fn set_signal(&self, signal: Signal) {
         let _ = self.signal.set(signal);
         if let Some(lambda) = self.current.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
         {

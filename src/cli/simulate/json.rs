@@ -1,61 +1,63 @@
 //! The timeline as programs read it: one JSON object a line.
 
-use super::moment::{Caller, Moment, Stage};
+use super::event::{Caller, LifecycleStage, TimelineEvent};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub fn shown(moment: &Moment) -> String {
-    let mut object = match moment {
-        Moment::Environment { number, of } => {
+pub fn render(event: &TimelineEvent) -> String {
+    let mut object = match event {
+        TimelineEvent::Environment { number, of } => {
             json!({"type": "environment", "environment": number, "of": of})
         }
-        Moment::Stage { stage, limit } => {
+        TimelineEvent::StageBegin { stage, limit } => {
             json!({"type": "begin", "stage": stage.name(), "limitMs": limit.map(milliseconds)})
         }
-        Moment::Hook { hook, limit } => json!({
+        TimelineEvent::Hook { hook, limit } => json!({
             "type": "hook", "phase": hook.phase.name(), "hook": hook.name, "outcome": hook.outcome.name(),
             "durationMs": hook.took.map(milliseconds), "limitMs": milliseconds(*limit), "message": hook.what,
         }),
-        Moment::Runtime { what, took, limit } => {
+        TimelineEvent::Runtime { what, took, limit } => {
             json!({"type": "runtime", "what": what, "durationMs": milliseconds(*took), "limitMs": milliseconds(*limit)})
         }
-        Moment::Foreword(message) => json!({"type": "foreword", "message": message}),
-        Moment::Log(line) => json!({"type": "log", "line": line}),
-        Moment::Event { request, body, .. } => {
+        TimelineEvent::ForewordLine(message) => json!({"type": "foreword", "message": message}),
+        TimelineEvent::LogLine(line) => json!({"type": "log", "line": line}),
+        TimelineEvent::Invocation { request, body, .. } => {
             json!({"type": "event", "requestId": request, "event": embedded(body.as_bytes())})
         }
-        Moment::Answer { request, body, .. } => {
+        TimelineEvent::Response { request, body, .. } => {
             json!({"type": "answer", "requestId": request, "answer": embedded(body)})
         }
-        Moment::Error { caller, body } => {
+        TimelineEvent::Error { caller, body } => {
             let caller = match caller {
                 Caller::Invoker(_) => "invoker",
                 Caller::Publisher => "publisher",
             };
             json!({"type": "error", "caller": caller, "error": embedded(body.as_bytes())})
         }
-        Moment::Note(message) => json!({"type": "note", "message": message}),
-        Moment::Problem(message) => json!({"type": "problem", "message": message}),
-        Moment::End { stage, took, limit } => json!({
+        TimelineEvent::Note(message) => json!({"type": "note", "message": message}),
+        TimelineEvent::Problem(message) => json!({"type": "problem", "message": message}),
+        TimelineEvent::StageEnd { stage, took, limit } => json!({
             "type": "end", "stage": stage.name(), "durationMs": milliseconds(*took), "limitMs": limit.map(milliseconds),
         }),
-        Moment::Result { is_well } => {
-            json!({"type": "result", "outcome": if *is_well { "success" } else { "failure" }})
+        TimelineEvent::Result { is_successful } => {
+            json!({"type": "result", "outcome": if *is_successful { "success" } else { "failure" }})
         }
     };
-    if let Some(number) = invocation(moment) {
+    if let Some(number) = invocation(event) {
         object["invocation"] = number.into();
     }
     object.to_string() + "\n"
 }
 
-fn invocation(moment: &Moment) -> Option<usize> {
-    match moment {
-        Moment::Stage { stage: Stage::Invocation(number), .. }
-        | Moment::End { stage: Stage::Invocation(number), .. } => Some(*number),
-        Moment::Event { invocation, .. }
-        | Moment::Answer { invocation, .. }
-        | Moment::Error { caller: Caller::Invoker(invocation), .. } => Some(*invocation),
+fn invocation(event: &TimelineEvent) -> Option<usize> {
+    match event {
+        TimelineEvent::StageBegin { stage: LifecycleStage::Invocation(number), .. }
+        | TimelineEvent::StageEnd { stage: LifecycleStage::Invocation(number), .. } => {
+            Some(*number)
+        }
+        TimelineEvent::Invocation { invocation, .. }
+        | TimelineEvent::Response { invocation, .. }
+        | TimelineEvent::Error { caller: Caller::Invoker(invocation), .. } => Some(*invocation),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //! and the client that runs here in its place knows nothing of layers. Facts: AWS's documentation,
 //! "Packaging your layer content", and the bootstraps of the runtimes.
 
-use super::start::Start;
+use super::start::RuntimeStart;
 use crate::environ::Environ;
 use crate::lambda::Runtime;
 use std::ffi::OsStr;
@@ -39,14 +39,14 @@ main(sys.argv)
 ///
 /// # Errors
 /// When the file that stands for the bootstrap cannot be written.
-pub fn find(
+pub fn add_layer_packages(
     name: &str,
-    start: &mut Start,
+    start: &mut RuntimeStart,
     environ: &mut Environ,
     root: &Path,
     folder: impl FnOnce() -> io::Result<PathBuf>,
 ) -> io::Result<Option<String>> {
-    let Start::Wrapper(words) = start else { return Ok(None) };
+    let RuntimeStart::Wrapper(words) = start else { return Ok(None) };
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
     let root = root.display();
     Ok(match Runtime::of_identifier(name.as_bytes()) {
@@ -64,28 +64,32 @@ pub fn find(
                  bootstrap of {name} adds them while PYTHONPATH is unset"
             ))
         }
-        Runtime::Node => set(environ, "NODE_PATH", || {
+        Runtime::Node => set_search_path(environ, "NODE_PATH", || {
             let layers = format!("/opt/nodejs/node{digits}/node_modules:/opt/nodejs/node_modules");
             format!("{layers}:/var/runtime/node_modules:/var/runtime:{root}")
         }),
         Runtime::Ruby => {
             let version = format!("{}.0", name.trim_start_matches("ruby"));
-            let gems = set(environ, "GEM_PATH", || {
+            let gems = set_search_path(environ, "GEM_PATH", || {
                 format!("{root}/vendor/bundle/ruby/{version}:/opt/ruby/gems/{version}")
             });
-            let libraries = set(environ, "RUBYLIB", || format!("{root}:/opt/ruby/lib"));
+            let libraries = set_search_path(environ, "RUBYLIB", || format!("{root}:/opt/ruby/lib"));
             match (gems, libraries) {
                 (Some(gems), Some(libraries)) => Some(format!("{gems}; {libraries}")),
                 (gems, libraries) => gems.or(libraries),
             }
         }
-        Runtime::Java => java(words),
+        Runtime::Java => append_class_path(words),
         Runtime::Dotnet | Runtime::Provided => None,
     })
 }
 
 /// Sets a variable that is unset or empty, as the bootstrap does before it starts the wrapper.
-fn set(environ: &mut Environ, name: &str, value: impl FnOnce() -> String) -> Option<String> {
+fn set_search_path(
+    environ: &mut Environ,
+    name: &str,
+    value: impl FnOnce() -> String,
+) -> Option<String> {
     if environ.non_empty(name).is_some() {
         return Some(format!("packages of layers: only those that {name} names, which is set"));
     }
@@ -95,7 +99,7 @@ fn set(environ: &mut Environ, name: &str, value: impl FnOnce() -> String) -> Opt
 }
 
 /// The layers' jars go behind the function's own class path.
-fn java(words: &mut [OsString]) -> Option<String> {
+fn append_class_path(words: &mut [OsString]) -> Option<String> {
     let at = words.iter().position(|word| {
         ["-cp", "-classpath", "--class-path"].iter().any(|option| word == option)
     })?;

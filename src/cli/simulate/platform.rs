@@ -2,27 +2,27 @@
 //! documentation, "Lambda Telemetry API Event schema reference"). The Logs API has the older of
 //! these events.
 
-use super::broken::Broken;
-use super::environment::Environment;
-use crate::simulated_lambda::{Answer, Outcome};
+use super::environment::ExecutionEnvironment;
+use super::failure::EnvironmentFailure;
+use crate::simulated_lambda::{InvocationResult, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How a phase of the platform's ended.
-pub struct Status {
+pub struct PlatformStatus {
     name: &'static str,
     error_type: Option<String>,
 }
 
-impl Status {
+impl PlatformStatus {
     pub const SUCCESS: Self = Self { name: "success", error_type: None };
 
-    pub fn broken(broken: &Broken) -> Self {
-        let (name, error_type) = broken.status();
+    pub fn of_failure(failure: &EnvironmentFailure) -> Self {
+        let (name, error_type) = failure.status();
         Self { name, error_type }
     }
 
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &InvocationResult) -> Self {
         match &answer.outcome {
             Outcome::Response if answer.is_complete => Self::SUCCESS,
             Outcome::Response => {
@@ -36,7 +36,7 @@ impl Status {
         }
     }
 
-    fn put_into(&self, mut record: Value) -> Value {
+    fn add_to(&self, mut record: Value) -> Value {
         record["status"] = self.name.into();
         if let Some(error_type) = &self.error_type {
             record["errorType"] = error_type.as_str().into();
@@ -46,7 +46,7 @@ impl Status {
 }
 
 /// The init, be it one inside an invocation.
-pub struct Init<'i> {
+pub struct InitEvents<'i> {
     pub initialization: &'i str,
     pub is_inside: bool,
     pub function: &'i str,
@@ -55,13 +55,13 @@ pub struct Init<'i> {
     pub memory: u64,
 }
 
-impl Init<'_> {
+impl InitEvents<'_> {
     fn record(&self) -> Value {
         let phase = if self.is_inside { "invoke" } else { "init" };
         json!({"initializationType": self.initialization, "phase": phase})
     }
 
-    pub fn starts(&self, environment: &Environment) {
+    pub fn starts(&self, environment: &ExecutionEnvironment) {
         let mut record = self.record();
         record["functionName"] = self.function.into();
         record["functionVersion"] = self.version.into();
@@ -72,15 +72,20 @@ impl Init<'_> {
         environment.emit("platform.initStart", record);
     }
 
-    pub fn ends(&self, environment: &Environment, status: &Status, took: Duration) {
-        environment.emit("platform.initRuntimeDone", status.put_into(self.record()));
-        let mut report = status.put_into(self.record());
+    pub fn ends(
+        &self,
+        environment: &ExecutionEnvironment,
+        status: &PlatformStatus,
+        took: Duration,
+    ) {
+        environment.emit("platform.initRuntimeDone", status.add_to(self.record()));
+        let mut report = status.add_to(self.record());
         report["metrics"] = json!({"durationMs": milliseconds(took)});
         environment.emit("platform.initReport", report);
     }
 }
 
-pub fn restore_starts(environment: &Environment, init: &Init) {
+pub fn restore_starts(environment: &ExecutionEnvironment, init: &InitEvents) {
     let mut record = json!({"functionName": init.function, "functionVersion": init.version});
     record["instanceMaxMemory"] = (init.memory << 20).into();
     if let Some(runtime) = init.runtime {
@@ -89,18 +94,18 @@ pub fn restore_starts(environment: &Environment, init: &Init) {
     environment.emit("platform.restoreStart", record);
 }
 
-pub fn restore_ends(environment: &Environment, status: &Status, took: Duration) {
-    environment.emit("platform.restoreRuntimeDone", status.put_into(json!({})));
-    let report = status.put_into(json!({"metrics": {"durationMs": milliseconds(took)}}));
+pub fn restore_ends(environment: &ExecutionEnvironment, status: &PlatformStatus, took: Duration) {
+    environment.emit("platform.restoreRuntimeDone", status.add_to(json!({})));
+    let report = status.add_to(json!({"metrics": {"durationMs": milliseconds(took)}}));
     environment.emit("platform.restoreReport", report);
 }
 
-pub fn invocation_starts(environment: &Environment, request: &str, version: &str) {
+pub fn invocation_starts(environment: &ExecutionEnvironment, request: &str, version: &str) {
     environment.emit("platform.start", json!({"requestId": request, "version": version}));
 }
 
 /// An invocation that is over, and what came of the init or the restore before the first one.
-pub struct Invocation<'i> {
+pub struct InvocationReport<'i> {
     pub request: &'i str,
     pub took: Duration,
     /// None, when no answer came.
@@ -110,9 +115,9 @@ pub struct Invocation<'i> {
     pub restore: Option<Duration>,
 }
 
-impl Invocation<'_> {
-    pub fn ends(&self, environment: &Environment, status: &Status) {
-        let mut done = status.put_into(json!({"requestId": self.request}));
+impl InvocationReport<'_> {
+    pub fn ends(&self, environment: &ExecutionEnvironment, status: &PlatformStatus) {
+        let mut done = status.add_to(json!({"requestId": self.request}));
         done["metrics"] = json!({"durationMs": milliseconds(self.took)});
         if let Some(produced) = self.produced {
             done["metrics"]["producedBytes"] = produced.into();
@@ -130,7 +135,7 @@ impl Invocation<'_> {
                 metrics[name] = milliseconds(took).into();
             }
         }
-        let report = status.put_into(json!({"requestId": self.request, "metrics": metrics}));
+        let report = status.add_to(json!({"requestId": self.request, "metrics": metrics}));
         environment.emit("platform.report", report);
     }
 }

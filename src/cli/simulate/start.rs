@@ -2,8 +2,8 @@
 //! ENTRYPOINT do, or as the bootstrap of an OS-only runtime. Without a program it finds the
 //! runtime's client on this machine.
 
-use super::given;
-use crate::cli::function::{Asked, image};
+use super::function_env;
+use crate::cli::function::{FunctionOptions, image};
 use crate::config;
 use crate::environ::Environ;
 use crate::lambda::Runtime;
@@ -20,23 +20,23 @@ const BOOTSTRAP: &str = "bootstrap";
 const JAVA_CLIENT: &str = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
 const JAVA_CLIENT_JAR: &str = "aws-lambda-java-runtime-interface-client";
 
-pub enum Start {
+pub enum RuntimeStart {
     /// foreword is started with these words.
     Wrapper(Vec<OsString>),
     /// Lambda starts this file by itself; foreword has part in it only if the file is, or starts,
     /// foreword.
     Bootstrap(PathBuf, Vec<OsString>),
     /// foreword is the bootstrap, and starts the handler.
-    OwnBootstrap(OsString),
+    ForewordBootstrap(OsString),
 }
 
-impl Start {
+impl RuntimeStart {
     /// What foreword receives, in so far as it takes part.
-    pub fn received(&self) -> Vec<OsString> {
+    pub fn received_command(&self) -> Vec<OsString> {
         match self {
             Self::Wrapper(words) => words.clone(),
             Self::Bootstrap(path, words) => [&[path.clone().into_os_string()][..], words].concat(),
-            Self::OwnBootstrap(handler) => vec![handler.clone()],
+            Self::ForewordBootstrap(handler) => vec![handler.clone()],
         }
     }
 
@@ -44,8 +44,8 @@ impl Start {
     ///
     /// # Errors
     /// When there is nothing to start; says what to name.
-    pub fn of(
-        asked: &Asked,
+    pub fn resolve(
+        asked: &FunctionOptions,
         environ: &mut Environ,
         root: &Path,
         has_layers: bool,
@@ -104,7 +104,7 @@ impl Start {
                          stands for that of the layer foreword-bootstrap"
                     ));
                 }
-                Ok((Self::OwnBootstrap(handler), notes))
+                Ok((Self::ForewordBootstrap(handler), notes))
             }
             None => Err(format!(
                 "there is nothing to start: {} has no {BOOTSTRAP}, and _HANDLER, which names the \
@@ -132,7 +132,7 @@ fn is_foreword(path: &Path) -> bool {
     let target = path.canonicalize().unwrap_or_default();
     process::is_this_program(path)
         || target.file_name() == Some(OsStr::new("foreword"))
-        || Path::new(given::WRAPPER).canonicalize().is_ok_and(|wrapper| wrapper == target)
+        || Path::new(function_env::WRAPPER).canonicalize().is_ok_and(|wrapper| wrapper == target)
 }
 
 /// The command line that starts the client of a managed runtime on this machine.

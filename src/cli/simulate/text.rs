@@ -1,8 +1,8 @@
 //! The timeline as people read it: a heading for each stage, a line for each hook with its duration
 //! as a bar, and between them, further in, what everybody else has to say.
 
-use super::line::HookLine;
-use super::moment::{Caller, Moment, Stage};
+use super::event::{Caller, LifecycleStage, TimelineEvent};
+use super::log_line::HookLine;
 use crate::cli::colors::Colors;
 use crate::cli::finding::printable;
 use crate::report::HookOutcome;
@@ -21,48 +21,56 @@ const RED: &str = "1;31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
 
-pub fn shown(moment: &Moment, colors: Colors) -> String {
+pub fn render(event: &TimelineEvent, colors: Colors) -> String {
     let line = |color: &str, text: String| format!("  {}\n", colors.paint(color, &text));
-    match moment {
-        Moment::Environment { number, of } => {
+    match event {
+        TimelineEvent::Environment { number, of } => {
             colors.paint(BOLD, &format!("environment {number} of {of}")) + "\n"
         }
-        Moment::Stage { stage, limit } => {
+        TimelineEvent::StageBegin { stage, limit } => {
             let name = match stage {
-                Stage::Invocation(number) => format!("invocation {number}"),
+                LifecycleStage::Invocation(number) => format!("invocation {number}"),
                 stage => stage.name().to_owned(),
             };
             let most =
                 limit.map(|limit| format!(" (at most {})", seconds(limit))).unwrap_or_default();
             colors.paint(BOLD, &name) + &most + "\n"
         }
-        Moment::Hook { hook, limit } => self::hook(hook, *limit, colors),
-        Moment::Runtime { what, took, limit } => {
+        TimelineEvent::Hook { hook, limit } => self::hook(hook, *limit, colors),
+        TimelineEvent::Runtime { what, took, limit } => {
             row("runtime", what, Some(*took), *limit, "", colors)
         }
-        Moment::Foreword(message) => line(YELLOW, format!("foreword: {}", printable(message))),
-        Moment::Log(text) => format!("    {} {}\n", colors.paint(DIM, "│"), printable(text)),
-        Moment::Event { body, .. } => {
-            line("", format!("event   {}", one_line(&abridged(body.as_bytes()))))
+        TimelineEvent::ForewordLine(message) => {
+            line(YELLOW, format!("foreword: {}", printable(message)))
         }
-        Moment::Answer { body, .. } => {
-            line(GREEN, format!("answer  {}", one_line(&abridged(body))))
+        TimelineEvent::LogLine(text) => {
+            format!("    {} {}\n", colors.paint(DIM, "│"), printable(text))
         }
-        Moment::Error { caller, body } => {
+        TimelineEvent::Invocation { body, .. } => {
+            line("", format!("event   {}", one_line(&truncated(body.as_bytes()))))
+        }
+        TimelineEvent::Response { body, .. } => {
+            line(GREEN, format!("answer  {}", one_line(&truncated(body))))
+        }
+        TimelineEvent::Error { caller, body } => {
             let who = match caller {
                 Caller::Invoker(_) => "the caller gets",
                 Caller::Publisher => "publishing the version fails with",
             };
-            line(RED, format!("{who} {}", printable(&gist(body))))
+            line(RED, format!("{who} {}", printable(&error_summary(body))))
         }
-        Moment::Note(text) => line(DIM, printable(text)),
-        Moment::Problem(text) => line(RED, printable(text)),
-        Moment::End { stage, took, limit } => match limit {
+        TimelineEvent::Note(text) => line(DIM, printable(text)),
+        TimelineEvent::Problem(text) => line(RED, printable(text)),
+        TimelineEvent::StageEnd { stage, took, limit } => match limit {
             Some(limit) => row(stage.name(), "in all", Some(*took), *limit, "", colors),
             None => String::new(),
         },
-        Moment::Result { is_well: true } => colors.paint(GREEN, "all went well") + "\n",
-        Moment::Result { is_well: false } => colors.paint(RED, "not all went well") + "\n",
+        TimelineEvent::Result { is_successful: true } => {
+            colors.paint(GREEN, "all went well") + "\n"
+        }
+        TimelineEvent::Result { is_successful: false } => {
+            colors.paint(RED, "not all went well") + "\n"
+        }
     }
 }
 
@@ -111,12 +119,12 @@ fn seconds(limit: Duration) -> String {
 }
 
 /// Type and message of an error; the rest, such as a stack trace, is for programs.
-fn gist(body: &str) -> String {
+fn error_summary(body: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(body) else { return body.to_owned() };
-    let gist =
+    let error_summary =
         ["errorType", "errorMessage"].map(|name| Some(format!("\"{name}\":{}", fields.get(name)?)));
-    let more = if fields.len() > gist.iter().flatten().count() { ",…" } else { "" };
-    format!("{{{}{more}}}", gist.into_iter().flatten().collect::<Vec<_>>().join(","))
+    let more = if fields.len() > error_summary.iter().flatten().count() { ",…" } else { "" };
+    format!("{{{}{more}}}", error_summary.into_iter().flatten().collect::<Vec<_>>().join(","))
 }
 
 /// JSON may have line ends where it may have spaces.
@@ -125,7 +133,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// An answer may have 6 MB, which nobody reads on a terminal.
-fn abridged(body: &[u8]) -> String {
+fn truncated(body: &[u8]) -> String {
     const MOST: usize = 1000;
     let text = String::from_utf8_lossy(&body[..body.len().min(MOST)]).into_owned();
     if body.len() > MOST { format!("{text}… ({} bytes)", body.len()) } else { text }

@@ -1,9 +1,10 @@
 //! The part of decoding that reads hooks.
 
 use super::{A_HOOK, Decoder, HOOKS, Node, PHASES};
-use crate::config::{Command, Export, Hook, OnFailure, Phase};
+use crate::config::{Command, Export, Hook, OnFailure};
 use crate::json::{self, Value};
 use crate::loopback::{Address, Request};
+use crate::phase::Phase;
 use crate::text::Text;
 use std::time::Duration;
 

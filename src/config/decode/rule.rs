@@ -2,8 +2,8 @@
 
 use super::{Decoder, Node};
 use crate::condition::When;
+use crate::config::Edit;
 use crate::config::{EnvEdit, Rule, WordEdits, Wrapper};
-use crate::environ::Edit;
 use crate::json::Value;
 use crate::text::Text;
 

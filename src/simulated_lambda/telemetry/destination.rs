@@ -1,7 +1,7 @@
 //! Where a subscriber of telemetry wants its events, which of them, and in what batches they are
 //! sent there.
 
-use super::{Api, Message};
+use super::{Message, SubscriptionApi};
 use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -32,7 +32,7 @@ const MOST_BYTES: usize = 262_144;
 /// What a subscriber asks for.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    pub api: Api,
+    pub api: SubscriptionApi,
     schema: String,
     pub types: Vec<String>,
     is_http: bool,
@@ -45,7 +45,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    pub fn of(api: Api, body: &[u8]) -> Result<Self, String> {
+    pub fn of(api: SubscriptionApi, body: &[u8]) -> Result<Self, String> {
         let body: Value =
             serde_json::from_slice(body).map_err(|_| "Body is not valid JSON".to_owned())?;
         let mut problems = Vec::new();

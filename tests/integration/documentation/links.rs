@@ -1,6 +1,6 @@
 //! Every page is found from the first, and every link leads somewhere.
 
-use super::pages::{PAGES, PROJECT, prose, text};
+use super::pages::{FOR_CONTRIBUTORS, PAGES, PROJECT, prose, text};
 use std::fs;
 use std::path::Path;
 
@@ -55,7 +55,7 @@ fn anchors_are_those_that_github_makes() {
 fn every_link_leads_somewhere() {
     let project = fs::canonicalize(PROJECT).expect("the project");
     let mut lead_elsewhere = 0;
-    for page in PAGES {
+    for page in PAGES.into_iter().chain(FOR_CONTRIBUTORS) {
         let text_of_page = text(page);
         for target in
             targets(&text_of_page).into_iter().filter(|target| !target.starts_with("https://"))
@@ -105,7 +105,7 @@ fn every_page_is_known_and_the_readme_leads_to_it() {
     let [readme, mut known @ ..] = PAGES;
     let readme = text(readme);
     let linked = targets(&readme);
-    for page in known {
+    for page in known.into_iter().chain(FOR_CONTRIBUTORS) {
         assert!(linked.contains(&page), "the README does not link to {page}");
     }
     found.sort_unstable();

@@ -23,6 +23,9 @@ pub const PAGES: [&str; 16] = [
     "docs/sandbox.md",
 ];
 
+/// Those for who changes foreword, and not for who uses it.
+pub const FOR_CONTRIBUTORS: [&str; 3] = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+
 /// The project's folder.
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 

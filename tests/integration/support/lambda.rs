@@ -1,13 +1,15 @@
 //! The Lambda of `foreword simulate`, and what only tests ask of it: things that go wrong, waits
 //! for whatever was seen, and turns that the platform does not take.
 
-pub use platform::record::{Connection, Report, Request, Seen, hash};
-pub use platform::states::{Call, State};
-pub use platform::{Answer, Failure, Outcome, Parked, Settings};
+pub use platform::recording::{
+    Connection, ErrorReport as Report, RecordedRequest as Request, Recording as Seen, hash,
+};
+pub use platform::runtime_state::{ApiCall as Call, RuntimeState as State};
+pub use platform::{InvocationResult as Answer, Outcome, Parked, Settings, WaitFailure as Failure};
 
 use foreword::simulated_lambda as platform;
 use platform::http::{Body, Reply, go_on};
-use platform::server::{self, Faults, Next};
+use platform::server::{self, AfterReply, Faults};
 use platform::service::Shared;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write};
@@ -219,13 +221,18 @@ impl server::Fault for Fault {
         }
     }
 
-    fn write(&self, mut stream: &TcpStream, reply: &Reply, is_last: bool) -> io::Result<Next> {
+    fn write(
+        &self,
+        mut stream: &TcpStream,
+        reply: &Reply,
+        is_last: bool,
+    ) -> io::Result<AfterReply> {
         let encoded = reply.encode(is_last);
         match self {
             Fault::Cut(length, end) => {
                 stream.write_all(&encoded[..encoded.len().min(*length)])?;
                 return match end {
-                    End::Close => Ok(Next::Close),
+                    End::Close => Ok(AfterReply::Close),
                     End::Reset => Err(ErrorKind::ConnectionReset.into()),
                 };
             }
@@ -234,7 +241,7 @@ impl server::Fault for Fault {
             Fault::Chunked => stream.write_all(&in_chunks(reply, is_last))?,
             _ => stream.write_all(&encoded)?,
         }
-        Ok(Next::Request)
+        Ok(AfterReply::Request)
     }
 }
 

@@ -1,16 +1,15 @@
 //! The hooks of a plan: who runs them, in which order, within which limits.
 
-use super::edits::{Edits, VariableEdit};
-use super::shown::Shown;
-use super::why;
-use crate::cli::unset::Unset;
+use super::explanations;
+use super::redacted::Redacted;
+use super::variable_edits::{EditRecorder, VariableEdit};
+use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
 use crate::config::{Command, Export, Hook, OnFailure, Phase};
 use crate::environ::Environ;
-use crate::hooks::{self, Received};
-use crate::plan::{AroundSnapshot, Plan};
-use crate::relay;
-use crate::runtime_api::ADDRESS;
+use crate::hooks;
+use crate::lambda::LambdaContext;
+use crate::plan::{Plan, SnapshotHooks};
 use std::time::Duration;
 
 pub struct PhaseOverview {
@@ -32,13 +31,13 @@ pub enum RunBy {
 
 pub struct HookOverview {
     pub name: String,
-    pub words: Vec<Shown>,
-    pub action: Action,
-    pub wait_for: Option<Shown>,
+    pub words: Vec<Redacted>,
+    pub action: HookCommandKind,
+    pub wait_for: Option<Redacted>,
     pub attempts: u32,
     pub pause: Duration,
     pub background: bool,
-    pub cwd: Option<Shown>,
+    pub cwd: Option<Redacted>,
     pub env: Vec<VariableEdit>,
     /// None for one in the background that has none of its own.
     pub limit: Option<Duration>,
@@ -53,36 +52,37 @@ impl PhaseOverview {
     pub fn new(
         phase: Phase,
         plan: &Plan,
+        edited: &Environ,
         behind_wrappers: &Environ,
-        around_snapshot: AroundSnapshot,
-        received: &Received,
+        context: &LambdaContext,
         facts: &Facts,
         warnings: &mut Vec<String>,
     ) -> Self {
         let exports = |hook: &&Hook| hook.export.is_some();
         let mut is_behind_export =
             phase != Phase::Initialize && plan.hooks(Phase::Initialize).iter().any(exports);
-        let is_told = received.environ.non_empty(ADDRESS).is_some();
-        let run_by = match run_by(phase, around_snapshot) {
+        let is_told = context.runtime_api().is_some();
+        let run_by = match run_by(phase, plan.snapshot_hooks) {
             RunBy::Extension if !is_told => RunBy::Nobody,
             run_by => run_by,
         };
-        let environ = if run_by == RunBy::Wrapper { &plan.environ } else { behind_wrappers };
+        let environ = if run_by == RunBy::Wrapper { edited } else { behind_wrappers };
         let mut hooks = Vec::new();
         for hook in plan.hooks(phase) {
-            let (overview, unset) = HookOverview::new(hook, environ, received);
-            warnings
-                .extend(unset.iter().map(|unset| why::about_unset(unset, is_behind_export, facts)));
+            let (overview, unset) = HookOverview::new(hook, environ, context);
+            warnings.extend(
+                unset.iter().map(|unset| explanations::about_unset(unset, is_behind_export, facts)),
+            );
             is_behind_export |= exports(&hook);
             hooks.push(overview);
         }
-        Self { phase, run_by, limit: limit_of(phase), hooks }
+        Self { phase, run_by, limit: phase.budget(), hooks }
     }
 }
 
 /// What the words of a hook are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum HookCommandKind {
     Words,
     /// `/bin/sh -c` and a text of the configuration's.
     Shell,
@@ -94,34 +94,34 @@ pub enum Action {
 
 impl HookOverview {
     /// What is known of a hook before it runs, and what its texts take for empty.
-    fn new(hook: &Hook, last: &Environ, received: &Received) -> (Self, Vec<Unset>) {
+    fn new(hook: &Hook, last: &Environ, context: &LambdaContext) -> (Self, Vec<UnsetVariable>) {
         let place = hook.place.to_string();
-        let mut edits = Edits::new(last);
-        let own = hooks::environment(hook, last, received, |edit, change| {
+        let mut edits = EditRecorder::new(last);
+        let own = hooks::environment(hook, last, context, |edit, change| {
             edits.add(place.clone(), edit, change)
         });
         let mut unset = std::mem::take(&mut edits.unset);
-        unset.extend(Unset::in_hook(hook, &own));
+        unset.extend(UnsetVariable::in_hook(hook, &own));
         let limit = hook.limit();
-        let of_phase = limit_of(hook.phase).unwrap_or(Duration::MAX);
+        let of_phase = hook.phase.budget().unwrap_or(Duration::MAX);
         let words = hooks::words(&hook.command, &own);
         let overview = Self {
             name: hook.name.into(),
-            words: words.iter().map(|word| Shown::word(word, &own)).collect(),
+            words: words.iter().map(|word| Redacted::word(word, &own)).collect(),
             action: match &hook.command {
-                Command::Words(_) => Action::Words,
-                Command::Shell(_) => Action::Shell,
-                Command::Http(_) => Action::Http,
-                Command::Nothing => Action::Nothing,
+                Command::Words(_) => HookCommandKind::Words,
+                Command::Shell(_) => HookCommandKind::Shell,
+                Command::Http(_) => HookCommandKind::Http,
+                Command::Nothing => HookCommandKind::Nothing,
             },
             wait_for: hook
                 .wait_for
                 .as_ref()
-                .map(|address| Shown::word(&address.expand(&own), &own)),
+                .map(|address| Redacted::word(&address.expand(&own), &own)),
             attempts: hook.attempts,
             pause: hook.pause,
             background: hook.background,
-            cwd: hook.cwd.as_ref().map(|cwd| Shown::word(&cwd.expand(&own), &own)),
+            cwd: hook.cwd.as_ref().map(|cwd| Redacted::word(&cwd.expand(&own), &own)),
             env: edits.shown(&own),
             limit: limit.map(|limit| limit.min(of_phase)),
             has_own_limit: limit.is_some_and(|limit| limit < of_phase),
@@ -133,22 +133,11 @@ impl HookOverview {
     }
 }
 
-fn run_by(phase: Phase, around_snapshot: AroundSnapshot) -> RunBy {
-    match (phase, around_snapshot) {
-        (Phase::Initialize, _) | (Phase::AfterRestore, AroundSnapshot::Wrapper) => RunBy::Wrapper,
-        (Phase::BeforeSnapshot | Phase::AfterRestore, AroundSnapshot::Relay) => RunBy::Relay,
+fn run_by(phase: Phase, snapshot_hooks: SnapshotHooks) -> RunBy {
+    match (phase, snapshot_hooks) {
+        (Phase::Initialize, _) | (Phase::AfterRestore, SnapshotHooks::Wrapper) => RunBy::Wrapper,
+        (Phase::BeforeSnapshot | Phase::AfterRestore, SnapshotHooks::Relay) => RunBy::Relay,
         (Phase::BeforeSnapshot | Phase::AfterRestore, _) => RunBy::Nobody,
         (Phase::PreStop, _) => RunBy::Extension,
-    }
-}
-
-/// What all hooks of a phase have together.
-fn limit_of(phase: Phase) -> Option<Duration> {
-    match phase {
-        Phase::Initialize => None,
-        Phase::BeforeSnapshot => Some(relay::BEFORE_SNAPSHOT),
-        Phase::AfterRestore => Some(relay::AFTER_RESTORE),
-        // What Lambda leaves of this is known when it comes to that.
-        Phase::PreStop => Some(phase.default_timeout()),
     }
 }

@@ -1,0 +1,197 @@
+//! Why an environment does not go on, and what whoever called the function sees of it, in Lambda's
+//! words as AWS's emulator has them.
+
+use super::base64;
+use super::environment::SPINDOWN;
+use crate::process::{End, Signal};
+use crate::simulated_lambda::runtime_state::ApiCall;
+use crate::simulated_lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
+use crate::simulated_lambda::{ErrorReport, InvocationResult, Outcome};
+use serde_json::{Value, json};
+use std::io;
+use std::time::Duration;
+
+/// What an event may have at most in a synchronous invocation (AWS's documentation, "Lambda
+/// quotas"): 6 MiB.
+pub const LARGEST_EVENT: usize = 6 << 20;
+
+/// The trailer that holds the error of a stream, in Base64.
+const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
+
+pub enum EnvironmentFailure {
+    /// The runtime, or foreword in its place, told the Runtime API.
+    Reported(ErrorReport),
+    /// The runtime ended and said nothing.
+    Exited(End),
+    /// An extension ended before its time; with the type of an error that it reported.
+    Extension {
+        name: String,
+        error_type: Option<String>,
+        end: End,
+    },
+    /// Something could not even be started.
+    NotStarted(String),
+    TimedOut,
+    /// The simulation was told to end.
+    Interrupted,
+}
+
+impl EnvironmentFailure {
+    pub fn not_started(what: &str, cause: &io::Error) -> Self {
+        EnvironmentFailure::NotStarted(format!(
+            "unable to start {what}: {}",
+            crate::process::cause(cause)
+        ))
+    }
+
+    /// Lambda's reason for the shutdown that follows.
+    pub fn shutdown_reason(&self) -> &'static str {
+        match self {
+            EnvironmentFailure::TimedOut => "timeout",
+            EnvironmentFailure::Interrupted => SPINDOWN,
+            _ => "failure",
+        }
+    }
+
+    /// What the platform's events call it: the status, and the type of the error where there is
+    /// one.
+    pub fn status(&self) -> (&'static str, Option<String>) {
+        match self {
+            EnvironmentFailure::Reported(report) => ("error", Some(report.error_type.clone())),
+            EnvironmentFailure::Exited(_) => ("failure", Some("Runtime.ExitError".into())),
+            EnvironmentFailure::Extension { error_type, .. } => {
+                ("failure", Some(error_type.clone().unwrap_or_else(|| "Extension.Crash".into())))
+            }
+            EnvironmentFailure::TimedOut => ("timeout", None),
+            EnvironmentFailure::NotStarted(_) | EnvironmentFailure::Interrupted => {
+                ("failure", None)
+            }
+        }
+    }
+
+    /// What happened, for whoever watches.
+    pub fn description(&self, limit: Duration) -> String {
+        match self {
+            EnvironmentFailure::Reported(report) => {
+                let when = if report.call == ApiCall::RestoreError { "restore" } else { "init" };
+                format!("the runtime reported an error of the {when}: {}", report.error_type)
+            }
+            EnvironmentFailure::Exited(end) => format!("the runtime ended: {}", describe_end(*end)),
+            EnvironmentFailure::Extension { name, end, .. } => {
+                format!("the extension {name} ended: {}", describe_end(*end))
+            }
+            EnvironmentFailure::NotStarted(message) => message.clone(),
+            EnvironmentFailure::TimedOut => {
+                format!("it took longer than {} s", limit.as_secs_f64())
+            }
+            EnvironmentFailure::Interrupted => "interrupted".into(),
+        }
+    }
+
+    /// The JSON that a caller gets in the place of an answer; nothing when nobody sees what
+    /// happened.
+    pub fn caller_error(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
+        let prefix = request.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
+        let error = |error_type: &str, message: String| json!({"errorType": error_type, "errorMessage": message});
+        let seen = match self {
+            EnvironmentFailure::Reported(report) => {
+                match serde_json::from_slice::<Value>(&report.body) {
+                    Ok(body) => body,
+                    Err(_) => error(
+                        &report.error_type,
+                        String::from_utf8_lossy(&report.body).into_owned(),
+                    ),
+                }
+            }
+            EnvironmentFailure::Exited(end) => {
+                let cause = match end {
+                    End::Exited(0) => "Runtime exited without providing a reason".into(),
+                    end => format!("Runtime exited with error: {}", describe_end(*end)),
+                };
+                error("Runtime.ExitError", format!("{prefix}Error: {cause}"))
+            }
+            EnvironmentFailure::Extension { error_type, end, .. } => {
+                let error_type = error_type.as_deref().unwrap_or("Extension.Crash");
+                error(error_type, format!("{prefix}Error: {}", describe_end(*end)))
+            }
+            EnvironmentFailure::TimedOut => {
+                let seconds = timeout.as_secs_f64();
+                error(
+                    "Sandbox.Timedout",
+                    format!("{prefix}Error: Task timed out after {seconds:.2} seconds"),
+                )
+            }
+            EnvironmentFailure::NotStarted(_) | EnvironmentFailure::Interrupted => return None,
+        };
+        Some(seen.to_string())
+    }
+}
+
+/// As Go's `os.ProcessState` words it, which Lambda hands on.
+pub fn describe_end(end: End) -> String {
+    match end {
+        End::Exited(status) => format!("exit status {status}"),
+        End::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
+        End::Killed(Some(Signal::SIGKILL)) => "signal: killed".into(),
+        End::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
+        End::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
+        End::Killed(signal) => format!("signal: {}", signal.map_or("real-time", Signal::as_str)),
+        End::TimedOut | End::TooMuchOutput | End::Interrupted(_) | End::Cancelled => {
+            "stopped".into()
+        }
+    }
+}
+
+/// What a streamed response that failed says in its trailers.
+fn stream_error(answer: &InvocationResult, error_type: &str) -> Option<Value> {
+    let trailer =
+        |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    trailer(ERROR_TYPE)?;
+    let body = trailer(ERROR_BODY).and_then(|(_, body)| base64::decode(body)).unwrap_or_default();
+    let unnamed = |message: String| json!({"errorType": error_type, "errorMessage": message});
+    Some(match serde_json::from_slice::<Value>(&body) {
+        Ok(Value::Object(mut fields)) => {
+            fields.entry("errorType").or_insert_with(|| error_type.into());
+            fields.into()
+        }
+        _ if body.is_empty() => {
+            unnamed("Response stream ended with an error that has no message".into())
+        }
+        _ => unnamed(String::from_utf8_lossy(&body).into_owned()),
+    })
+}
+
+/// What the caller gets of an event that is too large: the platform takes no such invocation.
+pub fn event_too_large(length: usize) -> String {
+    let message = format!(
+        "{length} byte payload is too large for the RequestResponse invocation type (limit \
+         {LARGEST_EVENT} bytes)"
+    );
+    json!({"errorType": "RequestEntityTooLargeException", "errorMessage": message}).to_string()
+}
+
+/// What the caller gets of an answer that is none.
+pub fn invocation_error(answer: &InvocationResult) -> String {
+    let error = |error_type: &str, message: &str| {
+        json!({"errorType": error_type, "errorMessage": message}).to_string()
+    };
+    match &answer.outcome {
+        Outcome::Error(error_type) if error_type == "Function.ResponseSizeTooLarge" => {
+            let most = LARGEST_ANSWER;
+            error(
+                error_type,
+                &format!(
+                    "Response payload size exceeded maximum allowed payload size ({most} bytes)."
+                ),
+            )
+        }
+        Outcome::Error(error_type) => match stream_error(answer, error_type) {
+            Some(late) => late.to_string(),
+            None => match serde_json::from_slice::<Value>(&answer.body) {
+                Ok(body) => body.to_string(),
+                Err(_) => error(error_type, &String::from_utf8_lossy(&answer.body)),
+            },
+        },
+        Outcome::Response => error("Runtime.TruncatedResponse", "Response is truncated"),
+    }
+}

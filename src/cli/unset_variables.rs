@@ -1,0 +1,89 @@
+//! Which variables texts of a configuration take for empty because they are unset: legal, and
+//! seldom meant.
+
+use crate::config::Edit;
+use crate::config::{Command, Hook, Rule, WordEdits, Wrapper};
+use crate::environ::Environ;
+use crate::text::Text;
+
+/// A variable that is unset where a text wants it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnsetVariable {
+    pub place: String,
+    /// The key that the text belongs to, unless the place is the text's own.
+    pub key: Option<&'static str>,
+    pub name: String,
+}
+
+impl UnsetVariable {
+    /// An edit that keeps what it found leaves its default alone.
+    pub fn in_edit(edit: &Edit, place: &str, environ: &Environ, is_kept: bool) -> Vec<Self> {
+        match edit {
+            Edit::Default(_) if is_kept => Vec::new(),
+            _ => of(edit.texts(), place, None, environ),
+        }
+    }
+
+    /// In the texts of a rule that see the final environment.
+    pub fn in_rule(rule: &Rule, environ: &Environ) -> Vec<Self> {
+        let place = rule.place.to_string();
+        let of = |key, texts: Vec<&Text>| of(texts, &place, Some(key), environ);
+        [
+            of("options", words(&rule.options)),
+            of("arguments", words(&rule.arguments)),
+            of("entry", rule.entry.iter().collect()),
+            of("program", rule.program.iter().collect()),
+            of("prefix", rule.prefix.iter().collect()),
+        ]
+        .concat()
+    }
+
+    pub fn in_wrapper(wrapper: &Wrapper, environ: &Environ) -> Vec<Self> {
+        of(vec![&wrapper.path], &wrapper.place.to_string(), None, environ)
+    }
+
+    /// In the texts of a hook that see its own environment.
+    pub fn in_hook(hook: &Hook, environ: &Environ) -> Vec<Self> {
+        let place = hook.place.to_string();
+        let (key, texts) = match &hook.command {
+            Command::Words(words) => ("command", words.iter().collect()),
+            Command::Http(request) => ("http", vec![request]),
+            Command::Shell(_) | Command::Nothing => ("command", Vec::new()),
+        };
+        let keys = [
+            ("wait_for", hook.wait_for.iter().collect()),
+            (key, texts),
+            ("cwd", hook.cwd.iter().collect()),
+        ];
+        keys.into_iter().flat_map(|(key, texts)| of(texts, &place, Some(key), environ)).collect()
+    }
+}
+
+fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Text<'e>> {
+    let replace = edits.replace.iter().flat_map(|(from, to)| [from, to]);
+    let values = edits.values.iter().flat_map(|(_, edit)| edit.texts());
+    edits
+        .remove
+        .iter()
+        .chain(replace)
+        .chain(values)
+        .chain(&edits.prepend)
+        .chain(&edits.append)
+        .collect()
+}
+
+fn of(
+    texts: Vec<&Text>,
+    place: &str,
+    key: Option<&'static str>,
+    environ: &Environ,
+) -> Vec<UnsetVariable> {
+    let mut all = Vec::new();
+    for name in texts.into_iter().flat_map(|text| text.unset(environ)) {
+        let unset = UnsetVariable { place: place.into(), key, name: name.into() };
+        if !all.contains(&unset) {
+            all.push(unset);
+        }
+    }
+    all
+}

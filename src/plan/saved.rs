@@ -1,0 +1,223 @@
+//! What is saved of a plan for a process after the wrapper chain, which the wrappers do not change:
+//! what Lambda said about the function, the edits of the command line, and the hooks that the relay
+//! and the extension run, unexpanded, as the configuration has them. Reading it takes a fraction of
+//! the time that the configuration would take.
+
+use super::{NoSnapshot, Plan, SnapshotHooks};
+use crate::config::encode::{put_edit, put_hook, put_text, take_edit, take_hook, take_text};
+use crate::config::{Hook, Place, Rule, WordEdits};
+use crate::environ::Environ;
+use crate::wire::{Reader, Writer};
+
+/// About as many bytes as it takes in Lambda.
+const USUAL: usize = 1024;
+
+/// What was saved of a plan.
+pub struct SavedPlan<'a> {
+    /// The variables that Lambda handed over, as far as hooks and reports are told them.
+    pub context: Environ<'a>,
+    snapshot_hooks: SnapshotHooks,
+    has_pre_stop: bool,
+    /// The rules that edit words, in order.
+    rules: Vec<Rule<'a>>,
+    /// As registered.
+    hooks: Vec<Hook<'a>>,
+}
+
+/// Saves a plan. `context` is what Lambda said about the function. Places of rules are saved only
+/// when they are logged, since it takes long to find them.
+pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
+    let mut items = Writer::with_room(USUAL);
+    context.encode(&mut items.bytes);
+    items.put_number((plan.snapshot_hooks == SnapshotHooks::Relay).into());
+    items.put_number(plan.has_pre_stop.into());
+    let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_words()).collect();
+    items.put_list(&rules, |items, rule| {
+        let place = if with_places { rule.place.to_string() } else { String::new() };
+        items.put(place.as_bytes());
+        put_words(items, &rule.options);
+        put_words(items, &rule.arguments);
+        items.put_list(rule.entry.as_slice(), put_text);
+        items.put_list(rule.program.as_slice(), put_text);
+        items.put_list(&rule.prefix, put_text);
+    });
+    items.put_list(&plan.hooks_after_wrappers(), |items, hook| put_hook(items, hook));
+    items.bytes.shrink_to_fit();
+    items.bytes
+}
+
+impl<'a> SavedPlan<'a> {
+    /// Reads what [`encode`] wrote; returns `None` for anything else.
+    pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
+        let context = Environ::decode(&mut bytes)?;
+        let mut items = Reader(bytes);
+        Some(Self {
+            context,
+            // What other processes than the relay would do has been done.
+            snapshot_hooks: match items.take_number()? {
+                1 => SnapshotHooks::Relay,
+                _ => SnapshotHooks::Nobody(NoSnapshot::NoHooks),
+            },
+            has_pre_stop: items.take_number()? == 1,
+            rules: items.take_list(take_rule)?,
+            hooks: items.take_list(take_hook)?,
+        })
+    }
+
+    /// Returns the plan of what is left to do for the command line that the wrappers gave back.
+    pub fn plan<'p>(&'p self, received: &'p [std::ffi::OsString]) -> Plan<'p>
+    where
+        'a: 'p,
+    {
+        Plan {
+            received,
+            rules: self.rules.iter().collect(),
+            wrappers: Vec::new(),
+            skipped: Vec::new(),
+            snapshot_hooks: self.snapshot_hooks,
+            has_pre_stop: self.has_pre_stop,
+            hooks: self.hooks.iter().collect(),
+        }
+    }
+}
+
+// Most chains have none of either, and would pay for the room on the stack.
+#[inline(never)]
+fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
+    let place = Place::Told(items.take_str()?);
+    Some(Rule {
+        options: take_words(items)?,
+        arguments: take_words(items)?,
+        entry: items.take_list(take_text)?.pop(),
+        program: items.take_list(take_text)?.pop(),
+        prefix: items.take_list(take_text)?,
+        ..Rule::empty(place)
+    })
+}
+
+fn put_words(items: &mut Writer, edits: &WordEdits) {
+    items.put_list(&edits.remove, put_text);
+    items.put_list(&edits.replace, |items, (from, to)| {
+        put_text(items, from);
+        put_text(items, to);
+    });
+    items.put_list(&edits.values, |items, (name, edit)| {
+        items.put(name.as_bytes());
+        put_edit(items, edit);
+    });
+    items.put_list(&edits.prepend, put_text);
+    items.put_list(&edits.append, put_text);
+}
+
+fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
+    Some(WordEdits {
+        remove: items.take_list(take_text)?,
+        replace: items.take_list(|items| Some((take_text(items)?, take_text(items)?)))?,
+        values: items.take_list(|items| Some((items.take_str()?, take_edit(items)?)))?,
+        prepend: items.take_list(take_text)?,
+        append: items.take_list(take_text)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::{Facts, RuntimeName};
+    use crate::config::{Source, documents, rules};
+    use crate::lambda::LambdaContext;
+    use crate::phase::Phase;
+    use std::ffi::{OsStr, OsString};
+
+    const EVERYTHING: &str = r#"{
+        "env": {"A": "1"},
+        "options": {"remove": ["-x*", "${A}?"], "replace": {"a": "b", "": "é"}, "prepend": ["1", ""], "append": ["2"],
+                    "values": {"-a": null, "-b": "s", "-c": {"default": "d"}, "-d": {"prepend": "p", "separator": ":"},
+                               "-e": {"append": "q", "separator": ""}}},
+        "arguments": {"remove": ["r"], "replace": {"c": "d"}, "prepend": ["3"], "append": ["4", "\n"]},
+        "entry": "e", "program": "/p", "prefix": ["nice", "-n1"],
+        "hooks": {
+            "initialize": [{"name": "i", "command": "x"}],
+            "before_snapshot": [{"name": "b", "command": ["x", "", "${A}"], "cwd": "/", "timeout_ms": 4294967295,
+                                 "on_failure": "continue", "env": {"E": "f", "G": null}}],
+            "after_restore": [{"name": "a", "command": "echo $A; ${"},
+                              {"name": "h", "http": "POST http://127.0.0.1:${P}/", "attempts": 3, "pause_ms": 7}],
+            "pre_stop": [{"name": "p", "command": "x"}, {"name": "w", "wait_for": "localhost:1"}, {"name": "not here", "command": "x", "when": {"not": {}}}]
+        },
+        "rules": [{"prefix": ["time"]}, {"env": {"B": "2"}}, {"when": {"not": {}}, "program": "not here"}]
+    }"#;
+
+    fn shown(rule: &Rule) -> String {
+        let Rule { place, options, arguments, entry, program, prefix, .. } = rule;
+        format!("{place} {options:?} {arguments:?} {entry:?} {program:?} {prefix:?}")
+    }
+
+    fn shown_hook(hook: &Hook) -> String {
+        let Hook {
+            phase, name, command, cwd, timeout, on_failure, wait_for, attempts, pause, ..
+        } = hook;
+        let env: Vec<_> = hook.env.iter().map(|edit| (edit.name, &edit.edit)).collect();
+        format!(
+            "{phase:?} {name} {command:?} {env:?} {cwd:?} {timeout:?} {on_failure:?} {wait_for:?} \
+             {attempts} {pause:?}"
+        )
+    }
+
+    #[test]
+    fn all_that_comes_behind_the_wrappers_arrives() {
+        let sources = [Source { name: "file".into(), text: EVERYTHING.into() }];
+        let documents = documents(&sources);
+        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let received = Environ::from_entries([
+            c"_HANDLER=a",
+            c"DB_PASSWORD=hidden",
+            c"odd",
+            c"AWS_EXECUTION_ENV=b",
+            c"A=x",
+        ]);
+        let words = [OsString::from("python3")];
+        let runtime = RuntimeName::of(&received, OsStr::new("python3"));
+        let facts = Facts {
+            environ: &received,
+            runtime: &runtime,
+            architecture: "x86_64",
+            exists: &|_| false,
+        };
+        let mut plan = Plan::new(&words, &mut received.clone(), &rules, &facts, |_, _, _| {});
+        let context = LambdaContext::only(&received, "FOREWORD_LOG");
+
+        let own = [&rules[0], &rules[0].rules[0]].map(shown);
+        for (snapshot_hooks, phases, count) in [
+            (
+                SnapshotHooks::Relay,
+                &[Phase::BeforeSnapshot, Phase::AfterRestore, Phase::PreStop][..],
+                5,
+            ),
+            (SnapshotHooks::Wrapper, &[Phase::PreStop], 2),
+        ] {
+            plan.snapshot_hooks = snapshot_hooks;
+            let bytes = encode(&plan, &context, true);
+            let saved = SavedPlan::decode(&bytes).expect("what was encoded");
+            assert_eq!(saved.context.entries(), [c"_HANDLER=a", c"AWS_EXECUTION_ENV=b"]);
+            let is_relay = |hooks| hooks == SnapshotHooks::Relay;
+            assert_eq!(is_relay(saved.snapshot_hooks), is_relay(snapshot_hooks));
+            assert!(saved.has_pre_stop);
+            assert_eq!(saved.rules.iter().map(shown).collect::<Vec<_>>(), own);
+            // One is as they run, the other as they are registered.
+            let sorted = |mut hooks: Vec<_>| {
+                hooks.sort();
+                hooks
+            };
+            let hooks = sorted(
+                phases.iter().flat_map(|&phase| plan.hooks(phase)).map(shown_hook).collect(),
+            );
+            assert_eq!(sorted(saved.hooks.iter().map(shown_hook).collect()), hooks);
+            assert_eq!(hooks.len(), count);
+            for length in 0..bytes.len() {
+                assert!(SavedPlan::decode(&bytes[..length]).is_none(), "{length}");
+            }
+        }
+        let bytes = encode(&plan, &context, false);
+        let saved = SavedPlan::decode(&bytes).expect("what was encoded");
+        assert_eq!(saved.rules[0].place.to_string(), "");
+    }
+}
