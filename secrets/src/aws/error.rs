@@ -68,15 +68,21 @@ pub fn is_of_one<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     !OF_ALL.contains(&code) && !is_overload(code)
 }
 
+/// True if AWS has had too many of these requests.
+pub fn is_throttling<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code.is_some_and(is_throttling_code)
+}
+
 /// True for what the SDK has tried three times already.
 fn is_overload(code: &str) -> bool {
-    aws_runtime_throttling(code)
+    is_throttling_code(code)
         || ["InternalServerError", "InternalServiceError", "ServiceUnavailable", "InternalFailure"]
             .contains(&code)
 }
 
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-fn aws_runtime_throttling(code: &str) -> bool {
+fn is_throttling_code(code: &str) -> bool {
     code.contains("Throttl") || code.contains("TooManyRequests") || code == "RequestLimitExceeded"
 }
 
@@ -133,13 +139,20 @@ fn strange(place: &Place<'_>) -> String {
     format!("{place} gave an answer that is not AWS's; look for a proxy in between")
 }
 
+/// Says what the connection came to, and what is the usual remedy.
 fn unreachable(place: &Place<'_>, cause: &str) -> String {
     let Place { service, region } = place;
-    format!(
-        "unable to reach {place}: {cause}; a function in a VPC needs a NAT gateway or the endpoint \
-         com.amazonaws.{region}.{}",
-        service.id()
-    )
+    let remedy = if cause.contains("certificate") {
+        "AWS_CA_BUNDLE names a file with the certificates to trust".to_owned()
+    } else if cause.contains("lookup") {
+        "correct AWS_REGION, or the endpoint if one is set".to_owned()
+    } else {
+        let service = service.id();
+        format!(
+            "a function in a VPC needs a NAT gateway or the endpoint com.amazonaws.{region}.{service}"
+        )
+    };
+    format!("unable to reach {place}: {cause}; {remedy}")
 }
 
 fn refusal(code: &str, message: &str, place: &Place<'_>, action: &str, target: &Target) -> String {
@@ -166,7 +179,7 @@ fn refusal(code: &str, message: &str, place: &Place<'_>, action: &str, target: &
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
             format!("{code}: the secret access key is not that of the access key's id; correct it")
         }
-        _ if aws_runtime_throttling(code) => format!(
+        _ if is_throttling_code(code) => format!(
             "{code}: {place} refused three attempts; ask for a higher rate, or for less at once"
         ),
         _ if is_overload(code) => format!("{code}: {place} failed three times; try again later"),

@@ -9,7 +9,8 @@ use foreword_secrets::reference::Version;
 
 /// Gets the current versions of up to twenty secrets in one request. What that does not give, for
 /// whatever reason, is asked for by itself: the role may lack the permission for the one request
-/// alone, and the error is then that of the secret.
+/// alone, AWS allows a hundred times as many requests for one secret, and the error is then that of
+/// the secret.
 pub async fn get_all(client: &Client, region: &str, targets: Vec<Target>, sender: &Sender) {
     let ids: Vec<String> = targets.iter().map(|target| parts(target).0.to_owned()).collect();
     let mut rest = targets;
@@ -18,7 +19,7 @@ pub async fn get_all(client: &Client, region: &str, targets: Vec<Target>, sender
     while let Some(page) = pages.next().await {
         let page = match page {
             Ok(page) => page,
-            Err(refusal) if error::is_of_one(&refusal) => break,
+            Err(refusal) if error::is_of_one(&refusal) || error::is_throttling(&refusal) => break,
             Err(failure) => {
                 let place = Place::new(Service::SecretsManager, region);
                 let action = "secretsmanager:BatchGetSecretValue";

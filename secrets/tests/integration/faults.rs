@@ -33,6 +33,14 @@ fn throttling_without_end() {
 }
 
 #[test]
+fn throttling_of_batches_alone_is_survived() {
+    Run::new(["A=secretsmanager:many/s1", "B=secretsmanager:many/s2"])
+        .door("throttle-batches")
+        .run()
+        .gives(&[("A", "MARKER-secret-1"), ("B", "MARKER-secret-2")]);
+}
+
+#[test]
 fn server_that_is_unavailable_once_and_for_ever() {
     through("unavailable-once").gives(&[("A", "MARKER-1")]);
     assert_eq!(attempts("unavailable-once"), 2);
@@ -137,16 +145,23 @@ fn nobody_listens() {
 
 #[test]
 fn host_that_has_no_address() {
-    Run::new([REFERENCE])
-        .env("AWS_ENDPOINT_URL", "https://no-such-host.invalid")
-        .run()
-        .fails_with(&["unable to reach Systems Manager in us-east-1: "]);
+    Run::new([REFERENCE]).env("AWS_ENDPOINT_URL", "https://no-such-host.invalid").run().fails_with(
+        &[
+            "unable to reach Systems Manager in us-east-1: failed to lookup address information",
+            "; correct AWS_REGION, or the endpoint if one is set\n",
+        ],
+    );
 }
 
 #[test]
 fn certificate_of_an_unknown_authority() {
     let outcome = Run::new([REFERENCE]).without("AWS_CA_BUNDLE").run();
-    outcome.fails_with(&["unable to reach Systems Manager in us-east-1: ", "certificate"]);
+    outcome.fails(
+        1,
+        &["unable to get A from ssm:/many/p1: unable to reach Systems Manager in us-east-1: invalid \
+           peer certificate: UnknownIssuer; AWS_CA_BUNDLE names a file with the certificates to \
+           trust"],
+    );
 }
 
 #[test]

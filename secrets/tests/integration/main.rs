@@ -10,6 +10,8 @@ mod faults;
 #[cfg(feature = "real-parts")]
 mod refusals;
 #[cfg(feature = "real-parts")]
+mod sandbox;
+#[cfg(feature = "real-parts")]
 mod secrecy;
 // Some of it serves only tests on real parts.
 #[cfg_attr(not(feature = "real-parts"), allow(dead_code))]

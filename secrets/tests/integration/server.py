@@ -283,6 +283,10 @@ def internal(doors, connection, request, _):
     connection.sendall(error(500, "InternalServerError", "An error occurred on the server side."))
 
 
+def throttle_batches(doors, connection, request, count):
+    (throttle if operation(request) == "BatchGetSecretValue" else through)(doors, connection, request, count)
+
+
 def first(fault):
     def act(doors, connection, request, count):
         (fault if count == 1 else through)(doors, connection, request, count)
@@ -337,6 +341,7 @@ FAULTS = {
     "fields": through,
     "throttle": throttle,
     "throttle-once": first(throttle),
+    "throttle-batches": throttle_batches,
     "unavailable": unavailable,
     "unavailable-once": first(unavailable),
     "internal": internal,

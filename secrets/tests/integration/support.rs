@@ -1,6 +1,7 @@
 //! Starts the server once for all tests, runs the program, and compares all that it left.
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -100,7 +101,15 @@ pub struct Run {
 impl Run {
     /// Without credentials and without a door.
     pub fn bare<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut command = Command::new(program());
+        Self::of(program(), arguments)
+    }
+
+    /// The same of another program, which starts this one.
+    pub fn of<'a>(
+        program: impl AsRef<OsStr>,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .args(arguments)
