@@ -14,21 +14,21 @@
 //!
 //! **Starting it.** The wrapper starts it once, before it edits the environment, as
 //! `foreword-secrets --keep-existing --timeout-ms N …`: first a `--path PREFIX=PATH` for each path,
-//! in the order of the configuration, then a `NAME=REFERENCE` for each variable, where of several
-//! rules that name one the last counts (a name given twice is wrong use). Under `references: true`
-//! these are the variables for whose value [`reference::Reference::is_meant_by`] is true. It gets the
-//! environment that Lambda handed over: region, credentials, endpoints, proxies and certificates
-//! come from there, and so does what `--keep-existing` compares with: a variable that is not empty
-//! and holds anything but the reference given for it is left out. Standard input is not read. It
-//! starts no process, needs no directory, and reads no file but those that `AWS_CA_BUNDLE` and
-//! `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` name, and where [the system's certificates are
-//! needed](https://docs.rs/rustls-native-certs), those.
+//! then a `NAME=REFERENCE` for each variable. A name given twice is wrong use, so that of several
+//! rules that name one the wrapper passes the last. Under `references: true` these are the variables
+//! for whose value [`reference::Reference::is_meant_by`] is true. It gets the environment that Lambda
+//! handed over: region, credentials, endpoints, proxies and certificates come from there, and so
+//! does what `--keep-existing` compares with. A variable that is not empty, and holds anything but
+//! the reference given for it, is left out. Standard input is not read. It starts no process, keeps
+//! nothing, and reads no file but those of the C library's resolver, the one that `AWS_CA_BUNDLE` or
+//! `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` names, and the system's certificates where Amazon's own
+//! are not enough.
 //!
 //! **What comes back.** Status 0: standard output is one JSON object of strings with a line end, as a
 //! hook with `"export": "json"` prints it, and nothing is on standard error. It may be `{}`, when
-//! every variable has a value: that is no failure. A variable by itself wins over one from a path,
-//! and a later path over an earlier one never silently: two parameters of one name fail. No value
-//! holds NUL.
+//! every variable has a value: that is no failure. A variable by itself wins over one from a path;
+//! two parameters below paths that would be one variable are a failure. No value holds NUL. Whatever
+//! the names and values hold, they are to be taken literally.
 //!
 //! **When it fails.** Nothing is on standard output, and each line of standard error is one failure
 //! behind `foreword-secrets: `, UTF-8 without control characters and without any value:
