@@ -6,13 +6,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-binary_budget=917504
-zip_budget=470000
+binary_budget=655360
+zip_budget=340000
+# The toolchain's own standard library is built for speed, and holds an unwinder and a reader of debugging information.
+if_std_is_not_built=(917504 470000)
 # As which the programs that Lambda's runtimes start are known to other wrappers; for a program of another name, foreword
 # makes such a link when it is needed, and then has to find a folder that can be written.
 stand_ins=(python python3 python3.{8..14} node java ruby dotnet bootstrap)
-ziglang=0.17.0
-cargo_zigbuild=0.24.0
 
 fail() {
     echo "build-layer: $*" >&2
@@ -30,7 +30,7 @@ esac
 
 target_folder=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-zig=$target_folder/zig
+std_source=$(rustc --print sysroot 2>/dev/null || true)/lib/rustlib/src/rust
 
 # Runs a command whose output matters only when it fails.
 quietly() {
@@ -42,7 +42,7 @@ quietly() {
 need() {
     dpkg-query --show "$@" >/dev/null 2>&1 && return
     if [[ $EUID -ne 0 ]] || ! type -P apt-get >/dev/null; then
-        fail "install the packages $*, or a Rust toolchain of rustup's that has the musl targets; then run this again"
+        fail "install the packages $*, then run this again"
     fi
     export DEBIAN_FRONTEND=noninteractive
     quietly apt-get update
@@ -56,6 +56,13 @@ has_std() {
     type -P rustup >/dev/null && timeout 60 rustup target add "$1" >/dev/null 2>&1
 }
 
+# Succeeds when the toolchain has the source of the standard library, or can get it.
+has_std_source() {
+    [[ -f $std_source/library/Cargo.lock ]] && return
+    type -P rustup >/dev/null && timeout 60 rustup component add rust-src >/dev/null 2>&1 &&
+        [[ -f $std_source/library/Cargo.lock ]]
+}
+
 # Position-independent code would have to be relocated at every start, page by page. With few segments, and with what
 # every start runs side by side, it touches few pages of the file.
 linker_options=(-z norelro -T scripts/layout.ld)
@@ -66,7 +73,11 @@ common_flags=(
     --remap-path-prefix="$PWD=/foreword"
     --remap-path-prefix="$target_folder=/target"
     --remap-path-prefix="$cargo_home=/cargo"
+    --remap-path-prefix="$std_source=/rustc"
 )
+
+# The flags are unstable ones of cargo's, which a stable toolchain takes when it is told that it builds a part of itself.
+std_for_size=(-Z "build-std=std,panic_abort" -Z build-std-features=optimize_for_size)
 
 # Sets the compiler's flags; unlike RUSTFLAGS, this form lets a path hold a space.
 encode() {
@@ -74,24 +85,19 @@ encode() {
     export CARGO_ENCODED_RUSTFLAGS
 }
 
-# Builds with the toolchain's own standard library, musl and linker.
+# Builds with the toolchain's own musl and linker, and with its standard library built for size, where it has the source.
 build() {
+    local flags=(--locked --release --no-default-features --target "$1")
     encode "${common_flags[@]}" -C linker=rust-lld -C link-arg=--no-rosegment "${linker_options[@]/#/-Clink-arg=}"
-    echo "build-layer: $1 with $(rustc --version) and its standard library"
-    cargo build --locked --release --no-default-features --target "$1"
-}
-
-# Builds with Debian's Rust, which has no musl target: the standard library from its source; musl and the linker are zig's.
-build_with_zig() {
-    need rustc-web cargo-web rust-web-src python3-venv
-    if [[ ! -x $zig/bin/cargo-zigbuild ]]; then
-        quietly python3 -m venv "$zig"
-        quietly "$zig/bin/pip" install "ziglang==$ziglang" "cargo-zigbuild==$cargo_zigbuild"
+    if has_std_source; then
+        echo "build-layer: $1 with $(rustc --version), its standard library built for size"
+        RUSTC_BOOTSTRAP=1 cargo build "${flags[@]}" "${std_for_size[@]}"
+    else
+        echo "build-layer: $1 with $(rustc --version) and its standard library as it is, without the component rust-src:" \
+            "the binary has 236296 bytes more, the zip 116626, which a cold start has to read"
+        read -r binary_budget zip_budget <<<"${if_std_is_not_built[*]}"
+        cargo build "${flags[@]}"
     fi
-    encode "${common_flags[@]}" -C link-self-contained=no -C link-arg="-Wl,$(IFS=, && echo "${linker_options[*]}")"
-    echo "build-layer: $1 with Debian's $(/usr/bin/rustc --version), the standard library built for it, and zig $ziglang"
-    PATH=$zig/bin:/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo zigbuild --locked --release \
-        --no-default-features -Z build-std=std,panic_abort -Z build-std-features= --target "$1"
 }
 
 # Refuses a binary that needs anything at run time, tells where it was built, or is too large.
@@ -101,7 +107,7 @@ examine() {
     ((size <= binary_budget)) || fail "$1 has $size bytes, more than $binary_budget"
     needs=$(readelf --wide --program-headers --dynamic "$1" 2>&1) || fail "unable to read $1: $needs"
     needs=$(grep -E 'INTERP|NEEDED' <<<"$needs") && fail "$1 is not static: $needs"
-    for path in "$PWD" "$target_folder" "$cargo_home"; do
+    for path in "$PWD" "$target_folder" "$cargo_home" "$std_source"; do
         if grep --quiet --text --fixed-strings "$path/" "$1"; then
             fail "$1 holds the path $path"
         fi
@@ -159,11 +165,8 @@ mkdir -p "$target_folder/layer"
 for architecture in "${architectures[@]}"; do
     target=${architecture/arm64/aarch64}-unknown-linux-musl
     binary=$target_folder/$target/release/foreword
-    if has_std "$target"; then
-        build "$target"
-    else
-        build_with_zig "$target"
-    fi
+    has_std "$target" || fail "add the target $target to the Rust toolchain (rustup target add), then run this again"
+    build "$target"
     examine "$binary"
     pack foreword
     pack foreword-bootstrap bootstrap=bin/foreword

@@ -8,18 +8,18 @@ use crate::command_line::{Interpreter, base_name, launched};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
 use crate::lambda::{self, ARCHITECTURE, EXECUTION_ENV, INITIALIZATION, Runtime};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// All that is given must hold; nothing given holds always.
 #[derive(Debug, Default)]
 pub struct When<'a> {
-    pub runtime: Option<Vec<Text<'a>>>,
-    pub initialization: Option<Vec<Text<'a>>>,
+    pub runtime: Option<Vec<Template<'a>>>,
+    pub initialization: Option<Vec<Template<'a>>>,
     pub architecture: Option<Vec<&'static str>>,
     /// Every one must exist.
-    pub file: Vec<Text<'a>>,
+    pub file: Vec<Template<'a>>,
     pub env: Vec<(&'a str, EnvTest<'a>)>,
     pub not: Option<Box<When<'a>>>,
     pub any: Option<Vec<When<'a>>>,
@@ -30,7 +30,7 @@ pub enum EnvTest<'a> {
     NonEmpty,
     UnsetOrEmpty,
     /// One of the globs matches; none matches an unset variable.
-    Matches(Vec<Text<'a>>, Case),
+    Matches(Vec<Template<'a>>, Case),
 }
 
 /// What conditions are decided against.
@@ -100,13 +100,13 @@ impl When<'_> {
     /// Whether it does not ask for another runtime, as far as that can be told without a start.
     #[cfg(feature = "tool")]
     pub fn lets_pass(&self, runtime: &RuntimeName) -> bool {
-        let may_be = |glob: &Text| !glob.is_plain() || runtime.is(glob, &Environ::default());
+        let may_be = |glob: &Template| !glob.is_plain() || runtime.is(glob, &Environ::default());
         self.runtime.as_ref().is_none_or(|globs| globs.iter().any(may_be))
     }
 
     pub fn holds(&self, facts: &Facts) -> bool {
         let environ = facts.environ;
-        let equals = |text: &Text, value: &OsStr| text.expand(environ) == value;
+        let equals = |text: &Template, value: &OsStr| text.expand(environ) == value;
         self.runtime
             .as_ref()
             .is_none_or(|globs| globs.iter().any(|glob| facts.runtime.is(glob, environ)))
@@ -128,8 +128,8 @@ impl When<'_> {
     /// has the variables that only runtimes are given).
     pub fn decide(&self, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> Option<bool> {
         let initialization = environ.value(INITIALIZATION);
-        let is_initialization = |texts: &Vec<Text>| {
-            let initialization = initialization.filter(|_| texts.iter().all(Text::is_plain))?;
+        let is_initialization = |texts: &Vec<Template>| {
+            let initialization = initialization.filter(|_| texts.iter().all(Template::is_plain))?;
             Some(texts.iter().any(|text| text.expand(environ) == initialization))
         };
         let every = [
@@ -167,10 +167,10 @@ pub fn all(conditions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 }
 
 impl RuntimeName {
-    fn is(&self, wanted: &Text, environ: &Environ) -> bool {
+    fn is(&self, wanted: &Template, environ: &Environ) -> bool {
         let family = wanted.expand(environ).to_str().and_then(Runtime::of_family);
         family.map_or_else(
-            || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Respected),
+            || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Sensitive),
             |family| family == self.family,
         )
     }
@@ -180,7 +180,7 @@ impl EnvTest<'_> {
     fn is_plain(&self) -> bool {
         match self {
             EnvTest::NonEmpty | EnvTest::UnsetOrEmpty => true,
-            EnvTest::Matches(globs, _) => globs.iter().all(Text::is_plain),
+            EnvTest::Matches(globs, _) => globs.iter().all(Template::is_plain),
         }
     }
 

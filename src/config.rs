@@ -6,20 +6,20 @@ pub mod edit;
 pub mod encode;
 #[cfg(feature = "tool")]
 pub mod inspect;
-mod near;
 mod no_json;
 mod sources;
+mod suggest;
 
-pub use near::near;
 #[cfg(feature = "tool")]
 pub use sources::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
 pub use sources::{Source, handler, sources, task_root};
+pub use suggest::nearest;
 
 use crate::condition::When;
 use crate::environ::Environ;
 use crate::json;
 pub use crate::phase::Phase;
-use crate::text::Text;
+use crate::template::Template;
 pub use edit::{Change, Edit, Effect, EnvEdit};
 use std::fmt;
 use std::time::Duration;
@@ -51,9 +51,9 @@ pub struct Rule<'a> {
     pub env: Vec<EnvEdit<'a>>,
     pub options: WordEdits<'a>,
     pub arguments: WordEdits<'a>,
-    pub entry: Option<Text<'a>>,
-    pub program: Option<Text<'a>>,
-    pub prefix: Vec<Text<'a>>,
+    pub entry: Option<Template<'a>>,
+    pub program: Option<Template<'a>>,
+    pub prefix: Vec<Template<'a>>,
     pub wrappers: Vec<Wrapper<'a>>,
     pub hooks: Vec<Hook<'a>>,
     pub rules: Vec<Rule<'a>>,
@@ -81,7 +81,7 @@ impl<'a> Rule<'a> {
 /// Another exec wrapper, which runs before the runtime.
 pub struct Wrapper<'a> {
     pub place: Place<'a>,
-    pub path: Text<'a>,
+    pub path: Template<'a>,
     /// `None`: the last part of its path.
     pub name: Option<&'a str>,
     pub when: When<'a>,
@@ -111,12 +111,12 @@ impl Wrapper<'_> {
 #[derive(Debug, Default)]
 pub struct WordEdits<'a> {
     /// Globs.
-    pub remove: Vec<Text<'a>>,
-    pub replace: Vec<(Text<'a>, Text<'a>)>,
+    pub remove: Vec<Template<'a>>,
+    pub replace: Vec<(Template<'a>, Template<'a>)>,
     /// Options only: the option's name, and what happens to its value.
     pub values: Vec<(&'a str, Edit<'a>)>,
-    pub prepend: Vec<Text<'a>>,
-    pub append: Vec<Text<'a>>,
+    pub prepend: Vec<Template<'a>>,
+    pub append: Vec<Template<'a>>,
 }
 
 impl WordEdits<'_> {
@@ -136,14 +136,14 @@ pub struct Hook<'a> {
     pub name: &'a str,
     pub command: Command<'a>,
     pub env: Vec<EnvEdit<'a>>,
-    pub cwd: Option<Text<'a>>,
+    pub cwd: Option<Template<'a>>,
     /// `None`: the default of the phase.
     pub timeout: Option<Duration>,
     pub on_failure: OnFailure,
     pub when: When<'a>,
     pub export: Option<Export>,
     /// `HOST:PORT` of this machine that has to accept connections first.
-    pub wait_for: Option<Text<'a>>,
+    pub wait_for: Option<Template<'a>>,
     /// How often it is tried, at least once, and how long to wait before the second time; each
     /// time twice as long.
     pub attempts: u32,
@@ -185,11 +185,11 @@ impl<'a> Hook<'a> {
 #[derive(Debug)]
 pub enum Command<'a> {
     /// Executed as it is.
-    Words(Vec<Text<'a>>),
+    Words(Vec<Template<'a>>),
     /// Given to `/bin/sh -c`, which expands what it holds.
     Shell(&'a str),
     /// Asked of a server on this machine, as `loopback::Request` reads it.
-    Http(Text<'a>),
+    Http(Template<'a>),
     /// There is only something to wait for.
     Nothing,
 }

@@ -38,13 +38,18 @@ impl Clone for Environ<'_> {
     }
 }
 
+/// Splits `NAME=VALUE` at the first `=`; an entry without one has no value.
+pub fn split_entry(entry: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match entry.iter().position(|&byte| byte == b'=') {
+        Some(length) => (&entry[..length], Some(&entry[length + 1..])),
+        None => (entry, None),
+    }
+}
+
 impl<'a> Entry<'a> {
     fn new(text: &'a CStr) -> Self {
-        let name_length = text
-            .to_bytes()
-            .iter()
-            .position(|&byte| byte == b'=')
-            .map_or(NO_NAME, |length| length as u32);
+        let (name, value) = split_entry(text.to_bytes());
+        let name_length = value.map_or(NO_NAME, |_| name.len() as u32);
         Self { text: Cow::Borrowed(text), name_length, exported: false }
     }
 
@@ -57,7 +62,7 @@ impl<'a> Entry<'a> {
 
     /// Whether its name says that it is a secret, or a hook exported it.
     fn is_secret(&self) -> bool {
-        self.exported || says_secret(self.name())
+        self.exported || is_secret_name(self.name())
     }
 
     /// Empty for an entry without a name.
@@ -134,8 +139,8 @@ impl<'a> Environ<'a> {
     }
 
     /// The value of a variable for a log.
-    pub fn shown(&self, name: &str, value: &OsStr) -> String {
-        let secret = says_secret(name.as_bytes())
+    pub fn redact_value(&self, name: &str, value: &OsStr) -> String {
+        let secret = is_secret_name(name.as_bytes())
             || self.entries.iter().any(|entry| entry.is(name) && entry.exported);
         if secret { REDACTED.into() } else { format!("{:?}", self.redact(value)) }
     }
@@ -149,11 +154,11 @@ impl<'a> Environ<'a> {
     /// A text for a log or an error message: the values of secrets are replaced, also inside words
     /// unless they are too short.
     pub fn redact(&self, text: &OsStr) -> String {
-        String::from_utf8_lossy(&self.redacted(text)).into_owned()
+        String::from_utf8_lossy(&self.redact_bytes(text)).into_owned()
     }
 
     /// The same, with bytes that are not UTF-8 as they are.
-    pub fn redacted(&self, text: &OsStr) -> Vec<u8> {
+    pub fn redact_bytes(&self, text: &OsStr) -> Vec<u8> {
         let secrets = self.entries.iter().chain(&self.past).filter(|entry| entry.is_secret());
         let mut values: Vec<&[u8]> = secrets.map(|entry| entry.value().as_bytes()).collect();
         if values.contains(&text.as_bytes()) && !text.is_empty() {
@@ -195,7 +200,7 @@ impl<'a> Environ<'a> {
         let redacted = |entry: &Entry| {
             let name = &entry.text.to_bytes()[..entry.text.count_bytes() - entry.value().len()];
             let value =
-                if entry.is_secret() { REDACTED.into() } else { self.redacted(entry.value()) };
+                if entry.is_secret() { REDACTED.into() } else { self.redact_bytes(entry.value()) };
             [name, &value].concat()
         };
         self.entries.iter().map(redacted).collect()
@@ -230,7 +235,7 @@ impl<'a> Environ<'a> {
     }
 
     /// The entries of these variables, as the kernel handed them over or as they were edited.
-    pub fn only(&self, names: &[&str]) -> Environ<'_> {
+    pub fn restricted_to(&self, names: &[&str]) -> Environ<'_> {
         let is_one = |entry: &&Entry| names.iter().any(|name| entry.is(name));
         let entries = self.entries.iter().filter(is_one);
         Environ {
@@ -264,7 +269,7 @@ impl<'a> Environ<'a> {
             })
         };
         let is_one = |(entry, is_secret): &(&Entry, &bool)| match is_secret {
-            true => entry.exported && !says_secret(entry.name()),
+            true => entry.exported && !is_secret_name(entry.name()),
             false => holds_secret(entry.value().as_bytes()),
         };
         let named = self.entries.iter().zip(&are_secret).filter(is_one);
@@ -272,7 +277,7 @@ impl<'a> Environ<'a> {
     }
 
     /// Keeps the value of a variable from being shown, whatever its name says.
-    pub fn keep_secret(&mut self, name: &[u8]) {
+    pub fn mark_secret(&mut self, name: &[u8]) {
         for entry in self.entries.iter_mut().filter(|entry| entry.name() == name) {
             entry.exported = true;
         }
@@ -303,7 +308,7 @@ const SHORTEST: usize = 4;
 /// Stands for a value that is not shown.
 pub const REDACTED: &str = "[redacted]";
 
-pub fn says_secret(name: &[u8]) -> bool {
+pub fn is_secret_name(name: &[u8]) -> bool {
     // No two of the words begin alike, so that each byte is looked at once.
     (0..name.len()).any(|at| {
         let word: &[u8] = match name[at].to_ascii_lowercase() {
@@ -369,12 +374,12 @@ mod tests {
             c"A=1",
             c"E=yyyy",
         ]);
-        names.iter().for_each(|name| other.keep_secret(name));
+        names.iter().for_each(|name| other.mark_secret(name));
         assert_eq!(
             other.redact(OsStr::new("A=1 -D/more:<exported> yyyy pw=hunter2!")),
             "A=1 -D[redacted] [redacted] [redacted]"
         );
-        assert_eq!(other.shown("COPY", OsStr::new("any")), "[redacted]");
+        assert_eq!(other.redact_value("COPY", OsStr::new("any")), "[redacted]");
         assert_eq!(other.secret_names(), [&b"COPY"[..], b"URL", b"E", b"E"]);
     }
 
@@ -395,7 +400,7 @@ mod tests {
             ("EXPORTED", "any", "[redacted]"),
             ("VERSION", "3.11", "\"3.11\""),
         ] {
-            assert_eq!(environ.shown(name, OsStr::new(value)), shown, "{name}");
+            assert_eq!(environ.redact_value(name, OsStr::new(value)), shown, "{name}");
         }
         let words = OsStr::new("-p hunter2 topsecret first value");
         assert_eq!(environ.redact(words), "-p [redacted] [redacted] [redacted]");

@@ -5,6 +5,7 @@ mod dotenv;
 
 use crate::config::Export;
 use crate::json::{self, Node, Value};
+use crate::position::LineColumn;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
@@ -69,23 +70,22 @@ fn json(output: &[u8]) -> Result<Vec<Variable>, String> {
     let text =
         std::str::from_utf8(output).map_err(|_| "the output is not UTF-8; print JSON as UTF-8")?;
     let node = json::parse(text).map_err(|problem| {
-        let before = &text[..text.floor_char_boundary(problem.offset)];
-        let line = before.matches('\n').count() + 1;
+        let line = LineColumn::of(text, problem.offset).line;
         format!("line {line}: {}; print one JSON object and nothing else", problem.message)
     })?;
     let Value::Object(members) = node.value else {
         return Err(format!(
             "expected one JSON object, found {}; print {{\"NAME\": \"value\"}}",
-            node.value.described()
+            node.value.kind()
         ));
     };
     let variable = |((key, node), written): ((Node, Node), &str)| {
-        let Value::Text(name) = key.value else { unreachable!("a key is a text") };
+        let Value::String(name) = key.value else { unreachable!("a key is a text") };
         let value = match node.value {
-            Value::Text(text) => text.into_owned(),
+            Value::String(text) => text.into_owned(),
             Value::Number(_) | Value::Boolean(_) => written.to_owned(),
             other => {
-                let found = other.described();
+                let found = other.kind();
                 return Err(format!(
                     "the value of {name:?} is {found}, not a text, number or boolean; print it as \
                      a text, or leave it out"

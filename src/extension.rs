@@ -113,7 +113,7 @@ enum Wanted<'w> {
 impl Wanted<'_> {
     /// Whether the extension has something to do, or to say, when the environment is shut down.
     fn wants_shutdown(self, environ: &Environ) -> bool {
-        let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+        let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
         match self {
             Wanted::Rules(rules) => plan::may_run(rules, Phase::PreStop, environ, &exists),
             Wanted::Nothing { .. } => true,
@@ -214,7 +214,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         // Nobody knows better: the wrapper never came so far.
         None => {
             let no_command = [OsString::new()];
-            let exists = |glob: &_| files::exist(glob, config::task_root(own));
+            let exists = |glob: &_| files::has_match(glob, config::task_root(own));
             let name = RuntimeName::of(own, &no_command[0]);
             let facts =
                 Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
@@ -276,7 +276,7 @@ impl<'s> ShuttingDown<'s> {
             stop: None,
             kill_by: self.end.checked_sub(KILL),
             shutdown_reason: Some(&self.shutdown.reason),
-            left: &|left| drop(left.go_on_in_thread()),
+            left: &|left| drop(left.forward_in_thread()),
             runs: &|_| {},
         };
         // Nobody is left to tell of what stops them.

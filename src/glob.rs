@@ -2,7 +2,7 @@
 //! literal, and so is everything that a variable put in.
 
 use crate::environ::Environ;
-use crate::text::{Origin, Text};
+use crate::template::{Origin, Template};
 
 #[derive(Debug, PartialEq)]
 pub struct Glob(Vec<Token>);
@@ -17,13 +17,13 @@ enum Token {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    Respected,
-    Ignored,
+    Sensitive,
+    Insensitive,
 }
 
 impl Glob {
     /// The glob that a text comes to in an environment.
-    pub fn new(text: &Text, environ: &Environ) -> Self {
+    pub fn new(text: &Template, environ: &Environ) -> Self {
         let mut symbols = Vec::new();
         text.pieces(environ, &mut |piece, origin| {
             symbols
@@ -33,13 +33,13 @@ impl Glob {
     }
 
     /// The glob that names one path and nothing else.
-    pub fn literal_path(path: &str) -> Self {
+    pub fn from_literal(path: &str) -> Self {
         Self(path.bytes().map(Token::Byte).collect())
     }
 
     /// Says what is wrong with the sets of a glob that a user wrote: nothing, or why one can never
     /// match.
-    pub fn check(written: &str) -> Result<(), String> {
+    pub fn validate(written: &str) -> Result<(), String> {
         let symbols: Vec<_> = written.bytes().map(|byte| Symbol { byte, wild: true }).collect();
         for token in Self::parse(&symbols).0 {
             let Token::OneOf { bytes, .. } = token else { continue };
@@ -125,7 +125,7 @@ impl Glob {
                     Token::AnyByte => sample.push(b'0'),
                     Token::AnyBytes => sample.extend_from_slice(many),
                     set => {
-                        sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Respected)))
+                        sample.extend((b' '..=b'~').find(|&byte| set.takes(byte, Case::Sensitive)))
                     }
                 }
             }
@@ -139,7 +139,7 @@ impl Glob {
 
     /// What it looks for in a folder, if it looks there.
     #[cfg(feature = "tool")]
-    pub fn inside(&self, folder: &str) -> Option<Glob> {
+    pub fn strip_directory(&self, folder: &str) -> Option<Glob> {
         let mut rest = self.0.iter();
         let leads_there =
             folder.bytes().chain([b'/']).all(|byte| rest.next() == Some(&Token::Byte(byte)));
@@ -163,8 +163,8 @@ impl Token {
     fn takes(&self, byte: u8, case: Case) -> bool {
         let lies_in = |low: u8, high: u8, byte: u8| low <= byte && byte <= high;
         let within = |low: u8, high: u8| match case {
-            Case::Respected => lies_in(low, high, byte),
-            Case::Ignored => {
+            Case::Sensitive => lies_in(low, high, byte),
+            Case::Insensitive => {
                 lies_in(low, high, byte.to_ascii_lowercase())
                     || lies_in(low, high, byte.to_ascii_uppercase())
             }
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     fn glob(text: &str) -> Glob {
-        Glob::new(&Text::new(text).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
+        Glob::new(&Template::new(text).expect("a text"), &Environ::from_entries([c"STAR=*a[b]?"]))
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
             ("[${STAR}]", "x", false),
         ] {
             assert_eq!(
-                glob(pattern).matches(text.as_bytes(), Case::Respected),
+                glob(pattern).matches(text.as_bytes(), Case::Sensitive),
                 expected,
                 "{pattern} {text}"
             );
@@ -259,23 +259,23 @@ mod tests {
 
     #[test]
     fn matches_any_byte_and_ignores_case_where_it_is_asked_to() {
-        assert!(glob("a?b").matches(b"a\xffb", Case::Respected));
-        assert!(glob("[!a]").matches(b"\xff", Case::Respected));
-        assert!(glob("tR[u-v]e").matches(b"TrUe", Case::Ignored));
-        assert!(!glob("true").matches(b"TRUE", Case::Respected));
+        assert!(glob("a?b").matches(b"a\xffb", Case::Sensitive));
+        assert!(glob("[!a]").matches(b"\xff", Case::Sensitive));
+        assert!(glob("tR[u-v]e").matches(b"TrUe", Case::Insensitive));
+        assert!(!glob("true").matches(b"TRUE", Case::Sensitive));
     }
 
     #[test]
     fn stays_fast_on_many_stars() {
-        assert!(!glob(&"*a".repeat(50)).matches(&[b'a'; 49], Case::Respected));
-        assert!(!glob(&format!("{}c", "*a".repeat(50))).matches(&[b'a'; 5000], Case::Respected));
+        assert!(!glob(&"*a".repeat(50)).matches(&[b'a'; 49], Case::Sensitive));
+        assert!(!glob(&format!("{}c", "*a".repeat(50))).matches(&[b'a'; 5000], Case::Sensitive));
     }
 
     #[test]
     fn finds_sets_that_cannot_be_meant() {
-        assert!(Glob::check("[z-a]").is_err());
-        assert!(Glob::check("[é]").is_err());
-        assert!(Glob::check("[a-z]é*").is_ok());
-        assert!(Glob::check("[unclosed").is_ok());
+        assert!(Glob::validate("[z-a]").is_err());
+        assert!(Glob::validate("[é]").is_err());
+        assert!(Glob::validate("[a-z]é*").is_ok());
+        assert!(Glob::validate("[unclosed").is_ok());
     }
 }

@@ -16,7 +16,7 @@ use crate::lambda::{CERTIFICATES, EMPTY_CERTIFICATES, LambdaContext, RUNTIME_API
 use crate::log;
 use crate::metrics;
 use crate::phase::Phase;
-use crate::process::{Latch, Left, Watch};
+use crate::process::{Latch, OrphanOutput, Watch};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop};
 use attempt::{Attempt, Miss};
 use cut_off::Note;
@@ -60,7 +60,7 @@ pub struct Runner<'r> {
     /// Why Lambda shuts the environment down.
     pub shutdown_reason: Option<&'r str>,
     /// Goes on with what those write that a hook has left behind.
-    pub left: &'r dyn Fn(Left),
+    pub left: &'r dyn Fn(OrphanOutput),
     /// Is told the name of each hook that begins.
     pub runs: &'r dyn Fn(&str),
 }
@@ -78,7 +78,7 @@ pub fn run_in_wrapper(
         let message = format!("unable to watch hooks: {}", errno.desc());
         Failure::of_phase(first.phase, message)
     })?;
-    let left = &Left::go_on_in_process;
+    let left = &OrphanOutput::forward_in_process;
     // Only Lambda cuts an init off, and starts another in the same environment.
     let is_cut_off = first.phase == Phase::Initialize && context.runtime_api().is_some();
     let note = is_cut_off.then(|| Note::begin());

@@ -9,7 +9,7 @@ pub enum Head<T> {
     Partial,
     Complete(T),
     /// This is not HTTP/1.
-    Foreign,
+    Invalid,
 }
 
 /// What the head of a request says to those who only pass it on.
@@ -21,7 +21,7 @@ pub struct RequestLine {
 }
 
 /// Reads the head of a request at the beginning of `bytes`.
-pub fn request_line(bytes: &[u8]) -> Head<RequestLine> {
+pub fn parse_request_line(bytes: &[u8]) -> Head<RequestLine> {
     let parsed = with_headers(|headers| {
         let mut request = httparse::Request::new(headers);
         let length = match request.parse(bytes)? {
@@ -34,7 +34,7 @@ pub fn request_line(bytes: &[u8]) -> Head<RequestLine> {
     match parsed {
         Ok(None) => Head::Partial,
         Ok(Some(line)) => Head::Complete(line),
-        Err(_) => Head::Foreign,
+        Err(_) => Head::Invalid,
     }
 }
 
@@ -50,7 +50,7 @@ pub fn request_header(head: &[u8], name: &str) -> Option<String> {
 
 /// Whether the client of a request's complete head waits for the end of the connection behind the
 /// answer (RFC 9112, section 9.3).
-pub fn is_last(head: &[u8]) -> bool {
+pub fn closes_connection(head: &[u8]) -> bool {
     let parsed = with_headers(|headers| {
         let mut request = httparse::Request::new(headers);
         request.parse(head)?;
@@ -64,7 +64,7 @@ pub fn is_last(head: &[u8]) -> bool {
 }
 
 /// The same head with `Connection: close` in the place of whatever it says about the connection.
-pub fn closing(head: &[u8]) -> Vec<u8> {
+pub fn with_connection_close(head: &[u8]) -> Vec<u8> {
     let mut closing = Vec::with_capacity(head.len() + 32);
     // Line ends in front of a request are none of it (RFC 9112, section 2.2).
     let start = head.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(0);
@@ -82,7 +82,7 @@ pub fn closing(head: &[u8]) -> Vec<u8> {
 
 /// The same answer for a client that goes on with its connection: it says nothing about the
 /// connection. Nothing when the end of the answer is that of the connection.
-pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
+pub fn without_connection_header(answer: &[u8]) -> Option<Vec<u8>> {
     let length = with_headers(|headers| {
         let mut response = httparse::Response::new(headers);
         Ok(match response.parse(answer)? {
@@ -107,7 +107,7 @@ pub fn keeping(answer: &[u8]) -> Option<Vec<u8>> {
 
 /// A complete answer, with its head and its body as they came.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     /// From the status line to the end of the body; what was only to be waited for (`100
     /// Continue`) is left out.
@@ -115,7 +115,7 @@ pub struct Answer {
     head_length: usize,
 }
 
-impl Answer {
+impl Response {
     /// The body, put together from its chunks.
     pub fn body(&self) -> Vec<u8> {
         let body = &self.bytes[self.head_length..];

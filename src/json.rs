@@ -20,21 +20,21 @@ pub enum Value<'a> {
     Boolean(bool),
     /// What it is when it is whole, not negative and small enough; `written` has its digits.
     Number(Option<u64>),
-    Text(Cow<'a, str>),
-    List(Box<[Node<'a>]>),
+    String(Cow<'a, str>),
+    Array(Box<[Node<'a>]>),
     /// Keys and values in the order written, duplicates included; every key is a text.
     Object(Box<[(Node<'a>, Node<'a>)]>),
 }
 
 impl Value<'_> {
     /// The kind of value with its article, for messages.
-    pub fn described(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
             Value::Boolean(_) => "true or false",
             Value::Number(_) => "a number",
-            Value::Text(_) => "a string",
-            Value::List(_) => "an array",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
             Value::Object(_) => "an object",
         }
     }
@@ -44,7 +44,7 @@ impl Node<'_> {
     /// The text of a key.
     pub fn as_key(&self) -> &str {
         match &self.value {
-            Value::Text(name) => name,
+            Value::String(name) => name,
             _ => unreachable!("every key of JSON is a text"),
         }
     }
@@ -85,7 +85,7 @@ pub fn written(document: &str, number: u32) -> &str {
 
 /// The values of an object in the order written, as they are written.
 pub fn written_values(object: &str) -> impl Iterator<Item = &str> {
-    let members: Members = serde_json::from_str(object).expect("the object was read before");
+    let members: RawMembers = serde_json::from_str(object).expect("the object was read before");
     members.0.into_iter().skip(1).step_by(2).map(RawValue::get)
 }
 
@@ -102,7 +102,7 @@ fn find<'a>(raw: &'a RawValue, left: &mut u32) -> Option<&'a str> {
     *left -= 1;
     let members = match raw.get().as_bytes()[0] {
         b'{' => {
-            serde_json::from_str::<Members>(raw.get()).expect("an object that was read before").0
+            serde_json::from_str::<RawMembers>(raw.get()).expect("an object that was read before").0
         }
         b'[' => serde_json::from_str(raw.get()).expect("a list that was read before"),
         _ => return None,
@@ -151,11 +151,11 @@ impl<'de> Visitor<'de> for Numbered<'_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
+        Ok(Value::String(Cow::Borrowed(text)))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
+        Ok(Value::String(Cow::Owned(text.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for Numbered<'_> {
         while let Some(item) = list.next_element_seed(self)? {
             items.push(item);
         }
-        Ok(Value::List(items.into()))
+        Ok(Value::Array(items.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value<'de>, A::Error> {
@@ -176,13 +176,13 @@ impl<'de> Visitor<'de> for Numbered<'_> {
 }
 
 /// Keys and values of an object in turn, as they are written.
-struct Members<'a>(Vec<&'a RawValue>);
+struct RawMembers<'a>(Vec<&'a RawValue>);
 
-impl<'de> serde::Deserialize<'de> for Members<'de> {
+impl<'de> serde::Deserialize<'de> for RawMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InTurn;
         impl<'de> Visitor<'de> for InTurn {
-            type Value = Members<'de>;
+            type Value = RawMembers<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
                 formatter.write_str("an object")
@@ -193,7 +193,7 @@ impl<'de> serde::Deserialize<'de> for Members<'de> {
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
                     members.extend([key, value]);
                 }
-                Ok(Members(members))
+                Ok(RawMembers(members))
             }
         }
         deserializer.deserialize_map(InTurn)
@@ -213,13 +213,8 @@ mod tests {
         let seen: Vec<_> = members
             .iter()
             .map(|(key, value)| {
-                let Value::Text(name) = &key.value else { panic!("a key") };
-                (
-                    &**name,
-                    offset(text, key.number),
-                    value.value.described(),
-                    offset(text, value.number),
-                )
+                let Value::String(name) = &key.value else { panic!("a key") };
+                (&**name, offset(text, key.number), value.value.kind(), offset(text, value.number))
             })
             .collect();
         assert_eq!(
@@ -227,7 +222,7 @@ mod tests {
             [("a", 1, "a number", 6), ("bA", 12, "an array", 24), ("a", 38, "a string", 43)]
         );
         assert_eq!(written(text, members[0].1.number), "1.50");
-        let Value::List(items) = &members[1].1.value else { panic!("a list") };
+        let Value::Array(items) = &members[1].1.value else { panic!("a list") };
         assert_eq!(
             items.iter().map(|item| written(text, item.number)).collect::<Vec<_>>(),
             ["true", "null"]

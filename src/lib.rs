@@ -7,6 +7,7 @@ mod cli;
 mod command_line;
 mod condition;
 mod config;
+mod elf;
 mod environ;
 mod exit_status;
 mod export;
@@ -23,6 +24,7 @@ mod marker;
 mod metrics;
 mod phase;
 mod plan;
+mod position;
 mod process;
 mod relay;
 mod report;
@@ -30,7 +32,7 @@ mod role;
 mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
-mod text;
+mod template;
 mod wire;
 mod wrap;
 
@@ -131,7 +133,7 @@ fn handler(environ: &Environ) -> Result<OsString, Failure> {
 fn end(stop: Stop, environ: &Environ) -> i32 {
     log::start(environ);
     let failure = match stop {
-        Stop::Signal(signal) => return process::die_of(signal),
+        Stop::Signal(signal) => return process::end_by_signal(signal),
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };

@@ -27,7 +27,7 @@ pub fn open(path: &str) -> io::Result<File> {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(process::WITHOUT_FOLLOWING | process::WITHOUT_WAITING)
+            .custom_flags(process::O_NOFOLLOW | process::O_NONBLOCK)
             .open(path)
     };
     open().or_else(|error| match error.kind() {

@@ -237,7 +237,7 @@ mod tests {
     use super::*;
     use crate::condition::RuntimeName;
     use crate::config::{Source, documents, rules};
-    use crate::text::Text;
+    use crate::template::Template;
 
     /// The words and the environment that a received command line becomes.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
@@ -267,8 +267,8 @@ mod tests {
         (words.join(" "), entries)
     }
 
-    fn literal(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn literal(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     const JAVA: &str =

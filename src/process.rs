@@ -2,14 +2,14 @@
 //! saying in plain words why that did not work. Decides nothing; the only user of nix.
 
 mod child;
+#[cfg(feature = "tool")]
+mod descendants;
 mod detach;
 mod diagnosis;
 mod execute;
 mod latch;
 #[cfg(feature = "tool")]
-mod offspring;
-#[cfg(feature = "tool")]
-mod own_mounts;
+mod mounts;
 mod raw;
 mod stand_in;
 mod stat;
@@ -17,23 +17,27 @@ mod streams;
 mod wait;
 mod watch;
 
-pub use child::{End, Request};
-pub use detach::{Process, Side, fill_standard_streams, split};
+pub use child::{CommandEnd, Job};
+#[cfg(feature = "tool")]
+pub use descendants::{Descendants, SpawnedCommand, adopt_descendants};
+pub use detach::{Fork, Process, double_fork, fill_standard_streams};
 pub use diagnosis::cause;
 #[cfg(feature = "tool")]
 pub use execute::is_in_path;
 pub use execute::{Program, execute, would_start_this_program};
 pub use latch::Latch;
+#[cfg(feature = "tool")]
+pub use mounts::{
+    bind_mount, mount_tmpfs, mount_writable_tmpfs, remount_bind_read_only, remount_tmpfs_read_only,
+    unshare_mounts,
+};
+pub use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 pub use nix::sys::signal::Signal;
-#[cfg(feature = "tool")]
-pub use offspring::{Descendants, Started, adopt_descendants};
-#[cfg(feature = "tool")]
-pub use own_mounts::{cover, cover_for_all, own_mounts, protect, seal, show};
 pub use stand_in::StandIn;
-pub use streams::Left;
-pub use wait::{PEER_ENDED, PollFd, PollFlags, connect, happened, sleep, wait};
+pub use streams::OrphanOutput;
+pub use wait::{PEER_CLOSED, PollFd, PollFlags, connect, is_ready, sleep, wait};
 
-pub use watch::{Wake, Watch, die_of};
+pub use watch::{Wake, Watch, end_by_signal};
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{Linger, PeerCredentials};
@@ -47,12 +51,6 @@ use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-
-/// Opens a FIFO that has no other end instead of waiting for one; a regular file knows no waiting.
-pub const WITHOUT_WAITING: i32 = nix::libc::O_NONBLOCK;
-
-/// Opens no symbolic link in the place of a file.
-pub const WITHOUT_FOLLOWING: i32 = nix::libc::O_NOFOLLOW;
 
 /// Lets what is written for nobody be lost, in a process that stays and has several threads that
 /// write.

@@ -12,7 +12,7 @@ pub use lifecycle::Hooks;
 
 use crate::exit_status;
 use crate::lambda::api::Call;
-use crate::process::{self, Latch, Process, Side, Watch, cause, sleep};
+use crate::process::{self, Fork, Latch, Process, Watch, cause, sleep};
 use crate::report::{ErrorType, Failure};
 use crate::runtime_api::RuntimeApi;
 use anyhow::{Context, Result, anyhow};
@@ -74,12 +74,12 @@ pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
         let address = listener.local_addr()?.to_string();
         let runtime = Process::this().context("unable to watch the runtime")?;
         let keep: Vec<_> =
-            [Some(listener.as_fd()), runtime.descriptor()].into_iter().flatten().collect();
-        match process::split(&keep)
+            [Some(listener.as_fd()), runtime.pidfd()].into_iter().flatten().collect();
+        match process::double_fork(&keep)
             .map_err(|errno| anyhow!("unable to make a process: {}", cause(&errno.into())))?
         {
-            Side::First => Ok(address),
-            Side::Second => {
+            Fork::Original => Ok(address),
+            Fork::Detached => {
                 mem::forget(standard);
                 // A runtime that finds nobody at its address reports that by itself.
                 let _ = serve(listener, upstream, runtime, hooks);

@@ -2,7 +2,7 @@
 //! relay asks for. Reports are bounded in time, so that nobody has to wait for a Runtime API that
 //! hangs.
 
-use crate::http::Answer;
+use crate::http::Response;
 use crate::lambda::api::{self, Call};
 use crate::process::{connect, sleep};
 use crate::report::Failure;
@@ -103,7 +103,7 @@ impl RuntimeApi {
     ///
     /// # Errors
     /// When there is no complete answer.
-    pub fn ask(&self, request: &[u8]) -> Result<Answer> {
+    pub fn ask(&self, request: &[u8]) -> Result<Response> {
         let mut stream = self.connect()?;
         exchange(&mut stream, request, None)
     }
@@ -130,7 +130,7 @@ pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
 }
 
 /// Sends a request that asks for the end of the connection, and gives the answer.
-fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -> Result<Answer> {
+fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -> Result<Response> {
     stream.set_write_timeout(deadline.map(left))?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
@@ -142,7 +142,7 @@ fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -
             read => read?,
         };
         bytes.extend_from_slice(&piece[..length]);
-        if let Some(answer) = Answer::take(&mut bytes, length == 0)? {
+        if let Some(answer) = Response::take(&mut bytes, length == 0)? {
             return Ok(answer);
         }
     }

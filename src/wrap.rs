@@ -60,7 +60,7 @@ fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible
     let documents = config::documents(&sources);
     let rules = config::rules(&documents)?;
     let runtime = RuntimeName::of_command(environ, received);
-    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
     let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
     let mut edited = environ.clone();
     let plan = Plan::new(received, &mut edited, &rules, &facts, |_, edit, change| {

@@ -9,7 +9,7 @@ use crate::config::encode::{put_env, take_env, take_text};
 use crate::config::{EnvEdit, Wrapper};
 use crate::environ::Environ;
 use crate::process::StandIn;
-use crate::text::Text;
+use crate::template::Template;
 use crate::wire::{Reader, Writer};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -28,7 +28,7 @@ const USUAL: usize = 512;
 #[derive(Clone)]
 pub struct Next<'a> {
     /// Expanded when its turn comes: what it comes to may be a value of a variable.
-    pub path: Text<'a>,
+    pub path: Template<'a>,
     pub name: Option<&'a str>,
     /// Edits of the environment that it hands back.
     pub env: Vec<EnvEdit<'a>>,
@@ -203,7 +203,7 @@ impl<'a> Stage<'a> {
             next: items.take_list(take_next)?,
             saved: Cow::default(),
         };
-        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.keep_secret(name));
+        items.take_list(Reader::take)?.into_iter().for_each(|name| environ.mark_secret(name));
         stage.saved = Cow::Borrowed(items.0);
         Some((stage, items.0))
     }
@@ -269,8 +269,8 @@ mod tests {
         Next { path: text(path), name: None, env: Vec::new(), is_last: false }
     }
 
-    fn text(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn text(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     fn shown(stage: &Stage) -> String {

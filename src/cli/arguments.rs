@@ -1,11 +1,83 @@
-//! The tool's command line, as clap knows it. The example that writes completions and man pages
-//! reads this file too, so it uses nothing of foreword's but `help`.
+//! The tool's command line. clap ends here: everyone else gets the types of `options`.
 
 use super::help;
-use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+use super::options::{
+    CheckOptions, EnvVariable, EventSource, FunctionOptions, OutputFormat, PlanOptions,
+    SimulateOptions, ToolCommand,
+};
+use clap::builder::{OsStringValueParser, PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueEnum, ValueHint, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
+/// Parses a command line, the program's name first.
+///
+/// # Errors
+/// With clap's usage error, or the help or version that was asked for.
+pub fn parse(arguments: &[OsString]) -> Result<ToolCommand, clap::Error> {
+    let mut matches = command().try_get_matches_from(arguments)?;
+    let (name, mut matches) = matches.remove_subcommand().expect("a subcommand is required");
+    Ok(match name.as_str() {
+        "check" => ToolCommand::Check(CheckOptions {
+            files: all(&mut matches, "files"),
+            layers: all(&mut matches, "layers"),
+            timeout: matches.remove_one("timeout"),
+        }),
+        "plan" => ToolCommand::Plan(PlanOptions {
+            configs: all(&mut matches, "config"),
+            format: one(&mut matches, "format"),
+            function: function_options(&mut matches),
+        }),
+        "schema" => ToolCommand::Schema,
+        "simulate" => ToolCommand::Simulate(SimulateOptions {
+            snap_start: matches.get_flag("snap-start"),
+            restores: one(&mut matches, "restores"),
+            events: all(&mut matches, "events"),
+            timeout: one(&mut matches, "timeout"),
+            memory: one(&mut matches, "memory"),
+            layers: all(&mut matches, "layers"),
+            format: one(&mut matches, "format"),
+            function: function_options(&mut matches),
+        }),
+        _ => unreachable!("clap knows no other command"),
+    })
+}
+
+fn function_options(matches: &mut ArgMatches) -> FunctionOptions {
+    FunctionOptions {
+        env_files: all(matches, "env-file"),
+        env: all(matches, "env"),
+        runtime: matches.remove_one("runtime"),
+        directory: matches.remove_one("directory"),
+        command: all(matches, "command"),
+    }
+}
+
+/// Takes the values of an argument that may be given several times.
+fn all<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, name: &str) -> Vec<T> {
+    matches.remove_many(name).into_iter().flatten().collect()
+}
+
+/// Takes the value of an argument that has a default.
+fn one<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, name: &str) -> T {
+    matches.remove_one(name).expect("the argument has a default")
+}
+
+impl ValueEnum for OutputFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Text, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }))
+    }
+}
+
+/// Describes the command line, for parsing, help, completions and man pages.
 pub fn command() -> Command {
     Command::new("foreword")
         .version(env!("CARGO_PKG_VERSION"))
@@ -56,7 +128,7 @@ fn check() -> Command {
                 .long("timeout")
                 .value_name("S")
                 .help("The function's timeout in seconds, which the init has when it runs again")
-                .value_parser(value_parser!(u64).range(1..=900)),
+                .value_parser(value_parser!(u64).range(1..=900).map(Duration::from_secs)),
         )
         .after_help("Exits with 1 when there are errors; warnings change nothing.")
 }
@@ -65,7 +137,7 @@ fn plan() -> Command {
     Command::new("plan")
         .about("Shows what foreword would do: command line, environment, hooks, and why")
         .override_usage("foreword plan [OPTIONS] [DIR] [-- PROGRAM [ARGUMENT]...]")
-        .args(function())
+        .args(function_arguments())
         .arg(
             Arg::new("config")
                 .long("config")
@@ -87,7 +159,7 @@ fn plan() -> Command {
                 .long("format")
                 .value_name("FORMAT")
                 .help("For people or for programs")
-                .value_parser(["text", "json"])
+                .value_parser(value_parser!(OutputFormat))
                 .default_value("text"),
         )
         .after_help(
@@ -95,8 +167,8 @@ fn plan() -> Command {
         )
 }
 
-/// What says how a function is started.
-fn function() -> [Arg; 4] {
+/// The arguments that `function_options` reads, but for the runtime.
+fn function_arguments() -> [Arg; 4] {
     [
         Arg::new("directory")
             .value_name("DIR")
@@ -108,7 +180,7 @@ fn function() -> [Arg; 4] {
             .value_name("NAME=VALUE")
             .help("A variable; a name alone takes the value from this shell")
             .action(ArgAction::Append)
-            .value_parser(value_parser!(OsString)),
+            .value_parser(OsStringValueParser::new().try_map(|entry| EnvVariable::parse(&entry))),
         Arg::new("env-file")
             .long("env-file")
             .value_name("FILE")
@@ -146,7 +218,7 @@ fn simulate() -> Command {
              its shutdown",
         )
         .override_usage("foreword simulate [OPTIONS] [DIR] [-- PROGRAM [ARGUMENT]...]")
-        .args(function())
+        .args(function_arguments())
         .arg(
             Arg::new("snap-start")
                 .long("snap-start")
@@ -167,7 +239,8 @@ fn simulate() -> Command {
                 .long("event")
                 .value_name("JSON|@FILE")
                 .help("Invokes the function with this; may be given several times [default: {}]")
-                .action(ArgAction::Append),
+                .action(ArgAction::Append)
+                .value_parser(StringValueParser::new().map(EventSource::from)),
         )
         .arg(
             Arg::new("timeout")
@@ -175,7 +248,7 @@ fn simulate() -> Command {
                 .value_name("S")
                 .help("The function's timeout in seconds")
                 .default_value("3")
-                .value_parser(numbers(1, 900)),
+                .value_parser(numbers(1, 900).map(Duration::from_secs)),
         )
         .arg(
             Arg::new("memory")
@@ -208,7 +281,7 @@ fn simulate() -> Command {
                 .value_name("FORMAT")
                 .help("A timeline for people, or one JSON object a line")
                 .default_value("text")
-                .value_parser(["text", "json"]),
+                .value_parser(value_parser!(OutputFormat)),
         )
         .after_help(
             "Exits with 1 when something did not go well, and with 128 and the signal's number \

@@ -5,7 +5,6 @@
 mod bootstrap;
 mod command_words;
 mod conflicts;
-mod elf;
 mod executables;
 mod files;
 mod layers;
@@ -26,10 +25,11 @@ mod unmatched_edits;
 mod working_directories;
 mod wrappers;
 
-use super::colors::Colors;
 use super::finding::{Finding, Severity};
 use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
+use super::options::CheckOptions;
+use super::printer::Colors;
 use crate::config::{self, Document, Found, Place, Source, Unreadable};
 use crate::environ::Environ;
 use executables::CheckedPrograms;
@@ -38,7 +38,7 @@ use rules::ReachableRule;
 use sources::Targets;
 use std::ffi::OsStr;
 use std::io::stdout;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// The exit status when there are errors.
@@ -59,15 +59,6 @@ impl<'r> Diagnostic<'r> {
     fn error(place: Place<'r>, message: String) -> Self {
         Self { place, severity: Severity::Error, message }
     }
-}
-
-/// The options of `check`.
-pub struct CheckOptions {
-    /// Configurations, or directories of code; none for what a function here would load.
-    pub files: Vec<PathBuf>,
-    pub layers: Vec<PathBuf>,
-    /// The function's timeout.
-    pub timeout: Option<Duration>,
 }
 
 /// Checks the files, or what a function whose code lies here would load; gives the exit status.
@@ -99,7 +90,7 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
-    let mut text: String = findings.iter().map(|finding| finding.shown(colors)).collect();
+    let mut text: String = findings.iter().map(|finding| finding.render(colors)).collect();
     if findings.is_empty() {
         text =
             summary::line(documents.len(), opt.as_ref().map_or(0, MergedLayers::count), &checked);

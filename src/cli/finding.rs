@@ -4,9 +4,9 @@
 
 mod secrets;
 
-use super::colors::Colors;
+use super::printer::{BOLD, BOLD_RED, BOLD_YELLOW, Colors, Printer, printable};
 use crate::config::Source;
-use std::fmt::Write;
+use crate::position::LineColumn;
 
 /// Most characters of a line that are shown; of a longer one half as many on either side of the
 /// place.
@@ -24,14 +24,13 @@ pub struct Finding {
     pub severity: Severity,
     /// The file, as far as one is to blame.
     file: Option<String>,
-    spot: Option<SourceExcerpt>,
+    excerpt: Option<SourceExcerpt>,
     message: String,
 }
 
 /// A place in a text.
 struct SourceExcerpt {
-    line: usize,
-    column: usize,
+    position: LineColumn,
     /// The part of the line that is shown, and the part of it before the place.
     shown: String,
     before: String,
@@ -40,51 +39,43 @@ struct SourceExcerpt {
 impl Finding {
     /// About something in a text.
     pub fn at(severity: Severity, source: &Source, offset: usize, message: String) -> Self {
-        let spot = Some(SourceExcerpt::of(&source.text, offset));
-        Self { severity, file: Some(source.name.clone()), spot, message }
+        let excerpt = Some(SourceExcerpt::of(&source.text, offset));
+        Self { severity, file: Some(source.name.clone()), excerpt, message }
     }
 
     /// About a whole file.
     pub fn about(severity: Severity, file: &str, message: String) -> Self {
-        Self { severity, file: Some(file.into()), spot: None, message }
+        Self { severity, file: Some(file.into()), excerpt: None, message }
     }
 
     /// About everything.
     pub fn general(severity: Severity, message: String) -> Self {
-        Self { severity, file: None, spot: None, message }
+        Self { severity, file: None, excerpt: None, message }
     }
 
-    /// As it is printed.
-    pub fn shown(&self, colors: Colors) -> String {
-        let (word, color) = match self.severity {
-            Severity::Error => ("error", "1;31"),
-            Severity::Warning => ("warning", "1;33"),
+    /// Returns the text that is printed.
+    pub fn render(&self, colors: Colors) -> String {
+        let (severity, style) = match self.severity {
+            Severity::Error => ("error", BOLD_RED),
+            Severity::Warning => ("warning", BOLD_YELLOW),
         };
         let mut place = self.file.as_deref().unwrap_or("foreword").to_owned();
-        if let Some(spot) = &self.spot {
-            let _ = write!(place, ":{}:{}", spot.line, spot.column);
+        if let Some(excerpt) = &self.excerpt {
+            place += &format!(":{}:{}", excerpt.position.line, excerpt.position.column);
         }
-        let mut shown = format!(
-            "{}: {}: {}\n",
-            colors.paint("1", &place),
-            colors.paint(color, word),
-            self.message
-        );
-        if let Some(spot) = &self.spot {
-            let number = spot.line.to_string();
+        let mut printer = Printer::new(colors);
+        let (place, severity) = (printer.paint(BOLD, &place), printer.paint(style, severity));
+        printer.raw(&format!("{place}: {severity}: {}", self.message));
+        if let Some(excerpt) = &self.excerpt {
+            let number = excerpt.position.line.to_string();
             // A tab before the caret is as wide as the one above it.
             let blank = |c: char| if c == '\t' { '\t' } else { ' ' };
-            let gap: String = spot.before.chars().map(blank).collect();
-            let _ = writeln!(shown, " {number} | {}", spot.shown);
-            let _ = writeln!(
-                shown,
-                " {:width$} | {gap}{}",
-                "",
-                colors.paint(color, "^"),
-                width = number.len()
-            );
+            let gap: String = excerpt.before.chars().map(blank).collect();
+            let caret = printer.paint(style, "^");
+            printer.raw(&format!(" {number} | {}", excerpt.shown));
+            printer.raw(&format!(" {:width$} | {gap}{caret}", "", width = number.len()));
         }
-        shown
+        printer.into_text()
     }
 }
 
@@ -108,20 +99,8 @@ impl SourceExcerpt {
         if after.chars().count() > side {
             shown.push('…');
         }
-        Self {
-            line: text[..offset].matches('\n').count() + 1,
-            column: text[start..offset].chars().count() + 1,
-            shown,
-            before: shown_before,
-        }
+        Self { position: LineColumn::of(text, offset), shown, before: shown_before }
     }
-}
-
-/// A text that does nothing to a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
 }
 
 #[cfg(test)]
@@ -131,7 +110,7 @@ mod tests {
     fn shown(text: &str) -> String {
         let offset = text.find('»').expect("a mark");
         let source = Source { name: "file".into(), text: text.replace('»', "") };
-        Finding::at(Severity::Error, &source, offset, "wrong".into()).shown(Colors::Off)
+        Finding::at(Severity::Error, &source, offset, "wrong".into()).render(Colors::Off)
     }
 
     #[test]

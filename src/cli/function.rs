@@ -5,6 +5,7 @@
 mod env_options;
 pub mod image;
 
+use super::options::FunctionOptions;
 use crate::config::{self, Source, Sources};
 use crate::environ::Environ;
 use crate::files;
@@ -16,37 +17,17 @@ use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What a person says about the start.
-pub struct FunctionOptions {
-    /// Files in the place of the sources that a function would find.
-    pub configs: Vec<PathBuf>,
-    pub env_files: Vec<PathBuf>,
-    /// `NAME=VALUE`, or a name alone for what this shell has.
-    pub env: Vec<OsString>,
-    /// Lambda's identifier of a runtime.
-    pub runtime: Option<String>,
-    /// The directory of the code.
-    pub directory: Option<PathBuf>,
-    /// Program and arguments.
-    pub command: Vec<OsString>,
-}
-
 impl FunctionOptions {
     /// The variables that files and options give, in their order.
     ///
     /// # Errors
-    /// With what is wrong in one of them.
+    /// With the file, and the line in it that is wrong.
     pub fn variables(&self, own: &Environ) -> Result<Vec<(String, OsString)>, String> {
         let mut given = Vec::new();
         for file in &self.env_files {
             given.extend(env_options::read_env_file(file, own)?);
         }
-        for entry in &self.env {
-            given.extend(
-                env_options::parse_entry(entry, own)
-                    .map_err(|cause| format!("--env {entry:?}: {cause}"))?,
-            );
-        }
+        given.extend(self.env.iter().filter_map(|variable| variable.resolve(own)));
         Ok(given)
     }
 
@@ -87,7 +68,7 @@ pub struct Function<'e> {
     here: Option<PathBuf>,
     /// Whether Lambda looks for a bootstrap in the code before it starts foreword as one.
     is_os_only: bool,
-    /// What was left out of what was asked.
+    /// What was left out of what was options.
     pub note: Option<String>,
     /// What of the command line that Lambda gives the runtime nobody saw in public.
     pub inferred: Option<String>,
@@ -95,42 +76,43 @@ pub struct Function<'e> {
 
 impl<'e> Function<'e> {
     /// # Errors
-    /// With what is wrong in what was asked.
-    pub fn new(asked: &FunctionOptions, own: &Environ<'e>) -> Result<Self, String> {
-        let given = asked.variables(own)?;
+    /// With what is wrong in what was options.
+    pub fn new(options: &FunctionOptions, own: &Environ<'e>) -> Result<Self, String> {
+        let given = options.variables(own)?;
         let given_to = |name: &str| {
             given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
         };
-        let mut environ = match &asked.runtime {
+        let mut environ = match &options.runtime {
             Some(name) => lambda::environ(name, given_to(INITIALIZATION))?,
             None => own.clone(),
         };
-        if asked.runtime.is_some() {
+        if options.runtime.is_some() {
             let is_ours = |(name, _): &(&str, &OsStr)| name.starts_with("FOREWORD_");
             own.variables().filter(is_ours).for_each(|(name, value)| environ.set(name, value));
         }
         for (name, value) in &given {
             environ.set(name, value);
         }
-        let named = asked.directory(&given, own)?;
+        let named = options.directory(&given, own)?;
         let is_given =
             given.iter().any(|(name, value)| name == TASK_ROOT_VARIABLE && !value.is_empty());
         // A path that a variable gives is the function's; any other directory stands for that of
         // the function.
         let here = match named {
-            Some(_) if is_given && asked.directory.is_none() => None,
-            Some(named) if asked.directory.is_some() || asked.runtime.is_some() => {
+            Some(_) if is_given && options.directory.is_none() => None,
+            Some(named) if options.directory.is_some() || options.runtime.is_some() => {
                 Some(named.to_owned())
             }
             Some(_) => None,
             None => Some(PathBuf::from(".")),
         };
-        if asked.directory.is_some() && !is_given && asked.runtime.is_none() {
+        if options.directory.is_some() && !is_given && options.runtime.is_none() {
             environ.set(TASK_ROOT_VARIABLE, OsStr::new(TASK_ROOT));
         }
-        let is_os_only = asked.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
-        let (command, note) = image::without_foreword(&asked.command);
-        let is_lambdas = asked.runtime.is_some();
+        let is_os_only =
+            options.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
+        let (command, note) = image::without_foreword(&options.command);
+        let is_lambdas = options.runtime.is_some();
         let mut function = Self {
             received: Vec::new(),
             environ,
@@ -140,7 +122,7 @@ impl<'e> Function<'e> {
             note,
             inferred: None,
         };
-        function.received = match (&asked.runtime, &command[..]) {
+        function.received = match (&options.runtime, &command[..]) {
             (Some(name), []) => {
                 function.inferred = lambda::inferred(name)
                     .map(|what| format!("what {name} is really started with: {what}"));
@@ -154,7 +136,7 @@ impl<'e> Function<'e> {
             }
             (_, command) => command.to_vec(),
         };
-        if let Some(name) = &asked.runtime {
+        if let Some(name) = &options.runtime {
             lambda::export(name, &mut function.environ);
         }
         Ok(function)
@@ -183,11 +165,11 @@ impl<'e> Function<'e> {
     /// Whether a file is there that a glob names.
     pub fn has(&self, glob: &Glob) -> bool {
         // What an environment keeps of a restore is nothing of this machine's.
-        if self.is_lambdas && *glob == Glob::literal_path(RESTORED) {
+        if self.is_lambdas && *glob == Glob::from_literal(RESTORED) {
             return false;
         }
-        let inside = glob.inside(TASK_ROOT).filter(|_| self.here.is_some());
-        files::exist(inside.as_ref().unwrap_or(glob), self.task_root())
+        let inside = glob.strip_directory(TASK_ROOT).filter(|_| self.here.is_some());
+        files::has_match(inside.as_ref().unwrap_or(glob), self.task_root())
     }
 
     /// Where the code lies on this machine.

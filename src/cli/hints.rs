@@ -12,8 +12,8 @@ pub use unread_files::{find_unread_files, is_other_format, unread_file_message};
 
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Place, Rule, WordEdits};
-use crate::environ::says_secret;
-use crate::text::Text;
+use crate::environ::is_secret_name;
+use crate::template::Template;
 
 pub struct Hint<'r> {
     pub place: Place<'r>,
@@ -23,7 +23,7 @@ pub struct Hint<'r> {
 /// A string of a rule, and where it stands.
 struct ConfigString<'r> {
     place: Place<'r>,
-    text: &'r Text<'r>,
+    text: &'r Template<'r>,
     /// Whether it names a file or a directory.
     is_path: bool,
 }
@@ -124,7 +124,7 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString
 }
 
 fn of_edits<'r>(edits: &'r [EnvEdit<'r>], texts: &mut Vec<ConfigString<'r>>) {
-    for edit in edits.iter().filter(|edit| !says_secret(edit.name.as_bytes())) {
+    for edit in edits.iter().filter(|edit| !is_secret_name(edit.name.as_bytes())) {
         let found = |text| ConfigString { place: edit.place, text, is_path: false };
         texts.extend(edit.edit.texts().into_iter().map(found));
     }

@@ -6,9 +6,10 @@ mod json;
 mod overview;
 mod text;
 
-use super::colors::Colors;
-use super::function::{Function, FunctionOptions};
+use super::function::Function;
 use super::hints;
+use super::options::{OutputFormat, PlanOptions};
+use super::printer::Colors;
 use crate::config;
 use crate::environ::Environ;
 use crate::report::Failure;
@@ -18,23 +19,17 @@ use std::io::{stderr, stdout};
 /// The exit status when the wrapper would refuse the configuration.
 const ERRORS: i32 = 1;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlanFormat {
-    Text,
-    Json,
-}
-
 /// Prints the plan of a start; gives the exit status.
-pub fn run(asked: &FunctionOptions, format: PlanFormat, own: &Environ) -> i32 {
-    let function = match Function::new(asked, own) {
+pub fn run(options: &PlanOptions, own: &Environ) -> i32 {
+    let function = match Function::new(&options.function, own) {
         Ok(function) => function,
-        Err(problem) => return super::wrong_use(&problem),
+        Err(problem) => return super::usage_error(&problem),
     };
-    match planned(asked, &function) {
+    match planned(options, &function) {
         Ok(overview) => {
-            let shown = match format {
-                PlanFormat::Text => text::render(&overview, Colors::of(stdout(), own)),
-                PlanFormat::Json => json::render(&overview),
+            let shown = match options.format {
+                OutputFormat::Text => text::render(&overview, Colors::of(stdout(), own)),
+                OutputFormat::Json => json::render(&overview),
             };
             super::print(stdout(), &shown, 0)
         }
@@ -42,11 +37,11 @@ pub fn run(asked: &FunctionOptions, format: PlanFormat, own: &Environ) -> i32 {
     }
 }
 
-fn planned(asked: &FunctionOptions, function: &Function) -> Result<Overview, Failure> {
+fn planned(options: &PlanOptions, function: &Function) -> Result<Overview, Failure> {
     let is_disabled = config::disabled(&function.environ);
-    let sources = if is_disabled { Vec::new() } else { function.sources(&asked.configs)? };
+    let sources = if is_disabled { Vec::new() } else { function.sources(&options.configs)? };
     let mut overview = Overview { is_disabled, ..Overview::new(function, &sources)? };
-    if !is_disabled && asked.configs.is_empty() {
+    if !is_disabled && options.configs.is_empty() {
         overview.warnings.extend(hints::find_unread_files(
             function.task_root(),
             config::dropin_dir(&function.environ),

@@ -20,11 +20,10 @@ mod sandbox;
 mod start;
 mod text;
 
-pub use recorder::TimelineFormat;
-
-use super::WRONG_USE;
-use super::function::FunctionOptions;
+use super::USAGE_ERROR;
 use super::layer::{Layer, MergedLayers};
+use super::options::{EventSource, OutputFormat, SimulateOptions};
+use super::printer::Colors;
 use crate::config::{self, Phase};
 use crate::environ::Environ;
 use crate::files;
@@ -33,34 +32,18 @@ use crate::process::{self, Descendants, Latch, Watch};
 use event::TimelineEvent;
 use hooks::ExpectedHooks;
 use interruption::Interruption;
-use recorder::{OutputPipes, Recorder};
+use recorder::{OutputPipes, Recorder, TimelineFormat};
 use sandbox::Sandbox;
 use start::RuntimeStart;
 use std::ffi::OsString;
 use std::fs;
 use std::io::stderr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
-use std::time::Duration;
 
 /// The exit status when something did not go well.
 const FAILED: i32 = 1;
-
-pub struct SimulateOptions {
-    pub snap_start: bool,
-    /// How many environments are started.
-    pub restores: u64,
-    /// JSON, or `@` and the file that has it.
-    pub events: Vec<String>,
-    pub timeout: Duration,
-    /// In MB.
-    pub memory: u64,
-    /// What is started, and where.
-    pub asked: FunctionOptions,
-    pub layers: Vec<PathBuf>,
-    pub format: TimelineFormat,
-}
 
 pub struct Simulation<'s> {
     options: &'s SimulateOptions,
@@ -100,7 +83,7 @@ impl From<String> for SimulateError {
 pub fn run(options: &SimulateOptions, environ: &Environ) -> i32 {
     simulate(options, environ).unwrap_or_else(|refusal| match refusal {
         SimulateError::Usage(message) => {
-            super::print(stderr(), &format!("error: {message}\n"), WRONG_USE)
+            super::print(stderr(), &format!("error: {message}\n"), USAGE_ERROR)
         }
         SimulateError::Unable(message) => {
             super::print(stderr(), &format!("foreword: unable to simulate: {message}\n"), FAILED)
@@ -108,36 +91,55 @@ pub fn run(options: &SimulateOptions, environ: &Environ) -> i32 {
     })
 }
 
-/// The events' texts; an empty object when there are none.
-fn events(named: &[String]) -> Result<Vec<String>, String> {
-    let read = |named: &String| {
-        let event = match named.strip_prefix('@') {
-            Some(file) => fs::read_to_string(file).map_err(|error| {
-                format!("unable to read the event {file:?}: {}", process::cause(&error))
-            })?,
-            None => named.clone(),
+impl From<String> for EventSource {
+    /// `@FILE`, or JSON.
+    fn from(argument: String) -> Self {
+        match argument.strip_prefix('@') {
+            Some(file) => Self::File(file.into()),
+            None => Self::Json(argument),
+        }
+    }
+}
+
+/// Reads the events; there is one empty object when none was given.
+fn read_events(sources: &[EventSource]) -> Result<Vec<String>, String> {
+    let read = |source: &EventSource| {
+        let (event, name) = match source {
+            EventSource::File(file) => {
+                let event = fs::read_to_string(file).map_err(|error| {
+                    format!("unable to read the event {file:?}: {}", process::cause(&error))
+                })?;
+                (event, format!("@{}", file.display()))
+            }
+            EventSource::Json(json) => (json.clone(), json.clone()),
         };
         let event = event.trim_start_matches('\u{feff}');
         match serde_json::from_str::<serde_json::Value>(event) {
             Ok(_) => Ok(event.trim().to_owned()),
             Err(error) => {
-                Err(format!("the event {named:?} is no JSON: {error}; @FILE reads it from a file"))
+                Err(format!("the event {name:?} is no JSON: {error}; @FILE reads it from a file"))
             }
         }
     };
-    let events: Vec<_> = named.iter().map(read).collect::<Result<_, _>>()?;
+    let events: Vec<_> = sources.iter().map(read).collect::<Result<_, _>>()?;
     Ok(if events.is_empty() { vec!["{}".to_owned()] } else { events })
 }
 
 fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateError> {
     let unable =
         |what: &str, error: std::io::Error| format!("unable to {what}: {}", process::cause(&error));
-    let asked = &options.asked;
-    asked.runtime.as_deref().map_or(Ok(()), crate::lambda::known).map_err(SimulateError::Usage)?;
-    let events = events(&options.events).map_err(SimulateError::Usage)?;
-    let variables = asked.variables(user).map_err(SimulateError::Usage)?;
-    let root =
-        asked.directory(&variables, user).map_err(SimulateError::Usage)?.unwrap_or(Path::new("."));
+    let function = &options.function;
+    function
+        .runtime
+        .as_deref()
+        .map_or(Ok(()), crate::lambda::known)
+        .map_err(SimulateError::Usage)?;
+    let events = read_events(&options.events).map_err(SimulateError::Usage)?;
+    let variables = function.variables(user).map_err(SimulateError::Usage)?;
+    let root = function
+        .directory(&variables, user)
+        .map_err(SimulateError::Usage)?
+        .unwrap_or(Path::new("."));
     let root = root
         .canonicalize()
         .map_err(|error| unable(&format!("find the code in {}", root.display()), error))?;
@@ -147,15 +149,15 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     let has_layers = opt.is_some();
     let mut given = function_env::function_environ(options, user, &variables, &root);
     let (sandbox, note) =
-        Sandbox::prepare(options.snap_start, opt.as_ref(), &root, &asked.command, &given)?;
+        Sandbox::prepare(options.snap_start, opt.as_ref(), &root, &function.command, &given)?;
     drop(opt);
     let mut notes = vec![about_sources(&given)];
     notes.extend(note);
     notes.extend(function_env::about_dropped_variable(user, &variables));
-    let (mut start, about) = RuntimeStart::resolve(asked, &mut given, &root, has_layers)
+    let (mut start, about) = RuntimeStart::resolve(function, &mut given, &root, has_layers)
         .map_err(SimulateError::Usage)?;
     notes.extend(about);
-    if let (Some(runtime), true) = (&asked.runtime, has_layers) {
+    if let (Some(runtime), true) = (&function.runtime, has_layers) {
         let found = packages::add_layer_packages(runtime, &mut start, &mut given, &root, || {
             sandbox.directory()
         });
@@ -168,6 +170,10 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
             .map_err(|error| unable("hand out credentials", error))?;
         notes.extend(about);
     }
+    let format = match options.format {
+        OutputFormat::Text => TimelineFormat::Text(Colors::of(std::io::stdout(), user)),
+        OutputFormat::Json => TimelineFormat::Json,
+    };
     let hooks = ExpectedHooks::from_configuration(&start.received_command(), &given);
     let wrapper_of_layer = has_layers && Path::new(function_env::WRAPPER).exists();
     let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
@@ -175,7 +181,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;
 
     let (recorder, output) =
-        Recorder::new(options.format, hooks).map_err(|error| unable("make a pipe", error))?;
+        Recorder::new(format, hooks).map_err(|error| unable("make a pipe", error))?;
     let descendants =
         process::adopt_descendants().map_err(|error| unable("adopt processes", error))?;
     // Before there are threads, which inherit it: signals arrive in one of them and nowhere else.
@@ -263,7 +269,7 @@ fn about_sources(environ: &Environ) -> String {
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
     let Ok(sources) = config::sources(environ) else { return false };
     let documents = config::documents(&sources);
-    let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
     !config::disabled(environ)
         && config::rules(&documents)
             .is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))

@@ -4,7 +4,7 @@
 use crate::config::Edit;
 use crate::config::{Command, Hook, Rule, WordEdits, Wrapper};
 use crate::environ::Environ;
-use crate::text::Text;
+use crate::template::Template;
 
 /// A variable that is unset where a text wants it.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl UnsetVariable {
     /// In the texts of a rule that see the final environment.
     pub fn in_rule(rule: &Rule, environ: &Environ) -> Vec<Self> {
         let place = rule.place.to_string();
-        let of = |key, texts: Vec<&Text>| of(texts, &place, Some(key), environ);
+        let of = |key, texts: Vec<&Template>| of(texts, &place, Some(key), environ);
         [
             of("options", words(&rule.options)),
             of("arguments", words(&rule.arguments)),
@@ -59,7 +59,7 @@ impl UnsetVariable {
     }
 }
 
-fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Text<'e>> {
+fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Template<'e>> {
     let replace = edits.replace.iter().flat_map(|(from, to)| [from, to]);
     let values = edits.values.iter().flat_map(|(_, edit)| edit.texts());
     edits
@@ -73,7 +73,7 @@ fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Text<'e>> {
 }
 
 fn of(
-    texts: Vec<&Text>,
+    texts: Vec<&Template>,
     place: &str,
     key: Option<&'static str>,
     environ: &Environ,

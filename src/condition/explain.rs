@@ -2,10 +2,10 @@
 //! than whether.
 
 use super::{EnvTest, Facts, When};
-use crate::environ::{Environ, REDACTED, says_secret};
+use crate::environ::{Environ, REDACTED, is_secret_name};
 use crate::glob::{Case, Glob};
 use crate::lambda::INITIALIZATION;
-use crate::text::Text;
+use crate::template::Template;
 
 impl When<'_> {
     /// What keeps it from holding, key by key; nothing when it holds.
@@ -62,23 +62,23 @@ impl EnvTest<'_> {
         let found = match environ.value(name) {
             None => "unset".into(),
             Some(value) if value.is_empty() => "empty".into(),
-            Some(value) => environ.shown(name, value),
+            Some(value) => environ.redact_value(name, value),
         };
         let wanted = match self {
             EnvTest::NonEmpty => "some text".into(),
             EnvTest::UnsetOrEmpty => "nothing".into(),
-            EnvTest::Matches(..) if says_secret(name.as_bytes()) => REDACTED.into(),
+            EnvTest::Matches(..) if is_secret_name(name.as_bytes()) => REDACTED.into(),
             EnvTest::Matches(globs, case) => {
                 let globs: Vec<_> =
                     expanded(globs, environ).iter().map(|glob| format!("{glob:?}")).collect();
-                one_of(&globs) + if *case == Case::Ignored { " in any case" } else { "" }
+                one_of(&globs) + if *case == Case::Insensitive { " in any case" } else { "" }
             }
         };
         format!("{name} is {found}, wanted {wanted}")
     }
 }
 
-fn expanded(texts: &[Text], environ: &Environ) -> Vec<String> {
+fn expanded(texts: &[Template], environ: &Environ) -> Vec<String> {
     texts.iter().map(|text| environ.redact(&text.expand(environ))).collect()
 }
 
@@ -149,7 +149,7 @@ mod tests {
             let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
             let runtime = RuntimeName::of(&environ, OsStr::new("x"));
             let there = crate::glob::Glob::new(
-                &crate::text::Text::new("/there").expect("a text"),
+                &crate::template::Template::new("/there").expect("a text"),
                 &environ,
             );
             let exists = |glob: &_| *glob == there;

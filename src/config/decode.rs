@@ -5,12 +5,12 @@ mod hooks;
 mod rule;
 mod when;
 
-use super::near::near;
 use super::no_json;
+use super::suggest::nearest;
 use super::{Document, Place, Rule, Source};
 use crate::glob::Glob;
 use crate::json::{self, Problem, Value};
-use crate::text::Text;
+use crate::template::Template;
 use std::borrow::Cow;
 
 /// How deep rules and conditions may nest.
@@ -55,7 +55,7 @@ impl<'a> Decoder<'a> {
         decode: impl Fn(&mut Self, Node<'a>) -> Option<T>,
     ) -> Vec<T> {
         match node.value {
-            Value::List(_) => {
+            Value::Array(_) => {
                 let list = self.filled_list(node);
                 self.each(list, decode)
             }
@@ -83,7 +83,7 @@ impl<'a> Decoder<'a> {
         found
     }
 
-    fn texts(&mut self, node: Node<'a>) -> Vec<Text<'a>> {
+    fn texts(&mut self, node: Node<'a>) -> Vec<Template<'a>> {
         let list = self.list(node);
         self.each(list, Self::text)
     }
@@ -99,27 +99,27 @@ impl<'a> Decoder<'a> {
         decoded
     }
 
-    fn text(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn text(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.string(node)?;
         self.checked(node, text)
     }
 
-    fn filled_text(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn filled_text(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.filled(node)?;
         self.checked(node, text)
     }
 
-    fn checked(&mut self, node: Node<'a>, text: &'a str) -> Option<Text<'a>> {
-        Text::new(text).map_err(|message| self.problem(node, message)).ok()
+    fn checked(&mut self, node: Node<'a>, text: &'a str) -> Option<Template<'a>> {
+        Template::new(text).map_err(|message| self.problem(node, message)).ok()
     }
 
-    fn glob(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.text(node)?;
-        Glob::check(text.written()).map_err(|message| self.problem(node, message)).ok()?;
+        Glob::validate(text.written()).map_err(|message| self.problem(node, message)).ok()?;
         Some(text)
     }
 
-    fn filled_glob(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn filled_glob(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         self.filled(node)?;
         self.glob(node)
     }
@@ -136,17 +136,17 @@ impl<'a> Decoder<'a> {
         match &node.value {
             // JSON has a NUL only behind an escape, and a text with escapes is not borrowed from
             // the source.
-            Value::Text(Cow::Owned(text)) if text.contains('\0') => self.refuse(
+            Value::String(Cow::Owned(text)) if text.contains('\0') => self.refuse(
                 node,
                 "this string holds a NUL character, which no argument or variable can",
             ),
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => self.wrong(node, "a string"),
         }
     }
 
     fn filled_list(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
-        if matches!(&node.value, Value::List(items) if items.is_empty()) {
+        if matches!(&node.value, Value::Array(items) if items.is_empty()) {
             self.problem(
                 node,
                 "an empty array matches nothing; remove the key or name something".into(),
@@ -161,7 +161,7 @@ impl<'a> Decoder<'a> {
 
     fn list_of(&mut self, node: Node<'a>, expected: &str) -> &'a [json::Node<'a>] {
         match &node.value {
-            Value::List(items) => items,
+            Value::Array(items) => items,
             _ => self.wrong(node, expected).unwrap_or_default(),
         }
     }
@@ -208,7 +208,7 @@ impl<'a> Decoder<'a> {
             seen |= bit;
             match known {
                 None => {
-                    let hint = match near(word, keys) {
+                    let hint = match nearest(word, keys) {
                         Some(near) => format!("did you mean \"{near}\"?"),
                         None => format!("here go {}", keys.join(", ")),
                     };
@@ -226,10 +226,7 @@ impl<'a> Decoder<'a> {
 
     fn wrong<T>(&mut self, node: Node<'a>, expected: &str) -> Option<T> {
         let way_out = way_out(expected, &node.value);
-        self.problem(
-            node,
-            format!("expected {expected}, found {}{way_out}", node.value.described()),
-        );
+        self.problem(node, format!("expected {expected}, found {}{way_out}", node.value.kind()));
         None
     }
 
@@ -254,16 +251,16 @@ fn way_out(expected: &str, found: &Value) -> &'static str {
     match found {
         _ if expected == A_HOOK => "; write {\"name\": …, \"command\": …}",
         _ if expected == HOOKS => "; write [{\"name\": …, \"command\": …}]",
-        Value::List(_) if expected == PHASES => "; write {\"initialize\": […]}",
+        Value::Array(_) if expected == PHASES => "; write {\"initialize\": […]}",
         Value::Null if !expected.contains("null") => "; remove the key",
         Value::Number(_) | Value::Boolean(_) if wants("a string") => "; put it in quotes",
-        Value::Text(_) if wants("a number") || wants("true or false") => {
+        Value::String(_) if wants("a number") || wants("true or false") => {
             "; write it without quotes"
         }
-        Value::Text(_) if wants("an array") => "; write [\"…\", \"…\"], one string for each word",
+        Value::String(_) if wants("an array") => "; write [\"…\", \"…\"], one string for each word",
         Value::Object(_) if expected == "an array" => "; put it in brackets, [{…}]",
-        Value::List(_) if wants("an object") => "; write {\"NAME\": …}",
-        Value::List(_) if wants("a string") => "; write one string",
+        Value::Array(_) if wants("an object") => "; write {\"NAME\": …}",
+        Value::Array(_) if wants("a string") => "; write one string",
         _ => "",
     }
 }

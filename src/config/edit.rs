@@ -2,25 +2,25 @@
 //! given the environment that its texts refer to.
 
 use super::Place;
-use crate::environ::{Environ, REDACTED, says_secret};
-use crate::text::Text;
+use crate::environ::{Environ, REDACTED, is_secret_name};
+use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What the user wrote about one variable, or about the value of one option.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Edit<'a> {
-    Set(Text<'a>),
+    Set(Template<'a>),
     Unset,
     /// Sets when unset or empty.
-    Default(Text<'a>),
+    Default(Template<'a>),
     Prepend {
-        text: Text<'a>,
-        separator: Text<'a>,
+        text: Template<'a>,
+        separator: Template<'a>,
     },
     Append {
-        text: Text<'a>,
-        separator: Text<'a>,
+        text: Template<'a>,
+        separator: Template<'a>,
     },
 }
 
@@ -70,11 +70,12 @@ impl EnvEdit<'_> {
     /// Returns the line of the log about a change, without secrets.
     pub fn describe(&self, change: &Change) -> String {
         let environ = change.environ;
-        let before = change.before.map_or("unset".into(), |value| environ.shown(self.name, value));
+        let before =
+            change.before.map_or("unset".into(), |value| environ.redact_value(self.name, value));
         let after = match change.after {
             None => "unset".into(),
             // Unlike the value before it, this one was not exported by a hook.
-            Some(_) if says_secret(self.name.as_bytes()) => REDACTED.into(),
+            Some(_) if is_secret_name(self.name.as_bytes()) => REDACTED.into(),
             Some(value) => format!("{:?}", environ.redact(value)),
         };
         format!("{}: env {}: {before} becomes {after}", self.place, self.name)
@@ -91,7 +92,7 @@ pub enum Effect {
 
 impl<'a> Edit<'a> {
     /// The texts in it.
-    pub fn texts(&self) -> Vec<&Text<'a>> {
+    pub fn texts(&self) -> Vec<&Template<'a>> {
         match self {
             Edit::Unset => Vec::new(),
             Edit::Set(text) | Edit::Default(text) => vec![text],
@@ -121,7 +122,7 @@ impl<'a> Edit<'a> {
 
 fn joined<'v>(
     text: OsString,
-    separator: &Text,
+    separator: &Template,
     current: Option<&'v OsStr>,
     environ: &Environ,
     order: impl for<'t> Fn(&'t [u8], &'t [u8]) -> [&'t [u8]; 2],
@@ -143,8 +144,8 @@ mod tests {
     use super::*;
     use std::ffi::CStr;
 
-    fn text(text: &str) -> Text<'_> {
-        Text::new(text).expect("a text")
+    fn text(text: &str) -> Template<'_> {
+        Template::new(text).expect("a text")
     }
 
     fn joining(part: &'static str, separator: &'static str) -> [Edit<'static>; 2] {

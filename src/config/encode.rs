@@ -2,7 +2,7 @@
 
 use super::{Command, Edit, EnvEdit, Hook, OnFailure, Place};
 use crate::phase::Phase;
-use crate::text::Text;
+use crate::template::Template;
 use crate::wire::{Reader, Writer};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub fn put_hook(items: &mut Writer, hook: &Hook) {
     items.put(hook.phase.name().as_bytes());
     items.put(hook.name.as_bytes());
     let (kind, words) = match &hook.command {
-        Command::Words(words) => (0, words.iter().map(Text::written).collect()),
+        Command::Words(words) => (0, words.iter().map(Template::written).collect()),
         Command::Shell(script) => (1, vec![*script]),
         Command::Http(request) => (2, vec![request.written()]),
         Command::Nothing => (3, Vec::new()),
@@ -97,10 +97,10 @@ pub fn take_edit<'a>(items: &mut Reader<'a>) -> Option<Edit<'a>> {
     })
 }
 
-pub fn put_text(items: &mut Writer, text: &Text) {
+pub fn put_text(items: &mut Writer, text: &Template) {
     items.put(text.written().as_bytes());
 }
 
-pub fn take_text<'a>(items: &mut Reader<'a>) -> Option<Text<'a>> {
-    Text::new(items.take_str()?).ok()
+pub fn take_text<'a>(items: &mut Reader<'a>) -> Option<Template<'a>> {
+    Template::new(items.take_str()?).ok()
 }

@@ -33,7 +33,7 @@ impl<'a> Document<'a> {
             return None;
         };
         match &find(self.root.as_ref().ok()?, node)?.value {
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
@@ -47,8 +47,8 @@ impl<'a> Document<'a> {
                 (Step::Member(name), Value::Object(members)) => {
                     members.iter().find(|(key, _)| key.as_key() == *name).map(|(_, value)| value)
                 }
-                (Step::First, Value::List(items)) => items.first(),
-                (Step::Item(at), Value::List(items)) => items.get(*at),
+                (Step::First, Value::Array(items)) => items.first(),
+                (Step::Item(at), Value::Array(items)) => items.get(*at),
                 _ => None,
             };
             node = next.unwrap_or(node);
@@ -72,7 +72,7 @@ impl Place<'_> {
 fn find<'n, 'a>(node: &'n Node<'a>, number: u32) -> Option<&'n Node<'a>> {
     match &node.value {
         _ if node.number == number => Some(node),
-        Value::List(items) => items.iter().find_map(|item| find(item, number)),
+        Value::Array(items) => items.iter().find_map(|item| find(item, number)),
         Value::Object(members) => members.iter().find_map(|(_, value)| find(value, number)),
         _ => None,
     }

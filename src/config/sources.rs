@@ -5,6 +5,7 @@ use super::{Invalid, no_json};
 use crate::environ::Environ;
 use crate::json::Problem;
 use crate::lambda::{HANDLER, TASK_ROOT, TASK_ROOT_VARIABLE};
+use crate::position::LineColumn;
 use crate::process;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -28,13 +29,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// `FILE:LINE:COLUMN` of a byte of the text; lines and columns count from one, columns in
-    /// characters.
+    /// `FILE:LINE:COLUMN` of a byte of the text.
     pub fn place(&self, offset: usize) -> String {
-        let before = &self.text[..self.text.floor_char_boundary(offset)];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-        format!("{}:{line}:{column}", self.name)
+        format!("{}:{}", self.name, LineColumn::of(&self.text, offset))
     }
 
     pub fn invalid(&self, problem: &Problem) -> Invalid {
@@ -168,8 +165,7 @@ impl Sources {
     /// Reads a file, unless it was read already.
     fn read(&mut self, path: &Path) -> io::Result<()> {
         // A FIFO that nobody writes to must not hold up the start.
-        let mut file =
-            File::options().read(true).custom_flags(process::WITHOUT_WAITING).open(path)?;
+        let mut file = File::options().read(true).custom_flags(process::O_NONBLOCK).open(path)?;
         let about = file.metadata()?;
         if about.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());

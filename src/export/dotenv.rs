@@ -3,6 +3,7 @@
 //! (docs/hooks.md has the table).
 
 use super::Variable;
+use crate::environ::split_entry;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -55,14 +56,14 @@ pub fn variables(output: &[u8]) -> Result<Vec<Variable>, String> {
 /// Takes an entry of what `env -0` prints: the value is what stands there, since a NUL ends it and
 /// nothing else.
 fn entry((index, entry): (usize, &[u8])) -> Result<Variable, String> {
-    let equals = entry.iter().position(|&byte| byte == b'=');
-    let parts = equals.ok_or(NO_EQUALS).and_then(|equals| {
-        let name = std::str::from_utf8(&entry[..equals])
+    let (name, value) = split_entry(entry);
+    let parts = value.ok_or(NO_EQUALS).and_then(|value| {
+        let name = std::str::from_utf8(name)
             .map_err(|_| "the name before \"=\" is not UTF-8; rename it")?;
         if name.is_empty() {
             Err(NO_NAME)
         } else {
-            Ok((name.to_owned(), OsString::from_vec(entry[equals + 1..].into())))
+            Ok((name.to_owned(), OsString::from_vec(value.into())))
         }
     });
     parts.map_err(|refusal| format!("entry {} before a NUL: {refusal}", index + 1))
@@ -83,18 +84,18 @@ impl Lines<'_> {
             self.skip(line.len() + 1);
             return Ok(None);
         }
-        let equals = line.iter().position(|&byte| byte == b'=').ok_or(NO_EQUALS)?;
-        let name = line[..equals].trim_ascii();
+        let (name, value) = split_entry(line);
+        let (name, value) = (name.trim_ascii(), value.ok_or(NO_EQUALS)?);
+        let value_start = line.len() - value.len();
         let name = marked(name).unwrap_or(name);
         if !is_name(name) {
             return Err(if name.is_empty() { NO_NAME } else { NAME });
         }
         let name = String::from_utf8_lossy(name).into_owned();
-        let value = &line[equals + 1..];
         let blanks = value.iter().take_while(|&&byte| is_blank(byte)).count();
         let value = match &value[blanks..] {
             [b'"' | b'\'', ..] => {
-                self.skip(equals + 1 + blanks);
+                self.skip(value_start + blanks);
                 self.word(BEHIND, b"'\"", |_| false)?
             }
             bare => {
@@ -110,7 +111,7 @@ impl Lines<'_> {
                 if bare.contains(&b'\\') {
                     // As `printf %q` writes it: nothing that is special to a shell goes without a
                     // backslash.
-                    self.skip(equals + 1 + blanks);
+                    self.skip(value_start + blanks);
                     self.word(BARE, b"", |byte| {
                         byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte) || byte > 127
                     })?

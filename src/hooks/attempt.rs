@@ -7,7 +7,7 @@ use crate::config::{Command, Hook};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
 use crate::loopback::{self, Address};
-use crate::process::{End, Request, Signal};
+use crate::process::{CommandEnd, Job, Signal};
 use crate::report::{HookEnd, HookOutcome, Stop};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -110,7 +110,7 @@ impl Attempt<'_> {
     fn run(&self) -> Result<Vec<u8>, Miss> {
         let Self { runner, hook, environ, deadline, .. } = self;
         let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(environ));
-        let ended = runner.watch.run(&Request {
+        let ended = runner.watch.run(&Job {
             words: &words(&hook.command, environ),
             environ,
             cwd: cwd.as_deref(),
@@ -125,7 +125,7 @@ impl Attempt<'_> {
         if let Some(left) = ended.left {
             (runner.left)(left);
         }
-        if ended.end == End::Exited(0) {
+        if ended.end == CommandEnd::Exited(0) {
             return Ok(ended.output);
         }
         // What was to be exported is a secret, also when nothing came of it.
@@ -137,20 +137,20 @@ impl Attempt<'_> {
         let said = || self.last_words(&ended.last_errors, &exported());
         let failed = |what: String| Err(Miss::Failed { what, said: said() });
         match ended.end {
-            End::Exited(status) => {
+            CommandEnd::Exited(status) => {
                 let why = why_shell(&hook.command, status);
                 failed(format!("exited with status {status} {}{why}", self.after()))
             }
-            End::Killed(signal) => {
+            CommandEnd::Killed(signal) => {
                 let signal = signal.map_or("a real-time signal", Signal::as_str);
                 failed(format!("was killed by {signal} {}", self.after()))
             }
-            End::TooMuchOutput => {
+            CommandEnd::TooMuchOutput => {
                 failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export"))
             }
-            End::TimedOut => Err(Miss::TimedOut { why: String::new(), said: said() }),
-            End::Interrupted(signal) => Err(Miss::Stop(Stop::Signal(signal))),
-            End::Cancelled => Err(Miss::Stop(Stop::Cancelled)),
+            CommandEnd::TimedOut => Err(Miss::TimedOut { why: String::new(), said: said() }),
+            CommandEnd::Interrupted(signal) => Err(Miss::Stop(Stop::Signal(signal))),
+            CommandEnd::Cancelled => Err(Miss::Stop(Stop::Cancelled)),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::config::Hook;
 use crate::environ::Environ;
 use crate::log;
 use crate::metrics;
-use crate::process::{Latch, Left, Process, Side, Watch, split};
+use crate::process::{Fork, Latch, OrphanOutput, Process, Watch, double_fork};
 use crate::report::{Failure, Stop};
 use anyhow::{Context, Result};
 use std::cell::RefCell;
@@ -25,10 +25,10 @@ const STACK: usize = 64 << 10;
 pub fn start(runner: &Runner, hook: &Hook, environ: &Environ) -> Result<(), Failure> {
     let start = || -> Result<()> {
         let runtime = Process::this()?;
-        let keep: Vec<_> = runtime.descriptor().into_iter().collect();
-        match split(&keep).context("unable to make a process")? {
-            Side::First => Ok(()),
-            Side::Second => {
+        let keep: Vec<_> = runtime.pidfd().into_iter().collect();
+        match double_fork(&keep).context("unable to make a process")? {
+            Fork::Original => Ok(()),
+            Fork::Detached => {
                 let _ = run(runner, runtime, hook, environ);
                 exit(0)
             }
@@ -54,7 +54,7 @@ fn run(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) -> Res
         stop.set();
     })?;
     let threads = RefCell::new(Vec::new());
-    let left = |left: Left| threads.borrow_mut().extend(left.go_on_in_thread().ok());
+    let left = |left: OrphanOutput| threads.borrow_mut().extend(left.forward_in_thread().ok());
     let own = Runner { watch: &watch, until: None, stop: Some(stop), left: &left, ..*runner };
     match own.run_one(hook, environ) {
         Ok((end, _)) => {

@@ -2,7 +2,7 @@
 //! HTTP/1.1. Waits only as the caller's `Watch` does, so that signals and deadlines end it. Follows no
 //! redirects.
 
-use crate::http::Answer;
+use crate::http::Response;
 use crate::loopback::{Address, Request};
 use crate::process::{Latch, PollFlags, Signal, Wake, Watch, cause, connect};
 use std::io::{ErrorKind, Read, Write};
@@ -49,7 +49,7 @@ impl Until<'_> {
             Wake::Signal(signal) => Err(Trouble::Interrupted(signal)),
             Wake::Stopped => Err(Trouble::Cancelled),
             Wake::Late if Instant::now() >= self.deadline => Err(Trouble::TimedOut),
-            Wake::Late | Wake::Happened => Ok(()),
+            Wake::Late | Wake::Ready => Ok(()),
         }
     }
 
@@ -94,7 +94,7 @@ impl Until<'_> {
     ///
     /// # Errors
     /// When there is none in time, or none that can be understood.
-    pub fn ask(&self, request: &Request, body: &[u8]) -> Result<Answer, Trouble> {
+    pub fn ask(&self, request: &Request, body: &[u8]) -> Result<Response, Trouble> {
         let failed = |error: std::io::Error| Trouble::Failed(cause(&error));
         let mut stream = self.connect(&request.address)?;
         stream.set_nonblocking(true).map_err(failed)?;
@@ -123,7 +123,7 @@ impl Until<'_> {
             if answer.len() > LONGEST {
                 return Err(Trouble::Failed(format!("it answered with more than {LONGEST} bytes")));
             }
-            match Answer::take(&mut answer, length == 0) {
+            match Response::take(&mut answer, length == 0) {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => {}
                 Err(error) => return Err(Trouble::Failed(error.to_string())),

@@ -52,7 +52,7 @@ impl<'c> LambdaContext<'c> {
     /// where failures are reported to, how to log, and where pre_stop hooks run. `log_variable` is
     /// foreword's own variable of the log level. Nothing in it is a secret.
     pub fn only<'e>(environ: &'e Environ, log_variable: &str) -> Environ<'e> {
-        environ.only(&[
+        environ.restricted_to(&[
             FUNCTION_NAME,
             FUNCTION_VERSION,
             MEMORY_SIZE,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::{CStr, OsStr};
 
 /// The managed runtimes that functions are created or updated with, the newest of a family last
@@ -120,8 +120,8 @@ const CONTAINER_KEYS: [&CStr; 2] = [
 /// When Lambda has no such runtime.
 pub fn known(name: &str) -> Result<(), String> {
     let is_like = |glob: &str| {
-        let text = Text::new(glob).expect("a text without variables");
-        Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Respected)
+        let text = Template::new(glob).expect("a text without variables");
+        Glob::new(&text, &Environ::default()).matches(name.as_bytes(), Case::Sensitive)
     };
     if IDENTIFIERS.iter().any(|glob| is_like(glob)) {
         return Ok(());

@@ -5,7 +5,7 @@ use crate::config::Effect;
 use crate::config::{Rule, WordEdits};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -99,16 +99,16 @@ fn edit_arguments(line: &mut CommandLine, edits: &WordEdits, environ: &Environ) 
     line.append_arguments(expanded(&edits.append, environ));
 }
 
-fn expanded(texts: &[Text], environ: &Environ) -> Vec<OsString> {
+fn expanded(texts: &[Template], environ: &Environ) -> Vec<OsString> {
     texts.iter().map(|text| text.expand(environ)).collect()
 }
 
-fn globs(texts: &[Text], environ: &Environ) -> Vec<Glob> {
+fn globs(texts: &[Template], environ: &Environ) -> Vec<Glob> {
     texts.iter().map(|text| Glob::new(text, environ)).collect()
 }
 
 fn matches_one(globs: &[Glob], word: &OsStr) -> bool {
-    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Respected))
+    globs.iter().any(|glob| glob.matches(word.as_bytes(), Case::Sensitive))
 }
 
 /// What is replaced by what; a key that works out as empty matches nothing.

@@ -6,7 +6,7 @@ use super::execute::attempt;
 use super::latch::Latch;
 use super::raw::{Refused, spawn};
 use super::stat::Stat;
-use super::streams::{Left, Streams};
+use super::streams::{OrphanOutput, Streams};
 use super::wait::{PollFd, PollFlags, sleep};
 use super::watch::Watch;
 use crate::environ::Environ;
@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// A command and all that it needs.
-pub struct Request<'r> {
+pub struct Job<'r> {
     pub words: &'r [OsString],
     pub environ: &'r Environ<'r>,
     pub cwd: Option<&'r OsStr>,
@@ -46,7 +46,7 @@ pub struct Request<'r> {
 
 /// How a command came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum CommandEnd {
     Exited(i32),
     /// `None`: by a real-time signal.
     Killed(Option<Signal>),
@@ -63,13 +63,13 @@ pub enum End {
 /// What is known of a command when it has ended.
 #[derive(Debug)]
 pub struct Ended {
-    pub end: End,
+    pub end: CommandEnd,
     /// Its standard output, if that was captured.
     pub output: Vec<u8>,
     /// The end of what it wrote to standard error.
     pub last_errors: Vec<u8>,
     /// Those that it has left behind still write.
-    pub left: Option<Left>,
+    pub left: Option<OrphanOutput>,
 }
 
 impl Watch {
@@ -77,19 +77,20 @@ impl Watch {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn run(&self, request: &Request) -> Result<Ended, ExecError> {
+    pub fn run(&self, request: &Job) -> Result<Ended, ExecError> {
         let mut child = Child::spawn(request)?;
         self.note_running(child.pid.as_raw());
-        let mut stopped: Option<(End, Instant)> = None;
+        let mut stopped: Option<(CommandEnd, Instant)> = None;
         let end = loop {
             let wake = stopped.map_or(request.deadline, |(_, kill_at)| kill_at);
-            let stop = request.stop.filter(|_| !matches!(stopped, Some((End::Cancelled, _))));
+            let stop =
+                request.stop.filter(|_| !matches!(stopped, Some((CommandEnd::Cancelled, _))));
             let mut watched = child.streams.watched();
             watched.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
             let signal = self.sleep(&mut watched, wake);
             let signal = signal
                 .map_err(|errno| ExecError::system("wait for a command", errno))?
-                .map(End::Interrupted);
+                .map(CommandEnd::Interrupted);
             child.streams.advance();
             let status = child.status().map_err(|errno| {
                 // Nobody could tell when it ends.
@@ -100,20 +101,21 @@ impl Watch {
                 child.streams.advance();
                 // One that arrived while nobody waited.
                 let missed =
-                    self.sleep(&mut [], Instant::now()).ok().flatten().map(End::Interrupted);
+                    self.sleep(&mut [], Instant::now()).ok().flatten().map(CommandEnd::Interrupted);
                 break signal.or(missed).or(stopped.map(|(why, _)| why)).unwrap_or(status);
             }
             if stop.is_some_and(Latch::is_set) {
                 child.kill();
-                stopped = Some((End::Cancelled, Instant::now() + GRACE));
+                stopped = Some((CommandEnd::Cancelled, Instant::now() + GRACE));
                 continue;
             }
-            let late = || (Instant::now() >= request.deadline).then_some(End::TimedOut);
-            let reason =
-                signal.or(child.streams.has_too_much().then_some(End::TooMuchOutput)).or_else(late);
+            let late = || (Instant::now() >= request.deadline).then_some(CommandEnd::TimedOut);
+            let reason = signal
+                .or(child.streams.has_too_much().then_some(CommandEnd::TooMuchOutput))
+                .or_else(late);
             match (stopped, reason) {
                 (None, _) => stopped = reason.map(|why| (why, child.terminate(request.kill_by))),
-                (Some((_, kill_at)), Some(why @ End::Interrupted(_))) => {
+                (Some((_, kill_at)), Some(why @ CommandEnd::Interrupted(_))) => {
                     stopped = Some((why, kill_at))
                 }
                 (Some((why, kill_at)), _) if Instant::now() >= kill_at => {
@@ -124,14 +126,14 @@ impl Watch {
             }
         };
         // One that was killed had no chance to end what it has started.
-        let killed = || matches!(end, End::Killed(_)).then(Instant::now);
+        let killed = || matches!(end, CommandEnd::Killed(_)).then(Instant::now);
         if let Some(kill_at) = stopped.map(|(_, kill_at)| kill_at).or_else(killed) {
             child.outlive_group(kill_at, request.stop);
         }
         self.note_running(0);
-        let flooded =
-            child.streams.has_too_much() && matches!(end, End::Exited(_) | End::Killed(_));
-        let end = if flooded { End::TooMuchOutput } else { end };
+        let flooded = child.streams.has_too_much()
+            && matches!(end, CommandEnd::Exited(_) | CommandEnd::Killed(_));
+        let end = if flooded { CommandEnd::TooMuchOutput } else { end };
         let (output, last_errors, left) = child.streams.end();
         Ok(Ended { end, output, last_errors, left })
     }
@@ -144,7 +146,7 @@ struct Child<'r> {
 }
 
 impl<'r> Child<'r> {
-    fn spawn(request: &Request<'r>) -> Result<Self, ExecError> {
+    fn spawn(request: &Job<'r>) -> Result<Self, ExecError> {
         let (streams, theirs) = Streams::new(request.input, request.capture)
             .map_err(|errno| ExecError::system("make a command's standard streams", errno))?;
         let entries = request.environ.entries();
@@ -178,13 +180,13 @@ impl<'r> Child<'r> {
     }
 
     /// How it ended, if it has; it is gone for good then.
-    fn status(&self) -> nix::Result<Option<End>> {
+    fn status(&self) -> nix::Result<Option<CommandEnd>> {
         match waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
-            Ok(WaitStatus::Exited(_, status)) => Ok(Some(End::Exited(status))),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Some(End::Killed(Some(signal)))),
+            Ok(WaitStatus::Exited(_, status)) => Ok(Some(CommandEnd::Exited(status))),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Some(CommandEnd::Killed(Some(signal)))),
             Ok(_) => Ok(None),
             // nix has no name for real-time signals.
-            Err(Errno::EINVAL) => Ok(Some(End::Killed(None))),
+            Err(Errno::EINVAL) => Ok(Some(CommandEnd::Killed(None))),
             Err(errno) => Err(errno),
         }
     }

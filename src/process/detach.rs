@@ -3,7 +3,7 @@
 
 use super::raw::{self, Disposition};
 use super::stat::Stat;
-use super::wait::{PollFd, PollFlags, happened, wait};
+use super::wait::{PollFd, PollFlags, is_ready, wait};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
@@ -48,10 +48,10 @@ impl Process {
     /// Waits for its end; says whether that came in time.
     pub fn ends_before(&self, until: Option<Instant>) -> bool {
         loop {
-            let (waited, has_ended) = match &self.descriptor {
+            let (waited, has_ended) = match &self.pidfd {
                 Some(descriptor) => {
                     let mut watched = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
-                    (wait(&mut watched, until), happened(&watched[0]))
+                    (wait(&mut watched, until), is_ready(&watched[0]))
                 }
                 None if self.lives() => {
                     let next = Instant::now() + LOOK;
@@ -71,15 +71,15 @@ impl Process {
     /// Sends SIGKILL; to a process that has ended, nothing.
     pub fn kill(&self) {
         let by_descriptor =
-            self.descriptor.as_ref().map(|descriptor| raw::kill_by_pidfd(descriptor.as_fd()));
+            self.pidfd.as_ref().map(|descriptor| raw::kill_by_pidfd(descriptor.as_fd()));
         if !matches!(by_descriptor, Some(Ok(()))) && self.lives() {
             let _ = kill(self.pid, Signal::SIGKILL);
         }
     }
 
     /// The descriptors that a second process has to keep to know it.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.descriptor.as_ref().map(AsFd::as_fd)
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
     /// Looks it up. Where that fails for another reason than its end, such as a lack of
@@ -111,25 +111,25 @@ pub fn fill_standard_streams() -> nix::Result<Vec<OwnedFd>> {
 }
 
 /// Which of the two processes this is.
-pub enum Side {
+pub enum Fork {
     /// The one that was there before, with the same children as before.
-    First,
+    Original,
     /// The new one. It keeps standard output and error and the given descriptors; signals that are
     /// for the first one, or for their group, do not end it.
-    Second,
+    Detached,
 }
 
 /// Makes a second process out of this one, in its process group, as nobody's child.
 ///
 /// # Errors
 /// When the kernel refuses another process.
-pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
+pub fn double_fork(keep: &[BorrowedFd]) -> nix::Result<Fork> {
     // Ignored, as some parents leave it, SIGCHLD would let the kernel throw the exit status away.
     let _child = Disposition::default_for(Signal::SIGCHLD)?;
     let null = open(c"/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     if let Some(child) = raw::fork()? {
         return match waitpid(child, None)? {
-            WaitStatus::Exited(_, 0) => Ok(Side::First),
+            WaitStatus::Exited(_, 0) => Ok(Fork::Original),
             WaitStatus::Exited(_, errno) => Err(Errno::from_raw(errno)),
             // Somebody else ended it.
             _ => Err(Errno::EINTR),
@@ -139,7 +139,7 @@ pub fn split(keep: &[BorrowedFd]) -> nix::Result<Side> {
     // must not end.
     let made = shed(null, keep).and_then(|()| raw::fork());
     match made {
-        Ok(None) => Ok(Side::Second),
+        Ok(None) => Ok(Fork::Detached),
         Ok(Some(_)) => exit(0),
         // To go on as if this were the first one would start a second runtime.
         Err(errno) => exit(errno as i32),

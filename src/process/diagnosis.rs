@@ -2,10 +2,10 @@
 //! says only "no such file" for a script whose interpreter is missing; this looks at the file to
 //! tell.
 
-use crate::environ::Environ;
+use crate::elf::{ElfFile, Machine};
+use crate::environ::{Environ, split_entry};
 use crate::exit_status;
 use crate::lambda::ARCHITECTURE;
-
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
@@ -207,21 +207,12 @@ fn beginning(path: &Path) -> Vec<u8> {
     start
 }
 
-/// What is wrong with a file that the kernel takes for no program (`e_machine` of the ELF header,
-/// elf(5)).
+/// What is wrong with a file that the kernel takes for no program.
 fn misfit(start: &[u8]) -> String {
-    let machine = match (start.starts_with(b"\x7fELF"), start.get(5), start.get(18..20)) {
-        // `EI_DATA` says which byte of a number comes first: 2 is big-endian.
-        (true, Some(2), Some(&[high, low])) | (true, Some(_), Some(&[low, high])) => {
-            u16::from_le_bytes([low, high])
-        }
-        _ => return "it is neither a program nor a script; name a program or a script".into(),
+    let Some(machine) = Machine::of(start) else {
+        return "it is neither a program nor a script; name a program or a script".into();
     };
-    let machine = match machine {
-        62 => "x86_64".to_owned(),
-        183 => "arm64".to_owned(),
-        other => format!("ELF machine {other}"),
-    };
+    let machine = machine.name();
     match machine == ARCHITECTURE {
         true => "it is a damaged program, perhaps cut off; copy it again".into(),
         false => format!(
@@ -230,23 +221,14 @@ fn misfit(start: &[u8]) -> String {
     }
 }
 
-/// The dynamic loader that a 64-bit ELF file asks for (its `PT_INTERP` program header, elf(5)).
+/// The dynamic loader that an ELF file asks for.
 fn loader(path: &Path) -> Option<String> {
     let file = File::open(path).ok()?;
     let read = |offset: u64, length: usize| {
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
     };
-    let header = read(0, 64).filter(|header| header.starts_with(b"\x7fELF\x02"))?;
-    let number =
-        |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-    let (start, size, count) =
-        (number(&header[32..40]), number(&header[54..56]), number(&header[56..58]));
-    let headers = (0..count).filter_map(|index| read(start.checked_add(index * size)?, 56));
-    let interp = headers.into_iter().find(|header| number(&header[..4]) == 3)?;
-    let length = usize::try_from(number(&interp[32..40])).ok().filter(|&length| length < 4096)?;
-    let name = read(number(&interp[8..16]), length)?;
-    Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+    ElfFile::parse(&read)?.loader()
 }
 
 /// Which argument or variable makes the lists too long for the kernel; names, never values.
@@ -255,8 +237,8 @@ fn too_big(words: &[OsString], environ: &Environ) -> String {
     let arguments =
         words.iter().enumerate().map(|(index, word)| (word.len(), format!("argument {index}")));
     let variables = entries.iter().map(|entry| {
-        let equals = entry.to_bytes().iter().position(|&byte| byte == b'=');
-        let name = equals.map(|end| String::from_utf8_lossy(&entry.to_bytes()[..end]));
+        let (name, value) = split_entry(entry.to_bytes());
+        let name = value.map(|_| String::from_utf8_lossy(name));
         (
             entry.count_bytes(),
             name.map_or("an entry without \"=\"".into(), |name| format!("the variable {name}")),

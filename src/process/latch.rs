@@ -1,7 +1,7 @@
 //! Something that happens once and that any number of threads wait for, together with what else
 //! they wait for.
 
-use super::wait::{PollFd, PollFlags, happened, wait};
+use super::wait::{PollFd, PollFlags, is_ready, wait};
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -28,7 +28,7 @@ impl Latch {
 
     pub fn is_set(&self) -> bool {
         let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
-        wait(&mut watched, Some(Instant::now())).is_ok() && happened(&watched[0])
+        wait(&mut watched, Some(Instant::now())).is_ok() && is_ready(&watched[0])
     }
 }
 

@@ -1,9 +1,9 @@
 //! The standard streams of a command as foreword sees them: input that it feeds, output that it
 //! captures, and standard error, which it passes on as it comes and whose end it keeps.
 
-use super::detach::{Side, split};
+use super::detach::{Fork, double_fork};
 use super::raw::{Disposition, Given};
-use super::wait::{PollFd, PollFlags, happened, wait};
+use super::wait::{PollFd, PollFlags, is_ready, wait};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::signal::Signal;
@@ -124,9 +124,9 @@ impl<'r> Streams<'r> {
 
     /// What was captured, the end of standard error, and what those still write that the command
     /// has left behind.
-    pub fn end(self) -> (Vec<u8>, Vec<u8>, Option<Left>) {
+    pub fn end(self) -> (Vec<u8>, Vec<u8>, Option<OrphanOutput>) {
         let last = self.errors.as_ref().map(Errors::last_lines).unwrap_or_default();
-        let left = Left { output: self.output, errors: self.errors };
+        let left = OrphanOutput { output: self.output, errors: self.errors };
         (self.captured, last, Some(left).filter(|left| !left.is_over()))
     }
 }
@@ -172,7 +172,7 @@ impl Errors {
                 self.pending = chunk;
             }
             let mut watched = [PollFd::new(self.log.as_fd(), PollFlags::POLLOUT)];
-            if wait(&mut watched, Some(Instant::now())).is_err() || !happened(&watched[0]) {
+            if wait(&mut watched, Some(Instant::now())).is_err() || !is_ready(&watched[0]) {
                 return;
             }
             let _ignored = Disposition::ignore(Signal::SIGPIPE);
@@ -216,26 +216,26 @@ impl Errors {
 /// reader they would die of SIGPIPE: what they write to a captured standard output is thrown away,
 /// standard error is passed on.
 #[derive(Debug)]
-pub struct Left {
+pub struct OrphanOutput {
     output: Option<File>,
     errors: Option<Errors>,
 }
 
-impl Left {
+impl OrphanOutput {
     /// Goes on in a process of its own, which ends with the last of them. For a process with one
     /// thread only. Where there can be no process, they die of SIGPIPE.
-    pub fn go_on_in_process(self) {
+    pub fn forward_in_process(self) {
         let Self { output, errors } = &self;
         let pipe = errors.as_ref().and_then(|errors| errors.pipe.as_ref());
         let keep: Vec<_> = [output.as_ref(), pipe].into_iter().flatten().map(AsFd::as_fd).collect();
-        if !matches!(split(&keep), Ok(Side::Second)) {
+        if !matches!(double_fork(&keep), Ok(Fork::Detached)) {
             return;
         }
         // Whoever waits for the end of foreword's output must not wait for them.
         if let Ok(null) = open(c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
             let _ = dup2_stdout(null);
         }
-        self.go_on();
+        self.forward();
         exit(0)
     }
 
@@ -243,12 +243,12 @@ impl Left {
     ///
     /// # Errors
     /// When the kernel refuses another thread; they die of SIGPIPE then.
-    pub fn go_on_in_thread(self) -> io::Result<JoinHandle<()>> {
-        Builder::new().stack_size(STACK).spawn(|| self.go_on())
+    pub fn forward_in_thread(self) -> io::Result<JoinHandle<()>> {
+        Builder::new().stack_size(STACK).spawn(|| self.forward())
     }
 
     /// Goes on until the last of them has ended.
-    pub fn go_on(mut self) {
+    pub fn forward(mut self) {
         loop {
             while read_from(&mut self.output).is_some() {}
             if let Some(errors) = &mut self.errors {

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 pub use nix::poll::{PollFd, PollFlags};
 
 /// The other side has ended its half of a connection (`poll(2)`), which nix has no name for.
-pub const PEER_ENDED: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
+pub const PEER_CLOSED: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
 
-/// Whether what a descriptor was watched for has happened, or an error or end came in its place.
-pub fn happened(watched: &PollFd) -> bool {
+/// Whether what a descriptor was watched for has is_ready, or an error or end came in its place.
+pub fn is_ready(watched: &PollFd) -> bool {
     // nix gives nothing for events that it has no name for.
     watched.any() != Some(false)
 }
@@ -68,7 +68,7 @@ pub fn connect(target: &SocketAddr, until: Instant) -> io::Result<TcpStream> {
             let mut watched = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
             loop {
                 wait(&mut watched, Some(until))?;
-                if happened(&watched[0]) {
+                if is_ready(&watched[0]) {
                     break;
                 }
                 if Instant::now() >= until {

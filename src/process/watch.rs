@@ -3,7 +3,7 @@
 
 use super::latch::Latch;
 use super::raw::{Disposition, take_noted};
-use super::wait::{PollFd, PollFlags, happened, wait_with};
+use super::wait::{PollFd, PollFlags, is_ready, wait_with};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, pthread_sigmask};
 use nix::unistd::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -92,7 +92,7 @@ impl Watch {
             match self.sleep(&mut watched, until) {
                 Ok(Some(signal)) => return Wake::Signal(signal),
                 _ if stop.is_some_and(Latch::is_set) => return Wake::Stopped,
-                _ if descriptor.is_some() && happened(&watched[0]) => return Wake::Happened,
+                _ if descriptor.is_some() && is_ready(&watched[0]) => return Wake::Ready,
                 Err(_) => return Wake::Late,
                 Ok(None) if Instant::now() >= until => return Wake::Late,
                 Ok(None) => {}
@@ -117,7 +117,7 @@ impl Watch {
 /// Why a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// Something happened to the descriptor.
+    /// Something is_ready to the descriptor.
     Happened,
     /// The time has come.
     Late,
@@ -137,7 +137,7 @@ impl Drop for Watch {
 
 /// Ends this process the way a signal would have, had it not been held back; gives the exit status
 /// in case the signal cannot: the kernel spares the first process of a PID namespace.
-pub fn die_of(signal: Signal) -> i32 {
+pub fn end_by_signal(signal: Signal) -> i32 {
     let _ = kill(Pid::this(), signal);
     128 + signal as i32
 }

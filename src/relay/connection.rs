@@ -5,7 +5,7 @@ use super::state::{Action, Release};
 use super::{Relay, tunnel};
 use crate::http::{self, Head};
 use crate::lambda::api::Call;
-use crate::process::{Latch, PEER_ENDED, PollFd, PollFlags, happened, reset, wait};
+use crate::process::{Latch, PEER_CLOSED, PollFd, PollFlags, is_ready, reset, wait};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -39,7 +39,8 @@ fn serve_one(relay: &Relay, (mut client, mut bytes): Unread) -> Option<Unread> {
         (Action::Tunnel, _) => tunnel(relay, client, bytes, || {}),
         (Action::Hold, Some(call)) => return hold(relay, client, call, bytes, length),
         (Action::Pass | Action::Hold, _) => {
-            let closing = [http::closing(&bytes[..length]), bytes.split_off(length)].concat();
+            let closing =
+                [http::with_connection_close(&bytes[..length]), bytes.split_off(length)].concat();
             tunnel(relay, client, closing, || relay.passed(call));
         }
     }
@@ -57,7 +58,7 @@ fn first_request(
         if !bytes.is_empty() && relay.is_open() {
             return None;
         }
-        match http::request_line(bytes) {
+        match http::parse_request_line(bytes) {
             Head::Complete(line) if line.length <= LONGEST_HEAD => {
                 return Some((Call::of(&line.method, &line.target), line.length));
             }
@@ -100,7 +101,7 @@ fn hold(
         Release::Restored => {
             if (&client).write_all(RESTORED.as_bytes()).is_ok() {
                 relay.delivered(call);
-                if !http::is_last(&bytes[..length]) {
+                if !http::closes_connection(&bytes[..length]) {
                     return Some((client, bytes.split_off(length)));
                 }
                 linger(&client);
@@ -127,8 +128,8 @@ struct IsUsable(bool);
 /// Gives an answer that came on another connection, which ended with it. A client that gets an
 /// event expects its own to go on: it answers the event there.
 fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io::Result<IsUsable> {
-    let wants_more = call == Call::InvocationNext && !http::is_last(request);
-    let keeping = wants_more.then(|| http::keeping(answer)).flatten();
+    let wants_more = call == Call::InvocationNext && !http::closes_connection(request);
+    let keeping = wants_more.then(|| http::without_connection_header(answer)).flatten();
     client.write_all(keeping.as_deref().unwrap_or(answer))?;
     Ok(IsUsable(keeping.is_some()))
 }
@@ -137,11 +138,11 @@ fn give(mut client: &TcpStream, call: Call, answer: &[u8], request: &[u8]) -> io
 fn lives_until(client: &TcpStream, latch: &Latch) -> bool {
     loop {
         let mut watched = [
-            PollFd::new(client.as_fd(), PEER_ENDED),
+            PollFd::new(client.as_fd(), PEER_CLOSED),
             PollFd::new(latch.as_fd(), PollFlags::POLLIN),
         ];
         let waited = wait(&mut watched, None);
-        match watched.each_ref().map(happened) {
+        match watched.each_ref().map(is_ready) {
             [false, false] if waited.is_ok() => {}
             [is_gone, is_set] => return waited.is_ok() && is_set && !is_gone,
         }

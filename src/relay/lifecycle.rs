@@ -7,7 +7,7 @@ use super::state::{Asked, Restore};
 use crate::config::Hook;
 use crate::environ::Environ;
 use crate::hooks::{Deadline, Runner};
-use crate::http::{self, Answer};
+use crate::http::{self, Response};
 use crate::lambda::LambdaContext;
 use crate::lambda::api::{self, Call};
 use crate::log;
@@ -88,14 +88,14 @@ impl Lifecycle<'_> {
             stop: Some(&self.relay.stop),
             kill_by: None,
             shutdown_reason: None,
-            left: &|left| drop(left.go_on_in_thread()),
+            left: &|left| drop(left.forward_in_thread()),
             runs: &|_| {},
         };
         runner.run(hooks, &mut self.hooks.environ.clone())
     }
 
     /// Asks for the restore, which lets Lambda take the snapshot, and returns the answer.
-    fn wait_for_restore(&self) -> Result<Answer, End> {
+    fn wait_for_restore(&self) -> Result<Response, End> {
         let relay = self.relay;
         let registered = Some(Instant::now() + REGISTRATION);
         let asked = relay
@@ -104,7 +104,7 @@ impl Lifecycle<'_> {
             .freeze()
             .ok_or(End::Nothing)?;
         let answer = match &asked {
-            Asked::ByRuntime(head) => relay.upstream.ask(&http::closing(head)),
+            Asked::ByRuntime(head) => relay.upstream.ask(&http::with_connection_close(head)),
             Asked::ByRelay(head) => {
                 warn!(
                     "the runtime takes no part in SnapStart; values that must be unique have to \
@@ -160,7 +160,7 @@ fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
     relay.upstream.request(Call::RestoreNext, &headers, "")
 }
 
-fn refusal(answer: &Result<Answer>) -> String {
+fn refusal(answer: &Result<Response>) -> String {
     match answer {
         Ok(answer) => format!("the Runtime API answered restore/next with {}", answer.status),
         Err(cause) => format!("the Runtime API did not answer restore/next: {cause:#}"),

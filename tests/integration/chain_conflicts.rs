@@ -178,7 +178,8 @@ fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
         ["\"$FOREWORD\" \"$@\"", "\"$FOREWORD\" -- \"$@\"", "\"$FOREWORD\" \"$1\" -v \"${@:2}\""]
     {
         let wrapper = format!("#!/bin/bash\necho nesting >>log\nexec {command}\n");
-        let config = json!({"wrappers": ["./one", "./w", "./two"], "options": {"append": ["-X"]}, "hooks": {"initialize": [hook]}});
+        let config = json!({"wrappers": ["./one", "./w", "./two"], "options": {"append": ["-X"]},
+            "hooks": {"initialize": [hook]}});
         let test =
             test(&[]).config(&config.to_string()).script("w", &wrapper).named("opt/foreword");
         let runtime =

@@ -33,7 +33,10 @@ fn log(config: &Value, expected: &str) {
 
 #[test]
 fn a_wrapper_that_overwrites_a_variable_does_not_win_over_its_env() {
-    let edit = |edit: Value| json!({"env": {"OPTIONS": "mine"}, "wrappers": [{"path": "./one", "env": {"OPTIONS": edit}}]});
+    let edit = |edit: Value| {
+        let wrapper = json!({"path": "./one", "env": {"OPTIONS": edit}});
+        json!({"env": {"OPTIONS": "mine"}, "wrappers": [wrapper]})
+    };
     let runs = |edited: Value, options: &str| {
         let expected = format!("one: mine \nruntime [app.py]: {options}  /opt/bin/foreword\n");
         log(&edit(edited), &expected);

@@ -117,7 +117,8 @@ fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
     assert_eq!(
         body,
-        json!({"errorMessage": message, "errorType": "Runtime.ForewordConfigInvalid", "stackTrace": []})
+        json!({"errorMessage": message, "errorType": "Runtime.ForewordConfigInvalid",
+            "stackTrace": []})
     );
     #[cfg(feature = "tool")]
     {
@@ -224,7 +225,8 @@ fn pre_stop_hooks_are_handed_over_before_a_last_wrapper() {
             "env": {"EDITED": "edited"},
             "wrappers": wrappers,
             "hooks": {
-                "initialize": [{"name": "h", "command": "echo EXPORTED=exported", "export": "dotenv"}],
+                "initialize": [{"name": "h", "command": "echo EXPORTED=exported",
+                    "export": "dotenv"}],
                 "pre_stop": [echo("first"), told]
             }
         });

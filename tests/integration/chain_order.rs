@@ -46,7 +46,8 @@ fn log(test: Test) -> String {
 fn hooks_then_wrappers_then_edits_of_the_command_line() {
     let config = json!({
         "env": {"EDITED": "env"},
-        "hooks": {"initialize": [{"name": "h", "command": "echo hook >>log; echo HOOK=$EDITED", "export": "dotenv"}]},
+        "hooks": {"initialize": [{"name": "h", "command": "echo hook >>log; echo HOOK=$EDITED",
+            "export": "dotenv"}]},
         "wrappers": ["<folder>/one", "${TWO}"],
         "options": {"append": ["-X", "${EDITED}-${HOOK}-${FROM_one}${FROM_two}"]},
         "arguments": {"append": ["${AWS_LAMBDA_EXEC_WRAPPER}"]}
@@ -98,7 +99,8 @@ fn conditions_are_those_of_the_start_whatever_wrappers_change() {
         "rules": [
             {"when": {"env": {"STAGE": "start"}}, "options": {"append": ["-1"]}},
             {"when": {"env": {"STAGE": "two"}}, "options": {"append": ["-2"]}},
-            {"when": {"file": "made-by-one"}, "options": {"append": ["-3"]}, "rules": [{"options": {"append": ["-4"]}}]},
+            {"when": {"file": "made-by-one"}, "options": {"append": ["-3"]},
+                "rules": [{"options": {"append": ["-4"]}}]},
             {"when": {"runtime": "python"}, "options": {"append": ["-5"]}}
         ]
     });
@@ -126,7 +128,8 @@ fn wrappers_of_all_sources_and_rules_in_the_order_of_edits() {
 fn the_configuration_is_the_one_of_the_start() {
     let config = json!({
         "env": {"LAMBDA_TASK_ROOT": "/nowhere"},
-        "hooks": {"initialize": [{"name": "h", "command": "rm foreword.json; echo FOREWORD_CONFIG=/missing", "export": "dotenv"}]},
+        "hooks": {"initialize": [{"name": "h",
+            "command": "rm foreword.json; echo FOREWORD_CONFIG=/missing", "export": "dotenv"}]},
         "wrappers": ["./one"],
         "options": {"append": ["-X"]},
         "description": "x".repeat(300_000)
@@ -138,7 +141,8 @@ fn the_configuration_is_the_one_of_the_start() {
 
 #[test]
 fn hooks_run_once_and_what_they_export_is_kept() {
-    let hook = json!({"name": "h", "command": "echo x >>hooks; echo KEPT=kept; echo TAKEN=taken", "export": "dotenv"});
+    let hook = json!({"name": "h", "command": "echo x >>hooks; echo KEPT=kept; echo TAKEN=taken",
+        "export": "dotenv"});
     let config =
         json!({"hooks": {"initialize": [hook]}, "wrappers": ["./one", "./unset", "./two"]})
             .to_string();

@@ -18,12 +18,14 @@ fn live(wrapper: &str) -> (String, String) {
     let lambda = Lambda::new(Settings::default());
     let say = |name: &str| {
         let stage = "$(env | grep -c ^FOREWORD_STAGE || true)";
-        json!({"name": name, "command": format!("echo {name} $FROM $EXPORTED {stage} $AWS_LAMBDA_RUNTIME_API >>log")})
+        json!({"name": name, "command": format!("echo {name} $FROM $EXPORTED {stage} \
+         $AWS_LAMBDA_RUNTIME_API >>log")})
     };
     let export = json!({"name": "export", "command": "echo EXPORTED=exported", "export": "dotenv"});
     let config = json!({
         "wrappers": ["./local", "./w"],
-        "hooks": {"initialize": [export], "before_snapshot": [say("before")], "after_restore": [say("after")]}
+        "hooks": {"initialize": [export], "before_snapshot": [say("before")],
+            "after_restore": [say("after")]}
     });
     let port = lambda.address().rsplit(':').next().expect("a port");
     let local = format!("#!/bin/sh\nexport AWS_LAMBDA_RUNTIME_API=localhost:{port}\nexec \"$@\"\n");

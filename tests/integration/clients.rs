@@ -191,7 +191,8 @@ impl RuntimeClient {
     #[track_caller]
     fn compare(&self) {
         // Without the export the client would have no log.
-        let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"], "export": "dotenv"});
+        let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"],
+            "export": "dotenv"});
         let (direct, through) = (live(self.direct()), live(self.through().hooks(json!([export]))));
         for life in [&direct, &through] {
             self.check(life);

@@ -68,7 +68,8 @@ fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program
         (
             NODE,
             config,
-            "node|<|<<|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|--max-old-space-size=116|>|>>|\
+            "node|<|<<|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|\
+             --max-old-space-size=116|>|>>|\
              /var/runtime/index.mjs",
         ),
         (
@@ -79,19 +80,22 @@ fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program
         (
             JAVA11,
             config,
-            "java|<|<<|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|-javaagent:/var/runtime/x.jar|\
+            "java|<|<<|-XX:MaxHeapSize=222823k|-XX:-TieredCompilation|\
+             -javaagent:/var/runtime/x.jar|\
              -classpath|a.jar:b.jar|>|>>|lambdainternal.AWSLambda",
         ),
         (
             JAVA_IMAGE,
             config,
-            "java|<|<<|-cp|./*|>|>>|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|pkg.H",
+            "java|<|<<|-cp|./*|>|>>|com.amazonaws.services.lambda.runtime.api.client.AWSLambda|\
+             pkg.H",
         ),
         (RUBY, config, "ruby|<|<<|>|>>|/var/runtime/index.rb"),
         (
             DOTNET,
             config,
-            "dotnet|exec|<|<<|--depsfile|/var/task/A.deps.json|--runtimeconfig|/var/task/A.runtimeconfig.json|>|>>|\
+            "dotnet|exec|<|<<|--depsfile|/var/task/A.deps.json|\
+             --runtimeconfig|/var/task/A.runtimeconfig.json|>|>>|\
              /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
         (NATIVE, config, "Native|<|<<|>|>>"),
@@ -116,7 +120,8 @@ fn options_are_removed_with_their_values() {
         (
             NODE,
             r#"{"options": {"remove": ["81920", "--max-http-header-size 9*", "/var/runtime/*"]}}"#,
-            "node|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|--max-old-space-size=116|\
+            "node|--expose-gc|--max-http-header-size|81920|--max-semi-space-size=6|\
+             --max-old-space-size=116|\
              /var/runtime/index.mjs",
         ),
         (
@@ -143,7 +148,8 @@ fn options_are_replaced_and_their_values_edited() {
         (
             NODE,
             r#"{"options": {"replace": {"81920": "16384", "--expose-gc": "--no-expose-gc", "--max-semi": "x"}}}"#,
-            "node|--no-expose-gc|--max-http-header-size|16384|--max-semi-space-size=6|--max-old-space-size=116|\
+            "node|--no-expose-gc|--max-http-header-size|16384|--max-semi-space-size=6|\
+             --max-old-space-size=116|\
              /var/runtime/index.mjs",
         ),
         (
@@ -154,7 +160,8 @@ fn options_are_replaced_and_their_values_edited() {
                 "--max-semi-space-size": {"prepend": "1", "separator": ""},
                 "--absent": "x"
             }}}"#,
-            "node|--expose-gc|--max-http-header-size|1|--max-semi-space-size=16|--max-old-space-size=1160|\
+            "node|--expose-gc|--max-http-header-size|1|--max-semi-space-size=16|\
+             --max-old-space-size=1160|\
              /var/runtime/index.mjs",
         ),
         (
@@ -166,7 +173,8 @@ fn options_are_replaced_and_their_values_edited() {
         (
             DOTNET,
             r#"{"options": {"values": {"--runtimeconfig": "/opt/r.json", "--depsfile": null}}}"#,
-            "dotnet|exec|--runtimeconfig|/opt/r.json|/var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
+            "dotnet|exec|--runtimeconfig|/opt/r.json|\
+             /var/runtime/Amazon.Lambda.RuntimeSupport.dll|A::T::M",
         ),
         // One pass: what was put in is not looked at again.
         (

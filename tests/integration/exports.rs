@@ -57,7 +57,8 @@ fn dotenv_reaches_the_runtime_as_dotenv_files_have_it() {
         .env("HOME", "/wrong")
         .file("exported", exported)
         .stdout(
-            b"PLAIN=x y\nEXPORTED=$HOME `id`\nBARE=$HOME ${HOME}\nDOUBLE=one\ntwo\t\"${HOME}\nEQUALS=a=b\nEMPTY=\n\
+            b"PLAIN=x y\nEXPORTED=$HOME `id`\nBARE=$HOME ${HOME}\n\
+             DOUBLE=one\ntwo\t\"${HOME}\nEQUALS=a=b\nEMPTY=\n\
               BYTES=\xff\xfe\n",
         )
         .run();
@@ -192,8 +193,10 @@ fn exports_overwrite_edits_and_are_seen_by_what_comes_later() {
         "prefix": ["${PREFIX}"],
         "hooks": {"initialize": [
             exporting("dotenv"),
-            {"name": "later", "command": "echo \"C=$C, then $A\"", "env": {"A": "${A}!"}, "export": "dotenv"},
-            {"name": "conditional", "command": ["/bin/echo", "never"], "when": {"env": {"A": "exported"}}},
+            {"name": "later", "command": "echo \"C=$C, then $A\"", "env": {"A": "${A}!"},
+                "export": "dotenv"},
+            {"name": "conditional", "command": ["/bin/echo", "never"],
+                "when": {"env": {"A": "exported"}}},
         ]},
     });
     Test::new()
@@ -346,7 +349,8 @@ fn the_output_of_a_hook_that_failed_is_not_used() {
             "timed out after N ms (timeout_ms)",
         ),
     ] {
-        let hook = json!({"name": "x", "command": command, "timeout_ms": limit, "export": "json", "on_failure": "continue"});
+        let hook = json!({"name": "x", "command": command, "timeout_ms": limit, "export": "json",
+            "on_failure": "continue"});
         let line = format!("foreword: hook \"x\" (initialize) {what} (on_failure: continue)\n");
         printing(&["A"])
             .hooks(json!([hook]))
@@ -424,7 +428,8 @@ fn an_exported_value_is_never_shown() {
 /// A name that is not found is reported with the PATH in which it was looked for.
 #[test]
 fn an_exported_path_is_not_shown_when_a_program_is_not_found() {
-    let hooks = json!([{"name": "x", "command": ["/bin/echo", "PATH=/hidden:/nowhere"], "export": "dotenv"}]);
+    let hooks = json!([{"name": "x", "command": ["/bin/echo", "PATH=/hidden:/nowhere"],
+        "export": "dotenv"}]);
     let captured = Test::new().hooks(hooks).args(["--", "nosuch"]).capture();
     let stderr = String::from_utf8(captured.stderr).expect("text");
     assert_eq!(captured.status, 127, "{stderr}");

@@ -63,11 +63,13 @@ fn says(emulator: &Emulator, line: &str) {
 
 #[test]
 fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
-    let exports = json!({"name": "exports", "command": "echo EXPORTED=of-the-hook SECRET=hunter2 | tr ' ' '\\n'", "export": "dotenv"});
+    let exports = json!({"name": "exports", "command": "echo EXPORTED=of-the-hook SECRET=hunter2 \
+     | tr ' ' '\\n'", "export": "dotenv"});
     let sees =
         r#"printf '%s %s %s\n' "$EXPORTED" "$_HANDLER" "$(pwd)" >>order; test "$SECRET" = hunter2"#;
     let reason = r#"sed 's/.*"shutdown_reason":"[A-Za-z]\{1,\}".*/with a reason/' >>order"#;
-    let hooks = json!({"initialize": [exports], "pre_stop": [notes("first", ""), notes("second", reason), notes("last", sees)]});
+    let hooks = json!({"initialize": [exports],
+        "pre_stop": [notes("first", ""), notes("second", reason), notes("last", sees)]});
     let emulator = function(ENDS, &json!({"hooks": hooks})).emulate();
     answers(&emulator);
     answers(&emulator);
@@ -135,7 +137,8 @@ fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
     let reason =
         r#"sed 's/.*"shutdown_reason":"\([A-Za-z]*\)".*/\1/' >>order; echo "$ONLY" >>order"#;
     let hooks = json!({
-        "initialize": [{"name": "exports", "command": "echo >>starts; echo ONLY=$(wc -l <starts)", "export": "dotenv"}],
+        "initialize": [{"name": "exports", "command": "echo >>starts; echo ONLY=$(wc -l <starts)",
+            "export": "dotenv"}],
         "pre_stop": [notes("a", reason)],
     });
     let test = function(ENDS, &json!({"hooks": hooks})).env("AWS_LAMBDA_FUNCTION_TIMEOUT", "1");
@@ -163,7 +166,8 @@ fn a_mistake_in_the_configuration_is_said_once_and_reaches_the_caller() {
     let line = "unknown key \"hoks\"; did you mean \"hooks\"?";
     let emulator = function(ENDS, &json!({"hoks": {}})).emulate();
     let answer = emulator.invoke(r#"{"key":"value"}"#);
-    let expected = json!({"errorMessage": format!("FOREWORD_CONFIG:1:2: {line}"), "errorType": "Runtime.ForewordConfigInvalid"});
+    let expected = json!({"errorMessage": format!("FOREWORD_CONFIG:1:2: {line}"),
+        "errorType": "Runtime.ForewordConfigInvalid"});
     assert_eq!(
         (&answer.body["errorMessage"], &answer.body["errorType"]),
         (&expected["errorMessage"], &expected["errorType"])

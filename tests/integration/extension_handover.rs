@@ -49,13 +49,15 @@ fn address(lambda: &Lambda) -> SocketAddr {
 fn a_hook_sees_what_the_runtime_sees() {
     let lambda = lambda();
     let config = json!({
-        "env": {"EDITED": "${OF_BOTH}", "AWS_LAMBDA_RUNTIME_API": "elsewhere", "LAMBDA_TASK_ROOT": "/", "_HANDLER": "wrapper.handler"},
+        "env": {"EDITED": "${OF_BOTH}", "AWS_LAMBDA_RUNTIME_API": "elsewhere",
+            "LAMBDA_TASK_ROOT": "/", "_HANDLER": "wrapper.handler"},
         "hooks": {
             "initialize": [{"name": "exports", "command": "cat exported", "export": "json"}],
             "pre_stop": [{
                 "name": "a",
                 "env": {"OWN": "${EXPORTED}"},
-                "command": "cat; pwd; echo $EDITED $EXPORTED $OWN $_HANDLER; echo \"$SECRET\"; echo $AWS_LAMBDA_RUNTIME_API",
+                "command": "cat; pwd; echo $EDITED $EXPORTED $OWN $_HANDLER; echo \"$SECRET\"; \
+                 echo $AWS_LAMBDA_RUNTIME_API",
             }],
         },
     });
@@ -87,10 +89,12 @@ fn what_is_handed_over_is_written_nowhere() {
     for level in ["trace", "info"] {
         let lambda = lambda();
         let config = json!({"hooks": {
-            "initialize": [{"name": "exports", "command": "printf 'A=%s\\n' hun''ter2-exported", "export": "dotenv"}],
+            "initialize": [{"name": "exports", "command": "printf 'A=%s\\n' hun''ter2-exported",
+                "export": "dotenv"}],
             "pre_stop": [
                 {"name": "sees", "command": "test ${#A} -eq 16"},
-                {"name": "fails", "command": ["/bin/sh", "-c", "exit ${STATUS:-3}", "${A}"], "cwd": "${CWD:-.}"},
+                {"name": "fails", "command": ["/bin/sh", "-c", "exit ${STATUS:-3}", "${A}"],
+                    "cwd": "${CWD:-.}"},
                 {"name": "missing", "command": ["/missing/${A}", "${A}"]},
                 {"name": "no folder", "command": "echo", "cwd": "/missing/${A}"},
             ],
@@ -198,7 +202,11 @@ fn the_last_runtime_counts() {
 #[test]
 fn conditions_are_decided_by_the_wrapper() {
     let lambda = lambda();
-    let when = |name: &str, when: Value| json!({"name": name, "command": ["/bin/echo", name], "when": when});
+    let when = |name: &str, when: Value| {
+        json!({
+            "name": name, "command": ["/bin/echo", name], "when": when
+        })
+    };
     let config = |last: Value| {
         json!({"hooks": {"pre_stop": [
             when("provided", json!({"runtime": "provided"})),
@@ -225,7 +233,8 @@ fn without_a_wrapper_edits_are_made_anew() {
     let config = json!({
         "env": {"EDITED": "${OF_BOTH}-${LAMBDA_TASK_ROOT}"},
         "hooks": {
-            "initialize": [{"name": "exports", "command": "echo EXPORTED=1; echo run >&2", "export": "dotenv"}],
+            "initialize": [{"name": "exports", "command": "echo EXPORTED=1; echo run >&2",
+                "export": "dotenv"}],
             "pre_stop": [
                 {"name": "a", "command": "echo $EDITED $EXPORTED; pwd"},
                 {"name": "other", "command": "echo other", "when": {"runtime": "python"}},

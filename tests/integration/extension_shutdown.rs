@@ -80,7 +80,8 @@ fn an_overrunning_hook_is_stopped_and_the_others_get_what_is_left() {
     let hooks = json!([
         echo("first"),
         {"name": "over", "command": SLEEP, "timeout_ms": 50},
-        {"name": "deaf", "command": "trap '' TERM; (trap '' TERM; while :; do sleep 100; done) & while :; do sleep 100; done",
+        {"name": "deaf", "command": "trap '' TERM; (trap '' TERM; while :; do sleep 100; done) & \
+         while :; do sleep 100; done",
          "timeout_ms": 50},
         echo("last"),
     ]);

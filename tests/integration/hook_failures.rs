@@ -226,7 +226,11 @@ fn output_that_nobody_exports_has_no_limit() {
 
 #[test]
 fn a_hook_that_may_fail_stops_nothing() {
-    let hook = |name: &str, command: Value| json!({"name": name, "command": command, "on_failure": "continue"});
+    let hook = |name: &str, command: Value| {
+        json!({
+            "name": name, "command": command, "on_failure": "continue"
+        })
+    };
     let mut hanging = hook("hangs", json!("exec sleep 1000"));
     hanging["timeout_ms"] = json!(50);
     let mut unreadable = hook("exports nonsense", json!(["/bin/echo", "A=1"]));

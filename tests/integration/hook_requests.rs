@@ -222,8 +222,10 @@ fn sigterm_ends_a_request() {
 
 #[test]
 fn the_body_of_an_answer_is_exported() {
-    let (server, _) =
-        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"A\":\r\n4\r\n\"1\"}\r\n0\r\n\r\n");
+    let (server, _) = answering(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \
+         chunked\r\n\r\n5\r\n{\"A\":\r\n4\r\n\"1\"}\r\n0\r\n\r\n",
+    );
     let mut hook = hook(&server, "GET /env");
     hook["export"] = json!("json");
     Test::new().hooks(json!([hook])).args(["/bin/sh", "-c", "echo $A"]).stdout("1\n").run();

@@ -35,14 +35,16 @@ fn the_last_attempt_says_which_it_was() {
 
 #[test]
 fn a_pause_beyond_the_limit_is_not_begun() {
-    let hook = json!({"name": "x", "command": "exit 4", "attempts": 4, "pause_ms": 60000, "timeout_ms": 5000});
+    let hook = json!({"name": "x", "command": "exit 4", "attempts": 4, "pause_ms": 60000,
+        "timeout_ms": 5000});
     let line = "foreword: hook \"x\" (initialize) exited with status 4 after N ms\n";
     Test::new().hooks(json!([hook])).args(["/bin/true"]).stderr(line).status(125).run();
 }
 
 #[test]
 fn an_attempt_that_times_out_is_the_last() {
-    let hook = json!({"name": "x", "command": "echo try >>order; sleep 600", "attempts": 3, "pause_ms": 1, "timeout_ms": 100});
+    let hook = json!({"name": "x", "command": "echo try >>order; sleep 600", "attempts": 3,
+        "pause_ms": 1, "timeout_ms": 100});
     let line = "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms)\n";
     let finished =
         Test::new().hooks(json!([hook])).args(["/bin/true"]).stderr(line).status(124).run();
@@ -61,7 +63,8 @@ fn an_export_that_cannot_be_read_is_tried_again() {
 
 #[test]
 fn sigterm_during_a_pause_ends_foreword() {
-    let hook = json!({"name": "x", "command": "echo try >>order; exit 4", "attempts": 2, "pause_ms": 5000});
+    let hook = json!({"name": "x", "command": "echo try >>order; exit 4", "attempts": 2,
+        "pause_ms": 5000});
     let run = Test::new().hooks(json!([hook])).args(["/bin/true"]).start();
     assert!(wait_until(Duration::from_secs(30), || run.stderr().ends_with(b"in 5000 ms\n")));
     assert_eq!(run.terminate().status, 143);
@@ -70,7 +73,8 @@ fn sigterm_during_a_pause_ends_foreword() {
 
 #[test]
 fn a_port_that_nobody_opens_times_out() {
-    let hook = json!({"name": "x", "wait_for": REFUSED, "command": "echo never >order", "timeout_ms": 100});
+    let hook = json!({"name": "x", "wait_for": REFUSED, "command": "echo never >order",
+        "timeout_ms": 100});
     let line = format!(
         "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms): nothing accepts \
          connections at {REFUSED}\n"
@@ -125,7 +129,8 @@ fn a_hook_in_the_background_gives_a_metric_as_any_other() {
 
 #[test]
 fn a_hook_in_the_background_ends_with_the_runtime() {
-    let hook = json!({"name": "x", "command": "echo $$ >started; trap '' TERM; while :; do sleep 0.01; done", "background": true});
+    let hook = json!({"name": "x", "command": "echo $$ >started; trap '' TERM; while :; do sleep \
+     0.01; done", "background": true});
     let runtime = "until [ -s started ]; do sleep 0.01; done; ps -o ppid= --ppid $$ | wc -l";
     let test = Test::new().hooks(json!([hook])).args(["/bin/sh", "-c", runtime]);
     // The pipeline's own, and none that foreword has left.
@@ -204,7 +209,8 @@ fn the_last_lines_hold_no_secret() {
     let (message, _) =
         told(hook("echo \"$PEM_KEY\" | grep -v BEGIN >&2; exit 3"), &[("PEM_KEY", key)]);
     assert!(message.contains("[redacted]") && !message.contains("line of the key"), "{message}");
-    let exports = json!({"name": "x", "export": "json", "command": "echo '{\"A\": \"fetched-value\"}'; echo got fetched-value >&2; exit 3"});
+    let exports = json!({"name": "x", "export": "json", "command": "echo '{\"A\": \
+     \"fetched-value\"}'; echo got fetched-value >&2; exit 3"});
     let (message, _) = told(exports, &[]);
     assert!(message.ends_with("\ngot [redacted]"), "{message}");
     // It is cut, and not in the middle of a line.
@@ -243,7 +249,8 @@ fn each_finished_hook_gives_a_metric_when_that_is_asked_for() {
             &json!([{
                 "Namespace": "Start",
                 "Dimensions": [["function", "phase", "hook"]],
-                "Metrics": [{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "Failures", "Unit": "Count"}],
+                "Metrics": [{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "Failures",
+                    "Unit": "Count"}],
             }])
         );
         assert_eq!(

@@ -26,7 +26,8 @@ fn signals(status: &str, set: &str) -> u64 {
 
 #[test]
 fn hooks_run_as_registered_and_then_the_runtime() {
-    let unmet = json!({"when": {"env": {"PATH": false}}, "hooks": {"initialize": [named("rule that does not apply")]}});
+    let unmet = json!({"when": {"env": {"PATH": false}}, "hooks": {"initialize": [named("rule \
+     that does not apply")]}});
     let mut second = rule(&["second rule", "again"]);
     second["rules"] = json!([rule(&["inside the second"]), unmet]);
     let mut task = rule(&["again", "task"]);
@@ -131,7 +132,8 @@ fn what_nobody_said_is_null_in_the_context_or_the_default() {
 /// there.
 #[test]
 fn a_hook_need_not_read_its_context() {
-    let hooks = json!([{"name": "ignores it", "command": ["/bin/true"]}, {"name": "closes it", "command": "exec <&-"}]);
+    let hooks = json!([{"name": "ignores it", "command": ["/bin/true"]}, {"name": "closes it",
+        "command": "exec <&-"}]);
     Test::new()
         .hooks(hooks)
         .stdin("for the runtime\n")
@@ -147,7 +149,8 @@ fn a_hook_has_the_environment_as_edited_so_far() {
     let hooks = json!([
         {"name": "before", "command": look},
         {"name": "export", "command": ["/bin/echo", exported.to_string()], "export": "json"},
-        {"name": "own edits", "command": look, "env": {"A": null, "C": "of ${B} and ${A:-nothing}"}},
+        {"name": "own edits", "command": look, "env": {"A": null,
+            "C": "of ${B} and ${A:-nothing}"}},
         {"name": "own address", "command": look, "env": {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:4"}},
         {"name": "after", "command": look},
     ]);
@@ -246,7 +249,8 @@ fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
         {"name": "exporting", "command": ["/bin/echo", "A=1"], "export": "dotenv"},
         {"name": "plain", "command": ["/bin/ls", "/proc/self/fd"]},
         {"name": "elsewhere", "command": ["/bin/ls", "/proc/self/fd"], "cwd": "/"},
-        {"name": "while exporting", "command": "/bin/ls /proc/self/fd >&2; echo B=1", "export": "dotenv"},
+        {"name": "while exporting", "command": "/bin/ls /proc/self/fd >&2; echo B=1",
+            "export": "dotenv"},
     ]);
     let listing = |command: &[&str]| {
         let setup = ["/bin/bash", "-c", "exec \"$@\" 7</dev/null 2>&1", "setup"];
@@ -269,8 +273,10 @@ fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
 fn a_string_is_the_shells_and_a_list_is_executed_directly() {
     let hooks = json!([
         {"name": "string", "command": "echo '${A}' \"${A#x}\" ${UNSET:-none} $((1+1)) | cat"},
-        {"name": "list", "command": ["/bin/echo", "${A}", "${UNSET:-none}", "${UNSET}", "$$A", "$A", "'$(id)'", "*", "a  b"]},
-        {"name": "own environment", "command": ["${TOOL}", "${A}"], "env": {"A": "${A}y", "TOOL": "echo"}},
+        {"name": "list", "command": ["/bin/echo", "${A}", "${UNSET:-none}", "${UNSET}", "$$A",
+            "$A", "'$(id)'", "*", "a  b"]},
+        {"name": "own environment", "command": ["${TOOL}", "${A}"], "env": {"A": "${A}y",
+            "TOOL": "echo"}},
         {"name": "looked up", "command": ["tool"], "env": {"PATH": "<folder>/bin"}},
     ]);
     Test::new()
@@ -351,7 +357,8 @@ fn a_daemon_that_an_exporting_hook_leaves_behind_can_go_on_writing() {
         // One that has left the group of the hook, too.
         (format!("echo A=1; setsid sh -c '{WRITING_DAEMON} :'"), "dotenv", "1"),
     ] {
-        let hook = json!({"name": "start", "command": command, "export": format, "on_failure": "continue"});
+        let hook = json!({"name": "start", "command": command, "export": format,
+            "on_failure": "continue"});
         let test = Test::new().hooks(json!([hook])).env("FOREWORD_LOG", "off");
         let runtime = "echo ${A-unset}; echo now >go; cat done; ps -o ppid= --ppid $$ | wc -l";
         // The pipeline's own two processes, and none that foreword has left.
@@ -381,7 +388,8 @@ fn a_daemon_that_an_exporting_hook_leaves_behind_holds_nothing_of_the_runtimes()
 fn pre_stop_hooks_without_an_extension_give_a_warning() {
     let api = RuntimeApi::new(Reaction::Accept);
     let test = |applies: bool| {
-        let hook = json!({"name": "x", "command": ["/bin/echo", "run"], "when": {"env": {"PATH": applies}}});
+        let hook = json!({"name": "x", "command": ["/bin/echo", "run"],
+            "when": {"env": {"PATH": applies}}});
         let test = Test::new().config(&json!({"hooks": {"pre_stop": [hook]}}).to_string());
         test.args(["/bin/echo", "runtime"]).stdout("runtime\n")
     };

@@ -34,7 +34,8 @@ fn a_failure_is_posted_once() {
     );
     assert_eq!(
         body,
-        json!({"errorMessage": message, "errorType": "Runtime.ForewordHookFailed", "stackTrace": []})
+        json!({"errorMessage": message, "errorType": "Runtime.ForewordHookFailed",
+            "stackTrace": []})
     );
 }
 

@@ -2,6 +2,7 @@
 //! `real-parts` is for is in `real_parts`.
 
 #[cfg(feature = "real-parts")]
+mod architecture;
 mod bootstrap;
 mod chain;
 mod chain_conflicts;

@@ -171,8 +171,10 @@ fn the_place_of_the_marker_is_made_when_it_is_missing() {
 
 #[test]
 fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_hooks() {
-    let export = json!({"name": "export", "command": "echo initialize >>order; echo A=1", "export": "dotenv"});
-    let look = json!({"name": "look", "command": "echo after $A $AWS_LAMBDA_RUNTIME_API >>order; cat >context"});
+    let export = json!({"name": "export", "command": "echo initialize >>order; echo A=1",
+        "export": "dotenv"});
+    let look = json!({"name": "look", "command": "echo after $A $AWS_LAMBDA_RUNTIME_API >>order; \
+     cat >context"});
     let hooks = json!({
         "initialize": [export],
         "before_snapshot": [noting("before", "never")],

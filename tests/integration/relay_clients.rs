@@ -16,8 +16,13 @@ const OURS: [&str; 2] =
 /// Hooks of both phases that write into the client's log, whose name is exported by an initialize
 /// hook.
 fn hooked(through: Test) -> Test {
-    let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"], "export": "dotenv"});
-    let hook = |phase: &str, name: &str| json!({"name": name, "command": format!("echo {phase} {name} >>$CLIENT_LOG")});
+    let export = json!({"name": "log", "command": ["/bin/echo", "CLIENT_LOG=<folder>/log"],
+        "export": "dotenv"});
+    let hook = |phase: &str, name: &str| {
+        json!({
+            "name": name, "command": format!("echo {phase} {name} >>$CLIENT_LOG")
+        })
+    };
     let hooks = |phase: &str| json!([hook(phase, "one"), hook(phase, "two")]);
     configured(
         through,

@@ -31,7 +31,8 @@ fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore(
     let rule = |name: &str| {
         let hooks =
             |phase: &str| json!([noting(phase, name), noting(phase, &format!("{name} again"))]);
-        json!({"before_snapshot": hooks("before_snapshot"), "after_restore": hooks("after_restore")})
+        json!({"before_snapshot": hooks("before_snapshot"),
+            "after_restore": hooks("after_restore")})
     };
     let unmet =
         json!({"when": {"initialization": "on-demand"}, "hooks": rule("that does not apply")});
@@ -189,7 +190,8 @@ fn hooks_have_the_environment_of_the_runtime_with_the_address_that_lambda_gave()
     let lambda = Lambda::new(Settings::default());
     let dump = |name: &str| json!([{"name": name, "command": ["./dump", name]}]);
     let [before, after] = ["before", "after"].map(dump);
-    let export = json!({"name": "export", "command": ["/bin/echo", "EXPORTED=by a hook"], "export": "dotenv"});
+    let export = json!({"name": "export", "command": ["/bin/echo", "EXPORTED=by a hook"],
+        "export": "dotenv"});
     let hooks = json!({"initialize": [export], "before_snapshot": before, "after_restore": after});
     let runtime = Test::new()
         .snap_start(&lambda)
@@ -265,7 +267,8 @@ fn a_hooks_own_edits_folder_and_command() {
     let hooks = |phase: &str| {
         let command = ["./tool", "${OWN}", "${AWS_LAMBDA_RUNTIME_API}", phase];
         json!([
-            {"name": "own", "command": command, "cwd": "${PLACE}/deep", "env": {"OWN": "${PLACE} of its own"}},
+            {"name": "own", "command": command, "cwd": "${PLACE}/deep",
+                "env": {"OWN": "${PLACE} of its own"}},
             saying(phase, "pwd"),
         ])
     };

@@ -81,7 +81,8 @@ fn text(bytes: Vec<u8>) -> String {
 fn initialize_hooks_go_on_after_a_thaw() {
     let hooks = json!([
         {"name": "inherits", "command": "sleep 0.1; echo said"},
-        {"name": "exports", "command": "sleep 0.1; echo A=1; exec >&-; sleep 0.1", "export": "dotenv"},
+        {"name": "exports", "command": "sleep 0.1; echo A=1; exec >&-; sleep 0.1",
+            "export": "dotenv"},
     ]);
     for refused in REFUSED {
         let run = Test::new()

@@ -133,7 +133,8 @@ fn a_python_path_for_several_versions_is_warned_of_once() {
     ]}"#;
     let found = checked(each);
     assert!(
-        matches!(&found[..], [one] if one.starts_with("a.json:3:53: with PYTHONPATH set, python3.14 ")),
+        matches!(&found[..], [one] if one.starts_with("a.json:3:53: with PYTHONPATH set, python3.\
+         14 ")),
         "{found:?}"
     );
 }

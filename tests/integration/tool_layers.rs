@@ -415,7 +415,10 @@ fn what_is_no_layer() {
     // A member that is damaged is found where it is needed.
     let mut packed = Vec::new();
     let name = b"extensions/x";
-    packed.extend_from_slice(b"PK\x01\x02\x14\x03\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0\x04\0\0\0\x04\0\0\0\x0c\0\0\0\0\0\0\0\0\0\0\0\xed\x81\0\0\0\0");
+    packed.extend_from_slice(
+        b"PK\x01\x02\x14\x03\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0\x04\0\0\0\x04\0\0\0\x0c\0\0\0\0\0\0\
+          \0\0\0\0\0\xed\x81\0\0\0\0",
+    );
     packed.extend_from_slice(name);
     let mut end = end.to_vec();
     end[16] = 0;

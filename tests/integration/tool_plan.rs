@@ -173,7 +173,10 @@ fn variables_are_given_as_docker_takes_them() {
             "unable to read missing: no such file or directory",
         ),
         (&["--env-file", "wrong"], "wrong:3: the name \"B C\" holds white space"),
-        (&["--env", "=1"], "--env \"=1\": the name of the variable is missing"),
+        (
+            &["--env", "=1"],
+            "invalid value '=1' for '--env <NAME=VALUE>': the name of the variable is missing",
+        ),
         (&[], "there is no program; name it behind --, or a runtime with --runtime"),
         (
             &["--runtime", "python"],

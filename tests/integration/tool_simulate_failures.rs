@@ -121,7 +121,8 @@ fn a_hook_that_may_fail() {
 
 #[test]
 fn an_init_that_fails_on_demand_is_tried_again_inside_the_invocation() {
-    let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": "echo tried >>$OUT/order; exit 3"}]}});
+    let hooks = json!({"hooks": {"initialize": [{"name": "a",
+        "command": "echo tried >>$OUT/order; exit 3"}]}});
     let outside = outside();
     let test = python(&["--event", "1", "--event", "2"])
         .config(&hooks.to_string())
@@ -223,7 +224,8 @@ fn a_function_that_floods_its_log() {
 /// A snapshot has nothing to do with it: the next environment is restored from it.
 #[test]
 fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
-    let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>$OUT/order"}]}});
+    let hooks = json!({"hooks": {"after_restore": [{"name": "a",
+        "command": "echo restored >>$OUT/order"}]}});
     let options = ["--snap-start", "--format", "json", "--event", "\"exit\"", "--event", "1"];
     let outside = outside();
     let test = python(&options)

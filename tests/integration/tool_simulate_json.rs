@@ -22,7 +22,8 @@ fn in_json() {
     let hook = |phase: &str, name: &str, limit: u64| {
         let command = json!({"type": "log", "line": format!("the command of {name}")});
         let hook = json!({
-            "type": "hook", "phase": phase, "hook": name, "outcome": "success", "durationMs": null, "limitMs": limit,
+            "type": "hook", "phase": phase, "hook": name, "outcome": "success", "durationMs": null,
+                "limitMs": limit,
             "message": "succeeded after N ms",
         });
         [command, hook]
@@ -64,7 +65,8 @@ fn in_json() {
         &numbered(begin("invocation", json!(3_000))),
         &[json!({"type": "event", "invocation": 1, "requestId": request, "event": {"n": 1}})],
         &log("the handler handles {'n': 1}"),
-        &[json!({"type": "answer", "invocation": 1, "requestId": request, "answer": {"event": {"n": 1}}})],
+        &[json!({"type": "answer", "invocation": 1, "requestId": request,
+            "answer": {"event": {"n": 1}}})],
         &numbered(end("invocation", json!(3_000))),
         &begin("shutdown", Value::Null),
         &end("shutdown", Value::Null),
@@ -77,7 +79,8 @@ fn in_json() {
 /// Whatever foreword leaves in an environment that was restored, the next one does not find it.
 #[test]
 fn several_environments() {
-    let hooks = json!({"hooks": {"after_restore": [{"name": "a", "command": "echo restored >>$OUT/order"}]}});
+    let hooks = json!({"hooks": {"after_restore": [{"name": "a",
+        "command": "echo restored >>$OUT/order"}]}});
     let test =
         python(&["--snap-start", "--restores", "3", "--format", "json"]).file("app.py", HANDLER);
     let outside = outside();

@@ -208,7 +208,8 @@ fn an_event_over_six_mebibytes_is_refused_and_the_function_does_not_see_it() {
             error["error"],
             json!({
                 "errorType": "RequestEntityTooLargeException",
-                "errorMessage": "6291457 byte payload is too large for the RequestResponse invocation type (limit 6291456 bytes)",
+                "errorMessage": "6291457 byte payload is too large for the RequestResponse \
+                 invocation type (limit 6291456 bytes)",
             })
         );
         let handled: Vec<_> =
@@ -259,7 +260,8 @@ fn the_error_of_a_stream_comes_from_its_trailers() {
                 (TYPE, "Runtime.StreamError"),
                 (
                     BODY,
-                    "eyJlcnJvclR5cGUiOiJNaWRTdHJlYW0iLCJlcnJvck1lc3NhZ2UiOiJicm9rZSBvZmYiLCJzdGFja1RyYWNlIjpbXX0=",
+                    "eyJlcnJvclR5cGUiOiJNaWRTdHJlYW0iLCJlcnJvck1lc3NhZ2UiOiJicm9rZSBvZmYiLCJzdGFja\
+                     1RyYWNlIjpbXX0=",
                 ),
             ][..],
             own,
@@ -276,7 +278,8 @@ fn the_error_of_a_stream_comes_from_its_trailers() {
         ),
         (
             &[("lambda-runtime-function-error-type", "Runtime.StreamError")],
-            json!({"errorType": "Runtime.StreamError", "errorMessage": "Response stream ended with an error that has no message"}),
+            json!({"errorType": "Runtime.StreamError", "errorMessage": "Response stream ended \
+             with an error that has no message"}),
         ),
     ] {
         let test =
@@ -384,14 +387,16 @@ fn hooks_of_one_name_have_each_its_own_limit() {
     let output = timeless(
         simulated(python(&[]).file("app.py", gives("1")).config(&hooks.to_string()), 0).as_bytes(),
     );
-    let rows = "  initialize      twice                N ms of 1 s\n  initialize      twice                N ms of 2 s\n";
-    assert!(output.contains(rows), "{output}");
+    let row = |limit| format!("  initialize      twice                N ms of {limit} s\n");
+    let rows = row(1) + &row(2);
+    assert!(output.contains(&rows), "{output}");
 }
 
 #[test]
 fn the_hook_that_ran_when_the_init_was_cut_off_is_named() {
     let hooks = json!({"hooks": {"initialize": [
-        says("first"), {"name": "slow", "command": "sleep 1000", "timeout_ms": 60_000}, says("never"),
+        says("first"), {"name": "slow", "command": "sleep 1000", "timeout_ms": 60_000},
+            says("never"),
     ]}});
     let test = python(&["--timeout", "1"]).file("app.py", gives("1")).config(&hooks.to_string());
     let output = timeless(simulated(test, 1).as_bytes());

@@ -53,7 +53,8 @@ fn pre_stop_hooks() {
     let exports =
         json!({"name": "exports", "command": "echo EXPORTED=of-the-hook", "export": "dotenv"});
     let reason = r#"sed 's/.*"shutdown_reason":"\([a-z]*\)".*/\1/'; echo "$EXPORTED""#;
-    let hooks = json!({"initialize": [exports], "pre_stop": [says("one"), {"name": "two", "command": reason}]});
+    let hooks = json!({"initialize": [exports], "pre_stop": [says("one"), {"name": "two",
+        "command": reason}]});
     let test = python(&[]).file("app.py", HANDLER).config(&json!({"hooks": hooks}).to_string());
     tells(
         test,
@@ -86,7 +87,8 @@ all went well
 fn layers() {
     let drop_in = json!({
         "wrappers": ["/opt/wrapper"],
-        "hooks": {"pre_stop": [{"name": "bye", "command": "ls /opt/bin; touch /opt/bin/x 2>&1 || echo refused"}]},
+        "hooks": {"pre_stop": [{"name": "bye", "command": "ls /opt/bin; touch /opt/bin/x 2>&1 || \
+         echo refused"}]},
     });
     let extension = r#"#!/bin/sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension

@@ -304,7 +304,11 @@ fn variables_are_given_as_to_plan() {
         python(&options).file("app.py", handler).file("variables", "# of a file\nB=2\nC=first\n");
     has(&simulated(test.env("MINE", "own"), 0), &["  answer  [\"1\", \"2\", \"last\", \"own\"]\n"]);
     let said = refused(&python(&["--env", "=x"]));
-    assert_eq!(said, "error: --env \"=x\": the name of the variable is missing\n");
+    assert_eq!(
+        said,
+        "error: invalid value '=x' for '--env <NAME=VALUE>': the name of the variable is missing\n\
+         \nFor more information, try '--help'.\n"
+    );
     let said = refused(&python(&["--env-file", "nowhere"]));
     assert_eq!(said, "error: unable to read nowhere: no such file or directory\n");
     // A condition sees them, and so does a hook.

@@ -74,7 +74,8 @@ fn destination(protocol: &str) -> Value {
 
 fn subscription(schema: &str, protocol: &str, types: &[&str]) -> Value {
     let buffering = json!({"timeoutMs": 25, "maxItems": 1000, "maxBytes": 262_144});
-    json!({"schemaVersion": schema, "types": types, "buffering": buffering, "destination": destination(protocol)})
+    json!({"schemaVersion": schema, "types": types, "buffering": buffering,
+        "destination": destination(protocol)})
 }
 
 /// The answers and the events of a simulation with a subscriber.

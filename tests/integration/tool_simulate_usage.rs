@@ -4,7 +4,7 @@ use crate::support::Test;
 use crate::support::timeline::timeless;
 
 #[test]
-fn wrong_use() {
+fn wrong_use_is_refused_with_what_is_near() {
     for (arguments, message) in [
         (&["--event", "{", "--", "x"][..], "error: the event \"{\" is no JSON: "),
         (
@@ -18,6 +18,16 @@ fn wrong_use() {
         (&["--timeout", "0", "--", "x"], "error: invalid value '0' for '--timeout <S>'"),
         (&["--memory", "1", "--", "x"], "error: invalid value '1' for '--memory <MB>'"),
         (&["--format", "xml", "--", "x"], "error: invalid value 'xml' for '--format <FORMAT>'"),
+        (
+            &["--formt", "json", "--", "x"],
+            "error: unexpected argument '--formt' found\n\n  tip: a similar argument exists: \
+             '--format'\n",
+        ),
+        (
+            &["--format", "jsn", "--", "x"],
+            "error: invalid value 'jsn' for '--format <FORMAT>'\n  [possible values: text, \
+             json]\n\n  tip: a similar value exists: 'json'\n",
+        ),
         (&["--runtime", "python", "--", "x"], "error: Lambda has no runtime \"python\"; "),
         (&["x"], "error: x is no directory of a function's code; name a program behind --"),
         (&[], "error: there is no program; name it behind --, or a runtime with --runtime"),

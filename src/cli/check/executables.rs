@@ -5,7 +5,7 @@
 use super::Diagnostic;
 use super::files::{CodeDirectory, FunctionFiles, Lookup, SearchedLocation};
 use super::missing_program::missing_program_message;
-use super::program_file::{self, Executor, ExpectedArchitecture, ProgramCheck};
+use super::program_file::{self, Executor, ExpectedArchitecture, ProgramCheck, lambda_machine};
 use super::references::{FileUse, ProgramReference};
 use super::runtimes::{self, CandidateRuntimes};
 use crate::cli::finding::{Finding, Severity};
@@ -192,7 +192,7 @@ pub fn expected(
         };
     }
     let foreword = match (FunctionFiles { code, opt }).look_up("/opt/bin/foreword") {
-        Lookup::File(file) => file.content.ok().and_then(|content| super::elf::machine(&content)),
+        Lookup::File(file) => file.content.ok().and_then(|content| lambda_machine(&content)),
         _ => None,
     };
     match foreword {

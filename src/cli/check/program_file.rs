@@ -1,7 +1,6 @@
 //! What keeps a file from being executed in a function, or makes it depend on more than the
 //! function brings.
 
-use super::elf;
 use super::files::{FunctionFile, FunctionFiles, Lookup};
 use super::references::FileUse;
 use super::runtimes::CandidateRuntimes;
@@ -9,6 +8,7 @@ use super::shebang;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::normal;
 use crate::config::Source;
+use crate::elf::{ElfFile, Machine};
 
 /// The architecture that programs have to be for, and why.
 pub struct ExpectedArchitecture {
@@ -296,11 +296,21 @@ fn carriage_return(content: &[u8], user: &Executor) -> Option<String> {
     })
 }
 
+/// Returns the name of the machine that a 64-bit little-endian ELF file is built for, if Lambda has
+/// that (`EI_CLASS`, `EI_DATA`).
+pub fn lambda_machine(content: &[u8]) -> Option<&'static str> {
+    match Machine::of(content).filter(|_| content.get(4..6) == Some(&[2, 1]))? {
+        Machine::X86_64 => Some("x86_64"),
+        Machine::Arm64 => Some("arm64"),
+        Machine::Other(_) => None,
+    }
+}
+
 /// What is wrong with a binary.
 fn binary(content: &[u8], subject: &ProgramCheck) -> Vec<(Severity, String)> {
     let ProgramCheck { files, user, expected, runtimes, .. } = subject;
     let mut faults = Vec::new();
-    match elf::machine(content) {
+    match lambda_machine(content) {
         Some(machine) if machine == expected.name => {}
         Some(machine) => {
             let severity =
@@ -318,7 +328,14 @@ fn binary(content: &[u8], subject: &ProgramCheck) -> Vec<(Severity, String)> {
             )];
         }
     }
-    let Some(loader) = elf::loader(content) else { return faults };
+    let read = |offset: u64, length: usize| {
+        let start = usize::try_from(offset).ok()?;
+        content.get(start..start.checked_add(length)?).map(<[u8]>::to_vec)
+    };
+    let elf = ElfFile::parse(&read);
+    let Some((elf, loader)) = elf.and_then(|elf| elf.loader().map(|loader| (elf, loader))) else {
+        return faults;
+    };
     if !LOADERS.contains(&loader.as_str()) && !matches!(files.look_up(&loader), Lookup::File(_)) {
         let message = format!(
             "this program needs the loader {loader:?}, which no image of Lambda's has; link it \
@@ -327,7 +344,7 @@ fn binary(content: &[u8], subject: &ProgramCheck) -> Vec<(Severity, String)> {
         faults.push((user.severity(), message));
         return faults;
     }
-    let needed = elf::glibc(content).filter(|_| LOADERS.contains(&loader.as_str()));
+    let needed = elf.glibc_minor().filter(|_| LOADERS.contains(&loader.as_str()));
     let message = match needed {
         Some(minor) if minor > GLIBC_2023 => {
             let message = format!(

@@ -10,7 +10,7 @@ use super::shell_command::{self, WorkingDirectory};
 use crate::condition::When;
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Hook, Place, Wrapper};
-use crate::text::Text;
+use crate::template::Template;
 
 /// Most shells that are told to run a shell.
 const MOST_NESTED: usize = 4;
@@ -151,7 +151,7 @@ impl<'r> ReferenceContext<'r> {
     /// Adds what an array names; a word that only the function knows is none.
     fn add_array(
         &self,
-        texts: &[Text<'r>],
+        texts: &[Template<'r>],
         place: impl Fn(usize) -> Place<'r>,
         all: &mut Vec<ProgramReference<'r>>,
     ) {
@@ -222,7 +222,7 @@ pub fn directory(hook: &Hook) -> Option<String> {
 }
 
 /// A text that is the same in every function, but for the folder of the code at its start.
-fn literal<'r>(text: &Text<'r>) -> Option<&'r str> {
+fn literal<'r>(text: &Template<'r>) -> Option<&'r str> {
     let written = text.written();
     let rest = written.strip_prefix("${LAMBDA_TASK_ROOT}").unwrap_or(written);
     (text.is_plain() || !rest.contains('$')).then_some(written)

@@ -5,7 +5,7 @@ use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName, When, all};
 use crate::environ::Environ;
 use crate::lambda::{MANAGED, Runtime};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::{CString, OsStr};
 
 /// What a function may have in `AWS_EXECUTION_ENV` beside the managed runtimes, if only because it
@@ -202,7 +202,7 @@ fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
         let alone = When { runtime: Some(wanted.clone()), ..When::default() };
         let facts =
             Facts { environ: &Environ::default(), runtime, architecture: "", exists: &|_| false };
-        wanted.iter().all(Text::is_plain).then(|| alone.holds(&facts))
+        wanted.iter().all(Template::is_plain).then(|| alone.holds(&facts))
     });
     let asks_for_more =
         initialization.is_some() || architecture.is_some() || !file.is_empty() || !env.is_empty();

@@ -6,7 +6,7 @@ use crate::condition::{EnvTest, Facts, RuntimeName, When};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::{INITIALIZATION, INITIALIZATIONS};
-use crate::text::Text;
+use crate::template::Template;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 
@@ -191,7 +191,7 @@ impl<'c> ScenarioBuilder<'c> {
     }
 
     /// Texts that a glob matches: one, if it is a word.
-    fn samples(&mut self, text: &Text) -> Vec<String> {
+    fn samples(&mut self, text: &Template) -> Vec<String> {
         self.is_unknown |= !text.is_plain();
         Glob::new(text, &Environ::default()).samples()
     }

@@ -3,6 +3,7 @@
 use super::Diagnostic;
 use super::rules::{ReachableRule, has_phase, runs};
 use super::scenarios::Scenarios;
+use crate::cli::printer::seconds;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
 use crate::config::{Document, Hook, Phase, Place};
@@ -225,8 +226,4 @@ fn is_initialized(facts: &Facts, names: &[&str]) -> bool {
         .environ
         .value(INITIALIZATION)
         .is_some_and(|value| names.iter().any(|name| value == OsStr::new(name)))
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
 }

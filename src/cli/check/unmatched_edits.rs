@@ -9,7 +9,7 @@ use crate::cli::hints::unmatched_edits::{self, UnmatchedEdit};
 use crate::command_line::CommandLine;
 use crate::environ::Environ;
 use crate::lambda::{self, Runtime};
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::OsString;
 use std::io;
 
@@ -77,7 +77,7 @@ fn start(runtime: &str, before: &[ReachableRule]) -> Option<(CommandLine, Enviro
     let arguments = words.split_off(1);
     let mut line =
         CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));
-    let expanded = |texts: &[Text]| -> Vec<OsString> {
+    let expanded = |texts: &[Template]| -> Vec<OsString> {
         texts.iter().map(|text| text.expand(&environ)).collect()
     };
     for rule_in_context in before {

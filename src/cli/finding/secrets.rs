@@ -1,7 +1,7 @@
 //! Finds the texts of a configuration that are not to be shown, also in one that is not JSON: those
 //! that belong to a key whose name says that it is a secret.
 
-use crate::environ::{REDACTED, says_secret};
+use crate::environ::{REDACTED, is_secret_name};
 use std::ops::Range;
 
 /// A part of a text, with what is secret in it replaced.
@@ -41,7 +41,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
                 rest = end_of_string(text, at);
                 let is_key = text[rest..].trim_ascii_start().starts_with(':');
                 match (is_key, secret_at) {
-                    (true, None) if says_secret(&text.as_bytes()[at..rest]) => {
+                    (true, None) if is_secret_name(&text.as_bytes()[at..rest]) => {
                         secret_at = Some(depth)
                     }
                     (false, Some(_)) => secrets.push(at..rest),

@@ -1,7 +1,7 @@
 //! Commands that are written as for a shell, where an array is executed as it is.
 
 use crate::command_line::base_name;
-use crate::text::Text;
+use crate::template::Template;
 use std::ffi::OsStr;
 
 /// Words that mean something to a shell alone.
@@ -17,7 +17,7 @@ const BUILTINS: [&str; 15] = [
 const STRING: &str = "there is no shell; write the command as a string";
 
 /// What is hardly meant in the words of a command, each with the index of its word.
-pub fn shell_syntax_in(words: &[Text]) -> Vec<(usize, String)> {
+pub fn shell_syntax_in(words: &[Template]) -> Vec<(usize, String)> {
     if runs_shell(words) {
         return Vec::new();
     }
@@ -72,7 +72,7 @@ pub fn space_in_program(word: &str) -> Option<String> {
 }
 
 /// Whether a shell is given a text of its own.
-pub fn runs_shell(words: &[Text]) -> bool {
+pub fn runs_shell(words: &[Template]) -> bool {
     let program = words.first().map_or("", |word| word.written());
     let is_one = [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh", b"busybox", b"env"]
         .contains(&base_name(OsStr::new(program)));

@@ -6,7 +6,7 @@ use crate::config::inspect::Step;
 use crate::config::{Document, Place, Rule, WordEdits};
 use crate::environ::Environ;
 use crate::glob::{Case, Glob};
-use crate::text::Text;
+use crate::template::Template;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -65,7 +65,7 @@ fn find_in_options<'r>(
         let glob = Glob::new(text, environ);
         let is_met = Cell::new(false);
         line.clone().remove_options(|option| {
-            met(&is_met, glob.matches(option.as_bytes(), Case::Respected));
+            met(&is_met, glob.matches(option.as_bytes(), Case::Sensitive));
             false
         });
         if !is_met.get() {
@@ -74,7 +74,7 @@ fn find_in_options<'r>(
     }
     for text in &edits.remove {
         let glob = Glob::new(text, environ);
-        line.remove_options(|option| glob.matches(option.as_bytes(), Case::Respected));
+        line.remove_options(|option| glob.matches(option.as_bytes(), Case::Sensitive));
     }
     for (index, (from, _)) in edits.replace.iter().enumerate() {
         let (is_met, wanted) = (Cell::new(false), from.expand(environ));
@@ -112,7 +112,7 @@ fn find_in_arguments<'r>(
         let glob = Glob::new(text, environ);
         let is_met = Cell::new(false);
         line.clone().remove_arguments(|word| {
-            met(&is_met, glob.matches(word.as_bytes(), Case::Respected));
+            met(&is_met, glob.matches(word.as_bytes(), Case::Sensitive));
             false
         });
         if !is_met.get() {
@@ -121,7 +121,7 @@ fn find_in_arguments<'r>(
     }
     for text in &edits.remove {
         let glob = Glob::new(text, environ);
-        line.remove_arguments(|word| glob.matches(word.as_bytes(), Case::Respected));
+        line.remove_arguments(|word| glob.matches(word.as_bytes(), Case::Sensitive));
     }
     for (index, (from, _)) in edits.replace.iter().enumerate() {
         let (is_met, wanted) = (Cell::new(false), from.expand(environ));
@@ -141,12 +141,12 @@ fn met(is_met: &Cell<bool>, here: bool) {
 }
 
 fn replacement(edits: &WordEdits, word: &OsStr, environ: &Environ) -> Option<OsString> {
-    let is_it = |from: &Text| !word.is_empty() && from.expand(environ) == word;
+    let is_it = |from: &Template| !word.is_empty() && from.expand(environ) == word;
     edits.replace.iter().find(|(from, _)| is_it(from)).map(|(_, to)| to.expand(environ))
 }
 
 /// The way out where the name alone stands for an option whose value is joined.
-fn joined(line: &CommandLine, text: &Text) -> String {
+fn joined(line: &CommandLine, text: &Template) -> String {
     let name = text.written();
     let mut wanted = name.as_bytes().to_vec();
     wanted.push(b'=');

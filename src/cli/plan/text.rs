@@ -4,26 +4,16 @@ use super::overview::{
     HookCommandKind, HookOverview, Overview, PhaseOverview, Redacted, RuleDescription, RunBy,
     SkippedPart, VariableEdit,
 };
-use crate::cli::colors::Colors;
+use crate::cli::printer::{Colors, DIM, GREEN, ListLine, Printer, RED, YELLOW, escaped, seconds};
 use crate::config::{OnFailure, Phase};
 use crate::environ::REDACTED;
-use std::fmt::Write;
-use std::time::Duration;
+use anstyle::Style;
 
 /// Names in a list are no further than this from what belongs to them.
 const WIDEST_NAME: usize = 32;
 
-/// What stands at the end of lines stands in one column, unless a line is longer than this.
-const WIDEST_LINE: usize = 72;
-
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-
 pub fn render(overview: &Overview, colors: Colors) -> String {
-    let mut page = Page { text: String::new(), colors };
+    let mut page = Page { printer: Printer::new(colors) };
     page.sources(overview);
     page.command_line(overview);
     page.environment(&overview.env_edits);
@@ -32,73 +22,36 @@ pub fn render(overview: &Overview, colors: Colors) -> String {
     page.others(overview);
     page.messages("Only a run can tell", &overview.notes, DIM);
     page.messages("Warnings", &overview.warnings, YELLOW);
-    page.text
+    page.printer.into_text()
 }
 
 struct Page {
-    text: String,
-    colors: Colors,
-}
-
-/// A line of a list, and what is said at its end.
-struct Line {
-    /// How wide it is without colours.
-    width: usize,
-    text: String,
-    aside: String,
+    printer: Printer,
 }
 
 impl Page {
-    fn section(&mut self, title: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        let title = self.colors.paint(BOLD, title);
-        let _ = writeln!(self.text, "{title}");
-    }
-
-    fn line(&mut self, text: &str) {
-        let _ = writeln!(self.text, "  {text}");
-    }
-
-    /// A line in a colour, with whatever text.
-    fn painted(&mut self, color: &str, text: &str) {
-        let painted = self.colors.paint(color, &printable(text));
-        self.line(&painted);
-    }
-
-    /// Lines with what stands at their ends in one column.
-    fn lines(&mut self, lines: Vec<Line>) {
-        let widths = lines.iter().map(|line| line.width).filter(|&width| width <= WIDEST_LINE);
-        let column = widths.max().unwrap_or(0);
-        for line in lines {
-            let gap = " ".repeat(column.saturating_sub(line.width));
-            let aside = self.colors.paint(DIM, &printable(&line.aside));
-            self.line(&format!("{}{gap}  {aside}", line.text));
-        }
-    }
-
     fn sources(&mut self, overview: &Overview) {
-        self.section("Configuration");
+        self.printer.section("Configuration");
         if overview.is_disabled {
-            self.line("not read: FOREWORD_DISABLED is set, and the runtime is executed untouched");
+            self.printer
+                .line("not read: FOREWORD_DISABLED is set, and the runtime is executed untouched");
         } else if overview.sources.is_empty() {
-            self.line("none is found, and the runtime is executed untouched");
+            self.printer.line("none is found, and the runtime is executed untouched");
         }
-        overview.sources.iter().for_each(|source| self.line(&printable(source)));
+        overview.sources.iter().for_each(|source| self.printer.line(&escaped(source)));
         let line = |described: &RuleDescription| {
-            let text = printable(&described.place);
-            Line { width: text.chars().count(), text, aside: described.description.clone() }
+            let text = escaped(&described.place);
+            ListLine { width: text.chars().count(), text, aside: described.description.clone() }
         };
-        self.lines(overview.descriptions.iter().map(line).collect());
+        self.printer.list(overview.descriptions.iter().map(line).collect());
         if overview.task_root == "." {
-            self.painted(DIM, "this folder stands for /var/task");
+            self.printer.styled_line(DIM, &escaped("this folder stands for /var/task"));
         }
     }
 
     fn command_line(&mut self, overview: &Overview) {
-        self.section("Command line");
-        self.painted(DIM, &format!("{:<10} {}", "runtime", overview.runtime));
+        self.printer.section("Command line");
+        self.printer.styled_line(DIM, &escaped(&format!("{:<10} {}", "runtime", overview.runtime)));
         let line = &overview.command_line;
         for (name, words) in [
             ("prefix", &line.prefix[..]),
@@ -109,7 +62,7 @@ impl Page {
             ("arguments", &line.arguments),
         ] {
             if !words.is_empty() {
-                self.line(&format!("{name:<10} {}", joined(words)));
+                self.printer.line(&format!("{name:<10} {}", joined(words)));
             }
         }
         let rules: Vec<_> = overview.word_edits.iter().map(|edit| edit.rule.as_str()).collect();
@@ -117,28 +70,28 @@ impl Page {
             for (name, what) in
                 [("received", joined(&overview.received)), ("edited by", rules.join(", "))]
             {
-                self.painted(DIM, &format!("{name:<10} {what}"));
+                self.printer.styled_line(DIM, &escaped(&format!("{name:<10} {what}")));
             }
         }
     }
 
     fn environment(&mut self, edits: &[VariableEdit]) {
-        self.section("Environment");
+        self.printer.section("Environment");
         if edits.is_empty() {
-            self.line("as received");
+            self.printer.line("as received");
         }
         let lines = self.edits(edits);
-        self.lines(lines);
+        self.printer.list(lines);
     }
 
-    fn edits(&self, edits: &[VariableEdit]) -> Vec<Line> {
+    fn edits(&self, edits: &[VariableEdit]) -> Vec<ListLine> {
         let widths = edits
             .iter()
             .map(|edit| edit.name.chars().count())
             .filter(|&width| width <= WIDEST_NAME);
         let column = widths.max().unwrap_or(0);
         let line = |edit: &VariableEdit| {
-            let (sign, color, values) = match (&edit.before, &edit.after) {
+            let (sign, style, values) = match (&edit.before, &edit.after) {
                 (Some(_), Some(after)) if !edit.is_changed => {
                     (' ', DIM, format!("stays {}", quoted(after)))
                 }
@@ -149,10 +102,10 @@ impl Page {
                 (None, Some(after)) => ('+', GREEN, quoted(after)),
                 (Some(before), None) => ('-', RED, quoted(before)),
             };
-            let rest = format!("{:<column$}  {values}", printable(&edit.name));
+            let rest = format!("{:<column$}  {values}", escaped(&edit.name));
             let width = 2 + rest.chars().count();
-            let text = format!("{} {rest}", self.colors.paint(color, &sign.to_string()));
-            Line { width, text, aside: edit.place.clone() }
+            let text = format!("{} {rest}", self.printer.paint(style, &sign.to_string()));
+            ListLine { width, text, aside: edit.place.clone() }
         };
         edits.iter().map(line).collect()
     }
@@ -161,22 +114,22 @@ impl Page {
         if overview.skipped.is_empty() {
             return;
         }
-        self.section("Does not apply");
+        self.printer.section("Does not apply");
         let line = |skipped: &SkippedPart| {
             let name = skipped.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
             let about =
                 skipped.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
             let text =
-                printable(&format!("{}{name}{about}: {}", skipped.kind, skipped.why.join("; ")));
-            Line { width: text.chars().count(), text, aside: skipped.place.clone() }
+                escaped(&format!("{}{name}{about}: {}", skipped.kind, skipped.why.join("; ")));
+            ListLine { width: text.chars().count(), text, aside: skipped.place.clone() }
         };
-        self.lines(overview.skipped.iter().map(line).collect());
+        self.printer.list(overview.skipped.iter().map(line).collect());
     }
 
     fn hooks(&mut self, phases: &[PhaseOverview], why_no_relay: &str, why_no_extension: &str) {
-        self.section("Hooks");
+        self.printer.section("Hooks");
         if phases.iter().all(|phase| phase.hooks.is_empty()) {
-            self.line("none");
+            self.printer.line("none");
         }
         for phase in phases.iter().filter(|phase| !phase.hooks.is_empty()) {
             let together = phase
@@ -185,15 +138,15 @@ impl Page {
                 .unwrap_or_default();
             let about = match (phase.phase, phase.run_by) {
                 (Phase::PreStop, RunBy::Nobody) => {
-                    format!("not run: {}", printable(why_no_extension))
+                    format!("not run: {}", escaped(why_no_extension))
                 }
-                (_, RunBy::Nobody) => format!("not run: {}", printable(why_no_relay)),
+                (_, RunBy::Nobody) => format!("not run: {}", escaped(why_no_relay)),
                 (Phase::Initialize, _) => "before the runtime is started".into(),
                 (_, RunBy::Wrapper) => format!("before the runtime is started{together}"),
                 (_, RunBy::Relay) => format!("by the relay{together}"),
                 (_, RunBy::Extension) => format!("by the extension{together}"),
             };
-            self.line(&format!("{} ({about})", phase.phase.name()));
+            self.printer.line(&format!("{} ({about})", phase.phase.name()));
             let widths = phase.hooks.iter().map(|hook| hook.name.chars().count());
             let column = widths.filter(|&width| width <= WIDEST_NAME).max().unwrap_or(0);
             let details: Vec<_> = phase.hooks.iter().map(details).collect();
@@ -201,51 +154,52 @@ impl Page {
                 details.iter().map(|details| details.chars().count()).max().unwrap_or(0);
             let mut lines = Vec::new();
             for (index, hook) in phase.hooks.iter().enumerate() {
-                let name = printable(&hook.name);
+                let name = escaped(&hook.name);
                 let text = format!("  {}. {name:<column$}  {}", index + 1, command(hook));
                 let aside = format!("{:<details_column$}  {}", details[index], hook.place);
-                lines.push(Line { width: text.chars().count(), text, aside });
+                lines.push(ListLine { width: text.chars().count(), text, aside });
                 for edit in self.edits(&hook.env) {
                     let text = format!("       {}", edit.text);
                     let aside = format!("{:<details_column$}  {}", "", edit.aside);
-                    lines.push(Line { width: 7 + edit.width, text, aside });
+                    lines.push(ListLine { width: 7 + edit.width, text, aside });
                 }
             }
-            self.lines(lines);
+            self.printer.list(lines);
         }
     }
 
     fn others(&mut self, overview: &Overview) {
-        self.section("Wrappers, relay, extension");
+        self.printer.section("Wrappers, relay, extension");
         let mut lines = Vec::new();
         for (index, wrapper) in overview.wrappers.iter().enumerate() {
             let text =
                 format!("wrapper {}  {}", index + 1, joined(std::slice::from_ref(&wrapper.path)));
             let comes_back = if wrapper.is_last { "last, never comes back  " } else { "" };
             let aside = format!("{comes_back}{}", wrapper.place);
-            lines.push(Line { width: text.chars().count(), text, aside });
+            lines.push(ListLine { width: text.chars().count(), text, aside });
             for edit in self.edits(&wrapper.env) {
                 let text = format!("       {}", edit.text);
-                lines.push(Line { width: 7 + edit.width, text, aside: edit.aside });
+                lines.push(ListLine { width: 7 + edit.width, text, aside: edit.aside });
             }
         }
-        self.lines(lines);
+        self.printer.list(lines);
         if overview.wrappers.is_empty() {
-            self.line("wrappers   none");
+            self.printer.line("wrappers   none");
         }
         for (name, answer) in [("relay", &overview.relay), ("extension", &overview.extension)] {
-            let why = printable(&answer.why);
-            self.line(&format!("{name:<9}  {}: {why}", if answer.is_yes { "yes" } else { "no" }));
+            let why = escaped(&answer.why);
+            self.printer
+                .line(&format!("{name:<9}  {}: {why}", if answer.is_yes { "yes" } else { "no" }));
         }
     }
 
-    fn messages(&mut self, title: &str, messages: &[String], color: &str) {
+    fn messages(&mut self, title: &str, messages: &[String], style: Style) {
         if messages.is_empty() {
             return;
         }
-        self.section(title);
+        self.printer.section(title);
         for message in messages {
-            self.painted(color, message);
+            self.printer.styled_line(style, &escaped(message));
         }
     }
 }
@@ -253,9 +207,9 @@ impl Page {
 /// Shell hooks are shown as they are written.
 fn command(hook: &HookOverview) -> String {
     match (hook.action, &hook.words[..]) {
-        (HookCommandKind::Shell, [_, _, text]) => printable(&String::from_utf8_lossy(&text.0)),
+        (HookCommandKind::Shell, [_, _, text]) => escaped(&String::from_utf8_lossy(&text.0)),
         (HookCommandKind::Http, [request]) => {
-            format!("http {}", printable(&String::from_utf8_lossy(&request.0)))
+            format!("http {}", escaped(&String::from_utf8_lossy(&request.0)))
         }
         (HookCommandKind::Nothing, _) => "only waits".into(),
         (_, words) => joined(words),
@@ -292,10 +246,6 @@ fn details(hook: &HookOverview) -> String {
     details.join(", ")
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
-}
-
 /// Words as a shell would take them, as far as they are text.
 fn joined(words: &[Redacted]) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-[]".contains(c);
@@ -316,16 +266,4 @@ fn quoted(shown: &Redacted) -> String {
         Ok(text) => format!("{text:?}"),
         Err(_) => format!("\"{}\"", shown.0.escape_ascii()),
     }
-}
-
-/// A text that stays on its line.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character.is_control() {
-            true => printable.extend(character.escape_default()),
-            false => printable.push(character),
-        }
-    }
-    printable
 }

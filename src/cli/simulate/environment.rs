@@ -9,7 +9,7 @@ use super::{Simulation, function_env};
 use crate::config::Phase;
 use crate::environ::Environ;
 use crate::lambda::RUNTIME_API;
-use crate::process::{End, Signal, Started};
+use crate::process::{CommandEnd, Signal, SpawnedCommand};
 use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::{InvocationResult, Lambda, Parked, Settings, WaitFailure};
 use serde_json::Value;
@@ -53,8 +53,8 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 pub struct ExecutionEnvironment<'s> {
     simulation: &'s Simulation<'s>,
     lambda: Arc<Lambda>,
-    extensions: Vec<(String, Started)>,
-    runtime: Option<Started>,
+    extensions: Vec<(String, SpawnedCommand)>,
+    runtime: Option<SpawnedCommand>,
     /// How long its init and its restore took, for the report of its first invocation.
     pub init: Option<Duration>,
     pub restore: Option<Duration>,
@@ -241,7 +241,9 @@ impl<'s> ExecutionEnvironment<'s> {
                     "the extension {name} goes on {limit} ms after the shutdown began: SIGKILL"
                 ));
             }
-            if let Some(end) = extension.end().filter(|end| is_told && *end != End::Exited(0)) {
+            if let Some(end) =
+                extension.end().filter(|end| is_told && *end != CommandEnd::Exited(0))
+            {
                 recorder.problem(&format!("the extension {name} ended: {}", describe_end(end)));
             }
             extension.signal(Signal::SIGKILL);
@@ -265,7 +267,7 @@ impl<'s> ExecutionEnvironment<'s> {
     /// words.
     pub fn record_timed_out_hook(&self, phases: &[Phase], why: &str) -> Option<String> {
         let is_running =
-            self.simulation.descendants.are_waited_for_by(Path::new(function_env::WRAPPER));
+            self.simulation.descendants.has_wrapper_with_child(Path::new(function_env::WRAPPER));
         is_running.then(|| self.simulation.recorder.record_timed_out_hook(phases, why)).flatten()
     }
 
@@ -345,9 +347,9 @@ impl<'s> ExecutionEnvironment<'s> {
         words: &[OsString],
         environ: &Environ,
         output: &PipeWriter,
-    ) -> io::Result<Started> {
+    ) -> io::Result<SpawnedCommand> {
         let lambda = Arc::downgrade(&self.lambda);
-        Started::new(program, words, environ, output, move || {
+        SpawnedCommand::new(program, words, environ, output, move || {
             if let Some(lambda) = lambda.upgrade() {
                 lambda.runtime_exited();
             }

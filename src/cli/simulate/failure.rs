@@ -3,7 +3,7 @@
 
 use super::base64;
 use super::environment::SPINDOWN;
-use crate::process::{End, Signal};
+use crate::process::{CommandEnd, Signal};
 use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
 use crate::simulated_lambda::{ErrorReport, InvocationResult, Outcome};
@@ -22,12 +22,12 @@ pub enum EnvironmentFailure {
     /// The runtime, or foreword in its place, told the Runtime API.
     Reported(ErrorReport),
     /// The runtime ended and said nothing.
-    Exited(End),
+    Exited(CommandEnd),
     /// An extension ended before its time; with the type of an error that it reported.
     Extension {
         name: String,
         error_type: Option<String>,
-        end: End,
+        end: CommandEnd,
     },
     /// Something could not even be started.
     NotStarted(String),
@@ -105,7 +105,7 @@ impl EnvironmentFailure {
             }
             EnvironmentFailure::Exited(end) => {
                 let cause = match end {
-                    End::Exited(0) => "Runtime exited without providing a reason".into(),
+                    CommandEnd::Exited(0) => "Runtime exited without providing a reason".into(),
                     end => format!("Runtime exited with error: {}", describe_end(*end)),
                 };
                 error("Runtime.ExitError", format!("{prefix}Error: {cause}"))
@@ -128,17 +128,20 @@ impl EnvironmentFailure {
 }
 
 /// As Go's `os.ProcessState` words it, which Lambda hands on.
-pub fn describe_end(end: End) -> String {
+pub fn describe_end(end: CommandEnd) -> String {
     match end {
-        End::Exited(status) => format!("exit status {status}"),
-        End::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
-        End::Killed(Some(Signal::SIGKILL)) => "signal: killed".into(),
-        End::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
-        End::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
-        End::Killed(signal) => format!("signal: {}", signal.map_or("real-time", Signal::as_str)),
-        End::TimedOut | End::TooMuchOutput | End::Interrupted(_) | End::Cancelled => {
-            "stopped".into()
+        CommandEnd::Exited(status) => format!("exit status {status}"),
+        CommandEnd::Killed(Some(Signal::SIGABRT)) => "signal: aborted".into(),
+        CommandEnd::Killed(Some(Signal::SIGKILL)) => "signal: killed".into(),
+        CommandEnd::Killed(Some(Signal::SIGSEGV)) => "signal: segmentation fault".into(),
+        CommandEnd::Killed(Some(Signal::SIGTERM)) => "signal: terminated".into(),
+        CommandEnd::Killed(signal) => {
+            format!("signal: {}", signal.map_or("real-time", Signal::as_str))
         }
+        CommandEnd::TimedOut
+        | CommandEnd::TooMuchOutput
+        | CommandEnd::Interrupted(_)
+        | CommandEnd::Cancelled => "stopped".into(),
     }
 }
 

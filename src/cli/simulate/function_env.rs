@@ -2,8 +2,8 @@
 //! interpreter would be found nor what the function's configuration sets. Facts: AWS's
 //! documentation, "Defined runtime environment variables".
 
-use super::SimulateOptions;
 use crate::chain;
+use crate::cli::options::SimulateOptions;
 use crate::config;
 use crate::environ::Environ;
 use crate::lambda::{EXECUTION_ENV, INITIALIZATION, SNAP_START, variables};
@@ -69,7 +69,7 @@ pub fn function_environ<'e>(
     if environ.non_empty("AWS_LAMBDA_EXEC_WRAPPER").is_none() {
         environ.set("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.as_ref());
     }
-    if let Some(runtime) = &options.asked.runtime {
+    if let Some(runtime) = &options.function.runtime {
         match runtime.starts_with("provided") {
             true => environ.unset(EXECUTION_ENV),
             false => environ.set(EXECUTION_ENV, ["AWS_Lambda_", runtime].concat().as_ref()),

@@ -36,7 +36,7 @@ impl ExpectedHooks {
         let documents = config::documents(&sources);
         let Ok(rules) = config::rules(&documents) else { return Self::default() };
         let runtime = RuntimeName::of_command(environ, command);
-        let exists = |glob: &_| files::exist(glob, config::task_root(environ));
+        let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
         let plan = Plan::new(command, &mut environ.clone(), &rules, &facts, |_, _, _| {});

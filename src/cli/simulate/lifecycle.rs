@@ -234,7 +234,7 @@ impl Simulation<'_> {
             is_inside,
             function: &self.function,
             version: self.version(),
-            runtime: self.options.asked.runtime.as_deref(),
+            runtime: self.options.function.runtime.as_deref(),
             memory: self.options.memory,
         }
     }

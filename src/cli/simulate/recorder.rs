@@ -7,9 +7,9 @@ use super::hooks::ExpectedHooks;
 use super::json;
 use super::log_line::{self, HookLine, LogLine};
 use super::text;
-use crate::cli::colors::Colors;
+use crate::cli::printer::Colors;
 use crate::config::Phase;
-use crate::process::{Latch, PollFd, PollFlags, happened, wait};
+use crate::process::{Latch, PollFd, PollFlags, is_ready, wait};
 use crate::report::HookOutcome;
 use crate::simulated_lambda::Lambda;
 use crate::simulated_lambda::telemetry::LogSource;
@@ -208,7 +208,7 @@ impl Recorder {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, (source, output)) in self.output.iter().enumerate() {
             let mut watched = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-            if wait(&mut watched, Some(Instant::now())).is_ok() && happened(&watched[0]) {
+            if wait(&mut watched, Some(Instant::now())).is_ok() && is_ready(&watched[0]) {
                 // To read until there is no more would never end with one who never stops.
                 let mut piece = vec![0; PIPE];
                 let length = { output }.read(&mut piece).unwrap_or_default();

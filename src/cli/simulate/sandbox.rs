@@ -3,7 +3,7 @@
 //! simulations share the machine's /tmp and wait for each other.
 
 use crate::cli::layer::MergedLayers;
-use crate::environ::Environ;
+use crate::environ::{Environ, split_entry};
 use crate::marker::RESTORED;
 use crate::process;
 use std::env::set_current_dir;
@@ -52,7 +52,7 @@ impl Sandbox {
         command: &[OsString],
         environ: &Environ,
     ) -> Result<(Self, Option<String>), String> {
-        let own = process::own_mounts();
+        let own = process::unshare_mounts();
         if let Some(opt) = layers {
             let laid = own.as_ref().map_err(process::cause).and_then(|()| mount_layers(opt));
             laid.map_err(|cause| {
@@ -136,14 +136,17 @@ fn mount_own_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Result
     }
     let opened = File::open(root).map_err(|error| unable(root, error))?;
     if !root.starts_with(tmp) {
-        process::show(&opened, root)
-            .and_then(|()| process::protect(root))
+        process::bind_mount(&opened, root)
+            .and_then(|()| process::remount_bind_read_only(root))
             .map_err(|error| unable(root, error))?;
     }
-    process::cover_for_all(tmp, TMP_SIZE).map_err(|error| unable(tmp, error))?;
+    process::mount_writable_tmpfs(tmp, TMP_SIZE).map_err(|error| unable(tmp, error))?;
     for (path, opened) in kept {
-        let shown = create_mount_point(&path, &opened).and_then(|()| process::show(&opened, &path));
-        shown.and_then(|()| process::protect(&path)).map_err(|error| unable(&path, error))?;
+        let shown =
+            create_mount_point(&path, &opened).and_then(|()| process::bind_mount(&opened, &path));
+        shown
+            .and_then(|()| process::remount_bind_read_only(&path))
+            .map_err(|error| unable(&path, error))?;
     }
     for folder in TEMPORARY_DIRECTORY_VARIABLES
         .iter()
@@ -167,7 +170,7 @@ fn mount_hosts(tmp: &Path) -> io::Result<()> {
     let file = tmp.join(".foreword-hosts");
     let known = fs::read(HOSTS).unwrap_or_default();
     fs::write(&file, [&known[..], b"\n", SANDBOX_HOSTS.as_bytes()].concat())?;
-    let shown = File::open(&file).and_then(|opened| process::show(&opened, Path::new(HOSTS)));
+    let shown = File::open(&file).and_then(|opened| process::bind_mount(&opened, Path::new(HOSTS)));
     fs::remove_file(&file)?;
     shown
 }
@@ -190,11 +193,10 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
     let mut texts: Vec<Vec<u8>> = vec![root.as_os_str().as_bytes().to_vec()];
     texts.extend(command.iter().map(|word| word.as_bytes().to_vec()));
     for entry in environ.entries() {
-        let entry = entry.to_bytes();
-        let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
+        let (name, value) = split_entry(entry.to_bytes());
         let is_for_writing =
-            TEMPORARY_DIRECTORY_VARIABLES.iter().any(|name| name.as_bytes() == &entry[..length]);
-        if !is_for_writing && let Some(value) = entry.get(length + 1..) {
+            TEMPORARY_DIRECTORY_VARIABLES.iter().any(|known| known.as_bytes() == name);
+        if !is_for_writing && let Some(value) = value {
             texts.push(value.to_vec());
         }
     }
@@ -223,7 +225,7 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
 fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
     let unable = |error: io::Error| process::cause(&error);
     let root = Path::new(OPT);
-    process::cover(root).map_err(unable)?;
+    process::mount_tmpfs(root).map_err(unable)?;
     for file in opt.files() {
         let path = root.join(file.path);
         fs::create_dir_all(path.parent().expect("it is in a folder")).map_err(unable)?;
@@ -238,5 +240,5 @@ fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
         let mode = if file.has_run_bit() { 0o755 } else { 0o644 };
         written.set_permissions(Permissions::from_mode(mode)).map_err(unable)?;
     }
-    process::seal(root).map_err(unable)
+    process::remount_tmpfs_read_only(root).map_err(unable)
 }

@@ -3,7 +3,8 @@
 //! runtime's client on this machine.
 
 use super::function_env;
-use crate::cli::function::{FunctionOptions, image};
+use crate::cli::function::image;
+use crate::cli::options::FunctionOptions;
 use crate::config;
 use crate::environ::Environ;
 use crate::lambda::Runtime;
@@ -45,14 +46,15 @@ impl RuntimeStart {
     /// # Errors
     /// When there is nothing to start; says what to name.
     pub fn resolve(
-        asked: &FunctionOptions,
+        options: &FunctionOptions,
         environ: &mut Environ,
         root: &Path,
         has_layers: bool,
     ) -> Result<(Self, Vec<String>), String> {
-        let (words, note) = image::without_foreword(&asked.command);
+        let (words, note) = image::without_foreword(&options.command);
         let mut notes: Vec<_> = note.into_iter().collect();
-        let is_os_only = asked.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
+        let is_os_only =
+            options.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
         if let Some((program, arguments)) = words.split_first() {
             if let ([_, .., handler], None) = (&words[..], environ.non_empty("_HANDLER")) {
                 environ.set("_HANDLER", handler);
@@ -66,7 +68,7 @@ impl RuntimeStart {
             }
             return Ok((Self::Wrapper(words), notes));
         }
-        let Some(name) = &asked.runtime else {
+        let Some(name) = &options.runtime else {
             return Err(
                 "there is no program; name it behind --, or a runtime with --runtime".into()
             );

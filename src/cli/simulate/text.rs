@@ -3,8 +3,9 @@
 
 use super::event::{Caller, LifecycleStage, TimelineEvent};
 use super::log_line::HookLine;
-use crate::cli::colors::Colors;
-use crate::cli::finding::printable;
+use crate::cli::printer::{
+    BOLD, BOLD_RED, Colors, DIM, GREEN, PLAIN, Printer, YELLOW, printable, seconds,
+};
 use crate::report::HookOutcome;
 use serde_json::Value;
 use std::time::Duration;
@@ -15,17 +16,12 @@ const BAR: u128 = 16;
 /// An eighth of a character more each.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const RED: &str = "1;31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-
+/// Returns the lines of an event.
 pub fn render(event: &TimelineEvent, colors: Colors) -> String {
-    let line = |color: &str, text: String| format!("  {}\n", colors.paint(color, &text));
+    let mut printer = Printer::new(colors);
     match event {
         TimelineEvent::Environment { number, of } => {
-            colors.paint(BOLD, &format!("environment {number} of {of}")) + "\n"
+            printer.heading(BOLD, &format!("environment {number} of {of}"));
         }
         TimelineEvent::StageBegin { stage, limit } => {
             let name = match stage {
@@ -34,76 +30,69 @@ pub fn render(event: &TimelineEvent, colors: Colors) -> String {
             };
             let most =
                 limit.map(|limit| format!(" (at most {})", seconds(limit))).unwrap_or_default();
-            colors.paint(BOLD, &name) + &most + "\n"
+            let name = printer.paint(BOLD, &name);
+            printer.raw(&(name + &most));
         }
-        TimelineEvent::Hook { hook, limit } => self::hook(hook, *limit, colors),
+        TimelineEvent::Hook { hook, limit } => add_hook(&mut printer, hook, *limit),
         TimelineEvent::Runtime { what, took, limit } => {
-            row("runtime", what, Some(*took), *limit, "", colors)
+            printer.line(&row("runtime", what, Some(*took), *limit));
         }
         TimelineEvent::ForewordLine(message) => {
-            line(YELLOW, format!("foreword: {}", printable(message)))
+            printer.styled_line(YELLOW, &format!("foreword: {}", printable(message)));
         }
         TimelineEvent::LogLine(text) => {
-            format!("    {} {}\n", colors.paint(DIM, "│"), printable(text))
+            let mark = printer.paint(DIM, "│");
+            printer.line(&format!("  {mark} {}", printable(text)));
         }
         TimelineEvent::Invocation { body, .. } => {
-            line("", format!("event   {}", one_line(&truncated(body.as_bytes()))))
+            let body = one_line(&truncated(body.as_bytes()));
+            printer.styled_line(PLAIN, &format!("event   {body}"));
         }
         TimelineEvent::Response { body, .. } => {
-            line(GREEN, format!("answer  {}", one_line(&truncated(body))))
+            printer.styled_line(GREEN, &format!("answer  {}", one_line(&truncated(body))));
         }
         TimelineEvent::Error { caller, body } => {
             let who = match caller {
                 Caller::Invoker(_) => "the caller gets",
                 Caller::Publisher => "publishing the version fails with",
             };
-            line(RED, format!("{who} {}", printable(&error_summary(body))))
+            let error = printable(&error_summary(body));
+            printer.styled_line(BOLD_RED, &format!("{who} {error}"));
         }
-        TimelineEvent::Note(text) => line(DIM, printable(text)),
-        TimelineEvent::Problem(text) => line(RED, printable(text)),
-        TimelineEvent::StageEnd { stage, took, limit } => match limit {
-            Some(limit) => row(stage.name(), "in all", Some(*took), *limit, "", colors),
-            None => String::new(),
-        },
-        TimelineEvent::Result { is_successful: true } => {
-            colors.paint(GREEN, "all went well") + "\n"
+        TimelineEvent::Note(text) => printer.styled_line(DIM, &printable(text)),
+        TimelineEvent::Problem(text) => printer.styled_line(BOLD_RED, &printable(text)),
+        TimelineEvent::StageEnd { stage, took, limit: Some(limit) } => {
+            printer.line(&row(stage.name(), "in all", Some(*took), *limit));
         }
+        TimelineEvent::StageEnd { limit: None, .. } => {}
+        TimelineEvent::Result { is_successful: true } => printer.heading(GREEN, "all went well"),
         TimelineEvent::Result { is_successful: false } => {
-            colors.paint(RED, "not all went well") + "\n"
+            printer.heading(BOLD_RED, "not all went well");
         }
     }
+    printer.into_text()
 }
 
-fn hook(hook: &HookLine, limit: Duration, colors: Colors) -> String {
-    let what = if hook.outcome == HookOutcome::Success { "" } else { &hook.what };
-    let row = row(hook.phase.name(), &hook.name, hook.took, limit, what, colors);
-    match hook.exported() {
-        Some(exported) => format!("{}  {}\n", row.trim_end(), colors.paint(DIM, exported)),
-        None => row,
+fn add_hook(printer: &mut Printer, hook: &HookLine, limit: Duration) {
+    let row = row(hook.phase.name(), &hook.name, hook.took, limit);
+    let detail = match (hook.outcome, hook.exported()) {
+        (HookOutcome::Success, Some(exported)) => Some(printer.paint(DIM, exported)),
+        (HookOutcome::Success, None) => None,
+        _ => Some(printer.paint(BOLD_RED, &printable(&hook.what))),
+    };
+    match detail {
+        Some(detail) => printer.line(&format!("{row}  {detail}")),
+        None => printer.line(&row),
     }
 }
 
-fn row(
-    what: &str,
-    name: &str,
-    took: Option<Duration>,
-    limit: Duration,
-    problem: &str,
-    colors: Colors,
-) -> String {
+/// Returns what ran, how long it took as a bar and in milliseconds, and its limit.
+fn row(what: &str, name: &str, took: Option<Duration>, limit: Duration) -> String {
     let bar = bar(took.unwrap_or_default(), limit);
     let gap = " ".repeat((BAR as usize).saturating_sub(bar.chars().count()));
     let took = took.map_or_else(|| "-".into(), |took| took.as_millis().to_string());
-    let row = format!(
-        "  {what:<15} {:<20} {}{gap} {took:>6} ms of {}",
-        printable(name),
-        bar,
-        seconds(limit)
-    );
-    match problem {
-        "" => row + "\n",
-        problem => format!("{row}  {}\n", colors.paint(RED, &printable(problem))),
-    }
+    let name = printable(name);
+    format!("{what:<15} {name:<20} {bar}{gap} {took:>6} ms of {}", seconds(limit))
 }
 
 /// What took some time at all can be seen.
@@ -112,10 +101,6 @@ fn bar(took: Duration, limit: Duration) -> String {
     let eighths = eighths.clamp(1, BAR * 8);
     let whole = usize::try_from(eighths / 8).expect("a short bar");
     "█".repeat(whole) + EIGHTHS[usize::try_from(eighths % 8).expect("less than eight")]
-}
-
-fn seconds(limit: Duration) -> String {
-    format!("{} s", limit.as_secs_f64())
 }
 
 /// Type and message of an error; the rest, such as a stack trace, is for programs.

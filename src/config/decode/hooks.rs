@@ -5,7 +5,7 @@ use crate::config::{Command, Export, Hook, OnFailure};
 use crate::json::{self, Value};
 use crate::loopback::{Address, Request};
 use crate::phase::Phase;
-use crate::text::Text;
+use crate::template::Template;
 use std::time::Duration;
 
 impl<'a> Decoder<'a> {
@@ -147,7 +147,7 @@ impl<'a> Decoder<'a> {
         &mut self,
         node: Node<'a>,
         read: impl Fn(&'a str) -> Result<(), String>,
-    ) -> Option<Text<'a>> {
+    ) -> Option<Template<'a>> {
         let text = self.filled_text(node)?;
         match if text.is_plain() { read(text.written()) } else { Ok(()) } {
             Ok(()) => Some(text),
@@ -171,8 +171,8 @@ impl<'a> Decoder<'a> {
 
     fn command(&mut self, node: Node<'a>) -> Option<Command<'a>> {
         match &node.value {
-            Value::Text(_) => self.filled(node).map(Command::Shell),
-            Value::List(items) => match (items.first(), self.texts(node)) {
+            Value::String(_) => self.filled(node).map(Command::Shell),
+            Value::Array(items) => match (items.first(), self.texts(node)) {
                 (None, _) => {
                     self.refuse(node, "the command is empty; its first string is the program")
                 }

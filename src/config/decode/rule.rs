@@ -5,7 +5,7 @@ use crate::condition::When;
 use crate::config::Edit;
 use crate::config::{EnvEdit, Rule, WordEdits, Wrapper};
 use crate::json::Value;
-use crate::text::Text;
+use crate::template::Template;
 
 impl<'a> Decoder<'a> {
     /// Adds the rule to those before it: to hand such a large value on would take pages of the
@@ -74,7 +74,7 @@ impl<'a> Decoder<'a> {
 
     fn edit(&mut self, node: Node<'a>) -> Option<Edit<'a>> {
         match node.value {
-            Value::Text(_) => self.text(node).map(Edit::Set),
+            Value::String(_) => self.text(node).map(Edit::Set),
             Value::Null => Some(Edit::Unset),
             Value::Object(_) => self.edit_object(node),
             _ => self.wrong(
@@ -161,7 +161,7 @@ impl<'a> Decoder<'a> {
         let (mut path, mut name, mut when) = (None, None, When::default());
         let (mut env, mut env_key, mut is_last) = (Vec::new(), None, false);
         match node.value {
-            Value::Text(_) => path = self.path(node),
+            Value::String(_) => path = self.path(node),
             Value::Object(_) => {
                 let before = self.problems.len();
                 for (key, value) in self.object(node, &["path", "name", "when", "env", "last"]) {
@@ -195,7 +195,7 @@ impl<'a> Decoder<'a> {
 
     /// A path, as Lambda's variable for wrappers takes it: looked up in PATH, a wrapper would not
     /// know its own.
-    fn path(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn path(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let path = self.filled_text(node)?;
         if path.written().contains(['/', '$']) {
             return Some(path);

@@ -1,12 +1,12 @@
 //! The part of decoding that reads conditions.
 
-use super::super::near::near;
+use super::super::suggest::nearest;
 use super::{Decoder, Node};
 use crate::condition::{EnvTest, When};
 use crate::glob::Case;
 use crate::json::Value;
 use crate::lambda::{INITIALIZATIONS, Runtime};
-use crate::text::Text;
+use crate::template::Template;
 
 impl<'a> Decoder<'a> {
     /// Decodes into an empty condition, which is a part of something larger.
@@ -51,14 +51,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn runtime(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn runtime(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let glob = self.filled_glob(node)?;
         let written = glob.written();
         if Runtime::of_family(written).is_none()
             && !written.contains(|c: char| c.is_ascii_digit() || "*?[$".contains(c))
         {
             let families = Runtime::ALL.map(Runtime::name);
-            let hint = near(written, &families)
+            let hint = nearest(written, &families)
                 .map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
             self.problem(
                 node,
@@ -82,12 +82,12 @@ impl<'a> Decoder<'a> {
 
     /// Lambda may come to know more of them than these, so only what is nearly one of them is
     /// refused.
-    fn initialization(&mut self, node: Node<'a>) -> Option<Text<'a>> {
+    fn initialization(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let text = self.filled_text(node)?;
         let near = if INITIALIZATIONS.contains(&text.written()) {
             None
         } else {
-            near(text.written(), &INITIALIZATIONS)
+            nearest(text.written(), &INITIALIZATIONS)
         };
         match near {
             None => Some(text),
@@ -102,17 +102,17 @@ impl<'a> Decoder<'a> {
         match node.value {
             Value::Boolean(true) => Some(EnvTest::NonEmpty),
             Value::Boolean(false) => Some(EnvTest::UnsetOrEmpty),
-            Value::Text(_) | Value::List(_) => {
-                Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Respected))
+            Value::String(_) | Value::Array(_) => {
+                Some(EnvTest::Matches(self.one_or_more(node, Self::glob), Case::Sensitive))
             }
             Value::Object(_) => {
-                let (mut globs, mut case) = (None, Case::Respected);
+                let (mut globs, mut case) = (None, Case::Sensitive);
                 let before = self.problems.len();
                 for (key, value) in self.object(node, &["matches", "ignore_case"]) {
                     match (key.as_key(), &value.value) {
                         ("matches", _) => globs = Some(self.one_or_more(value, Self::glob)),
-                        ("ignore_case", Value::Boolean(true)) => case = Case::Ignored,
-                        ("ignore_case", Value::Boolean(false)) => case = Case::Respected,
+                        ("ignore_case", Value::Boolean(true)) => case = Case::Insensitive,
+                        ("ignore_case", Value::Boolean(false)) => case = Case::Sensitive,
                         ("ignore_case", _) => {
                             self.wrong(value, "true or false").unwrap_or_default()
                         }

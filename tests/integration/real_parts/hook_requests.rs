@@ -24,7 +24,8 @@ server.serve_forever()
 ";
     let hooks = json!([
         {"name": "server", "command": ["python3", "server.py"], "background": true},
-        {"name": "port", "command": "until [ -s port ]; do sleep 0.01; done; cat port", "export": "dotenv"},
+        {"name": "port", "command": "until [ -s port ]; do sleep 0.01; done; cat port",
+            "export": "dotenv"},
         {"name": "initialize", "wait_for": "127.0.0.1:${PORT}", "http": "POST http://127.0.0.1:${PORT}/initialize"},
     ]);
     let finished = Test::new().file("server.py", SERVER).hooks(hooks).args(["/bin/true"]).run();

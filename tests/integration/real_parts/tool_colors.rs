@@ -16,7 +16,7 @@ fn colours_are_for_terminals_that_want_them() {
     let plain = "foreword: error: unable to read missing: no such file or directory\r\n";
     let painted = plain
         .replace("foreword", "\x1b[1mforeword\x1b[0m")
-        .replace("error", "\x1b[1;31merror\x1b[0m");
+        .replace("error", "\x1b[1m\x1b[31merror\x1b[0m");
     assert_eq!(on_a_terminal("NO_COLOR", ""), painted);
     assert_eq!(on_a_terminal("NO_COLOR", "1"), plain);
     assert_eq!(on_a_terminal("TERM", "dumb"), plain);

@@ -1,7 +1,7 @@
 //! What may be shown of words, values and environments: everything but secrets, byte for byte.
 
 use crate::config::INLINE;
-use crate::environ::{Environ, REDACTED, says_secret};
+use crate::environ::{Environ, REDACTED, is_secret_name, split_entry};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -11,13 +11,13 @@ pub struct Redacted(pub Vec<u8>);
 
 impl Redacted {
     pub fn word(word: &OsStr, environ: &Environ) -> Self {
-        Self(environ.redacted(word))
+        Self(environ.redact_bytes(word))
     }
 
     pub fn value(name: &str, value: &OsStr, environ: &Environ) -> Self {
-        match says_secret(name.as_bytes()) || is_inline(name.as_bytes(), value.as_bytes()) {
+        match is_secret_name(name.as_bytes()) || is_inline(name.as_bytes(), value.as_bytes()) {
             true => Self(REDACTED.into()),
-            false => Self(environ.redacted(value)),
+            false => Self(environ.redact_bytes(value)),
         }
     }
 }
@@ -29,14 +29,9 @@ fn is_inline(name: &[u8], value: &[u8]) -> bool {
 
 /// All entries.
 pub fn environment(environ: &Environ) -> Vec<Redacted> {
-    let hide = |entry: Vec<u8>| {
-        let length = entry.iter().position(|&byte| byte == b'=').unwrap_or(entry.len());
-        match entry.get(length + 1..) {
-            Some(value) if is_inline(&entry[..length], value) => {
-                [&entry[..=length], REDACTED.as_bytes()].concat()
-            }
-            _ => entry,
-        }
+    let hide = |entry: Vec<u8>| match split_entry(&entry) {
+        (name, Some(value)) if is_inline(name, value) => [name, b"=", REDACTED.as_bytes()].concat(),
+        _ => entry,
     };
     environ.redacted_entries().into_iter().map(hide).map(Redacted).collect()
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the kernel or its settings do not let it.
-pub fn own_mounts() -> io::Result<()> {
+pub fn unshare_mounts() -> io::Result<()> {
     if unshare(CloneFlags::CLONE_NEWNS).is_err() {
         let this = fs::metadata("/proc/self")?;
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
@@ -32,7 +32,7 @@ pub fn own_mounts() -> io::Result<()> {
 ///
 /// # Errors
 /// When the folder is not there, and when the mount is refused.
-pub fn cover(folder: &Path) -> io::Result<()> {
+pub fn mount_tmpfs(folder: &Path) -> io::Result<()> {
     let kind = Some("tmpfs");
     Ok(mount(kind, folder, kind, MsFlags::MS_NODEV | MsFlags::MS_NOSUID, Some("mode=0755"))?)
 }
@@ -41,7 +41,7 @@ pub fn cover(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When the mount is refused.
-pub fn seal(folder: &Path) -> io::Result<()> {
+pub fn remount_tmpfs_read_only(folder: &Path) -> io::Result<()> {
     let nothing = None::<&str>;
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
     Ok(mount(nothing, folder, nothing, flags, nothing)?)
@@ -52,7 +52,7 @@ pub fn seal(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When the directory is not there, and when the mount is refused.
-pub fn cover_for_all(directory: &Path, most_bytes: u64) -> io::Result<()> {
+pub fn mount_writable_tmpfs(directory: &Path, most_bytes: u64) -> io::Result<()> {
     let kind = Some("tmpfs");
     let data = format!("mode=1777,size={most_bytes}");
     Ok(mount(kind, directory, kind, MsFlags::MS_NODEV | MsFlags::MS_NOSUID, Some(data.as_str()))?)
@@ -63,7 +63,7 @@ pub fn cover_for_all(directory: &Path, most_bytes: u64) -> io::Result<()> {
 ///
 /// # Errors
 /// When the mount is refused.
-pub fn show(opened: &File, at: &Path) -> io::Result<()> {
+pub fn bind_mount(opened: &File, at: &Path) -> io::Result<()> {
     let nothing = None::<&str>;
     let source = format!("/proc/self/fd/{}", opened.as_raw_fd());
     Ok(mount(Some(source.as_str()), at, nothing, MsFlags::MS_BIND | MsFlags::MS_REC, nothing)?)
@@ -73,7 +73,7 @@ pub fn show(opened: &File, at: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When the mount is refused.
-pub fn protect(path: &Path) -> io::Result<()> {
+pub fn remount_bind_read_only(path: &Path) -> io::Result<()> {
     let nothing = None::<&str>;
     let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
     // A user namespace may not take away what the mount had (mount_namespaces(7)).

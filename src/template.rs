@@ -11,7 +11,7 @@ const MOST_NESTED: usize = 16;
 
 /// A text whose every `${` is closed and holds a POSIX name.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Text<'a> {
+pub struct Template<'a> {
     written: &'a str,
     /// Whether it holds no `$`; most do not, and are taken as they are.
     is_plain: bool,
@@ -24,7 +24,7 @@ pub enum Origin {
     Inserted,
 }
 
-impl<'a> Text<'a> {
+impl<'a> Template<'a> {
     /// Checks the text; the error says what is wrong with it.
     pub fn new(text: &'a str) -> Result<Self, String> {
         let is_plain = !text.bytes().any(|byte| byte == b'$');
@@ -187,7 +187,7 @@ mod tests {
 
     fn expanded(text: &str) -> String {
         let environ = Environ::from_entries([c"A=1", c"EMPTY=", c"B=${A}", c"_X9=under"]);
-        Text::new(text).expect(text).expand(&environ).into_string().expect("UTF-8")
+        Template::new(text).expect(text).expand(&environ).into_string().expect("UTF-8")
     }
 
     #[test]
@@ -231,16 +231,16 @@ mod tests {
             "${A-x}",
             "${é}",
         ] {
-            assert!(Text::new(text).is_err(), "{text}");
+            assert!(Template::new(text).is_err(), "{text}");
         }
-        assert!(Text::new(&"${A:-".repeat(10_000)).is_err());
+        assert!(Template::new(&"${A:-".repeat(10_000)).is_err());
     }
 
     #[test]
     fn keeps_apart_what_was_written_and_what_was_put_in() {
         let environ = Environ::from_entries([c"A=*"]);
         let mut pieces = Vec::new();
-        let text = Text::new("*${A}${B:-?}").expect("a text");
+        let text = Template::new("*${A}${B:-?}").expect("a text");
         text.pieces(&environ, &mut |piece, origin| pieces.push((piece.to_vec(), origin)));
         assert_eq!(
             pieces,

@@ -1,7 +1,7 @@
 //! What the tool starts and has to end again, to the last descendant: whoever loses its parent
 //! becomes a child of this process, so that everything that comes of a command can be found.
 
-use super::child::End;
+use super::child::CommandEnd;
 use super::raw::Disposition;
 use super::stat::Stat;
 use crate::environ::Environ;
@@ -26,9 +26,9 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(2);
 
 /// A command that was started, in a process group of its own.
-pub struct Started {
+pub struct SpawnedCommand {
     pid: Pid,
-    ended: Arc<(Mutex<Option<End>>, Condvar)>,
+    ended: Arc<(Mutex<Option<CommandEnd>>, Condvar)>,
 }
 
 /// Those that come to be while it lives.
@@ -50,7 +50,7 @@ pub fn adopt_descendants() -> io::Result<Descendants> {
     Ok(Descendants { before: descendants(&[]) })
 }
 
-impl Started {
+impl SpawnedCommand {
     /// Starts a program with these words, without anything to read and with this for all that it
     /// writes. `at_end` is called when it has ended, and how is known by then.
     ///
@@ -94,7 +94,7 @@ impl Started {
     }
 
     /// How it ended, if it has.
-    pub fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<CommandEnd> {
         *lock(&self.ended.0)
     }
 
@@ -118,14 +118,14 @@ impl Started {
 }
 
 /// Waits for it.
-fn end_of(pid: Pid) -> End {
+fn end_of(pid: Pid) -> CommandEnd {
     loop {
         match waitid(Id::Pid(pid), WaitPidFlag::WEXITED) {
-            Ok(WaitStatus::Exited(_, status)) => return End::Exited(status),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return End::Killed(Some(signal)),
+            Ok(WaitStatus::Exited(_, status)) => return CommandEnd::Exited(status),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return CommandEnd::Killed(Some(signal)),
             Ok(_) | Err(Errno::EINTR) => {}
             // nix has no name for real-time signals.
-            Err(_) => return End::Killed(None),
+            Err(_) => return CommandEnd::Killed(None),
         }
     }
 }
@@ -133,7 +133,7 @@ fn end_of(pid: Pid) -> End {
 impl Descendants {
     /// Whether one of them that is this program, or the one at this path, has started something
     /// that still lives.
-    pub fn are_waited_for_by(&self, other: &Path) -> bool {
+    pub fn has_wrapper_with_child(&self, other: &Path) -> bool {
         let identity =
             |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
         let programs = [identity(Path::new("/proc/self/exe")), identity(other)];
