@@ -163,7 +163,7 @@ impl<'a> Arn<'a> {
 
 fn source(text: &str) -> Result<Source, String> {
     if text.starts_with("arn:") {
-        return from_arn(text, text);
+        return from_arn(text);
     }
     if text.starts_with("x-crypteia-ssm-path:") {
         return Err("it stands for many variables; write a \"path\" under a prefix".to_owned());
@@ -180,7 +180,7 @@ fn source(text: &str) -> Result<Source, String> {
             Service::SecretsManager => arn.service == "secretsmanager",
         };
         return match same {
-            true => from_arn(rest, text),
+            true => from_arn(rest),
             false => Err(format!("the ARN is one of {}, not of {prefix}", arn.service)),
         };
     }
@@ -190,11 +190,15 @@ fn source(text: &str) -> Result<Source, String> {
             parameter(&format!("/{}", rest.trim_start_matches('/')))
         }
         Service::SystemsManager => parameter(rest),
-        Service::SecretsManager => secret(rest),
+        Service::SecretsManager => {
+            let (id, field, version) = secret_parts(rest)?;
+            secret_name(id)?;
+            Ok(Source::Secret { id: id.to_owned(), region: None, field, version })
+        }
     }
 }
 
-fn from_arn(arn: &str, text: &str) -> Result<Source, String> {
+fn from_arn(arn: &str) -> Result<Source, String> {
     let parsed = Arn::parse(arn)?;
     let region = Some(parsed.region.to_owned());
     match (parsed.service, parsed.resource) {
@@ -211,20 +215,22 @@ fn from_arn(arn: &str, text: &str) -> Result<Source, String> {
             let Some(rest) = resource.strip_prefix("secret:") else {
                 return Err(format!("{resource:?} is no secret; write …:secret:NAME-SUFFIX"));
             };
-            // Up to the first colon or "#" it is the secret's own.
-            let end = rest.find([':', '#', '@']).unwrap_or(rest.len());
-            let id = &arn[..arn.len() - rest.len() + end];
-            let (field, version) = match rest[end..].strip_prefix(':') {
-                Some(parts) => ecs_parts(parts)?,
+            let (name, field, version) = match rest.split_once(':') {
+                Some((name, parts)) => {
+                    let (field, version) = ecs_parts(parts)?;
+                    (name, field, version)
+                }
+                // An @ in front of the # is the name's: for the stage of a whole secret, ARNs have
+                // the colons.
                 None => {
-                    let Source::Secret { field, version, .. } = secret(rest)? else {
-                        return Err(format!("{text:?} is no secret"));
-                    };
-                    (field, version)
+                    let (name, parts) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+                    let (_, field, version) = secret_parts(parts)?;
+                    (name, field, version)
                 }
             };
-            secret_name(&rest[..end])?;
-            Ok(Source::Secret { id: id.to_owned(), region, field, version })
+            secret_name(name)?;
+            let id = format!("{}{name}", &arn[..arn.len() - rest.len()]);
+            Ok(Source::Secret { id, region, field, version })
         }
         (service, _) => {
             Err(format!("{service:?} keeps no secrets; write an ARN of ssm or secretsmanager"))
@@ -294,7 +300,7 @@ fn check_selector(text: &str) -> Result<(), String> {
 
 /// `ID`, `ID#KEY`, `ID@STAGE`, `ID#KEY@STAGE`. A secret's name and a field's may hold `@`: the last
 /// one is the stage's.
-fn secret(text: &str) -> Result<Source, String> {
+fn secret_parts(text: &str) -> Result<(&str, Option<String>, Version), String> {
     let (id, field) = match text.split_once('#') {
         None => (text, None),
         Some((_, "")) => return Err("nothing stands behind #; write ID#KEY".to_owned()),
@@ -316,12 +322,11 @@ fn secret(text: &str) -> Result<Source, String> {
     if field == Some("") {
         return Err("nothing stands between # and @; write ID#KEY@STAGE".to_owned());
     }
-    secret_name(id)?;
     let version = match stage {
         Some(text) if is_uuid(text) => Version { id: Some(text.to_owned()), stage: None },
         stage => Version { id: None, stage: stage.map(str::to_owned) },
     };
-    Ok(Source::Secret { id: id.to_owned(), region: None, field: field.map(str::to_owned), version })
+    Ok((id, field.map(str::to_owned), version))
 }
 
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>
@@ -391,6 +396,7 @@ mod tests {
     #[test]
     fn secret_in_every_spelling() {
         let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/x-AbCdEf";
+        let at = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a@b/x-AbCdEf";
         let cn = Some("cn-north-1");
         let id = "11111111-2222-3333-4444-555555555555";
         let [k, old] = [Some("k"), Some("OLD")];
@@ -413,6 +419,9 @@ mod tests {
             (&format!("{arn}::OLD:"), secret(arn, cn, [None, old, None])),
             (&format!("{arn}:k:OLD:{id}"), secret(arn, cn, [k, old, Some(id)])),
             (&format!("{arn}#k@OLD"), secret(arn, cn, [k, old, None])),
+            (at, secret(at, cn, [None, None, None])),
+            (&format!("{at}@b#k"), secret(&format!("{at}@b"), cn, [k, None, None])),
+            (&format!("{at}:k::"), secret(at, cn, [k, None, None])),
         ] {
             assert_eq!(Reference::parse(text).expect(text).source, expected, "{text}");
             assert!(Reference::is_meant_by(text), "{text}");
@@ -461,6 +470,34 @@ mod tests {
         }
         for value in ["hunter2", "", "arn:aws:s3:us-east-1:1:bucket", "https://ssm:x"] {
             assert!(!Reference::is_meant_by(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_odd() {
+        let parts = [
+            "arn:",
+            "ssm:",
+            "secretsmanager:",
+            "secret:",
+            "parameter/",
+            "é",
+            "#",
+            "@",
+            ":",
+            "a",
+            "/",
+        ];
+        for first in parts {
+            for second in parts {
+                for third in parts {
+                    let tail = format!("{first}{second}{third}");
+                    for head in ["", "arn:aws:ssm:r:1:", "arn:aws:secretsmanager:r:1:secret:"] {
+                        let text = format!("{head}{tail}");
+                        let _ = (Reference::parse(&text), Path::parse(&text));
+                    }
+                }
+            }
         }
     }
 
