@@ -190,22 +190,25 @@ fn refusal(code: &str, message: &str, place: &Place<'_>, action: &str, target: &
 
 /// Says what to allow, on what.
 fn denial(message: &str, place: &Place<'_>, action: &str, target: &Target) -> String {
-    // Both services say it in their own way, without an action or a key.
-    if message.contains("customer master key") || message.contains("KMS") {
+    let refused = word_after(message, "not authorized to perform: ");
+    // Both services have words of their own for a key, without its name.
+    if refused.is_none() && (message.contains("customer master key") || message.contains("KMS")) {
         return "the key that it is encrypted with may not be used; allow kms:Decrypt on that key, \
                 for the function's role"
             .to_owned();
     }
-    let action = word_after(message, "not authorized to perform: ").unwrap_or(action);
-    let resource = word_after(message, " on resource: ")
-        .map_or_else(|| resource(message, place, target), str::to_owned);
+    let action = refused.unwrap_or(action);
+    // Secrets Manager says a secret's name, and others all of a service.
+    let said = word_after(message, " on resource: ")
+        .filter(|resource| resource.starts_with("arn:") && !resource.ends_with(":*"));
+    let resource = said.map_or_else(|| resource(message, place, target), str::to_owned);
     let reason = message.split_once(" because ").map(|(_, reason)| reason);
-    let reason = reason.or_else(|| {
-        let at = message.find("with an explicit deny")?;
-        Some(&message[at..])
-    });
+    let reason = reason.or_else(|| message.find("with an explicit deny").map(|at| &message[at..]));
     match reason {
-        Some(reason) => format!("allow {action} on {resource} ({reason})"),
+        Some(reason) => {
+            let end = reason.find(" (Service: ").unwrap_or(reason.len());
+            format!("allow {action} on {resource} ({})", &reason[..end])
+        }
         None => format!("allow {action} on {resource}"),
     }
 }

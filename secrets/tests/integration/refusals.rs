@@ -56,7 +56,7 @@ fn denied_name_among_others_is_the_one_that_is_named() {
              identity-based policy allows the ssm:GetParameters action)",
             "unable to get SECRET from secretsmanager:denied/secret: AccessDeniedException: allow \
              secretsmanager:GetSecretValue on \
-             arn:aws:secretsmanager:us-east-1:123456789012:secret:denied/secret (no \
+             arn:aws:secretsmanager:us-east-1:123456789012:secret:denied/secret-?????? (no \
              identity-based policy allows the secretsmanager:GetSecretValue action)",
         ],
     );
@@ -91,7 +91,7 @@ fn role_without_the_permission_for_batches_needs_none() {
 
 #[test]
 fn key_that_may_not_be_used() {
-    Run::new(["A=ssm:/key-denied", "B=secretsmanager:key-denied"]).run().fails(
+    Run::new(["A=ssm:/key-denied", "B=secretsmanager:key-denied", "C=ssm:/kms-denied"]).run().fails(
         1,
         &[
             "unable to get A from ssm:/key-denied: AccessDeniedException: the key that it is \
@@ -99,6 +99,9 @@ fn key_that_may_not_be_used() {
             "unable to get B from secretsmanager:key-denied: AccessDeniedException: the key that \
              it is encrypted with may not be used; allow kms:Decrypt on that key, for the \
              function's role",
+            "unable to get C from ssm:/kms-denied: AccessDeniedException: allow kms:Decrypt on \
+             arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555 (no \
+             identity-based policy allows the kms:Decrypt action)",
         ],
     );
 }

@@ -146,8 +146,16 @@ def denied(request):
     action = f"{service}:{operation(request)}"
     for name in identifiers(request):
         user = f"arn:aws:sts::{ACCOUNT}:assumed-role/orders/orders"
-        kind = f"parameter{name}" if service == "ssm" else f"secret:{name}"
-        resource = name if name.startswith("arn:") else f"arn:aws:{service}:{region}:{ACCOUNT}:{kind}"
+        if "kms-denied" in name:
+            key = f"arn:aws:kms:{region}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+            return error(
+                400,
+                "AccessDeniedException",
+                f"User: {user} is not authorized to perform: kms:Decrypt on resource: {key} because no identity-based "
+                "policy allows the kms:Decrypt action (Service: AWSKMS; Status Code: 400; Request ID: x; Proxy: null)",
+            )
+        # Secrets Manager says what it was asked for.
+        resource = f"arn:aws:{service}:{region}:{ACCOUNT}:parameter{name}" if service == "ssm" else name
         if "key-denied" in name:
             text = (
                 "The ciphertext refers to a customer master key that does not exist, does not exist in this region, "
