@@ -3,6 +3,7 @@
 # static bin/foreword, the same with a bootstrap for OS-only runtimes and with an extension, and SHA256SUMS. The same source
 # gives the same bytes, whenever and wherever one toolchain builds it. Without arguments it also builds the command line tool,
 # which is not in the layers, for this machine, with shell completions and man pages, into target/tool.
+# foreword-secrets is in layers of its own, foreword-secrets-x86_64.zip and foreword-secrets-arm64.zip.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,6 +11,9 @@ binary_budget=655360
 zip_budget=340000
 # The toolchain's own standard library is built for speed, and holds an unwinder and a reader of debugging information.
 if_std_is_not_built=(917504 470000)
+# TLS and AWS's SDK, for foreword-secrets.
+secrets_binary_budget=4200000
+secrets_zip_budget=2000000
 # As which the programs that Lambda's runtimes start are known to other wrappers; for a program of another name, foreword
 # makes such a link when it is needed, and then has to find a folder that can be written.
 stand_ins=(python python3 python3.{8..14} node java ruby dotnet bootstrap)
@@ -66,14 +70,17 @@ has_std_source() {
 # Position-independent code would have to be relocated at every start, page by page. With few segments, and with what
 # every start runs side by side, it touches few pages of the file.
 linker_options=(-z norelro -T scripts/layout.ld)
-common_flags=(
-    -C relocation-model=static
-    # Cargo does not look into the layout; a flag named after what is in it makes it link again.
-    --cfg "layout_$(sha256sum scripts/layout.ld | cut -c1-16)"
+path_flags=(
     --remap-path-prefix="$PWD=/foreword"
     --remap-path-prefix="$target_folder=/target"
     --remap-path-prefix="$cargo_home=/cargo"
     --remap-path-prefix="$std_source=/rustc"
+)
+common_flags=(
+    -C relocation-model=static
+    # Cargo does not look into the layout; a flag named after what is in it makes it link again.
+    --cfg "layout_$(sha256sum scripts/layout.ld | cut -c1-16)"
+    "${path_flags[@]}"
 )
 
 # The flags are unstable ones of cargo's, which a stable toolchain takes when it is told that it builds a part of itself.
@@ -100,11 +107,20 @@ build() {
     fi
 }
 
-# Refuses a binary that needs anything at run time, tells where it was built, or is too large.
+# Builds foreword-secrets. ring in it is C and assembly, for which clang needs no toolchain of the target.
+build_secrets() {
+    type -P clang >/dev/null || need clang
+    encode "${path_flags[@]}" -C relocation-model=static -C linker=rust-lld
+    echo "build-layer: foreword-secrets for $1 with $(rustc --version) and $(clang --version | head -n 1)"
+    env "CC_${1//-/_}=clang" "AR_${1//-/_}=ar" \
+        cargo build --locked --release --package foreword-secrets --target "$1"
+}
+
+# Refuses a binary that needs anything at run time, tells where it was built, or is larger than its budget.
 examine() {
-    local size path needs
+    local size path needs budget=${2:-$binary_budget}
     size=$(stat --format %s "$1")
-    ((size <= binary_budget)) || fail "$1 has $size bytes, more than $binary_budget"
+    ((size <= budget)) || fail "$1 has $size bytes, more than $budget"
     needs=$(readelf --wide --program-headers --dynamic "$1" 2>&1) || fail "unable to read $1: $needs"
     needs=$(grep -E 'INTERP|NEEDED' <<<"$needs") && fail "$1 is not static: $needs"
     for path in "$PWD" "$target_folder" "$cargo_home" "$std_source"; do
@@ -114,12 +130,11 @@ examine() {
     done
 }
 
-# Writes a layer: its name, and the LINK=TARGET pairs that it has besides the binary and the stand-ins.
-pack() {
-    local layer=$target_folder/layer/$1-$architecture.zip size
-    shift
-    python3 - "$binary" "$layer" "${stand_ins[@]/#/bin/stand-in/}" "$@" <<'PYTHON'
-import sys, zipfile
+# Writes a layer: its name, the binary, its budget, and the LINK=TARGET pairs that it has besides.
+zip_layer() {
+    local layer=$target_folder/layer/$1-$architecture.zip size budget=$3
+    python3 - "$2" "$layer" "${@:4}" <<'PYTHON'
+import os, sys, zipfile
 
 binary, layer, *links = sys.argv[1:]
 
@@ -130,14 +145,19 @@ def write(name, mode, content):
     archive.writestr(entry, content, zipfile.ZIP_DEFLATED, 9)
 
 with zipfile.ZipFile(layer, "w") as archive, open(binary, "rb") as file:
-    write("bin/foreword", 0o100755, file.read())
+    write(f"bin/{os.path.basename(binary)}", 0o100755, file.read())
     for link in links:
         name, _, target = link.partition("=")
         write(name, 0o120777, target or "../foreword")
 PYTHON
     size=$(stat --format %s "$layer")
-    ((size <= zip_budget)) || fail "$layer has $size bytes, more than $zip_budget"
-    echo "$layer: $size bytes, unpacked $(stat --format %s "$binary")"
+    ((size <= budget)) || fail "$layer has $size bytes, more than $budget"
+    echo "$layer: $size bytes, unpacked $(stat --format %s "$2")"
+}
+
+# Writes a layer with foreword: its name, and the LINK=TARGET pairs that it has besides the binary and the stand-ins.
+pack() {
+    zip_layer "$1" "$binary" "$zip_budget" "${stand_ins[@]/#/bin/stand-in/}" "${@:2}"
 }
 
 # Builds what is for people, and would make the layer's binary larger.
@@ -171,6 +191,10 @@ for architecture in "${architectures[@]}"; do
     pack foreword
     pack foreword-bootstrap bootstrap=bin/foreword
     pack foreword-prestop extensions/foreword=../bin/foreword
+    build_secrets "$target"
+    secrets=$target_folder/$target/release/foreword-secrets
+    examine "$secrets" "$secrets_binary_budget"
+    zip_layer foreword-secrets "$secrets" "$secrets_zip_budget"
 done
 cd "$target_folder/layer"
 sha256sum foreword-*.zip >SHA256SUMS

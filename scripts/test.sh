@@ -33,7 +33,7 @@ reproducible_layer() {
     copy=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$copy'" EXIT
-    cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual layer scripts "$copy"
+    cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual secrets layer scripts "$copy"
     scripts/build-layer.sh
     for architecture in x86_64 arm64; do
         CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
@@ -43,21 +43,26 @@ reproducible_layer() {
     python3 - target/layer/foreword-*.zip <<'END'
 import posixpath, sys, zipfile
 
-LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}, "foreword-prestop": {"extensions/foreword"}}
+LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}, "foreword-prestop": {"extensions/foreword"}, "foreword-secrets": None}
 layers = {f"{name}-{architecture}" for name in LINKS for architecture in ["x86_64", "arm64"]}
 assert {posixpath.basename(path) for path in sys.argv[1:]} == {f"{layer}.zip" for layer in layers}, sys.argv
 
 for path in sys.argv[1:]:
     layer = zipfile.ZipFile(path)
     binary, *links = layer.infolist()
-    assert (binary.filename, oct(binary.external_attr >> 16)) == ("bin/foreword", "0o100755"), path
+    assert oct(binary.external_attr >> 16) == "0o100755", path
+    name = posixpath.basename(path).rpartition("-")[0]
+    if LINKS[name] is None:
+        assert (binary.filename, links) == (f"bin/{name}", []), path
+        continue
+    assert binary.filename == "bin/foreword", path
     for link in links:
         target = layer.read(link).decode()
         assert oct(link.external_attr >> 16) == "0o120777", (path, link)
         found = posixpath.normpath(posixpath.join(posixpath.dirname(link.filename), target))
         assert found == binary.filename, (path, link.filename, target)
     others = {link.filename for link in links if not link.filename.startswith("bin/stand-in/")}
-    assert others == LINKS[posixpath.basename(path).rpartition("-")[0]], (path, others)
+    assert others == LINKS[name], (path, others)
     assert {"bin/stand-in/python3.12", "bin/stand-in/node", "bin/stand-in/bootstrap"} <= {link.filename for link in links}, path
 END
 }
@@ -143,8 +148,10 @@ permitted_dependencies() {
     local deny
     deny=$(checker cargo-deny) || return 0
     "$deny" --log-level error check bans licenses sources
+    "$deny" --log-level error --manifest-path secrets/Cargo.toml --config secrets/deny.toml check bans licenses sources
     if timeout 60 "$deny" fetch db >/dev/null 2>&1; then
         "$deny" --log-level error check --disable-fetch advisories
+        "$deny" --log-level error --manifest-path secrets/Cargo.toml --config secrets/deny.toml check --disable-fetch advisories
     else
         echo "skipped: the advisories on dependencies, whose database cannot be reached"
     fi
@@ -215,6 +222,17 @@ END
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
+# The tests of foreword-secrets, with the program that cargo builds and with that of the layer for this machine.
+secrets_tests() {
+    local native=x86_64
+    [[ $(uname -m) != aarch64 ]] || native=aarch64
+    cargo clippy --locked --package foreword-secrets --no-default-features -- -D warnings
+    cargo clippy --locked --package foreword-secrets --features real-parts --all-targets -- -D warnings
+    cargo test --locked --package foreword-secrets --features real-parts
+    FOREWORD_SECRETS_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword-secrets \
+        cargo test --locked --package foreword-secrets --features real-parts --test integration
+}
+
 # The tests of what foreword does on Lambda once more, with one system call after the other refused that nobody knows Lambda
 # to let pass, and with all of them. What is left out cannot do without itself: the event loops of Go and Node, which AWS's
 # emulator and clients have, need eventfd2, and two tests take the names of abstract sockets themselves.
@@ -262,5 +280,6 @@ check tool_beside_layers
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests
+check secrets_tests
 check cargo test --locked --features real-parts
 check refused_calls
