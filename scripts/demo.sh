@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows foreword at work: around a dummy interpreter that prints what it received, then around a Python function
-# under AWS's Runtime Interface Emulator, which is invoked once, and at last through a snapshot and a restore, which no
-# emulator has. Needs a Rust toolchain and python3.
+# Shows foreword at work: with a dummy interpreter that prints what it received, with a Python function under AWS's
+# Runtime Interface Emulator, and with `foreword simulate` through a snapshot and a restore. It needs Linux, a Rust
+# toolchain and python3.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset CARGO_TARGET_DIR
@@ -11,19 +11,19 @@ cargo build --locked --release
 foreword=$PWD/target/release/foreword
 parts=$PWD/target/real-parts
 
-folder=$(mktemp -d)
+directory=$(mktemp -d)
 emulator=
-# SIGTERM makes the emulator end the runtime too.
+# The emulator ends the runtime at SIGTERM.
 clean_up() {
     if [[ -n $emulator ]]; then
         kill "$emulator" 2>/dev/null || true
         wait "$emulator" || true
     fi
-    rm -rf "$folder"
+    rm -rf "$directory"
 }
 trap clean_up EXIT
-cd "$folder"
-export FOREWORD_DROPIN_DIR=$folder/foreword.d LAMBDA_TASK_ROOT=$folder
+cd "$directory"
+export FOREWORD_DROPIN_DIR=$directory/foreword.d LAMBDA_TASK_ROOT=$directory
 
 printf '\n== A dummy interpreter, started as Lambda starts python3.12\n'
 cat >python3.12 <<'END'
@@ -89,16 +89,16 @@ direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 deadline = time.monotonic() + 10
 while True:
     try:
-        answer = direct.open(url, json.dumps({"order": 17}).encode(), timeout=30)
+        response = direct.open(url, json.dumps({"order": 17}).encode(), timeout=30)
         break
     except urllib.error.HTTPError as error:
         sys.exit(f"the invocation failed: {error.read().decode()}")
     except urllib.error.URLError as error:
-        # Until the emulator listens it refuses.
+        # The connection is refused until the emulator listens.
         if time.monotonic() > deadline:
-            sys.exit(f"the emulator does not answer: {error.reason}")
+            sys.exit(f"unable to connect to the emulator: {error.reason}")
         time.sleep(0.05)
-print("the invocation's answer:", json.dumps(json.load(answer), indent=2))
+print("the response:", json.dumps(json.load(response), indent=2))
 END
     cat log >&2
     exit 1

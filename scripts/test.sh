@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Checks everything that a change has to pass, and installs what that needs by itself.
-# It changes nothing outside target/ but for missing Debian packages.
+# Runs every check that a change has to pass, and installs what it needs into target/. Outside of target/ it only
+# installs missing Debian packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 unset CARGO_TARGET_DIR
 
-# Simulations have a /tmp of their own, in which nothing of a project can be seen that lies in /tmp.
+# A project in /tmp would be invisible in simulations, which have a /tmp of their own.
 if [[ $PWD == /tmp/* ]]; then
     elsewhere=$(mktemp -d /var/tmp/foreword-XXXXXX)
     trap 'rm -rf "$elsewhere"' EXIT
@@ -16,28 +16,33 @@ if [[ $PWD == /tmp/* ]]; then
     exit
 fi
 
-# What foreword needs today and a little more: whoever raises one says why in the change.
+# The number of crates; a change that raises one of these says why.
 dependency_budget=15
-# The tool's own: clap and what it is made of, and what unpacks a zip.
+# Crates that only the tool needs: clap with its dependencies, and what unpacks a zip.
 tool_dependency_budget=7
 
-# Announces a check on the way to running it.
+# Prints and runs a check.
 check() {
     echo "== $*"
     "$@"
 }
 
-# Builds the layers here, and again in a copy of the source elsewhere: time and place must leave no trace in it.
+# Builds the layers here and from a copy of the source elsewhere; both have to be identical, whatever time and place.
 reproducible_layer() {
     local copy architecture
     copy=$(mktemp -d)
-    # shellcheck disable=SC2064 # the folder of now
+    # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -rf '$copy'" EXIT
     cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual secrets layer scripts "$copy"
-    scripts/build-layer.sh
+    # Both at once, since linking uses one processor; what they would install, they install one after the other.
+    timeout 120 rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl >/dev/null 2>&1 || true
+    timeout 120 rustup component add rust-src >/dev/null 2>&1 || true
+    mkdir -p target/again
     for architecture in x86_64 arm64; do
-        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture"
-    done
+        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture" || exit
+    done >target/again/log 2>&1 &
+    scripts/build-layer.sh
+    wait $! || { cat target/again/log >&2 && return 1; }
     (cd target/layer && sha256sum --check --strict SHA256SUMS)
     diff target/layer/SHA256SUMS target/again/layer/SHA256SUMS
     python3 - target/layer/foreword-*.zip <<'END'
@@ -67,37 +72,37 @@ for path in sys.argv[1:]:
 END
 }
 
-# What a layer is unpacked to is started by the link that it has besides the binary.
-# Takes the layer's name, the link, and what it says where Lambda tells it nothing.
+# Starts foreword by the symlink that a layer has besides those to stand-ins: LAYER SYMLINK MESSAGE, where MESSAGE is
+# what foreword prints without Lambda's environment.
 started_by_its_link() (
     whole=$(mktemp -d)
-    # shellcheck disable=SC2064 # the folder of now
+    # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -r '$whole'" EXIT
     for architecture in x86_64 arm64; do
-        folder=$whole/$architecture
-        python3 - "target/layer/$1-$architecture.zip" "$2" "$folder" <<'END'
+        directory=$whole/$architecture
+        python3 - "target/layer/$1-$architecture.zip" "$2" "$directory" <<'END'
 import os, sys, zipfile
 
-layer, link, folder = sys.argv[1:]
+layer, symlink, directory = sys.argv[1:]
 with zipfile.ZipFile(layer) as archive:
-    target = archive.read(link).decode()
-    archive.extract("bin/foreword", folder)
-    os.chmod(f"{folder}/bin/foreword", 0o755)
-    os.makedirs(os.path.dirname(f"{folder}/{link}"), exist_ok=True)
-    os.symlink(target, f"{folder}/{link}")
-    assert os.path.samefile(f"{folder}/bin/foreword", f"{folder}/{link}"), target
+    target = archive.read(symlink).decode()
+    archive.extract("bin/foreword", directory)
+    os.chmod(f"{directory}/bin/foreword", 0o755)
+    os.makedirs(os.path.dirname(f"{directory}/{symlink}"), exist_ok=True)
+    os.symlink(target, f"{directory}/{symlink}")
+    assert os.path.samefile(f"{directory}/bin/foreword", f"{directory}/{symlink}"), target
 END
         emulator=()
         [[ $(uname -m) == "${architecture/arm64/aarch64}" ]] ||
-            emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$folder/$2")
-        said=$(env -u AWS_LAMBDA_RUNTIME_API -u _HANDLER "${emulator[@]}" "$folder/$2" 2>&1) || :
+            emulator=("qemu-${architecture/arm64/aarch64}-static" -0 "$directory/$2")
+        said=$(env -u AWS_LAMBDA_RUNTIME_API -u _HANDLER "${emulator[@]}" "$directory/$2" 2>&1) || :
         [[ $said == "foreword: $3" ]] || { echo "$1-$architecture: $said" >&2 && return 1; }
     done
 )
 
-# What must not become a layer.
+# Checks that scripts/build-layer.sh refuses binaries and zips that must not become a layer.
 refused_layers() (
-    # shellcheck source=/dev/null # it is checked by itself
+    # shellcheck source=/dev/null # checked as a file of its own
     source scripts/build-layer.sh
     binary=target/x86_64-unknown-linux-musl/release/foreword
     examine "$binary"
@@ -107,7 +112,7 @@ refused_layers() (
         [[ $said == *"$1"* ]] || { echo "$said" >&2 && return 1; }
     }
     target_folder=$(mktemp -d)
-    # shellcheck disable=SC2064 # the folder of now
+    # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -r '$target_folder'" EXIT
     refuses "is not static" examine "$(type -P true)"
     refuses "unable to read" examine scripts/test.sh
@@ -120,7 +125,7 @@ refused_layers() (
     zip_budget=1000 refuses "more than 1000" pack foreword
 )
 
-# What the layer script leaves beside the layers: the tool, completions that complete, and a man page for each command.
+# Checks what scripts/build-layer.sh writes beside the layers: the tool, completions, and a man page for each command.
 tool_beside_layers() {
     # shellcheck disable=SC2016 # for the other shell
     bash -euc 'source target/tool/completions/bash; COMP_WORDS=(foreword ch) COMP_CWORD=1; _foreword foreword ch foreword; [[ ${COMPREPLY[*]} == check ]]'
@@ -130,7 +135,7 @@ tool_beside_layers() {
     done
 }
 
-# Takes arguments for cargo.
+# Counts dependencies; arguments are cargo's.
 count_dependencies() {
     cargo tree --locked --edges normal --prefix none --no-dedupe --format '{p}' "$@" | sort -u | grep -vc '^foreword '
 }
@@ -143,7 +148,7 @@ dependencies() {
     ((layer <= dependency_budget && tool <= tool_dependency_budget))
 }
 
-# Licences, sources and versions of the dependencies, and what is known to be wrong with them.
+# Checks licences, sources, versions and advisories of the dependencies.
 permitted_dependencies() {
     local deny
     deny=$(checker cargo-deny) || return 0
@@ -157,21 +162,40 @@ permitted_dependencies() {
     fi
 }
 
-# The path of something that scripts/real-parts.sh downloads.
+# Prints the path of a checker that scripts/real-parts.sh downloads.
 checker() {
     local path=$PWD/target/real-parts/checkers/bin/$1
     [[ -x $path ]] || { echo "skipped: there is no $1" >&2 && return 1; }
     echo "$path"
 }
 
-# The justfile can be read and is formatted.
+# No line of Rust in these directories has more than 100 columns, but for raw strings and addresses: rustfmt leaves alone what
+# it cannot break.
+columns() {
+    python3 - "$@" <<'END'
+import pathlib, re, sys
+
+is_wide = False
+for path in (path for directory in sys.argv[1:] for path in sorted(pathlib.Path(directory).rglob("*.rs"))):
+    text = path.read_text()
+    # A raw string keeps its lines, and no more.
+    shown = re.sub(r'r(#+)".*?"\1', lambda raw: "\n" * raw[0].count("\n"), text, flags=re.DOTALL)
+    for number, line in enumerate(shown.split("\n"), 1):
+        if len(line) > 100 and "://" not in line:
+            print(f"{path}:{number}: {len(line)} columns")
+            is_wide = True
+sys.exit(is_wide)
+END
+}
+
+# Checks that just can read the justfile and that it is formatted.
 recipes() {
     local just
     just=$(checker just) || return 0
     "$just" --fmt --check --unstable
 }
 
-# The oldest Rust that Cargo.toml says is enough.
+# Compiles with the oldest Rust that Cargo.toml allows.
 oldest_rust() {
     local version
     version=$(sed -n 's/^rust-version = "\(.*\)"$/\1.0/p' Cargo.toml)
@@ -184,15 +208,15 @@ oldest_rust() {
     cargo "+$version" check --locked --no-default-features
 }
 
-# The integration tests with the layer's own binaries, which have no tool: the one for this machine, and the other under an
-# emulator.
+# Runs the integration tests with the layer's own binaries, which have no tool: the one for this machine, and the other one
+# under an emulator.
 layer_tests() {
     local tests native=x86_64 other=aarch64 emulated=$PWD/target/emulated
     [[ $(uname -m) != aarch64 ]] || native=aarch64 other=x86_64
     FOREWORD_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword \
         cargo test --locked --no-default-features --features real-parts --test integration -- --skip documentation
 
-    # A program, because a shell would change the environment on its way.
+    # A C program, because a shell would change the environment.
     mkdir -p "$emulated"
     cc -O2 -x c -DEMULATOR="\"$(type -P "qemu-$other-static")\"" \
         -DFOREWORD="\"$PWD/target/$other-unknown-linux-musl/release/foreword\"" -o "$emulated/foreword" - <<'END'
@@ -210,15 +234,18 @@ int main(int count, char **words, char **environment)
     return execve(EMULATOR, command, environment) != 0;
 }
 END
-    # Left out is what the emulator itself makes different. It drops and reorders odd entries of the environment, and ignores
-    # a signal of its C library's. A program for another machine than foreword's is one for this machine. The file of the
-    # process is the emulator's, so that foreword does not know itself. And what executes the stand-in, a link to foreword,
-    # executes it without the emulator. It writes /proc/self/stat itself, so that a process is not known by its start time, and
-    # makes processes in its own way.
-    tests=(documentation sandbox:: every_byte the_place_of_the_marker a_hook_without_edits_has signal_dispositions a_log_without_a_reader
-        a_program_of_a_machine a_program_of_this_machine what_is_no_program a_process_that_the_machine_refuses
-        bootstrap_does_not_take_itself chain stand_in and_wrappers which_wrapper_cannot two_wrappers_run behind_other_wrappers)
-    FOREWORD_UNDER_TEST=$emulated/foreword \
+    # Skipped are the tests in which the emulator itself makes a difference:
+    # - it drops and reorders odd entries of the environment, and ignores a signal of its C library's;
+    # - a program for another machine than foreword's is a program for this machine;
+    # - /proc/self/exe is the emulator, so foreword does not recognize itself;
+    # - whoever executes the stand-in, a symlink to foreword, executes it without the emulator;
+    # - it emulates /proc/self/stat, so start times do not identify a process, and it starts processes in its own way.
+    tests=(documentation sandbox:: every_byte marker_directory_that_is_missing hook_without_edits_has signal_dispositions
+        log_without_a_reader program_of_the_other_byte_order program_of_this_machine file_that_is_no_program
+        process_that_the_system_refuses bootstrap_does_not_take_itself chain stand_in and_wrappers
+        wrapper_that_cannot_be_executed two_wrappers_run after_other_wrappers)
+    # An emulator computes where a program waits.
+    FOREWORD_UNDER_TEST=$emulated/foreword RUST_TEST_THREADS=$(nproc) \
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
@@ -233,31 +260,52 @@ secrets_tests() {
         cargo test --locked --package foreword-secrets --features real-parts --test integration
 }
 
-# The tests of what foreword does on Lambda once more, with one system call after the other refused that nobody knows Lambda
-# to let pass, and with all of them. What is left out cannot do without itself: the event loops of Go and Node, which AWS's
-# emulator and clients have, need eventfd2, and two tests take the names of abstract sockets themselves.
-refused_calls() {
-    local error refused every=(pidfd_open pidfd_send_signal close_range memfd_create signalfd4 eventfd2 restart_syscall)
-    local tests=(hook exports init_error logs relay extension chain stand_in thaw)
-    local skipped=(sandbox:: emulator bootstrap clients other_users_are_left_out who_says_something_else a_directory_that_is_there)
-    for error in EPERM ENOSYS; do
-        for refused in "pidfd_open pidfd_send_signal" close_range memfd_create signalfd4 eventfd2 restart_syscall \
-            abstract-sockets "${every[*]} abstract-sockets"; do
-            # It is not an error of a system call.
-            [[ $error$refused != ENOSYSabstract-sockets ]] || continue
-            refused=" $refused "
-            for call in "${every[@]}"; do
-                refused=${refused/ $call / $call=$error }
-            done
-            echo "== refused:$refused"
-            FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- \
-                "${skipped[@]/#/--skip=}" "${tests[@]}"
-        done
+# Runs tests with system calls refused with an error: takes the error, the calls in one word, and which tests. What is left
+# out cannot do without itself: the event loops of Go and Node, which AWS's emulator and clients have, need eventfd2, and two
+# tests take the names of abstract sockets themselves.
+refused() {
+    local call refused=" $2 "
+    local skipped=(sandbox:: emulator bootstrap clients handover_between_users handover_of_garbage
+        handover_directory_that_exists)
+    for call in $2; do
+        # It is not a system call.
+        [[ $call == abstract-sockets ]] || refused=${refused/ $call / $call=$1 }
     done
+    echo "== refused:$refused"
+    FOREWORD_TEST_REFUSED=$refused cargo test --locked --features real-parts --quiet --test integration -- \
+        "${skipped[@]/#/--skip=}" "${@:3}"
 }
 
-# Where the machine lets nobody make a sandbox like Lambda's, tests fail that need none.
+# The tests of what foreword does on Lambda once more, with each system call refused that nobody knows Lambda to let pass, and
+# with all of them.
+refused_calls() {
+    local call error every
+    local tests=(hook exports init_error logs relay extension chain stand_in thaw)
+    # Nothing in foreword makes these. So all tests are run with all four of them refused, where a call that came in would show,
+    # and each is refused alone to tests of every kind.
+    local never_made=(close_range memfd_create signalfd4 eventfd2)
+    local of_every_kind=(hooks:: exports:: chain_order relay_process relay_phases extension_handover extension_shutdown)
+    every="pidfd_open pidfd_send_signal restart_syscall ${never_made[*]} abstract-sockets"
+    for error in EPERM ENOSYS; do
+        refused "$error" "pidfd_open pidfd_send_signal" "${tests[@]}"
+        refused "$error" "${never_made[*]}" "${tests[@]}"
+        for call in "${never_made[@]}"; do
+            refused "$error" "$call" "${of_every_kind[@]}"
+        done
+        # The kernel makes it, for a process that waits while it is stopped and then goes on.
+        refused "$error" restart_syscall thaw relay_life relay_tunnel hook_failures
+        refused "$error" "$every" "${tests[@]}"
+    done
+    # The wrapper and the extension find each other by one.
+    refused EPERM abstract-sockets extension init_error chain_last hooks:: thaw
+}
+
+# Makes the tests fail, instead of running without it, where no sandbox like Lambda's can be made.
 export FOREWORD_TEST_SANDBOX=${FOREWORD_TEST_SANDBOX-required}
+
+# Tests wait more than they compute: with two threads 366 of them took 127 s on two processors that had 54 s of work with them,
+# with eight 58 s.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((3 * $(nproc)))}
 
 check scripts/real-parts.sh
 check cargo fmt --check
@@ -267,6 +315,7 @@ for features in "" --features=real-parts; do
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
+check columns fuzz manual tests
 check recipes
 check dependencies
 check permitted_dependencies
@@ -277,6 +326,7 @@ check started_by_its_link foreword-prestop extensions/foreword "unable to start 
 check started_by_its_link foreword-bootstrap bootstrap \
     "unable to find the function's executable: _HANDLER, which names it, is not set"
 check tool_beside_layers
+check scripts/fuzz.sh --check
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests

@@ -5,7 +5,7 @@
 mod printable;
 mod stage;
 
-pub use stage::{STAGE, Stage, Turn, is_staged, take};
+pub use stage::{STAGE, Stage, Turn, is_staged, take_stage};
 
 use crate::command_line::base_name;
 use crate::config::{Wrapper, edit};
@@ -22,7 +22,7 @@ use std::path::Path;
 use tracing::{Level, debug, enabled};
 
 /// What foreword was started with by a wrapper of the chain.
-pub struct Returned {
+pub struct StandInCall {
     /// By which name, as the kernel has it.
     pub name: OsString,
     /// The program, unless it is the stand-in.
@@ -70,7 +70,7 @@ pub fn begin(
 /// wrapper that is to be executed when all else is done.
 pub fn take_back(
     stage: &mut Stage,
-    returned: Returned,
+    returned: StandInCall,
     environ: &mut Environ,
 ) -> Result<(Vec<OsString>, Option<Turn>), Failure> {
     // A wrapper may also go on under its own name (`exec -a`).

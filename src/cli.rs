@@ -34,7 +34,7 @@ mod unset_variables;
 #[cfg(feature = "tool")]
 pub use arguments::command;
 
-use crate::config::nearest;
+use crate::config::find_nearest;
 use crate::environ::Environ;
 #[cfg(feature = "tool")]
 use options::ToolCommand;
@@ -68,7 +68,7 @@ pub fn run(arguments: &[OsString], environ: &Environ) -> i32 {
 /// Makes the message about a word that is no command: it may be a command that is misspelled, or
 /// meant as a program.
 fn no_command(word: &str) -> String {
-    let meant = nearest(word, &COMMANDS).map_or_else(
+    let meant = find_nearest(word, &COMMANDS).map_or_else(
         || format!("the commands are {}", COMMANDS.join(", ")),
         |command| format!("did you mean \"{command}\"?"),
     );

@@ -65,23 +65,33 @@ pub struct RuntimeName {
 impl RuntimeName {
     /// Reads `AWS_EXECUTION_ENV` (`AWS_Lambda_python3.12`), or else the program's name; that of a
     /// launcher of an interpreter is the interpreter's.
-    pub fn of_command(environ: &Environ, command: &[OsString]) -> Self {
-        Self::of(environ, launched(command))
+    pub fn from_command(environ: &Environ, command: &[OsString]) -> Self {
+        Self::from_program(environ, launched(command))
     }
 
     /// The same of a program alone.
-    pub fn of(environ: &Environ, program: &OsStr) -> Self {
+    pub fn from_program(environ: &Environ, program: &OsStr) -> Self {
         let declared =
             environ.value(EXECUTION_ENV).and_then(|value| lambda::identifier(value.as_bytes()));
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match declared {
             Some(identifier) => {
-                Self { family: Runtime::of_identifier(identifier), identifier: text(identifier) }
+                Self { family: Runtime::from_identifier(identifier), identifier: text(identifier) }
             }
             None => {
                 Self { family: family_of_program(program), identifier: text(base_name(program)) }
             }
         }
+    }
+}
+
+#[cfg(feature = "tool")]
+impl RuntimeName {
+    /// Returns the name of the runtime in a function to which Lambda declares `identifier`.
+    pub fn declared(identifier: &str) -> Self {
+        let mut environ = Environ::default();
+        environ.set(EXECUTION_ENV, lambda::execution_env(identifier).as_ref());
+        Self::from_program(&environ, OsStr::new("bootstrap"))
     }
 }
 
@@ -99,7 +109,7 @@ impl When<'_> {
 
     /// Whether it does not ask for another runtime, as far as that can be told without a start.
     #[cfg(feature = "tool")]
-    pub fn lets_pass(&self, runtime: &RuntimeName) -> bool {
+    pub fn may_hold_for(&self, runtime: &RuntimeName) -> bool {
         let may_be = |glob: &Template| !glob.is_plain() || runtime.is(glob, &Environ::default());
         self.runtime.as_ref().is_none_or(|globs| globs.iter().any(may_be))
     }
@@ -107,18 +117,19 @@ impl When<'_> {
     pub fn holds(&self, facts: &Facts) -> bool {
         let environ = facts.environ;
         let equals = |text: &Template, value: &OsStr| text.expand(environ) == value;
-        self.runtime
+        let Self { runtime, initialization, architecture, file, env, not, any } = self;
+        runtime
             .as_ref()
             .is_none_or(|globs| globs.iter().any(|glob| facts.runtime.is(glob, environ)))
-            && self.initialization.as_ref().is_none_or(|texts| {
+            && initialization.as_ref().is_none_or(|texts| {
                 let value = environ.value(INITIALIZATION);
                 value.is_some_and(|value| texts.iter().any(|text| equals(text, value)))
             })
-            && self.architecture.as_ref().is_none_or(|names| names.contains(&facts.architecture))
-            && self.env.iter().all(|(name, test)| test.holds(name, environ))
-            && self.not.as_ref().is_none_or(|when| !when.holds(facts))
-            && self.any.as_ref().is_none_or(|list| list.iter().any(|when| when.holds(facts)))
-            && self.file.iter().all(|text| (facts.exists)(&Glob::new(text, environ)))
+            && architecture.as_ref().is_none_or(|names| names.contains(&facts.architecture))
+            && env.iter().all(|(name, test)| test.holds(name, environ))
+            && not.as_ref().is_none_or(|when| !when.holds(facts))
+            && any.as_ref().is_none_or(|list| list.iter().any(|when| when.holds(facts)))
+            && file.iter().all(|text| (facts.exists)(&Glob::new(text, environ)))
     }
 }
 
@@ -127,28 +138,29 @@ impl When<'_> {
     /// nothing where that may make a difference (AWS's documentation, "Lambda Extensions API",
     /// has the variables that only runtimes are given).
     pub fn decide(&self, environ: &Environ, exists: &dyn Fn(&Glob) -> bool) -> Option<bool> {
-        let initialization = environ.value(INITIALIZATION);
+        let Self { runtime, initialization, architecture, file, env, not, any } = self;
+        let found = environ.value(INITIALIZATION);
         let is_initialization = |texts: &Vec<Template>| {
-            let initialization = initialization.filter(|_| texts.iter().all(Template::is_plain))?;
-            Some(texts.iter().any(|text| text.expand(environ) == initialization))
+            let found = found.filter(|_| texts.iter().all(Template::is_plain))?;
+            Some(texts.iter().any(|text| text.expand(environ) == found))
         };
         let every = [
-            self.runtime.as_ref().map(|_| None),
-            self.initialization.as_ref().map(is_initialization),
-            self.architecture.as_ref().map(|names| Some(names.contains(&ARCHITECTURE))),
-            self.not.as_ref().map(|when| when.decide(environ, exists).map(|holds| !holds)),
+            runtime.as_ref().map(|_| None),
+            initialization.as_ref().map(is_initialization),
+            architecture.as_ref().map(|names| Some(names.contains(&ARCHITECTURE))),
+            not.as_ref().map(|when| when.decide(environ, exists).map(|holds| !holds)),
             // One holds unless none of them does.
-            self.any.as_ref().map(|list| {
+            any.as_ref().map(|list| {
                 all(list.iter().map(|when| when.decide(environ, exists).map(|holds| !holds)))
                     .map(|none| !none)
             }),
         ];
-        let env = self.env.iter().map(|(name, test)| {
+        let env = env.iter().map(|(name, test)| {
             let is_known = environ.non_empty(name).is_some() && test.is_plain();
             is_known.then(|| test.holds(name, environ))
         });
         let file =
-            self.file.iter().map(|text| text.is_plain().then(|| exists(&Glob::new(text, environ))));
+            file.iter().map(|text| text.is_plain().then(|| exists(&Glob::new(text, environ))));
         all(every.into_iter().flatten().chain(env).chain(file))
     }
 }
@@ -168,7 +180,7 @@ pub fn all(conditions: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 
 impl RuntimeName {
     fn is(&self, wanted: &Template, environ: &Environ) -> bool {
-        let family = wanted.expand(environ).to_str().and_then(Runtime::of_family);
+        let family = wanted.expand(environ).to_str().and_then(Runtime::from_name);
         family.map_or_else(
             || Glob::new(wanted, environ).matches(self.identifier.as_bytes(), Case::Sensitive),
             |family| family == self.family,

@@ -6,19 +6,21 @@ pub mod edit;
 pub mod encode;
 #[cfg(feature = "tool")]
 pub mod inspect;
-mod no_json;
+mod json_hints;
 mod sources;
 mod suggest;
 
 #[cfg(feature = "tool")]
-pub use sources::{Found, INLINE, Sources, Unreadable, dropin_dir, named_here, source};
-pub use sources::{Source, handler, sources, task_root};
-pub use suggest::nearest;
+pub use sources::{
+    CONFIG_VARIABLE, SourceResult, Sources, UnreadableSource, dropin_dir, local_path,
+};
+pub use sources::{Source, handler_path, read_sources, task_root};
+pub use suggest::find_nearest;
 
 use crate::condition::When;
 use crate::environ::Environ;
 use crate::json;
-pub use crate::phase::Phase;
+use crate::phase::Phase;
 use crate::template::Template;
 pub use edit::{Change, Edit, Effect, EnvEdit};
 use std::fmt;
@@ -30,7 +32,7 @@ pub enum Place<'a> {
     /// The key or value of a source, by its number in the document.
     Read { source: &'a Source, node: u32 },
     /// As another process of foreword's showed it.
-    Told(&'a str),
+    Formatted(&'a str),
 }
 
 impl fmt::Display for Place<'_> {
@@ -39,7 +41,7 @@ impl fmt::Display for Place<'_> {
             Place::Read { source, node } => {
                 formatter.write_str(&source.place(json::offset(&source.text, *node)))
             }
-            Place::Told(place) => formatter.write_str(place),
+            Place::Formatted(place) => formatter.write_str(place),
         }
     }
 }
@@ -93,13 +95,13 @@ pub struct Wrapper<'a> {
 
 impl Wrapper<'_> {
     /// What it is called in messages that are made before its turn.
-    pub fn shown(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         self.name.unwrap_or(self.path.written())
     }
 
     /// Says that something would have to be done behind a wrapper that never comes back.
-    pub fn refusal(&self, what: &str, way_out: &str) -> String {
-        let name = self.shown();
+    pub fn refuse(&self, what: &str, way_out: &str) -> String {
+        let name = self.display_name();
         format!(
             "unable to {what} behind the wrapper {name:?}: it is \"last\" and never comes back; \
              {way_out}"
@@ -237,7 +239,7 @@ pub struct Document<'a> {
     root: Result<json::Node<'a>, json::Problem>,
 }
 
-pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
+pub fn parse_sources(sources: &[Source]) -> Vec<Document<'_>> {
     sources.iter().map(|source| Document { source, root: json::parse(&source.text) }).collect()
 }
 
@@ -245,7 +247,7 @@ pub fn documents(sources: &[Source]) -> Vec<Document<'_>> {
 ///
 /// # Errors
 /// The first mistake in the first document that has one.
-pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid> {
+pub fn decode_rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid> {
     let mut rules = Vec::with_capacity(documents.len());
     for document in documents {
         if let Some(problem) = decode::rule(document, &mut rules).first() {
@@ -257,7 +259,7 @@ pub fn rules<'a>(documents: &'a [Document<'a>]) -> Result<Vec<Rule<'a>>, Invalid
 
 /// Whether the operator switched foreword off (`FOREWORD_DISABLED`, anything but empty, `0` and
 /// `false`).
-pub fn disabled(environ: &Environ) -> bool {
+pub fn is_disabled(environ: &Environ) -> bool {
     environ
         .lossy("FOREWORD_DISABLED")
         .is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))

@@ -60,12 +60,12 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     let upstream = || -> Result<_> {
         let address =
             environ.lossy(RUNTIME_API).with_context(|| format!("{RUNTIME_API} is not set"))?;
-        RuntimeApi::find(&address).with_context(|| format!("unable to find {address:?}"))
+        RuntimeApi::resolve(&address).with_context(|| format!("unable to find {address:?}"))
     };
     let upstream = match upstream() {
         Ok(upstream) => upstream,
         Err(cause) => {
-            log::failure(&unable(&cause));
+            log::log_failure(&unable(&cause));
             return exit_status::FAILED;
         }
     };
@@ -77,7 +77,7 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
     let _ = set_current_dir(&task_root);
 
     let Err(failure) = live(&upstream, name, &environ) else { return 0 };
-    log::failure(&failure);
+    log::log_failure(&failure);
     let registered = retried(|| Api::register(&upstream, name, false));
     let refused = registered.and_then(|api| retried(|| api.refuse(&failure)));
     if let Err(error) = refused {
@@ -89,9 +89,11 @@ pub fn run(name: &OsStr, environ: &Environ) -> i32 {
 /// Comes back at the end of the environment, or at once with what keeps the extension from its
 /// work.
 fn live(upstream: &RuntimeApi, name: &OsStr, environ: &Environ) -> Result<(), Failure> {
-    let sources = if config::disabled(environ) { Ok(Vec::new()) } else { config::sources(environ) };
-    let documents = sources.as_deref().map(config::documents);
-    let rules = documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::rules);
+    let sources =
+        if config::is_disabled(environ) { Ok(Vec::new()) } else { config::read_sources(environ) };
+    let documents = sources.as_deref().map(config::parse_sources);
+    let rules =
+        documents.as_deref().map_err(|&invalid| invalid.clone()).and_then(config::decode_rules);
     let rules = match &rules {
         Ok(rules) => Wanted::Rules(rules),
         Err(mistake) => Wanted::Nothing { mistake },
@@ -165,7 +167,7 @@ fn wait_and_stop(
             }
             // Else it has said so.
             Wanted::Nothing { mistake } if !listener.is_some_and(Listener::has_met_wrapper) => {
-                log::failure(&mistake.clone().into())
+                log::log_failure(&mistake.clone().into())
             }
             Wanted::Nothing { .. } => {}
         }
@@ -215,7 +217,7 @@ fn stop(rules: &[Rule], own: &Environ, handed_over: Option<&[u8]>, shutdown: &Sh
         None => {
             let no_command = [OsString::new()];
             let exists = |glob: &_| files::has_match(glob, config::task_root(own));
-            let name = RuntimeName::of(own, &no_command[0]);
+            let name = RuntimeName::from_program(own, &no_command[0]);
             let facts =
                 Facts { environ: own, runtime: &name, architecture: ARCHITECTURE, exists: &exists };
             let mut environ = own.clone();
@@ -272,12 +274,12 @@ impl<'s> ShuttingDown<'s> {
         let runner = Runner {
             context,
             watch,
-            until: Some(self.until),
-            stop: None,
+            phase_deadline: Some(self.until),
+            cancel: None,
             kill_by: self.end.checked_sub(KILL),
             shutdown_reason: Some(&self.shutdown.reason),
-            left: &|left| drop(left.forward_in_thread()),
-            runs: &|_| {},
+            forward_orphan_output: &|output| drop(output.forward_in_thread()),
+            on_start: &|_| {},
         };
         // Nobody is left to tell of what stops them.
         let _ = runner.run(hooks, &mut environ);

@@ -12,55 +12,98 @@ pub enum Head<T> {
     Invalid,
 }
 
-/// What the head of a request says to those who only pass it on.
-pub struct RequestLine {
+/// The head of a request.
+#[derive(Debug, Clone)]
+pub struct RequestHead {
     pub method: String,
+    /// In origin-form or in absolute-form; `lambda::api::path_of` returns the path of either.
     pub target: String,
+    /// Names and values in the order sent.
+    pub headers: Vec<(String, Vec<u8>)>,
     /// Bytes of the whole head, with the blank line.
     pub length: usize,
+    is_http_1_0: bool,
 }
 
-/// Reads the head of a request at the beginning of `bytes`.
-pub fn parse_request_line(bytes: &[u8]) -> Head<RequestLine> {
+impl RequestHead {
+    /// Returns the value of the first header of this name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut headers = self.headers.iter();
+        let named = headers.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(&named.1)
+    }
+
+    /// Whether the client waits for the end of the connection behind the response (RFC 9112,
+    /// section 9.3, <https://www.rfc-editor.org/rfc/rfc9112#section-9.3>).
+    pub fn closes_connection(&self) -> bool {
+        let is_connection =
+            |(name, _): &&(String, Vec<u8>)| name.eq_ignore_ascii_case("Connection");
+        let values = self.headers.iter().filter(is_connection).map(|(_, value)| value);
+        let mut options = values.flat_map(|value| value.split(|&byte| byte == b','));
+        self.is_http_1_0 || options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+    }
+}
+
+/// Returns the value of the first header of this name in the complete head of a request.
+pub fn request_header(head: &[u8], name: &str) -> Option<String> {
+    match parse_request_head(head) {
+        Head::Complete(head) => {
+            head.header(name).map(|value| String::from_utf8_lossy(value).into_owned())
+        }
+        Head::Partial | Head::Invalid => None,
+    }
+}
+
+/// Whether the client that sent this complete head waits for the end of the connection.
+pub fn closes_connection(head: &[u8]) -> bool {
+    match parse_request_head(head) {
+        Head::Complete(head) => head.closes_connection(),
+        Head::Partial | Head::Invalid => true,
+    }
+}
+
+/// Parses the head of a request at the beginning of `bytes`.
+pub fn parse_request_head(bytes: &[u8]) -> Head<RequestHead> {
     let parsed = with_headers(|headers| {
         let mut request = httparse::Request::new(headers);
-        let length = match request.parse(bytes)? {
-            Status::Partial => return Ok(None),
-            Status::Complete(length) => length,
-        };
+        let Status::Complete(length) = request.parse(bytes)? else { return Ok(None) };
         let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
-        Ok(Some(RequestLine { method: text(request.method), target: text(request.path), length }))
+        Ok(Some(RequestHead {
+            method: text(request.method),
+            target: text(request.path),
+            headers: owned(request.headers),
+            length,
+            is_http_1_0: request.version == Some(0),
+        }))
     });
     match parsed {
         Ok(None) => Head::Partial,
-        Ok(Some(line)) => Head::Complete(line),
+        Ok(Some(head)) => Head::Complete(head),
         Err(_) => Head::Invalid,
     }
 }
 
-/// The value of the first header of this name in a request's complete head.
-pub fn request_header(head: &[u8], name: &str) -> Option<String> {
-    with_headers(|headers| {
-        let mut request = httparse::Request::new(headers);
-        request.parse(head)?;
-        Ok(header(request.headers, name).map(|value| String::from_utf8_lossy(value).into_owned()))
-    })
-    .ok()?
+/// Parses header lines up to a blank line, such as the trailers behind the last chunk.
+pub fn header_lines(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let parsed = with_headers(|headers| {
+        Ok(match httparse::parse_headers(bytes, headers)? {
+            Status::Complete((_, headers)) => Some(owned(headers)),
+            Status::Partial => None,
+        })
+    });
+    parsed.ok()?
 }
 
-/// Whether the client of a request's complete head waits for the end of the connection behind the
-/// answer (RFC 9112, section 9.3).
-pub fn closes_connection(head: &[u8]) -> bool {
-    let parsed = with_headers(|headers| {
-        let mut request = httparse::Request::new(headers);
-        request.parse(head)?;
-        let connection =
-            request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Connection"));
-        let mut options = connection.flat_map(|header| header.value.split(|&byte| byte == b','));
-        let closes = options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
-        Ok(closes || request.version == Some(0))
-    });
-    parsed.unwrap_or(true)
+/// Parses the line in front of a chunk, with its line break.
+pub fn chunk_size(line: &[u8]) -> Option<usize> {
+    match httparse::parse_chunk_size(line) {
+        Ok(Status::Complete((_, size))) => usize::try_from(size).ok(),
+        _ => None,
+    }
+}
+
+fn owned(headers: &[Header]) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
 }
 
 /// The same head with `Connection: close` in the place of whatever it says about the connection.

@@ -13,6 +13,9 @@ mod exit_status;
 mod export;
 mod extension;
 mod files;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod hooks;
 mod http;
@@ -33,6 +36,7 @@ mod runtime_api;
 #[doc(hidden)]
 pub mod simulated_lambda;
 mod template;
+mod timestamp;
 mod wire;
 mod wrap;
 
@@ -43,8 +47,9 @@ pub use process::{Arena, Strings};
 #[doc(hidden)]
 pub use cli::command;
 
-use chain::{Returned, Stage};
+use chain::{Stage, StandInCall};
 use environ::Environ;
+use lambda::HANDLER;
 use plan::saved::SavedPlan;
 use report::{ErrorType, Failure, Stop};
 use role::Role;
@@ -85,8 +90,8 @@ fn wrap(received: &[OsString], environ: &Environ) -> i32 {
 /// Goes on with a wrapper chain. The environment is a stranger's: failures and the log go where
 /// Lambda said.
 #[cold]
-fn resume(returned: Returned, mut environ: Environ) -> i32 {
-    let taken = chain::take(&mut environ);
+fn resume(returned: StandInCall, mut environ: Environ) -> i32 {
+    let taken = chain::take_stage(&mut environ);
     let stage = taken.as_deref().and_then(|bytes| Stage::decode(bytes, &mut environ));
     let Some((mut stage, saved)) =
         stage.and_then(|(stage, saved)| Some((stage, SavedPlan::decode(saved)?)))
@@ -114,14 +119,15 @@ fn lost_stand_in(name: &OsStr) -> Failure {
 /// the function's code.
 #[cold]
 fn handler(environ: &Environ) -> Result<OsString, Failure> {
-    let program = config::handler(environ).ok_or_else(|| {
-        let message =
-            "unable to find the function's executable: _HANDLER, which names it, is not set";
-        Failure::entrypoint(exit_status::NOT_FOUND, message.into())
+    let program = config::handler_path(environ).ok_or_else(|| {
+        let message = format!(
+            "unable to find the function's executable: {HANDLER}, which names it, is not set"
+        );
+        Failure::entrypoint(exit_status::NOT_FOUND, message)
     })?;
     if process::is_this_program(Path::new(&program)) {
         let message = format!(
-            "{program:?} (_HANDLER) is foreword itself; let Handler name the function's executable"
+            "{program:?} ({HANDLER}) is foreword itself; let Handler name the function's executable"
         );
         return Err(Failure::entrypoint(exit_status::CANNOT_EXECUTE, message));
     }
@@ -137,7 +143,7 @@ fn end(stop: Stop, environ: &Environ) -> i32 {
         Stop::Cancelled => return exit_status::FAILED,
         Stop::Failure(failure) => failure,
     };
-    log::failure(&failure);
+    log::log_failure(&failure);
     let Some(address) = environ.lossy(lambda::RUNTIME_API) else { return failure.status };
     if failure.error_type == ErrorType::ConfigInvalid {
         extension::meet(&address);

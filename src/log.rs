@@ -1,17 +1,17 @@
-//! The log: lines on standard error, text or JSON, through `tracing`. The level costs nothing to ask
-//! for; the subscriber that formats lines is made when the first one is written, so that a start that
-//! says nothing does not pay for it.
+//! The log: lines on standard error, as text or JSON, through `tracing`. [`start`] only stores level
+//! and format; the subscriber that formats lines is made for the first line, so that a start that logs
+//! nothing does not pay for it.
 
 use crate::environ::Environ;
 use crate::lambda::{LOG_FORMAT, LOG_LEVEL};
 use crate::process;
 use crate::report::{Failure, HookEnd};
+use crate::timestamp::{Precision, rfc3339};
 use serde_json::Value;
-use std::borrow::Cow;
 use std::fmt::{self, Debug, Write as _};
 use std::io;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use tracing::dispatcher::{self, Dispatch};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -22,32 +22,29 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The variable of foreword's own log level.
+/// The environment variable that names foreword's log level.
 pub const LEVEL_VARIABLE: &str = "FOREWORD_LOG";
 
-/// Starts the log of this process with the level and the format that an environment names:
-/// `FOREWORD_LOG`, else Lambda's `AWS_LAMBDA_LOG_LEVEL`, and `AWS_LAMBDA_LOG_FORMAT`. Does nothing
-/// the second time.
+/// Starts the log of this process. The level is that of `FOREWORD_LOG`, else that of Lambda's
+/// `AWS_LAMBDA_LOG_LEVEL`, else `info`; the format is that of `AWS_LAMBDA_LOG_FORMAT`
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>). A second
+/// call has no effect.
 pub fn start(environ: &Environ) {
-    if SETTINGS.set(Settings::from_environ(environ)).is_ok() {
-        // There is no other dispatcher in the program that could have been first.
+    if SETTINGS.set(LogSettings::from_environ(environ)).is_ok() {
+        // It fails only where another dispatcher was set, and nothing else sets one.
         let _ = dispatcher::set_global_default(Dispatch::new(LazySubscriber));
     }
 }
 
-/// The value of `FOREWORD_LOG`, if it is no level.
-pub fn unknown_level<'e>(environ: &'e Environ) -> Option<Cow<'e, str>> {
-    environ.lossy(LEVEL_VARIABLE).filter(|name| level(name).is_none())
-}
-
-/// Returns the warning about such a value.
-pub fn about_level(word: &str) -> String {
-    format!("{LEVEL_VARIABLE} is {word:?}, none of off, error, warn, info, debug and trace")
+/// Returns a warning if `FOREWORD_LOG` names no level.
+pub fn describe_unknown_level(environ: &Environ) -> Option<String> {
+    let word = environ.lossy(LEVEL_VARIABLE).filter(|name| level_from_name(name).is_none())?;
+    Some(format!("{LEVEL_VARIABLE} is {word:?}, none of off, error, warn, info, debug and trace"))
 }
 
 /// Logs that a hook succeeded.
-pub fn success(hook: &HookEnd) {
-    let ms = hook.milliseconds();
+pub fn log_success(hook: &HookEnd) {
+    let ms = hook.duration_ms();
     let exported = match hook.exported {
         None => String::new(),
         Some(1) => ", exported 1 variable".into(),
@@ -63,22 +60,22 @@ pub fn success(hook: &HookEnd) {
     );
 }
 
-/// Logs a failure, also one that stops nothing.
-pub fn failure(failure: &Failure) {
+/// Logs a failure as an error, also one after which foreword goes on.
+pub fn log_failure(failure: &Failure) {
     let hook = failure.hook.as_ref();
     tracing::error!(
         errorType = failure.error_type.name(),
         phase = hook.map(|hook| hook.phase.name()),
         hook = hook.map(|hook| &*hook.name),
         outcome = hook.map(|hook| hook.outcome.name()),
-        durationMs = hook.map(HookEnd::milliseconds),
+        durationMs = hook.map(HookEnd::duration_ms),
         "{}",
         failure.message
     );
 }
 
-/// Finds a level by its name. Lambda's `FATAL` has no level of its own here.
-fn level(name: &str) -> Option<LevelFilter> {
+/// Finds a level by its name, in upper or lower case. Lambda's `FATAL` is `error` here.
+fn level_from_name(name: &str) -> Option<LevelFilter> {
     const NAMES: [(&str, LevelFilter); 7] = [
         ("off", LevelFilter::OFF),
         ("fatal", LevelFilter::ERROR),
@@ -91,22 +88,24 @@ fn level(name: &str) -> Option<LevelFilter> {
     NAMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| level)
 }
 
+/// The format of a line of the log.
 #[derive(Debug, Clone, Copy)]
 enum Format {
+    /// `foreword: MESSAGE`.
     Text,
-    /// One object a line.
+    /// One JSON object for each line.
     Json,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Settings {
+struct LogSettings {
     level: LevelFilter,
     format: Format,
 }
 
-impl Settings {
+impl LogSettings {
     fn from_environ(environ: &Environ) -> Self {
-        let named = |variable| environ.lossy(variable).and_then(|name| level(&name));
+        let named = |variable| environ.lossy(variable).and_then(|name| level_from_name(&name));
         let is_json =
             environ.lossy(LOG_FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json"));
         Self {
@@ -116,20 +115,22 @@ impl Settings {
     }
 }
 
-static SETTINGS: OnceLock<Settings> = OnceLock::new();
+static SETTINGS: OnceLock<LogSettings> = OnceLock::new();
 
-fn settings() -> Settings {
-    const SILENT: Settings = Settings { level: LevelFilter::OFF, format: Format::Text };
+/// Returns the settings of the log; before [`start`], those of a log that is off.
+fn settings() -> LogSettings {
+    const SILENT: LogSettings = LogSettings { level: LevelFilter::OFF, format: Format::Text };
     SETTINGS.get().copied().unwrap_or(SILENT)
 }
 
-/// Decides by the level alone, and makes the subscriber that formats lines for the first one.
+/// A subscriber that filters by level and passes what remains to `tracing_subscriber`'s, which it
+/// makes when it needs it.
 struct LazySubscriber;
 
 impl LazySubscriber {
-    fn formatting(&self) -> &'static (dyn Subscriber + Send + Sync) {
-        static FORMATTING: OnceLock<Box<dyn Subscriber + Send + Sync>> = OnceLock::new();
-        &**FORMATTING.get_or_init(|| {
+    fn formatter() -> &'static (dyn Subscriber + Send + Sync) {
+        static FORMATTER: OnceLock<Box<dyn Subscriber + Send + Sync>> = OnceLock::new();
+        &**FORMATTER.get_or_init(|| {
             let subscriber = tracing_subscriber::fmt()
                 .with_max_level(LevelFilter::TRACE)
                 .with_writer(|| StandardError)
@@ -153,31 +154,31 @@ impl Subscriber for LazySubscriber {
     }
 
     fn event(&self, event: &Event) {
-        self.formatting().event(event);
+        Self::formatter().event(event);
     }
 
     fn new_span(&self, span: &Attributes) -> Id {
-        self.formatting().new_span(span)
+        Self::formatter().new_span(span)
     }
 
     fn record(&self, span: &Id, values: &Record) {
-        self.formatting().record(span, values);
+        Self::formatter().record(span, values);
     }
 
     fn record_follows_from(&self, span: &Id, follows: &Id) {
-        self.formatting().record_follows_from(span, follows);
+        Self::formatter().record_follows_from(span, follows);
     }
 
     fn enter(&self, span: &Id) {
-        self.formatting().enter(span);
+        Self::formatter().enter(span);
     }
 
     fn exit(&self, span: &Id) {
-        self.formatting().exit(span);
+        Self::formatter().exit(span);
     }
 }
 
-/// Standard error, as [`process::write_to_standard_error`] writes to it.
+/// Standard error, written to by [`process::write_to_standard_error`].
 struct StandardError;
 
 impl io::Write for StandardError {
@@ -197,23 +198,24 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<S, N>, mut to: Writer, event: &Event) -> fmt::Result {
-        let mut line = Line::default();
-        event.record(&mut line);
-        let Line { message, fields } = line;
+        let mut recorded = EventFields::default();
+        event.record(&mut recorded);
+        let EventFields { message, fields } = recorded;
         match self {
             Self::Text => {
                 to.write_str("foreword: ")?;
-                // Whatever a message quotes, it stays one line.
+                // A message that quotes a line break must stay one line.
                 for character in message.chars() {
-                    match character.is_control() {
-                        true => write!(to, "{}", character.escape_default())?,
-                        false => to.write_char(character)?,
+                    if character.is_control() {
+                        write!(to, "{}", character.escape_default())?;
+                    } else {
+                        to.write_char(character)?;
                     }
                 }
                 to.write_char('\n')
             }
             Self::Json => {
-                let timestamp = timestamp(SystemTime::now());
+                let timestamp = rfc3339(SystemTime::now(), Precision::Microseconds);
                 let level = event.metadata().level();
                 let message = Value::from(message);
                 writeln!(
@@ -225,21 +227,21 @@ where
     }
 }
 
-/// What an event holds.
+/// The fields of an event.
 #[derive(Default)]
-struct Line {
+struct EventFields {
     message: String,
     /// The other fields as members of a JSON object, each with a comma before it.
     fields: String,
 }
 
-impl Line {
+impl EventFields {
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
         let _ = write!(self.fields, ",\"{}\":{}", field.name(), value.into());
     }
 }
 
-impl Visit for Line {
+impl Visit for EventFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, value);
     }
@@ -252,47 +254,6 @@ impl Visit for Line {
         match field.name() {
             "message" => drop(write!(self.message, "{value:?}")),
             _ => self.put(field, format!("{value:?}")),
-        }
-    }
-}
-
-/// A time as RFC 3339 has it, in UTC, to the microsecond.
-fn timestamp(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Years are counted from March, so that a leap day is the last of one; 400 of them have 146,097
-    // days (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * months + 2) / 5 + 1;
-    let month = if months < 10 { months + 3 } else { months - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z",
-        since.subsec_micros()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00.000007Z"),
-            (951_782_399, "2000-02-28T23:59:59.000007Z"),
-            (951_782_400, "2000-02-29T00:00:00.000007Z"),
-            (1_709_251_199, "2024-02-29T23:59:59.000007Z"),
-            (1_735_689_599, "2024-12-31T23:59:59.000007Z"),
-            (4_107_542_400, "2100-03-01T00:00:00.000007Z"),
-        ] {
-            assert_eq!(timestamp(UNIX_EPOCH + Duration::new(seconds, 7_000)), expected);
         }
     }
 }

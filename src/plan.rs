@@ -7,7 +7,7 @@ mod execution;
 pub mod saved;
 
 #[cfg(feature = "tool")]
-pub use conflicts::{behind_edit, behind_hook, behind_wrapper, edited_words};
+pub use conflicts::{command_line_keys, refuse_edit, refuse_hook, refuse_wrapper};
 pub use execution::{Execution, ReadFile};
 
 use crate::condition::{Facts, When};
@@ -164,8 +164,8 @@ impl<'p> Plan<'p> {
         read: ReadFile,
         mut each: impl FnMut(&Rule, &Execution),
     ) -> Execution {
-        let mut execution = Execution::received(self.received, read);
-        for rule in self.rules.iter().filter(|rule| rule.edits_words()) {
+        let mut execution = Execution::new(self.received, read);
+        for rule in self.rules.iter().filter(|rule| rule.edits_command_line()) {
             execution.edit(rule, environ);
             each(rule, &execution);
         }
@@ -213,7 +213,7 @@ fn has_hook(rules: &[Rule], phase: Phase) -> bool {
 impl SnapshotHooks {
     /// Decides from the hooks that apply, the edited environment, and what Lambda handed over.
     fn of(hooks: &[&Hook], environ: &Environ, facts: &Facts) -> Self {
-        let exists = |path| (facts.exists)(&Glob::literal_path(path));
+        let exists = |path| (facts.exists)(&Glob::from_literal(path));
         if !hooks.iter().any(|hook| hook.phase.is_around_snapshot()) {
             Self::Nobody(NoSnapshot::NoHooks)
         } else if facts.environ.value(INITIALIZATION) != Some(OsStr::new(SNAP_START)) {
@@ -236,21 +236,22 @@ impl SnapshotHooks {
 mod tests {
     use super::*;
     use crate::condition::RuntimeName;
-    use crate::config::{Source, documents, rules};
+    use crate::config::{Source, decode_rules, parse_sources};
     use crate::template::Template;
 
     /// The words and the environment that a received command line becomes.
     fn planned(config: &str, received: &str, environment: &[&str]) -> (String, Vec<String>) {
         let sources = [Source { name: "test".into(), text: config.into() }];
-        let documents = documents(&sources);
-        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let documents = parse_sources(&sources);
+        let rules =
+            decode_rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
         let entries: Vec<_> = environment
             .iter()
             .map(|entry| std::ffi::CString::new(*entry).expect("an entry"))
             .collect();
         let environ = Environ::from_entries(entries.iter().map(|entry| entry.as_c_str()));
         let received: Vec<OsString> = received.split(' ').map(OsString::from).collect();
-        let runtime = RuntimeName::of(&environ, &received[0]);
+        let runtime = RuntimeName::from_program(&environ, &received[0]);
         let facts = Facts {
             environ: &environ,
             runtime: &runtime,

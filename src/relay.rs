@@ -66,8 +66,8 @@ struct Desk {
 /// When there is no such address upstream, or the kernel has no descriptor, port or process for it.
 pub fn start(hooks: &Hooks, upstream: &str) -> Result<String, Failure> {
     let start = || -> Result<String> {
-        let upstream =
-            RuntimeApi::find(upstream).with_context(|| format!("unable to find {upstream:?}"))?;
+        let upstream = RuntimeApi::resolve(upstream)
+            .with_context(|| format!("unable to find {upstream:?}"))?;
         // The relay keeps them; the runtime finds closed what it would find closed.
         let standard = process::fill_standard_streams()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("unable to listen")?;

@@ -1,5 +1,5 @@
-//! What is reported when foreword does not become the runtime, or when a hook ended: error type,
-//! exit status, message. Says nothing by itself; `log` writes it, `runtime_api` posts it.
+//! Failures and the ends of hooks as values: error type, exit status, message. Writes nothing: `log`
+//! logs them, `runtime_api` and `extension` post them.
 
 use crate::config::Invalid;
 use crate::exit_status;
@@ -9,7 +9,7 @@ use serde_json::json;
 use std::fmt;
 use std::time::Duration;
 
-/// What Lambda and the caller of the function are told went wrong.
+/// The type of an error, as Lambda and the caller of the function see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorType {
     AfterRestore,
@@ -22,8 +22,8 @@ pub enum ErrorType {
 }
 
 impl ErrorType {
-    /// The type of a failure of a hook, or of what runs the hooks of a phase.
-    pub fn of_hook_failure(phase: Phase) -> Self {
+    /// Returns the type for a failed hook of a phase, and for hooks that could not be run.
+    pub fn from_phase(phase: Phase) -> Self {
         match phase {
             Phase::Initialize | Phase::PreStop => Self::HookFailed,
             Phase::BeforeSnapshot => Self::BeforeSnapshot,
@@ -31,81 +31,91 @@ impl ErrorType {
         }
     }
 
-    /// The value of `errorType` and of the header `Lambda-Runtime-Function-Error-Type`. Lambda
-    /// turns what does not match `(Runtime|Function)\.[A-Z][a-zA-Z]+` into `Runtime.Unknown`.
+    /// Returns the value of `errorType` and of the header `Lambda-Runtime-Function-Error-Type`
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+    ///
+    /// Lambda replaces a type that does not match `(Runtime|Function)\.[A-Z][a-zA-Z]+` with
+    /// `Runtime.Unknown`.
     pub fn name(self) -> &'static str {
         match self {
-            ErrorType::AfterRestore => "Runtime.AfterRestoreError",
-            ErrorType::BeforeSnapshot => "Runtime.BeforeSnapshotError",
-            ErrorType::ConfigInvalid => "Runtime.ForewordConfigInvalid",
-            ErrorType::HookFailed => "Runtime.ForewordHookFailed",
-            ErrorType::HookTimedOut => "Runtime.ForewordHookTimedOut",
-            ErrorType::InvalidEntrypoint => "Runtime.InvalidEntrypoint",
-            ErrorType::WrapperFailed => "Runtime.ForewordWrapperFailed",
+            Self::AfterRestore => "Runtime.AfterRestoreError",
+            Self::BeforeSnapshot => "Runtime.BeforeSnapshotError",
+            Self::ConfigInvalid => "Runtime.ForewordConfigInvalid",
+            Self::HookFailed => "Runtime.ForewordHookFailed",
+            Self::HookTimedOut => "Runtime.ForewordHookTimedOut",
+            Self::InvalidEntrypoint => "Runtime.InvalidEntrypoint",
+            Self::WrapperFailed => "Runtime.ForewordWrapperFailed",
         }
     }
 }
 
-/// Most characters of a message that are reported. Lambda takes 64 KiB at most, in which a
-/// character may need six bytes.
-const LONGEST_MESSAGE: usize = 10_000;
+/// Most characters of a reported message. Lambda accepts 64 KiB, and JSON may escape a character
+/// as six bytes (`\u001f`).
+const MAX_MESSAGE_CHARACTERS: usize = 10_000;
 
-/// Why the runtime is not started.
+/// A reason not to start the runtime, or not to go on with it.
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub error_type: ErrorType,
+    /// The exit status of foreword.
     pub status: i32,
-    /// What follows `foreword: `.
+    /// The message, without the prefix `foreword: `.
     pub message: String,
+    /// The hook that failed.
     pub hook: Option<HookEnd>,
-    /// The end of what a hook wrote to standard error. It is in the log already.
-    pub said: String,
+    /// The last lines that the hook wrote to standard error, redacted. They are in the log already.
+    pub stderr_tail: String,
 }
 
 impl Failure {
+    /// Makes a failure of no hook.
     pub fn new(error_type: ErrorType, status: i32, message: String) -> Self {
-        Self { error_type, status, message, hook: None, said: String::new() }
+        Self { error_type, status, message, hook: None, stderr_tail: String::new() }
     }
 
+    /// Makes the failure of a mistake in the configuration.
     pub fn configuration(message: String) -> Self {
         Self::new(ErrorType::ConfigInvalid, exit_status::FAILED, message)
     }
 
+    /// Makes the failure of a runtime that cannot be executed.
     pub fn entrypoint(status: i32, message: String) -> Self {
         Self::new(ErrorType::InvalidEntrypoint, status, message)
     }
 
+    /// Makes the failure of another wrapper of the chain.
     pub fn wrapper(status: i32, message: String) -> Self {
         Self::new(ErrorType::WrapperFailed, status, message)
     }
 
-    /// One that keeps the hooks of a phase from running at all.
-    pub fn of_phase(phase: Phase, message: String) -> Self {
-        Self::new(ErrorType::of_hook_failure(phase), exit_status::FAILED, message)
+    /// Makes the failure of a phase whose hooks could not be run.
+    pub fn in_phase(phase: Phase, message: String) -> Self {
+        Self::new(ErrorType::from_phase(phase), exit_status::FAILED, message)
     }
 
-    /// The same, with the end of what the hook wrote to standard error.
-    pub fn saying(self, said: String) -> Self {
-        Self { said, ..self }
+    /// Adds the last lines that the hook wrote to standard error.
+    #[must_use]
+    pub fn with_stderr_tail(self, stderr_tail: String) -> Self {
+        Self { stderr_tail, ..self }
     }
 
-    /// The JSON object that Lambda's APIs are told.
-    pub fn body(&self, error_type: &str) -> String {
-        let mut message: String = self.message.chars().take(LONGEST_MESSAGE).collect();
-        if !self.said.is_empty() {
+    /// Serializes the failure as the JSON object that the Runtime API and the Extensions API accept.
+    pub fn to_json(&self, error_type: &str) -> String {
+        let mut message: String = self.message.chars().take(MAX_MESSAGE_CHARACTERS).collect();
+        if !self.stderr_tail.is_empty() {
             message += "; its standard error ends in:\n";
-            message += &self.said;
+            message += &self.stderr_tail;
         }
         json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}).to_string()
     }
 }
 
-/// Why foreword ends without having become the runtime.
+/// A reason to stop before foreword has become the runtime, or before all hooks have run.
 pub enum Stop {
     Failure(Failure),
-    /// It was told to end while a hook ran.
+    /// A signal that ends foreword arrived while a hook ran.
     Signal(Signal),
-    /// Nobody waits any more for what it does.
+    /// The process that needed the hooks has ended.
     Cancelled,
 }
 
@@ -127,17 +137,19 @@ impl From<Failure> for Stop {
     }
 }
 
-/// How a hook ended.
+/// The end of a hook.
 #[derive(Debug, Clone)]
 pub struct HookEnd {
     pub phase: Phase,
     pub name: String,
     pub outcome: HookOutcome,
-    pub took: Duration,
-    /// How many variables it exported, if it was to export some and did.
+    /// The time of all attempts and of the pauses between them.
+    pub duration: Duration,
+    /// The number of exported variables, if the hook has `export` and succeeded.
     pub exported: Option<usize>,
 }
 
+/// The result of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookOutcome {
     Success,
@@ -146,23 +158,25 @@ pub enum HookOutcome {
 }
 
 impl HookOutcome {
+    /// Returns the value of the field `outcome` of a log line.
     pub fn name(self) -> &'static str {
         match self {
-            HookOutcome::Success => "success",
-            HookOutcome::Failure => "failure",
-            HookOutcome::Timeout => "timeout",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Timeout => "timeout",
         }
     }
 }
 
 impl HookEnd {
-    pub fn milliseconds(&self) -> u64 {
-        u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
+    /// Returns the duration in milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The failure that this end is; `what` follows the hook's name.
-    pub fn failure(self, what: &str) -> Failure {
-        let error_type = match (self.outcome, ErrorType::of_hook_failure(self.phase)) {
+    /// Makes the failure of this hook; `problem` follows the hook's name in the message.
+    pub fn into_failure(self, problem: &str) -> Failure {
+        let error_type = match (self.outcome, ErrorType::from_phase(self.phase)) {
             (HookOutcome::Timeout, ErrorType::HookFailed) => ErrorType::HookTimedOut,
             (_, failed) => failed,
         };
@@ -171,7 +185,7 @@ impl HookEnd {
         } else {
             exit_status::FAILED
         };
-        let message = format!("{self} {what}");
+        let message = format!("{self} {problem}");
         Failure { hook: Some(self), ..Failure::new(error_type, status, message) }
     }
 }
@@ -187,10 +201,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_reported_has_less_than_64_kib_whatever_it_quotes() {
+    fn report_of_a_long_message_is_smaller_than_64_kib() {
         for character in ["a", "\u{1}", "\"", "\u{1f980}"] {
             let failure = Failure::configuration(format!("start {}", character.repeat(1 << 17)));
-            let body = failure.body(failure.error_type.name());
+            let body = failure.to_json(failure.error_type.name());
             assert!(body.len() < 64 << 10, "{character:?}: {}", body.len());
             assert!(body.starts_with("{\"errorMessage\":\"start "), "{character:?}");
         }

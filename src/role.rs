@@ -1,7 +1,7 @@
 //! In which role foreword was started. It is chosen before anything is parsed, from the name and the
 //! arguments that foreword was started with and two variables.
 
-use crate::chain::{self, Returned};
+use crate::chain::{self, StandInCall};
 use crate::cli;
 use crate::command_line::Interpreter;
 use crate::config;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub enum Role {
     /// A wrapper of the chain started foreword, most often in the belief that it is the interpreter.
-    StandIn(Returned),
+    StandIn(StandInCall),
     /// The same, but without the variable that carries the chain.
     LostStandIn(OsString),
     /// Lambda, or an `ENTRYPOINT`, started foreword with this command line of the runtime.
@@ -120,19 +120,19 @@ fn given(arguments: &[OsString]) -> Given<'_> {
 
 /// A wrapper of the chain started foreword with a program.
 fn in_chain(arguments: &[OsString], words: &[OsString], environ: &Environ) -> Role {
-    match config::disabled(environ) {
+    match config::is_disabled(environ) {
         true => Role::Wrapper(words.to_vec()),
         false => Role::StandIn(returned(arguments, Some(words))),
     }
 }
 
-fn returned(arguments: &[OsString], words: Option<&[OsString]>) -> Returned {
+fn returned(arguments: &[OsString], words: Option<&[OsString]>) -> StandInCall {
     let own_path = arguments.first().cloned().unwrap_or_default();
     match words.and_then(<[_]>::split_first) {
         Some((program, rest)) => {
-            Returned { name: own_path, program: Some(program.clone()), arguments: rest.to_vec() }
+            StandInCall { name: own_path, program: Some(program.clone()), arguments: rest.to_vec() }
         }
-        None => Returned {
+        None => StandInCall {
             name: StandIn::executed().unwrap_or(own_path),
             program: None,
             arguments: arguments.get(1..).unwrap_or_default().to_vec(),

@@ -1,6 +1,6 @@
-//! The requests that foreword itself sends to the Runtime API: reports of what failed, and what the
-//! relay asks for. Reports are bounded in time, so that nobody has to wait for a Runtime API that
-//! hangs.
+//! A client of the Runtime API, for the requests that foreword itself makes: reports of failures, and
+//! those of the relay and the extension. Reports have a timeout, so that a Runtime API that does not
+//! respond holds up no failure.
 
 use crate::http::Response;
 use crate::lambda::api::{self, Call};
@@ -13,58 +13,62 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a report may take in all: the failure must reach the log even when the Runtime API
-/// hangs.
-const REPORT_LIMIT: Duration = Duration::from_secs(1);
+/// The timeout of a report, from connecting to its response.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// foreword can fail before AWS's Runtime Interface Emulator, which starts it, listens: a
-/// connection that is refused is tried this often again, this far apart.
-const STARTING: usize = 10;
-const STARTING_STEP: Duration = Duration::from_millis(5);
+/// The number of times that a refused connection is tried again, and the pause before each. AWS's
+/// Runtime Interface Emulator starts foreword, which can fail before the emulator listens
+/// (<https://github.com/aws/aws-lambda-runtime-interface-emulator>).
+const RETRIES: usize = 10;
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
-/// Where a Runtime API listens.
+/// A Runtime API at a known address.
 #[derive(Debug, Clone)]
 pub struct RuntimeApi {
+    /// The address as it was given, for the header `Host`.
     address: String,
-    targets: Vec<SocketAddr>,
+    resolved: Vec<SocketAddr>,
 }
 
 impl RuntimeApi {
-    /// Looks an address up, which may take as long as it likes.
+    /// Resolves an address, `HOST:PORT`. Looking up a name has no timeout of its own.
     ///
     /// # Errors
-    /// When it is no address, or the name in it has none.
-    pub fn find(address: &str) -> Result<Self> {
-        let targets: Vec<_> = address.to_socket_addrs()?.collect();
-        if targets.is_empty() {
+    /// When the address is malformed or the name has no address.
+    pub fn resolve(address: &str) -> Result<Self> {
+        let resolved: Vec<_> = address.to_socket_addrs()?.collect();
+        if resolved.is_empty() {
             bail!("its name has no address");
         }
-        Ok(Self { address: address.to_owned(), targets })
+        Ok(Self { address: address.to_owned(), resolved })
     }
 
-    /// Waits for a connection as long as the kernel does, which a client of its own would do as
-    /// well.
+    /// Returns the address as it was given.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Connects, with the kernel's own timeout, which a client without the relay has too.
     pub fn connect(&self) -> io::Result<TcpStream> {
-        TcpStream::connect(&self.targets[..])
+        TcpStream::connect(&self.resolved[..])
     }
 
     /// Posts a failure, so that the caller of the function sees it
-    /// (AWS's documentation, "Using the Lambda runtime API").
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, "Initialization error").
     ///
     /// # Errors
-    /// When the Runtime API cannot be reached, does not answer in a second, or answers something
-    /// else than 202.
+    /// When there is no connection, no response within a second, or a status other than 202.
     pub fn report(&self, call: Call, failure: &Failure) -> Result<()> {
-        let name = failure.error_type.name();
-        let headers = [(api::FUNCTION_ERROR_TYPE, name)];
-        let request = self.request(call, &headers, &failure.body(name));
-        let deadline = Instant::now() + REPORT_LIMIT;
+        let error_type = failure.error_type.name();
+        let headers = [(api::FUNCTION_ERROR_TYPE, error_type)];
+        let request = self.encode_request(call, &headers, &failure.to_json(error_type));
+        let deadline = Instant::now() + REPORT_TIMEOUT;
         let mut stream = self.connect_before(deadline);
-        for _ in 0..STARTING {
+        for _ in 0..RETRIES {
             if stream.is_ok() {
                 break;
             }
-            sleep(STARTING_STEP);
+            sleep(RETRY_PAUSE);
             stream = self.connect_before(deadline);
         }
         match exchange(&mut stream?, &request, Some(deadline))?.status {
@@ -75,7 +79,7 @@ impl RuntimeApi {
 
     fn connect_before(&self, deadline: Instant) -> io::Result<TcpStream> {
         let mut last = Err(io::ErrorKind::NotFound.into());
-        for target in &self.targets {
+        for target in &self.resolved {
             last = connect(target, deadline);
             if last.is_ok() {
                 break;
@@ -84,71 +88,68 @@ impl RuntimeApi {
         last
     }
 
-    /// A request that asks for the end of the connection; a body is JSON.
-    pub fn request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    /// Encodes a request with `Connection: close`. The body is JSON, or empty for none.
+    pub fn encode_request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
         let (method, path) = (call.method(), call.path());
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
+            request.extend([*name, ": ", *value, "\r\n"]);
         }
         if !body.is_empty() {
-            request +=
-                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            let length = body.len().to_string();
+            let lines = "Content-Type: application/json\r\nContent-Length: ";
+            request.extend([lines, &*length, "\r\n"]);
         }
         (request + "Connection: close\r\n\r\n" + body).into_bytes()
     }
 
-    /// Asks for something that may take for ever, over a connection of its own. The request is a
-    /// whole one, and asks for the end of the connection.
+    /// Sends a request over a connection of its own and returns the response, for which it waits
+    /// without a timeout. The request is complete and has `Connection: close`.
     ///
     /// # Errors
-    /// When there is no complete answer.
-    pub fn ask(&self, request: &[u8]) -> Result<Response> {
+    /// When there is no complete response.
+    pub fn send(&self, request: &[u8]) -> Result<Response> {
         let mut stream = self.connect()?;
         exchange(&mut stream, request, None)
     }
-
-    pub fn address(&self) -> &str {
-        &self.address
-    }
 }
 
-/// Posts the failure of an initialization to an address that has to be looked up.
+/// Resolves the address of a Runtime API and posts the failure of an initialization to it.
 ///
 /// # Errors
-/// As [`RuntimeApi::report`] has them; the look-up is part of the second.
+/// Those of [`RuntimeApi::resolve`] and [`RuntimeApi::report`], which have one second together.
 pub fn post_init_error(address: &str, failure: &Failure) -> Result<()> {
-    let (sender, answer) = mpsc::channel();
+    let (sender, result) = mpsc::channel();
     let (address, failure) = (address.to_owned(), failure.clone());
-    // A thread, because looking up a name has no time limit of its own; it ends with the process.
+    // A thread, because looking up a name has no timeout. The thread ends with the process.
     thread::Builder::new().spawn(move || {
         let reported =
-            RuntimeApi::find(&address).and_then(|api| api.report(Call::InitError, &failure));
+            RuntimeApi::resolve(&address).and_then(|api| api.report(Call::InitError, &failure));
         sender.send(reported)
     })?;
-    answer.recv_timeout(REPORT_LIMIT).map_err(|_| anyhow!("no answer within 1 s"))?
+    result.recv_timeout(REPORT_TIMEOUT).map_err(|_| anyhow!("no answer within 1 s"))?
 }
 
-/// Sends a request that asks for the end of the connection, and gives the answer.
+/// Sends a request with `Connection: close` and returns the response.
 fn exchange(stream: &mut TcpStream, request: &[u8], deadline: Option<Instant>) -> Result<Response> {
-    stream.set_write_timeout(deadline.map(left))?;
+    stream.set_write_timeout(deadline.map(remaining))?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
-        stream.set_read_timeout(deadline.map(left))?;
+        stream.set_read_timeout(deadline.map(remaining))?;
         let length = match stream.read(&mut piece) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             read => read?,
         };
         bytes.extend_from_slice(&piece[..length]);
-        if let Some(answer) = Response::take(&mut bytes, length == 0)? {
-            return Ok(answer);
+        if let Some(response) = Response::take(&mut bytes, length == 0)? {
+            return Ok(response);
         }
     }
 }
 
-/// A timeout of nothing would be none.
-fn left(deadline: Instant) -> Duration {
+/// Returns the time until a deadline, at least 1 ms: a socket takes a timeout of zero for an error.
+fn remaining(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }

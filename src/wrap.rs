@@ -2,7 +2,7 @@
 //! other wrappers and take it back, become the runtime. It only puts the others in order: `plan`
 //! decides, `hooks`, `chain` and `process` act.
 
-use crate::chain::{self, Returned, Stage, Turn};
+use crate::chain::{self, Stage, StandInCall, Turn};
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName};
 use crate::config;
@@ -34,7 +34,12 @@ pub fn run(received: &[OsString], environ: &Environ) -> Stop {
 }
 
 /// Goes on where a wrapper of the chain executed the stand-in. Comes back only when that failed.
-pub fn resume(stage: &mut Stage, saved: &SavedPlan, returned: Returned, environ: Environ) -> Stop {
+pub fn resume(
+    stage: &mut Stage,
+    saved: &SavedPlan,
+    returned: StandInCall,
+    environ: Environ,
+) -> Stop {
     match take_back(stage, saved, returned, environ) {
         Err(stop) => stop,
         Ok(never) => match never {},
@@ -47,19 +52,19 @@ fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible
         let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
         return Err(Failure::entrypoint(exit_status::FAILED, usage.into()).into());
     }
-    if config::disabled(environ) {
+    if config::is_disabled(environ) {
         return execute(received, environ);
     }
-    if let Some(word) = log::unknown_level(environ) {
-        warn!("{}", log::about_level(&word));
+    if let Some(warning) = log::describe_unknown_level(environ) {
+        warn!("{warning}");
     }
-    let sources = config::sources(environ)?;
+    let sources = config::read_sources(environ)?;
     if sources.is_empty() {
         return execute(received, environ);
     }
-    let documents = config::documents(&sources);
-    let rules = config::rules(&documents)?;
-    let runtime = RuntimeName::of_command(environ, received);
+    let documents = config::parse_sources(&sources);
+    let rules = config::decode_rules(&documents)?;
+    let runtime = RuntimeName::from_command(environ, received);
     let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
     let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
     let mut edited = environ.clone();
@@ -80,12 +85,12 @@ fn become_runtime(received: &[OsString], environ: &Environ) -> Result<Infallible
 fn take_back(
     stage: &mut Stage,
     saved: &SavedPlan,
-    returned: Returned,
+    returned: StandInCall,
     mut environ: Environ,
 ) -> Result<Infallible, Stop> {
     let clock = Clock::start(&environ);
     let (received, last_wrapper) = chain::take_back(stage, returned, &mut environ)?;
-    let runtime = RuntimeName::of_command(&saved.context, &received);
+    let runtime = RuntimeName::from_command(&saved.context, &received);
     let context = LambdaContext { environ: &saved.context, runtime: &runtime.identifier };
     Start { plan: saved.plan(&received), environ, context, clock }.finish(last_wrapper)
 }
@@ -103,7 +108,7 @@ impl Start<'_> {
     fn warn_about_snapshot(&self) {
         if self.plan.snapshot_hooks == SnapshotHooks::Nobody(NoSnapshot::NoRuntimeApi) {
             warn!(
-                "the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is not set; \
+                "the hooks around the snapshot are not run: {RUNTIME_API} is not set; \
                  foreword simulate runs them"
             );
         }
@@ -118,7 +123,7 @@ impl Start<'_> {
             let budget = Phase::AfterRestore.budget().map(Deadline::after);
             self.run_phase(Phase::AfterRestore, budget)?;
         }
-        self.clock.go_on();
+        self.clock.resume();
         Ok(())
     }
 
@@ -150,7 +155,7 @@ impl Start<'_> {
         if self.plan.snapshot_hooks == SnapshotHooks::Relay {
             self.start_relay()?;
         }
-        self.clock.tell(&self.environ, &self.context);
+        self.clock.emit(&self.environ, &self.context);
         execute(&words, &self.environ)
     }
 
@@ -184,7 +189,7 @@ impl Start<'_> {
         let address = self.context.runtime_api();
         if address.is_none() && !pre_stop.is_empty() {
             warn!(
-                "pre_stop hooks are not run: AWS_LAMBDA_RUNTIME_API is not set, so nobody tells \
+                "pre_stop hooks are not run: {RUNTIME_API} is not set, so nobody tells \
                  when the environment ends; foreword simulate runs them"
             );
         }
@@ -224,7 +229,7 @@ fn execute(words: &[OsString], environ: &Environ) -> Result<Infallible, Stop> {
     };
     let error = process::execute(words, kind, environ);
     let is_handler = error.status == exit_status::NOT_FOUND
-        && config::handler(environ).is_some_and(|handler| handler == words[0]);
+        && config::handler_path(environ).is_some_and(|handler| handler == words[0]);
     let way_out = if is_handler { "; let Handler name the function's executable" } else { "" };
     Err(Failure::entrypoint(error.status, error.message + way_out).into())
 }

@@ -1,5 +1,5 @@
-//! Writes the tool's shell completions and man pages into a folder: `cargo run --package
-//! foreword-manual -- FOLDER`.
+//! Writes the tool's shell completions and man pages into a directory: `cargo run --package
+//! foreword-manual -- DIRECTORY`.
 
 use clap_complete::Shell;
 use foreword::command;
@@ -7,9 +7,9 @@ use std::fs;
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {
-    let folder = std::env::args_os().nth(1).expect("usage: manual FOLDER");
+    let directory = std::env::args_os().nth(1).expect("usage: foreword-manual DIRECTORY");
     let (completions, man) =
-        (Path::new(&folder).join("completions"), Path::new(&folder).join("man"));
+        (Path::new(&directory).join("completions"), Path::new(&directory).join("man"));
     fs::create_dir_all(&completions)?;
     fs::create_dir_all(&man)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {

@@ -220,7 +220,7 @@ fn take_next<'a>(items: &mut Reader<'a>) -> Option<Next<'a>> {
 }
 
 /// Takes the variables out of an environment; `None` when they do not hold what foreword put there.
-pub fn take(environ: &mut Environ) -> Option<Vec<u8>> {
+pub fn take_stage(environ: &mut Environ) -> Option<Vec<u8>> {
     let names: Vec<_> =
         (0..).map(variable).take_while(|name| environ.value(name).is_some()).collect();
     let parts: Vec<_> =
@@ -300,7 +300,7 @@ mod tests {
             );
             environ.set(&name, &value);
         }
-        let taken = take(&mut environ).expect("what was put there");
+        let taken = take_stage(&mut environ).expect("what was put there");
         assert_eq!(environ.entries(), [c"A=1"], "nothing stays behind");
         let (taken, _) = Stage::decode(&taken, &mut environ).expect("what was encoded");
         assert_eq!(shown(&taken), shown(stage));
@@ -313,7 +313,7 @@ mod tests {
         stage.named = Some(OsString::new());
         stage.stand_in.maker = Some(17);
         stage.past = vec![u32::MAX, 0];
-        let edit = |edit| EnvEdit { name: "A", edit, place: Place::Told("") };
+        let edit = |edit| EnvEdit { name: "A", edit, place: Place::Formatted("") };
         stage.env = vec![
             edit(Edit::Unset),
             edit(Edit::Prepend { text: text("${B}"), separator: text("\n") }),
@@ -346,7 +346,7 @@ mod tests {
         let bytes = written.as_bytes();
         let mut is_taken = |value: &[u8]| {
             environ.set(STAGE, OsStr::from_bytes(value));
-            let taken = take(&mut environ);
+            let taken = take_stage(&mut environ);
             taken.is_some_and(|taken| Stage::decode(&taken, &mut environ).is_some())
         };
         assert!(is_taken(bytes));

@@ -30,8 +30,9 @@ use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
 use super::options::CheckOptions;
 use super::printer::Colors;
-use crate::config::{self, Document, Found, Place, Source, Unreadable};
+use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
+use crate::lambda::TASK_ROOT_VARIABLE;
 use executables::CheckedPrograms;
 use references::ProgramReference;
 use rules::ReachableRule;
@@ -81,12 +82,12 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     if options.files.is_empty() {
         let dropins = if opt.is_some() { Path::new("") } else { config::dropin_dir(environ) };
-        let root = environ.non_empty("LAMBDA_TASK_ROOT").unwrap_or(OsStr::new("."));
+        let root = environ.non_empty(TASK_ROOT_VARIABLE).unwrap_or(OsStr::new("."));
         let unread = find_unread_files(Path::new(root), dropins).into_iter();
         findings.extend(unread.map(|message| Finding::general(Severity::Warning, message)));
     }
     let sources = readable(found, &mut findings);
-    let documents = config::documents(&sources);
+    let documents = config::parse_sources(&sources);
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
@@ -99,15 +100,15 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
 }
 
-fn readable(found: Vec<Found>, findings: &mut Vec<Finding>) -> Vec<Source> {
+fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source> {
     let mut sources = Vec::new();
     for found in found {
         match found {
             Ok(source) => sources.push(source),
-            Err(Unreadable::NoFile(message)) => {
+            Err(UnreadableSource::File(message)) => {
                 findings.push(Finding::general(Severity::Error, message))
             }
-            Err(Unreadable::NoText(source, problem)) => {
+            Err(UnreadableSource::NotUtf8(source, problem)) => {
                 findings.push(Finding::at(
                     Severity::Error,
                     &source,

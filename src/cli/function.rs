@@ -83,7 +83,7 @@ impl<'e> Function<'e> {
             given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
         };
         let mut environ = match &options.runtime {
-            Some(name) => lambda::environ(name, given_to(INITIALIZATION))?,
+            Some(name) => lambda::initial_environ(name, given_to(INITIALIZATION))?,
             None => own.clone(),
         };
         if options.runtime.is_some() {
@@ -124,10 +124,10 @@ impl<'e> Function<'e> {
         };
         function.received = match (&options.runtime, &command[..]) {
             (Some(name), []) => {
-                function.inferred = lambda::inferred(name)
+                function.inferred = lambda::inferred_parts(name)
                     .map(|what| format!("what {name} is really started with: {what}"));
                 let is_there = |path: &str| function.here(Path::new(path)).is_file();
-                lambda::command_line(name, &function.environ, &is_there)
+                lambda::bootstrap_command_line(name, &function.environ, &is_there)
             }
             (None, []) => {
                 return Err(
@@ -137,7 +137,7 @@ impl<'e> Function<'e> {
             (_, command) => command.to_vec(),
         };
         if let Some(name) = &options.runtime {
-            lambda::export(name, &mut function.environ);
+            lambda::add_bootstrap_exports(name, &mut function.environ);
         }
         Ok(function)
     }
@@ -148,7 +148,7 @@ impl<'e> Function<'e> {
         if configs.is_empty() {
             let mut environ = self.environ.clone();
             environ.set(TASK_ROOT_VARIABLE, self.task_root().as_os_str());
-            sources.add_folder(config::dropin_dir(&environ));
+            sources.add_directory(config::dropin_dir(&environ));
             sources.add_function(&environ);
         }
         configs.iter().for_each(|file| sources.add_file(file));

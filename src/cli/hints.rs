@@ -82,32 +82,43 @@ pub fn of_rule<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<Hint<'
 
 /// The strings of a rule in which `${NAME}` is expanded, but for those that may be secrets.
 fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString<'r>> {
+    let Rule {
+        place,
+        when,
+        env,
+        options,
+        arguments,
+        entry,
+        program,
+        prefix,
+        wrappers,
+        hooks,
+        rules: _,
+    } = rule;
     let mut texts = Vec::new();
-    of_edits(&rule.env, &mut texts);
-    for (key, edits) in [("options", &rule.options), ("arguments", &rule.arguments)] {
+    of_edits(env, &mut texts);
+    for (key, edits) in [("options", options), ("arguments", arguments)] {
         of_words(document, rule, key, edits, &mut texts);
     }
     let found = |place, text, is_path| ConfigString { place, text, is_path };
     let inside = |place, key| document.inside(place, &[Step::Member(key)]);
-    texts.extend(rule.entry.iter().map(|text| found(inside(rule.place, "entry"), text, true)));
-    texts.extend(rule.program.iter().map(|text| found(inside(rule.place, "program"), text, true)));
-    for (index, text) in rule.prefix.iter().enumerate() {
+    texts.extend(entry.iter().map(|text| found(inside(*place, "entry"), text, true)));
+    texts.extend(program.iter().map(|text| found(inside(*place, "program"), text, true)));
+    for (index, text) in prefix.iter().enumerate() {
         texts.push(found(
-            document.inside(rule.place, &[Step::Member("prefix"), Step::Item(index)]),
+            document.inside(*place, &[Step::Member("prefix"), Step::Item(index)]),
             text,
             index == 0,
         ));
     }
-    for (index, text) in rule.when.file.iter().enumerate() {
+    for (index, text) in when.file.iter().enumerate() {
         let steps = [Step::Member("when"), Step::Member("file"), Step::Item(index)];
-        texts.push(found(document.inside(rule.place, &steps), text, true));
+        texts.push(found(document.inside(*place, &steps), text, true));
     }
     texts.extend(
-        rule.wrappers
-            .iter()
-            .map(|wrapper| found(inside(wrapper.place, "path"), &wrapper.path, true)),
+        wrappers.iter().map(|wrapper| found(inside(wrapper.place, "path"), &wrapper.path, true)),
     );
-    for hook in &rule.hooks {
+    for hook in hooks {
         of_edits(&hook.env, &mut texts);
         texts.extend(hook.cwd.iter().map(|text| found(inside(hook.place, "cwd"), text, true)));
         if let Command::Words(words) = &hook.command
@@ -139,9 +150,8 @@ fn of_words<'r>(
 ) {
     let inside =
         |name, step| document.inside(rule.place, &[Step::Member(key), Step::Member(name), step]);
-    for (name, list) in
-        [("remove", &edits.remove), ("prepend", &edits.prepend), ("append", &edits.append)]
-    {
+    let WordEdits { remove, replace, values, prepend, append } = edits;
+    for (name, list) in [("remove", remove), ("prepend", prepend), ("append", append)] {
         let found = |(index, text)| ConfigString {
             place: inside(name, Step::Item(index)),
             text,
@@ -149,11 +159,11 @@ fn of_words<'r>(
         };
         texts.extend(list.iter().enumerate().map(found));
     }
-    for (from, to) in &edits.replace {
+    for (from, to) in replace {
         let place = inside("replace", Step::Member(from.written()));
         texts.extend([from, to].map(|text| ConfigString { place, text, is_path: false }));
     }
-    for (name, edit) in &edits.values {
+    for (name, edit) in values {
         let place = inside("values", Step::Member(name));
         texts.extend(edit.texts().into_iter().map(|text| ConfigString {
             place,

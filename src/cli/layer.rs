@@ -3,6 +3,7 @@
 
 mod zip;
 
+use crate::lambda::strip_layers;
 use crate::process;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -203,7 +204,7 @@ impl MergedLayers {
 
     /// What is at a path as the function knows it, at the end of all links.
     pub fn look_up(&self, path: &str) -> LayerLookup<'_> {
-        let Some(mut inside) = path.strip_prefix("/opt/").and_then(normal) else {
+        let Some(mut inside) = strip_layers(path).and_then(normal) else {
             return LayerLookup::Nothing;
         };
         for _ in 0..MOST_LINKS {
@@ -218,7 +219,7 @@ impl MergedLayers {
             });
             let Some((link, target)) = link else { return self.at_end(&inside) };
             let rest = &inside[link.path.len()..];
-            let next = match (target.strip_prefix("/opt/"), target.starts_with('/')) {
+            let next = match (strip_layers(target), target.starts_with('/')) {
                 (Some(target), _) => normal(&format!("{target}{rest}")),
                 (None, true) => return LayerLookup::Outside(format!("{target}{rest}")),
                 (None, false) => normal(&format!("{}/../{target}{rest}", link.path)),
@@ -262,7 +263,7 @@ impl MergedLayers {
 
     /// The file that would be at a path if a layer had not a folder too many around everything.
     pub fn nested_one_deeper(&self, path: &str) -> Option<LayerFile<'_>> {
-        let inside = path.strip_prefix("/opt/")?;
+        let inside = strip_layers(path)?;
         let is_one_deeper = |file: &LayerFile| {
             file.path
                 .split_once('/')

@@ -38,7 +38,7 @@ pub fn run(options: &PlanOptions, own: &Environ) -> i32 {
 }
 
 fn planned(options: &PlanOptions, function: &Function) -> Result<Overview, Failure> {
-    let is_disabled = config::disabled(&function.environ);
+    let is_disabled = config::is_disabled(&function.environ);
     let sources = if is_disabled { Vec::new() } else { function.sources(&options.configs)? };
     let mut overview = Overview { is_disabled, ..Overview::new(function, &sources)? };
     if !is_disabled && options.configs.is_empty() {

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 /// The variables that this is about.
 pub const VARIABLES_WITH_SIDE_EFFECTS: [&str; 4] =
-    [python_path::NAME, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
+    [python_path::VARIABLE, VARIABLES[0].0, VARIABLES[1].0, VARIABLES[2].0];
 
 /// What an edit does beside what it seems to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn side_effects<P: Clone>(start: &EditedStart, edits: &[(&str, P)]) -> Vec<(
     };
     let mut effects = Vec::new();
     if let (Some(place), Some(effect)) =
-        (last_edit(python_path::NAME), hidden_layer_packages(start))
+        (last_edit(python_path::VARIABLE), hidden_layer_packages(start))
     {
         effects.push((place, effect));
     }
@@ -78,13 +78,13 @@ fn hidden_layer_packages(start: &EditedStart) -> Option<SideEffect> {
     let is_bootstrap = start.received.iter().any(|word| word == python_path::BOOTSTRAP);
     let program = start.received.first().and_then(|program| program.to_str()).unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default();
-    let python = Python::of_identifier(start.runtime)
-        .or(Python::of_identifier(program))
+    let python = Python::from_identifier(start.runtime)
+        .or(Python::from_identifier(program))
         .filter(|_| is_bootstrap)?;
-    let value = start.last.redact(start.last.value(python_path::NAME)?);
-    let missing = python.missing(&value);
-    let whole = python.whole(&value);
-    let has_others = whole != python.whole("");
+    let value = start.last.redact(start.last.value(python_path::VARIABLE)?);
+    let missing = python.missing_directories(&value);
+    let whole = python.completed_value(&value);
+    let has_others = whole != python.completed_value("");
     (!missing.is_empty()).then_some(SideEffect::LayerPackagesHidden { missing, whole, has_others })
 }
 

@@ -24,9 +24,11 @@ use super::USAGE_ERROR;
 use super::layer::{Layer, MergedLayers};
 use super::options::{EventSource, OutputFormat, SimulateOptions};
 use super::printer::Colors;
-use crate::config::{self, Phase};
+use crate::config;
 use crate::environ::Environ;
 use crate::files;
+use crate::lambda::{self, FOREWORD, FUNCTION_NAME};
+use crate::phase::Phase;
 use crate::plan;
 use crate::process::{self, Descendants, Latch, Watch};
 use event::TimelineEvent;
@@ -132,7 +134,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     function
         .runtime
         .as_deref()
-        .map_or(Ok(()), crate::lambda::known)
+        .map_or(Ok(()), lambda::check_runtime)
         .map_err(SimulateError::Usage)?;
     let events = read_events(&options.events).map_err(SimulateError::Usage)?;
     let variables = function.variables(user).map_err(SimulateError::Usage)?;
@@ -175,7 +177,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
         OutputFormat::Json => TimelineFormat::Json,
     };
     let hooks = ExpectedHooks::from_configuration(&start.received_command(), &given);
-    let wrapper_of_layer = has_layers && Path::new(function_env::WRAPPER).exists();
+    let wrapper_of_layer = has_layers && Path::new(FOREWORD).exists();
     let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
     let has_own = extensions.iter().any(|(name, _)| name == environment::FOREWORD_EXTENSION);
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;
@@ -190,7 +192,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     let interruption = Interruption::default();
     let simulation = Simulation {
         options,
-        function: given.lossy("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().into_owned(),
+        function: given.lossy(FUNCTION_NAME).unwrap_or_default().into_owned(),
         given,
         events,
         extensions,
@@ -241,19 +243,22 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
 
 /// Which configuration the wrapper reads; why it reads none it tells itself.
 fn about_sources(environ: &Environ) -> String {
-    if config::disabled(environ) {
+    if config::is_disabled(environ) {
         return "configuration: none is read, FOREWORD_DISABLED is set".into();
     }
-    match config::sources(environ) {
+    match config::read_sources(environ) {
         Ok(sources) if sources.is_empty() => {
             let (dropins, root) = (config::dropin_dir(environ), config::task_root(environ));
-            let unset =
-                if environ.non_empty(config::INLINE).is_some() { "is empty" } else { "is not set" };
+            let unset = if environ.non_empty(config::CONFIG_VARIABLE).is_some() {
+                "is empty"
+            } else {
+                "is not set"
+            };
             format!(
                 "configuration: none in {} and {}, and {} {unset}",
                 dropins.display(),
                 root.join("foreword.json").display(),
-                config::INLINE
+                config::CONFIG_VARIABLE
             )
         }
         Ok(sources) => {
@@ -267,11 +272,11 @@ fn about_sources(environ: &Environ) -> String {
 /// Whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper
 /// tells.
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
-    let Ok(sources) = config::sources(environ) else { return false };
-    let documents = config::documents(&sources);
+    let Ok(sources) = config::read_sources(environ) else { return false };
+    let documents = config::parse_sources(&sources);
     let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
-    !config::disabled(environ)
-        && config::rules(&documents)
+    !config::is_disabled(environ)
+        && config::decode_rules(&documents)
             .is_ok_and(|rules| plan::may_run(&rules, Phase::PreStop, environ, &exists))
 }
 

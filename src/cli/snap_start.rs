@@ -3,7 +3,7 @@
 
 use crate::condition::{EnvTest, Facts, When};
 use crate::config::Rule;
-use crate::lambda::{INITIALIZATION, SNAP_START, variables};
+use crate::lambda::{CREDENTIALS, CREDENTIALS_URI, INITIALIZATION, SNAP_START, variables};
 use std::ffi::OsStr;
 
 /// Whether a variable is missing in a start because that is one before a snapshot.
@@ -32,10 +32,10 @@ pub fn absent_in_condition_message(name: &str) -> String {
     )
 }
 
-fn instead(name: &str) -> &'static str {
-    match variables::KEYS.contains(&name) {
-        true => " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)",
-        false => "",
+fn instead(name: &str) -> String {
+    match CREDENTIALS.contains(&name) {
+        true => format!(" ({CREDENTIALS_URI} leads to the keys)"),
+        false => String::new(),
     }
 }
 
@@ -47,8 +47,12 @@ pub fn required_variables<'w>(when: &When<'w>) -> Vec<&'w str> {
 }
 
 fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) {
-    for (name, test) in &when.env {
-        let wants_value = !matches!(test, EnvTest::UnsetOrEmpty);
+    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    for (name, test) in env {
+        let wants_value = match test {
+            EnvTest::NonEmpty | EnvTest::Matches(..) => true,
+            EnvTest::UnsetOrEmpty => false,
+        };
         if wants_value == is_positive
             && variables::is_absent_at_snap_start(name)
             && !names.contains(name)
@@ -56,8 +60,8 @@ fn add_wanted<'w>(when: &When<'w>, is_positive: bool, names: &mut Vec<&'w str>) 
             names.push(name);
         }
     }
-    when.not.iter().for_each(|when| add_wanted(when, !is_positive, names));
-    when.any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
+    not.iter().for_each(|when| add_wanted(when, !is_positive, names));
+    any.iter().flatten().for_each(|when| add_wanted(when, is_positive, names));
 }
 
 /// What to say of the conditions of a start.

@@ -26,50 +26,71 @@ impl UnsetVariable {
 
     /// In the texts of a rule that see the final environment.
     pub fn in_rule(rule: &Rule, environ: &Environ) -> Vec<Self> {
-        let place = rule.place.to_string();
+        let Rule {
+            place,
+            when: _,
+            env: _,
+            options,
+            arguments,
+            entry,
+            program,
+            prefix,
+            wrappers: _,
+            hooks: _,
+            rules: _,
+        } = rule;
+        let place = place.to_string();
         let of = |key, texts: Vec<&Template>| of(texts, &place, Some(key), environ);
         [
-            of("options", words(&rule.options)),
-            of("arguments", words(&rule.arguments)),
-            of("entry", rule.entry.iter().collect()),
-            of("program", rule.program.iter().collect()),
-            of("prefix", rule.prefix.iter().collect()),
+            of("options", words(options)),
+            of("arguments", words(arguments)),
+            of("entry", entry.iter().collect()),
+            of("program", program.iter().collect()),
+            of("prefix", prefix.iter().collect()),
         ]
         .concat()
     }
 
     pub fn in_wrapper(wrapper: &Wrapper, environ: &Environ) -> Vec<Self> {
-        of(vec![&wrapper.path], &wrapper.place.to_string(), None, environ)
+        let Wrapper { place, path, name: _, when: _, env: _, is_last: _ } = wrapper;
+        of(vec![path], &place.to_string(), None, environ)
     }
 
     /// In the texts of a hook that see its own environment.
     pub fn in_hook(hook: &Hook, environ: &Environ) -> Vec<Self> {
-        let place = hook.place.to_string();
-        let (key, texts) = match &hook.command {
+        let Hook {
+            place,
+            phase: _,
+            name: _,
+            command,
+            env: _,
+            cwd,
+            timeout: _,
+            on_failure: _,
+            when: _,
+            export: _,
+            wait_for,
+            attempts: _,
+            pause: _,
+            background: _,
+        } = hook;
+        let place = place.to_string();
+        let (key, texts) = match command {
             Command::Words(words) => ("command", words.iter().collect()),
             Command::Http(request) => ("http", vec![request]),
             Command::Shell(_) | Command::Nothing => ("command", Vec::new()),
         };
-        let keys = [
-            ("wait_for", hook.wait_for.iter().collect()),
-            (key, texts),
-            ("cwd", hook.cwd.iter().collect()),
-        ];
+        let keys =
+            [("wait_for", wait_for.iter().collect()), (key, texts), ("cwd", cwd.iter().collect())];
         keys.into_iter().flat_map(|(key, texts)| of(texts, &place, Some(key), environ)).collect()
     }
 }
 
 fn words<'e>(edits: &'e WordEdits<'e>) -> Vec<&'e Template<'e>> {
-    let replace = edits.replace.iter().flat_map(|(from, to)| [from, to]);
-    let values = edits.values.iter().flat_map(|(_, edit)| edit.texts());
-    edits
-        .remove
-        .iter()
-        .chain(replace)
-        .chain(values)
-        .chain(&edits.prepend)
-        .chain(&edits.append)
-        .collect()
+    let WordEdits { remove, replace, values, prepend, append } = edits;
+    let replace = replace.iter().flat_map(|(from, to)| [from, to]);
+    let values = values.iter().flat_map(|(_, edit)| edit.texts());
+    remove.iter().chain(replace).chain(values).chain(prepend).chain(append).collect()
 }
 
 fn of(

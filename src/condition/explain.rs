@@ -9,19 +9,20 @@ use crate::template::Template;
 
 impl When<'_> {
     /// What keeps it from holding, key by key; nothing when it holds.
-    pub fn why_not(&self, facts: &Facts) -> Vec<String> {
+    pub fn explain(&self, facts: &Facts) -> Vec<String> {
+        let Self { runtime, initialization, architecture, file, env, not, any } = self;
         let environ = facts.environ;
         let mut why = Vec::new();
-        if let Some(globs) = &self.runtime
+        if let Some(globs) = runtime
             && !globs.iter().any(|glob| facts.runtime.is(glob, environ))
         {
-            let runtime = &facts.runtime.identifier;
+            let found = &facts.runtime.identifier;
             why.push(format!(
-                "the runtime is {runtime}, wanted {}",
+                "the runtime is {found}, wanted {}",
                 one_of(&expanded(globs, environ))
             ));
         }
-        if let Some(texts) = &self.initialization {
+        if let Some(texts) = initialization {
             let value = environ.value(INITIALIZATION);
             if !value.is_some_and(|value| texts.iter().any(|text| text.expand(environ) == value)) {
                 let found = value.map_or("unknown".into(), |value| environ.redact(value));
@@ -31,26 +32,26 @@ impl When<'_> {
                 ));
             }
         }
-        if let Some(names) = &self.architecture
+        if let Some(names) = architecture
             && !names.contains(&facts.architecture)
         {
             let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
             why.push(format!("this machine is {}, wanted {}", facts.architecture, one_of(&names)));
         }
-        let unmet = self.env.iter().filter(|(name, test)| !test.holds(name, environ));
-        why.extend(unmet.map(|(name, test)| test.why_not(name, environ)));
-        let missing = self.file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
+        let unmet = env.iter().filter(|(name, test)| !test.holds(name, environ));
+        why.extend(unmet.map(|(name, test)| test.explain(name, environ)));
+        let missing = file.iter().filter(|text| !(facts.exists)(&Glob::new(text, environ)));
         why.extend(
             missing
                 .map(|text| format!("there is no file {}", environ.redact(&text.expand(environ)))),
         );
-        if self.not.as_ref().is_some_and(|when| when.holds(facts)) {
+        if not.as_ref().is_some_and(|when| when.holds(facts)) {
             why.push("what stands in \"not\" holds".into());
         }
-        if let Some(list) = &self.any
+        if let Some(list) = any
             && !list.iter().any(|when| when.holds(facts))
         {
-            let each: Vec<_> = list.iter().map(|when| when.why_not(facts).join(" and ")).collect();
+            let each: Vec<_> = list.iter().map(|when| when.explain(facts).join(" and ")).collect();
             why.push(format!("none of \"any\" holds ({})", each.join("; ")));
         }
         why
@@ -58,7 +59,7 @@ impl When<'_> {
 }
 
 impl EnvTest<'_> {
-    fn why_not(&self, name: &str, environ: &Environ) -> String {
+    fn explain(&self, name: &str, environ: &Environ) -> String {
         let found = match environ.value(name) {
             None => "unset".into(),
             Some(value) if value.is_empty() => "empty".into(),
@@ -93,7 +94,7 @@ fn one_of(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use crate::condition::{Facts, RuntimeName};
-    use crate::config::{Source, documents, rules};
+    use crate::config::{Source, decode_rules, parse_sources};
     use crate::environ::Environ;
     use std::ffi::OsStr;
 
@@ -145,9 +146,10 @@ mod tests {
             ),
         ] {
             let sources = [Source { name: "test".into(), text: format!(r#"{{"when": {when}}}"#) }];
-            let documents = documents(&sources);
-            let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
-            let runtime = RuntimeName::of(&environ, OsStr::new("x"));
+            let documents = parse_sources(&sources);
+            let rules =
+                decode_rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+            let runtime = RuntimeName::from_program(&environ, OsStr::new("x"));
             let there = crate::glob::Glob::new(
                 &crate::template::Template::new("/there").expect("a text"),
                 &environ,
@@ -159,7 +161,7 @@ mod tests {
                 architecture: "x86_64",
                 exists: &exists,
             };
-            assert_eq!(rules[0].when.why_not(&facts), expected, "{when}");
+            assert_eq!(rules[0].when.explain(&facts), expected, "{when}");
             assert_eq!(rules[0].when.holds(&facts), expected.is_empty(), "{when}");
         }
     }

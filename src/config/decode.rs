@@ -5,8 +5,8 @@ mod hooks;
 mod rule;
 mod when;
 
-use super::no_json;
-use super::suggest::nearest;
+use super::json_hints;
+use super::suggest::find_nearest;
 use super::{Document, Place, Rule, Source};
 use crate::glob::Glob;
 use crate::json::{self, Problem, Value};
@@ -27,7 +27,7 @@ pub fn rule<'a>(document: &'a Document<'a>, rules: &mut Vec<Rule<'a>>) -> Vec<Pr
         Ok(root) => decoder.rule(root, rules),
         Err(problem) => {
             let message =
-                [&problem.message, no_json::way_out(&document.source.text, problem)].concat();
+                [&problem.message, json_hints::way_out(&document.source.text, problem)].concat();
             decoder.problems.push(Problem { message, ..*problem });
             rules.push(Rule::empty(Place::Read { source: document.source, node: 0 }));
         }
@@ -208,7 +208,7 @@ impl<'a> Decoder<'a> {
             seen |= bit;
             match known {
                 None => {
-                    let hint = match nearest(word, keys) {
+                    let hint = match find_nearest(word, keys) {
                         Some(near) => format!("did you mean \"{near}\"?"),
                         None => format!("here go {}", keys.join(", ")),
                     };

@@ -157,7 +157,7 @@ mod tests {
 
     fn after(entries: &[&CStr], name: &str, edit: &Edit) -> Vec<String> {
         let mut environ = Environ::from_entries(entries.iter().copied());
-        let edit = EnvEdit { name, edit: *edit, place: Place::Told("") };
+        let edit = EnvEdit { name, edit: *edit, place: Place::Formatted("") };
         apply(&mut environ, &[edit], &mut |_, _| {});
         environ.entries().iter().map(|entry| entry.to_string_lossy().into_owned()).collect()
     }

@@ -55,7 +55,7 @@ pub fn take_hook<'a>(items: &mut Reader<'a>) -> Option<Hook<'a>> {
             .pop()
             .map(|timeout| Duration::from_millis(timeout.into())),
         on_failure: if items.take_number()? == 1 { OnFailure::Continue } else { OnFailure::Fail },
-        ..Hook::empty(phase, Place::Told(""))
+        ..Hook::empty(phase, Place::Formatted(""))
     })
 }
 
@@ -70,7 +70,7 @@ pub fn put_env(items: &mut Writer, env: &[EnvEdit], with_places: bool) {
 
 pub fn take_env<'a>(items: &mut Reader<'a>) -> Option<Vec<EnvEdit<'a>>> {
     items.take_list(|items| {
-        let place = Place::Told(items.take_str()?);
+        let place = Place::Formatted(items.take_str()?);
         Some(EnvEdit { name: items.take_str()?, edit: take_edit(items)?, place })
     })
 }

@@ -1,7 +1,7 @@
 //! Where a configuration comes from: the drop-in folder, `foreword.json` beside the code,
 //! `FOREWORD_CONFIG`. Reads files, and understands nothing of what they say.
 
-use super::{Invalid, no_json};
+use super::{Invalid, json_hints};
 use crate::environ::Environ;
 use crate::json::Problem;
 use crate::lambda::{HANDLER, TASK_ROOT, TASK_ROOT_VARIABLE};
@@ -15,7 +15,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The variable that names a file or holds JSON; inline JSON is called so in messages.
-pub const INLINE: &str = "FOREWORD_CONFIG";
+pub const CONFIG_VARIABLE: &str = "FOREWORD_CONFIG";
 
 /// Where layers put their configurations.
 const DROPIN_DIR: &str = "/opt/foreword.d";
@@ -34,6 +34,19 @@ impl Source {
         format!("{}:{}", self.name, LineColumn::of(&self.text, offset))
     }
 
+    /// Decodes the bytes of a configuration, without their byte order mark.
+    pub fn from_bytes(name: String, mut text: Vec<u8>) -> SourceResult {
+        text.drain(..text.len() - behind_mark(&text).len());
+        String::from_utf8(text).map(|text| Self { name: name.clone(), text }).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            UnreadableSource::NotUtf8(
+                Self { name, text },
+                Problem { offset, message: "this is not UTF-8".into() },
+            )
+        })
+    }
+
     pub fn invalid(&self, problem: &Problem) -> Invalid {
         Invalid::new(format!("{}: {}", self.place(problem.offset), problem.message))
     }
@@ -46,14 +59,14 @@ pub fn task_root<'e>(environ: &'e Environ) -> &'e Path {
 
 /// The function's executable, on runtimes that leave it to the function to bring one: `Handler`
 /// names it.
-pub fn handler(environ: &Environ) -> Option<OsString> {
+pub fn handler_path(environ: &Environ) -> Option<OsString> {
     let handler = environ.non_empty(HANDLER)?;
     Some([task_root(environ).as_os_str(), OsStr::new("/"), handler].into_iter().collect())
 }
 
 /// Where a path of the function's leads on a machine that has the code elsewhere.
 #[cfg(feature = "tool")]
-pub fn named_here(named: &OsStr, root: &Path) -> PathBuf {
+pub fn local_path(named: &OsStr, root: &Path) -> PathBuf {
     let path = Path::new(named);
     match path.strip_prefix(TASK_ROOT) {
         Ok(inside) if !path.exists() => root.join(inside),
@@ -68,27 +81,27 @@ pub fn dropin_dir<'e>(environ: &'e Environ) -> &'e Path {
 
 /// All sources that exist, in the order in which they apply; a file that two of them name comes
 /// once.
-pub fn sources(environ: &Environ) -> Result<Vec<Source>, Invalid> {
+pub fn read_sources(environ: &Environ) -> Result<Vec<Source>, Invalid> {
     let mut sources = Sources::default();
-    sources.add_folder(dropin_dir(environ));
-    sources.add(environ, environ.value(INLINE).unwrap_or_default());
+    sources.add_directory(dropin_dir(environ));
+    sources.add(environ, environ.value(CONFIG_VARIABLE).unwrap_or_default());
     sources.readable()
 }
 
 /// A source, or why what was to be one is none.
-pub type Found = Result<Source, Unreadable>;
+pub type SourceResult = Result<Source, UnreadableSource>;
 
-pub enum Unreadable {
-    NoFile(String),
+pub enum UnreadableSource {
+    File(String),
     /// The source has something in the place of what is no text.
-    NoText(Source, Problem),
+    NotUtf8(Source, Problem),
 }
 
-impl Unreadable {
+impl UnreadableSource {
     fn invalid(self) -> Invalid {
         match self {
-            Unreadable::NoFile(message) => Invalid::new(message),
-            Unreadable::NoText(source, problem) => source.invalid(&problem),
+            UnreadableSource::File(message) => Invalid::new(message),
+            UnreadableSource::NotUtf8(source, problem) => source.invalid(&problem),
         }
     }
 }
@@ -96,14 +109,14 @@ impl Unreadable {
 /// Sources in the order in which they apply, with all that cannot be read in its place.
 #[derive(Default)]
 pub struct Sources {
-    pub list: Vec<Found>,
+    pub list: Vec<SourceResult>,
     /// Device and inode of the files read.
     read: Vec<(u64, u64)>,
 }
 
 impl Sources {
     /// Adds what the shell's `*.json` would give in a folder, which need not exist.
-    pub fn add_folder(&mut self, folder: &Path) {
+    pub fn add_directory(&mut self, folder: &Path) {
         match json_files(folder) {
             Ok(paths) => paths.iter().for_each(|path| self.add_file(path)),
             Err(message) => self.refuse(message),
@@ -114,12 +127,12 @@ impl Sources {
     /// code, where functions are started (AWS's documentation, "Lambda execution environment").
     #[cfg(feature = "tool")]
     pub fn add_function(&mut self, environ: &Environ) {
-        let named = environ.value(INLINE).unwrap_or_default();
+        let named = environ.value(CONFIG_VARIABLE).unwrap_or_default();
         let root = task_root(environ);
         let is_path = !matches!(behind_mark(named.as_bytes()).trim_ascii_start(), [] | [b'{', ..]);
         let path = match is_path {
             true if Path::new(named).is_relative() && root != Path::new(".") => root.join(named),
-            true => named_here(named, root),
+            true => local_path(named, root),
             false => PathBuf::from(named),
         };
         self.add(environ, path.as_os_str());
@@ -136,9 +149,9 @@ impl Sources {
         }
         match behind_mark(named.as_bytes()).trim_ascii_start() {
             b"" => {}
-            json if json.starts_with(b"{") => {
-                self.list.push(source(INLINE.into(), named.as_bytes().to_vec()))
-            }
+            json if json.starts_with(b"{") => self
+                .list
+                .push(Source::from_bytes(CONFIG_VARIABLE.into(), named.as_bytes().to_vec())),
             _ => {
                 if let Err(error) = self.read(Path::new(named)) {
                     self.refuse(unreadable_name(named, &error));
@@ -149,7 +162,7 @@ impl Sources {
 
     /// All of them, or why the first that cannot be read cannot.
     pub fn readable(self) -> Result<Vec<Source>, Invalid> {
-        self.list.into_iter().collect::<Result<_, _>>().map_err(Unreadable::invalid)
+        self.list.into_iter().collect::<Result<_, _>>().map_err(UnreadableSource::invalid)
     }
 
     pub fn add_file(&mut self, path: &Path) {
@@ -159,7 +172,7 @@ impl Sources {
     }
 
     fn refuse(&mut self, message: String) {
-        self.list.push(Err(Unreadable::NoFile(message)));
+        self.list.push(Err(UnreadableSource::File(message)));
     }
 
     /// Reads a file, unless it was read already.
@@ -193,7 +206,7 @@ impl Sources {
         text.truncate(length);
         // What formats a path is the longer way, and every start would take it.
         let name = path.to_str().map_or_else(|| path.display().to_string(), str::to_owned);
-        self.list.push(source(name, text));
+        self.list.push(Source::from_bytes(name, text));
         Ok(())
     }
 }
@@ -201,19 +214,6 @@ impl Sources {
 /// What follows a byte order mark.
 fn behind_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
-}
-
-/// The text of a source.
-pub fn source(name: String, mut text: Vec<u8>) -> Found {
-    text.drain(..text.len() - behind_mark(&text).len());
-    String::from_utf8(text).map(|text| Source { name: name.clone(), text }).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        Unreadable::NoText(
-            Source { name, text },
-            Problem { offset, message: "this is not UTF-8".into() },
-        )
-    })
 }
 
 fn json_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -242,12 +242,12 @@ fn unreadable_name(named: &OsStr, error: &io::Error) -> String {
                 text.trim_ascii_start().as_bytes(),
                 [b'\'' | b'"' | b'`', ..] | [0xe2, 0x80, ..]
             );
-            let way_out = match (is_quoted, no_json::other_language(&text)) {
+            let way_out = match (is_quoted, json_hints::other_language(&text)) {
                 (true, _) => "; remove the quotes around it",
                 (_, language) => language.unwrap_or_default(),
             };
             format!(
-                "{INLINE} is neither the path of a file nor a JSON object, which begins with \
+                "{CONFIG_VARIABLE} is neither the path of a file nor a JSON object, which begins with \
                  {{{way_out}"
             )
         }
@@ -261,9 +261,11 @@ fn unreadable_name(named: &OsStr, error: &io::Error) -> String {
                 }
                 false => "",
             };
-            format!("{INLINE} names {text:?}, and there is no such file{way_out}")
+            format!("{CONFIG_VARIABLE} names {text:?}, and there is no such file{way_out}")
         }
-        (true, _) => format!("unable to read {text:?} ({INLINE}): {}", process::cause(error)),
+        (true, _) => {
+            format!("unable to read {text:?} ({CONFIG_VARIABLE}): {}", process::cause(error))
+        }
     }
 }
 

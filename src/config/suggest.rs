@@ -5,7 +5,7 @@
 /// Case, `_`, `-` and blanks do not count, and neither does an unfinished end; else a third of the
 /// characters may be wrong, a swap of two neighbours counting as one (the optimal string alignment
 /// distance, <https://docs.rs/strsim/latest/strsim/fn.osa_distance.html>).
-pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn find_nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |word: &str| word.to_lowercase().replace(['_', '-', ' '], "");
     let written = plain(word);
     let distance = |known: &str| {
@@ -24,7 +24,7 @@ pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::find_nearest;
 
     #[test]
     fn word_with_a_mistake_has_a_suggestion() {
@@ -39,7 +39,7 @@ mod tests {
             ("something", None),
             ("", None),
         ] {
-            assert_eq!(nearest(word, &known), expected, "{word}");
+            assert_eq!(find_nearest(word, &known), expected, "{word}");
         }
     }
 }

@@ -35,7 +35,8 @@ impl<'a> Api<'a> {
         let events: &[&str] = if wants_shutdown { &["SHUTDOWN"] } else { &[] };
         let header = (api::EXTENSION_NAME, &*name.to_string_lossy());
         let body = json!({"events": events}).to_string();
-        let answer = upstream.ask(&upstream.request(Call::ExtensionRegister, &[header], &body))?;
+        let answer =
+            upstream.send(&upstream.encode_request(Call::ExtensionRegister, &[header], &body))?;
         match (answer.status, answer.header(api::EXTENSION_IDENTIFIER)) {
             (200, Some(identifier)) => Ok(Self { upstream, identifier }),
             (status, _) => bail!("it answered {status} to the registration"),
@@ -47,7 +48,7 @@ impl<'a> Api<'a> {
     /// # Errors
     /// When the answer is no event.
     pub fn next(&self) -> Result<Option<Shutdown>> {
-        let answer = self.upstream.ask(&self.request(Call::ExtensionNext, &[], ""))?;
+        let answer = self.upstream.send(&self.request(Call::ExtensionNext, &[], ""))?;
         if answer.status != 200 {
             bail!("it answered {} to the request for an event", answer.status);
         }
@@ -65,7 +66,7 @@ impl<'a> Api<'a> {
         let header = (api::EXTENSION_ERROR_TYPE, ERROR_TYPE);
         match self
             .upstream
-            .ask(&self.request(Call::ExtensionInitError, &[header], &failure.body(ERROR_TYPE)))?
+            .send(&self.request(Call::ExtensionInitError, &[header], &failure.to_json(ERROR_TYPE)))?
             .status
         {
             202 => Ok(()),
@@ -75,7 +76,7 @@ impl<'a> Api<'a> {
 
     fn request(&self, call: Call, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
         let identifier = (api::EXTENSION_IDENTIFIER, &*self.identifier);
-        self.upstream.request(call, &[headers, &[identifier]].concat(), body)
+        self.upstream.encode_request(call, &[headers, &[identifier]].concat(), body)
     }
 }
 

@@ -1,206 +1,229 @@
-//! One attempt of a hook: waits for its port, then runs its command or asks its server, and reads
-//! what it exports.
+//! One attempt of a hook: waits for its port, runs its command or sends its request, and parses what
+//! it exports.
 
-use super::client::{Trouble, Until};
-use super::{Deadline, Runner, why_shell, words};
+use super::client::{Client, ClientError};
+use super::{Deadline, Runner, command_words, explain_shell_status};
 use crate::config::{Command, Hook};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
-use crate::loopback::{self, Address};
+use crate::loopback::{Address, Request};
 use crate::process::{CommandEnd, Job, Signal};
-use crate::report::{HookEnd, HookOutcome, Stop};
+use crate::report::{Failure, HookEnd, HookOutcome, Stop};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most bytes that a hook may export.
-const MOST_EXPORTED: usize = 1 << 20;
+const MAX_EXPORT: usize = 1 << 20;
 
-/// Most lines and bytes of standard error that are shown to the caller of the function.
-const MOST_LINES: usize = 3;
-const MOST_SAID: usize = 500;
+/// Most lines and bytes of standard error that a report to the Runtime API quotes.
+const MAX_TAIL_LINES: usize = 3;
+const MAX_TAIL_BYTES: usize = 500;
 
+/// A hook that is being run, and all that its attempts have in common.
 pub struct Attempt<'a> {
     pub runner: &'a Runner<'a>,
     pub hook: &'a Hook<'a>,
-    /// What the command is given.
+    /// The environment of the command.
     pub environ: &'a Environ<'a>,
-    /// When the first attempt began.
+    /// The start of the first attempt.
     pub started: Instant,
     pub deadline: Deadline,
 }
 
-/// Why an attempt came to nothing.
-pub enum Miss {
-    /// `what` follows the name of the hook; `said` is the end of its standard error.
-    Failed { what: String, said: String },
-    /// `why` follows what is said about the time.
-    TimedOut { why: String, said: String },
-    /// It is not about the hook.
+/// The end of an attempt that did not succeed.
+pub enum AttemptError {
+    /// The problem, in words that follow the name of the hook, and the last lines of standard error.
+    Failed { problem: String, stderr_tail: String },
+    /// The cause, in words that follow the limit, and the last lines of standard error.
+    TimedOut { cause: String, stderr_tail: String },
+    /// Something that ends foreword, not only this hook.
     Stop(Stop),
 }
 
-impl Miss {
-    fn failed(what: String) -> Self {
-        Self::Failed { what, said: String::new() }
+impl AttemptError {
+    fn failed(problem: String) -> Self {
+        Self::Failed { problem, stderr_tail: String::new() }
+    }
+
+    fn timed_out(cause: String) -> Self {
+        Self::TimedOut { cause, stderr_tail: String::new() }
+    }
+}
+
+impl From<ClientError> for AttemptError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Failed(cause) => Self::failed(cause),
+            ClientError::TimedOut => Self::timed_out(String::new()),
+            ClientError::Interrupted(signal) => Self::Stop(Stop::Signal(signal)),
+            ClientError::Cancelled => Self::Stop(Stop::Cancelled),
+        }
     }
 }
 
 impl Attempt<'_> {
-    /// Gives what the hook exports.
-    pub fn make(&self) -> Result<Vec<Variable>, Miss> {
+    /// Makes an attempt and returns the variables that the hook exports.
+    pub fn make(&self) -> Result<Vec<Variable>, AttemptError> {
         if let Some(address) = &self.hook.wait_for {
             self.wait_for(&address.expand(self.environ))?;
         }
         let output = match &self.hook.command {
-            Command::Words(_) | Command::Shell(_) => self.run()?,
-            Command::Http(request) => self.ask(&request.expand(self.environ))?,
+            Command::Words(_) | Command::Shell(_) => self.run_command()?,
+            Command::Http(request) => self.send_request(&request.expand(self.environ))?,
             Command::Nothing => Vec::new(),
         };
-        let exported =
-            self.hook.export.map_or(Ok(Vec::new()), |format| export::variables(format, &output));
-        exported.map_err(Miss::failed)
+        match self.hook.export {
+            Some(format) => export::variables(format, &output).map_err(AttemptError::failed),
+            None => Ok(Vec::new()),
+        }
     }
 
-    /// Returns the end of the hook, if it is now.
+    /// Waits before the next attempt. A pause that lasts until the deadline is no error: the next
+    /// attempt times out.
+    ///
+    /// # Errors
+    /// When something ends foreword.
+    pub fn pause(&self, pause: Duration) -> Result<(), Stop> {
+        match self.client().pause(pause).map_err(AttemptError::from) {
+            Err(AttemptError::Stop(stop)) => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the end of the hook, now.
     pub fn end(&self, outcome: HookOutcome) -> HookEnd {
         HookEnd {
             phase: self.hook.phase,
             name: self.hook.name.to_string(),
             outcome,
-            took: self.started.elapsed(),
+            duration: self.started.elapsed(),
             exported: None,
         }
     }
 
-    pub fn after(&self) -> String {
+    /// Returns the failure of the hook, now; `problem` follows its name in the message.
+    pub fn failure(&self, outcome: HookOutcome, problem: &str, stderr_tail: String) -> Failure {
+        self.end(outcome).into_failure(problem).with_stderr_tail(stderr_tail)
+    }
+
+    /// Returns the time since the start as "after N ms".
+    pub fn describe_elapsed(&self) -> String {
         format!("after {} ms", self.started.elapsed().as_millis())
     }
 
-    pub fn until(&self) -> Until<'_> {
+    fn client(&self) -> Client<'_> {
         let Self { runner, deadline, .. } = self;
-        Until { watch: runner.watch, deadline: deadline.instant, stop: runner.stop }
+        Client { watch: runner.watch, deadline: deadline.instant, cancel: runner.cancel }
     }
 
-    /// What a pause that did not come to its end comes to.
-    pub fn stopped(&self, trouble: Trouble) -> Result<(), Stop> {
-        match trouble {
-            Trouble::Interrupted(signal) => Err(Stop::Signal(signal)),
-            Trouble::Cancelled => Err(Stop::Cancelled),
-            Trouble::Failed(_) | Trouble::TimedOut => Ok(()),
-        }
-    }
-
-    fn wait_for(&self, address: &OsStr) -> Result<(), Miss> {
-        let shown = self.environ.redact(address);
-        let parsed = Address::parse(&address.to_string_lossy());
-        let parsed =
-            parsed.map_err(|why| Miss::failed(format!("cannot wait for {shown:?}: {why}")))?;
-        self.until().accepts(&parsed).map_err(|trouble| match trouble {
-            Trouble::Interrupted(signal) => Miss::Stop(Stop::Signal(signal)),
-            Trouble::Cancelled => Miss::Stop(Stop::Cancelled),
-            Trouble::Failed(_) | Trouble::TimedOut => Miss::TimedOut {
-                why: format!(": nothing accepts connections at {shown}"),
-                said: String::new(),
-            },
+    /// Waits until something accepts connections at an address of this machine.
+    fn wait_for(&self, address: &OsStr) -> Result<(), AttemptError> {
+        let redacted = self.environ.redact(address);
+        let parsed = Address::parse(&address.to_string_lossy()).map_err(|problem| {
+            AttemptError::failed(format!("cannot wait for {redacted:?}: {problem}"))
+        })?;
+        self.client().wait_until_accepting(&parsed).map_err(|error| match error.into() {
+            AttemptError::TimedOut { .. } => {
+                AttemptError::timed_out(format!(": nothing accepts connections at {redacted}"))
+            }
+            other => other,
         })
     }
 
-    /// Runs the command; gives what it wrote to standard output, if that is exported.
-    fn run(&self) -> Result<Vec<u8>, Miss> {
+    /// Runs the command and returns its standard output, if that is exported.
+    fn run_command(&self) -> Result<Vec<u8>, AttemptError> {
         let Self { runner, hook, environ, deadline, .. } = self;
         let cwd = hook.cwd.as_ref().map(|cwd| cwd.expand(environ));
         let ended = runner.watch.run(&Job {
-            words: &words(&hook.command, environ),
+            words: &command_words(&hook.command, environ),
             environ,
             cwd: cwd.as_deref(),
-            input: &runner.context(hook, *deadline),
-            capture: hook.export.map(|_| MOST_EXPORTED),
+            input: &runner.encode_context(hook, *deadline),
+            capture: hook.export.map(|_| MAX_EXPORT),
             deadline: deadline.instant,
             kill_by: runner.kill_by,
-            stop: runner.stop,
+            stop: runner.cancel,
         });
-        let ended = ended
-            .map_err(|error| Miss::failed(format!("could not be started: {}", error.message)))?;
-        if let Some(left) = ended.left {
-            (runner.left)(left);
+        let ended = ended.map_err(|error| {
+            AttemptError::failed(format!("could not be started: {}", error.message))
+        })?;
+        if let Some(output) = ended.left {
+            (runner.forward_orphan_output)(output);
         }
         if ended.end == CommandEnd::Exited(0) {
             return Ok(ended.output);
         }
-        // What was to be exported is a secret, also when nothing came of it.
-        let exported = || {
-            hook.export
-                .and_then(|format| export::variables(format, &ended.output).ok())
-                .unwrap_or_default()
+        // The output of a hook that exports is secret even if the hook fails.
+        let secrets = || {
+            let format = hook.export?;
+            export::variables(format, &ended.output).ok()
         };
-        let said = || self.last_words(&ended.last_errors, &exported());
-        let failed = |what: String| Err(Miss::Failed { what, said: said() });
+        let stderr_tail = || self.redact_tail(&ended.last_errors, &secrets().unwrap_or_default());
+        let failed =
+            |problem: String| Err(AttemptError::Failed { problem, stderr_tail: stderr_tail() });
         match ended.end {
             CommandEnd::Exited(status) => {
-                let why = why_shell(&hook.command, status);
-                failed(format!("exited with status {status} {}{why}", self.after()))
+                let explanation = explain_shell_status(&hook.command, status);
+                let elapsed = self.describe_elapsed();
+                failed(format!("exited with status {status} {elapsed}{explanation}"))
             }
             CommandEnd::Killed(signal) => {
                 let signal = signal.map_or("a real-time signal", Signal::as_str);
-                failed(format!("was killed by {signal} {}", self.after()))
+                failed(format!("was killed by {signal} {}", self.describe_elapsed()))
             }
             CommandEnd::TooMuchOutput => {
-                failed(format!("wrote more than the {MOST_EXPORTED} bytes that it can export"))
+                failed(format!("wrote more than the {MAX_EXPORT} bytes that it can export"))
             }
-            CommandEnd::TimedOut => Err(Miss::TimedOut { why: String::new(), said: said() }),
-            CommandEnd::Interrupted(signal) => Err(Miss::Stop(Stop::Signal(signal))),
-            CommandEnd::Cancelled => Err(Miss::Stop(Stop::Cancelled)),
+            CommandEnd::TimedOut => {
+                Err(AttemptError::TimedOut { cause: String::new(), stderr_tail: stderr_tail() })
+            }
+            CommandEnd::Interrupted(signal) => Err(AttemptError::Stop(Stop::Signal(signal))),
+            CommandEnd::Cancelled => Err(AttemptError::Stop(Stop::Cancelled)),
         }
     }
 
-    /// Asks the server; gives the body of its answer.
-    fn ask(&self, request: &OsStr) -> Result<Vec<u8>, Miss> {
-        let shown = self.environ.redact(request);
-        let text = request.to_string_lossy();
-        let request = loopback::Request::parse(&text);
-        let request = request.map_err(|why| {
-            Miss::failed(format!("cannot ask {shown:?}: {}", self.redacted(&why)))
+    /// Sends the request and returns the body of the response.
+    fn send_request(&self, text: &OsStr) -> Result<Vec<u8>, AttemptError> {
+        let redacted = self.environ.redact(text);
+        let text = text.to_string_lossy();
+        let request = Request::parse(&text).map_err(|problem| {
+            let problem = self.environ.redact(OsStr::new(&problem));
+            AttemptError::failed(format!("cannot ask {redacted:?}: {problem}"))
         })?;
-        let body = self.runner.context(self.hook, self.deadline);
-        match self.until().ask(&request, &body) {
-            Ok(answer) if (200..300).contains(&answer.status) => Ok(answer.body()),
-            Ok(answer) => {
-                let why = if (300..400).contains(&answer.status) {
-                    "; redirects are not followed"
-                } else {
-                    ""
-                };
-                Err(Miss::failed(format!(
-                    "got the answer {} to {shown:?} {}{why}",
-                    answer.status,
-                    self.after()
-                )))
+        let body = self.runner.encode_context(self.hook, self.deadline);
+        let response = self.client().send(&request, &body).map_err(|error| match error.into() {
+            AttemptError::Failed { problem: cause, .. } => AttemptError::failed(format!(
+                "got no response to {redacted:?} {}: {cause}",
+                self.describe_elapsed()
+            )),
+            AttemptError::TimedOut { .. } => {
+                AttemptError::timed_out(format!(": no response to {redacted:?}"))
             }
-            Err(Trouble::Failed(cause)) => {
-                Err(Miss::failed(format!("got no answer to {shown:?} {}: {cause}", self.after())))
-            }
-            Err(Trouble::TimedOut) => Err(Miss::TimedOut {
-                why: format!(": no answer to {shown:?}"),
-                said: String::new(),
-            }),
-            Err(Trouble::Interrupted(signal)) => Err(Miss::Stop(Stop::Signal(signal))),
-            Err(Trouble::Cancelled) => Err(Miss::Stop(Stop::Cancelled)),
-        }
+            stop @ AttemptError::Stop(_) => stop,
+        })?;
+        let explanation = match response.status {
+            200..300 => return Ok(response.body()),
+            300..400 => "; redirects are not followed",
+            _ => "",
+        };
+        Err(AttemptError::failed(format!(
+            "got the response {} to {redacted:?} {}{explanation}",
+            response.status,
+            self.describe_elapsed()
+        )))
     }
 
-    fn redacted(&self, text: &str) -> String {
-        self.environ.redact(OsStr::new(text))
-    }
-
-    /// The last lines of standard error, as the caller of the function may see them.
-    fn last_words(&self, errors: &[u8], exported: &[Variable]) -> String {
+    /// Returns the last lines of standard error for the caller of the function, without secrets.
+    fn redact_tail(&self, errors: &[u8], exported: &[Variable]) -> String {
         let mut environ = self.environ.clone();
-        exported.iter().for_each(|(name, value)| environ.export(name, value));
-        let shown = environ.redact(OsStr::from_bytes(errors));
+        for (name, value) in exported {
+            environ.export(name, value);
+        }
+        let redacted = environ.redact(OsStr::from_bytes(errors));
         let lines: Vec<_> =
-            shown.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-        let last = lines[lines.len().saturating_sub(MOST_LINES)..].join("\n");
-        last[last.ceil_char_boundary(last.len().saturating_sub(MOST_SAID))..].to_owned()
+            redacted.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let tail = lines[lines.len().saturating_sub(MAX_TAIL_LINES)..].join("\n");
+        tail[tail.ceil_char_boundary(tail.len().saturating_sub(MAX_TAIL_BYTES))..].to_owned()
     }
 }

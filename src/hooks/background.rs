@@ -1,5 +1,6 @@
-//! A hook that nobody waits for. A process of its own, which is not the runtime's child, runs it
-//! and says how it ended; both end with the runtime.
+//! A hook with `background`, which the wrapper does not wait for. A supervisor runs it and logs its
+//! end: a process of its own, detached by a double fork, so that the runtime has no child that it does
+//! not know. Hook and supervisor end with the runtime.
 
 use super::Runner;
 use crate::config::Hook;
@@ -14,14 +15,14 @@ use std::process::exit;
 use std::thread::Builder;
 use tracing::debug;
 
-/// Most memory for the thread that waits for the end of the runtime; what it never touches costs
-/// nothing.
+/// The stack of the thread that waits for the end of the runtime. The kernel provides memory only for
+/// pages that the thread touches (mmap(2)).
 const STACK: usize = 64 << 10;
 
-/// Starts a hook.
+/// Starts the supervisor of a hook.
 ///
 /// # Errors
-/// When there can be no process for it.
+/// When the kernel refuses another process.
 pub fn start(runner: &Runner, hook: &Hook, environ: &Environ) -> Result<(), Failure> {
     let start = || -> Result<()> {
         let runtime = Process::this()?;
@@ -29,13 +30,13 @@ pub fn start(runner: &Runner, hook: &Hook, environ: &Environ) -> Result<(), Fail
         match double_fork(&keep).context("unable to make a process")? {
             Fork::Original => Ok(()),
             Fork::Detached => {
-                let _ = run(runner, runtime, hook, environ);
+                let _ = supervise(runner, runtime, hook, environ);
                 exit(0)
             }
         }
     };
     start().map_err(|cause| {
-        Failure::of_phase(
+        Failure::in_phase(
             hook.phase,
             format!("hook {:?} ({}) could not be started: {cause:#}", hook.name, hook.phase.name()),
         )
@@ -44,31 +45,40 @@ pub fn start(runner: &Runner, hook: &Hook, environ: &Environ) -> Result<(), Fail
     Ok(())
 }
 
-/// Runs it to its end, or to that of the runtime.
-fn run(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) -> Result<()> {
-    // Before there is a thread, which inherits it: signals arrive here and nowhere else.
+/// Runs a hook until it ends or the runtime does, and logs its end.
+fn supervise(runner: &Runner, runtime: Process, hook: &Hook, environ: &Environ) -> Result<()> {
+    // The threads below inherit the signal mask, so that signals reach only this thread.
     let watch = Watch::start()?;
-    let stop: &Latch = Box::leak(Box::new(Latch::new()?));
+    let runtime_ended: &Latch = Box::leak(Box::new(Latch::new()?));
     Builder::new().stack_size(STACK).spawn(move || {
         runtime.ends_before(None);
-        stop.set();
+        runtime_ended.set();
     })?;
     let threads = RefCell::new(Vec::new());
-    let left = |left: OrphanOutput| threads.borrow_mut().extend(left.forward_in_thread().ok());
-    let own = Runner { watch: &watch, until: None, stop: Some(stop), left: &left, ..*runner };
-    match own.run_one(hook, environ) {
+    let forward =
+        |output: OrphanOutput| threads.borrow_mut().extend(output.forward_in_thread().ok());
+    let runner = Runner {
+        watch: &watch,
+        phase_deadline: None,
+        cancel: Some(runtime_ended),
+        forward_orphan_output: &forward,
+        ..*runner
+    };
+    match runner.run_one(hook, environ) {
         Ok((end, _)) => {
-            metrics::of_hook(&end, environ, own.context);
-            log::success(&end);
+            metrics::emit_hook(&end, environ, runner.context);
+            log::log_success(&end);
         }
         Err(Stop::Failure(failure)) => {
-            failure.hook.iter().for_each(|end| metrics::of_hook(end, environ, own.context));
-            log::failure(&failure);
+            if let Some(end) = &failure.hook {
+                metrics::emit_hook(end, environ, runner.context);
+            }
+            log::log_failure(&failure);
         }
         // The runtime has ended.
         Err(Stop::Signal(_) | Stop::Cancelled) => {}
     }
-    // Those that it has left behind still write.
+    // What the hook left behind would die of SIGPIPE if nobody read its output.
     threads.take().into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Call {
     }
 
     /// Finds the call that a request makes; `None` for another path or method.
-    pub fn of(method: &str, target: &str) -> Option<Self> {
+    pub fn from_request(method: &str, target: &str) -> Option<Self> {
         let path = path_of(target);
         Self::ALL.into_iter().find(|call| call.method() == method && call.path() == path)
     }
@@ -98,7 +98,7 @@ mod tests {
             ("POST", "/2018-06-01/runtime/init/error", Some(Call::InitError)),
             ("POST", "/2020-01-01/extension/register", Some(Call::ExtensionRegister)),
         ] {
-            assert_eq!(Call::of(method, target), call, "{method} {target}");
+            assert_eq!(Call::from_request(method, target), call, "{method} {target}");
         }
     }
 }

@@ -2,14 +2,14 @@
 //! Node, Ruby and .NET are bash scripts (quoted in public, or published by AWS); Java's is none
 //! (?), and nothing of it was seen.
 
-use super::{CERTIFICATES, EMPTY_CERTIFICATES, Runtime, TASK_ROOT};
+use super::{CERTIFICATES, EMPTY_CERTIFICATES, REGION, Runtime, TASK_ROOT};
 use crate::environ::Environ;
 use std::ffi::OsStr;
 
 /// Adds it to what the function was given. Python's bootstrap exports nothing of its own: above all
 /// no `PYTHONPATH` (see `python_path`).
-pub fn export(name: &str, environ: &mut Environ) {
-    let runtime = Runtime::of_identifier(name.as_bytes());
+pub fn add_bootstrap_exports(name: &str, environ: &mut Environ) {
+    let runtime = Runtime::from_identifier(name.as_bytes());
     match runtime {
         Runtime::Python | Runtime::Java | Runtime::Provided => {}
         Runtime::Node => node(name, environ),
@@ -31,7 +31,7 @@ fn node(name: &str, environ: &mut Environ) {
     set_if_empty(environ, "NODE_PATH", &modules);
     if matches!(name, "nodejs16.x" | "nodejs18.x") && environ.value("NODE_EXTRA_CA_CERTS").is_none()
     {
-        let region = environ.lossy("AWS_REGION").unwrap_or_default().into_owned();
+        let region = environ.lossy(REGION).unwrap_or_default().into_owned();
         let is_elsewhere = region.starts_with("cn-") || region.matches('-').count() == 3;
         let elsewhere = "/etc/pki/tls/certs/ca-bundle.crt";
         let file = if is_elsewhere { elsewhere } else { "/var/runtime/ca-cert.pem" };

@@ -1,20 +1,20 @@
 //! The command line that the bootstrap of a runtime executes, and hands a wrapper. Sizes follow the
 //! function's memory; file names that carry versions change with time.
 
-use super::{ARCHITECTURE, Runtime};
+use super::{ARCHITECTURE, HANDLER, MEMORY_SIZE, Runtime, TASK_ROOT, TASK_ROOT_VARIABLE};
 use crate::environ::Environ;
 use std::ffi::{OsStr, OsString};
 
 /// What is executed, given the environment that the bootstrap was started with; `is_there` tells of
 /// the function's files. An OS-only runtime starts foreword as `/opt/bootstrap`, and foreword the
 /// function's executable.
-pub fn command_line(
+pub fn bootstrap_command_line(
     name: &str,
     environ: &Environ,
     is_there: &dyn Fn(&str) -> bool,
 ) -> Vec<OsString> {
-    let handler = environ.value("_HANDLER").unwrap_or_default();
-    match Runtime::of_identifier(name.as_bytes()) {
+    let handler = environ.value(HANDLER).unwrap_or_default();
+    match Runtime::from_identifier(name.as_bytes()) {
         // The script, quoted in public for 3.10 and 3.11; recorded in stack traces of 3.13.
         Runtime::Python => words(&format!("/var/lang/bin/{name} /var/runtime/bootstrap.py")),
         Runtime::Node => node(name, environ),
@@ -23,7 +23,7 @@ pub fn command_line(
         Runtime::Ruby => words("/var/lang/bin/ruby /var/runtime/index.rb"),
         Runtime::Dotnet => dotnet(environ, handler, is_there),
         Runtime::Provided => {
-            let mut program = environ.value("LAMBDA_TASK_ROOT").unwrap_or_default().to_owned();
+            let mut program = environ.value(TASK_ROOT_VARIABLE).unwrap_or_default().to_owned();
             program.push("/");
             program.push(handler);
             vec![program]
@@ -33,7 +33,7 @@ pub fn command_line(
 
 /// What of a runtime's command line nobody saw in public, in words; nothing, where all of it was
 /// seen.
-pub fn inferred(name: &str) -> Option<&'static str> {
+pub fn inferred_parts(name: &str) -> Option<&'static str> {
     match name {
         "nodejs20.x" | "nodejs22.x" => {
             Some("its options stand here as nodejs18.x has them, with those that AWS documents")
@@ -52,10 +52,7 @@ pub fn inferred(name: &str) -> Option<&'static str> {
 
 /// The function's memory in MB.
 fn memory(environ: &Environ) -> u64 {
-    environ
-        .lossy("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        .and_then(|size| size.parse().ok())
-        .unwrap_or(128)
+    environ.lossy(MEMORY_SIZE).and_then(|size| size.parse().ok()).unwrap_or(128)
 }
 
 /// 16 and 18: the script, quoted in public. 20 to 24: the like (?), and what AWS's documentation
@@ -135,7 +132,7 @@ fn java(name: &str, environ: &Environ, handler: &OsStr) -> Vec<OsString> {
 /// has none is left out: it needs the function's files.
 fn dotnet(environ: &Environ, handler: &OsStr, is_there: &dyn Fn(&str) -> bool) -> Vec<OsString> {
     let text = handler.to_string_lossy();
-    let root = environ.lossy("LAMBDA_TASK_ROOT").unwrap_or("/var/task".into());
+    let root = environ.lossy(TASK_ROOT_VARIABLE).unwrap_or(TASK_ROOT.into());
     let Some((first, _)) = text.split_once(':') else {
         let executable = format!("{root}/{text}");
         let assembly =
@@ -167,13 +164,13 @@ fn words(line: &str) -> Vec<OsString> {
 mod tests {
     use super::*;
     use crate::command_line::CommandLine;
-    use crate::lambda::{MANAGED, environ, known};
+    use crate::lambda::{MANAGED_RUNTIMES, check_runtime, initial_environ};
 
     #[test]
     fn every_runtime_has_a_command_line_that_foreword_understands() {
-        for name in MANAGED {
-            let environ = environ(name, None).unwrap_or_else(|error| panic!("{error}"));
-            let mut words = command_line(name, &environ, &|_| false);
+        for name in MANAGED_RUNTIMES {
+            let environ = initial_environ(name, None).unwrap_or_else(|error| panic!("{error}"));
+            let mut words = bootstrap_command_line(name, &environ, &|_| false);
             let arguments = words.split_off(1);
             let line = CommandLine::parse(words.remove(0), arguments, |_| {
                 unreachable!("no argument file")
@@ -181,7 +178,7 @@ mod tests {
             assert!(line.entry().is_some(), "{name}");
         }
         for unknown in ["python", "python3", "node22", "nodejs22", "java", "go1.x", ""] {
-            assert!(known(unknown).is_err(), "{unknown}");
+            assert!(check_runtime(unknown).is_err(), "{unknown}");
         }
     }
 }

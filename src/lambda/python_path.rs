@@ -4,7 +4,7 @@
 //! snapshots, January 2026). A wrapper that sets it has to name them itself.
 
 /// The variable.
-pub const NAME: &str = "PYTHONPATH";
+pub const VARIABLE: &str = "PYTHONPATH";
 
 /// The script that starts Python's client in managed functions and AWS's base images.
 pub const BOOTSTRAP: &str = "/var/runtime/bootstrap.py";
@@ -16,14 +16,14 @@ pub struct Python<'r> {
 
 impl<'r> Python<'r> {
     /// Nothing, for the identifier of another runtime.
-    pub fn of_identifier(identifier: &'r str) -> Option<Self> {
+    pub fn from_identifier(identifier: &'r str) -> Option<Self> {
         let version = identifier.strip_prefix("python")?;
         version.starts_with("3.").then_some(Self { version })
     }
 
     /// The layers' directories that a value does not name, so that what layers have there is not
     /// found.
-    pub fn missing(&self, value: &str) -> Vec<String> {
+    pub fn missing_directories(&self, value: &str) -> Vec<String> {
         let is_named = |directory: &String| {
             value.split(':').any(|named| named.trim_end_matches('/') == directory)
         };
@@ -32,7 +32,7 @@ impl<'r> Python<'r> {
 
     /// A value with which everything is found that is found while it is unset, and behind what
     /// another one adds to that.
-    pub fn whole(&self, value: &str) -> String {
+    pub fn completed_value(&self, value: &str) -> String {
         let version = self.version;
         let mut all: Vec<String> = self.of_layers().into();
         let minor = version.trim_start_matches("3.").parse::<u32>().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The families of Lambda's runtimes.
+//! The families of Lambda's runtimes, and the variable in which Lambda names a function's runtime.
 
 /// A family of Lambda runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +33,12 @@ impl Runtime {
         }
     }
 
-    pub fn of_family(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|runtime| runtime.name() == name)
     }
 
     /// The family of Lambda's identifier, such as `nodejs22.x`.
-    pub fn of_identifier(identifier: &[u8]) -> Self {
+    pub fn from_identifier(identifier: &[u8]) -> Self {
         let family = |runtime: &Runtime| identifier.starts_with(runtime.name().as_bytes());
         Self::ALL.into_iter().find(family).unwrap_or(Runtime::Provided)
     }
@@ -54,6 +54,26 @@ impl Runtime {
         };
         Self::ALL.into_iter().filter(may_be).eq([Runtime::Provided])
     }
+}
+
+/// What `AWS_EXECUTION_ENV` has before the identifier of a runtime.
+const PREFIX: &str = "AWS_Lambda_";
+
+/// Returns the identifier of the function's runtime, from the value of `AWS_EXECUTION_ENV`:
+/// `python3.12` of `AWS_Lambda_python3.12`.
+///
+/// OS-only runtimes have no such variable. A custom image has `AWS_Lambda_Image`, which names no
+/// runtime (recorded on the service, 2022 and 2025), and so have some of AWS's base images
+/// (<https://github.com/aws/aws-lambda-base-images/issues/15>).
+pub fn identifier(execution_env: &[u8]) -> Option<&[u8]> {
+    let identifier = execution_env.strip_prefix(PREFIX.as_bytes())?;
+    Some(identifier).filter(|identifier| !identifier.is_empty() && *identifier != b"Image")
+}
+
+/// Returns the value that `AWS_EXECUTION_ENV` has on a runtime.
+#[cfg(feature = "tool")]
+pub fn execution_env(identifier: &str) -> String {
+    [PREFIX, identifier].concat()
 }
 
 #[cfg(test)]

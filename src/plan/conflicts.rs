@@ -31,16 +31,16 @@ impl Plan<'_> {
         };
         let last = self.wrappers[place];
         let mut refused =
-            self.wrappers[place + 1..].iter().map(|wrapper| behind_wrapper(last, wrapper)).next();
+            self.wrappers[place + 1..].iter().map(|wrapper| refuse_wrapper(last, wrapper)).next();
         let mut edited =
-            self.rules.iter().flat_map(|rule| edited_words(rule).map(move |key| (key, rule)));
+            self.rules.iter().flat_map(|rule| command_line_keys(rule).map(move |key| (key, rule)));
         refused = refused.or_else(|| {
-            edited.next().map(|(key, rule)| behind_edit(last, key, &rule.place.to_string()))
+            edited.next().map(|(key, rule)| refuse_edit(last, key, &rule.place.to_string()))
         });
         if self.snapshot_hooks == SnapshotHooks::Relay {
             let hook = self.hooks.iter().find(|hook| hook.phase.is_around_snapshot());
             refused = refused.or_else(|| {
-                hook.map(|hook| behind_hook(last, hook.phase, hook.name, &hook.place.to_string()))
+                hook.map(|hook| refuse_hook(last, hook.phase, hook.name, &hook.place.to_string()))
             });
         }
         refused.map_or(Ok(()), |message| Err(Invalid::new(format!("{}: {message}", last.place))))
@@ -48,7 +48,7 @@ impl Plan<'_> {
 }
 
 /// The keys by which a rule says something about the command line.
-pub fn edited_words<'r>(rule: &'r Rule) -> impl Iterator<Item = &'static str> + use<'r> {
+pub fn command_line_keys<'r>(rule: &'r Rule) -> impl Iterator<Item = &'static str> + use<'r> {
     let says = [
         ("options", !rule.options.is_empty()),
         ("arguments", !rule.arguments.is_empty()),
@@ -59,16 +59,16 @@ pub fn edited_words<'r>(rule: &'r Rule) -> impl Iterator<Item = &'static str> + 
     says.into_iter().filter_map(|(key, says)| says.then_some(key))
 }
 
-pub fn behind_wrapper(last: &Wrapper, other: &Wrapper) -> String {
-    let what = format!("run the wrapper {:?} ({})", other.shown(), other.place);
-    last.refusal(&what, &["name it before that one, or ", APART].concat())
+pub fn refuse_wrapper(last: &Wrapper, other: &Wrapper) -> String {
+    let what = format!("run the wrapper {:?} ({})", other.display_name(), other.place);
+    last.refuse(&what, &["name it before that one, or ", APART].concat())
 }
 
-pub fn behind_edit(last: &Wrapper, key: &str, place: &str) -> String {
-    last.refusal(&format!("edit {key:?} ({place})"), &["remove the edit, or ", APART].concat())
+pub fn refuse_edit(last: &Wrapper, key: &str, place: &str) -> String {
+    last.refuse(&format!("edit {key:?} ({place})"), &["remove the edit, or ", APART].concat())
 }
 
-pub fn behind_hook(last: &Wrapper, phase: Phase, name: &str, place: &str) -> String {
+pub fn refuse_hook(last: &Wrapper, phase: Phase, name: &str, place: &str) -> String {
     let what = format!("run the hook {name:?} ({}, {place}), which takes the relay,", phase.name());
-    last.refusal(&what, &["remove the hook, or ", APART].concat())
+    last.refuse(&what, &["remove the hook, or ", APART].concat())
 }

@@ -24,7 +24,7 @@ pub struct Execution {
 
 impl Execution {
     /// What was received, as it is.
-    pub fn received(words: &[OsString], read: ReadFile) -> Self {
+    pub fn new(words: &[OsString], read: ReadFile) -> Self {
         let (program, arguments) = words.split_first().expect("a command line has a program");
         let line = CommandLine::parse(program.clone(), arguments.to_vec(), read);
         Self { prefix: Vec::new(), line, warnings: Vec::new() }
@@ -59,7 +59,7 @@ impl Execution {
 
 impl Rule<'_> {
     /// Whether it says anything about the command line.
-    pub fn edits_words(&self) -> bool {
+    pub fn edits_command_line(&self) -> bool {
         let words =
             !self.options.is_empty() || !self.arguments.is_empty() || !self.prefix.is_empty();
         words || self.entry.is_some() || self.program.is_some()

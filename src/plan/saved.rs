@@ -31,7 +31,7 @@ pub fn encode(plan: &Plan, context: &Environ, with_places: bool) -> Vec<u8> {
     context.encode(&mut items.bytes);
     items.put_number((plan.snapshot_hooks == SnapshotHooks::Relay).into());
     items.put_number(plan.has_pre_stop.into());
-    let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_words()).collect();
+    let rules: Vec<_> = plan.rules.iter().filter(|rule| rule.edits_command_line()).collect();
     items.put_list(&rules, |items, rule| {
         let place = if with_places { rule.place.to_string() } else { String::new() };
         items.put(place.as_bytes());
@@ -84,7 +84,7 @@ impl<'a> SavedPlan<'a> {
 // Most chains have none of either, and would pay for the room on the stack.
 #[inline(never)]
 fn take_rule<'a>(items: &mut Reader<'a>) -> Option<Rule<'a>> {
-    let place = Place::Told(items.take_str()?);
+    let place = Place::Formatted(items.take_str()?);
     Some(Rule {
         options: take_words(items)?,
         arguments: take_words(items)?,
@@ -123,7 +123,7 @@ fn take_words<'a>(items: &mut Reader<'a>) -> Option<WordEdits<'a>> {
 mod tests {
     use super::*;
     use crate::condition::{Facts, RuntimeName};
-    use crate::config::{Source, documents, rules};
+    use crate::config::{Source, decode_rules, parse_sources};
     use crate::lambda::LambdaContext;
     use crate::phase::Phase;
     use std::ffi::{OsStr, OsString};
@@ -165,8 +165,9 @@ mod tests {
     #[test]
     fn all_that_comes_behind_the_wrappers_arrives() {
         let sources = [Source { name: "file".into(), text: EVERYTHING.into() }];
-        let documents = documents(&sources);
-        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let documents = parse_sources(&sources);
+        let rules =
+            decode_rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
         let received = Environ::from_entries([
             c"_HANDLER=a",
             c"DB_PASSWORD=hidden",
@@ -175,7 +176,7 @@ mod tests {
             c"A=x",
         ]);
         let words = [OsString::from("python3")];
-        let runtime = RuntimeName::of(&received, OsStr::new("python3"));
+        let runtime = RuntimeName::from_program(&received, OsStr::new("python3"));
         let facts = Facts {
             environ: &received,
             runtime: &runtime,

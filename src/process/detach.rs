@@ -25,7 +25,7 @@ pub struct Process {
     pid: Pid,
     start_time: u64,
     /// None where a sandbox or an old kernel has none.
-    descriptor: Option<OwnedFd>,
+    pidfd: Option<OwnedFd>,
 }
 
 impl Process {
@@ -34,14 +34,12 @@ impl Process {
     /// # Errors
     /// When there is neither a descriptor for it nor a `/proc`.
     pub fn this() -> io::Result<Self> {
-        let descriptor = raw::pidfd_of_this().ok();
+        let pidfd = raw::pidfd_of_this().ok();
         let start_time = fs::read("/proc/self/stat")
             .map(|stat| Stat::of(&stat).map_or(0, |stat| stat.start_time));
         match start_time {
-            Err(error) if descriptor.is_none() => Err(error),
-            start_time => {
-                Ok(Self { pid: Pid::this(), start_time: start_time.unwrap_or(0), descriptor })
-            }
+            Err(error) if pidfd.is_none() => Err(error),
+            start_time => Ok(Self { pid: Pid::this(), start_time: start_time.unwrap_or(0), pidfd }),
         }
     }
 
@@ -49,8 +47,8 @@ impl Process {
     pub fn ends_before(&self, until: Option<Instant>) -> bool {
         loop {
             let (waited, has_ended) = match &self.pidfd {
-                Some(descriptor) => {
-                    let mut watched = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+                Some(pidfd) => {
+                    let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
                     (wait(&mut watched, until), is_ready(&watched[0]))
                 }
                 None if self.lives() => {
@@ -70,9 +68,8 @@ impl Process {
 
     /// Sends SIGKILL; to a process that has ended, nothing.
     pub fn kill(&self) {
-        let by_descriptor =
-            self.pidfd.as_ref().map(|descriptor| raw::kill_by_pidfd(descriptor.as_fd()));
-        if !matches!(by_descriptor, Some(Ok(()))) && self.lives() {
+        let by_pidfd = self.pidfd.as_ref().map(|pidfd| raw::kill_by_pidfd(pidfd.as_fd()));
+        if !matches!(by_pidfd, Some(Ok(()))) && self.lives() {
             let _ = kill(self.pid, Signal::SIGKILL);
         }
     }

@@ -118,7 +118,7 @@ impl Watch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// Something is_ready to the descriptor.
-    Happened,
+    Ready,
     /// The time has come.
     Late,
     /// One arrived that would have ended foreword.

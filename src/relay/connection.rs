@@ -58,9 +58,9 @@ fn first_request(
         if !bytes.is_empty() && relay.is_open() {
             return None;
         }
-        match http::parse_request_line(bytes) {
+        match http::parse_request_head(bytes) {
             Head::Complete(line) if line.length <= LONGEST_HEAD => {
-                return Some((Call::of(&line.method, &line.target), line.length));
+                return Some((Call::from_request(&line.method, &line.target), line.length));
             }
             Head::Partial if bytes.len() <= LONGEST_HEAD => {}
             _ => return None,

@@ -84,12 +84,12 @@ impl Lifecycle<'_> {
         let runner = Runner {
             context: self.hooks.context,
             watch: self.watch,
-            until: phase.budget().map(Deadline::after),
-            stop: Some(&self.relay.stop),
+            phase_deadline: phase.budget().map(Deadline::after),
+            cancel: Some(&self.relay.stop),
             kill_by: None,
             shutdown_reason: None,
-            left: &|left| drop(left.forward_in_thread()),
-            runs: &|_| {},
+            forward_orphan_output: &|output| drop(output.forward_in_thread()),
+            on_start: &|_| {},
         };
         runner.run(hooks, &mut self.hooks.environ.clone())
     }
@@ -104,13 +104,13 @@ impl Lifecycle<'_> {
             .freeze()
             .ok_or(End::Nothing)?;
         let answer = match &asked {
-            Asked::ByRuntime(head) => relay.upstream.ask(&http::with_connection_close(head)),
+            Asked::ByRuntime(head) => relay.upstream.send(&http::with_connection_close(head)),
             Asked::ByRelay(head) => {
                 warn!(
                     "the runtime takes no part in SnapStart; values that must be unique have to \
                      be made anew in after_restore hooks"
                 );
-                relay.upstream.ask(&restore_next(relay, head))
+                relay.upstream.send(&restore_next(relay, head))
             }
         };
         let answer = match (answer, asked) {
@@ -124,7 +124,7 @@ impl Lifecycle<'_> {
             }
             (refused, Asked::ByRelay(_)) => {
                 let message = format!("unable to wait for the restore: {}", refusal(&refused));
-                let failure = Failure::of_phase(Phase::BeforeSnapshot, message);
+                let failure = Failure::in_phase(Phase::BeforeSnapshot, message);
                 return Err(End::Failed(Call::InitError, failure.into()));
             }
         };
@@ -157,7 +157,7 @@ fn restore_next(relay: &Relay, head: &[u8]) -> Vec<u8> {
     let headers: Vec<_> =
         ["User-Agent", api::RUNTIME_FEATURES].into_iter().filter_map(value).collect();
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-    relay.upstream.request(Call::RestoreNext, &headers, "")
+    relay.upstream.encode_request(Call::RestoreNext, &headers, "")
 }
 
 fn refusal(answer: &Result<Response>) -> String {
@@ -173,7 +173,7 @@ fn give_up(relay: &Relay, call: Call, failure: &Failure) {
     if !relay.desk().progress.fail() {
         return;
     }
-    log::failure(failure);
+    log::log_failure(failure);
     if let Err(error) = relay.upstream.report(call, failure) {
         debug!("unable to report the failure to the Runtime API: {error:#}");
     }

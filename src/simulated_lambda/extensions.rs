@@ -4,6 +4,7 @@
 
 use super::http::{Reply, RequestHead};
 use super::runtime_state::RuntimeState;
+use crate::lambda::api;
 use std::collections::VecDeque;
 
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl Extensions {
         function: &str,
     ) -> Reply {
         let body = String::from_utf8_lossy(body);
-        let name = head.header("Lambda-Extension-Name").unwrap_or_default();
+        let name = head.header(api::EXTENSION_NAME).unwrap_or_default();
         let is_external = self.external.iter().any(|known| known == name);
         let (wants_invoke, wants_shutdown) =
             (body.contains("\"INVOKE\""), body.contains("\"SHUTDOWN\""));
@@ -69,14 +70,14 @@ impl Extensions {
             r#"{{"functionName":"{function}","functionVersion":"$LATEST","handler":"app.handler"}}"#
         );
         let mut reply = Reply::json(200, body);
-        reply.headers.push(("Lambda-Extension-Identifier", identifier));
+        reply.headers.push((api::EXTENSION_IDENTIFIER, identifier));
         reply
     }
 
     /// Takes the next event of the extension that the request names: nothing as long as there is
     /// none.
     pub fn next(&mut self, head: &RequestHead) -> Option<Reply> {
-        let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
+        let Some(identifier) = head.header(api::EXTENSION_IDENTIFIER) else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Some(Reply::error(403, "Extension.MissingExtensionIdentifier", message));
         };
@@ -91,7 +92,7 @@ impl Extensions {
 
     /// The name of the extension that a request comes from.
     pub fn name(&self, head: &RequestHead) -> Option<String> {
-        let identifier = head.header("Lambda-Extension-Identifier")?;
+        let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         self.registered
             .iter()
             .find(|known| known.identifier == identifier)
@@ -101,7 +102,7 @@ impl Extensions {
     /// Notes that an extension asks for an event; gives its name and the events that it wants, the
     /// first time.
     pub fn becomes_ready(&mut self, head: &RequestHead) -> Option<(String, Vec<&'static str>)> {
-        let identifier = head.header("Lambda-Extension-Identifier")?;
+        let identifier = head.header(api::EXTENSION_IDENTIFIER)?;
         let mut registered = self.registered.iter_mut();
         let extension =
             registered.find(|known| known.identifier == identifier && !known.is_ready)?;

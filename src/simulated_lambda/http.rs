@@ -3,7 +3,8 @@
 //! connection can be left with something unread, which is what makes the kernel end it with a
 //! reset.
 
-use std::io::{self, Error, ErrorKind, Read, Write};
+use crate::http::{self, Head};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 /// More than any client sends in front of a body.
@@ -12,10 +13,17 @@ const LONGEST_HEAD: usize = 8 << 20;
 /// What is read at a time.
 const PIECE: usize = 64 << 10;
 
-/// The head of a request as it came, each byte a character of its own (Latin-1), without the last
-/// line break.
+/// The head of a request. Each byte of it is a character here (Latin-1).
 #[derive(Clone, Debug)]
-pub struct RequestHead(pub String);
+pub struct RequestHead {
+    /// As it was sent, without the last line break.
+    pub text: String,
+    /// Method and target; nothing when this is not HTTP/1.
+    request_line: Option<(String, String)>,
+    headers: Vec<(String, String)>,
+    /// Whether the client waits for the end of the connection behind the response.
+    pub closes_connection: bool,
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Body {
@@ -38,7 +46,20 @@ impl RequestHead {
     /// `None` when the connection ends first. The line feed that ends the head stays unread.
     pub fn read(stream: &TcpStream) -> io::Result<Option<Self>> {
         let read = read_through(stream, b"\r\n\r", LONGEST_HEAD)?;
-        Ok(read.map(|bytes| Self(latin_1(bytes.trim_ascii()))))
+        Ok(read.map(|bytes| {
+            let text = latin_1(bytes.trim_ascii());
+            match http::parse_request_head(&[&bytes[..], b"\n"].concat()) {
+                Head::Complete(head) => Self {
+                    text,
+                    closes_connection: head.closes_connection(),
+                    request_line: Some((head.method, head.target)),
+                    headers: decoded(head.headers),
+                },
+                Head::Partial | Head::Invalid => {
+                    Self { text, closes_connection: true, request_line: None, headers: Vec::new() }
+                }
+            }
+        }))
     }
 
     /// Reads what `read` has left.
@@ -46,15 +67,13 @@ impl RequestHead {
         (&mut &*stream).read_exact(&mut [0])
     }
 
-    /// Method and target; nothing when this is not HTTP/1.
+    /// Returns method and target; nothing when this is not HTTP/1.
     pub fn request_line(&self) -> Option<(&str, &str)> {
-        let (method, rest) = self.0.lines().next()?.split_once(' ')?;
-        let (target, version) = rest.split_once(' ')?;
-        version.starts_with("HTTP/1.").then_some((method, target))
+        self.request_line.as_ref().map(|(method, target)| (method.as_str(), target.as_str()))
     }
 
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.lines().skip(1).filter_map(header)
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -109,18 +128,24 @@ impl Body {
     ) -> io::Result<()> {
         loop {
             let line = line(stream)?;
-            let size = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16)
-                .map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+            let size = http::chunk_size(&line).ok_or(ErrorKind::InvalidData)?;
             if size == 0 {
                 break;
             }
             self.read_length(stream, size, progress)?;
-            line_end(stream)?;
+            if !is_blank(&self::line(stream)?) {
+                return Err(ErrorKind::InvalidData.into());
+            }
         }
-        while let Some((name, value)) = header(&line(stream)?) {
-            self.trailers.push((name.to_owned(), value.to_owned()));
+        let mut trailers = Vec::new();
+        loop {
+            let line = line(stream)?;
+            trailers.extend_from_slice(&line);
+            if is_blank(&line) {
+                break;
+            }
         }
+        self.trailers = decoded(http::header_lines(&trailers).ok_or(ErrorKind::InvalidData)?);
         Ok(())
     }
 }
@@ -172,13 +197,13 @@ pub fn go_on(stream: &TcpStream) -> io::Result<()> {
     (&mut &*stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
 }
 
-fn line(stream: &TcpStream) -> io::Result<String> {
-    let read = read_through(stream, b"\n", LONGEST_HEAD)?.ok_or(ErrorKind::UnexpectedEof)?;
-    Ok(latin_1(read.trim_ascii_end()))
+/// Reads a line with its line break.
+fn line(stream: &TcpStream) -> io::Result<Vec<u8>> {
+    Ok(read_through(stream, b"\n", LONGEST_HEAD)?.ok_or(ErrorKind::UnexpectedEof)?)
 }
 
-fn line_end(stream: &TcpStream) -> io::Result<()> {
-    if line(stream)?.is_empty() { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
+fn is_blank(line: &[u8]) -> bool {
+    line.trim_ascii_end().is_empty()
 }
 
 /// Reads up to and with the mark, and not a byte more. `None` when the connection ends first.
@@ -206,8 +231,8 @@ fn read_through(stream: &TcpStream, mark: &[u8], limit: usize) -> io::Result<Opt
     }
 }
 
-fn header(line: &str) -> Option<(&str, &str)> {
-    line.split_once(':').map(|(name, value)| (name, value.trim()))
+fn decoded(headers: Vec<(String, Vec<u8>)>) -> Vec<(String, String)> {
+    headers.into_iter().map(|(name, value)| (name, latin_1(&value))).collect()
 }
 
 fn latin_1(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 //! answers nothing.
 
 use super::telemetry::SubscriptionApi;
+use crate::lambda::api;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuntimeState {
@@ -114,14 +115,7 @@ pub enum Route<'a> {
 impl<'a> Route<'a> {
     /// The two restore calls exist only where there is a snapshot.
     pub fn of(method: &str, target: &'a str, snap_start: bool) -> Self {
-        // As Go's server does, which is the platform's: a target may name the host as well.
-        let path = match target.split_once("://") {
-            Some((_, rest)) if !target.starts_with('/') => {
-                rest.find('/').map_or("/", |start| &rest[start..])
-            }
-            _ => target,
-        };
-        let path = path.split('?').next().unwrap_or_default();
+        let path = api::path_of(target);
         let Some((call, id)) = known(path) else { return Self::Unknown };
         let is_restore = matches!(call, ApiCall::RestoreNext | ApiCall::RestoreError);
         let expected = match call {
@@ -139,16 +133,13 @@ impl<'a> Route<'a> {
     }
 }
 
+/// Finds the call of a path, and the request id in it.
 fn known(path: &str) -> Option<(ApiCall, &str)> {
-    if let Some(extension) = path.strip_prefix("/2020-01-01/extension/") {
-        let call = match extension {
-            "register" => ApiCall::ExtensionRegister,
-            "event/next" => ApiCall::ExtensionNext,
-            "init/error" => ApiCall::ExtensionInitError,
-            "exit/error" => ApiCall::ExtensionExitError,
-            _ => return None,
-        };
-        return Some((call, ""));
+    if let Some(call) = api::Call::ALL.into_iter().find(|call| call.path() == path) {
+        return Some((call.into(), ""));
+    }
+    if path == "/2020-01-01/extension/exit/error" {
+        return Some((ApiCall::ExtensionExitError, ""));
     }
     match path.strip_suffix('/').unwrap_or(path) {
         "/2022-07-01/telemetry" | "/2022-12-13/telemetry" | "/2025-01-29/telemetry" => {
@@ -159,14 +150,25 @@ fn known(path: &str) -> Option<(ApiCall, &str)> {
         }
         _ => {}
     }
-    let runtime = path.strip_prefix("/2018-06-01/runtime/")?;
-    Some(match runtime.split('/').collect::<Vec<_>>()[..] {
-        ["restore", "next"] => (ApiCall::RestoreNext, ""),
-        ["restore", "error"] => (ApiCall::RestoreError, ""),
-        ["init", "error"] => (ApiCall::InitError, ""),
-        ["invocation", "next"] => (ApiCall::InvocationNext, ""),
-        ["invocation", id, "response"] => (ApiCall::InvocationResponse, id),
-        ["invocation", id, "error"] => (ApiCall::InvocationError, id),
-        _ => return None,
-    })
+    let invocation = api::Call::InvocationNext.path().trim_end_matches("next");
+    let (id, what) = path.strip_prefix(invocation)?.split_once('/')?;
+    match what {
+        "response" => Some((ApiCall::InvocationResponse, id)),
+        "error" => Some((ApiCall::InvocationError, id)),
+        _ => None,
+    }
+}
+
+impl From<api::Call> for ApiCall {
+    fn from(call: api::Call) -> Self {
+        match call {
+            api::Call::RestoreNext => Self::RestoreNext,
+            api::Call::InvocationNext => Self::InvocationNext,
+            api::Call::InitError => Self::InitError,
+            api::Call::RestoreError => Self::RestoreError,
+            api::Call::ExtensionRegister => Self::ExtensionRegister,
+            api::Call::ExtensionNext => Self::ExtensionNext,
+            api::Call::ExtensionInitError => Self::ExtensionInitError,
+        }
+    }
 }

@@ -184,7 +184,7 @@ fn exchange(shared: &Shared, stream: &TcpStream, connection: usize) -> io::Resul
             not_found()
         }
     };
-    let is_last = head.says("Connection", "close");
+    let is_last = head.closes_connection;
     shared.update(|inner| inner.seen.requests[number].status = Some(reply.status));
     let next = match fault {
         Some(fault) => fault.write(stream, &reply, is_last)?,

@@ -8,6 +8,7 @@ use super::runtime_state::{ApiCall, RuntimeState, Transition};
 use super::server::Faults;
 use super::telemetry::Telemetry;
 use super::{InvocationResult, Outcome, Settings};
+use crate::lambda::api::{self, FUNCTION_ERROR_TYPE};
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,9 +19,6 @@ pub const LARGEST_ANSWER: usize = (6 << 20) + 100;
 
 /// How long the driver waits unless it is told otherwise.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// The header, or the trailer, that names the type of an error.
-pub const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 
 /// How often a request that waits looks whether its client is still there.
 const LOOK: Duration = Duration::from_millis(10);
@@ -258,7 +256,7 @@ impl Shared {
         let is_streamed = head.says("Lambda-Runtime-Function-Response-Mode", "streaming");
         // A stream that has begun tells in its trailers that it failed.
         let late_error =
-            body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(ERROR_TYPE));
+            body.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(FUNCTION_ERROR_TYPE));
         let (outcome, reply) = if body.bytes.len() > LARGEST_ANSWER && !is_streamed {
             let message =
                 format!("Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).");
@@ -295,7 +293,7 @@ impl Shared {
     fn hand_out(&self, event: &QueuedEvent) -> Reply {
         let headers = vec![
             ("Content-Type", "application/json".to_owned()),
-            ("Lambda-Runtime-Aws-Request-Id", event.id.clone()),
+            (api::REQUEST_ID, event.id.clone()),
             ("Lambda-Runtime-Deadline-Ms", event.deadline_ms.to_string()),
             ("Lambda-Runtime-Invoked-Function-Arn", self.settings.arn()),
             (
@@ -357,7 +355,7 @@ pub fn epoch_ms() -> u128 {
 }
 
 fn error_type(head: &RequestHead) -> String {
-    head.header(ERROR_TYPE).unwrap_or_default().to_owned()
+    head.header(FUNCTION_ERROR_TYPE).unwrap_or_default().to_owned()
 }
 
 fn forbidden(state: RuntimeState, call: ApiCall) -> Reply {

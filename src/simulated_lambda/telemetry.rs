@@ -5,12 +5,14 @@
 mod destination;
 
 use super::http::{Reply, RequestHead};
+use crate::lambda::api;
+use crate::timestamp::{Precision, rfc3339};
 use destination::{Destination, deliver};
 use serde_json::{Value, json};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, spawn};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// What happened before somebody subscribes is kept up to so many events.
 const MOST_KEPT: usize = 10_000;
@@ -92,7 +94,7 @@ impl Telemetry {
         body: &[u8],
         name: Option<&str>,
     ) -> Reply {
-        let Some(identifier) = head.header("Lambda-Extension-Identifier") else {
+        let Some(identifier) = head.header(api::EXTENSION_IDENTIFIER) else {
             let message = "Missing Lambda-Extension-Identifier header";
             return Reply::error(403, "Extension.MissingExtensionIdentifier", message);
         };
@@ -150,7 +152,7 @@ impl Telemetry {
 
     /// Tells everybody who has subscribed, and who will.
     pub fn emit(&self, kind: &str, record: Value) {
-        let event = json!({"time": timestamp(SystemTime::now()), "type": kind, "record": record});
+        let event = json!({"time": rfc3339(SystemTime::now(), Precision::Milliseconds), "type": kind, "record": record});
         let mut inner = self.lock();
         for subscription in
             inner.subscriptions.iter().filter(|subscription| subscription.destination.wants(&event))
@@ -208,41 +210,4 @@ impl Telemetry {
 
 fn ok() -> Reply {
     Reply::json(200, "\"OK\"".to_owned())
-}
-
-/// RFC 3339, in UTC and with milliseconds.
-pub fn timestamp(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (seconds, days) = (since.as_secs() % 86_400, since.as_secs() / 86_400);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    // Days since 1 March of the year 0, in which each cycle of 400 years begins.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let millisecond = since.subsec_millis();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn timestamps_name_days_of_leap_years() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_400, "2000-02-29T00:00:00.000Z"),
-            (1_709_210_096, "2024-02-29T12:34:56.000Z"),
-            (1_735_689_599, "2024-12-31T23:59:59.000Z"),
-        ] {
-            assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
-        }
-    }
 }

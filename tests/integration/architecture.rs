@@ -27,10 +27,13 @@ fn used(source: &str) -> BTreeSet<String> {
     for path in source.split("crate::").skip(1) {
         let (first, more) = path.split_at(path.find(|c: char| !is_in_name(c)).unwrap_or(0));
         if first.is_empty() {
-            let (group, _) = more.strip_prefix('{').and_then(|g| g.split_once('}')).unwrap_or_default();
-            used.extend(group.split(',').map(|one| {
-                one.trim().chars().take_while(|c| is_in_name(*c)).collect::<String>()
-            }));
+            let (group, _) =
+                more.strip_prefix('{').and_then(|g| g.split_once('}')).unwrap_or_default();
+            used.extend(
+                group.split(',').map(|one| {
+                    one.trim().chars().take_while(|c| is_in_name(*c)).collect::<String>()
+                }),
+            );
         }
         used.insert(first.to_owned());
     }

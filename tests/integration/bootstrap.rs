@@ -21,7 +21,7 @@ fn function(client: &str, test: Test) -> Emulator {
 
 /// Before the runtime runs, and so before a snapshot is made: hooks, then wrappers.
 #[test]
-fn a_function_runs_with_what_hooks_export_and_wrappers_set() {
+fn function_with_exports_and_wrappers_sees_their_variables() {
     for client in FUNCTIONS {
         let export = "echo hook >>\"$LAMBDA_TASK_ROOT/log\"; echo CLIENT_LOG=$LAMBDA_TASK_ROOT/log";
         let config = json!({
@@ -54,7 +54,7 @@ fn a_function_runs_with_what_hooks_export_and_wrappers_set() {
 /// The function's own hooks are the inner ones, if its runtime has such. In front of all that a
 /// hook exports where the function writes, and a wrapper sets whom it speaks to.
 #[test]
-fn a_function_runs_behind_hooks_around_a_snapshot_and_wrappers() {
+fn function_with_snapshot_hooks_and_wrappers_answers_the_event() {
     for (client, [before, after]) in
         FUNCTIONS.into_iter().zip([["", ""], ["before b\nbefore a\n", "after a\nafter b\n"]])
     {
@@ -89,7 +89,7 @@ fn a_function_runs_behind_hooks_around_a_snapshot_and_wrappers() {
 }
 
 #[test]
-fn the_caller_sees_that_the_handler_names_nothing() {
+fn handler_that_names_no_file_is_reported_to_the_caller() {
     let test = Test::new().named("opt/bootstrap").env("_HANDLER", "missing");
     let answer = test.emulate().invoke("{}");
     let message = "unable to execute \"<folder>/missing\": no such file; let Handler name the \

@@ -1,7 +1,7 @@
 //! The wrapper chain: whatever wrappers run, in whatever order, the runtime gets the command line
 //! and the environment that each of them alone would have made of what the one before it left.
 
-use crate::support::{FOLDER, PATH, Test};
+use crate::support::{DIRECTORY, PATH, Test};
 use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -52,7 +52,7 @@ const ODD: [&[u8]; 9] = [
 
 type Words = Vec<Vec<u8>>;
 
-/// Arguments behind the program, and the environment; the test's folder is `<folder>`.
+/// Arguments behind the program, and the environment; the test's directory is `<folder>`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     arguments: Words,
@@ -84,10 +84,10 @@ impl Start {
     /// What the runtime gets when this is started behind a command.
     #[track_caller]
     fn behind(&self, command: Test, first: &[&str]) -> Self {
-        let folder = command.path("").into_os_string().into_vec();
-        let folder = folder.strip_suffix(b"/").unwrap_or(&folder).to_vec();
+        let directory = command.path("").into_os_string().into_vec();
+        let directory = directory.strip_suffix(b"/").unwrap_or(&directory).to_vec();
         let resolved =
-            |word: &Vec<u8>| OsString::from_vec(replace(word, FOLDER.as_bytes(), &folder));
+            |word: &Vec<u8>| OsString::from_vec(replace(word, DIRECTORY.as_bytes(), &directory));
         let defaults = ["PATH", "LAMBDA_TASK_ROOT", "FOREWORD_DROPIN_DIR"];
         let test = defaults.iter().fold(command, |test, name| test.env_remove(name));
         let test = self.environ.iter().fold(test, |test, entry| test.raw_env(resolved(entry)));
@@ -101,9 +101,9 @@ impl Start {
         });
         let finished = test.run();
         let list = |name: &str| -> Words {
-            let file = std::fs::read(finished.folder.path(name)).expect("the runtime ran");
+            let file = std::fs::read(finished.directory.path(name)).expect("the runtime ran");
             let words = file.strip_suffix(b"\0").expect("an end").split(|byte| *byte == 0);
-            words.map(|word| replace(word, &folder, FOLDER.as_bytes())).collect()
+            words.map(|word| replace(word, &directory, DIRECTORY.as_bytes())).collect()
         };
         let words = list("words");
         assert_eq!(words[..2], [b"/bin/sh".to_vec(), b"<folder>/python3.12".to_vec()]);
@@ -163,7 +163,7 @@ fn shown(start: &Start) -> String {
 }
 
 #[test]
-fn every_wrapper_in_every_pair_and_order() {
+fn wrappers_in_every_pair_and_order_start_the_runtime() {
     let start = Start::new(&JAVA, &[]);
     for first in WRAPPERS {
         for second in WRAPPERS {
@@ -173,7 +173,7 @@ fn every_wrapper_in_every_pair_and_order() {
 }
 
 #[test]
-fn any_number_of_wrappers() {
+fn wrappers_in_any_number_start_the_runtime() {
     let start = Start::new(&JAVA, &[]);
     start.check(&[]);
     for name in WRAPPERS {
@@ -187,7 +187,7 @@ fn any_number_of_wrappers() {
 }
 
 #[test]
-fn every_byte_survives_every_chain() {
+fn every_byte_in_every_chain_is_preserved() {
     let start = odd();
     for name in WRAPPERS {
         start.check(&[name, name]);
@@ -215,7 +215,7 @@ pub fn every_byte() -> Start {
 }
 
 #[test]
-fn nested_by_hand_the_same_wrappers_fail() {
+fn wrappers_nested_by_hand_fail() {
     for first in INSERTING {
         for second in INSERTING {
             fail_nested_by_hand(first, second);
@@ -241,7 +241,7 @@ pub fn fail_nested_by_hand(first: &str, second: &str) {
 }
 
 #[test]
-fn one_that_never_comes_back_in_every_pair() {
+fn last_wrapper_in_every_pair_ends_the_chain() {
     WRAPPERS.into_iter().for_each(never_comes_back_beside);
 }
 
@@ -256,6 +256,6 @@ pub fn never_comes_back_beside(name: &str) {
         let config = json!({"wrappers": pair.map(|name| format!("./{name}"))}).to_string();
         let test = test.config(&config).env("TMPDIR", "<folder>").args(["./python3.12", "app.py"]);
         let finished = test.stdout("handler 0\n").run();
-        assert!(!finished.folder.path("words").exists(), "{pair:?}: the runtime ran");
+        assert!(!finished.directory.path("words").exists(), "{pair:?}: the runtime ran");
     }
 }

@@ -26,7 +26,7 @@ fn ran(test: Test, expected: &[&str]) {
 }
 
 #[test]
-fn foreword_in_its_own_chain_is_refused() {
+fn foreword_as_a_wrapper_is_refused() {
     let cause = |path: &str| {
         format!("foreword: the wrapper {path:?} is foreword itself; take it out of \"wrappers\"\n")
     };
@@ -42,11 +42,11 @@ fn foreword_as_the_program_is_refused() {
     let own = format!("{:?}", foreword());
     let refuses = |config: String, program: &str, key: &str| {
         let cause = format!("foreword: {program} is foreword itself; take it out of {key:?}\n");
-        // A folder of the name is not what PATH is searched for.
+        // A directory of the name is not what PATH is searched for.
         let test = test(&[])
             .named("link")
             .file("folder/link/x", "")
-            .env("PATH", "<folder>/folder:<folder>:/usr/bin:/bin");
+            .env("PATH", "<folder>/directory:<folder>:/usr/bin:/bin");
         test.config(&config).stderr(cause).status(125).run();
     };
     refuses(format!(r#"{{"prefix": [{own}]}}"#), &own, "prefix");
@@ -64,7 +64,7 @@ fn foreword_as_the_program_is_refused() {
 /// With an option, with nothing or an end of options, and by a stand-in that was made, of which
 /// nothing is left.
 #[test]
-fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
+fn wrapper_that_resolves_the_stand_in_is_named() {
     let api = RuntimeApi::new(Reaction::Accept);
     for words in ["-X importtime \"${@:2}\"", "", "--"] {
         let wrapper = format!(
@@ -81,7 +81,10 @@ fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
             .file("tmp/x", "")
             .env("TMPDIR", "<folder>/tmp");
         let finished = test.runtime_api(&api).stderr(cause).status(126).run();
-        assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+        assert_eq!(
+            std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(),
+            1
+        );
     }
     let types: Vec<_> = api
         .requests()
@@ -93,7 +96,7 @@ fn a_wrapper_that_resolves_the_stand_in_is_told_so() {
 
 /// Its stand-in has foreword's own name.
 #[test]
-fn a_program_may_be_called_as_foreword_is() {
+fn program_named_foreword_is_executed() {
     for words in
         ["\"$@\"", "\"$1\" -v \"${@:2}\"", "-a \"$0\" \"$@\"", "-a foreword \"$1\" -v \"${@:2}\""]
     {
@@ -106,7 +109,7 @@ fn a_program_may_be_called_as_foreword_is() {
 }
 
 #[test]
-fn a_wrapper_whose_path_is_empty_is_refused() {
+fn wrapper_whose_path_is_empty_is_refused() {
     let cause = "foreword: FOREWORD_CONFIG:1:42: the path of the wrapper, \"${WRAPPER}\", is \
                  empty here; set the variable, or give the wrapper a \"when\"\n";
     test(&["${WRAPPER}"]).stderr(cause).status(125).run();
@@ -116,14 +119,14 @@ fn a_wrapper_whose_path_is_empty_is_refused() {
 }
 
 #[test]
-fn a_wrapper_may_go_on_under_its_own_name() {
+fn wrapper_that_goes_on_under_its_own_name_is_accepted() {
     let own = "#!/bin/bash\necho own >>log\nexec -a \"$0\" \"$@\"\n";
     ran(test(&["./w", "./one"]).script("w", own), &["own", "one", "runtime -X app.py"]);
 }
 
 /// As a hook that stands twice is run twice.
 #[test]
-fn a_wrapper_that_stands_twice_runs_twice() {
+fn wrapper_that_stands_twice_runs_twice() {
     ran(
         test(&["./one", "./one", "./two", "./one"]),
         &["one", "one", "two", "one", "runtime -X app.py"],
@@ -131,7 +134,7 @@ fn a_wrapper_that_stands_twice_runs_twice() {
 }
 
 #[test]
-fn a_wrapper_that_executes_what_the_variable_names_meets_itself() {
+fn wrapper_that_executes_the_variable_s_path_runs_itself_again() {
     let wrapper = "#!/bin/bash\necho by-variable >>log\n[[ $AWS_LAMBDA_EXEC_WRAPPER == \"$0\" ]] \
                    || exec \"$AWS_LAMBDA_EXEC_WRAPPER\" \"$@\"\nexec \"$@\"\n";
     let test = |wrappers| test(wrappers).script("w", wrapper);
@@ -140,7 +143,7 @@ fn a_wrapper_that_executes_what_the_variable_names_meets_itself() {
 }
 
 #[test]
-fn a_wrapper_may_name_the_next_one() {
+fn wrapper_that_sets_the_variable_names_the_next_one() {
     let naming = |path: &str| {
         format!("#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER={path} exec \"$@\"\n")
     };
@@ -172,7 +175,7 @@ fn wrappers_that_name_each_other_are_stopped() {
 /// What Lambda's variable named before the chain, or what the wrapper has been told is the wrapper
 /// to use.
 #[test]
-fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
+fn wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     let hook = json!({"name": "h", "command": "echo hook >>log"});
     for command in
         ["\"$FOREWORD\" \"$@\"", "\"$FOREWORD\" -- \"$@\"", "\"$FOREWORD\" \"$1\" -v \"${@:2}\""]
@@ -189,9 +192,9 @@ fn a_wrapper_that_executes_foreword_once_more_goes_on_in_the_chain() {
     }
 }
 
-/// What tells a stand-in is that it leads to foreword, not what its folder is called.
+/// What tells a stand-in is that it leads to foreword, not what its directory is called.
 #[test]
-fn a_program_may_lie_in_a_folder_of_a_stand_in_s_name() {
+fn program_in_a_directory_named_like_a_stand_in_is_executed() {
     let test = test(&["./one"])
         .script("stand-in/python3.12", RUNTIME)
         .args(["stand-in/python3.12", "app.py"]);
@@ -200,7 +203,7 @@ fn a_program_may_lie_in_a_folder_of_a_stand_in_s_name() {
 
 /// It is still the chain: another program, and what follows in it.
 #[test]
-fn a_wrapper_may_start_another_program_through_foreword() {
+fn wrapper_that_starts_another_program_through_foreword_works() {
     let wrapper = "#!/bin/bash\nexec \"$FOREWORD\" bin/python3.13 \"${@:2}\" 13\n";
     let test = test(&["./w", "./two"])
         .script("w", wrapper)
@@ -210,7 +213,7 @@ fn a_wrapper_may_start_another_program_through_foreword() {
 }
 
 #[test]
-fn a_wrapper_may_use_the_command_line_tool() {
+fn wrapper_that_uses_the_tool_works() {
     let wrapper = "#!/bin/sh\n\"$FOREWORD\" --version >>log\nexec \"$@\"\n";
     let test = test(&["./w"])
         .script("w", wrapper)
@@ -222,7 +225,7 @@ fn a_wrapper_may_use_the_command_line_tool() {
 /// The runtime speaks to the address that the chain leaves there; failures go to the one that
 /// Lambda gave.
 #[test]
-fn a_wrapper_sets_the_runtime_s_address_and_not_foreword_s() {
+fn wrapper_that_sets_the_api_address_changes_the_runtime_s_only() {
     let setting = "#!/bin/sh\nexport AWS_LAMBDA_RUNTIME_API=127.0.0.1:1\nexec \"$@\"\n";
     let api = RuntimeApi::new(Reaction::Accept);
     let given = test(&["./w", "./one"]).script("w", setting).runtime_api(&api);
@@ -235,7 +238,7 @@ fn a_wrapper_sets_the_runtime_s_address_and_not_foreword_s() {
 }
 
 #[test]
-fn what_foreword_did_not_put_into_its_variable_is_refused() {
+fn stage_that_foreword_did_not_write_is_refused() {
     let cause = "foreword: FOREWORD_STAGE is not as foreword left it; it is foreword's own \
                  variable, let nothing set it\n";
     for value in ["1", "", "%"] {
@@ -264,7 +267,7 @@ fn what_foreword_did_not_put_into_its_variable_is_refused() {
 /// Whatever the program is called: as `bootstrap`, or as foreword's own program, foreword would
 /// begin the chain anew.
 #[test]
-fn a_wrapper_that_drops_the_environment_is_told_so() {
+fn wrapper_that_drops_the_environment_is_named() {
     const ENDS_A_LOOP: &str = "echo w >>log; [ \"$(wc -l <log)\" -lt 5 ] || exit 99";
     let dropping =
         |command: &str| format!("#!/bin/sh\necho \"$1\" >stand-in\n{ENDS_A_LOOP}\n{command}\n");

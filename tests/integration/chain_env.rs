@@ -32,7 +32,7 @@ fn log(config: &Value, expected: &str) {
 }
 
 #[test]
-fn a_wrapper_that_overwrites_a_variable_does_not_win_over_its_env() {
+fn variable_that_a_wrapper_overwrites_is_set_again_by_its_env() {
     let edit = |edit: Value| {
         let wrapper = json!({"path": "./one", "env": {"OPTIONS": edit}});
         json!({"env": {"OPTIONS": "mine"}, "wrappers": [wrapper]})
@@ -55,7 +55,7 @@ fn a_wrapper_that_overwrites_a_variable_does_not_win_over_its_env() {
 /// Each sees what its wrapper left and the edits above it; the next wrapper and the command line
 /// see it.
 #[test]
-fn edits_of_two_wrappers_are_made_in_order_each_behind_its_own() {
+fn edits_of_two_wrappers_are_each_applied_after_their_own() {
     let config = r#"{
         "wrappers": [
             {"path": "./one", "env": {"SEEN": "1:${OPTIONS}", "OPTIONS": "${SEEN}!"}},
@@ -73,7 +73,7 @@ fn edits_of_two_wrappers_are_made_in_order_each_behind_its_own() {
 /// Also one that only applies under a condition, and one that starts the runtime as a child, once
 /// for each time.
 #[test]
-fn edits_are_those_of_wrappers_that_apply_each_time_that_the_process_comes_back() {
+fn edits_of_wrappers_that_do_not_apply_are_skipped_at_every_return() {
     let env = json!({"SEEN": {"append": "x", "separator": ""}});
     let child = "#!/bin/sh\n\"$@\" --version\nexec \"$@\"\n";
     let config = json!({"wrappers": [
@@ -88,7 +88,7 @@ fn edits_are_those_of_wrappers_that_apply_each_time_that_the_process_comes_back(
 
 /// What a wrapper names in Lambda's variable is what is left there behind its edits.
 #[test]
-fn an_edit_may_name_the_next_wrapper_or_keep_one_from_being_named() {
+fn edit_of_the_variable_decides_the_next_wrapper() {
     let naming = "#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER=./two exec \"$@\"\n";
     let names = |env: Value| {
         let config = json!({"wrappers": [{"path": "./naming", "env": env}]});
@@ -101,7 +101,7 @@ fn an_edit_may_name_the_next_wrapper_or_keep_one_from_being_named() {
 
 /// A path sees the environment at its place, with what Lambda named there.
 #[test]
-fn a_path_sees_what_the_wrapper_before_it_left() {
+fn path_of_a_wrapper_sees_the_variables_of_the_one_before() {
     let config = json!({"wrappers": [
         {"path": "./one", "env": {"NEXT": "./tw"}},
         "${NEXT}o",
@@ -113,7 +113,7 @@ fn a_path_sees_what_the_wrapper_before_it_left() {
 }
 
 #[test]
-fn a_path_that_is_empty_behind_another_wrapper_is_refused() {
+fn path_that_expands_to_nothing_is_refused() {
     let config = json!({"wrappers": [{"path": "./one", "env": {"NEXT": null}}, "${NEXT}"]});
     let cause = "foreword: the path of the wrapper, \"${NEXT}\", is empty behind the wrappers \
                  before it; set the variable, or give the wrapper a \"when\"\n";
@@ -121,7 +121,7 @@ fn a_path_that_is_empty_behind_another_wrapper_is_refused() {
 }
 
 #[test]
-fn edits_are_logged_with_their_places() {
+fn edits_at_debug_are_logged_with_their_places() {
     let config =
         json!({"wrappers": [{"path": "./one", "env": {"SEEN": "1", "A_TOKEN": "hidden"}}]});
     let captured = test(&config).env("FOREWORD_LOG", "debug").capture();

@@ -36,25 +36,25 @@ fn last() -> Value {
 }
 
 #[test]
-fn a_last_wrapper_gets_the_program_itself_and_no_stage() {
+fn last_wrapper_receives_the_program_itself_and_no_stage() {
     let finished = test(&json!({"env": {"OPTIONS": "edited"}, "wrappers": [last()]})).run();
     assert_eq!(finished.read("log"), "last [bin/python3.12 app.py] ./last edited 0\nown\n");
 }
 
 #[test]
-fn a_last_wrapper_behind_another_one_gets_what_that_left_and_no_stage() {
+fn last_wrapper_after_another_receives_its_environment_and_no_stage() {
     let one = json!({"path": "./one", "env": {"OPTIONS": {"append": "edited", "separator": "-"}}});
     let finished = test(&json!({"wrappers": [one, last()]})).run();
     assert_eq!(
         finished.read("log"),
         "one\nlast [bin/python3.12 app.py --one] ./last one-edited 0\nown\n"
     );
-    assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+    assert_eq!(std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(), 1);
 }
 
 /// Whoever was wrong about it loses nothing but what is refused anyway.
 #[test]
-fn a_last_wrapper_that_comes_back_starts_the_runtime() {
+fn last_wrapper_that_comes_back_starts_the_runtime() {
     let config = json!({"wrappers": [{"path": "./one", "last": true}]});
     assert_eq!(test(&config).run().read("log"), "one\nruntime\n");
     assert_eq!(
@@ -64,7 +64,7 @@ fn a_last_wrapper_that_comes_back_starts_the_runtime() {
 }
 
 #[test]
-fn a_last_wrapper_that_is_named_by_another_one_stays_the_last() {
+fn last_wrapper_that_another_one_names_stays_last() {
     let naming = "#!/bin/sh\necho naming >>log\nAWS_LAMBDA_EXEC_WRAPPER=./last exec \"$@\"\n";
     let config = json!({"wrappers": ["./naming", "./one", last()]});
     let finished = test(&config).script("naming", naming).run();
@@ -75,7 +75,7 @@ fn a_last_wrapper_that_is_named_by_another_one_stays_the_last() {
 }
 
 #[test]
-fn a_last_wrapper_that_cannot_be_executed_is_named() {
+fn last_wrapper_that_cannot_be_executed_is_named() {
     for wrappers in [
         json!([{"path": "./none", "last": true}]),
         json!(["./one", {"path": "./none", "last": true}]),
@@ -112,7 +112,7 @@ fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
         .args(["./python3.12"])
         .stderr(format!("foreword: {message}\n"))
         .status(125);
-    assert!(!wrapper.run().folder.path("started").exists(), "something was started");
+    assert!(!wrapper.run().directory.path("started").exists(), "something was started");
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
     assert_eq!(
@@ -138,7 +138,7 @@ fn refuses(config: &str, prepare: impl Fn(Test) -> Test, message: &str) {
 }
 
 #[test]
-fn edits_of_words_behind_a_last_wrapper_are_refused() {
+fn edits_of_the_command_line_with_a_last_wrapper_are_refused() {
     for (key, edit) in [
         ("options", r#"{"append": ["-X"]}"#),
         ("arguments", r#"{"append": ["x"]}"#),
@@ -158,7 +158,7 @@ fn edits_of_words_behind_a_last_wrapper_are_refused() {
 }
 
 #[test]
-fn a_wrapper_behind_a_last_one_is_refused() {
+fn wrapper_after_a_last_one_is_refused() {
     let message = "FOREWORD_CONFIG:1:15: unable to run the wrapper \"second\" \
                    (FOREWORD_CONFIG:1:45) behind the wrapper \"/w\": it is \"last\" and never \
                    comes back; name it before that one, or let their conditions exclude each other";
@@ -168,7 +168,7 @@ fn a_wrapper_behind_a_last_one_is_refused() {
 }
 
 #[test]
-fn hooks_around_a_snapshot_behind_a_last_wrapper_are_refused() {
+fn snapshot_hooks_with_a_last_wrapper_are_refused() {
     for phase in ["before_snapshot", "after_restore"] {
         let config = format!(
             r#"{{"wrappers": [{{"path": "/w", "last": true}}], "hooks": {{"{phase}": [{{"name": "h", "command": "x"}}]}}}}"#
@@ -191,7 +191,7 @@ fn hooks_around_a_snapshot_behind_a_last_wrapper_are_refused() {
 
 /// Wherever the two meet.
 #[test]
-fn a_last_wrapper_s_own_env_is_refused() {
+fn last_wrapper_s_own_env_is_refused() {
     for config in [
         r#"{"wrappers": [{"path": "/w", "last": true, "env": {"A": "1"}}]}"#,
         r#"{"wrappers": [{"path": "/w", "last": true, "env": {}, "when": {"file": "/none"}}]}"#,
@@ -203,7 +203,7 @@ fn a_last_wrapper_s_own_env_is_refused() {
 }
 
 #[test]
-fn what_does_not_apply_together_with_a_last_wrapper_is_not_refused() {
+fn rules_that_exclude_the_last_wrapper_are_accepted() {
     let when = json!({"env": {"ADAPTER": true}});
     let config = json!({
         "wrappers": [{"path": "./last", "last": true, "when": when}],
@@ -217,7 +217,7 @@ fn what_does_not_apply_together_with_a_last_wrapper_is_not_refused() {
 
 /// It is told of them before, with the environment that the wrapper is given.
 #[test]
-fn pre_stop_hooks_are_handed_over_before_a_last_wrapper() {
+fn pre_stop_hooks_with_a_last_wrapper_are_handed_over_first() {
     for wrappers in [json!([last()]), json!(["./one", last()])] {
         let lambda = lambda();
         let told = json!({"name": "told", "command": "echo \"$EDITED $EXPORTED $OPTIONS\""});

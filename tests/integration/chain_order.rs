@@ -1,7 +1,7 @@
 //! What stands around the wrapper chain: hooks before it, edits of the command line behind it, and
 //! what wrappers and the runtime find in their environment.
 
-use crate::support::{DUMP, FOLDER, Test};
+use crate::support::{DIRECTORY, DUMP, Test};
 use serde_json::{Value, json};
 
 /// Says what it was given and what it finds, and goes on.
@@ -34,7 +34,7 @@ fn log(test: Test) -> String {
     let finished = test.run();
     let log = finished
         .read("log")
-        .replace(finished.folder.path("").to_str().expect("UTF-8"), "<folder>/");
+        .replace(finished.directory.path("").to_str().expect("UTF-8"), "<folder>/");
     let process = log
         .lines()
         .find_map(|line| line.split("] ").nth(1)?.split(' ').next())
@@ -43,7 +43,7 @@ fn log(test: Test) -> String {
 }
 
 #[test]
-fn hooks_then_wrappers_then_edits_of_the_command_line() {
+fn hooks_and_wrappers_run_before_edits_of_the_command_line() {
     let config = json!({
         "env": {"EDITED": "env"},
         "hooks": {"initialize": [{"name": "h", "command": "echo hook >>log; echo HOOK=$EDITED",
@@ -63,7 +63,7 @@ fn hooks_then_wrappers_then_edits_of_the_command_line() {
 }
 
 #[test]
-fn the_variable_for_wrappers_goes_again_where_lambda_did_not_set_it() {
+fn wrapper_variable_that_lambda_did_not_set_is_removed_again() {
     let expected = "one python3.12 [bootstrap.py] PID ./one\nruntime [bootstrap.py] PID none\n";
     assert_eq!(log(test(json!({"wrappers": ["./one"]}))), expected);
     let test = test(json!({"wrappers": ["./one"], "env": {"AWS_LAMBDA_EXEC_WRAPPER": null}}));
@@ -72,16 +72,16 @@ fn the_variable_for_wrappers_goes_again_where_lambda_did_not_set_it() {
 
 /// What foreword put there for itself is gone, and everything else is in its place.
 #[test]
-fn behind_a_wrapper_that_changes_nothing_the_environment_is_the_same_byte_for_byte() {
+fn environment_after_a_wrapper_without_changes_is_identical() {
     let start = |config: &str| {
         let test = Test::new().script("runtime", DUMP).file("foreword.json", config);
         let test = test.env("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bin/foreword");
         let entries = ["B=2", "A=1", "B=3", "no equals sign", "=no name", "E=", "SECRET_KEY=1"];
         let test =
             entries.iter().fold(test, |test, entry| test.raw_env(entry)).args(["./runtime", "x"]);
-        let folder = test.path(".").display().to_string();
-        let folder = folder.strip_suffix("/.").expect("a folder");
-        String::from_utf8(test.capture().stdout).expect("UTF-8").replace(folder, FOLDER)
+        let directory = test.path(".").display().to_string();
+        let directory = directory.strip_suffix("/.").expect("a directory");
+        String::from_utf8(test.capture().stdout).expect("UTF-8").replace(directory, DIRECTORY)
     };
     let one = start(r#"{"wrappers": ["/usr/bin/env"]}"#);
     assert_eq!(one, start("{}"));
@@ -89,7 +89,7 @@ fn behind_a_wrapper_that_changes_nothing_the_environment_is_the_same_byte_for_by
 }
 
 #[test]
-fn conditions_are_those_of_the_start_whatever_wrappers_change() {
+fn conditions_after_wrappers_see_the_environment_of_the_start() {
     let config = json!({
         "wrappers": [
             {"path": "./one", "when": {"env": {"STAGE": "start"}}},
@@ -112,7 +112,7 @@ fn conditions_are_those_of_the_start_whatever_wrappers_change() {
 }
 
 #[test]
-fn wrappers_of_all_sources_and_rules_in_the_order_of_edits() {
+fn wrappers_of_all_sources_and_rules_run_in_order() {
     let wrappers = ["dropin", "file", "nested", "last"];
     let config = json!({"wrappers": ["./file"], "rules": [{"wrappers": ["./nested"]}]}).to_string();
     let test = test(json!({"wrappers": ["./last"]})).file("foreword.json", config);
@@ -125,7 +125,7 @@ fn wrappers_of_all_sources_and_rules_in_the_order_of_edits() {
 /// Behind the chain the configuration is needed once more, whatever became of its files and
 /// variables.
 #[test]
-fn the_configuration_is_the_one_of_the_start() {
+fn configuration_that_a_wrapper_changes_stays_that_of_the_start() {
     let config = json!({
         "env": {"LAMBDA_TASK_ROOT": "/nowhere"},
         "hooks": {"initialize": [{"name": "h",
@@ -140,7 +140,7 @@ fn the_configuration_is_the_one_of_the_start() {
 }
 
 #[test]
-fn hooks_run_once_and_what_they_export_is_kept() {
+fn hooks_before_wrappers_run_once_and_their_exports_stay() {
     let hook = json!({"name": "h", "command": "echo x >>hooks; echo KEPT=kept; echo TAKEN=taken",
         "export": "dotenv"});
     let config =
@@ -155,7 +155,7 @@ fn hooks_run_once_and_what_they_export_is_kept() {
 
 /// Neither what hooks exported, nor secrets, nor what an edit took away or a wrapper copied.
 #[test]
-fn no_secret_is_shown_behind_the_chain() {
+fn secrets_in_the_log_of_a_chain_are_redacted() {
     let config = r#"{
         "env": {"URL": "pw=${DB_PASSWORD}", "DB_PASSWORD": null, "A_TOKEN": "edited-1", "B": "${A_TOKEN}"},
         "hooks": {"initialize": [

@@ -5,11 +5,11 @@ use crate::support::lambda::{Lambda, Settings};
 use crate::support::{PATH, Test, foreword};
 use serde_json::json;
 
-/// Gives the start a `/tmp` of its own with nothing but the test's folder: what is there tells of
+/// Gives the start a `/tmp` of its own with nothing but the test's directory: what is there tells of
 /// restores.
-const OWN_TMP: &str = "set -e; folder=$LAMBDA_TASK_ROOT; mount --bind \"$folder\" /mnt; mount -t \
-                       tmpfs none /tmp; mkdir -p \"$folder\"; mount --bind /mnt \"$folder\"; cd \
-                       \"$folder\"; exec \"$@\"";
+const OWN_TMP: &str = "set -e; dir=$LAMBDA_TASK_ROOT; mount --bind \"$dir\" /mnt; mount -t \
+                       tmpfs none /tmp; mkdir -p \"$dir\"; mount --bind /mnt \"$dir\"; cd \
+                       \"$dir\"; exec \"$@\"";
 
 /// A function's life around a snapshot behind one wrapper; gives what wrapper, hooks and function
 /// wrote, without the address that Lambda gave, and foreword's log.
@@ -58,7 +58,7 @@ fn live(wrapper: &str) -> (String, String) {
 const EXPECTED: &str = "before w exported 0 <address>\nafter w exported 0 <address>\ninvoke 1\n";
 
 #[test]
-fn the_relay_comes_behind_the_wrappers() {
+fn relay_with_wrappers_starts_after_them() {
     let (written, log) = live("#!/bin/sh\necho w >>log\nFROM=w exec \"$@\"\n");
     assert_eq!(written, ["w\n", EXPECTED].concat());
     assert_eq!(log.matches("the relay listens on").count(), 1, "{log}");
@@ -66,14 +66,14 @@ fn the_relay_comes_behind_the_wrappers() {
 
 /// Whoever asks for the version waits for all that could still answer.
 #[test]
-fn an_interpreter_that_only_says_its_version_leaves_no_relay() {
+fn interpreter_that_prints_its_version_leaves_no_relay() {
     let probing = "#!/bin/bash\necho \"version $(\"$1\" --version)\" >>log\nFROM=w exec \"$@\"\n";
     assert_eq!(live(probing).0, ["version 3.12\n", EXPECTED].concat());
 }
 
 /// What ends it is the end of the runtime's process, not of the wrapper's.
 #[test]
-fn a_runtime_that_is_a_wrapper_s_child_has_its_relay() {
+fn runtime_as_a_wrapper_s_child_has_its_relay() {
     let parent = "#!/bin/bash\nFROM=w \"$@\" &\ntrap 'kill $!' TERM\nwait\n";
     assert_eq!(live(parent).0, EXPECTED);
 }

@@ -87,7 +87,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 #[track_caller]
 pub fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
     for name in names {
-        let path = finished.folder.path(&format!("seen-{name}"));
+        let path = finished.directory.path(&format!("seen-{name}"));
         let environ =
             std::fs::read(path).unwrap_or_else(|error| panic!("{name} did not look: {error}"));
         let entries: Vec<&[u8]> = environ.split(|byte| *byte == 0).collect();
@@ -127,7 +127,7 @@ pub fn check(finished: &Finished, names: &[&str], in_chain: &[&str]) {
 }
 
 #[test]
-fn who_runs_in_or_behind_a_chain_finds_no_value_of_another_variable() {
+fn programs_of_a_chain_find_no_value_of_another_variable() {
     let finished = test(json!(["${WRAPPERS}/one", "./two"])).script("bin/client", "#!/bin/sh\n");
     let captured = finished.capture();
     assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stderr));
@@ -135,7 +135,7 @@ fn who_runs_in_or_behind_a_chain_finds_no_value_of_another_variable() {
 }
 
 #[test]
-fn a_wrapper_that_executes_its_own_program_shows_no_value_of_another_variable() {
+fn wrapper_that_executes_its_own_program_leaks_no_value() {
     let test = test(json!(["${WRAPPERS}/one", "./drop", "./two"]));
     assert_eq!(test.capture().status, 0);
     check(&test.finished(), &["export", "one", "drop", "own"], &["one", "drop", "own"]);
@@ -143,7 +143,7 @@ fn a_wrapper_that_executes_its_own_program_shows_no_value_of_another_variable() 
 
 /// It is known for it: nothing of foreword's is left to it.
 #[test]
-fn a_last_wrapper_finds_no_variable_of_foreword_s() {
+fn last_wrapper_finds_no_variable_of_foreword() {
     let last = json!({"path": "${UNSET}./drop", "last": true});
     let test = test(json!(["${WRAPPERS}/one", last]));
     assert_eq!(test.capture().status, 0);
@@ -170,7 +170,7 @@ fn hooks_of_the_extension_find_no_value_of_another_variable() {
             "{wrappers} {log}"
         );
         lambda.shutdown("spindown", std::time::Duration::from_millis(1900));
-        // The folder is the wrapper's user's.
+        // The directory is the wrapper's user's.
         std::fs::write(wrapper.path("seen-stop"), run.finish().stdout).expect("unable to write");
         check(&wrapper.finished(), &["export", "stop"], &[]);
     }
@@ -179,7 +179,7 @@ fn hooks_of_the_extension_find_no_value_of_another_variable() {
 /// In the log at its most detailed and in messages: exports, what edits put a secret into, and what
 /// a wrapper copied, moved to the end of the environment or added to.
 #[test]
-fn secrets_are_redacted_behind_the_chain_wherever_wrappers_put_them() {
+fn secrets_that_wrappers_move_are_redacted() {
     let config = r#"{
         "env": {"COPY": "<${DB_PASSWORD}>", "DB_PASSWORD": null},
         "hooks": {"initialize": [{"name": "h", "command": "echo SESSION=exported-1", "export": "dotenv"}]},

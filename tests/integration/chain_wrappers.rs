@@ -1,7 +1,7 @@
 //! Wrappers as they are in the wild: what cannot be executed, what ends by itself, what starts the
 //! runtime as a child or asks it for its version first.
 
-use crate::support::{FOLDER, Reaction, RuntimeApi, Test, foreword};
+use crate::support::{DIRECTORY, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 
 /// This machine, as Lambda calls it, and one that it is not (`e_machine` of the ELF header).
@@ -29,14 +29,14 @@ fn test(wrappers: &[&str]) -> Test {
 #[track_caller]
 fn fails(test: Test, error_type: &str, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
-    let folder = test.path(".").display().to_string();
+    let directory = test.path(".").display().to_string();
     let finished =
         test.runtime_api(&api).stderr(format!("foreword: {cause}\n")).status(status).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    let cause = cause.replace(FOLDER, folder.trim_end_matches("/."));
+    let cause = cause.replace(DIRECTORY, directory.trim_end_matches("/."));
     assert_eq!(body, json!({"errorMessage": cause, "errorType": error_type, "stackTrace": []}));
-    assert_eq!(std::fs::read_dir(finished.folder.path("tmp")).expect("a folder").count(), 1);
+    assert_eq!(std::fs::read_dir(finished.directory.path("tmp")).expect("a directory").count(), 1);
 }
 
 /// A wrapper that cannot be executed, as the first one and behind another one.
@@ -49,7 +49,7 @@ fn refuses(prepare: impl Fn(Test) -> Test, cause: &str, status: i32) {
 }
 
 #[test]
-fn what_cannot_be_executed_is_named_with_the_way_out() {
+fn wrapper_that_cannot_be_executed_is_named_with_a_remedy() {
     let foreign = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 11], &[FOREIGN.0, 0], &[0; 44]].concat();
     let refused = |cause: &str| format!("unable to execute \"./w\": {cause}");
     refuses(|test| test, &refused("no such file"), 127);
@@ -83,7 +83,7 @@ fn what_cannot_be_executed_is_named_with_the_way_out() {
 
 /// Its own path stays what it is called by; the name is for messages.
 #[test]
-fn a_wrapper_is_called_by_its_name() {
+fn wrapper_with_a_name_is_logged_by_it() {
     let config = r#"{"wrappers": [{"path": "./w", "name": "data dog"}]}"#;
     let cause = "wrapper \"data dog\": unable to execute \"./w\": no such file";
     fails(test(&[]).config(config), "Runtime.ForewordWrapperFailed", cause, 127);
@@ -92,7 +92,7 @@ fn a_wrapper_is_called_by_its_name() {
 }
 
 #[test]
-fn a_script_without_a_first_line_is_one_for_the_shell() {
+fn wrapper_without_a_shebang_is_executed_by_the_shell() {
     let wrapper = "echo \"$0\" >>log\nexec \"$@\" --sh\n";
     let finished =
         test(&["./one", "./w", "./two"]).script("w", wrapper).stdout("bootstrap.py --sh\n").run();
@@ -101,7 +101,7 @@ fn a_script_without_a_first_line_is_one_for_the_shell() {
 
 /// As it would alone.
 #[test]
-fn a_wrapper_that_does_not_come_back_ends_with_its_own_status() {
+fn wrapper_that_does_not_come_back_ends_with_its_own_status() {
     for (wrapper, status) in [
         ("exit 7", 7),
         ("exit 0", 0),
@@ -132,7 +132,7 @@ fn a_wrapper_that_does_not_come_back_ends_with_its_own_status() {
 }
 
 #[test]
-fn a_wrapper_that_starts_the_runtime_as_a_child_works() {
+fn wrapper_that_starts_the_runtime_as_a_child_works() {
     starts_the_runtime_as_a_child(
         "#!/bin/sh\n\"$@\" --child\nstatus=$?\necho over >>log\nexit $status\n",
     );
@@ -159,7 +159,7 @@ pub fn starts_the_runtime_as_a_child(child: &str) {
 /// The interpreter answers as it would without other wrappers; what starts it afterwards finds
 /// everything as before.
 #[test]
-fn a_wrapper_may_ask_the_interpreter_for_its_version_first() {
+fn wrapper_that_asks_for_the_interpreter_s_version_works() {
     let probing = "#!/bin/bash\nversion=$(\"$1\" --version) || exit 1\n[[ $(\"$1\" --version) == \
                    \"$version\" ]] || exit 2\nexec \"$1\" \"-X $version\" \"${@:2}\"\n";
     let hook = json!({"name": "h", "command": "echo hook >>log"});
@@ -176,7 +176,7 @@ fn a_wrapper_may_ask_the_interpreter_for_its_version_first() {
 }
 
 #[test]
-fn a_missing_runtime_behind_wrappers_is_named_as_ever() {
+fn missing_runtime_after_wrappers_is_named() {
     let missing = test(&["./one", "./two"]).args(["/nowhere/python3.12", "x"]);
     fails(
         missing,
@@ -188,7 +188,7 @@ fn a_missing_runtime_behind_wrappers_is_named_as_ever() {
 
 /// Nothing of it is carried along a second time; what the kernel does not take is named.
 #[test]
-fn an_environment_as_large_as_the_kernel_takes_goes_through_the_chain() {
+fn environment_of_the_largest_size_passes_through_the_chain() {
     // A quarter of the stack's limit (execve(2)).
     let setup = [
         "/bin/bash",

@@ -56,32 +56,32 @@ pub struct Life {
 }
 
 #[test]
-fn python() {
+fn python_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::python().compare();
 }
 
 #[test]
-fn rust() {
+fn rust_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::rust().compare();
 }
 
 #[test]
-fn java() {
+fn java_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::java().compare();
 }
 
 #[test]
-fn node() {
+fn node_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::node().iter().for_each(RuntimeClient::compare);
 }
 
 #[test]
-fn go() {
+fn go_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::go().compare();
 }
 
 #[test]
-fn shell() {
+fn shell_client_without_snapshot_hooks_behaves_as_without_foreword() {
     RuntimeClient::shell().compare();
 }
 
@@ -138,7 +138,7 @@ impl RuntimeClient {
                     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lambda/bootstrap.mjs");
                 let client = Self::new(&["node", bootstrap], move |test| {
                     // A test's processes are known by LAMBDA_TASK_ROOT: the function comes to that
-                    // folder.
+                    // directory.
                     test.file("index.mjs", &function)
                         .env(
                             "RUNTIME_CLIENT",
@@ -304,7 +304,7 @@ pub fn live(client: Test) -> Life {
         hosts.iter().fold(head.to_owned(), |head, host| head.replace(host, "<address>"))
     };
     let mut requests: Vec<_> =
-        seen.requests.iter().map(|request| anonymous(&request.head.0)).collect();
+        seen.requests.iter().map(|request| anonymous(&request.head.text)).collect();
     requests.sort();
     Life {
         parked,

@@ -17,12 +17,12 @@ fn named(name: &str) -> String {
 }
 
 #[test]
-fn no_source_is_required() {
+fn configuration_without_any_source_changes_nothing() {
     test().env_remove("FOREWORD_DROPIN_DIR").env_remove("LAMBDA_TASK_ROOT").stdout("\n").run();
 }
 
 #[test]
-fn every_source_applies_in_its_order() {
+fn sources_of_every_kind_apply_in_order() {
     test()
         .config(&named("inline"))
         .file("foreword.json", named("task"))
@@ -32,7 +32,7 @@ fn every_source_applies_in_its_order() {
 }
 
 #[test]
-fn drop_ins_apply_by_file_name_as_the_shell_lists_them() {
+fn drop_ins_apply_in_order_of_file_names() {
     // Made in another order than that of their names.
     let names = ["b", "9", "10", "Z", "a", "a-b", "aa", "é"];
     let files = names
@@ -46,7 +46,7 @@ fn drop_ins_apply_by_file_name_as_the_shell_lists_them() {
 }
 
 #[test]
-fn the_drop_in_folder_can_be_another_or_missing() {
+fn drop_in_directory_may_be_another_or_missing() {
     let files = || test().file("foreword.d/a.json", named("a")).file("other/b.json", named("b"));
     files().env("FOREWORD_DROPIN_DIR", "<folder>/other").stdout("b\n").run();
     files().env("FOREWORD_DROPIN_DIR", "other").stdout("b\n").run();
@@ -54,7 +54,7 @@ fn the_drop_in_folder_can_be_another_or_missing() {
 }
 
 #[test]
-fn foreword_config_is_a_path_or_the_json_itself() {
+fn foreword_config_as_a_path_or_inline_is_read() {
     let inline = named("inline");
     for (value, expected) in [
         ("<folder>/named.json".into(), "task named"),
@@ -70,7 +70,7 @@ fn foreword_config_is_a_path_or_the_json_itself() {
 }
 
 #[test]
-fn a_named_file_that_is_missing_is_an_error() {
+fn named_file_that_is_missing_is_refused() {
     test()
         .env("FOREWORD_CONFIG", "<folder>/missing.json")
         .stderr(
@@ -82,7 +82,7 @@ fn a_named_file_that_is_missing_is_an_error() {
 }
 
 #[test]
-fn json_in_quotes_is_not_taken_for_a_path() {
+fn inline_json_in_quotes_is_not_read_as_a_path() {
     let message = "foreword: FOREWORD_CONFIG is neither the path of a file nor a JSON object, \
                    which begins with {; remove the quotes around it\n";
     test().env("FOREWORD_CONFIG", "'{\"env\": {}}'").stderr(message).status(125).run();
@@ -90,7 +90,7 @@ fn json_in_quotes_is_not_taken_for_a_path() {
 
 /// As editors on Windows save it.
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_json() {
+fn byte_order_mark_before_json_is_skipped() {
     test().file("foreword.json", format!("\u{feff}{}", named("task"))).stdout("task\n").run();
     let message = "foreword: <folder>/foreword.json:1:1: expected an object, found an array; \
                    write {\"NAME\": …}\n";
@@ -98,7 +98,7 @@ fn a_byte_order_mark_is_no_part_of_the_json() {
 }
 
 #[test]
-fn a_file_that_is_reached_twice_is_loaded_once() {
+fn file_that_is_reached_twice_is_loaded_once() {
     let task = || test().file("foreword.json", named("task"));
     for name in ["<folder>/foreword.json", "foreword.json", "<folder>/.//foreword.json"] {
         task().env("FOREWORD_CONFIG", name).stdout("task\n").run();
@@ -145,7 +145,7 @@ fn later_sources_come_after_earlier_ones() {
 }
 
 #[test]
-fn a_rules_own_edits_come_before_those_of_the_rules_in_it() {
+fn edits_of_a_rule_apply_before_those_of_its_inner_rules() {
     let append = |name: &str, rules: &str| {
         format!(
             r#"{{"rules": [{rules}], "env": {{"LOG": {{"append": "{name}", "separator": " "}}}}}}"#
@@ -157,7 +157,7 @@ fn a_rules_own_edits_come_before_those_of_the_rules_in_it() {
 }
 
 #[test]
-fn the_condition_of_a_file_and_of_outer_rules_counts_for_all_in_it() {
+fn condition_of_a_file_or_outer_rule_covers_everything_inside() {
     let never = r#""when": {"env": {"NEVER": true}}"#;
     let skipped = format!(
         r#"{{{never}, "env": {{"LOG": "skipped"}}, "rules": [{{"env": {{"LOG": "inner"}}}}]}}"#
@@ -167,7 +167,7 @@ fn the_condition_of_a_file_and_of_outer_rules_counts_for_all_in_it() {
 }
 
 #[test]
-fn conditions_see_what_lambda_handed_over_and_no_edit() {
+fn conditions_see_the_environment_of_lambda_without_edits() {
     let config = r#"{
         "env": {"GIVEN": null, "MADE": "1"},
         "rules": [
@@ -183,7 +183,7 @@ fn conditions_see_what_lambda_handed_over_and_no_edit() {
 /// Which of the two it is depends on the foreword that is tested; what it calls this machine,
 /// `programs` tests.
 #[test]
-fn one_architecture_is_this_machines_and_the_other_is_not() {
+fn architecture_of_another_machine_does_not_match() {
     let rules = ["x86_64", "arm64"].map(|name| {
         let edit = named(name);
         format!(r#"{{"when": {{"architecture": "{name}"}}, "rules": [{edit}]}}"#)
@@ -194,7 +194,7 @@ fn one_architecture_is_this_machines_and_the_other_is_not() {
 }
 
 #[test]
-fn the_runtime_behind_a_launcher_meets_its_condition() {
+fn runtime_behind_a_launcher_meets_its_condition() {
     let config = r#"{"when": {"runtime": "python"}, "env": {"LOG": "holds"}}"#;
     for command in ["env python3", "env A=1 nice -n 0 python3", "timeout 5 python3"] {
         let test = Test::new().config(config).script("bin/python3", "#!/bin/sh\necho \"$LOG\"\n");
@@ -204,7 +204,7 @@ fn the_runtime_behind_a_launcher_meets_its_condition() {
 }
 
 #[test]
-fn a_variable_may_name_the_runtime_of_a_condition() {
+fn runtime_that_a_variable_names_meets_its_condition() {
     for (value, expected) in
         [("python", "holds"), ("python3.*", ""), ("python3.12", "holds"), ("java", ""), ("", "")]
     {
@@ -219,7 +219,7 @@ fn a_variable_may_name_the_runtime_of_a_condition() {
 
 /// It says so for an image of one's own, and some of AWS's base images.
 #[test]
-fn an_execution_environment_that_names_no_runtime_leaves_it_to_the_program() {
+fn execution_environment_without_a_runtime_leaves_it_to_the_program() {
     for (declared, program, condition, expected) in [
         ("AWS_Lambda_Image", "python3", "python", "holds"),
         ("AWS_Lambda_Image", "python3", "provided", ""),
@@ -242,7 +242,7 @@ fn an_execution_environment_that_names_no_runtime_leaves_it_to_the_program() {
 }
 
 #[test]
-fn a_managed_instance_is_an_initialization() {
+fn initialization_of_managed_instances_meets_its_condition() {
     for (value, expected) in
         [("lambda-managed-instances", "holds"), ("on-demand", ""), ("snap-start", "")]
     {
@@ -254,7 +254,7 @@ fn a_managed_instance_is_an_initialization() {
 }
 
 #[test]
-fn files_as_conditions() {
+fn files_that_exist_meet_their_condition() {
     for (file, expected) in [
         (r#""agent.jar""#, true),
         (r#""<folder>/agent.jar""#, true),
@@ -294,10 +294,16 @@ fn files_as_conditions() {
         (r#""dangling""#, false),
         (r#""dang*""#, false),
     ] {
-        let test =
-            ["agent.jar", "lib/deep.txt", "lib/deep/er/x", ".hidden", ".folder/inside", "open[1"]
-                .iter()
-                .fold(test(), |test, name| test.file(name, ""));
+        let test = [
+            "agent.jar",
+            "lib/deep.txt",
+            "lib/deep/er/x",
+            ".hidden",
+            ".directory/inside",
+            "open[1",
+        ]
+        .iter()
+        .fold(test(), |test, name| test.file(name, ""));
         symlink("agent.jar", test.path("link")).unwrap();
         symlink("nowhere", test.path("dangling")).unwrap();
         let config = format!(r#"{{"when": {{"file": {file}}}, "env": {{"LOG": "holds"}}}}"#);
@@ -307,7 +313,7 @@ fn files_as_conditions() {
 }
 
 #[test]
-fn relative_files_lie_in_the_task_root_wherever_foreword_starts() {
+fn relative_files_from_any_working_directory_are_found_in_the_task_root() {
     let config = r#"{"when": {"file": "agent.jar"}, "env": {"LOG": "holds"}}"#;
     let in_other = || test().env("LAMBDA_TASK_ROOT", "<folder>/task").config(config);
     in_other().file("agent.jar", "").stdout("\n").run();

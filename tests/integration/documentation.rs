@@ -8,7 +8,7 @@ mod pages;
 use crate::support::timeline::timeless;
 use crate::support::{PATH, Test, extension};
 pub use pages::everything;
-use pages::{PAGES, PROJECT, blocks};
+use pages::{PAGES, PROJECT, blocks, section};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub const OF_REAL_FUNCTIONS: [&str; 1] = ["docs/simulate.md"];
 /// They show the tool, too. Each page can be followed by itself.
 #[cfg(feature = "tool")]
 #[test]
-fn every_console_session_prints_what_it_shows() {
+fn every_console_session_when_run_prints_what_it_shows() {
     let shows = |page: &&str| !blocks(page, "console").is_empty();
     let (real, pages): (Vec<_>, Vec<_>) =
         PAGES.into_iter().filter(shows).partition(|page| OF_REAL_FUNCTIONS.contains(page));
@@ -41,7 +41,7 @@ fn every_console_session_prints_what_it_shows() {
     }
 }
 
-/// Runs the commands of a page in a folder of their own.
+/// Runs the commands of a page in a directory of their own.
 #[cfg(feature = "tool")]
 pub fn prints_what_it_shows(page: &str, test: Test) {
     let session = blocks(page, "console").join("\n");
@@ -85,7 +85,7 @@ fn every_configuration_passes_check() {
 }
 
 /// A run of the example that holds a text, with a java that prints its command line; what it looks
-/// for in `/opt` is looked for in the test's folder.
+/// for in `/opt` is looked for in the test's directory.
 fn example(holding: &str) -> Test {
     let configurations = configurations();
     let mut found = configurations.iter().filter(|block| block.contains(holding));
@@ -98,7 +98,7 @@ fn example(holding: &str) -> Test {
 }
 
 #[test]
-fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
+fn example_of_options_and_arguments_has_the_effect_it_describes() {
     example("\"remove\"")
         .env("ORIG_HANDLER", "app.Handler")
         .env("_HANDLER", "wrapper.Handler")
@@ -119,7 +119,7 @@ fn the_example_of_options_and_arguments_does_what_is_said_about_it() {
 }
 
 #[test]
-fn the_example_of_conditions_applies_when_all_of_them_hold() {
+fn example_of_conditions_applies_only_when_all_hold() {
     let met = [
         ("AWS_EXECUTION_ENV", "AWS_Lambda_java21"),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
@@ -154,7 +154,7 @@ fn the_example_of_conditions_applies_when_all_of_them_hold() {
 }
 
 #[test]
-fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
+fn example_of_pre_stop_hooks_runs_in_the_order_it_describes() {
     let say = |name: &str| format!("#!/bin/sh\necho {name} \"$*\"\n");
     let test = example("\"deregister\"")
         .script("opt/bin/deregister", say("deregister"))
@@ -167,39 +167,142 @@ fn the_example_of_pre_stop_hooks_runs_in_the_order_that_it_says() {
     run.ends("curl -s -X POST localhost:4318/flush\nderegister 7\n", &log);
 }
 
-/// The keys that foreword itself says go into an object, asked for with one that does not.
-fn keys_of(marked: &str) -> Vec<String> {
-    let output = Test::new()
-        .config(&marked.replace('@', r#""zzzzzzzzzzzz": 0"#))
-        .args(["/bin/true"])
-        .capture();
-    let line = String::from_utf8(output.stderr).expect("UTF-8");
-    let (_, keys) = line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
-    keys.split(", ").map(str::to_owned).collect()
+/// A kind of object in a configuration, and where its keys are described.
+pub struct ObjectKind {
+    /// A configuration with one, in which `@` stands for a member.
+    pub configuration: &'static str,
+    /// The schema's JSON pointer of its properties.
+    pub schema: &'static str,
+    page: &'static str,
+    /// The heading above.
+    section: &'static str,
+    form: KeyForm,
 }
 
+/// The form in which a section describes keys.
+#[derive(PartialEq, Eq)]
+enum KeyForm {
+    /// A row of a table each.
+    Table,
+    /// Sentences.
+    Prose,
+}
+
+pub const OBJECT_KINDS: [ObjectKind; 9] = [
+    ObjectKind {
+        configuration: "{@}",
+        schema: "/$defs/rule/properties",
+        page: "docs/configuration.md",
+        section: "# Configuration",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"env": {"A": {"default": "", @}}}"#,
+        schema: "/$defs/edit/anyOf/2/properties",
+        page: "docs/configuration.md",
+        section: "## Environment",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"options": {@}}"#,
+        schema: "/$defs/rule/properties/options/properties",
+        page: "docs/configuration.md",
+        section: "## Options and arguments",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"arguments": {@}}"#,
+        schema: "/$defs/rule/properties/arguments/properties",
+        page: "docs/configuration.md",
+        section: "## Options and arguments",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"hooks": {@}}"#,
+        schema: "/$defs/rule/properties/hooks/properties",
+        page: "docs/hooks.md",
+        section: "# Hooks",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"hooks": {"initialize": [{@}]}}"#,
+        schema: "/$defs/hook/properties",
+        page: "docs/hooks.md",
+        section: "# Hooks",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"wrappers": [{@}]}"#,
+        schema: "/$defs/wrapper/anyOf/1/properties",
+        page: "docs/wrappers.md",
+        section: "# Other wrappers",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"when": {@}}"#,
+        schema: "/$defs/when/properties",
+        page: "docs/configuration.md",
+        section: "## Conditions",
+        form: KeyForm::Table,
+    },
+    ObjectKind {
+        configuration: r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
+        schema: "/$defs/test/anyOf/2/properties",
+        page: "docs/configuration.md",
+        section: "## Conditions",
+        form: KeyForm::Prose,
+    },
+];
+
+impl ObjectKind {
+    /// Returns its keys, which foreword lists when it is given an unknown one.
+    pub fn keys(&self) -> Vec<String> {
+        let output = Test::new()
+            .config(&self.configuration.replace('@', r#""zzzzzzzzzzzz": 0"#))
+            .args(["/bin/true"])
+            .capture();
+        let line = String::from_utf8(output.stderr).expect("UTF-8");
+        let (_, keys) =
+            line.trim_end().split_once("; here go ").unwrap_or_else(|| panic!("{line}"));
+        keys.split(", ").map(str::to_owned).collect()
+    }
+
+    /// Whether its section describes a key.
+    fn describes(&self, key: &str) -> bool {
+        let section = section(self.page, self.section);
+        let quoted = format!("`{key}`");
+        let in_row = |line: &&str| {
+            line.starts_with('|')
+                && line.split('|').nth(1).is_some_and(|cell| cell.contains(&quoted))
+        };
+        match self.form {
+            KeyForm::Table => section.lines().filter(in_row).count() == 1,
+            KeyForm::Prose => section.contains(&quoted),
+        }
+    }
+}
+
+/// The keys that every object may have, which the table of the rule's keys describes.
+const ANNOTATIONS: [&str; 2] = ["description", "$schema"];
+
 #[test]
-fn every_key_stands_in_it() {
-    let documentation = everything();
-    for object in [
-        "{@}",
-        r#"{"env": {"A": {"default": "", @}}}"#,
-        r#"{"options": {@}}"#,
-        r#"{"arguments": {@}}"#,
-        r#"{"hooks": {@}}"#,
-        r#"{"hooks": {"initialize": [{@}]}}"#,
-        r#"{"wrappers": [{@}]}"#,
-        r#"{"when": {@}}"#,
-        r#"{"when": {"env": {"A": {"matches": "x", @}}}}"#,
-    ] {
-        for key in keys_of(object) {
-            assert!(documentation.contains(&format!("`{key}`")), "the key {key} of {object}");
+fn every_key_is_described_in_the_section_of_its_kind() {
+    for (index, kind) in OBJECT_KINDS.iter().enumerate() {
+        for key in kind.keys() {
+            let kind =
+                if ANNOTATIONS.contains(&&*key) { &OBJECT_KINDS[0] } else { &OBJECT_KINDS[index] };
+            let (page, section) = (kind.page, kind.section);
+            assert!(
+                kind.describes(&key),
+                "{key} of {} in {section:?} of {page}",
+                kind.configuration
+            );
         }
     }
 }
 
 #[test]
-fn every_variable_error_type_and_exit_status_stands_in_it() {
+fn every_variable_error_type_and_exit_status_is_documented() {
     let documentation = everything();
     let source = source(&Path::new(PROJECT).join("src"));
     let quoted = |prefix: &str| -> Vec<&str> {
@@ -234,9 +337,9 @@ fn every_variable_error_type_and_exit_status_stands_in_it() {
 }
 
 /// All source files, one after the other, without their tests.
-fn source(folder: &Path) -> String {
+fn source(directory: &Path) -> String {
     let entries =
-        fs::read_dir(folder).expect("the source").map(|entry| entry.expect("an entry").path());
+        fs::read_dir(directory).expect("the source").map(|entry| entry.expect("an entry").path());
     // The simulated Lambda names the errors of Lambda's own APIs.
     let is_own = |path: &std::path::PathBuf| {
         !path.ends_with("src/simulated_lambda") && !path.ends_with("src/simulated_lambda.rs")
@@ -257,7 +360,7 @@ fn source(folder: &Path) -> String {
 /// The commands of the tool, and what each takes.
 #[cfg(feature = "tool")]
 #[test]
-fn every_command_and_flag_stands_in_it() {
+fn every_command_and_option_is_documented() {
     let help = |arguments: &[&str]| {
         let captured = Test::new().args(arguments).capture();
         assert_eq!(captured.status, 0);

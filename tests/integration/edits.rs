@@ -41,7 +41,7 @@ fn edits(rows: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn without_an_edit_every_command_line_stays() {
+fn command_line_without_edits_is_unchanged() {
     for command in [
         PYTHON,
         PYTHON_IMAGE,
@@ -60,7 +60,7 @@ fn without_an_edit_every_command_line_stays() {
 }
 
 #[test]
-fn appended_options_stand_before_the_entry_and_prepended_ones_behind_the_program() {
+fn options_that_are_added_stand_between_program_and_entry() {
     let config = r#"{"options": {"prepend": ["<", "<<"], "append": [">", ">>"]}}"#;
     edits(&[
         (PYTHON, config, "python3.12|<|<<|>|>>|/var/runtime/bootstrap.py"),
@@ -186,7 +186,7 @@ fn options_are_replaced_and_their_values_edited() {
 }
 
 #[test]
-fn edits_of_one_rule_come_in_their_fixed_order() {
+fn edits_of_one_rule_apply_in_a_fixed_order() {
     let config = r#"{"options": {
         "append": ["-v", "-W0"], "prepend": ["-w", "-W0"], "values": {"-I": {"append": "+", "separator": ""}},
         "replace": {"-W0": "-W1", "x": "y"}, "remove": ["-W1", "-I y"]
@@ -195,7 +195,7 @@ fn edits_of_one_rule_come_in_their_fixed_order() {
 }
 
 #[test]
-fn arguments() {
+fn arguments_with_edits_are_changed() {
     edits(&[
         (
             JAVA_IMAGE,
@@ -225,7 +225,7 @@ fn arguments() {
 }
 
 #[test]
-fn entries() {
+fn entry_that_is_replaced_keeps_its_form() {
     edits(&[
         (PYTHON, r#"{"entry": "/opt/main.py"}"#, "python3.12|/opt/main.py"),
         (PYTHON_IMAGE, r#"{"entry": "wrapped"}"#, "python3|-m|wrapped|app.handler"),
@@ -248,14 +248,14 @@ fn entries() {
 }
 
 #[test]
-fn an_entry_that_is_not_there_is_not_replaced() {
+fn entry_that_is_missing_is_not_replaced() {
     let warning =
         "foreword: the command line has no entry that \"x\" could replace (\"entry\" of a rule)\n";
     test(NATIVE, r#"{"entry": "x"}"#).stdout("Native|\n").stderr(warning).run();
 }
 
 #[test]
-fn programs_and_prefixes() {
+fn program_and_prefix_are_looked_up_in_the_final_path() {
     let tools = |config: &str| {
         let test =
             test(PYTHON_IMAGE, config).script("bin/python3", "#!/bin/sh\necho \"path $*\"\n");
@@ -296,7 +296,7 @@ fn programs_and_prefixes() {
 }
 
 #[test]
-fn texts_of_the_command_line_see_the_final_environment_and_those_of_env_their_place() {
+fn templates_see_the_environment_of_their_place() {
     let config = r#"{
         "options": {"append": ["-1", "${A} ${B} ${EXPORTED:-none} ${UNSET}|$$|$x"], "remove": ["${A}"]},
         "env": {"B": "${A}-${EXPORTED:-none}", "A": "new"},
@@ -314,7 +314,7 @@ fn texts_of_the_command_line_see_the_final_environment_and_those_of_env_their_pl
 }
 
 #[test]
-fn edits_of_the_environment() {
+fn edits_of_unset_empty_and_set_variables_apply() {
     for (edit, unset, empty, set) in [
         (r#""new""#, "new", "new", "new"),
         (r#""""#, "", "", ""),

@@ -30,7 +30,7 @@ const EVERY_START: [(Client, Start); 4] = [
 ];
 
 #[test]
-fn without_configuration_the_function_runs_as_ever() {
+fn function_without_configuration_runs_unchanged() {
     for (client, start) in EVERY_START {
         let emulator = function(client, start, foreword()).emulate();
         let answer = emulator.invoke(r#"{"key":"value"}"#);
@@ -44,7 +44,7 @@ fn without_configuration_the_function_runs_as_ever() {
 }
 
 #[test]
-fn options_are_added_before_python_s_entry() {
+fn options_for_python_stand_before_its_entry() {
     for start in [Start::Managed, Start::Image] {
         let test = function(Python, start, foreword());
         let emulator = test.config(r#"{"options": {"append": ["-X", "importtime"]}}"#).emulate();
@@ -63,7 +63,7 @@ fn options_are_added_before_python_s_entry() {
 }
 
 #[test]
-fn a_program_may_be_a_word_that_is_looked_up_in_path() {
+fn program_as_a_bare_name_is_found_in_path() {
     let test = function(Python, Start::Image, foreword())
         .config(r#"{"options": {"append": ["-X", "importtime"]}}"#);
     let emulator =
@@ -75,7 +75,7 @@ fn a_program_may_be_a_word_that_is_looked_up_in_path() {
 /// What stands in the layer's example, with what the image would hold in the places that the
 /// machine has it in.
 #[test]
-fn the_example_of_an_own_image_runs_a_function() {
+fn example_of_a_custom_image_runs_a_function() {
     let dockerfile = include_str!("../../layer/examples/Dockerfile");
     let words = |instruction: &str| -> Vec<String> {
         let line = dockerfile
@@ -119,7 +119,7 @@ fn the_example_of_an_own_image_runs_a_function() {
 }
 
 #[test]
-fn options_are_added_before_node_s_entry() {
+fn options_for_node_stand_before_its_entry() {
     for start in [Start::Managed, Start::Image] {
         let test = function(Node, start, foreword());
         let emulator = test
@@ -183,7 +183,7 @@ fn two_wrappers_run_before_the_runtime() {
 }
 
 #[test]
-fn the_caller_sees_which_wrapper_cannot_be_executed() {
+fn wrapper_that_cannot_be_executed_is_reported_to_the_caller() {
     for (client, start) in EVERY_START {
         let test = function(client, start, foreword())
             .script("one", "#!/bin/sh\nexec \"$@\"\n")
@@ -195,7 +195,7 @@ fn the_caller_sees_which_wrapper_cannot_be_executed() {
 }
 
 #[test]
-fn aws_s_own_example_breaks_the_command_line_of_an_image() {
+fn wrapper_of_aws_s_example_breaks_the_command_line_of_an_image() {
     let managed = function(Python, Start::Managed, "<folder>/importtime").emulate();
     assert_eq!(managed.invoke("{}").body["options"], json!(["importtime"]));
     let image = function(Python, Start::Image, "<folder>/importtime").emulate();
@@ -245,7 +245,7 @@ fn variables_that_hooks_export_reach_the_function() {
 }
 
 #[test]
-fn the_caller_sees_which_hook_failed() {
+fn hook_that_fails_is_reported_to_the_caller() {
     for (client, start) in EVERY_START {
         let test = function(client, start, foreword());
         let emulator = test
@@ -257,7 +257,7 @@ fn the_caller_sees_which_hook_failed() {
 }
 
 #[test]
-fn the_caller_sees_which_hook_timed_out() {
+fn hook_that_times_out_is_reported_to_the_caller() {
     for (client, start) in EVERY_START {
         let config = r#"{"hooks": {"initialize": [{"name": "x", "command": ["sleep", "100"], "timeout_ms": 50}]}}"#;
         let emulator = function(client, start, foreword()).config(config).emulate();
@@ -268,7 +268,7 @@ fn the_caller_sees_which_hook_timed_out() {
 }
 
 #[test]
-fn the_caller_sees_what_is_wrong_with_the_configuration() {
+fn configuration_with_a_mistake_is_reported_to_the_caller() {
     for (client, start) in EVERY_START {
         let test = function(client, start, foreword());
         let emulator =
@@ -283,7 +283,7 @@ fn the_caller_sees_what_is_wrong_with_the_configuration() {
 }
 
 #[test]
-fn the_caller_sees_that_the_runtime_is_missing() {
+fn runtime_that_is_missing_is_reported_to_the_caller() {
     let test = Test::new()
         .args([foreword(), "/var/lang/bin/python3.99", "app.handler"])
         .without_foreword();
@@ -316,8 +316,8 @@ fn function(client: Client, start: Start, wrapper: &str) -> Test {
     for name in ["app.py", "bootstrap.py", "index.mjs", "bootstrap.mjs"] {
         test = test.file(name, content(name));
     }
-    let programs =
-        [real_part("python/bin"), node_folder()].map(|folder| folder.display().to_string());
+    let programs = [real_part("python/bin"), node_directory()]
+        .map(|directory| directory.display().to_string());
     let command_line = command_line(client, start);
     let handler = match client {
         Python => "app.handler",
@@ -341,7 +341,7 @@ fn command_line(client: Client, start: Start) -> Vec<String> {
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let program = match client {
         Python => real_part("python/bin/python3").display().to_string(),
-        Node => node_folder().join("node").display().to_string(),
+        Node => node_directory().join("node").display().to_string(),
     };
     match (client, start) {
         (Python, Start::Managed) => text(&[&program, "bootstrap.py"]),
@@ -364,10 +364,10 @@ fn node_client(file: &str) -> String {
 }
 
 /// Where the machine's own node is.
-fn node_folder() -> PathBuf {
+fn node_directory() -> PathBuf {
     let path = std::env::var_os("PATH").expect("a PATH");
     std::env::split_paths(&path)
-        .find(|folder| folder.join("node").is_file())
+        .find(|directory| directory.join("node").is_file())
         .expect("node in PATH: run scripts/real-parts.sh")
 }
 

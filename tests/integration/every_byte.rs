@@ -56,7 +56,7 @@ fn words(list: &[&[u8]]) -> Words {
 }
 
 #[test]
-fn oddities_of_the_environment() {
+fn environment_with_odd_entries_is_unchanged() {
     unchanged(
         &Words::new(),
         &words(&[
@@ -77,7 +77,7 @@ fn oddities_of_the_environment() {
 }
 
 #[test]
-fn oddities_of_the_arguments() {
+fn arguments_with_odd_bytes_are_unchanged() {
     unchanged(
         &words(&[
             b"",
@@ -95,7 +95,7 @@ fn oddities_of_the_arguments() {
 }
 
 #[test]
-fn every_byte_but_nul() {
+fn every_byte_but_nul_is_unchanged() {
     let every = (1..=255).collect::<Vec<u8>>();
     let each: Words = (1..=255).map(|byte| vec![byte]).collect();
     unchanged(
@@ -105,7 +105,7 @@ fn every_byte_but_nul() {
 }
 
 #[test]
-fn random_command_lines_and_environments() {
+fn random_command_lines_and_environments_are_unchanged() {
     let mut random = Random(1);
     for _ in 0..20 {
         unchanged(&random.words(), &random.words());
@@ -113,7 +113,7 @@ fn random_command_lines_and_environments() {
 }
 
 #[test]
-fn an_edit_of_one_variable_leaves_all_others_in_place() {
+fn edit_of_one_variable_keeps_the_others_in_place() {
     let mut random = Random(2);
     for round in 0..20 {
         let (arguments, mut environment) = (random.words(), random.words());
@@ -149,7 +149,7 @@ fn an_edit_of_one_variable_leaves_all_others_in_place() {
 }
 
 #[test]
-fn a_new_variable_comes_last() {
+fn new_variable_comes_last() {
     let environment = words(&[b"B=\xff", b"nothing", b"A=1"]);
     let test = test(&Words::new(), &environment).args([foreword(), "./runtime"]);
     let captured = test.file("foreword.json", r#"{"env": {"NEW": "\u00ff${B}"}}"#).capture();
@@ -158,7 +158,7 @@ fn a_new_variable_comes_last() {
 }
 
 #[test]
-fn argv_0_is_the_program_as_it_was_written() {
+fn argv_0_is_the_program_as_written() {
     for program in ["cat", "/bin/../bin/cat", "/bin//cat"] {
         for (command, json) in [
             ([program, "/proc/self/cmdline"], "{}".to_owned()),

@@ -4,7 +4,7 @@
 use crate::support::{Reaction, RuntimeApi, Test};
 use serde_json::{Value, json};
 
-/// A hook that exports the file `exported` of the test's folder.
+/// A hook that exports the file `exported` of the test's directory.
 fn exporting(format: &str) -> Value {
     json!({"name": "x", "command": ["/bin/cat", "exported"], "export": format})
 }
@@ -18,7 +18,7 @@ fn printing(names: &[&str]) -> Test {
 }
 
 #[test]
-fn json_reaches_the_runtime_as_it_was_written() {
+fn json_export_reaches_the_runtime_unchanged() {
     let exported = r#"
         {"PLAIN": "x y", "EMPTY": "", "SHELL_LIKE": "$HOME ${HOME} $$ `id` $(id) \\ '\"' * ~",
          "LINES": "one\ntwo", "ESCAPED": "\u00e9\ud83d\ude00", "INTEGER": 12345678901234567890123,
@@ -48,7 +48,7 @@ fn json_reaches_the_runtime_as_it_was_written() {
 }
 
 #[test]
-fn dotenv_reaches_the_runtime_as_dotenv_files_have_it() {
+fn dotenv_export_reaches_the_runtime_as_its_writer_means_it() {
     let exported =
         b"# comment\n\nPLAIN=x y # comment\nexport EXPORTED='$HOME `id`'\nBARE=$HOME ${HOME}\r\n\
         DOUBLE=\"one\ntwo\\t\\\"${HOME}\"\nEQUALS=a=b\nEMPTY=\nBYTES=\xff\xfe\n";
@@ -67,7 +67,7 @@ fn dotenv_reaches_the_runtime_as_dotenv_files_have_it() {
 /// How tools write the same value, each in its own way; the first two escape what no shell needs
 /// escaped.
 #[test]
-fn dotenv_of_a_tool_that_escapes_arrives_without_its_backslashes() {
+fn dotenv_export_with_escapes_is_unescaped() {
     for (exported, value) in [
         (&br#"A="bang\!mark""#[..], "bang!mark"),
         (br#"A="back\`tick \$5 \\ \"q\" one\ntwo""#, "back`tick $5 \\ \"q\" one\ntwo"),
@@ -87,14 +87,14 @@ fn dotenv_of_a_tool_that_escapes_arrives_without_its_backslashes() {
 
 /// All that `env -0` prints arrives: it is the way out for values that lines cannot hold.
 #[test]
-fn env_0_of_a_command_is_exported_whole() {
+fn nul_separated_export_is_taken_whole() {
     let command = "A='one\n\"two\" $HOME' B=\"it's\" exec env -u AWS_LAMBDA_RUNTIME_API -0";
     let hook = json!({"name": "x", "command": command, "export": "dotenv"});
     printing(&["A", "B"]).hooks(json!([hook])).stdout("A=one\n\"two\" $HOME\nB=it's\n").run();
 }
 
 #[test]
-fn json_with_a_byte_order_mark_is_read_like_any_other() {
+fn json_export_with_a_byte_order_mark_is_read() {
     let exported = b"\xef\xbb\xbf{\"A\": \"1\"}\r\n";
     printing(&["A"])
         .hooks(json!([exporting("json")]))
@@ -104,7 +104,7 @@ fn json_with_a_byte_order_mark_is_read_like_any_other() {
 }
 
 #[test]
-fn an_empty_object_says_that_there_is_nothing_to_export() {
+fn empty_object_as_export_succeeds() {
     for exported in ["{}", " {}\n", "\u{feff}{}"] {
         let test = printing(&["A"])
             .hooks(json!([exporting("json")]))
@@ -128,7 +128,7 @@ fn nothing(cause: &str) -> String {
 }
 
 #[test]
-fn a_pipeline_whose_first_part_fails_exports_nothing_and_fails() {
+fn pipeline_whose_first_part_fails_exports_nothing_and_fails() {
     for format in ["json", "dotenv"] {
         let hook = json!({"name": "x", "command": "sh -c 'exit 22' | cat", "export": format});
         let line = nothing("its output is empty");
@@ -141,7 +141,7 @@ fn a_pipeline_whose_first_part_fails_exports_nothing_and_fails() {
 }
 
 #[test]
-fn output_without_a_variable_fails() {
+fn export_without_a_variable_fails() {
     let (empty, none) = ("its output is empty", "there is no NAME=VALUE line in its output");
     for (format, exported, cause) in [
         ("json", "", empty),
@@ -159,7 +159,7 @@ fn output_without_a_variable_fails() {
 }
 
 #[test]
-fn the_line_of_a_hook_that_exports_counts_its_variables() {
+fn hook_that_exports_logs_the_number_of_variables() {
     for (format, exported, told, count) in [
         ("dotenv", "A=1\n", "1 variable", 1),
         ("dotenv", "A=1\nB=2\nC=3\n", "3 variables", 3),
@@ -186,7 +186,7 @@ fn the_line_of_a_hook_that_exports_counts_its_variables() {
 
 /// Edits come first, then hooks, whose exports overwrite, then the command line.
 #[test]
-fn exports_overwrite_edits_and_are_seen_by_what_comes_later() {
+fn exports_overwrite_edits_and_are_visible_to_later_steps() {
     let config = json!({
         "env": {"A": "edited", "B": "of ${A}"},
         "options": {"append": ["${A} ${B} ${C}"]},
@@ -211,7 +211,7 @@ fn exports_overwrite_edits_and_are_seen_by_what_comes_later() {
 
 /// The path of programs is a variable like others.
 #[test]
-fn an_exported_path_is_where_the_runtime_is_looked_up() {
+fn exported_path_is_searched_for_the_runtime() {
     let hooks =
         json!([{"name": "x", "command": ["/bin/echo", "PATH=bin:/bin"], "export": "dotenv"}]);
     let test =
@@ -220,7 +220,7 @@ fn an_exported_path_is_where_the_runtime_is_looked_up() {
 }
 
 #[test]
-fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
+fn export_that_cannot_be_parsed_fails_without_its_values() {
     let (object, text) =
         ("print one JSON object and nothing else", "print it as a text, or leave it out");
     let (kind, rename) = ("not a text, number or boolean", "print another name");
@@ -338,7 +338,7 @@ fn output_that_cannot_be_read_is_a_failure_that_shows_no_value() {
 }
 
 #[test]
-fn the_output_of_a_hook_that_failed_is_not_used() {
+fn export_of_a_hook_that_failed_is_discarded() {
     for (command, limit, what) in [
         ("cat exported; exit 3", 10_000, "exited with status 3 after N ms"),
         ("cat exported; kill -KILL $$", 10_000, "was killed by SIGKILL after N ms"),
@@ -393,7 +393,7 @@ fn tempting() -> [(Value, i32); 7] {
 }
 
 #[test]
-fn an_exported_value_is_never_shown() {
+fn exported_value_is_redacted_everywhere() {
     for (config, status) in tempting() {
         for (level, format) in ["off", "error", "warn", "info", "debug", "trace"]
             .iter()
@@ -427,7 +427,7 @@ fn an_exported_value_is_never_shown() {
 
 /// A name that is not found is reported with the PATH in which it was looked for.
 #[test]
-fn an_exported_path_is_not_shown_when_a_program_is_not_found() {
+fn exported_path_in_a_lookup_error_is_redacted() {
     let hooks = json!([{"name": "x", "command": ["/bin/echo", "PATH=/hidden:/nowhere"],
         "export": "dotenv"}]);
     let captured = Test::new().hooks(hooks).args(["--", "nosuch"]).capture();

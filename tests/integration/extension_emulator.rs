@@ -1,5 +1,5 @@
 //! Whole functions with foreword as wrapper and as extension, under AWS's emulator: it finds the
-//! extension in `/opt/extensions`, which is a folder of the test's own there, and the machine's
+//! extension in `/opt/extensions`, which is a directory of the test's own there, and the machine's
 //! `/opt` stays as it is. The emulator itself ends an environment that takes longer than Lambda
 //! allows, so what hooks and extension have said and done was in time.
 
@@ -62,7 +62,7 @@ fn says(emulator: &Emulator, line: &str) {
 }
 
 #[test]
-fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
+fn runtime_ends_before_the_hooks_run_in_reverse() {
     let exports = json!({"name": "exports", "command": "echo EXPORTED=of-the-hook SECRET=hunter2 \
      | tr ' ' '\\n'", "export": "dotenv"});
     let sees =
@@ -89,7 +89,7 @@ fn the_runtime_ends_first_and_the_hooks_run_in_reverse_order() {
 }
 
 #[test]
-fn a_runtime_that_ignores_sigterm_takes_no_turn_from_the_hooks() {
+fn runtime_that_ignores_sigterm_does_not_prevent_the_hooks() {
     let emulator =
         function(IGNORES, &json!({"hooks": {"pre_stop": [notes("first", ""), notes("last", "")]}}))
             .emulate();
@@ -99,7 +99,7 @@ fn a_runtime_that_ignores_sigterm_takes_no_turn_from_the_hooks() {
 }
 
 #[test]
-fn an_overrunning_hook_is_stopped_before_the_environment_is() {
+fn hook_that_overruns_is_stopped_before_the_environment() {
     let mut deaf = notes("deaf", "trap '' TERM; while :; do sleep 100; done");
     deaf["timeout_ms"] = json!(100);
     let hooks =
@@ -115,7 +115,7 @@ fn an_overrunning_hook_is_stopped_before_the_environment_is() {
 
 /// A program in the extension's place that starts it and notes how it ended.
 #[test]
-fn the_extension_exits_0() {
+fn extension_after_a_shutdown_exits_0() {
     for (hooks, noted) in [
         (json!([notes("fails", "exit 3")]), "runtime\nfails\nstatus 0\n"),
         (json!([]), "runtime\n"),
@@ -133,7 +133,7 @@ fn the_extension_exits_0() {
 }
 
 #[test]
-fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
+fn environment_that_is_reset_runs_its_hooks_and_gets_a_new_extension() {
     let reason =
         r#"sed 's/.*"shutdown_reason":"\([A-Za-z]*\)".*/\1/' >>order; echo "$ONLY" >>order"#;
     let hooks = json!({
@@ -162,7 +162,7 @@ fn an_environment_that_is_reset_gets_its_hooks_and_then_another_extension() {
 
 /// The wrapper reports it, and the extension waits: one line in the log, and the caller sees it.
 #[test]
-fn a_mistake_in_the_configuration_is_said_once_and_reaches_the_caller() {
+fn configuration_mistake_with_a_wrapper_is_reported_once() {
     let line = "unknown key \"hoks\"; did you mean \"hooks\"?";
     let emulator = function(ENDS, &json!({"hoks": {}})).emulate();
     let answer = emulator.invoke(r#"{"key":"value"}"#);
@@ -184,7 +184,7 @@ fn a_mistake_in_the_configuration_is_said_once_and_reaches_the_caller() {
 
 /// Where no wrapper reads the configuration, the extension says what keeps it from its work.
 #[test]
-fn a_mistake_in_the_configuration_is_said_by_the_extension_where_there_is_no_wrapper() {
+fn configuration_mistake_without_a_wrapper_is_reported_by_the_extension() {
     let test = function(ENDS, &json!({"hoks": {}})).args(["./runtime", "app.handler"]);
     let emulator = test.emulate();
     answers(&emulator);
@@ -197,7 +197,7 @@ fn a_mistake_in_the_configuration_is_said_by_the_extension_where_there_is_no_wra
 
 /// The extension alone makes the difference: it registers for no event.
 #[test]
-fn a_runtime_without_any_hook_gets_sigterm() {
+fn runtime_without_hooks_receives_sigterm() {
     let test =
         function(ENDS, &json!({})).args(["./runtime", "app.handler"]).env_remove("FOREWORD_CONFIG");
     let emulator = test.emulate();
@@ -208,7 +208,7 @@ fn a_runtime_without_any_hook_gets_sigterm() {
 }
 
 #[test]
-fn switched_off_it_changes_nothing() {
+fn extension_that_is_disabled_changes_nothing() {
     let test = function(ENDS, &json!({"hoks": {}})).env("FOREWORD_DISABLED", "1");
     let emulator = test.emulate();
     answers(&emulator);

@@ -27,7 +27,7 @@ fn events(lambda: &Lambda) -> Value {
 }
 
 #[test]
-fn it_registers_for_the_shutdown_alone_under_the_name_of_its_file() {
+fn extension_with_hooks_registers_for_shutdown_under_its_file_name() {
     let lambda = lambda();
     let run = Test::new().pre_stop(json!([echo("a")])).waits(&lambda);
     assert_eq!(events(&lambda), json!(["SHUTDOWN"]));
@@ -47,7 +47,7 @@ fn it_registers_for_the_shutdown_alone_under_the_name_of_its_file() {
 
 /// Three of them in a row, as often as it is tried again.
 #[test]
-fn an_api_that_recovers() {
+fn api_that_recovers_is_asked_again() {
     let deep = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{}{}",
         "[".repeat(200),
@@ -81,7 +81,7 @@ fn an_api_that_recovers() {
 }
 
 #[test]
-fn answers_that_are_only_slow_or_in_pieces() {
+fn responses_that_are_slow_or_in_pieces_are_read() {
     for fault in [Fault::Dribble, Fault::Continue, Fault::Chunked] {
         let lambda = lambda();
         lambda.fault(Call::ExtensionRegister, fault.clone());
@@ -96,7 +96,7 @@ fn answers_that_are_only_slow_or_in_pieces() {
 /// Tried four times, it is not tried any more, and the extension stays for what a signal may still
 /// tell it.
 #[test]
-fn an_api_that_does_not_recover_is_no_reason_to_end() {
+fn api_that_does_not_recover_does_not_end_the_extension() {
     for (call, said) in [
         (Call::ExtensionRegister, said("registration")),
         (Call::ExtensionNext, said("request for an event")),
@@ -113,7 +113,7 @@ fn an_api_that_does_not_recover_is_no_reason_to_end() {
 }
 
 #[test]
-fn an_api_that_refuses_connections() {
+fn api_that_refuses_connections_leaves_hooks_to_sigterm() {
     let lambda = lambda();
     lambda.refuse();
     let run = Test::new().pre_stop(json!([echo("a")])).extension(&lambda).start();
@@ -125,7 +125,7 @@ fn an_api_that_refuses_connections() {
 }
 
 #[test]
-fn a_registration_that_is_never_answered() {
+fn registration_without_a_response_leaves_hooks_to_sigterm() {
     let lambda = lambda();
     lambda.fault(Call::ExtensionRegister, Fault::Hold);
     let run = Test::new().pre_stop(json!([echo("a")])).extension(&lambda).start();
@@ -136,7 +136,7 @@ fn a_registration_that_is_never_answered() {
 
 /// A wrapper would have come and reported it.
 #[test]
-fn a_bad_configuration_is_said_at_the_end_where_no_wrapper_came() {
+fn configuration_mistake_without_a_wrapper_is_logged_at_the_end() {
     for faults in [0, 3] {
         let lambda = lambda();
         (0..faults).for_each(|_| lambda.fault(Call::ExtensionRegister, Fault::Status(500)));
@@ -152,7 +152,7 @@ fn a_bad_configuration_is_said_at_the_end_where_no_wrapper_came() {
 }
 
 #[test]
-fn a_bad_configuration_is_left_to_a_wrapper_that_comes() {
+fn configuration_mistake_with_a_wrapper_is_left_to_it() {
     let lambda = lambda();
     let mut extension = Test::new().config(r#"{"hoks": {}}"#);
     let wrapper = Test::new().config(r#"{"hoks": {}}"#).beside(&mut extension).runtime_api(&lambda);
@@ -164,7 +164,7 @@ fn a_bad_configuration_is_left_to_a_wrapper_that_comes() {
 }
 
 #[test]
-fn a_bad_configuration_stays_in_the_log_where_nobody_registers() {
+fn configuration_mistake_without_registration_is_only_logged() {
     let lambda = lambda();
     (0..4).for_each(|_| lambda.fault(Call::ExtensionRegister, Fault::Status(500)));
     let run = Test::new().config("{").extension(&lambda).start();
@@ -179,7 +179,7 @@ fn a_bad_configuration_stays_in_the_log_where_nobody_registers() {
 }
 
 #[test]
-fn without_hooks_it_registers_for_nothing_and_waits_all_the_same() {
+fn extension_without_hooks_registers_for_nothing_and_waits() {
     let other = r#"{"hooks": {"initialize": [{"name": "a", "command": "exit 3"}]}}"#;
     let never = r#"{"hooks": {"pre_stop": [{"name": "a", "command": "echo a", "when": {"env": {"SET": false}}}]}}"#;
     for (config, disabled) in
@@ -196,7 +196,7 @@ fn without_hooks_it_registers_for_nothing_and_waits_all_the_same() {
 
 /// An extension has no `AWS_EXECUTION_ENV` and no program; what it cannot know counts as true.
 #[test]
-fn conditions_that_it_cannot_decide_let_it_register() {
+fn conditions_that_the_extension_cannot_decide_let_it_register() {
     let known = json!({"architecture": ["x86_64", "arm64"]});
     for (when, expected) in [
         (json!({}), true),
@@ -230,7 +230,7 @@ fn conditions_that_it_cannot_decide_let_it_register() {
 }
 
 #[test]
-fn an_address_that_is_none() {
+fn address_that_is_invalid_fails_the_start_of_the_extension() {
     let unable = |cause: &str| format!("foreword: unable to start the extension: {cause}\n");
     let test = || Test::new().pre_stop(json!([echo("a")])).named("extensions/foreword").status(125);
     test().stderr(unable("AWS_LAMBDA_RUNTIME_API is not set")).run();

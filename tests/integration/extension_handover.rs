@@ -46,7 +46,7 @@ fn address(lambda: &Lambda) -> SocketAddr {
 }
 
 #[test]
-fn a_hook_sees_what_the_runtime_sees() {
+fn hook_after_a_handover_sees_the_runtime_s_environment() {
     let lambda = lambda();
     let config = json!({
         "env": {"EDITED": "${OF_BOTH}", "AWS_LAMBDA_RUNTIME_API": "elsewhere",
@@ -73,10 +73,10 @@ fn a_hook_sees_what_the_runtime_sees() {
     let context: Value = serde_json::from_str(context).expect("JSON");
     assert_eq!(context["function"]["handler"], json!("app.handler"));
     assert_eq!(context["runtime"], json!("python3.12"));
-    let folder = wrapper.folder.path("").canonicalize().expect("a folder");
+    let directory = wrapper.directory.path("").canonicalize().expect("a directory");
     let expected = format!(
         "{}\nboth exported exported wrapper.handler\n{SECRET}\n{}\n",
-        folder.display(),
+        directory.display(),
         lambda.address()
     );
     assert_eq!((rest, captured.stderr, captured.status), (&*expected, Vec::new(), 0));
@@ -85,7 +85,7 @@ fn a_hook_sees_what_the_runtime_sees() {
 /// Not in what either process says at any level, not in a file, and not where other processes could
 /// read it.
 #[test]
-fn what_is_handed_over_is_written_nowhere() {
+fn handover_is_never_written_to_files_or_logs() {
     for level in ["trace", "info"] {
         let lambda = lambda();
         let config = json!({"hooks": {
@@ -125,7 +125,7 @@ fn what_is_handed_over_is_written_nowhere() {
             assert!(!holds_secret(&output), "{}", String::from_utf8_lossy(&output));
         }
         for finished in [&extension.finished, &wrapper.finished] {
-            assert_eq!(files_with_secret(&finished.folder.path("")), Vec::<String>::new());
+            assert_eq!(files_with_secret(&finished.directory.path("")), Vec::<String>::new());
         }
     }
 }
@@ -138,9 +138,9 @@ fn holds_secret(bytes: &[u8]) -> bool {
     String::from_utf8_lossy(bytes).contains("hunter2-exported")
 }
 
-fn files_with_secret(folder: &Path) -> Vec<String> {
+fn files_with_secret(directory: &Path) -> Vec<String> {
     let entries =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
     let found = entries.map(|path| match path.is_dir() {
         true => files_with_secret(&path),
         // A link leads to foreword itself.
@@ -155,7 +155,7 @@ fn files_with_secret(folder: &Path) -> Vec<String> {
 /// Larger than any socket's buffer, with bytes that are not UTF-8 and entries that are no
 /// variables.
 #[test]
-fn environments_of_any_size_and_bytes() {
+fn handover_of_any_size_and_bytes_is_complete() {
     let lambda = lambda();
     let long = "x".repeat(100_000);
     let names: Vec<_> = (0..8).map(|number| format!("LONG{number}")).collect();
@@ -186,7 +186,7 @@ fn environments_of_any_size_and_bytes() {
 /// The one that was told last knows best: a runtime that is started anew may have been given
 /// something else.
 #[test]
-fn the_last_runtime_counts() {
+fn handover_of_the_last_runtime_wins() {
     let lambda = lambda();
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
     let mut extension = one(&config);
@@ -200,7 +200,7 @@ fn the_last_runtime_counts() {
 
 /// The extension by itself would take the function for one on an OS-only runtime.
 #[test]
-fn conditions_are_decided_by_the_wrapper() {
+fn conditions_with_a_handover_are_decided_by_the_wrapper() {
     let lambda = lambda();
     let when = |name: &str, when: Value| {
         json!({
@@ -228,7 +228,7 @@ fn conditions_are_decided_by_the_wrapper() {
 }
 
 #[test]
-fn without_a_wrapper_edits_are_made_anew() {
+fn edits_without_a_handover_are_computed_by_the_extension() {
     let lambda = lambda();
     let config = json!({
         "env": {"EDITED": "${OF_BOTH}-${LAMBDA_TASK_ROOT}"},
@@ -248,7 +248,7 @@ fn without_a_wrapper_edits_are_made_anew() {
 
 /// Lambda does not tell an extension where the code is, and starts it somewhere else.
 #[test]
-fn files_are_found_where_the_wrapper_finds_them() {
+fn configuration_of_the_extension_is_found_beside_the_code() {
     let lambda = lambda();
     let config = json!({"hooks": {"pre_stop": [echo("a")]}}).to_string();
     let test = Test::new().file("code/my.json", config).env("LAMBDA_TASK_ROOT", "<folder>/code");
@@ -258,7 +258,7 @@ fn files_are_found_where_the_wrapper_finds_them() {
 }
 
 #[test]
-fn who_says_something_else_or_nothing_changes_nothing() {
+fn handover_of_garbage_or_nothing_is_ignored() {
     let lambda = lambda();
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
     let (extension, wrapper) = both(&lambda, &config);
@@ -280,7 +280,7 @@ fn who_says_something_else_or_nothing_changes_nothing() {
 /// What is in the place of the directory is not trusted, and what an extension that was killed has
 /// left is taken over.
 #[test]
-fn a_directory_that_is_there_already_is_taken_over_if_it_is_the_users_own() {
+fn handover_directory_that_exists_is_used_only_if_private() {
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": "echo $ONLY"}]}});
     for (mode, told) in [(0o700, "told\n"), (0o755, "\n")] {
         let lambda = lambda();
@@ -322,7 +322,7 @@ fn a_directory_that_is_there_already_is_taken_over_if_it_is_the_users_own() {
 /// Hooks get none of the extension's descriptors, and the runtime none of the wrapper's: whoever
 /// lists them opens the first that is free.
 #[test]
-fn no_descriptor_of_foreword_s_goes_further() {
+fn handover_leaks_no_file_descriptor() {
     let lambda = lambda();
     let list = "cd /proc/self/fd && echo *";
     let config = json!({"hooks": {"pre_stop": [{"name": "a", "command": list}]}});

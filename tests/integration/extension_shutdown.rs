@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const SLEEP: &str = "exec sleep 100";
 
 #[test]
-fn hooks_run_in_reverse_order_whatever_becomes_of_the_others() {
+fn hooks_run_in_reverse_whether_others_fail_or_not() {
     let lambda = lambda();
     let hooks = json!([
         echo("first"),
@@ -42,7 +42,7 @@ fn hooks_run_in_reverse_order_whatever_becomes_of_the_others() {
 }
 
 #[test]
-fn a_hook_is_told_why_and_until_when() {
+fn hook_receives_shutdown_reason_and_deadline() {
     for reason in ["spindown", "timeout", "failure", "a \\\"new\\\" one"] {
         let lambda = lambda();
         let test = Test::new()
@@ -75,7 +75,7 @@ fn epoch_ms() -> u64 {
 }
 
 #[test]
-fn an_overrunning_hook_is_stopped_and_the_others_get_what_is_left() {
+fn hook_that_overruns_leaves_the_rest_to_the_others() {
     let lambda = lambda();
     let hooks = json!([
         echo("first"),
@@ -98,7 +98,7 @@ fn an_overrunning_hook_is_stopped_and_the_others_get_what_is_left() {
 /// ends in any case and kills what runs, on a busy machine without having said all that there is to
 /// say of a hook that had to be killed.
 #[test]
-fn the_end_of_the_phase_stops_what_has_no_limit_of_its_own() {
+fn hook_without_timeout_is_stopped_at_the_end_of_the_phase() {
     for (command, fewest_lines) in [(SLEEP, 2), ("trap '' TERM; while :; do sleep 100; done", 0)] {
         let lambda = lambda();
         let hooks = json!([echo("first"), {"name": "over", "command": command}]);
@@ -130,7 +130,7 @@ fn the_end_of_the_phase_stops_what_has_no_limit_of_its_own() {
 }
 
 #[test]
-fn deadlines_that_are_far_away_or_make_no_sense() {
+fn deadlines_that_are_far_away_or_invalid_are_replaced() {
     let hook = || json!([{"name": "a", "command": SLEEP}]);
     for (deadline, left) in [
         ("99999999999999".to_owned(), 2000),
@@ -164,7 +164,7 @@ fn deadlines_that_are_far_away_or_make_no_sense() {
 }
 
 #[test]
-fn a_deadline_in_the_past_starts_no_hook() {
+fn deadline_in_the_past_starts_no_hook() {
     for deadline in ["0", "-1", "1000000000000"] {
         let lambda = lambda();
         let run = Test::new().pre_stop(json!([echo("a"), echo("b")])).waits(&lambda);
@@ -182,7 +182,7 @@ fn a_deadline_in_the_past_starts_no_hook() {
 }
 
 #[test]
-fn events_that_it_does_not_know_are_skipped() {
+fn events_of_unknown_types_are_skipped() {
     let lambda = lambda();
     let run = Test::new().pre_stop(json!([echo("a")])).waits(&lambda);
     for (number, event) in
@@ -198,7 +198,7 @@ fn events_that_it_does_not_know_are_skipped() {
 }
 
 #[test]
-fn a_signal_counts_as_a_shutdown_with_1500_ms() {
+fn signal_counts_as_a_shutdown_with_1500_ms() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let lambda = lambda();
         let run = Test::new()
@@ -225,23 +225,23 @@ fn a_signal_counts_as_a_shutdown_with_1500_ms() {
 
 /// Whoever asks twice must not end the hooks that have begun.
 #[test]
-fn a_signal_during_the_shutdown_ends_nothing() {
+fn signal_during_the_shutdown_ends_nothing() {
     let lambda = lambda();
     let wait = "echo begun >begun; until [ -e go ]; do sleep 0.01; done; echo done";
     let run = Test::new()
         .pre_stop(json!([echo("first"), {"name": "last", "command": wait}]))
         .waits(&lambda);
     lambda.shutdown("spindown", LEFT);
-    assert!(wait_until(LIMIT, || run.finished.folder.path("begun").exists()));
+    assert!(wait_until(LIMIT, || run.finished.directory.path("begun").exists()));
     run.signal(Signal::SIGTERM);
     run.signal(Signal::SIGTERM);
-    run.finished.folder.write("go", b"", 0o644);
+    run.finished.directory.write("go", b"", 0o644);
     run.ends("done\nfirst\n", &(succeeded("last") + &succeeded("first")));
 }
 
 /// The line of the hook that fails meets a pipe that is full.
 #[test]
-fn a_log_that_nobody_reads_does_not_hold_the_end_up() {
+fn log_that_nobody_reads_does_not_delay_the_end() {
     let lambda = lambda();
     let hooks = json!([echo("first"), {"name": "last", "command": "exit 3"}]);
     let test = Test::new().pre_stop(hooks).extension(&lambda);
@@ -255,7 +255,7 @@ fn a_log_that_nobody_reads_does_not_hold_the_end_up() {
     // Who holds it open reads nothing.
     let mut log = OpenOptions::new();
     let log = log.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let mut log = log.open(run.finished.folder.path("log")).expect("a pipe");
+    let mut log = log.open(run.finished.directory.path("log")).expect("a pipe");
     while log.write(b".").is_ok() {}
     let begin = Instant::now();
     lambda.shutdown("spindown", Duration::from_millis(1500));

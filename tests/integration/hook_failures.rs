@@ -25,7 +25,7 @@ const NOT_EXECUTABLE: &str = "exited with status 126 after N ms: /bin/sh found a
                               cannot execute; chmod +x, or name its interpreter";
 
 #[test]
-fn a_command_without_a_shell_that_exits_as_a_shell_would_is_told_nothing_of_one() {
+fn command_without_a_shell_that_exits_126_or_127_gets_no_hint() {
     for status in [126, 127] {
         let hook = json!({"name": "x", "command": ["/bin/sh", "-c", format!("exit {status}")]});
         failing(&hook)
@@ -36,7 +36,7 @@ fn a_command_without_a_shell_that_exits_as_a_shell_would_is_told_nothing_of_one(
 }
 
 #[test]
-fn a_command_in_one_string_of_an_array_is_told_to_be_split() {
+fn command_in_one_string_of_an_array_gets_a_hint_to_split() {
     const SPLIT: &str = "write each word as a string of its own";
     for (command, cause) in [
         ("/nowhere/x --all", "unable to execute \"/nowhere/x --all\": no such file"),
@@ -58,7 +58,7 @@ fn a_command_in_one_string_of_an_array_is_told_to_be_split() {
 }
 
 #[test]
-fn a_hook_that_exits_with_a_status_or_is_killed() {
+fn hook_that_exits_or_is_killed_is_reported() {
     for (command, what) in [
         ("exit 1", "exited with status 1 after N ms"),
         ("exit 124", "exited with status 124 after N ms"),
@@ -79,7 +79,7 @@ fn a_hook_that_exits_with_a_status_or_is_killed() {
 
 /// The command has nothing to do with it.
 #[test]
-fn a_process_that_the_machine_refuses_is_not_blamed_on_the_command() {
+fn process_that_the_system_refuses_is_not_blamed_on_the_command() {
     for (refused, cause) in [
         ("clone", "unable to make a process: operation not permitted"),
         (
@@ -100,7 +100,7 @@ fn a_process_that_the_machine_refuses_is_not_blamed_on_the_command() {
 }
 
 #[test]
-fn a_hook_that_cannot_be_started() {
+fn hook_that_cannot_be_started_is_reported() {
     const PATH: &str = "<folder>/bin:/usr/bin:/bin";
     for (command, cwd, cause) in [
         ("/nowhere/x", ".", "unable to execute \"/nowhere/x\": no such file"),
@@ -153,7 +153,7 @@ fn a_hook_that_cannot_be_started() {
 /// Whatever a group does about SIGTERM, it is gone when foreword has ended, and the hook has timed
 /// out.
 #[test]
-fn a_hook_that_is_still_running_at_its_deadline() {
+fn hook_that_runs_past_its_deadline_is_killed() {
     for (command, limit) in [
         ("exec sleep 1000", 50),
         // Says that all is well.
@@ -177,7 +177,7 @@ fn a_hook_that_is_still_running_at_its_deadline() {
 
 /// A group has half a second for its own end, of which this one takes some.
 #[test]
-fn a_hook_may_clean_up_at_its_deadline() {
+fn hook_at_its_deadline_may_clean_up() {
     let command = "trap 'sleep 0.1; echo clean; exit 3' TERM; sleep 1000 & wait";
     let hook = json!({"name": "x", "command": command, "timeout_ms": 1000});
     let expected = line("timed out after N ms (timeout_ms)");
@@ -185,7 +185,7 @@ fn a_hook_may_clean_up_at_its_deadline() {
 }
 
 #[test]
-fn the_runtime_api_hears_of_a_hook_that_timed_out() {
+fn hook_that_times_out_is_reported_to_the_runtime_api() {
     let api = RuntimeApi::new(Reaction::Accept);
     let hook = json!({"name": "x", "command": "exec sleep 1000", "timeout_ms": 50});
     let expected = line("timed out after N ms (timeout_ms)");
@@ -199,7 +199,7 @@ fn the_runtime_api_hears_of_a_hook_that_timed_out() {
 }
 
 #[test]
-fn a_hook_exports_one_mebibyte_and_no_more() {
+fn hook_that_exports_more_than_one_mebibyte_fails() {
     let filling = |bytes: usize| {
         let command =
             format!("echo A=1; head -c {} /dev/zero | tr '\\0' '#'", bytes - "A=1\n".len());
@@ -219,13 +219,13 @@ fn a_hook_exports_one_mebibyte_and_no_more() {
 }
 
 #[test]
-fn output_that_nobody_exports_has_no_limit() {
+fn hook_output_without_export_has_no_limit() {
     let hook = json!({"name": "x", "command": "head -c 3000000 /dev/zero | tr '\\0' x"});
     Test::new().hooks(json!([hook])).args(["/bin/true"]).stdout("x".repeat(3_000_000)).run();
 }
 
 #[test]
-fn a_hook_that_may_fail_stops_nothing() {
+fn hook_that_may_fail_stops_nothing() {
     let hook = |name: &str, command: Value| {
         json!({
             "name": name, "command": command, "on_failure": "continue"
@@ -263,7 +263,7 @@ fn a_hook_that_may_fail_stops_nothing() {
 
 /// foreword is the hook's parent. It dies of the signal, so that it needs no line of its own.
 #[test]
-fn a_signal_to_foreword_ends_the_hooks_group_and_then_foreword() {
+fn signal_to_foreword_ends_the_hook_s_group_and_then_foreword() {
     let hook = |signal: &str| {
         let command = "trap 'echo ended >&2; exit 0' TERM; kill -SIGNAL $PPID; while :; do sleep \
                        1000 & wait; done";
@@ -283,7 +283,7 @@ fn a_signal_to_foreword_ends_the_hooks_group_and_then_foreword() {
 }
 
 #[test]
-fn a_group_that_ignores_the_signal_to_foreword_is_killed() {
+fn hook_group_that_ignores_foreword_s_signal_is_killed() {
     let command = "trap '' TERM; sleep 1000 & kill -TERM $PPID; sleep 1000";
     assert!(failing(&json!({"name": "x", "command": command})).status(143).run().is_alone());
 }
@@ -291,7 +291,7 @@ fn a_group_that_ignores_the_signal_to_foreword_is_killed() {
 /// It is the signal that foreword then dies of, also when the hook's end comes with it or has to be
 /// forced.
 #[test]
-fn a_signal_to_foreword_counts_also_while_a_hook_is_stopped_at_its_deadline() {
+fn signal_while_a_hook_is_stopped_at_its_deadline_ends_foreword() {
     for rest in [
         "kill -STOP $PPID; kill -TERM $PPID; (until grep -q '^State:.Z' /proc/$$/status; do :; \
          done; kill -CONT $PPID) & exit 0",
@@ -306,7 +306,7 @@ fn a_signal_to_foreword_counts_also_while_a_hook_is_stopped_at_its_deadline() {
 
 /// foreword is stopped until both have happened: the signal came, and the hook ended by itself.
 #[test]
-fn a_signal_to_foreword_counts_also_when_the_hook_has_ended_in_the_meantime() {
+fn signal_after_the_hook_has_ended_ends_foreword() {
     let command = "parent=$PPID; kill -STOP $parent; kill -TERM $parent; (until grep -q \
                    '^State:.Z' /proc/$$/status; do :; done; kill -CONT $parent) & exit 0";
     let next = json!({"name": "next", "command": ["/nowhere/x"], "on_failure": "continue"});
@@ -315,7 +315,7 @@ fn a_signal_to_foreword_counts_also_when_the_hook_has_ended_in_the_meantime() {
 }
 
 #[test]
-fn nothing_is_started_when_a_later_source_has_a_mistake() {
+fn hook_before_a_source_with_a_mistake_is_not_started() {
     let good = json!({"hooks": {"initialize": [{"name": "x", "command": ["/bin/echo", "hook"]}]}})
         .to_string();
     for (config, place) in [
@@ -344,7 +344,7 @@ fn nothing_is_started_when_a_later_source_has_a_mistake() {
 /// What Lambda does to an init that takes too long; the environment, and with it /tmp, is used
 /// again.
 #[test]
-fn a_hook_that_ran_when_the_init_was_cut_off_is_named_by_the_next_start() {
+fn hook_that_ran_when_the_init_was_cut_off_is_named_at_the_next_start() {
     let api = RuntimeApi::new(Reaction::Accept);
     let hooks = json!([
         {"name": "quick", "command": "true"},
@@ -365,7 +365,7 @@ fn a_hook_that_ran_when_the_init_was_cut_off_is_named_by_the_next_start() {
 
 /// Killed like this, foreword can stop nothing by itself.
 #[test]
-fn a_hook_ends_with_a_foreword_that_is_killed() {
+fn hook_of_a_foreword_that_is_killed_ends_with_it() {
     let hook = json!({"name": "x", "command": "echo $$ >started; exec sleep 600"});
     let run = Test::new().hooks(json!([hook])).args(["/bin/true"]).allowing("prctl").start();
     killed_while_a_hook_runs(&run);
@@ -374,7 +374,7 @@ fn a_hook_ends_with_a_foreword_that_is_killed() {
 
 /// That is all that a refused `prctl` costs: the hook outlives a foreword that is killed.
 #[test]
-fn a_hook_outlives_a_foreword_that_is_killed_where_prctl_is_refused() {
+fn hook_of_a_killed_foreword_without_prctl_outlives_it() {
     let hook =
         json!({"name": "x", "command": "echo $$ >started; read -r go <gate; echo went on >order"});
     let test = Test::new().hooks(json!([hook])).args(["/bin/true"]);
@@ -388,7 +388,7 @@ fn a_hook_outlives_a_foreword_that_is_killed_where_prctl_is_refused() {
 
 #[track_caller]
 fn killed_while_a_hook_runs(run: &Running) {
-    let started = run.finished.folder.path("started");
+    let started = run.finished.directory.path("started");
     assert!(wait_until(Duration::from_secs(10), || fs::read(&started)
         .is_ok_and(|pid| pid.ends_with(b"\n"))));
     kill(run.pid(), Signal::SIGKILL).expect("it runs");

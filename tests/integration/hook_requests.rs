@@ -66,7 +66,7 @@ fn succeeds(answer: &'static [u8]) {
 }
 
 #[test]
-fn the_context_is_the_body_of_a_request() {
+fn request_of_a_hook_has_the_context_as_its_body() {
     let (server, requests) = answering(b"HTTP/1.1 204 No Content\r\n\r\n");
     let test = Test::new()
         .hooks(json!([hook(&server, "POST /initialize?a=b"), hook(&server, "GET /ready")]));
@@ -88,7 +88,7 @@ fn the_context_is_the_body_of_a_request() {
 }
 
 #[test]
-fn any_2xx_is_success_however_it_is_sent() {
+fn response_with_any_2xx_succeeds() {
     succeeds(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
     succeeds(b"HTTP/1.1 299 Whatever\r\nContent-Length: 0\r\n\r\n");
     succeeds(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
@@ -98,7 +98,7 @@ fn any_2xx_is_success_however_it_is_sent() {
 
 /// Whatever the server does with the connection, and whether or not it says how long nothing is.
 #[test]
-fn an_answer_without_a_body_is_not_waited_for() {
+fn response_without_a_body_is_complete_at_once() {
     let held = Mutex::new(Vec::new());
     let server = Server::new(move |mut stream| {
         request_of(&stream);
@@ -113,23 +113,23 @@ fn an_answer_without_a_body_is_not_waited_for() {
 }
 
 #[test]
-fn another_status_is_a_failure() {
+fn response_with_another_status_fails() {
     fails(
         b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
-        "got the answer 500 to <url> after N ms",
+        "got the response 500 to <url> after N ms",
     );
     fails(
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone",
-        "got the answer 404 to <url> after N ms",
+        "got the response 404 to <url> after N ms",
     );
     let redirect =
         b"HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 0\r\n\r\n";
-    fails(redirect, "got the answer 302 to <url> after N ms; redirects are not followed");
+    fails(redirect, "got the response 302 to <url> after N ms; redirects are not followed");
 }
 
 #[test]
-fn what_is_no_answer_is_named() {
-    let none = "got no answer to <url> after N ms: it";
+fn response_that_is_not_http_is_reported() {
+    let none = "got no response to <url> after N ms: it";
     fails(b"", &format!("{none} closed the connection without an answer"));
     fails(
         b"HTTP/1.1 200 OK\r\nContent-Le",
@@ -146,7 +146,7 @@ fn what_is_no_answer_is_named() {
             &format!("{none} answered with a Content-Length that is no number, or with two"),
         );
     }
-    fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the answer 101 to <url> after N ms");
+    fails(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "got the response 101 to <url> after N ms");
     fails(
         b"SSH-2.0-OpenSSH_9.2\r\n",
         &format!("{none} answered something else than HTTP (invalid HTTP version)"),
@@ -162,14 +162,14 @@ fn what_is_no_answer_is_named() {
 }
 
 #[test]
-fn an_endless_answer_is_given_up() {
+fn response_without_end_is_aborted() {
     let server = Server::new(|mut stream| {
         request_of(&stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(&[b'x'; 65536]).is_ok() {}
     });
     let line = format!(
-        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{}/\" after N ms: it \
+        "foreword: hook \"x\" (initialize) got no response to \"POST http://{}/\" after N ms: it \
          answered with more than 1114112 bytes\n",
         server.address
     );
@@ -182,23 +182,23 @@ fn an_endless_answer_is_given_up() {
 }
 
 #[test]
-fn nobody_at_the_port_is_named() {
+fn request_to_a_closed_port_is_reported() {
     let hook = json!({"name": "x", "http": format!("POST http://{REFUSED}/")});
     let line = format!(
-        "foreword: hook \"x\" (initialize) got no answer to \"POST http://{REFUSED}/\" after N \
+        "foreword: hook \"x\" (initialize) got no response to \"POST http://{REFUSED}/\" after N \
          ms: connection refused\n"
     );
     Test::new().hooks(json!([hook])).args(["/bin/true"]).stderr(line).status(125).run();
 }
 
 #[test]
-fn a_server_that_hangs_times_out() {
+fn request_to_a_server_that_hangs_times_out() {
     let held = Mutex::new(Vec::new());
     let server = Server::new(move |stream| held.lock().unwrap().push(stream));
     let hook =
         json!({"name": "x", "http": format!("POST http://{}/", server.address), "timeout_ms": 200});
     let line = format!(
-        "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms): no answer to \"POST http://{}/\"\n",
+        "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms): no response to \"POST http://{}/\"\n",
         server.address
     );
     let api = RuntimeApi::new(Reaction::Accept);
@@ -209,7 +209,7 @@ fn a_server_that_hangs_times_out() {
 
 /// A signal that would have ended foreword does so while it waits for an answer.
 #[test]
-fn sigterm_ends_a_request() {
+fn sigterm_during_a_request_ends_it() {
     let (sender, asked) = std::sync::mpsc::channel();
     let server = Server::new(move |stream| {
         request_of(&stream);
@@ -221,7 +221,7 @@ fn sigterm_ends_a_request() {
 }
 
 #[test]
-fn the_body_of_an_answer_is_exported() {
+fn response_body_with_export_is_exported() {
     let (server, _) = answering(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \
          chunked\r\n\r\n5\r\n{\"A\":\r\n4\r\n\"1\"}\r\n0\r\n\r\n",
@@ -233,7 +233,7 @@ fn the_body_of_an_answer_is_exported() {
 
 /// What the texts become is looked at when it is known.
 #[test]
-fn variables_in_a_request_lead_to_this_machine_only() {
+fn request_with_variables_stays_on_this_machine() {
     let (server, requests) = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let port = server.address.rsplit(':').next().expect("a port");
     let hook = json!({"name": "x", "http": "POST http://${HOST:-localhost}:${PORT}/${TOKEN}", "env": {"PORT": port}});

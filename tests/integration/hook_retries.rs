@@ -17,7 +17,7 @@ fn again(number: u32, ms: u32) -> String {
 }
 
 #[test]
-fn a_hook_that_fails_is_tried_again_after_a_pause_that_doubles() {
+fn hook_that_fails_is_tried_again_after_a_doubling_pause() {
     let hook = json!({"name": "x", "command": THIRD, "attempts": 4, "pause_ms": 20});
     let test = Test::new().hooks(json!([hook])).args(["/bin/echo", "runtime"]);
     let finished = test.stdout("runtime\n").stderr(again(1, 20) + &again(2, 40)).run();
@@ -25,7 +25,7 @@ fn a_hook_that_fails_is_tried_again_after_a_pause_that_doubles() {
 }
 
 #[test]
-fn the_last_attempt_says_which_it_was() {
+fn last_attempt_that_fails_has_its_number() {
     let hook = json!({"name": "x", "command": "exit 4", "attempts": 4, "pause_ms": 1});
     let last =
         "foreword: hook \"x\" (initialize) exited with status 4 after N ms (attempt 4 of 4)\n";
@@ -34,7 +34,7 @@ fn the_last_attempt_says_which_it_was() {
 }
 
 #[test]
-fn a_pause_beyond_the_limit_is_not_begun() {
+fn pause_beyond_the_limit_is_not_started() {
     let hook = json!({"name": "x", "command": "exit 4", "attempts": 4, "pause_ms": 60000,
         "timeout_ms": 5000});
     let line = "foreword: hook \"x\" (initialize) exited with status 4 after N ms\n";
@@ -42,7 +42,7 @@ fn a_pause_beyond_the_limit_is_not_begun() {
 }
 
 #[test]
-fn an_attempt_that_times_out_is_the_last() {
+fn attempt_that_times_out_is_the_last() {
     let hook = json!({"name": "x", "command": "echo try >>order; sleep 600", "attempts": 3,
         "pause_ms": 1, "timeout_ms": 100});
     let line = "foreword: hook \"x\" (initialize) timed out after N ms (timeout_ms)\n";
@@ -52,7 +52,7 @@ fn an_attempt_that_times_out_is_the_last() {
 }
 
 #[test]
-fn an_export_that_cannot_be_read_is_tried_again() {
+fn export_that_cannot_be_parsed_is_tried_again() {
     let command =
         "echo try >>order; [ $(wc -l <order) -eq 2 ] && echo '{\"A\": \"2\"}' || echo '{'";
     let hook =
@@ -72,7 +72,7 @@ fn sigterm_during_a_pause_ends_foreword() {
 }
 
 #[test]
-fn a_port_that_nobody_opens_times_out() {
+fn port_that_stays_closed_times_out() {
     let hook = json!({"name": "x", "wait_for": REFUSED, "command": "echo never >order",
         "timeout_ms": 100});
     let line = format!(
@@ -86,7 +86,7 @@ fn a_port_that_nobody_opens_times_out() {
 }
 
 #[test]
-fn a_hook_in_the_background_is_not_waited_for_and_its_end_is_logged() {
+fn background_hook_is_not_waited_for_and_its_end_is_logged() {
     let hook =
         json!({"name": "x", "command": "read -r go <gate; exit ${STATUS}", "background": true});
     let config = json!({"hooks": {"initialize": [hook]}}).to_string();
@@ -104,7 +104,7 @@ fn a_hook_in_the_background_is_not_waited_for_and_its_end_is_logged() {
         gate.open();
         let captured = run.finish();
         let log =
-            String::from_utf8(normalise(&captured.stderr, &run.finished.folder)).expect("text");
+            String::from_utf8(normalise(&captured.stderr, &run.finished.directory)).expect("text");
         assert_eq!(
             (log, captured.status),
             (format!("foreword: hook \"x\" (initialize) {said}\n"), 0)
@@ -114,7 +114,7 @@ fn a_hook_in_the_background_is_not_waited_for_and_its_end_is_logged() {
 }
 
 #[test]
-fn a_hook_in_the_background_gives_a_metric_as_any_other() {
+fn background_hook_emits_a_metric() {
     let hook = json!({"name": "x", "command": "exit 3", "background": true});
     let runtime = "until grep -q Failures .stderr; do sleep 0.01; done";
     let test = Test::new()
@@ -128,7 +128,7 @@ fn a_hook_in_the_background_gives_a_metric_as_any_other() {
 }
 
 #[test]
-fn a_hook_in_the_background_ends_with_the_runtime() {
+fn background_hook_ends_with_the_runtime() {
     let hook = json!({"name": "x", "command": "echo $$ >started; trap '' TERM; while :; do sleep \
      0.01; done", "background": true});
     let runtime = "until [ -s started ]; do sleep 0.01; done; ps -o ppid= --ppid $$ | wc -l";
@@ -138,7 +138,7 @@ fn a_hook_in_the_background_ends_with_the_runtime() {
 }
 
 #[test]
-fn a_hook_in_the_background_that_cannot_be_started_stops_nothing() {
+fn background_hook_that_cannot_be_started_stops_nothing() {
     let hook = json!({"name": "x", "command": ["/nowhere/x"], "background": true});
     let runtime = "until grep -q 'no such file' .stderr; do sleep 0.01; done; echo runtime";
     let line = "foreword: hook \"x\" (initialize) could not be started: unable to execute \
@@ -164,7 +164,7 @@ fn told(hook: Value, environment: &[(&str, &str)]) -> (String, String) {
 }
 
 #[test]
-fn the_caller_sees_the_last_lines_of_a_failed_hook() {
+fn last_lines_of_a_failed_hook_are_reported_to_the_caller() {
     let say =
         |command: &str| told(json!({"name": "x", "command": command, "timeout_ms": 300}), &[]);
     let (message, log) = say("for line in 1 2 3 4; do echo line $line >&2; echo >&2; done; exit 3");
@@ -193,7 +193,7 @@ fn the_caller_sees_the_last_lines_of_a_failed_hook() {
 }
 
 #[test]
-fn the_last_lines_hold_no_secret() {
+fn last_lines_of_a_failed_hook_are_redacted() {
     let secret = "a secret of some length";
     let hook = |command: &str| json!({"name": "x", "command": command});
     for command in [
@@ -225,7 +225,7 @@ fn the_last_lines_hold_no_secret() {
 }
 
 #[test]
-fn each_finished_hook_gives_a_metric_when_that_is_asked_for() {
+fn hook_with_metrics_enabled_emits_a_metric() {
     let hooks = json!([
         {"name": "ok", "command": "exit 0"},
         {"name": "fails", "command": "exit 3", "on_failure": "continue"},

@@ -25,7 +25,7 @@ fn signals(status: &str, set: &str) -> u64 {
 }
 
 #[test]
-fn hooks_run_as_registered_and_then_the_runtime() {
+fn hooks_run_as_registered_before_the_runtime() {
     let unmet = json!({"when": {"env": {"PATH": false}}, "hooks": {"initialize": [named("rule \
      that does not apply")]}});
     let mut second = rule(&["second rule", "again"]);
@@ -66,7 +66,7 @@ fn hooks_run_as_registered_and_then_the_runtime() {
 }
 
 #[test]
-fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
+fn context_of_a_hook_is_one_line_of_json_with_lambda_s_facts() {
     let hook = json!({"name": "look", "command": "cat >context", "timeout_ms": 60_000});
     let test = Test::new()
         .config(
@@ -105,7 +105,7 @@ fn the_context_is_one_line_of_json_with_all_that_lambda_said() {
 }
 
 #[test]
-fn what_nobody_said_is_null_in_the_context_or_the_default() {
+fn context_without_a_fact_has_null_or_the_default() {
     let hook = json!({"name": "look \"twice\"\n", "command": "cat >context"});
     let test = Test::new().hooks(json!([hook])).args(["/bin/echo", "started"]);
     let before = epoch_milliseconds();
@@ -131,7 +131,7 @@ fn what_nobody_said_is_null_in_the_context_or_the_default() {
 /// The context is a file that nobody has to read, and the runtime's own standard input is still
 /// there.
 #[test]
-fn a_hook_need_not_read_its_context() {
+fn hook_that_does_not_read_its_context_succeeds() {
     let hooks = json!([{"name": "ignores it", "command": ["/bin/true"]}, {"name": "closes it",
         "command": "exec <&-"}]);
     Test::new()
@@ -143,7 +143,7 @@ fn a_hook_need_not_read_its_context() {
 }
 
 #[test]
-fn a_hook_has_the_environment_as_edited_so_far() {
+fn hook_has_the_environment_as_edited_so_far() {
     let exported = json!({"B": "exported", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:3"});
     let look = r#"echo "${A-unset}, $B, ${C-unset}, ${AWS_LAMBDA_RUNTIME_API-unset}""#;
     let hooks = json!([
@@ -177,7 +177,7 @@ fn a_hook_has_the_environment_as_edited_so_far() {
 
 /// Byte for byte: order, duplicates, entries without `=`, bytes that are not UTF-8.
 #[test]
-fn a_hook_without_edits_has_the_environment_of_the_runtime() {
+fn hook_without_edits_has_the_environment_of_the_runtime() {
     let test = || {
         Test::new()
             .raw_env("A=1")
@@ -197,7 +197,7 @@ fn a_hook_without_edits_has_the_environment_of_the_runtime() {
 }
 
 #[test]
-fn a_hook_runs_where_its_cwd_says_and_else_where_the_runtime_does() {
+fn hook_runs_in_its_cwd_or_the_working_directory() {
     let hooks = json!([
         {"name": "here", "command": "pwd"},
         {"name": "there", "command": ["./tool"], "cwd": "${PLACE}/deep"},
@@ -214,7 +214,7 @@ fn a_hook_runs_where_its_cwd_says_and_else_where_the_runtime_does() {
 }
 
 #[test]
-fn a_hook_leads_a_process_group_of_its_own_in_the_session_and_under_the_process_of_the_runtime() {
+fn hook_leads_its_own_process_group_under_the_runtime_s_process() {
     let hook = format!("{READ_STAT}; echo $((pid == group)) $parent $session");
     let runtime = format!("{READ_STAT}; echo 1 $pid $session");
     let hooks = json!([{"name": "look", "command": hook}]);
@@ -226,7 +226,7 @@ fn a_hook_leads_a_process_group_of_its_own_in_the_session_and_under_the_process_
 }
 
 #[test]
-fn a_hook_starts_with_default_dispositions_and_an_empty_mask() {
+fn hook_starts_with_default_dispositions_and_an_empty_mask() {
     let hooks = json!([{"name": "look", "command": ["/bin/cp", "/proc/self/status", "status"]}]);
     let parent = [
         "/usr/bin/env",
@@ -244,7 +244,7 @@ fn a_hook_starts_with_default_dispositions_and_an_empty_mask() {
 }
 
 #[test]
-fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
+fn hook_has_the_file_descriptors_of_the_runtime_only() {
     let hooks = json!([
         {"name": "exporting", "command": ["/bin/echo", "A=1"], "export": "dotenv"},
         {"name": "plain", "command": ["/bin/ls", "/proc/self/fd"]},
@@ -270,7 +270,7 @@ fn a_hook_has_the_descriptors_of_the_runtime_and_none_of_forewords() {
 }
 
 #[test]
-fn a_string_is_the_shells_and_a_list_is_executed_directly() {
+fn command_as_a_string_is_run_by_the_shell_and_as_an_array_directly() {
     let hooks = json!([
         {"name": "string", "command": "echo '${A}' \"${A#x}\" ${UNSET:-none} $((1+1)) | cat"},
         {"name": "list", "command": ["/bin/echo", "${A}", "${UNSET:-none}", "${UNSET}", "$$A",
@@ -289,7 +289,7 @@ fn a_string_is_the_shells_and_a_list_is_executed_directly() {
 }
 
 #[test]
-fn a_script_without_a_first_line_for_the_kernel_is_the_shells() {
+fn script_of_a_hook_without_a_shebang_is_run_by_the_shell() {
     Test::new()
         .hooks(json!([{"name": "script", "command": ["./script", "hook", "a b"]}]))
         .script("script", "echo \"$0: $# $1\"\n")
@@ -301,7 +301,7 @@ fn a_script_without_a_first_line_for_the_kernel_is_the_shells() {
 /// foreword takes SIGCHLD for itself while hooks run; what the parent left of it is the runtime's
 /// again.
 #[test]
-fn exit_statuses_are_seen_although_the_parent_ignores_sigchld() {
+fn exit_status_under_a_parent_that_ignores_sigchld_is_seen() {
     let hooks = json!([
         {"name": "succeeds", "command": "exit 0"},
         {"name": "fails", "command": "exit 3", "on_failure": "continue"},
@@ -319,7 +319,7 @@ fn exit_statuses_are_seen_although_the_parent_ignores_sigchld() {
 /// The daemon has everything it inherited, and whoever waits for the pipe's end waits for the
 /// daemon.
 #[test]
-fn a_daemon_that_a_hook_leaves_behind_holds_nothing_up_and_lives_on() {
+fn daemon_of_a_hook_lives_on_and_delays_nothing() {
     let daemon = "mkfifo go done; (read -r word <go; echo \"$word\" >&2; echo ended >done) &";
     for (hook, exported) in [
         (json!({"name": "start", "command": daemon}), "unset"),
@@ -348,7 +348,7 @@ const WRITING_DAEMON: &str = "mkfifo go done; (read -r word <go; head -c 200000 
                               status=$?; head -c 200000 /dev/zero && echo went on $status >done) &";
 
 #[test]
-fn a_daemon_that_an_exporting_hook_leaves_behind_can_go_on_writing() {
+fn daemon_of_an_exporting_hook_can_go_on_writing() {
     for (command, format, exported) in [
         (format!("{WRITING_DAEMON} echo A=1"), "dotenv", "1"),
         (format!("{WRITING_DAEMON} echo '{{\"A\": 1}}'"), "json", "1"),
@@ -373,7 +373,7 @@ fn a_daemon_that_an_exporting_hook_leaves_behind_can_go_on_writing() {
 /// What it writes later is not exported, and whoever waits for the end of the runtime's output does
 /// not wait for it.
 #[test]
-fn a_daemon_that_an_exporting_hook_leaves_behind_holds_nothing_of_the_runtimes() {
+fn daemon_of_an_exporting_hook_holds_nothing_of_the_runtime() {
     let daemon = "mkfifo go; (read -r word <go; echo LATE=1) & echo A=1";
     let hook = json!({"name": "start", "command": daemon, "export": "dotenv"});
     let test = Test::new().hooks(json!([hook])).without_foreword();
@@ -407,7 +407,7 @@ fn pre_stop_hooks_without_an_extension_give_a_warning() {
 }
 
 #[test]
-fn hooks_around_a_snapshot_without_a_runtime_api_give_a_warning() {
+fn snapshot_hooks_without_a_runtime_api_give_a_warning() {
     let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is \
                    not set; foreword simulate runs them\n";
     for phase in ["before_snapshot", "after_restore"] {
@@ -423,7 +423,7 @@ fn hooks_around_a_snapshot_without_a_runtime_api_give_a_warning() {
 
 /// What dotnet8's bootstrap sets, and what becomes of it.
 #[test]
-fn the_empty_file_of_authorities_that_dotnet8_has_reaches_the_runtime_and_no_hook() {
+fn empty_certificate_file_of_dotnet8_reaches_the_runtime_and_no_hook() {
     let hook =
         r#"{"name": "n", "command": "echo hook ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}""#;
     let runtime = "echo runtime ${SSL_CERT_FILE-unset} ${SSL_CERT_DIR-unset}";

@@ -16,7 +16,7 @@ fn failing() -> Test {
 }
 
 #[test]
-fn a_failure_is_posted_once() {
+fn failure_with_a_runtime_api_is_posted_once() {
     let api = RuntimeApi::new(Reaction::Accept);
     failing().runtime_api(&api).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
@@ -40,31 +40,31 @@ fn a_failure_is_posted_once() {
 }
 
 #[test]
-fn without_a_runtime_api_the_failure_is_the_same() {
+fn failure_without_a_runtime_api_is_the_same() {
     failing().run();
 }
 
 #[test]
-fn a_runtime_api_that_forbids_hides_nothing() {
+fn failure_with_an_api_that_forbids_is_still_logged() {
     let api = RuntimeApi::new(Reaction::Forbid);
     failing().runtime_api(&api).run();
     assert_eq!(api.requests().len(), 1);
 }
 
 #[test]
-fn a_runtime_api_that_closes_hides_nothing() {
+fn failure_with_an_api_that_closes_is_still_logged() {
     let api = RuntimeApi::new(Reaction::Close);
     failing().runtime_api(&api).run();
     assert_eq!(api.requests().len(), 1);
 }
 
 #[test]
-fn a_runtime_api_that_refuses_hides_nothing() {
+fn failure_with_an_api_that_refuses_is_still_logged() {
     failing().runtime_api(REFUSED).run();
 }
 
 #[test]
-fn a_runtime_api_that_hangs_is_left_after_a_second() {
+fn failure_with_an_api_that_hangs_gives_up_after_a_second() {
     let api = RuntimeApi::new(Reaction::Hang);
     let test = failing().runtime_api(&api);
     let start = Instant::now();
@@ -75,7 +75,7 @@ fn a_runtime_api_that_hangs_is_left_after_a_second() {
 }
 
 #[test]
-fn the_report_goes_to_the_address_that_lambda_gave() {
+fn failure_is_posted_to_the_address_of_lambda() {
     let api = RuntimeApi::new(Reaction::Accept);
     let config =
         FAILING_HOOK.replacen('{', r#"{"env": {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}, "#, 1);

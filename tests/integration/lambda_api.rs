@@ -28,7 +28,7 @@ enum Reaction {
 }
 
 #[test]
-fn every_call_in_every_state() {
+fn every_call_in_every_state_has_lambda_s_reaction() {
     use Reaction::{Accepts, Blocks, Forbids};
     use State::{InitError, Ready, RestoreError, RestoreReady, Restoring, Started};
     for (call, row) in [
@@ -50,7 +50,7 @@ fn every_call_in_every_state() {
 }
 
 #[test]
-fn a_refused_call_is_told_the_transition() {
+fn call_that_is_refused_names_the_transition() {
     let lambda = Lambda::new(Settings::default());
     let _parked = bring_to(&lambda, State::RestoreReady);
     let body = "{\"errorMessage\":\"State transition from RestoreReady to InitError failed for \
@@ -62,7 +62,7 @@ fn a_refused_call_is_told_the_transition() {
 }
 
 #[test]
-fn unknown_paths_and_methods() {
+fn unknown_paths_and_methods_are_refused() {
     let lambda = Lambda::new(Settings::default());
     let on_demand = Lambda::new(Settings { snap_start: false, ..Settings::default() });
     for (lambda, request, status) in [
@@ -80,7 +80,7 @@ fn unknown_paths_and_methods() {
 }
 
 #[test]
-fn what_is_not_http_1_is_recorded_and_refused() {
+fn request_that_is_not_http_1_is_recorded_and_refused() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -88,11 +88,43 @@ fn what_is_not_http_1_is_recorded_and_refused() {
         client.rest(),
         b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     );
-    assert_eq!(lambda.seen().requests[0].head.0, "PRI * HTTP/2.0");
+    assert_eq!(lambda.seen().requests[0].head.text, "PRI * HTTP/2.0");
 }
 
 #[test]
-fn a_head_may_be_long_and_come_in_any_pieces() {
+fn absolute_target_is_the_same_call_as_its_path() {
+    for (target, status) in [
+        ("http://127.0.0.1:9001/2018-06-01/runtime/init/error", 202),
+        ("http://sandbox/2018-06-01/runtime/init/error?x=http://y/z", 202),
+        ("http://127.0.0.1:9001/other", 404),
+        ("http://127.0.0.1:9001", 404),
+        ("/http://127.0.0.1:9001/2018-06-01/runtime/init/error", 404),
+    ] {
+        let lambda = Lambda::new(Settings::default());
+        let request = format!("POST {target}");
+        assert_eq!(status_of(&Client::new(&lambda).ask(&request, "{}")), status, "{target}");
+        assert_eq!(lambda.seen().count(Call::InitError), usize::from(status == 202), "{target}");
+    }
+}
+
+#[test]
+fn malformed_head_is_refused() {
+    for head in [
+        "GET\r\n\r\n",
+        "GET /x HTTP/1.1\r\nno colon\r\n\r\n",
+        "GET /x HTTP/1.1\r\na b: c\r\n\r\n",
+        "GET /x y HTTP/1.1\r\n\r\n",
+    ] {
+        let lambda = Lambda::new(Settings::default());
+        let mut client = Client::new(&lambda);
+        client.send(head.as_bytes());
+        assert!(client.rest().starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{head}");
+        assert_eq!(lambda.seen().requests[0].call, None, "{head}");
+    }
+}
+
+#[test]
+fn request_head_of_any_length_and_pieces_is_read() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     let long = format!("Long: {}\r\n", "\u{e9}".repeat(1 << 20));
@@ -115,7 +147,7 @@ fn a_head_may_be_long_and_come_in_any_pieces() {
 }
 
 #[test]
-fn events_go_to_the_call_that_has_waited_longest() {
+fn events_with_two_calls_waiting_go_to_the_first() {
     let lambda = Lambda::new(Settings::default());
     let mut clients = [(); 2].map(|()| Client::new(&lambda));
     for (waiting, client) in (1..).zip(&mut clients) {
@@ -133,7 +165,7 @@ fn events_go_to_the_call_that_has_waited_longest() {
 }
 
 #[test]
-fn a_life_from_init_to_shutdown() {
+fn client_from_init_to_shutdown_is_served() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.request(RESTORE_NEXT, "");
@@ -183,7 +215,7 @@ fn a_life_from_init_to_shutdown() {
 }
 
 #[test]
-fn a_streamed_answer_with_trailers() {
+fn streamed_response_with_trailers_is_recorded() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.request(INVOCATION_NEXT, "");
@@ -217,7 +249,7 @@ fn a_streamed_answer_with_trailers() {
 }
 
 #[test]
-fn a_buffered_answer_has_a_limit_and_a_truncated_one_is_told() {
+fn buffered_response_over_the_limit_or_truncated_is_refused() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.request(INVOCATION_NEXT, "");
@@ -240,7 +272,7 @@ fn a_buffered_answer_has_a_limit_and_a_truncated_one_is_told() {
 }
 
 #[test]
-fn a_client_that_leaves_restore_next_loses_the_restore() {
+fn client_that_leaves_restore_next_loses_the_restore() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.request(RESTORE_NEXT, "");
@@ -252,7 +284,7 @@ fn a_client_that_leaves_restore_next_loses_the_restore() {
 }
 
 #[test]
-fn a_client_that_takes_no_part_gets_no_signal() {
+fn client_without_restore_next_gets_no_response_at_the_restore() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.request(INVOCATION_NEXT, "");
@@ -262,7 +294,7 @@ fn a_client_that_takes_no_part_gets_no_signal() {
 }
 
 #[test]
-fn a_report_ends_every_wait_for_the_runtime() {
+fn report_of_an_error_ends_every_wait_for_the_runtime() {
     let lambda = Lambda::new(Settings::default());
     assert_eq!(Client::new(&lambda).ask(INIT_ERROR, r#"{"errorType":"Runtime.Test"}"#), OK);
     let Err(Failure::Reported(report)) = lambda.snapshot() else {
@@ -289,7 +321,7 @@ fn a_report_ends_every_wait_for_the_runtime() {
 }
 
 #[test]
-fn an_event_as_the_answer_of_restore_next() {
+fn event_as_the_response_to_restore_next_is_delivered() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     client.request(RESTORE_NEXT, "");
@@ -308,7 +340,7 @@ fn an_event_as_the_answer_of_restore_next() {
 }
 
 #[test]
-fn a_body_waits_for_100_continue_and_a_connection_closes_on_request() {
+fn body_with_100_continue_and_connection_close_is_read() {
     let lambda = Lambda::new(Settings::default());
     let mut client = Client::new(&lambda);
     let head = "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n";
@@ -322,7 +354,7 @@ fn a_body_waits_for_100_continue_and_a_connection_closes_on_request() {
 }
 
 #[test]
-fn an_internal_extension_polls_on_the_connection_of_the_runtime() {
+fn internal_extension_on_the_runtime_s_connection_is_served() {
     let lambda =
         Lambda::new(Settings { extensions: vec!["foreword".to_owned()], ..Settings::default() });
     let mut client = Client::new(&lambda);

@@ -62,7 +62,7 @@ impl Python {
 }
 
 #[test]
-fn python_s_client_from_init_to_the_third_invocation() {
+fn python_client_from_init_to_the_third_invocation_answers() {
     let lambda = Lambda::new(Settings::default());
     let run = Python::start(&lambda, PYTHON_HANDLER);
     assert_eq!(lambda.snapshot().unwrap(), Parked::RestoreNext);
@@ -110,7 +110,7 @@ fn python_s_client_from_init_to_the_third_invocation() {
 }
 
 #[test]
-fn python_s_client_reports_what_its_hooks_raise() {
+fn python_client_whose_hooks_raise_reports_it() {
     for (handler, call, error_type, status) in [
         (
             "def fail(): raise \
@@ -140,7 +140,7 @@ fn python_s_client_reports_what_its_hooks_raise() {
 }
 
 #[test]
-fn python_s_client_takes_no_other_status_for_a_restore() {
+fn python_client_with_another_status_does_not_restore() {
     for (fault, status) in [
         (Fault::Status(403), 64),
         (Fault::Status(202), 64),
@@ -160,7 +160,7 @@ fn python_s_client_takes_no_other_status_for_a_restore() {
 }
 
 #[test]
-fn python_s_client_that_loses_its_restore_may_not_even_report_it() {
+fn python_client_that_loses_its_restore_cannot_report_it() {
     let lambda = Lambda::new(Settings::default());
     let run = Python::start(&lambda, "def handler(*_): pass\n");
     lambda.snapshot().unwrap();

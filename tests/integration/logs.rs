@@ -20,7 +20,7 @@ fn noisy() -> Test {
 }
 
 #[test]
-fn levels() {
+fn log_at_every_level_has_its_lines() {
     let nothing = String::new();
     // A failure is said at every level but off, also when it stops nothing.
     let error = [FAILURE, ERROR].concat();
@@ -63,7 +63,7 @@ fn levels() {
 }
 
 #[test]
-fn off_silences_every_failure_and_changes_no_status() {
+fn log_that_is_off_hides_failures_and_keeps_the_status() {
     let test =
         |config: &str| Test::new().env("FOREWORD_LOG", "off").config(config).args(["/bin/true"]);
     test("{").status(125).run();
@@ -76,7 +76,7 @@ fn off_silences_every_failure_and_changes_no_status() {
 }
 
 #[test]
-fn an_unknown_level_gets_one_warning() {
+fn log_level_that_is_unknown_gets_one_warning() {
     let warning =
         "foreword: FOREWORD_LOG is \"loud\", none of off, error, warn, info, debug and trace\n";
     let loud = || Test::new().env("FOREWORD_LOG", "loud").args(["/bin/true"]);
@@ -89,7 +89,7 @@ fn an_unknown_level_gets_one_warning() {
 }
 
 #[test]
-fn without_hooks_nothing_is_said_at_info() {
+fn log_without_hooks_is_empty_at_info() {
     let config = r#"{"env": {"A": "1"}, "options": {"append": ["-v"]}, "rules": [{"when": {"runtime": "java"}}]}"#;
     for format in ["Text", "JSON"] {
         let test = Test::new().env("AWS_LAMBDA_LOG_FORMAT", format).env("FOREWORD_LOG", "info");
@@ -98,7 +98,7 @@ fn without_hooks_nothing_is_said_at_info() {
 }
 
 #[test]
-fn json_is_one_object_a_line_with_the_fields_that_apply() {
+fn json_log_has_one_object_per_line_with_its_fields() {
     let expected = concat!(
         r#"{"timestamp":"T","level":"INFO","message":"hook \"a\" (initialize) succeeded after N ms","#,
         r#""phase":"initialize","hook":"a","outcome":"success","durationMs":N}"#,
@@ -120,7 +120,7 @@ fn json_is_one_object_a_line_with_the_fields_that_apply() {
 }
 
 #[test]
-fn json_of_failures_of_hooks_and_of_the_configuration() {
+fn json_log_of_failures_has_their_fields() {
     for (config, status, expected) in [
         (
             r#"{"hooks": {"initialize": [{"name": "x", "command": "exit 3"}]}}"#,
@@ -147,7 +147,7 @@ fn json_of_failures_of_hooks_and_of_the_configuration() {
 
 /// RFC 3339 in UTC, as Lambda's own log lines have it.
 #[test]
-fn json_timestamps() {
+fn json_log_has_timestamps_in_utc() {
     let Captured { stderr, .. } = noisy().env("AWS_LAMBDA_LOG_FORMAT", "JSON").capture();
     for line in String::from_utf8(stderr).expect("text").lines() {
         let object: Value = serde_json::from_str(line).expect("an object");
@@ -165,7 +165,7 @@ fn json_timestamps() {
 }
 
 #[test]
-fn debug_shows_every_edit_with_its_place_and_the_final_command_line() {
+fn debug_log_has_every_edit_and_the_final_command_line() {
     Test::new()
         .env("FOREWORD_LOG", "debug")
         .env("OLD", "1")
@@ -193,7 +193,7 @@ fn debug_shows_every_edit_with_its_place_and_the_final_command_line() {
 }
 
 #[test]
-fn debug_shows_what_a_hook_exports_by_name_and_place() {
+fn debug_log_of_exports_has_names_and_places() {
     Test::new()
         .env("FOREWORD_LOG", "debug")
         .config(r#"{"hooks": {"initialize": [{"name": "h", "command": "echo A=swordfish", "export": "dotenv"}]}}"#)
@@ -207,7 +207,7 @@ fn debug_shows_what_a_hook_exports_by_name_and_place() {
 }
 
 #[test]
-fn debug_without_a_configuration_shows_the_command_line() {
+fn debug_log_without_a_configuration_has_the_command_line() {
     let test = Test::new().env("FOREWORD_LOG", "debug").args(["/bin/true", "a b"]);
     test.stderr("foreword: executing [\"/bin/true\", \"a b\"]\n").run();
 }
@@ -240,7 +240,7 @@ fn show_no_secret(configurations: &[&str]) {
 }
 
 #[test]
-fn edits_of_secrets_show_no_secret() {
+fn secrets_in_edits_are_redacted() {
     show_no_secret(&[
         // Nothing but the name says that these are secret.
         r#"{"env": {"DB_PASSWORD": "swordfish"}}"#,
@@ -259,7 +259,7 @@ fn edits_of_secrets_show_no_secret() {
 }
 
 #[test]
-fn command_lines_show_no_secret() {
+fn secrets_in_command_lines_are_redacted() {
     show_no_secret(&[
         r#"{"options": {"append": ["--password=${TOKEN}", "x${TOKEN}y"]}, "arguments": {"append": ["${TOKEN}"]}}"#,
         r#"{"env": {"COPY": "${TOKEN}"}, "options": {"append": ["-D${COPY}"]}}"#,
@@ -272,7 +272,7 @@ fn command_lines_show_no_secret() {
 }
 
 #[test]
-fn exports_show_no_secret() {
+fn secrets_in_exports_are_redacted() {
     let (dotenv, json) = (
         |output, rest| exporting("dotenv", output, rest),
         |output, rest| exporting("json", output, rest),
@@ -290,19 +290,19 @@ fn exports_show_no_secret() {
 }
 
 #[test]
-fn a_hooks_folder_shows_no_secret() {
+fn secrets_in_a_hook_s_cwd_are_redacted() {
     show_no_secret(&[
         r#"{"hooks": {"initialize": [{"name": "x", "command": "true", "cwd": "/nowhere/${TOKEN}"}]}}"#,
     ]);
 }
 
 #[test]
-fn a_path_that_a_hook_exported_is_not_shown() {
+fn path_that_a_hook_exported_is_redacted() {
     show_no_secret(&[&exporting("dotenv", "PATH=/opt/swordfish", r#""program": "missing""#)]);
 }
 
 #[test]
-fn secrets_are_replaced_where_they_stand() {
+fn secrets_within_a_text_are_replaced_in_place() {
     let config = r#"{"env": {"COPY": "${API_KEY}", "API_KEY": "swordfish", "OPEN": "1"}, "arguments": {"append": ["-p=${COPY}", "${OPEN}"]}}"#;
     Test::new()
         .env("FOREWORD_LOG", "debug")
@@ -321,7 +321,7 @@ fn secrets_are_replaced_where_they_stand() {
 }
 
 #[test]
-fn control_characters_break_no_line() {
+fn control_characters_in_a_message_break_no_line() {
     let name = r#"a\nforeword: forged\r\u001b[31m\u007f\u0085é"#;
     let hook =
         format!(r#"{{"hooks": {{"initialize": [{{"name": "{name}", "command": "true"}}]}}}}"#);

@@ -1,8 +1,8 @@
 //! One binary for all tests of the built program, one file for each behaviour. What the feature
 //! `real-parts` is for is in `real_parts`.
 
-#[cfg(feature = "real-parts")]
 mod architecture;
+#[cfg(feature = "real-parts")]
 mod bootstrap;
 mod chain;
 mod chain_conflicts;

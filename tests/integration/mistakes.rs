@@ -19,14 +19,14 @@ pub fn refuses(test: Test, message: &str) {
         .script("runtime", "#!/bin/sh\n>started\n")
         .file("foreword.d/hook.json", hook)
         .args(["./runtime"]);
-    let folder = test.path("").display().to_string();
+    let directory = test.path("").display().to_string();
     let finished =
         test.runtime_api(&api).stderr(format!("foreword: {message}\n")).status(125).run();
-    assert!(!finished.folder.path("started").exists(), "something was started");
+    assert!(!finished.directory.path("started").exists(), "something was started");
 
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     let body: Value = serde_json::from_str(&request.body).expect("a body of JSON");
-    let message = message.replace("<folder>", folder.trim_end_matches('/'));
+    let message = message.replace("<folder>", directory.trim_end_matches('/'));
     let error_type = "Runtime.ForewordConfigInvalid";
     assert_eq!(body, json!({"errorMessage": message, "errorType": error_type, "stackTrace": []}));
     assert_eq!(request.header("lambda-runtime-function-error-type"), Some(error_type));
@@ -60,17 +60,17 @@ pub fn refuses_each(rows: &[(&str, &str)]) {
 fn is_found_by_check(json: &str, expected: &str) {
     let test = Test::new().file("foreword.json", json).args(["check"]);
     let captured = test.capture();
-    let folder = test.path("").display().to_string();
+    let directory = test.path("").display().to_string();
     let output = String::from_utf8(captured.stdout)
         .expect("UTF-8")
-        .replace(folder.trim_end_matches('/'), "<folder>");
+        .replace(directory.trim_end_matches('/'), "<folder>");
     let mut lines = output.lines();
     assert_eq!((lines.next(), captured.stderr, captured.status), (Some(expected), Vec::new(), 1));
     assert!(lines.nth(1).is_some_and(|line| line.ends_with('^')), "{output}");
 }
 
 #[test]
-fn what_is_not_json() {
+fn text_that_is_not_json_is_refused() {
     refuses_each(&[
         (
             "{\n  \"env\": {}}»}\n",
@@ -99,7 +99,7 @@ fn what_is_not_json() {
 }
 
 #[test]
-fn keys() {
+fn keys_that_are_unknown_or_duplicate_are_refused() {
     const RULE: &str =
         "here go when, env, options, arguments, program, prefix, entry, wrappers, hooks, rules";
     refuses_each(&[
@@ -147,7 +147,7 @@ fn keys() {
 }
 
 #[test]
-fn two_letters_that_changed_places_are_a_near_miss() {
+fn key_with_two_letters_transposed_gets_a_suggestion() {
     refuses_each(&[
         ("{»\"evn\": {}}", "unknown key \"evn\"; did you mean \"env\"?"),
         ("{»\"rlues\": []}", "unknown key \"rlues\"; did you mean \"rules\"?"),
@@ -155,7 +155,7 @@ fn two_letters_that_changed_places_are_a_near_miss() {
 }
 
 #[test]
-fn types() {
+fn values_of_wrong_types_are_refused() {
     const EDIT: &str =
         "expected a string, null, or an object with \"default\", \"prepend\" or \"append\"";
     refuses_each(&[
@@ -191,7 +191,7 @@ fn types() {
 }
 
 #[test]
-fn edits() {
+fn edits_with_mistakes_are_refused() {
     refuses_each(&[
         (
             "{\"env\": {\"PATH\": {\n    »\"prepend\": \"/opt\"}}}",
@@ -246,7 +246,7 @@ fn edits() {
 }
 
 #[test]
-fn hooks() {
+fn hooks_with_mistakes_are_refused() {
     let hook = |members: &str| format!("{{\"hooks\": {{\"initialize\": [\n  {members}]}}}}");
     let with = |member: &str| hook(&format!("{{\"name\": \"n\", \"command\": \"x\", {member}}}"));
     let limit = |number: &str| {
@@ -284,7 +284,7 @@ fn hooks() {
 }
 
 #[test]
-fn conditions() {
+fn conditions_with_mistakes_are_refused() {
     const RUNTIMES: &str =
         "(one of python, node, java, ruby, dotnet, provided, or a glob such as \"python3.*\")";
     refuses_each(&[
@@ -340,7 +340,7 @@ fn conditions() {
 
 /// No function is told that it has one of these, so that they would never hold.
 #[test]
-fn a_condition_on_the_identifier_of_an_os_only_runtime() {
+fn condition_on_an_os_only_runtime_s_identifier_is_refused() {
     for (written, value) in [
         ("provided.al2023", "»\"provided.al2023\""),
         ("provided.al2", "[\"python\", »\"provided.al2\"]"),
@@ -358,7 +358,7 @@ fn a_condition_on_the_identifier_of_an_os_only_runtime() {
 
 /// They would otherwise be taken for started.
 #[test]
-fn other_wrappers() {
+fn wrappers_with_mistakes_are_refused() {
     const WRAPPER: &str = "here go path, name, when, env, last";
     refuses_each(&[
         (
@@ -405,7 +405,7 @@ fn other_wrappers() {
 }
 
 #[test]
-fn nesting_that_nobody_means() {
+fn nesting_beyond_the_limit_is_refused() {
     let nested = |depth: usize| {
         let (open, close) = (r#"{"rules": ["#.repeat(depth), "]}".repeat(depth));
         format!("{open}{MARK}{{}}{close}")
@@ -429,25 +429,25 @@ fn nesting_that_nobody_means() {
 }
 
 #[test]
-fn files_that_cannot_be_read() {
-    let folder = |name: &str| Test::new().file(&format!("{name}/file"), "");
-    refuses(folder("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
+fn files_that_cannot_be_read_are_refused() {
+    let directory = |name: &str| Test::new().file(&format!("{name}/file"), "");
+    refuses(directory("foreword.json"), "unable to read <folder>/foreword.json: is a directory");
     refuses(
-        folder("foreword.d/a.json"),
+        directory("foreword.d/a.json"),
         "unable to read <folder>/foreword.d/a.json: is a directory",
     );
     // Nobody writes to it, and nobody waits for that.
     let fifo = Test::new().file("foreword.d/other", "");
     mkfifo(&fifo.path("foreword.d/a.json"), Mode::from_bits_truncate(0o644)).expect("a FIFO");
     refuses(fifo, "unable to read <folder>/foreword.d/a.json: not a regular file");
-    let named = folder("named").env("FOREWORD_CONFIG", "<folder>/named");
+    let named = directory("named").env("FOREWORD_CONFIG", "<folder>/named");
     refuses(named, "unable to read \"<folder>/named\" (FOREWORD_CONFIG): is a directory");
     let dropins = Test::new().file("file", "").env("FOREWORD_DROPIN_DIR", "<folder>/file");
     refuses(dropins, "unable to read <folder>/file: not a directory");
 }
 
 #[test]
-fn what_is_not_utf_8() {
+fn text_that_is_not_utf_8_is_refused() {
     let file = |json: &[u8]| Test::new().file("foreword.json", json);
     refuses(
         file(b"{\n  \"env\": {\"A\": \"\xff\"}}"),
@@ -459,7 +459,7 @@ fn what_is_not_utf_8() {
 }
 
 #[test]
-fn the_first_mistake_in_the_first_file_is_named() {
+fn first_mistake_in_the_first_file_is_named() {
     let first = "{\"env\": {\"A\": 1}, \"x\": 1}";
     let test = Test::new().file("foreword.d/a.json", first).file("foreword.json", "{").config("{");
     let message = "expected a string, null, or an object with \"default\", \"prepend\" or \

@@ -15,7 +15,7 @@ fn is_no_json(rows: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn a_comment_is_told_that_json_has_none() {
+fn comment_gets_a_hint_that_json_has_none() {
     const WAY_OUT: &str = "JSON has no comments, use \"description\"";
     is_no_json(&[
         ("{»// a\n}", "key must be a string", WAY_OUT),
@@ -29,7 +29,7 @@ fn a_comment_is_told_that_json_has_none() {
 }
 
 #[test]
-fn quotes_of_another_kind_are_told_which_json_has() {
+fn quotes_of_another_kind_get_a_hint_to_json_s() {
     is_no_json(&[
         ("{»'env': {}}", "key must be a string", "put it in double quotes"),
         ("{\"entry\": »'x'}", "expected value", "put it in double quotes"),
@@ -47,7 +47,7 @@ fn quotes_of_another_kind_are_told_which_json_has() {
 }
 
 #[test]
-fn words_without_quotes_are_told_to_have_some() {
+fn words_without_quotes_get_a_hint_to_add_them() {
     const WAY_OUT: &str = "put a string in double quotes (true, false and null are lower case)";
     is_no_json(&[
         ("{\"entry\": »app.py}", "expected value", WAY_OUT),
@@ -58,7 +58,7 @@ fn words_without_quotes_are_told_to_have_some() {
 }
 
 #[test]
-fn a_comma_a_colon_or_a_bracket_that_is_missing_or_too_much_is_named() {
+fn punctuation_that_is_missing_or_extra_is_named() {
     is_no_json(&[
         ("{\"env\": {},»}", "trailing comma", "remove the comma in front of it"),
         ("{\"prefix\": [\"a\",»]}", "trailing comma", "remove the comma in front of it"),
@@ -88,7 +88,7 @@ fn a_comma_a_colon_or_a_bracket_that_is_missing_or_too_much_is_named() {
 }
 
 #[test]
-fn a_backslash_or_a_line_break_in_a_string_is_told_how_to_be_written() {
+fn backslash_or_line_break_in_a_string_gets_its_escape() {
     const BACKSLASH: &str = "write a backslash as \\\\ (paths in a function have /)";
     is_no_json(&[
         ("{\"program\": \"\\»opt\"}", "invalid escape", BACKSLASH),
@@ -107,7 +107,7 @@ fn a_backslash_or_a_line_break_in_a_string_is_told_how_to_be_written() {
 }
 
 #[test]
-fn another_language_in_the_place_of_json_is_named() {
+fn language_other_than_json_is_named() {
     const YAML: &str = "it looks like YAML, and has to be JSON (yq -o json converts it)";
     const TOML: &str = "it looks like TOML, and has to be JSON (yq -o json converts it)";
     for (text, way_out) in [
@@ -119,8 +119,8 @@ fn another_language_in_the_place_of_json_is_named() {
         ("# mine\nentry = \"x\"\n", TOML),
         ("[options.values]\n", TOML),
     ] {
-        let folder = Test::new().file("foreword.json", text).args(["/bin/true"]);
-        let stderr = String::from_utf8(folder.capture().stderr).expect("UTF-8");
+        let directory = Test::new().file("foreword.json", text).args(["/bin/true"]);
+        let stderr = String::from_utf8(directory.capture().stderr).expect("UTF-8");
         assert!(stderr.ends_with(&format!("; {way_out}\n")), "{text}: {stderr}");
         let inline = format!(
             "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which begins with \
@@ -136,7 +136,7 @@ fn another_language_in_the_place_of_json_is_named() {
 }
 
 #[test]
-fn a_byte_order_mark_does_not_count_inline_either() {
+fn byte_order_mark_inline_does_not_shift_the_column() {
     Test::new()
         .config("\u{feff}{\"env\": {\"A\": \"1\"}}")
         .args(["/bin/sh", "-c", "echo $A"])
@@ -150,7 +150,7 @@ fn a_byte_order_mark_does_not_count_inline_either() {
 }
 
 #[test]
-fn quotes_around_an_inline_configuration_are_told_to_go() {
+fn quotes_around_an_inline_configuration_get_a_hint_to_remove_them() {
     for quoted in ["'{\"env\": {}}'", "\"{\\\"env\\\": {}}\"", "“{}”"] {
         let message = "FOREWORD_CONFIG is neither the path of a file nor a JSON object, which \
                        begins with {; remove the quotes around it";
@@ -159,7 +159,7 @@ fn quotes_around_an_inline_configuration_are_told_to_go() {
 }
 
 #[test]
-fn a_windows_path_of_a_configuration_is_told_what_paths_are_like() {
+fn windows_path_of_a_configuration_gets_a_hint() {
     for path in
         ["C:\\app\\foreword.json", "C:/Program Files/Git/opt/x.json", "..\\x.json", "d:x.json"]
     {
@@ -172,7 +172,7 @@ fn a_windows_path_of_a_configuration_is_told_what_paths_are_like() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_shown_the_right_form() {
+fn value_of_the_wrong_type_gets_the_right_form() {
     const EDIT: &str =
         "expected a string, null, or an object with \"default\", \"prepend\" or \"append\", found";
     const LIST: &str = "expected an array, found";
@@ -206,7 +206,7 @@ fn a_value_of_the_wrong_type_is_shown_the_right_form() {
 }
 
 #[test]
-fn hooks_in_another_form_are_shown_theirs() {
+fn hooks_in_the_wrong_form_get_the_right_one() {
     const HOOKS: &str = "; write [{\"name\": …, \"command\": …}]";
     refuses_each(&[
         (
@@ -235,7 +235,7 @@ fn hooks_in_another_form_are_shown_theirs() {
 
 /// What is missing beside it is there, under another name.
 #[test]
-fn a_misspelled_key_is_the_only_mistake() {
+fn misspelled_key_is_the_only_mistake_reported() {
     let near = |written: &str, meant: &str| {
         format!("unknown key \"{written}\"; did you mean \"{meant}\"?")
     };

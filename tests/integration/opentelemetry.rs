@@ -27,7 +27,7 @@ const PROPAGATORS: (&str, States) = ("OTEL_PROPAGATORS", &[None, Some(""), Some(
 const FUNCTION: (&str, States) = ("AWS_LAMBDA_FUNCTION_NAME", &[None, Some("orders")]);
 
 #[test]
-fn java() {
+fn java_configuration_equals_the_layer_s_script() {
     let matrix: Matrix = &[
         ("JAVA_TOOL_OPTIONS", &[None, Some(""), Some("-Dname='a b' $x")]),
         ("OTEL_JAVA_AGENT_FAST_STARTUP_ENABLED", &[None, Some("true"), Some("false")]),
@@ -68,7 +68,7 @@ fn java() {
 }
 
 #[test]
-fn node() {
+fn node_configuration_equals_the_layer_s_script() {
     let matrix: Matrix = &[
         ("NODE_OPTIONS", &[None, Some(""), Some("--max-old-space-size=64")]),
         ATTRIBUTES,
@@ -88,7 +88,7 @@ fn node() {
 }
 
 #[test]
-fn python() {
+fn python_configuration_equals_the_layer_s_script() {
     let matrix: Matrix = &[
         ("PYTHONPATH", &[None, Some(""), Some("/var/task/lib:")]),
         ("LAMBDA_RUNTIME_DIR", &[None, Some("/var/runtime")]),
@@ -107,7 +107,7 @@ fn python() {
 /// What the vendor's wrapper takes away, foreword's configuration keeps: `PYTHONPATH` names what
 /// other layers have.
 #[test]
-fn python_keeps_the_packages_of_other_layers_and_makes_nothing_of_a_log_without_a_name() {
+fn python_configuration_keeps_other_layers_packages_and_needs_no_log_name() {
     let configuration =
         format!("{}/layer/examples/opentelemetry-python.json", env!("CARGO_MANIFEST_DIR"));
     let runtime = "#!/bin/sh\necho \"$PYTHONPATH $OTEL_RESOURCE_ATTRIBUTES\"\n";
@@ -139,7 +139,7 @@ fn python_keeps_the_packages_of_other_layers_and_makes_nothing_of_a_log_without_
 
 #[cfg(feature = "tool")]
 #[test]
-fn the_configurations_do_nothing_unawares() {
+fn example_configurations_give_no_unexpected_warning() {
     for language in ["java", "node", "python"] {
         let configuration =
             format!("{}/layer/examples/opentelemetry-{language}.json", env!("CARGO_MANIFEST_DIR"));

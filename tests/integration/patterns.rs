@@ -16,7 +16,7 @@ fn block(heading: &str, language: &str) -> String {
 }
 
 #[test]
-fn the_runtime_is_held_back_until_the_port_accepts() {
+fn runtime_with_a_waiting_hook_starts_when_the_port_accepts() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let config = block("Wait for another extension", "json").replace("127.0.0.1:4318", &address);
@@ -31,7 +31,7 @@ fn the_runtime_is_held_back_until_the_port_accepts() {
 }
 
 #[test]
-fn the_handler_finds_values_in_a_file_after_a_restore() {
+fn handler_after_a_restore_finds_values_in_a_file() {
     let lambda = Lambda::new(Settings::default());
     let config = block("Values for the handler after a restore", "json");
     let config = config
@@ -56,7 +56,7 @@ fn the_handler_finds_values_in_a_file_after_a_restore() {
 }
 
 #[test]
-fn another_extension_is_given_what_hooks_export() {
+fn extension_started_by_foreword_sees_exports_of_hooks() {
     let script = block("Secrets for another extension", "sh");
     let config = r#"{"hooks": {"initialize": [{"name": "secrets", "command": "echo API_KEY=hunter2", "export": "dotenv"}]}}"#;
     let test = Test::new()

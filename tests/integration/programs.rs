@@ -1,7 +1,7 @@
 //! How the runtime is found and executed, and everything that cannot be executed: one line that
 //! says why, the status that shells use, and the same words at the Runtime API.
 
-use crate::support::{FOLDER, PATH, Reaction, RuntimeApi, Test, foreword};
+use crate::support::{DIRECTORY, PATH, Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -19,7 +19,7 @@ const LONGEST: usize = 131_071;
 #[track_caller]
 fn refuses(test: Test, cause: &str, status: i32) {
     let api = RuntimeApi::new(Reaction::Accept);
-    let folder = test.path("").display().to_string();
+    let directory = test.path("").display().to_string();
     test.runtime_api(&api).stderr(format!("foreword: {cause}\n")).status(status).run();
     let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
     assert_eq!(request.path, "/2018-06-01/runtime/init/error");
@@ -28,7 +28,7 @@ fn refuses(test: Test, cause: &str, status: i32) {
         Some("Runtime.InvalidEntrypoint")
     );
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    let cause = cause.replace(FOLDER, folder.trim_end_matches('/'));
+    let cause = cause.replace(DIRECTORY, directory.trim_end_matches('/'));
     assert_eq!(
         body,
         json!({"errorMessage": cause, "errorType": "Runtime.InvalidEntrypoint", "stackTrace": []})
@@ -65,7 +65,7 @@ fn without_loader() -> (Vec<u8>, String) {
 }
 
 #[test]
-fn what_is_not_there() {
+fn program_that_is_missing_is_named() {
     refuses(
         Test::new().args(["/nowhere/x"]),
         "unable to execute \"/nowhere/x\": no such file",
@@ -95,14 +95,14 @@ fn what_is_not_there() {
 }
 
 #[test]
-fn what_is_not_there_in_a_path_that_names_a_file() {
+fn program_in_a_path_through_a_file_is_named() {
     let test =
         Test::new().file("plain", "").env("PATH", "<folder>/plain:/nowhere").args(["--", "nosuch"]);
     refuses(test, "unable to find \"nosuch\" in PATH (<folder>/plain:/nowhere)", 127);
 }
 
 #[test]
-fn what_is_no_program() {
+fn file_that_is_no_program_is_named() {
     let (dynamic, loader) = without_loader();
     let needs = format!(
         "it needs the loader {loader:?}, which is not here; link it statically or build it for \
@@ -152,7 +152,7 @@ fn what_is_no_program() {
 }
 
 #[test]
-fn a_program_of_a_machine_with_the_other_byte_order() {
+fn program_of_the_other_byte_order_is_named() {
     let test = Test::new().script("runtime", elf_header(2, [0, 22])).args(["./runtime"]);
     refuses(
         test,
@@ -165,7 +165,7 @@ fn a_program_of_a_machine_with_the_other_byte_order() {
 }
 
 #[test]
-fn a_first_line_whose_interpreter_is_none() {
+fn shebang_of_an_unusable_interpreter_is_named() {
     for (line, cause) in [
         ("#!\n", "its first line names no interpreter; let it name one (#!/bin/sh)"),
         ("#! \t\n", "its first line names no interpreter; let it name one (#!/bin/sh)"),
@@ -186,7 +186,7 @@ fn a_first_line_whose_interpreter_is_none() {
 
 /// A file that ended too early is for this machine all the same.
 #[test]
-fn a_program_of_this_machine_that_is_damaged() {
+fn program_of_this_machine_that_is_damaged_is_named() {
     let start = fs::read("/bin/true").expect("a program")[..64].to_vec();
     let test = Test::new().script("runtime", start).args(["./runtime"]);
     refuses(
@@ -197,7 +197,7 @@ fn a_program_of_this_machine_that_is_damaged() {
 }
 
 #[test]
-fn what_may_not_be_executed() {
+fn program_without_execute_permission_is_named() {
     let test = Test::new().file("runtime", "#!/bin/sh\n").args(["./runtime"]);
     refuses(test, "unable to execute \"./runtime\": it has no run bit (chmod +x)", 126);
     let test = Test::new().file("runtime/file", "").args(["./runtime"]);
@@ -218,7 +218,7 @@ fn what_may_not_be_executed() {
 }
 
 #[test]
-fn a_program_where_nothing_is_executed() {
+fn program_on_a_noexec_mount_is_named() {
     let setup = "set -e; mount -t tmpfs -o noexec none /mnt; cp runtime /mnt; exec \"$@\"";
     let command = [
         "unshare",
@@ -241,7 +241,7 @@ fn a_program_where_nothing_is_executed() {
 }
 
 #[test]
-fn a_link_that_leads_nowhere() {
+fn symlink_to_nothing_is_named() {
     let test = Test::new().args(["./link"]);
     std::os::unix::fs::symlink("missing", test.path("link")).expect("a new link");
     refuses(
@@ -252,7 +252,7 @@ fn a_link_that_leads_nowhere() {
 }
 
 #[test]
-fn a_single_string_beyond_the_kernels_limit() {
+fn argument_beyond_the_kernel_s_limit_is_named() {
     let test = |config: Value| {
         Test::new().file("foreword.json", config.to_string()).args(["/bin/echo", "given"])
     };
@@ -286,7 +286,7 @@ fn a_single_string_beyond_the_kernels_limit() {
 }
 
 #[test]
-fn all_strings_together_beyond_the_kernels_limit() {
+fn arguments_together_beyond_the_kernel_s_limit_are_named() {
     // The kernel takes a quarter of the stack's limit, and 6 MiB at most.
     let names = (10..90).map(|number| format!("BIG_{number}")).collect::<Vec<_>>();
     let value = "x".repeat(100_000);
@@ -313,7 +313,7 @@ fn all_strings_together_beyond_the_kernels_limit() {
 }
 
 #[test]
-fn the_first_word_is_looked_up_as_execvp_does() {
+fn program_as_a_bare_name_is_looked_up_as_by_execvp() {
     let echo = |what: &str| format!("#!/bin/sh\necho {what}\n");
     let test = |path: &str| {
         Test::new()
@@ -355,16 +355,16 @@ fn the_first_word_is_looked_up_as_execvp_does() {
 }
 
 #[test]
-fn without_a_path_the_systems_own_is_used() {
+fn program_without_path_is_looked_up_in_the_system_s() {
     Test::new().env_remove("PATH").args(["--", "echo", "found"]).stdout("found\n").run();
 }
 
 #[test]
-fn program_and_prefix_are_looked_up_in_the_final_path_and_named_as_written() {
+fn program_and_prefix_that_are_missing_are_named_as_written() {
     // The name under which it was started is all that this one looks at.
     let config = json!({"env": {"PATH": "<folder>/final:/bin"}, "program": "${TOOL}"});
     let resolved = |test: &Test, config: &Value| {
-        config.to_string().replace(FOLDER, &test.path("").display().to_string())
+        config.to_string().replace(DIRECTORY, &test.path("").display().to_string())
     };
     let test = Test::new().env("TOOL", "cat").args(["./never", "/proc/self/cmdline"]);
     let config = resolved(&test, &config);
@@ -395,13 +395,13 @@ fn program_and_prefix_are_looked_up_in_the_final_path_and_named_as_written() {
 
 /// As for `execvp`, it is a script for the shell that has nothing to say.
 #[test]
-fn an_empty_file_is_an_empty_script() {
+fn empty_file_is_executed_as_an_empty_script() {
     Test::new().script("runtime", "").args(["./runtime"]).run();
 }
 
 /// What is wrong with the program is known only when the hooks have run; it is still one line.
 #[test]
-fn a_program_that_cannot_be_executed_after_hooks() {
+fn program_that_cannot_be_executed_after_hooks_is_named() {
     let test = Test::new().hooks(json!([{"name": "x", "command": ["/bin/echo", "hook"]}]));
     refuses(
         test.stdout("hook\n").args(["./missing"]),

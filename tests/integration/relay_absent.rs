@@ -30,7 +30,7 @@ fn leaves_alone(test: Test, address: &str) {
 }
 
 #[test]
-fn on_demand_environments_have_no_relay() {
+fn on_demand_environment_has_no_relay() {
     for kind in ["on-demand", "provisioned-concurrency", "lambda-managed-instances", ""] {
         leaves_alone(hooked().env("AWS_LAMBDA_INITIALIZATION_TYPE", kind), NOWHERE);
     }
@@ -38,12 +38,12 @@ fn on_demand_environments_have_no_relay() {
 }
 
 #[test]
-fn managed_instances_have_no_relay() {
+fn managed_instance_has_no_relay() {
     leaves_alone(hooked().env("AWS_LAMBDA_MAX_CONCURRENCY", "16"), NOWHERE);
 }
 
 #[test]
-fn without_a_runtime_api_there_is_no_relay() {
+fn function_without_a_runtime_api_has_no_relay() {
     let warning = "foreword: the hooks around the snapshot are not run: AWS_LAMBDA_RUNTIME_API is \
                    not set; foreword simulate runs them\n";
     leaves_alone(hooked().env_remove("AWS_LAMBDA_RUNTIME_API").stderr(warning), "unset");
@@ -51,7 +51,7 @@ fn without_a_runtime_api_there_is_no_relay() {
 }
 
 #[test]
-fn without_a_hook_that_applies_there_is_no_relay() {
+fn function_without_a_hook_that_applies_has_no_relay() {
     let bare = || Test::new().snap_start(NOWHERE).args(TELL);
     leaves_alone(bare(), NOWHERE);
     leaves_alone(bare().snapshot_hooks(json!([]), json!([])), NOWHERE);
@@ -60,13 +60,13 @@ fn without_a_hook_that_applies_there_is_no_relay() {
 }
 
 #[test]
-fn foreword_disabled_has_no_relay() {
+fn foreword_that_is_disabled_starts_no_relay() {
     leaves_alone(hooked().env("FOREWORD_DISABLED", "1"), NOWHERE);
 }
 
 /// What applies in the first environment applies there alone.
 #[test]
-fn a_relay_is_where_all_of_it_is_there() {
+fn function_with_all_preconditions_has_a_relay() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked().snap_start(&lambda).play();
     assert_ne!(runtime.address, lambda.address());
@@ -77,7 +77,7 @@ fn a_relay_is_where_all_of_it_is_there() {
 
 /// The adapter speaks to the Runtime API from an extension of its own, past the relay.
 #[test]
-fn lambda_web_adapter_and_snapshot_hooks_do_not_go_together() {
+fn lambda_web_adapter_with_snapshot_hooks_is_refused() {
     let api = RuntimeApi::new(Reaction::Accept);
     let adapted = |test: Test| {
         test.script("opt/extensions/lambda-adapter", "#!/bin/sh\n").over("opt", "/opt")
@@ -110,7 +110,7 @@ fn reset(test: Test) -> Test {
 }
 
 #[test]
-fn the_marker_is_made_when_the_restore_is_over() {
+fn marker_is_made_after_the_restore() {
     let lambda = Lambda::new(Settings::default());
     let test = hooked().snap_start(&lambda);
     let marker = test.marker();
@@ -130,7 +130,7 @@ fn the_marker_is_made_when_the_restore_is_over() {
 
 /// Whoever can write there could lead foreword elsewhere.
 #[test]
-fn the_marker_is_made_through_no_link() {
+fn marker_is_not_made_through_a_symlink() {
     let lambda = Lambda::new(Settings::default());
     let test = hooked().snap_start(&lambda);
     let (marker, elsewhere) = (test.marker(), test.path("elsewhere"));
@@ -148,9 +148,9 @@ fn the_marker_is_made_through_no_link() {
     assert!(runtime.run.finished.is_alone() && !elsewhere.exists());
 }
 
-/// `/tmp` is empty when a function starts. Seen from inside, the test's folder is where it was.
+/// `/tmp` is empty when a function starts. Seen from inside, the test's directory is where it was.
 #[test]
-fn the_place_of_the_marker_is_made_when_it_is_missing() {
+fn marker_directory_that_is_missing_is_made() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new();
     let made = test.path("tmp/.foreword");
@@ -165,12 +165,12 @@ fn the_place_of_the_marker_is_made_when_it_is_missing() {
     lambda.restore().unwrap();
     assert_eq!(status_of(&client.reply()), 200);
     assert!(wait_until(BUSY, || made.join("restored").is_file()));
-    assert_eq!(fs::metadata(&made).expect("a folder").mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(&made).expect("a directory").mode() & 0o777, 0o700);
     runtime.end("");
 }
 
 #[test]
-fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_hooks() {
+fn after_restore_hooks_after_a_reset_run_after_initialize_hooks() {
     let export = json!({"name": "export", "command": "echo initialize >>order; echo A=1",
         "export": "dotenv"});
     let look = json!({"name": "look", "command": "echo after $A $AWS_LAMBDA_RUNTIME_API >>order; \
@@ -201,7 +201,7 @@ fn after_a_reset_the_wrapper_runs_the_after_restore_hooks_behind_the_initialize_
 }
 
 #[test]
-fn after_a_reset_an_after_restore_hook_that_fails_keeps_the_runtime_from_starting() {
+fn after_restore_hook_that_fails_after_a_reset_prevents_the_runtime() {
     for (hook, what) in [
         (json!({"name": "x", "command": "exit 3"}), "exited with status 3 after N ms"),
         (
@@ -233,7 +233,7 @@ fn after_a_reset_an_after_restore_hook_that_fails_keeps_the_runtime_from_startin
 }
 
 #[test]
-fn after_a_reset_a_hook_that_may_fail_stops_nothing() {
+fn after_restore_hook_that_may_fail_after_a_reset_stops_nothing() {
     let hook = json!({"name": "x", "command": "exit 3", "on_failure": "continue"});
     let test = reset(Test::new().snap_start(NOWHERE))
         .snapshot_hooks(json!([]), json!([hook, noting("after", "b")]));
@@ -244,7 +244,7 @@ fn after_a_reset_a_hook_that_may_fail_stops_nothing() {
 }
 
 #[test]
-fn after_a_reset_all_after_restore_hooks_have_eight_seconds() {
+fn after_restore_hooks_after_a_reset_share_eight_seconds() {
     let first = json!({"name": "first", "command": "exec sleep 1", "timeout_ms": 60_000});
     let hooks = json!([first, {"name": "x", "command": "exec sleep 1000"}]);
     let test = reset(Test::new().snap_start(NOWHERE)).snapshot_hooks(json!([]), hooks).args(TELL);

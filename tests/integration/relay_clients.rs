@@ -88,39 +88,39 @@ fn lives_within_hooks_of(client: &RuntimeClient, through: Test) {
 }
 
 #[test]
-fn both_hook_kinds_around_pythons_own() {
+fn snapshot_hooks_with_python_run_around_its_own() {
     lives_within_hooks(&RuntimeClient::python());
 }
 
 #[test]
-fn both_hook_kinds_around_rusts_own() {
+fn snapshot_hooks_with_rust_run_around_its_own() {
     lives_within_hooks(&RuntimeClient::rust());
 }
 
 #[test]
-fn both_hook_kinds_around_javas_own() {
+fn snapshot_hooks_with_java_run_around_its_own() {
     lives_within_hooks(&RuntimeClient::java());
 }
 
 #[test]
-fn node_that_only_calls_invocation_next() {
+fn snapshot_hooks_with_node_run_without_restore_next() {
     RuntimeClient::node().iter().for_each(lives_within_hooks);
 }
 
 /// It registers an internal extension and polls with the connections of one pool, across the
 /// restore.
 #[test]
-fn go_that_only_calls_invocation_next() {
+fn snapshot_hooks_with_go_run_without_restore_next() {
     lives_within_hooks(&RuntimeClient::go());
 }
 
 #[test]
-fn a_shell_that_only_calls_invocation_next() {
+fn snapshot_hooks_with_a_shell_run_without_restore_next() {
     lives_within_hooks(&RuntimeClient::shell());
 }
 
 #[test]
-fn both_hook_kinds_around_an_os_only_runtime() {
+fn snapshot_hooks_with_an_os_only_runtime_run() {
     for client in [RuntimeClient::rust(), RuntimeClient::go()] {
         lives_within_hooks_of(&client, client.through_bootstrap());
     }
@@ -129,7 +129,7 @@ fn both_hook_kinds_around_an_os_only_runtime() {
 /// What the client makes of the refusal is its own matter; its report, if it sends one, is not the
 /// first.
 #[test]
-fn a_hook_that_fails_is_the_one_report_whatever_the_client_says() {
+fn hook_that_fails_is_the_only_report_whatever_the_client_sends() {
     let [node, _] = RuntimeClient::node();
     for (name, client) in [
         ("python", RuntimeClient::python()),

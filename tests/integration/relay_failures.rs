@@ -52,7 +52,7 @@ fn is_refused(client: &mut Client) {
 }
 
 #[test]
-fn a_before_hook_that_exits_with_3_is_one_init_error_and_no_snapshot() {
+fn before_snapshot_hook_that_fails_is_one_init_error() {
     let lambda = Lambda::new(Settings::default());
     let before = json!([noting("before", "first"), x("exit 3"), noting("before", "last")]);
     let test =
@@ -76,7 +76,7 @@ fn a_before_hook_that_exits_with_3_is_one_init_error_and_no_snapshot() {
 }
 
 #[test]
-fn an_after_hook_that_fails_is_one_restore_error() {
+fn after_restore_hook_that_fails_is_one_restore_error() {
     let lambda = Lambda::new(Settings::default());
     let after = json!([noting("after", "first"), x("kill -KILL $$"), noting("after", "never")]);
     let runtime = Test::new().snap_start(&lambda).snapshot_hooks(json!([]), after).play();
@@ -96,7 +96,7 @@ fn an_after_hook_that_fails_is_one_restore_error() {
 
 /// The relay's reports go where the runtime's would.
 #[test]
-fn the_report_goes_where_the_edits_say() {
+fn report_goes_to_the_address_that_edits_set() {
     let (given, edited) = (Lambda::new(Settings::default()), Lambda::new(Settings::default()));
     let config = json!({
         "env": {"AWS_LAMBDA_RUNTIME_API": edited.address()},
@@ -116,7 +116,7 @@ fn the_report_goes_where_the_edits_say() {
 
 /// Whatever is logged, and how, the report is the same.
 #[test]
-fn the_log_has_its_level_and_format() {
+fn log_of_the_relay_has_its_level_and_format() {
     let json = |level: &str, name: &str, what: &str, error_type: &str, outcome: &str| {
         format!(
             "{{\"timestamp\":\"T\",\"level\":\"{level}\",\"message\":\"hook \\\"{name}\\\" \
@@ -146,7 +146,7 @@ fn the_log_has_its_level_and_format() {
 }
 
 #[test]
-fn a_hook_that_cannot_be_started() {
+fn hook_that_cannot_be_started_is_reported() {
     for (phase, call) in
         [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)]
     {
@@ -175,7 +175,7 @@ fn a_hook_that_cannot_be_started() {
 
 /// A client that is told of the failure ends with its own status, as it always does.
 #[test]
-fn a_runtime_that_ends_by_itself_is_not_killed() {
+fn runtime_that_ends_by_itself_is_not_killed() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([]));
     let mut gate = Gate::new(&test.path("gate"));
@@ -191,7 +191,7 @@ fn a_runtime_that_ends_by_itself_is_not_killed() {
 
 /// The runtime is ended, and nothing else: what it has started is the platform's to end.
 #[test]
-fn only_the_runtime_itself_is_killed() {
+fn runtime_after_a_failure_is_killed_alone() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([x("exit 3")]), json!([]));
     let runtime = test.play_as("sleep 1000 & echo $! >child; exec sleep 1000\n");
@@ -208,7 +208,7 @@ fn only_the_runtime_itself_is_killed() {
 }
 
 #[test]
-fn after_a_failure_the_runtime_hears_refusals_and_its_reports_end_here() {
+fn requests_after_a_failure_are_refused_and_reports_not_forwarded() {
     for after in [false, true] {
         let lambda = Lambda::new(Settings::default());
         let failing = json!([x("exit 3")]);
@@ -247,7 +247,7 @@ fn after_a_failure_the_runtime_hears_refusals_and_its_reports_end_here() {
 }
 
 #[test]
-fn a_hook_that_may_fail_stops_nothing() {
+fn hook_that_may_fail_stops_nothing() {
     let lambda = Lambda::new(Settings::default());
     let hooks = |phase: &str| {
         let mut hooks = [
@@ -285,7 +285,7 @@ fn a_hook_that_may_fail_stops_nothing() {
 }
 
 #[test]
-fn a_hook_that_ignores_sigterm_is_killed_with_its_group_half_a_second_after_its_deadline() {
+fn hook_that_ignores_sigterm_is_killed_with_its_group() {
     let command = "trap '' TERM; sleep 1000 & echo $$ $! >pids; wait";
     for (phase, call) in
         [("before_snapshot", Call::InitError), ("after_restore", Call::RestoreError)]
@@ -321,7 +321,7 @@ fn a_hook_that_ignores_sigterm_is_killed_with_its_group_half_a_second_after_its_
 
 /// Unlike one that ends by itself, it had no chance to end what it has started.
 #[test]
-fn a_hook_that_is_killed_leaves_nothing_of_its_group() {
+fn hook_that_is_killed_leaves_nothing_of_its_group() {
     for phase in ["before_snapshot", "after_restore"] {
         let lambda = Lambda::new(Settings::default());
         let mut hooks = json!({"before_snapshot": [], "after_restore": []});
@@ -345,7 +345,7 @@ fn a_hook_that_is_killed_leaves_nothing_of_its_group() {
 
 /// One of the two reports is enough, whichever came first.
 #[test]
-fn a_report_of_the_runtimes_own_ends_here_also_while_the_hooks_one_is_under_way() {
+fn report_of_the_runtime_beside_the_hook_s_is_not_forwarded() {
     let lambda = Lambda::new(Settings::default());
     lambda.fault(Call::InitError, Fault::Hold);
     let runtime =
@@ -383,7 +383,7 @@ fn after_restore_hooks_share_eight_seconds() {
 
 /// A second for the report, and then the one that is held is answered all the same.
 #[test]
-fn a_report_that_nobody_takes_keeps_nobody_waiting() {
+fn report_that_is_not_accepted_delays_nothing() {
     let failing = || Test::new().snapshot_hooks(json!([x("exit 3")]), json!([]));
     let line = "foreword: hook \"x\" (before_snapshot) exited with status 3 after N ms\n";
     let refusal = |runtime: &Played, least: Duration| {

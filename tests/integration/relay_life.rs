@@ -73,7 +73,7 @@ fn bring_to(lambda: &Lambda, state: State) -> (Played, Vec<Pid>, Vec<Client>) {
 }
 
 #[test]
-fn sigkill_of_the_runtime_in_every_state_ends_relay_and_hooks_and_leaves_no_zombie() {
+fn sigkill_of_the_runtime_in_every_state_ends_relay_and_hooks() {
     for state in
         [State::Armed, State::Before, State::Frozen, State::After, State::Open, State::Failed]
     {
@@ -95,7 +95,7 @@ fn sigkill_of_the_runtime_in_every_state_ends_relay_and_hooks_and_leaves_no_zomb
 
 /// The runtime's descriptors may have gone to a child of its, which keeps the connections.
 #[test]
-fn sigkill_of_the_runtime_ends_the_relay_also_when_its_connections_stay_open() {
+fn sigkill_of_the_runtime_with_open_connections_ends_the_relay() {
     for state in [State::Armed, State::Before, State::Frozen, State::After, State::Open] {
         let lambda = Lambda::new(Settings::default());
         let (runtime, hooks, _clients) = bring_to(&lambda, state);
@@ -108,7 +108,7 @@ fn sigkill_of_the_runtime_ends_the_relay_also_when_its_connections_stay_open() {
 
 /// A restore that comes when nobody is left to be restored.
 #[test]
-fn no_hook_starts_when_the_runtime_has_ended() {
+fn hook_after_the_end_of_the_runtime_is_not_started() {
     for _ in 0..5 {
         let lambda = Lambda::new(Settings::default());
         let runtime = Test::new()
@@ -128,7 +128,7 @@ fn no_hook_starts_when_the_runtime_has_ended() {
 }
 
 #[test]
-fn a_runtime_that_exits_is_not_held_up() {
+fn runtime_that_exits_is_not_delayed() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new()
         .snap_start(&lambda)
@@ -144,7 +144,7 @@ fn a_runtime_that_exits_is_not_held_up() {
 
 /// It has said nothing to anybody: it is the platform that sees it end.
 #[test]
-fn a_runtime_that_ends_before_its_first_request_has_no_hook_run() {
+fn runtime_that_ends_before_its_first_request_runs_no_hook() {
     let lambda = Lambda::new(Settings::default());
     let hooks = |phase: &str| json!([noting(phase, "never")]);
     let test = Test::new().snap_start(&lambda).snapshot_hooks(hooks("before"), hooks("after"));
@@ -156,7 +156,7 @@ fn a_runtime_that_ends_before_its_first_request_has_no_hook_run() {
 
 /// The wrapper has nobody in front of it: what it reports goes to the address that Lambda gave.
 #[test]
-fn a_runtime_that_cannot_be_executed_leaves_no_relay() {
+fn runtime_that_cannot_be_executed_leaves_no_relay() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new()
         .snap_start(&lambda)
@@ -172,7 +172,7 @@ fn a_runtime_that_cannot_be_executed_leaves_no_relay() {
 
 /// A runtime that ends right after its answer, as some do at a shutdown.
 #[test]
-fn what_the_runtime_sent_before_its_end_still_arrives() {
+fn bytes_sent_before_the_runtime_s_end_still_arrive() {
     let lambda = Lambda::new(Settings::default());
     let runtime = Test::new()
         .snap_start(&lambda)
@@ -269,7 +269,7 @@ fn sigterm_to_the_process_group_leaves_the_relay_to_the_handler() {
 /// The relay is deaf from its first moment on: nobody would notice that it is gone before the
 /// runtime needs it.
 #[test]
-fn sigterm_to_the_process_group_right_at_the_start() {
+fn sigterm_to_the_process_group_at_the_start_leaves_the_relay() {
     for _ in 0..20 {
         let lambda = Lambda::new(Settings::default());
         let test = Test::new()
@@ -284,7 +284,7 @@ fn sigterm_to_the_process_group_right_at_the_start() {
 
 /// As near to a snapshot as it gets without one: nothing runs while the clock does.
 #[test]
-fn sigstop_of_the_group_during_the_snapshot_takes_no_time_from_the_hooks() {
+fn sigstop_during_the_snapshot_takes_no_time_from_the_hooks() {
     let lambda = Lambda::new(Settings::default());
     let look = json!({"name": "look", "command": "cat >context"});
     let runtime = Test::new()
@@ -316,7 +316,7 @@ fn sigstop_of_the_group_during_the_snapshot_takes_no_time_from_the_hooks() {
 
 /// A daemon that a hook has left behind is no hook any more.
 #[test]
-fn a_daemon_of_a_hook_lives_on_and_holds_nothing_up() {
+fn daemon_of_a_hook_lives_on_and_delays_nothing() {
     let lambda = Lambda::new(Settings::default());
     let daemon = json!({"name": "start", "command": "sleep 1000 & echo $! >>pids"});
     let runtime =

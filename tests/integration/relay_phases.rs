@@ -27,7 +27,7 @@ fn read(runtime: &Played, name: &str) -> String {
 }
 
 #[test]
-fn hooks_run_in_reverse_before_the_snapshot_and_as_registered_after_the_restore() {
+fn hooks_run_in_reverse_before_and_as_registered_after_the_snapshot() {
     let rule = |name: &str| {
         let hooks =
             |phase: &str| json!([noting(phase, name), noting(phase, &format!("{name} again"))]);
@@ -104,7 +104,7 @@ fn each_hook_waits_for_the_one_before_it() {
 }
 
 #[test]
-fn hooks_of_one_kind_alone() {
+fn hooks_of_one_phase_alone_run() {
     for (before, after, order) in [
         (json!([noting("before", "a")]), json!([]), "before a\n"),
         (json!([]), json!([noting("after", "a")]), "after a\n"),
@@ -119,7 +119,7 @@ fn hooks_of_one_kind_alone() {
 }
 
 #[test]
-fn the_context_says_what_lambda_said_and_until_when() {
+fn context_of_a_relay_hook_has_lambda_s_facts_and_the_deadline() {
     let lambda = Lambda::new(Settings::default());
     let hook = |name: &str, limit: Option<u64>| {
         let mut hook = saying(name, "cat");
@@ -186,7 +186,7 @@ fn the_context_says_what_lambda_said_and_until_when() {
 
 /// Byte for byte, but for the one address.
 #[test]
-fn hooks_have_the_environment_of_the_runtime_with_the_address_that_lambda_gave() {
+fn hooks_of_the_relay_see_the_runtime_s_environment_and_lambda_s_address() {
     let lambda = Lambda::new(Settings::default());
     let dump = |name: &str| json!([{"name": name, "command": ["./dump", name]}]);
     let [before, after] = ["before", "after"].map(dump);
@@ -222,7 +222,7 @@ fn hooks_have_the_environment_of_the_runtime_with_the_address_that_lambda_gave()
 }
 
 #[test]
-fn the_runtime_alone_is_told_another_address_which_is_of_the_loopback() {
+fn relay_address_is_on_the_loopback_and_given_to_the_runtime_only() {
     let lambda = Lambda::new(Settings::default());
     let [before, after] = both("echo $AWS_LAMBDA_RUNTIME_API");
     let runtime = Test::new().snap_start(&lambda).snapshot_hooks(before, after).play();
@@ -238,7 +238,7 @@ fn the_runtime_alone_is_told_another_address_which_is_of_the_loopback() {
 
 /// A name is resolved as well, as for the runtime client that would have been given it.
 #[test]
-fn the_relay_goes_where_the_edits_say_and_hooks_where_lambda_said() {
+fn relay_uses_the_edited_address_and_hooks_lambda_s() {
     let (given, edited) = (Lambda::new(Settings::default()), Lambda::new(Settings::default()));
     let [before, after] = both("echo $AWS_LAMBDA_RUNTIME_API");
     let config = json!({
@@ -262,7 +262,7 @@ fn the_relay_goes_where_the_edits_say_and_hooks_where_lambda_said() {
 }
 
 #[test]
-fn a_hooks_own_edits_folder_and_command() {
+fn hook_s_own_env_cwd_and_command_apply() {
     let lambda = Lambda::new(Settings::default());
     let hooks = |phase: &str| {
         let command = ["./tool", "${OWN}", "${AWS_LAMBDA_RUNTIME_API}", phase];
@@ -291,7 +291,7 @@ fn a_hooks_own_edits_folder_and_command() {
 }
 
 #[test]
-fn a_hook_that_stands_twice_runs_twice_and_its_arguments_are_as_written() {
+fn hook_that_is_listed_twice_runs_twice() {
     let words = ["a  b", "", "'$(id)' \"\\", "*", "$A", "-n\n", "\u{e9}"];
     let twice = |phase: &str| {
         let command = [&["./tool", phase], &words[..]].concat();
@@ -314,7 +314,7 @@ fn a_hook_that_stands_twice_runs_twice_and_its_arguments_are_as_written() {
 /// The relay ignores what ends the runtime; its hooks do not inherit that. Signals 32 and 33 are
 /// the C library's own: glibc's posix_spawn, which starts the test too, leaves them ignored.
 #[test]
-fn a_hook_leads_a_group_of_its_own_with_default_dispositions_under_the_relay() {
+fn hook_of_the_relay_leads_its_own_group_with_default_dispositions() {
     let lambda = Lambda::new(Settings::default());
     let look = format!(
         "{{ {READ_STAT}; echo $((pid == group)) $parent $session; cat /proc/self/status; }}"

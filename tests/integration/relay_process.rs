@@ -44,7 +44,7 @@ fn named(list: &[(i32, &str)], runtime: &Played) -> BTreeMap<i32, String> {
 /// Standard streams and all that was inherited for the runtime; for the relay, standard output and
 /// error and what it opens itself; for a hook, its context and these two.
 #[test]
-fn descriptors_of_relay_hooks_and_runtime() {
+fn file_descriptors_of_relay_hooks_and_runtime_are_separate() {
     let lambda = Lambda::new(Settings::default());
     let (runtime, mut gates) = inheriting(&lambda);
     wait_for_sleep(&runtime);
@@ -140,7 +140,7 @@ fn standard_streams_that_are_closed_stay_closed() {
 }
 
 #[test]
-fn the_runtime_has_its_process_id_and_group_and_no_child_that_it_did_not_make() {
+fn runtime_with_a_relay_keeps_its_process_id_and_has_no_child() {
     let lambda = Lambda::new(Settings::default());
     let (runtime, mut gates) = inheriting(&lambda);
     wait_for_sleep(&runtime);
@@ -177,7 +177,7 @@ fn the_runtime_has_its_process_id_and_group_and_no_child_that_it_did_not_make() 
 
 /// The relay's own matters stay its own. The runtime is no shell, which would tidy up.
 #[test]
-fn signal_dispositions_mask_and_limits_are_those_without_a_relay() {
+fn signal_dispositions_mask_and_limits_equal_those_without_a_relay() {
     let parent = ["/usr/bin/env", "--ignore-signal=CHLD,PIPE,USR2", "--block-signal=USR1,INT,TERM"];
     let lines = |test: Test| {
         let lambda = Lambda::new(Settings::default());

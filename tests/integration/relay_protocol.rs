@@ -92,7 +92,7 @@ fn invokes_one_of(lambda: &Lambda, clients: &mut [Client]) {
 }
 
 #[test]
-fn every_request_in_every_state() {
+fn every_request_in_every_state_has_its_reaction() {
     let lambda = Lambda::new(Settings::default());
     let (runtime, mut gates) = stepwise(&lambda, "warn");
     passes(&runtime, &lambda, OTHER, 404);
@@ -141,7 +141,7 @@ fn every_request_in_every_state() {
 
 /// Taken during a restore, the one counts as the other.
 #[test]
-fn reports_of_the_runtimes_own_pass_while_after_restore_hooks_run() {
+fn reports_of_the_runtime_during_after_restore_hooks_pass() {
     for call in [INIT_ERROR, RESTORE_ERROR] {
         let lambda = Lambda::new(Settings::default());
         let (runtime, mut gates) = stepwise(&lambda, "warn");
@@ -156,7 +156,7 @@ fn reports_of_the_runtimes_own_pass_while_after_restore_hooks_run() {
 }
 
 #[test]
-fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
+fn init_error_of_the_runtime_prevents_the_hooks() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     // Also while its answer is still to come.
@@ -186,7 +186,7 @@ fn after_an_init_error_of_the_runtimes_own_no_hook_runs() {
 
 /// Another thread of the runtime's has failed while hooks run already.
 #[test]
-fn an_init_error_of_the_runtimes_own_ends_the_before_hooks_without_another_report() {
+fn init_error_of_the_runtime_during_hooks_ends_them_without_a_report() {
     let lambda = Lambda::new(Settings::default());
     let before = json!([noting("before", "never"), waiting("before", "gate")]);
     let test =
@@ -210,7 +210,7 @@ fn an_init_error_of_the_runtimes_own_ends_the_before_hooks_without_another_repor
 
 /// Whether the Runtime API has answered it yet makes no difference.
 #[test]
-fn a_hook_that_fails_beside_an_init_error_of_the_runtimes_own_is_no_second_report() {
+fn hook_that_fails_beside_an_init_error_of_the_runtime_is_not_reported() {
     let lambda = Lambda::new(Settings::default());
     let failing = json!({"name": "x", "command": "echo x >>order; read -r go <gate; exit 3"});
     let test = Test::new().snap_start(&lambda).snapshot_hooks(json!([failing]), json!([]));
@@ -239,7 +239,7 @@ fn a_hook_that_fails_beside_an_init_error_of_the_runtimes_own_is_no_second_repor
 /// A connection of its own for each, which ends with the answer: the next request is looked at
 /// again.
 #[test]
-fn what_passes_is_the_same_but_for_its_connection_header() {
+fn request_that_passes_differs_in_its_connection_header_only() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     for (sent, headers) in [
@@ -264,14 +264,14 @@ fn what_passes_is_the_same_but_for_its_connection_header() {
         assert_eq!(request.body.bytes, b"body");
         assert_eq!(request.connection, known.connections.len(), "{headers}");
         let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
-        let found: Vec<_> = request.head.0.lines().filter(|line| !is_connection(line)).collect();
+        let found: Vec<_> = request.head.text.lines().filter(|line| !is_connection(line)).collect();
         // Each byte is a character of what is recorded.
         let sent: String = head.bytes().map(char::from).collect();
         assert_eq!(
             found,
             sent.trim_end().lines().filter(|line| !is_connection(line)).collect::<Vec<_>>()
         );
-        let connection: Vec<_> = request.head.0.lines().filter(is_connection).collect();
+        let connection: Vec<_> = request.head.text.lines().filter(is_connection).collect();
         assert_eq!(connection.len(), 1, "{connection:?}");
         assert!(connection[0].to_ascii_lowercase().ends_with(": close"), "{connection:?}");
     }
@@ -280,7 +280,7 @@ fn what_passes_is_the_same_but_for_its_connection_header() {
 
 /// As RFC 9112 wants of a server, and the Runtime API is none the wiser.
 #[test]
-fn an_empty_line_in_front_of_a_request_changes_nothing() {
+fn empty_line_before_a_request_changes_nothing() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.client();
@@ -297,7 +297,7 @@ fn an_empty_line_in_front_of_a_request_changes_nothing() {
 
 /// RFC 9112 wants that of every server, section 3.2.2.
 #[test]
-fn a_request_that_names_the_host_with_its_target_is_known() {
+fn request_with_an_absolute_target_is_recognized() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.client();
@@ -311,7 +311,7 @@ fn a_request_that_names_the_host_with_its_target_is_known() {
 }
 
 #[test]
-fn a_body_that_waits_for_100_continue_passes() {
+fn body_that_waits_for_100_continue_passes() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.client();
@@ -326,7 +326,7 @@ fn a_body_that_waits_for_100_continue_passes() {
 }
 
 #[test]
-fn a_head_may_come_in_any_pieces() {
+fn request_head_in_any_pieces_is_recognized() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.client();
@@ -342,7 +342,7 @@ fn a_head_may_come_in_any_pieces() {
 
 /// None of them keeps others waiting, and the bytes that are there are not lost.
 #[test]
-fn connections_that_have_said_nothing_or_half_of_it_become_tunnels() {
+fn connections_without_a_whole_request_become_tunnels() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let (mut silent, mut half) = (runtime.client(), runtime.client());

@@ -119,7 +119,7 @@ fn noise(length: usize) -> Vec<u8> {
 
 /// Before the restore, too, and it hinders nothing.
 #[test]
-fn garbage_and_the_preface_of_http_2_go_through_untouched() {
+fn garbage_and_the_http_2_preface_pass_unchanged() {
     for first in [
         &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"[..],
         b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03 garbage",
@@ -145,7 +145,7 @@ fn garbage_and_the_preface_of_http_2_go_through_untouched() {
 }
 
 #[test]
-fn a_head_of_one_and_a_half_mebibytes_is_looked_at() {
+fn request_head_of_one_and_a_half_mebibytes_is_parsed() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda);
     let runtime = test
@@ -172,7 +172,7 @@ fn a_head_of_one_and_a_half_mebibytes_is_looked_at() {
 }
 
 #[test]
-fn a_head_of_three_mebibytes_goes_through_untouched() {
+fn request_head_of_three_mebibytes_passes_unchanged() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda);
     let runtime = test
@@ -196,7 +196,7 @@ fn a_head_of_three_mebibytes_goes_through_untouched() {
 
 /// Such as those of a runtime with many threads, before the relay has come to its first accept.
 #[test]
-fn a_hundred_and_twenty_eight_connections_before_the_first_accept() {
+fn connections_before_the_first_accept_are_queued() {
     let lambda = Lambda::new(Settings::default());
     let test = Test::new().snap_start(&lambda);
     let runtime = test.snapshot_hooks(json!([]), json!([noting("hook", "after")])).play();
@@ -223,7 +223,7 @@ fn a_hundred_and_twenty_eight_connections_before_the_first_accept() {
 }
 
 #[test]
-fn six_mebibytes_buffered_each_way() {
+fn six_mebibytes_buffered_each_way_pass() {
     let lambda = Lambda::new(Settings::default());
     let runtime = Test::new()
         .snap_start(&lambda)
@@ -242,7 +242,7 @@ fn six_mebibytes_buffered_each_way() {
 }
 
 #[test]
-fn fifty_mebibytes_in_chunks_with_trailers() {
+fn fifty_mebibytes_in_chunks_with_trailers_pass() {
     let lambda = Lambda::new(Settings::default());
     let runtime = Test::new()
         .snap_start(&lambda)
@@ -286,7 +286,7 @@ fn fifty_mebibytes_in_chunks_with_trailers() {
 }
 
 #[test]
-fn connections_that_have_ended_leave_nothing_in_the_relay() {
+fn connections_that_ended_leave_nothing_in_the_relay() {
     let between = Between::open();
     let relay = between.runtime.relay();
     for turn in 0..20 {

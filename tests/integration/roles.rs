@@ -37,7 +37,7 @@ fn each_role_executes_its_program_as_configured() {
 }
 
 #[test]
-fn disabled_each_role_executes_its_program_untouched_even_with_a_broken_configuration() {
+fn disabled_role_executes_its_program_despite_a_broken_configuration() {
     for value in ["1", "true", "TRUE", "yes"] {
         for (name, arguments, expected) in EXECUTING {
             let broken =
@@ -52,7 +52,7 @@ fn disabled_each_role_executes_its_program_untouched_even_with_a_broken_configur
 }
 
 #[test]
-fn disabled_is_off_when_it_says_so() {
+fn disabled_with_0_or_false_is_off() {
     let broken = "foreword: FOREWORD_CONFIG:1:1: this is not JSON: EOF while parsing an object; \
                   it ends before all brackets and quotes are closed\n";
     for value in ["0", "false", "False", ""] {
@@ -65,7 +65,7 @@ fn disabled_is_off_when_it_says_so() {
 }
 
 #[test]
-fn disabled_no_program_is_made_up() {
+fn disabled_without_a_program_makes_none_up() {
     let disabled = || test().env("FOREWORD_DISABLED", "1");
     let usage =
         "foreword: there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...\n";
@@ -78,14 +78,14 @@ fn disabled_no_program_is_made_up() {
 }
 
 #[test]
-fn a_program_in_path_that_looks_like_an_option_needs_the_two_dashes() {
+fn program_that_looks_like_an_option_needs_two_dashes() {
     let test = || test().script("bin/--version", RUNTIME);
     test().args(["--", "--version"]).stdout("<folder>/bin/--version||edited\n").run();
     test().args(["--version"]).stdout(concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n")).run();
 }
 
 #[test]
-fn two_dashes_without_a_program_show_the_usage() {
+fn two_dashes_without_a_program_print_the_usage() {
     let api = RuntimeApi::new(Reaction::Accept);
     let usage = "there is no program to start; usage: foreword -- PROGRAM [ARGUMENT]...";
     test().runtime_api(&api).args(["--"]).stderr(format!("foreword: {usage}\n")).status(125).run();
@@ -98,7 +98,7 @@ fn two_dashes_without_a_program_show_the_usage() {
 }
 
 #[test]
-fn bootstrap_without_a_handler_finds_nothing() {
+fn bootstrap_without_a_handler_fails() {
     let unset = "foreword: unable to find the function's executable: _HANDLER, which names it, is \
                  not set\n";
     test().named("bootstrap").env_remove("_HANDLER").stderr(unset).status(127).run();
@@ -120,7 +120,7 @@ fn bootstrap_does_not_take_itself_for_the_handler() {
 }
 
 #[test]
-fn bootstrap_of_another_name_is_no_bootstrap() {
+fn bootstrap_under_another_name_is_no_bootstrap() {
     for name in ["bootstrap.sh", "bootstrap/foreword"] {
         let help = test().args(["--help"]).capture().stdout;
         test().named(name).stderr(help).status(2).run();
@@ -128,7 +128,7 @@ fn bootstrap_of_another_name_is_no_bootstrap() {
 }
 
 #[test]
-fn help_comes_when_asked_for_and_when_nothing_is_said() {
+fn help_is_printed_on_request_and_without_arguments() {
     let help = Test::new().args(["--help"]).capture();
     assert_eq!((&*help.stderr, help.status), (&b""[..], 0));
     let text = String::from_utf8(help.stdout).expect("text");
@@ -150,7 +150,7 @@ fn help_comes_when_asked_for_and_when_nothing_is_said() {
 }
 
 #[test]
-fn no_program_in_path_hides_a_command_of_the_tool() {
+fn command_of_the_tool_wins_over_a_program_in_path() {
     for word in ["check", "help", "plan", "schema", "simulate"] {
         let captured =
             test().script(&format!("bin/{word}"), RUNTIME).args([word, "--help"]).capture();
@@ -171,7 +171,7 @@ const ELSEWHERE: &str =
 
 #[cfg(not(feature = "tool"))]
 #[test]
-fn the_layers_binary_says_where_the_tool_is() {
+fn layer_s_binary_as_the_tool_says_where_that_is() {
     for word in ["check", "plan", "schema", "simulate"] {
         let message = format!(
             "foreword: the layer's foreword has no command \"{word}\"; it is {ELSEWHERE}\n"
@@ -195,7 +195,7 @@ fn wrong_use(message: &str) -> String {
 
 /// Nobody reads usage there; what is missing is reported.
 #[test]
-fn in_a_function_every_bare_word_is_a_program() {
+fn bare_word_in_a_function_is_a_program() {
     let api = RuntimeApi::new(Reaction::Accept);
     let cause = "foreword: unable to find \"frobnicate\" in PATH (<folder>/bin:/usr/bin:/bin)\n";
     test().runtime_api(&api).args(["frobnicate", "x"]).stderr(cause).status(127).run();
@@ -203,7 +203,7 @@ fn in_a_function_every_bare_word_is_a_program() {
 }
 
 #[test]
-fn version() {
+fn version_option_prints_the_version() {
     for option in ["--version", "-V"] {
         Test::new()
             .args([option])
@@ -213,7 +213,7 @@ fn version() {
 }
 
 #[test]
-fn wrong_use_of_the_tool() {
+fn usage_error_of_the_tool_exits_2() {
     test()
         .args(["--frobnicate", "x"])
         .stderr(wrong_use("unexpected argument '--frobnicate' found"))
@@ -242,14 +242,14 @@ fn is_no_command(word: &str, meant: &str) {
 }
 
 #[test]
-fn a_word_that_is_no_command_never_starts_a_program() {
+fn word_that_is_no_command_starts_no_program() {
     for word in ["init", "python3", "frobnicate", "app.py"] {
         is_no_command(word, "the commands are check, help, plan, schema, simulate");
     }
 }
 
 #[test]
-fn a_misspelled_command_names_the_one_that_was_meant() {
+fn misspelled_command_gets_a_suggestion() {
     for (word, meant) in [
         ("chek", "check"),
         ("paln", "plan"),
@@ -264,7 +264,7 @@ fn a_misspelled_command_names_the_one_that_was_meant() {
 /// A person looks at the tool, not at a function: neither a broken configuration nor the switch
 /// matters.
 #[test]
-fn the_tool_needs_no_configuration() {
+fn tool_without_a_configuration_works() {
     let version = concat!("foreword ", env!("CARGO_PKG_VERSION"), "\n");
     Test::new().config("{").args(["--version"]).stdout(version).run();
     Test::new().env("FOREWORD_DISABLED", "1").args(["--version"]).stdout(version).run();

@@ -25,7 +25,7 @@ fn prints(script: &str, expected: &str) {
 }
 
 #[test]
-fn root_layers_and_other_places_are_read_only() {
+fn root_and_layers_are_read_only() {
     for place in ["/", "/opt", "/usr", "/etc", "/var", "/home", "/var/tmp"] {
         prints(
             &format!("touch {place}/x 2>&1 | grep -o 'Read-only file system'"),
@@ -35,7 +35,7 @@ fn root_layers_and_other_places_are_read_only() {
 }
 
 #[test]
-fn tmp_is_fresh_and_everybodys() {
+fn tmp_is_fresh_and_writable_for_everybody() {
     let other = Test::new();
     // What tests execute is shown, wherever it is.
     let shown = [env!("CARGO_MANIFEST_DIR"), foreword()].map(|path| {
@@ -88,14 +88,14 @@ pub fn command_prints(command: &str, stdout: &str) {
 }
 
 #[test]
-fn every_command_of_the_page_that_needs_no_strace_runs() {
+fn every_command_of_the_page_without_strace_runs() {
     let commands: Vec<_> = commands().filter(|(command, _)| !command.contains("strace")).collect();
     assert_eq!(commands.len(), 2);
     commands.into_iter().for_each(|(command, stdout)| command_prints(command, stdout));
 }
 
 #[test]
-fn wrong_use_is_told() {
+fn usage_error_prints_the_usage() {
     if !is_available() {
         return;
     }
@@ -138,7 +138,7 @@ fn wrong_use_is_told() {
 }
 
 #[test]
-fn shared_memory_cannot_be_used() {
+fn shared_memory_is_unusable() {
     prints("touch /dev/shm/x 2>/dev/null || echo refused", "refused\n");
 }
 
@@ -148,7 +148,7 @@ fn limits_are_those_of_a_function() {
 }
 
 #[test]
-fn the_user_may_nothing_and_has_no_home() {
+fn user_is_unprivileged_and_has_no_home() {
     let script = "[ $(id -u) -ne 0 ] && [ $(id -G | wc -w) -eq 1 ] && echo ${HOME-none}; grep \
                   CapEff /proc/self/status";
     if is_available() {
@@ -167,7 +167,7 @@ fn rows() -> Vec<&'static str> {
 }
 
 #[test]
-fn the_page_has_the_rows_that_are_tried() {
+fn table_of_the_page_has_the_calls_that_are_tested() {
     let known = [
         "prctl",
         "pidfd_open",
@@ -194,7 +194,7 @@ fn refused_one_by_one(try_one: impl Fn(&dyn Fn() -> Test, &str)) {
 }
 
 #[test]
-fn initialize_hooks_run_whichever_call_is_refused() {
+fn initialize_hooks_with_any_call_refused_run() {
     // Longer than a page, so that the context does not fit into every pipe.
     let long = "x".repeat(100_000);
     refused_one_by_one(|test, refused| {
@@ -218,7 +218,7 @@ fn initialize_hooks_run_whichever_call_is_refused() {
 
 /// Without it nothing is known of a hook, and nothing is said about it that is not so.
 #[test]
-fn a_refused_wait_is_not_blamed_on_the_hook() {
+fn wait_that_is_refused_is_not_blamed_on_the_hook() {
     if is_available() {
         let hook = json!([{"name": "a", "command": ["/bin/true"]}]);
         let test = Test::new().hooks(hook).refusing("waitid").args(["/bin/true"]);
@@ -230,7 +230,7 @@ fn a_refused_wait_is_not_blamed_on_the_hook() {
 }
 
 #[test]
-fn a_relay_lives_as_long_as_its_runtime_whichever_call_is_refused() {
+fn relay_with_any_call_refused_lives_as_long_as_its_runtime() {
     refused_one_by_one(|test, refused| {
         let lambda = Lambda::new(Settings::default());
         let hooks = |phase| json!([noting(phase, "a")]);
@@ -245,7 +245,7 @@ fn a_relay_lives_as_long_as_its_runtime_whichever_call_is_refused() {
 }
 
 #[test]
-fn a_runtime_is_killed_when_a_hook_fails_whichever_call_is_refused() {
+fn runtime_with_any_call_refused_is_killed_when_a_hook_fails() {
     refused_one_by_one(|test, refused| {
         let lambda = Lambda::new(Settings::default());
         let fails = json!([{"name": "x", "command": "exit 3"}]);
@@ -258,7 +258,7 @@ fn a_runtime_is_killed_when_a_hook_fails_whichever_call_is_refused() {
 }
 
 #[test]
-fn pre_stop_hooks_see_what_the_runtime_saw_whichever_call_is_refused() {
+fn pre_stop_hooks_with_any_call_refused_see_the_runtime_s_environment() {
     refused_one_by_one(|test, refused| {
         let lambda = lambda();
         let say = json!({"name": "say", "command": "echo $A"});
@@ -275,12 +275,12 @@ fn pre_stop_hooks_see_what_the_runtime_saw_whichever_call_is_refused() {
         wrapper.args(["/bin/true"]).run();
         lambda.shutdown("spindown", Duration::from_millis(1900));
         run.ends("exported\nlast\n", &(succeeded("say") + &succeeded("last")));
-        assert!(fs::read_dir(run.finished.folder.path("tmp")).is_ok(), "{refused}");
+        assert!(fs::read_dir(run.finished.directory.path("tmp")).is_ok(), "{refused}");
     });
 }
 
 #[test]
-fn a_chain_of_wrappers_runs_whichever_call_is_refused() {
+fn chain_with_any_call_refused_runs() {
     refused_one_by_one(|test, refused| {
         let exports = json!({"name": "exports", "command": "echo A=exported", "export": "dotenv"});
         let config =

@@ -22,18 +22,18 @@ fn given(test: &Test) -> (String, String) {
     let captured = test.capture();
     assert_eq!((String::from_utf8_lossy(&captured.stderr).as_ref(), captured.status), ("", 0));
     let output = String::from_utf8(captured.stdout).expect("UTF-8");
-    let [path, folder, "runtime x"] = output.lines().collect::<Vec<_>>()[..] else {
+    let [path, directory, "runtime x"] = output.lines().collect::<Vec<_>>()[..] else {
         panic!("{output}")
     };
-    (path.to_owned(), folder.to_owned())
+    (path.to_owned(), directory.to_owned())
 }
 
 #[test]
-fn a_link_beside_foreword_is_used_and_stays() {
+fn symlink_beside_foreword_is_used_and_stays() {
     for program in ["python3.12", "handler"] {
         let test = test(program);
         let link = test.path(&format!("bin/stand-in/{program}"));
-        fs::create_dir(link.parent().expect("a folder")).expect("a new folder");
+        fs::create_dir(link.parent().expect("a directory")).expect("a new directory");
         std::os::unix::fs::symlink("../foreword", &link).expect("a new link");
         assert_eq!(given(&test).0, link.display().to_string());
         assert!(link.exists());
@@ -41,7 +41,7 @@ fn a_link_beside_foreword_is_used_and_stays() {
 }
 
 #[test]
-fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
+fn symlink_beside_foreword_is_found_by_any_path_of_foreword() {
     for executed in
         ["bin/foreword", "<folder>/bin/foreword", "linked/foreword", "<folder>/linked/foreword"]
     {
@@ -50,7 +50,7 @@ fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
         for (target, link) in
             [("../foreword", link.clone()), ("../bin/foreword", test.path("linked/foreword"))]
         {
-            fs::create_dir(link.parent().expect("a folder")).expect("a new folder");
+            fs::create_dir(link.parent().expect("a directory")).expect("a new directory");
             std::os::unix::fs::symlink(target, &link).expect("a new link");
         }
         assert_eq!(given(&test).0, link.display().to_string(), "{executed}");
@@ -58,7 +58,7 @@ fn the_link_beside_foreword_is_found_by_whatever_path_foreword_was_executed() {
 }
 
 #[test]
-fn what_lies_beside_a_link_to_foreword_may_be_another_s() {
+fn symlink_beside_a_symlink_to_foreword_is_not_used() {
     let other = "#!/bin/sh\necho other\n";
     let test = test("python3.12").args(["<folder>/linked/foreword", "./python3.12", "x"]);
     let test = test
@@ -72,27 +72,27 @@ fn what_lies_beside_a_link_to_foreword_may_be_another_s() {
 }
 
 #[test]
-fn another_one_is_made_in_a_folder_of_its_own_and_removed() {
+fn stand_in_of_another_name_is_made_in_its_own_directory_and_removed() {
     for program in ["handler", "a b", "été", "-x"] {
         let test = test(program).env("TMPDIR", "<folder>/tmp").file("tmp/x", "");
-        let (path, folder) = given(&test);
+        let (path, directory) = given(&test);
         let start = test.path("tmp/foreword-stand-in-").display().to_string();
         assert!(path.starts_with(&start) && path.ends_with(&format!("/{program}")), "{path}");
-        assert_eq!(folder, "directory 700");
+        assert_eq!(directory, "directory 700");
         assert_eq!(
-            fs::read_dir(test.path("tmp")).expect("a folder").count(),
+            fs::read_dir(test.path("tmp")).expect("a directory").count(),
             1,
             "only what was there before"
         );
     }
 }
 
-/// Mounts file systems over the folders that could be written, which only the process itself sees.
-/// The test's folder is seen as `/mnt`, and cannot be written either.
-fn read_only(program: &str, folders: &str) -> Test {
+/// Mounts file systems over the directories that could be written, which only the process itself sees.
+/// The test's directory is seen as `/mnt`, and cannot be written either.
+fn read_only(program: &str, directories: &str) -> Test {
     let setup = format!(
-        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor folder in {folders}; do \
-         mount -t tmpfs -o ro none $folder; done\nmount -o remount,bind,ro /mnt; export \
+        "set -e; mount --bind \"$LAMBDA_TASK_ROOT\" /mnt; cd /mnt\nfor directory in {directories}; do \
+         mount -t tmpfs -o ro none $directory; done\nmount -o remount,bind,ro /mnt; export \
          LAMBDA_TASK_ROOT=/mnt; exec \"$@\""
     );
     let command = [
@@ -111,25 +111,27 @@ fn read_only(program: &str, folders: &str) -> Test {
 }
 
 #[test]
-fn where_tmp_cannot_be_written_it_lies_elsewhere() {
-    for (folders, place) in [("", "/tmp/"), ("/tmp", "/dev/shm/"), ("/tmp /dev/shm", "/var/tmp/")] {
-        let path = given(&read_only("handler", folders)).0;
+fn stand_in_without_a_writable_tmp_is_made_elsewhere() {
+    for (directories, place) in
+        [("", "/tmp/"), ("/tmp", "/dev/shm/"), ("/tmp /dev/shm", "/var/tmp/")]
+    {
+        let path = given(&read_only("handler", directories)).0;
         assert!(path.starts_with(place) && path.ends_with("/handler"), "{path}");
         assert!(!fs::exists(&path).expect("a path"), "{path}");
     }
 }
 
 #[test]
-fn where_nothing_can_be_written_the_links_beside_foreword_do() {
+fn stand_in_without_any_writable_directory_uses_the_symlink_beside_foreword() {
     let test = read_only("python3.12", "/tmp /dev/shm /var/tmp");
-    fs::create_dir(test.path("bin/stand-in")).expect("a new folder");
+    fs::create_dir(test.path("bin/stand-in")).expect("a new directory");
     std::os::unix::fs::symlink("../foreword", test.path("bin/stand-in/python3.12"))
         .expect("a new link");
     assert_eq!(given(&test).0, "/mnt/bin/stand-in/python3.12");
 }
 
 #[test]
-fn where_nothing_can_be_written_a_name_without_a_link_is_refused() {
+fn stand_in_without_symlink_or_writable_directory_is_refused() {
     let cause = "foreword: unable to make a link \"handler\" for wrappers to execute in /tmp \
                  (read-only file system), /dev/shm (read-only file system), /var/tmp (read-only \
                  file system); make \"/mnt/bin/stand-in/handler\" a link to foreword beforehand\n";

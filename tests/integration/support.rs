@@ -1,5 +1,5 @@
 //! Builds one run of foreword and compares everything that comes out of it, so that silence is
-//! asserted too. Each run has a folder of its own as `LAMBDA_TASK_ROOT` and working directory, and
+//! asserted too. Each run has a directory of its own as `LAMBDA_TASK_ROOT` and working directory, and
 //! an environment that holds nothing but what is said here. Nothing is shared between tests, and no
 //! process outlives its test.
 
@@ -7,7 +7,6 @@ pub mod client;
 #[cfg(feature = "real-parts")]
 mod emulator;
 pub mod extension;
-mod folder;
 mod gate;
 pub mod lambda;
 mod output;
@@ -19,6 +18,7 @@ mod runtime_api;
 pub mod sandbox;
 pub mod server;
 pub mod snap_start;
+mod test_directory;
 #[cfg(feature = "tool")]
 pub mod timeline;
 #[cfg(feature = "tool")]
@@ -27,13 +27,13 @@ pub mod zip;
 pub use client::Client;
 #[cfg(feature = "real-parts")]
 pub use emulator::{Answer, Emulator, real_part};
-pub use folder::Folder;
 pub use gate::Gate;
 pub use played::Played;
 pub use process::wait_until;
 #[cfg(feature = "real-parts")]
 pub use restoring_proxy::RestoringProxy;
 pub use runtime_api::{REFUSED, Reaction, RuntimeApi};
+pub use test_directory::TestDirectory;
 
 use nix::unistd::Pid;
 pub use output::normalise;
@@ -46,8 +46,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Stands for the test's folder wherever a test gives or expects text.
-pub const FOLDER: &str = "<folder>";
+/// Stands for the test's directory wherever a test gives or expects text.
+pub const DIRECTORY: &str = "<folder>";
 
 /// An interpreter that runs nothing: it prints its command line and its environment, byte for byte,
 /// each entry followed by a NUL, the two with a line break between them. The kernel puts `/bin/sh`
@@ -76,7 +76,7 @@ pub fn foreword() -> &'static str {
 
 /// One run: what is there beforehand, and what has to come out.
 pub struct Test {
-    folder: Folder,
+    directory: TestDirectory,
     /// The command that becomes the program.
     parent: Vec<OsString>,
     program: OsString,
@@ -89,9 +89,9 @@ pub struct Test {
     status: i32,
 }
 
-/// What is left of a run whose output was as expected; the folder goes when this is dropped.
+/// What is left of a run whose output was as expected; the directory goes when this is dropped.
 pub struct Finished {
-    pub folder: Folder,
+    pub directory: TestDirectory,
 }
 
 /// A run that goes on until it is told to end. Dropped, it ends with everything that it started.
@@ -111,7 +111,7 @@ pub struct Captured {
 
 impl Test {
     pub fn new() -> Self {
-        let folder = Folder::new();
+        let directory = TestDirectory::new();
         let mut test = Self {
             parent: Vec::new(),
             program: foreword().into(),
@@ -122,15 +122,15 @@ impl Test {
             stdout: Vec::new(),
             stderr: Vec::new(),
             status: 0,
-            folder,
+            directory,
         };
-        test = test.env("PATH", PATH).env("LAMBDA_TASK_ROOT", FOLDER);
+        test = test.env("PATH", PATH).env("LAMBDA_TASK_ROOT", DIRECTORY);
         test.env("FOREWORD_DROPIN_DIR", "<folder>/foreword.d")
     }
 
     /// Sets a variable; one that is there keeps its place. Names and values are any bytes.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        let (name, value) = (name.as_ref().as_bytes(), self.folder.resolve(value.as_ref()));
+        let (name, value) = (name.as_ref().as_bytes(), self.directory.resolve(value.as_ref()));
         let entry = OsString::from_vec([name, b"=", value.as_bytes()].concat());
         let mut known = self.environment.iter_mut();
         match known.find(|entry| is_named(entry, name)) {
@@ -163,21 +163,22 @@ impl Test {
         self.config(&config.to_string()).env("FOREWORD_LOG", "warn")
     }
 
-    /// Writes a file into the test's folder, and the folders on its way.
+    /// Writes a file into the test's directory, and the directories on its way.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.folder.write(name, content.as_ref(), 0o644);
+        self.directory.write(name, content.as_ref(), 0o644);
         self
     }
 
     /// Writes a file that may be executed.
     pub fn script(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.folder.write(name, content.as_ref(), 0o755);
+        self.directory.write(name, content.as_ref(), 0o755);
         self
     }
 
     /// The arguments of foreword, or the whole command with `without_foreword`.
     pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
-        let resolved = arguments.into_iter().map(|argument| self.folder.resolve(argument.as_ref()));
+        let resolved =
+            arguments.into_iter().map(|argument| self.directory.resolve(argument.as_ref()));
         self.arguments = resolved.collect();
         // It makes an environment of its own, as a person's tool.
         if self.arguments.first().is_some_and(|first| first == "simulate") {
@@ -187,16 +188,17 @@ impl Test {
     }
 
     /// Runs foreword under another name (`bootstrap`, `extensions/foreword`): a link in the test's
-    /// folder.
+    /// directory.
     pub fn named(mut self, name: &str) -> Self {
-        self.folder.link(name, Path::new(foreword()));
-        self.program = self.folder.path(name).into();
+        self.directory.link(name, Path::new(foreword()));
+        self.program = self.directory.path(name).into();
         self
     }
 
     /// Puts a command in front of the whole, such as a parent that sets something up.
     pub fn within<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
-        self.parent = command.into_iter().map(|word| self.folder.resolve(word.as_ref())).collect();
+        self.parent =
+            command.into_iter().map(|word| self.directory.resolve(word.as_ref())).collect();
         self
     }
 
@@ -233,16 +235,16 @@ impl Test {
         self
     }
 
-    /// A path in the test's folder.
+    /// A path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path(name)
+        self.directory.path(name)
     }
 
     /// Runs in the environment of another run of this test: with the same `/tmp`.
     pub fn beside(mut self, other: &mut Self) -> Self {
         let tmp = other.path("tmp");
-        std::fs::create_dir_all(&tmp).expect("unable to make a folder");
-        other.folder.own(&tmp);
+        std::fs::create_dir_all(&tmp).expect("unable to make a directory");
+        other.directory.own(&tmp);
         for sandbox in [&mut self.sandbox, &mut other.sandbox] {
             sandbox.view(tmp.clone(), "/tmp".into());
         }
@@ -251,7 +253,7 @@ impl Test {
 
     /// Runs as another user than all other runs of this test.
     pub fn of_another_user(mut self) -> Self {
-        self.folder.set_user(sandbox::next_user());
+        self.directory.set_user(sandbox::next_user());
         self
     }
 
@@ -271,7 +273,7 @@ impl Test {
     /// what only root can do.
     pub fn on_the_machine(mut self) -> Self {
         self.sandbox.turn_off();
-        self.folder.set_user(sandbox::this_user());
+        self.directory.set_user(sandbox::this_user());
         self
     }
 
@@ -280,8 +282,8 @@ impl Test {
     pub fn run(self) -> Finished {
         let captured = self.capture();
         let expected = (text(&self.stdout), text(&self.stderr), self.status);
-        let stdout = normalise(&captured.stdout, &self.folder);
-        let stderr = normalise(&captured.stderr, &self.folder);
+        let stdout = normalise(&captured.stdout, &self.directory);
+        let stderr = normalise(&captured.stderr, &self.directory);
         let found = (text(&stdout), text(&stderr), captured.status);
         assert!(
             (&stdout, &stderr, captured.status) == (&self.stdout, &self.stderr, self.status),
@@ -289,37 +291,39 @@ impl Test {
             self.arguments,
             difference(&expected, &found)
         );
-        Finished { folder: self.folder }
+        Finished { directory: self.directory }
     }
 
-    /// Runs, and leaves the comparison to the caller. May be called again; the folder stays.
+    /// Runs, and leaves the comparison to the caller. May be called again; the directory stays.
     #[track_caller]
     pub fn capture(&self) -> Captured {
-        let process = Process::start(&self.folder, &self.command(), &self.environment, &self.stdin);
+        let process =
+            Process::start(&self.directory, &self.command(), &self.environment, &self.stdin);
         let status = process.finish(LIMIT);
         Captured { stdout: process.stdout(), stderr: process.stderr(), status }
     }
 
     /// What earlier runs left.
     pub fn finished(self) -> Finished {
-        Finished { folder: self.folder }
+        Finished { directory: self.directory }
     }
 
     /// Starts, and leaves the end to the caller.
     pub fn start(self) -> Running {
-        let process = Process::start(&self.folder, &self.command(), &self.environment, &self.stdin);
-        Running { process, finished: Finished { folder: self.folder } }
+        let process =
+            Process::start(&self.directory, &self.command(), &self.environment, &self.stdin);
+        Running { process, finished: Finished { directory: self.directory } }
     }
 
     /// Runs under AWS's emulator, which hands the last argument on as `_HANDLER`.
     #[cfg(feature = "real-parts")]
     pub fn emulate(self) -> Emulator {
         let words: Vec<_> = self.words().collect();
-        Emulator::start(self.folder, &words, self.environment, &self.sandbox)
+        Emulator::start(self.directory, &words, self.environment, &self.sandbox)
     }
 
     fn command(&self) -> Vec<OsString> {
-        self.sandbox.around(&self.folder, self.words())
+        self.sandbox.around(&self.directory, self.words())
     }
 
     fn words(&self) -> impl Iterator<Item = OsString> {
@@ -380,13 +384,13 @@ impl Drop for Running {
 impl Finished {
     /// Whether no process that the run started is left, after waiting for it.
     pub fn is_alone(&self) -> bool {
-        wait_until(LIMIT, || process::having(&task_root(&self.folder)).is_empty())
+        wait_until(LIMIT, || process::having(&task_root(&self.directory)).is_empty())
     }
 
-    /// The text of a file that the run left in its folder.
+    /// The text of a file that the run left in its directory.
     #[track_caller]
     pub fn read(&self, name: &str) -> String {
-        let path = self.folder.path(name);
+        let path = self.directory.path(name);
         std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("unable to read {}: {error}", path.display()))
     }
@@ -399,8 +403,8 @@ pub fn epoch_milliseconds() -> u64 {
 }
 
 /// The entry of the environment by which the processes of a test are known.
-fn task_root(folder: &Folder) -> Vec<u8> {
-    [b"LAMBDA_TASK_ROOT=", folder.as_bytes()].concat()
+fn task_root(directory: &TestDirectory) -> Vec<u8> {
+    [b"LAMBDA_TASK_ROOT=", directory.as_bytes()].concat()
 }
 
 fn is_named(entry: &OsStr, name: &[u8]) -> bool {

@@ -78,7 +78,7 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 #[test]
-fn initialize_hooks_go_on_after_a_thaw() {
+fn initialize_hooks_after_a_thaw_go_on() {
     let hooks = json!([
         {"name": "inherits", "command": "sleep 0.1; echo said"},
         {"name": "exports", "command": "sleep 0.1; echo A=1; exec >&-; sleep 0.1",
@@ -95,7 +95,7 @@ fn initialize_hooks_go_on_after_a_thaw() {
 }
 
 #[test]
-fn a_hook_that_times_out_between_a_freeze_and_a_thaw_is_ended_with_its_group() {
+fn hook_that_times_out_while_frozen_is_ended_with_its_group() {
     let stubborn = "(trap '' TERM; while :; do sleep 0.01; done) & sleep 600";
     let hooks = json!([{"name": "x", "command": stubborn, "timeout_ms": 100}]);
     for refused in REFUSED {
@@ -109,7 +109,7 @@ fn a_hook_that_times_out_between_a_freeze_and_a_thaw_is_ended_with_its_group() {
 /// It waits in the middle of connecting, because the server has no room for one more that it has
 /// not accepted.
 #[test]
-fn a_hook_s_request_to_a_busy_server_goes_on_after_a_thaw() {
+fn request_of_a_hook_after_a_thaw_goes_on() {
     for refused in REFUSED {
         let server = TcpListener::bind("127.0.0.1:0").expect("a port");
         listen(&server, Backlog::new(0).expect("a length")).expect("no room");
@@ -137,7 +137,7 @@ fn a_hook_s_request_to_a_busy_server_goes_on_after_a_thaw() {
 }
 
 #[test]
-fn a_report_to_a_runtime_api_that_hangs_is_given_up_after_a_thaw() {
+fn report_to_an_api_that_hangs_after_a_thaw_is_given_up() {
     for refused in REFUSED {
         let api = RuntimeApi::new(Reaction::Hang);
         let run =
@@ -151,7 +151,7 @@ fn a_report_to_a_runtime_api_that_hangs_is_given_up_after_a_thaw() {
 /// The relay is frozen all the time: before the snapshot, while it waits for the restore, and as a
 /// tunnel.
 #[test]
-fn a_relay_goes_on_after_a_thaw() {
+fn relay_after_a_thaw_goes_on() {
     let slow = |phase: &str| -> Value {
         json!({"name": "slow", "command": format!("sleep 0.1; echo {phase} slow >>order")})
     };
@@ -172,7 +172,7 @@ fn a_relay_goes_on_after_a_thaw() {
 }
 
 #[test]
-fn an_extension_goes_on_after_a_thaw() {
+fn extension_after_a_thaw_goes_on() {
     for refused in REFUSED {
         let lambda = lambda();
         let slow = json!({"name": "slow", "command": "sleep 0.1; echo slow"});

@@ -44,7 +44,7 @@ fn initialize(hooks: &str) -> String {
 }
 
 #[test]
-fn limits_of_initialize_hooks_of_on_demand_functions() {
+fn limits_of_initialize_hooks_over_10_s_give_a_warning() {
     const MOST: &str = "an on-demand function has an init phase of 10 s";
     let alone = format!(r#"the hook "a" may take 10.001 s, and {MOST}; lower its "timeout_ms""#);
     let together = |total: &str| {
@@ -87,7 +87,7 @@ fn limits_of_initialize_hooks_of_on_demand_functions() {
 }
 
 #[test]
-fn limits_of_the_other_phases() {
+fn limits_of_other_hooks_over_their_phase_give_a_warning() {
     let phase = |name: &str, hooks: &str| format!(r#"{{"hooks": {{"{name}": [{hooks}]}}}}"#);
     warns(&[
         (
@@ -132,7 +132,7 @@ fn limits_of_the_other_phases() {
 }
 
 #[test]
-fn sets_that_hide_what_the_function_says() {
+fn set_that_hides_the_function_s_value_gives_a_warning() {
     let hides = |name: &str| {
         format!(
             "this hides whatever value of \"{name}\" the function's own variables have; \
@@ -184,7 +184,7 @@ fn sets_that_hide_what_the_function_says() {
 }
 
 #[test]
-fn hooks_and_rules_that_nothing_meets() {
+fn hooks_and_rules_that_never_apply_give_a_warning() {
     let never = |hook: &str, why: &str| {
         format!(
             "no phase will run the hook \"{hook}\": {why}; correct the condition or remove the \
@@ -237,7 +237,7 @@ fn hooks_and_rules_that_nothing_meets() {
 }
 
 #[test]
-fn rules_that_overlap() {
+fn rules_that_undo_each_other_give_a_warning() {
     let undoes = |name: &str, place: &str| {
         format!(
             "where both rules apply, this edit of \"{name}\" undoes the one at \
@@ -279,7 +279,7 @@ fn rules_that_overlap() {
 }
 
 #[test]
-fn hooks_that_stand_twice() {
+fn hooks_that_are_listed_twice_give_a_warning() {
     let hook = r#"{"name": "a", "command": "x", "timeout_ms": 1}"#;
     let twice = hook.replace(r#""a""#, r#"»"a""#);
     let under =
@@ -297,7 +297,7 @@ fn hooks_that_stand_twice() {
 }
 
 #[test]
-fn foreword_where_it_would_start_itself() {
+fn foreword_that_would_start_itself_is_an_error() {
     let itself = "\"/opt/bin/foreword\" is foreword itself; take it out of";
     for (config, column, message) in [
         (
@@ -316,7 +316,7 @@ fn foreword_where_it_would_start_itself() {
 
 /// Lambda Web Adapter's executes the function's handler.
 #[test]
-fn wrappers_that_are_known_never_to_come_back() {
+fn wrappers_that_are_known_never_to_come_back_give_a_warning() {
     let message = |name: &str| {
         format!(
             "a bootstrap, such as Lambda Web Adapter's, executes something of its own and never \
@@ -344,7 +344,7 @@ fn wrappers_that_are_known_never_to_come_back() {
 
 /// What the wrapper refuses where both apply; with the place of the other one.
 #[test]
-fn what_stands_behind_a_last_wrapper() {
+fn everything_after_a_last_wrapper_is_an_error() {
     let last =
         r#""wrappers": [{"path": "/opt/bootstrap", "last": true, "when": {"runtime": "node"}}"#;
     let hook = |runtime: &str| {
@@ -388,7 +388,7 @@ fn what_stands_behind_a_last_wrapper() {
 }
 
 #[test]
-fn all_problems_come_at_once_and_warnings_fail_nothing() {
+fn problems_are_all_reported_and_warnings_fail_nothing() {
     let broken = "{\n  \"optons\": {},\n  \"env\": {\"A\": 1}\n}\n";
     let expected = "\
 a.json:2:3: error: unknown key \"optons\"; did you mean \"options\"?
@@ -422,7 +422,7 @@ b.json:1:10: warning: this hides whatever value of \"B\" the function's own vari
 }
 
 #[test]
-fn without_files_it_checks_what_a_function_here_would_load() {
+fn check_without_files_checks_what_a_function_here_would_load() {
     let shown = |name: &str| {
         format!(
             "{name}:1:2: error: unknown key \"rlues\"; did you mean \"rules\"?\n 1 | {{\"rlues\": \
@@ -451,7 +451,7 @@ fn without_files_it_checks_what_a_function_here_would_load() {
 }
 
 #[test]
-fn secrets_are_not_shown() {
+fn secrets_in_findings_are_redacted() {
     let config = r#"{"env": {"API_TOKEN": "hidden", "DB_PASSWORD": {"default": "hid${"}}, "x": 1}"#;
     let captured = Test::new().config(config).args(["check"]).capture();
     let output = String::from_utf8(captured.stdout).expect("UTF-8");

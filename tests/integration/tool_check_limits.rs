@@ -112,7 +112,7 @@ fn attempts_that_do_not_all_fit_into_the_limit_are_a_warning() {
 }
 
 #[test]
-fn init_that_runs_again_does_not_fit_the_functions_timeout() {
+fn initialize_hooks_longer_than_the_timeout_give_a_warning() {
     let again = |subject: &str, took: &str, timeout: &str, way_out: &str| {
         format!(
             "{subject} may take {took}, and an init that fails or takes more than 10 s runs again \
@@ -151,7 +151,7 @@ fn init_that_runs_again_does_not_fit_the_functions_timeout() {
 }
 
 #[test]
-fn init_before_a_snapshot_has_130_s_or_the_timeout() {
+fn initialize_hooks_longer_than_130_s_before_a_snapshot_give_a_warning() {
     let hook = |milliseconds: u32| {
         hooks(
             "initialize",
@@ -175,7 +175,7 @@ fn init_before_a_snapshot_has_130_s_or_the_timeout() {
 }
 
 #[test]
-fn timeouts_that_lambda_does_not_have_are_wrong_use() {
+fn timeouts_that_lambda_does_not_have_are_a_usage_error() {
     for timeout in ["0", "901", "x"] {
         let test = Test::new().on_the_machine().file("a.json", "{}").args([
             "check",

@@ -5,7 +5,7 @@ use crate::support::Test;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-/// A function's code in the test's folder.
+/// A function's code in the test's directory.
 struct Code(Test);
 
 /// A script that works everywhere.
@@ -258,7 +258,7 @@ fn program_behind_a_launcher_that_is_missing_is_a_warning() {
 }
 
 #[test]
-fn program_in_a_shell_inside_that_is_missing_is_a_warning() {
+fn program_in_a_nested_shell_that_is_missing_is_a_warning() {
     let in_array = "foreword.json:1:67";
     misses(&[
         (
@@ -288,7 +288,7 @@ fn program_in_a_shell_inside_that_is_missing_is_a_warning() {
 }
 
 #[test]
-fn program_that_a_shell_finds_by_the_codes_directory_and_that_is_missing_is_a_warning() {
+fn program_in_lambda_task_root_that_is_missing_is_a_warning() {
     misses(&[
         (r#""cd $LAMBDA_TASK_ROOT && ./m.sh", "cwd": "/tmp""#, &[(STRING, "program", "./m.sh")]),
         (r#""cd \"$LAMBDA_TASK_ROOT\"; ./m.sh""#, &[(STRING, "program", "./m.sh")]),
@@ -319,7 +319,7 @@ fn script_behind_an_interpreters_options_that_is_missing_is_a_warning() {
 }
 
 #[test]
-fn carriage_returns_beside_the_code_are_an_error() {
+fn windows_line_endings_beside_the_code_are_an_error() {
     let first = |place: &str| {
         format!(
             "fetch.sh:1:10: error: the #! line ends in a carriage return, so that nothing can \
@@ -354,7 +354,7 @@ fn carriage_returns_beside_the_code_are_an_error() {
 }
 
 #[test]
-fn modes_that_only_owner_and_group_may_use_are_an_error() {
+fn modes_for_owner_and_group_only_are_an_error() {
     let other = |name: &str, mode: &str, what: &str| {
         format!(
             "{name}: error: the file's mode is {mode}, and a function runs as another user than \
@@ -396,7 +396,7 @@ fn modes_that_only_owner_and_group_may_use_are_an_error() {
 /// Python makes it.
 #[cfg(feature = "real-parts")]
 #[test]
-fn modes_in_a_zip_that_was_made_under_a_strict_umask_are_an_error() {
+fn modes_of_a_zip_made_under_a_strict_umask_are_an_error() {
     let zip = "
 import sys, zipfile
 with zipfile.ZipFile('layer.zip', 'w') as archive:
@@ -434,7 +434,7 @@ with zipfile.ZipFile('layer.zip', 'w') as archive:
 }
 
 #[test]
-fn bare_name_of_a_file_where_path_does_not_lead_is_a_warning() {
+fn bare_name_of_a_file_outside_path_is_a_warning() {
     let beside = |place: &str| {
         format!(
             "{place}: warning: \"fetch.sh\" lies beside the code, where PATH does not lead; write \
@@ -618,7 +618,7 @@ fn symlinks_that_became_text_files_are_an_error() {
 }
 
 #[test]
-fn files_that_are_not_the_program_that_was_meant() {
+fn files_that_are_not_the_program_that_was_meant_are_found() {
     let finds = |content: &str, severity: &str, message: &str| {
         let expected = format!("fetch: {severity}: {message} ({ARRAY} runs it)");
         Code::hook(r#"["./fetch"]"#).file("fetch", 0o755, content).finds(&[&expected]);
@@ -649,7 +649,7 @@ fn files_that_are_not_the_program_that_was_meant() {
 }
 
 #[test]
-fn interpreter_beside_the_code_or_in_a_layer_that_cannot_be_executed() {
+fn interpreter_that_cannot_be_executed_is_an_error() {
     let script = |line: &str| Code::hook(r#"["./fetch"]"#).file("fetch", 0o755, line);
     let at = |severity: &str, message: &str| {
         format!("fetch:1:3: {severity}: {message} ({ARRAY} runs it)")
@@ -686,7 +686,7 @@ fn programs_of_other_systems_are_an_error() {
 }
 
 #[test]
-fn programs_that_need_a_newer_glibc_than_the_image_has() {
+fn programs_that_need_a_newer_glibc_are_an_error() {
     let needs = |minor: &str| {
         let mut program = fs::read("/bin/true").expect("a program");
         let found: Vec<usize> =
@@ -729,7 +729,7 @@ fn programs_that_need_a_newer_glibc_than_the_image_has() {
 }
 
 #[test]
-fn bootstrap_beside_the_code_keeps_the_layers_foreword_from_running() {
+fn bootstrap_beside_the_code_is_an_error() {
     let layer = |code: Code| {
         code.file("layer/bin/foreword", 0o755, "#!/bin/sh\n# foreword\n")
             .link("layer/bootstrap", "bin/foreword")
@@ -765,7 +765,7 @@ fn bootstrap_beside_the_code_keeps_the_layers_foreword_from_running() {
 }
 
 #[test]
-fn what_may_well_be_there_gives_no_warning() {
+fn programs_that_may_be_there_give_no_warning() {
     for command in [
         // Only the function knows.
         r#"["${TOOL}"]"#,

@@ -68,7 +68,7 @@ fn directory_without_a_configuration_is_an_error() {
 }
 
 #[test]
-fn code_that_goes_with_a_configuration_lies_beside_it() {
+fn code_of_a_configuration_is_found_beside_it() {
     let config = r#"{"prefix": ["./x"]}"#;
     let two = test()
         .file("a/foreword.json", config)
@@ -79,7 +79,7 @@ fn code_that_goes_with_a_configuration_lies_beside_it() {
 }
 
 #[test]
-fn layers_are_taken_one_after_another_or_one_by_one() {
+fn layers_after_one_option_or_several_are_all_taken() {
     let layers = || {
         let test = test().file("foreword.json", r#"{"wrappers": ["/opt/a", "/opt/b"]}"#);
         test.script("one/a", SCRIPT).script("two/b", SCRIPT)
@@ -95,7 +95,7 @@ fn layers_are_taken_one_after_another_or_one_by_one() {
 }
 
 #[test]
-fn clean_check_says_what_it_looked_at() {
+fn check_without_problems_says_what_it_looked_at() {
     let one = || test().file("foreword.json", "{}");
     one().args(["check"]).stdout("checked 1 configuration: no problems\n").run();
     one().config("{}").args(["check"]).stdout("checked 2 configurations: no problems\n").run();

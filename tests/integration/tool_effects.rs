@@ -39,7 +39,7 @@ const REST: &str = "/opt/python/lib/python3.12/site-packages:/opt/python:/var/la
                     site-packages:/var/runtime";
 
 #[test]
-fn a_python_path_without_the_layers_directories_is_warned_of() {
+fn pythonpath_without_the_layers_directories_gives_a_warning() {
     let site = "/opt/python/lib/python3.12/site-packages";
     let both = format!("{site} and /opt/python");
     let only = format!("write {:?}", format!("/mine:{REST}"));
@@ -76,7 +76,7 @@ fn a_python_path_without_the_layers_directories_is_warned_of() {
 }
 
 #[test]
-fn a_python_path_that_takes_nothing_away_is_not_warned_of() {
+fn pythonpath_that_takes_nothing_away_gives_no_warning() {
     let whole = format!("\"/mine:{REST}\"");
     let for_java = r#"{"when": {"runtime": "java"}, "env": {"PYTHONPATH": "/mine"}}"#;
     for config in [
@@ -103,7 +103,7 @@ fn a_python_path_that_takes_nothing_away_is_not_warned_of() {
 
 /// Of several versions one is named, and the way out says that each wants a value of its own.
 #[test]
-fn a_python_path_of_what_a_wrapper_hands_back_is_warned_of() {
+fn pythonpath_in_a_wrapper_s_env_gives_a_warning() {
     let wrapper = r#"{"path": "/opt/w", "env": {"PYTHONPATH": "/mine"}}"#;
     let config = format!(
         r#"{{"rules": [{{"when": {{"runtime": "python3.12"}}, "wrappers": [{wrapper}]}}]}}"#
@@ -115,7 +115,7 @@ fn a_python_path_of_what_a_wrapper_hands_back_is_warned_of() {
 }
 
 #[test]
-fn a_python_path_for_several_versions_is_warned_of_once() {
+fn pythonpath_for_several_versions_gives_one_warning() {
     let way_out = "in a rule for each version (\"when\": {\"runtime\": \"python3.14\"})";
     for config in [
         r#"{"env": {"PYTHONPATH": "/mine"}}"#,
@@ -140,7 +140,7 @@ fn a_python_path_for_several_versions_is_warned_of_once() {
 }
 
 #[test]
-fn an_option_in_a_variable_that_the_command_line_overrides_is_warned_of() {
+fn option_in_a_variable_that_the_command_line_overrides_gives_a_warning() {
     let node = |value: &str, size: &str| {
         format!(
             "--{value} in NODE_OPTIONS has no effect on nodejs22.x: --{size} on its command line \
@@ -240,7 +240,7 @@ fn an_option_in_a_variable_that_the_command_line_overrides_is_warned_of() {
 }
 
 #[test]
-fn an_option_in_a_variable_that_has_an_effect_is_not_warned_of() {
+fn option_in_a_variable_with_an_effect_gives_no_warning() {
     for (name, config) in [
         (
             "nodejs22.x",
@@ -290,7 +290,7 @@ const SNAP_START: [&str; 4] =
     ["--runtime", "python3.12", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"];
 
 #[test]
-fn a_text_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
+fn template_with_a_variable_missing_before_a_snapshot_gives_a_warning() {
     let text = |name: &str, key: &str| {
         let leads = " (AWS_CONTAINER_CREDENTIALS_FULL_URI leads to the keys)";
         let leads = if name.contains("LOG") { "" } else { leads };
@@ -362,7 +362,7 @@ fn a_text_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
 }
 
 #[test]
-fn a_condition_that_wants_what_is_missing_before_a_snapshot_is_warned_of() {
+fn condition_on_a_variable_missing_before_a_snapshot_gives_a_warning() {
     let asks = |name: &str, leads: &str| {
         format!(
             "this asks for {name}, which Lambda does not set at the init before a \

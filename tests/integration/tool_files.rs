@@ -60,12 +60,12 @@ fn files(words: Vec<String>) -> Test {
 }
 
 #[test]
-fn the_working_directory_is_the_code_unless_something_says_otherwise() {
+fn code_directory_by_default_is_the_working_directory() {
     all_read(&files, &[], &["dropin.json", "foreword.json"]);
 }
 
 #[test]
-fn a_directory_that_is_named_or_in_the_shell_is_the_code() {
+fn code_directory_as_an_argument_or_in_the_shell_is_used() {
     let without_here = |words: Vec<String>| {
         let test = files(words);
         std::fs::remove_file(test.path("foreword.json")).expect("unable to remove a file");
@@ -79,7 +79,7 @@ fn a_directory_that_is_named_or_in_the_shell_is_the_code() {
 }
 
 #[test]
-fn a_relative_foreword_config_lies_beside_the_code() {
+fn foreword_config_that_is_relative_is_found_beside_the_code() {
     let relative = |words: Vec<String>| {
         files(words).env("LAMBDA_TASK_ROOT", "code").env("FOREWORD_CONFIG", "own.json")
     };
@@ -87,7 +87,7 @@ fn a_relative_foreword_config_lies_beside_the_code() {
 }
 
 #[test]
-fn a_foreword_config_of_the_function_lies_in_the_code_here() {
+fn foreword_config_of_the_function_is_found_in_the_local_code() {
     let of_function = |words: Vec<String>| {
         files(words).env("LAMBDA_TASK_ROOT", "code").env("FOREWORD_CONFIG", "/var/task/own.json")
     };
@@ -95,7 +95,7 @@ fn a_foreword_config_of_the_function_lies_in_the_code_here() {
 }
 
 #[test]
-fn a_directory_as_an_argument_of_plan_is_the_code() {
+fn code_directory_as_an_argument_of_plan_is_used() {
     for options in [
         &["--format", "json", "code", "--", "sh"][..],
         &["--format", "json", "--runtime", "python3.12", "code"],
@@ -103,8 +103,8 @@ fn a_directory_as_an_argument_of_plan_is_the_code() {
         let test = files([&["plan"], options].concat().into_iter().map(str::to_owned).collect());
         let test = test.env("LAMBDA_TASK_ROOT", "elsewhere");
         let plan: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
-        let folder = test.path("");
-        let dropin = folder.join("foreword.d/dropin.json").display().to_string();
+        let directory = test.path("");
+        let dropin = directory.join("foreword.d/dropin.json").display().to_string();
         assert_eq!(plan["sources"], json!([dropin, "code/foreword.json"]));
         assert_eq!(plan["task_root"], "code");
     }
@@ -116,7 +116,7 @@ fn a_directory_as_an_argument_of_plan_is_the_code() {
 }
 
 #[test]
-fn conditions_on_files_look_into_the_directory_of_the_code() {
+fn conditions_on_files_see_the_code_directory() {
     let configuration =
         json!({"rules": [{"when": {"file": "marker"}, "env": {"A": "1"}}]}).to_string();
     for (options, root) in
@@ -131,7 +131,7 @@ fn conditions_on_files_look_into_the_directory_of_the_code() {
 }
 
 #[test]
-fn plan_takes_an_entrypoint_as_the_dockerfile_has_it_and_says_so() {
+fn plan_of_a_dockerfile_s_entrypoint_omits_foreword_and_says_so() {
     for (front, dropped) in [
         (&["foreword", "--"][..], "foreword --"),
         (&["/opt/bin/foreword", "--"], "/opt/bin/foreword --"),
@@ -153,7 +153,7 @@ fn plan_takes_an_entrypoint_as_the_dockerfile_has_it_and_says_so() {
 }
 
 #[test]
-fn plan_says_when_the_program_is_not_in_path() {
+fn plan_of_a_program_outside_path_warns() {
     let warnings = |config: &str, command: &[&str], options: &[&str]| {
         let words = [&["plan", "--format", "json"], options, &["--"], command].concat();
         let plan = Test::new().args(words).config(config).capture();
@@ -194,7 +194,7 @@ fn plan_says_when_the_program_is_not_in_path() {
 }
 
 #[test]
-fn plan_of_an_os_only_runtime_says_that_a_bootstrap_of_the_code_comes_before_foreword() {
+fn plan_of_an_os_only_runtime_with_a_bootstrap_warns() {
     let warnings = |name: &str, runtime: &str| {
         let test = Test::new().args(["plan", "--format", "json", "--runtime", runtime, "code"]);
         let plan = test.script(name, "#!/bin/sh\n").file("code/foreword.json", "{}").capture();

@@ -30,7 +30,7 @@ fn plan_warns(config: &str, arguments: &[&str], expected: &[&str]) {
 }
 
 #[test]
-fn an_option_and_its_value_in_one_string_are_told_to_be_two() {
+fn option_and_value_in_one_string_get_a_hint_to_split() {
     let two = |name: &str, value: &str| {
         format!("an option and its value are two strings: \"{name}\", \"{value}\"")
     };
@@ -75,7 +75,7 @@ fn an_option_and_its_value_in_one_string_are_told_to_be_two() {
 }
 
 #[test]
-fn a_command_with_its_arguments_in_one_string_is_told_to_be_split() {
+fn command_with_arguments_in_one_string_gets_a_hint_to_split() {
     let split = |form: &str| {
         format!(
             "this names one program with a space in its name; write each word as a string: {form}"
@@ -106,7 +106,7 @@ fn a_command_with_its_arguments_in_one_string_is_told_to_be_split() {
 }
 
 #[test]
-fn words_of_a_shell_in_an_array_are_told_that_there_is_none() {
+fn shell_syntax_in_an_array_gets_a_hint_that_there_is_no_shell() {
     const STRING: &str = "there is no shell; write the command as a string";
     let argument = |word: &str| format!("\"{word}\" is an argument like any other: {STRING}");
     let (pipe, redirect, and) = (argument("|"), argument(">"), argument("&&"));
@@ -136,7 +136,7 @@ fn words_of_a_shell_in_an_array_are_told_that_there_is_none() {
 }
 
 #[test]
-fn variables_and_paths_that_nothing_expands_are_named() {
+fn variables_and_paths_that_are_not_expanded_get_a_hint() {
     let bare = |name: &str| {
         format!("nothing expands ${name} here; write ${{{name}}}, or $${name} to keep it as it is")
     };
@@ -176,7 +176,7 @@ fn variables_and_paths_that_nothing_expands_are_named() {
 }
 
 #[test]
-fn a_switch_that_is_asked_for_any_value_is_told_what_counts() {
+fn switch_with_the_condition_true_gets_a_hint() {
     let counts = |name: &str| {
         format!(
             "true means not empty: {name}=0 and {name}=false count, too; for a switch write \
@@ -198,7 +198,7 @@ fn a_switch_that_is_asked_for_any_value_is_told_what_counts() {
 }
 
 #[test]
-fn an_edit_that_matches_nothing_is_named_by_check_where_the_command_line_is_known() {
+fn edit_that_matches_nothing_on_a_known_command_line_gets_a_hint_from_check() {
     let nothing = |name: &str, key: &str, runtime: &str| {
         format!(
             "\"{name}\" in \"{key}\" matches nothing on the command line that Lambda starts \
@@ -238,7 +238,7 @@ fn an_edit_that_matches_nothing_is_named_by_check_where_the_command_line_is_know
 }
 
 #[test]
-fn an_edit_that_matches_nothing_is_named_by_plan() {
+fn edit_that_matches_nothing_gets_a_hint_from_plan() {
     let nothing = |place: &str, name: &str, key: &str, more: &str| {
         format!(
             "./foreword.json:{place}: \"{name}\" in \"{key}\" matches nothing on the command \
@@ -290,7 +290,7 @@ fn an_edit_that_matches_nothing_is_named_by_plan() {
 }
 
 #[test]
-fn an_edit_of_an_option_by_another_name_reaches_it() {
+fn edit_of_an_option_by_another_name_applies() {
     let test = |config: &str, line: &[&str], expected: &str| {
         let test = Test::new()
             .config(config)
@@ -313,7 +313,7 @@ fn an_edit_of_an_option_by_another_name_reaches_it() {
 }
 
 #[test]
-fn options_reach_the_interpreter_behind_a_launcher() {
+fn options_after_a_launcher_reach_the_interpreter() {
     let echo = "#!/bin/sh\nexec \"$@\"\n";
     let test = Test::new()
         .script("bin/dumb-init", echo)
@@ -327,7 +327,7 @@ fn options_reach_the_interpreter_behind_a_launcher() {
 }
 
 #[test]
-fn options_for_a_program_that_is_no_interpreter_are_named() {
+fn options_for_a_program_that_is_no_interpreter_get_a_hint() {
     let config = r#"{"options": {"append": ["-X", "dev"]}}"#;
     let warning = |program: &str| {
         format!(
@@ -361,7 +361,7 @@ fn options_for_a_program_that_is_no_interpreter_are_named() {
 }
 
 #[test]
-fn an_edit_that_a_wrapper_undoes_is_lost() {
+fn edit_that_a_wrapper_undoes_gets_a_hint() {
     let lost = |column: usize, name: &str, wrapper: &str| {
         format!(
             "./foreword.json:1:{column}: this edit of {name} is lost: the wrapper \"{wrapper}\" \
@@ -392,7 +392,7 @@ fn an_edit_that_a_wrapper_undoes_is_lost() {
 }
 
 #[test]
-fn an_edit_that_a_script_undoes_is_lost() {
+fn edit_that_a_script_undoes_gets_a_hint() {
     for (line, is_lost) in [
         ("export A=theirs", true),
         ("A='theirs'", true),
@@ -415,7 +415,7 @@ fn an_edit_that_a_script_undoes_is_lost() {
 }
 
 #[test]
-fn the_description_of_a_rule_is_shown() {
+fn description_of_a_rule_is_printed() {
     let config = r#"{
   "description": "what all functions have",
   "rules": [
@@ -436,7 +436,7 @@ fn the_description_of_a_rule_is_shown() {
 }
 
 #[test]
-fn files_that_look_like_configurations_are_told_not_to_be_read() {
+fn files_that_look_like_configurations_get_a_hint_that_they_are_not_read() {
     let stray = |path: &str| {
         format!(
             "foreword: warning: {path} is not read: a configuration is JSON, in a file that ends \

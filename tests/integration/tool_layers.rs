@@ -1,5 +1,5 @@
 //! What `foreword check --layer` finds in layers, and in a configuration that relies on them. Every
-//! layer is looked at as a folder and as a zip: one that this test makes, and with real parts
+//! layer is looked at as a directory and as a zip: one that this test makes, and with real parts
 //! Python's, too.
 
 use crate::support::Test;
@@ -10,19 +10,19 @@ use std::os::unix::fs::symlink;
 /// A script that works everywhere.
 const SCRIPT: &str = "#!/bin/sh\nexec \"$@\"\n";
 
-/// What is behind the name of a layer's folder, of the zip that this test makes, and of Python's.
+/// What is behind the name of a layer's directory, of the zip that this test makes, and of Python's.
 const FORMS: &[&str] =
     if cfg!(feature = "real-parts") { &["", ".rust.zip", ".zip"] } else { &["", ".rust.zip"] };
 
-/// Zips the folders of layers beside them as people do, with modes and links.
+/// Zips the directories of layers beside them as people do, with modes and links.
 #[cfg(feature = "real-parts")]
 pub const ZIP: &str = "
 import os, sys, zipfile
 for layer in sys.argv[1:]:
     with zipfile.ZipFile(layer + '.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
-        for folder, folders, names in sorted(os.walk(layer)):
-            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            for path in (os.path.join(folder, name) for name in sorted(names + links)):
+        for directory, directories, names in sorted(os.walk(layer)):
+            links = [name for name in directories if os.path.islink(os.path.join(directory, name))]
+            for path in (os.path.join(directory, name) for name in sorted(names + links)):
                 if os.path.islink(path):
                     entry = zipfile.ZipInfo(os.path.relpath(path, layer))
                     entry.create_system, entry.external_attr = 3, 0o120777 << 16
@@ -31,7 +31,7 @@ for layer in sys.argv[1:]:
                     archive.write(path, os.path.relpath(path, layer))
 ";
 
-/// Layers in the folders `a` and `b` of a test, and a configuration in `foreword.json`.
+/// Layers in the directories `a` and `b` of a test, and a configuration in `foreword.json`.
 struct Layers {
     test: Test,
     names: Vec<&'static str>,
@@ -60,7 +60,8 @@ impl Layers {
     }
 
     fn link(self, name: &str, target: &str) -> Self {
-        fs::create_dir_all(self.test.path(name).parent().expect("a folder")).expect("a folder");
+        fs::create_dir_all(self.test.path(name).parent().expect("a directory"))
+            .expect("a directory");
         symlink(target, self.test.path(name)).expect("a link");
         self
     }
@@ -133,7 +134,7 @@ const DYNAMIC: &str = "this program is linked dynamically: it needs the librarie
                        run everywhere";
 
 #[test]
-fn layers_that_are_right() {
+fn layers_without_problems_give_no_findings() {
     let config = r#"{
         "wrappers": ["/opt/wrapper"], "prefix": ["/opt/bin/link"], "program": "/var/lang/bin/python3.12",
         "hooks": {"initialize": [{"name": "a", "command": "/opt/tools/x --all | cat"}], "pre_stop": [{"name": "b", "command": "y"}]}
@@ -153,7 +154,7 @@ fn layers_that_are_right() {
 }
 
 #[test]
-fn no_run_bit() {
+fn program_without_execute_permission_is_an_error() {
     let message = "the file has no execute permission; chmod a+rx it before it is zipped, and zip \
                    it where modes are kept";
     let named = format!("@a/bin/fetch: error: {message} {BY_HOOK}");
@@ -170,7 +171,7 @@ fn no_run_bit() {
 }
 
 #[test]
-fn carriage_returns() {
+fn windows_line_endings_are_an_error() {
     let message = "error: the #! line ends in a carriage return, so that nothing can execute the \
                    file; save it with Unix line endings (sed -i 's/\\r$//')";
     for line in ["#!/bin/bash", "#!/usr/bin/env bash"] {
@@ -186,7 +187,7 @@ fn carriage_returns() {
 }
 
 #[test]
-fn interpreters_that_are_not_there() {
+fn interpreters_that_are_missing_are_an_error() {
     for (line, place, message) in [
         (
             "#!/usr/local/bin/zsh -e",
@@ -233,7 +234,7 @@ fn interpreters_that_are_not_there() {
 }
 
 #[test]
-fn dynamic_binaries() {
+fn dynamic_binaries_give_a_warning() {
     let layers = Layers::new(&hook("/opt/bin/fetch")).script("a/bin/fetch", program(None));
     layers.finds(&[&format!("@a/bin/fetch: warning: {DYNAMIC} {BY_HOOK}")]);
     let mut other = program(None);
@@ -252,7 +253,7 @@ fn dynamic_binaries() {
 }
 
 #[test]
-fn binaries_for_another_machine() {
+fn binaries_for_another_architecture_are_an_error() {
     let (other, this, other_name, this_name) = match cfg!(target_arch = "aarch64") {
         true => (X86_64, ARM64, "x86_64", "arm64"),
         false => (ARM64, X86_64, "arm64", "x86_64"),
@@ -290,7 +291,7 @@ fn binaries_for_another_machine() {
 }
 
 #[test]
-fn programs_that_are_in_no_layer() {
+fn programs_in_no_layer_give_a_warning() {
     let message = |path: &str, place: &str| {
         format!(
             "foreword.json:{place}: warning: \"{path}\" is in none of the layers; add it, or the \
@@ -320,7 +321,7 @@ fn programs_that_are_in_no_layer() {
 }
 
 #[test]
-fn files_that_another_layer_hides() {
+fn files_that_another_layer_hides_give_a_warning() {
     let message = |path: &str| {
         format!(
             "@a/{path}: warning: the layer @b hides this file: of two with one path, the function \
@@ -345,7 +346,7 @@ fn files_that_another_layer_hides() {
 }
 
 #[test]
-fn extensions_that_do_not_go_with_hooks() {
+fn extensions_that_conflict_with_hooks_give_a_warning() {
     let snapshot = "{\"hooks\": {\n\"before_snapshot\": [{\"name\": \"a\", \"command\": \"x\"}]}}";
     let adapter = || Layers::new(snapshot).script("a/extensions/lambda-adapter", SCRIPT);
     adapter().finds(&["foreword.json:2:21: error: Lambda Web Adapter \
@@ -380,7 +381,7 @@ fn extensions_that_do_not_go_with_hooks() {
 }
 
 #[test]
-fn drop_ins_of_layers_are_checked_too() {
+fn drop_ins_of_layers_are_checked() {
     Layers::new("{}")
         .both()
         .file("a/foreword.d/20.json", "{\n \"x\": 1}")
@@ -396,7 +397,7 @@ fn drop_ins_of_layers_are_checked_too() {
 }
 
 #[test]
-fn what_is_no_layer() {
+fn path_that_is_no_layer_is_an_error() {
     let check = |test: Test, message: &str| {
         let expected = format!("foreword: error: unable to read the layer layer: {message}\n");
         test.file("x.json", "{}")
@@ -433,7 +434,7 @@ fn what_is_no_layer() {
 }
 
 #[test]
-fn a_layer_alone() {
+fn layer_without_a_function_is_checked_alone() {
     let test =
         || Test::new().script("layer/bin/x", "#!/bin/sh\r\n").args(["check", "--layer", "layer/"]);
     let captured = test().capture();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// A test that sees nothing of the machine's but the folder.
+/// A test that sees nothing of the machine's but the directory.
 pub fn test() -> Test {
     Test::new().env_remove("LAMBDA_TASK_ROOT")
 }
@@ -62,7 +62,7 @@ pub const EVERYTHING: &str = r#"{
 "#;
 
 #[test]
-fn the_plan_for_programs_is_stable() {
+fn plan_in_json_is_stable() {
     let test = test()
         .file("foreword.json", EVERYTHING)
         .env_remove("FOREWORD_DROPIN_DIR")
@@ -80,7 +80,7 @@ fn the_plan_for_programs_is_stable() {
 }
 
 #[test]
-fn nothing_is_started() {
+fn plan_starts_nothing() {
     let config = r#"{"hooks": {"initialize": [{"name": "a", "command": ">started"}]}, "wrappers": ["./wrapper"]}"#;
     let start = "#!/bin/sh\n>started\n";
     for format in ["text", "json"] {
@@ -92,7 +92,7 @@ fn nothing_is_started() {
 }
 
 #[test]
-fn a_runtime_brings_its_command_line_and_its_environment() {
+fn plan_with_a_runtime_has_lambda_s_command_line_and_environment() {
     for (runtime, line) in [
         ("python3.12", "/var/lang/bin/python3.12 /var/runtime/bootstrap.py"),
         ("ruby3.4", "/var/lang/bin/ruby /var/runtime/index.rb"),
@@ -127,7 +127,7 @@ fn a_runtime_brings_its_command_line_and_its_environment() {
 }
 
 #[test]
-fn without_a_runtime_the_environment_is_this_shell_s() {
+fn plan_without_a_runtime_has_the_shell_s_environment() {
     let plan = plan(
         test().env("OWN", "1").config(r#"{"env": {"OWN": {"append": "2", "separator": ""}}}"#),
         &["--", "x", "y"],
@@ -140,7 +140,7 @@ fn without_a_runtime_the_environment_is_this_shell_s() {
 }
 
 #[test]
-fn variables_are_given_as_docker_takes_them() {
+fn variables_in_the_form_of_docker_run_are_taken() {
     let file = "\u{feff}# a comment\n\n  A=1=2\r\nB= \"x\" # y\nOWN\nMISSING\nC=\n#D=1";
     let test = || test().env("OWN", "own").file("file", file).file("wrong", "A=1\n\nB C=2\n");
     let planned = plan(
@@ -202,7 +202,7 @@ fn variables_are_given_as_docker_takes_them() {
 }
 
 #[test]
-fn the_code_is_looked_for_here_unless_something_says_where_it_is() {
+fn code_without_a_named_directory_is_found_here() {
     let config = r#"{"rules": [
         {"when": {"file": "here.txt"}, "env": {"RELATIVE": "1"}},
         {"when": {"file": "${LAMBDA_TASK_ROOT}/h*.txt"}, "env": {"ABSOLUTE": "1"}}
@@ -239,7 +239,7 @@ fn the_code_is_looked_for_here_unless_something_says_where_it_is() {
 }
 
 #[test]
-fn a_configuration_that_the_wrapper_refuses_has_no_plan() {
+fn configuration_that_the_wrapper_refuses_has_no_plan() {
     let test = |arguments: &[&str]| {
         test().args([&["plan", "--runtime", "python3.12"], arguments].concat()).status(1)
     };
@@ -252,7 +252,7 @@ fn a_configuration_that_the_wrapper_refuses_has_no_plan() {
 }
 
 #[test]
-fn what_the_operator_switched_off_has_no_configuration() {
+fn plan_with_foreword_disabled_has_no_configuration() {
     let planned = plan(
         test().file("foreword.json", "broken"),
         &["--runtime", "ruby3.4", "--env", "FOREWORD_DISABLED=1"],
@@ -262,7 +262,7 @@ fn what_the_operator_switched_off_has_no_configuration() {
 }
 
 #[test]
-fn what_is_unset_where_a_text_wants_it_is_said() {
+fn variable_that_is_unset_in_a_template_gives_a_warning() {
     let config = r#"{
   "env": {"A": "${U1}${U2:-x}${AWS_REGION:-${U3}}", "U1": "1", "B": "${U1}", "TZ": {"default": "${U4}"}, "E": "", "F": "${E}"},
   "options": {"append": ["${U5:-${U6}}", "${U6}"], "values": {"-X": "${E}${U7}"}},
@@ -291,7 +291,7 @@ fn what_is_unset_where_a_text_wants_it_is_said() {
 }
 
 #[test]
-fn secrets_are_not_shown() {
+fn secrets_in_a_plan_are_redacted() {
     let config = r#"{
         "env": {"DB_PASSWORD": {"append": "hidden1", "separator": "hidden2"}, "URL": "x:${DB_PASSWORD}@${API_TOKEN}"},
         "arguments": {"append": ["--token=${API_TOKEN}", "${URL}"]},
@@ -315,7 +315,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn who_takes_part_and_why() {
+fn wrappers_relay_and_extension_are_planned_with_reasons() {
     let around = r#"{"hooks": {"after_restore": [{"name": "a", "command": "x"}]}}"#;
     let stop =
         r#"{"hooks": {"pre_stop": [{"name": "a", "command": "x", "when": {"runtime": "java"}}]}}"#;
@@ -353,7 +353,7 @@ fn who_takes_part_and_why() {
 }
 
 #[test]
-fn hooks_and_wrappers_get_what_is_planned_for_them() {
+fn hooks_and_wrappers_receive_what_is_planned() {
     let config = r#"{
         "env": {"A": "1"},
         "options": {"append": ["-X", "dev"]},
@@ -368,8 +368,8 @@ fn hooks_and_wrappers_get_what_is_planned_for_them() {
     let test = test.script("1/wrapper", wrapper("first")).script("other", wrapper("second"));
     let hook = "#!/bin/sh\necho \"hook $* $# ${PWD##*/} A=$A B=$B GONE=${GONE-unset}\" >&2\n";
     let test = test.script("in/hook", hook).script("python3", DUMP);
-    let folder = test.path("").display().to_string();
-    let folder = folder.trim_end_matches('/').to_owned();
+    let directory = test.path("").display().to_string();
+    let directory = directory.trim_end_matches('/').to_owned();
     let test = test.args(["plan", "--format", "json", "--", "./python3", "a.py"]);
     let planned: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
     let planned_hook = &planned["phases"][0]["hooks"][0];
@@ -389,12 +389,12 @@ fn hooks_and_wrappers_get_what_is_planned_for_them() {
         .iter()
         .map(|wrapper| wrapper["path"].clone())
         .collect();
-    assert_eq!(paths, [json!(format!("{folder}/1/wrapper")), json!("./other")]);
+    assert_eq!(paths, [json!(format!("{directory}/1/wrapper")), json!("./other")]);
     assert_eq!(words(&planned["command_line"]["words"]), "./python3 -X dev a.py");
 
     let ran = test.args(["./python3", "a.py"]).capture();
     assert_eq!(String::from_utf8_lossy(&ran.stderr), "hook 2 2  3 in A=2 B=2 GONE=unset\n");
-    let wrappers = format!("first {folder}/1/wrapper\nsecond ./other\n");
+    let wrappers = format!("first {directory}/1/wrapper\nsecond ./other\n");
     let line = ran.stdout.strip_prefix(wrappers.as_bytes()).expect("what the wrappers print");
     assert!(line.starts_with(b"/bin/sh\0./python3\0-X\0dev\0a.py\0\n"), "{}", line.escape_ascii());
 }

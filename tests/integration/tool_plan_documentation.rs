@@ -214,7 +214,7 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
 ];
 
 #[test]
-fn every_example_is_planned_as_is_said_about_it() {
+fn every_example_is_planned_as_described() {
     for configuration in configurations() {
         let known: Vec<_> =
             EXAMPLES.iter().filter(|(holding, _)| configuration.contains(holding)).collect();
@@ -236,7 +236,7 @@ fn every_example_is_planned_as_is_said_about_it() {
 }
 
 #[test]
-fn the_layer_s_examples_have_a_plan() {
+fn every_example_of_the_layer_has_a_plan() {
     for (example, runtime, expected) in [
         (
             include_str!("../../layer/examples/opentelemetry-java.json"),
@@ -260,7 +260,7 @@ fn the_layer_s_examples_have_a_plan() {
 }
 
 #[test]
-fn every_key_of_the_plan_for_programs_is_documented() {
+fn every_key_of_the_plan_in_json_is_documented() {
     fn keys(value: &Value, all: &mut Vec<String>) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| keys(item, all)),

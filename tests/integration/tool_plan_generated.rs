@@ -162,7 +162,7 @@ fn is_consistent(plan: &Value, context: &str) {
 }
 
 #[test]
-fn what_is_planned_is_what_the_runtime_receives() {
+fn generated_plan_equals_what_the_runtime_receives() {
     let plans: Vec<_> = (0..CASES).map(check).collect();
     // Starts of which hardly anything is edited would prove nothing.
     let count = |is_so: &dyn Fn(&Value) -> bool| plans.iter().filter(|plan| is_so(plan)).count();

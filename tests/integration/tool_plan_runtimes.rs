@@ -339,7 +339,7 @@ fn sizes_on_the_command_line_follow_the_memory() {
 }
 
 #[test]
-fn options_that_the_function_says_otherwise_are_not_on_the_command_line() {
+fn options_that_the_function_overrides_are_not_on_the_command_line() {
     for (runtime, given, gone) in [
         ("nodejs20.x", "--experimental-require-module", "--no-experimental-require-module"),
         ("nodejs22.x", "--experimental-require-module", "--no-experimental-require-module"),
@@ -360,7 +360,7 @@ fn options_that_the_function_says_otherwise_are_not_on_the_command_line() {
 }
 
 #[test]
-fn a_dotnet_handler_names_an_assembly_or_a_method() {
+fn dotnet_handler_may_be_an_assembly_or_a_method() {
     let method = |assembly: &str, handler: &str| {
         format!(
             "/var/lang/bin/dotnet exec --depsfile /var/task/{assembly}.deps.json --runtimeconfig \
@@ -397,7 +397,7 @@ fn a_dotnet_handler_names_an_assembly_or_a_method() {
 }
 
 #[test]
-fn the_environment_follows_the_initialization() {
+fn environment_of_a_plan_follows_the_initialization() {
     const KEYS: [&str; 5] = [
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -441,7 +441,7 @@ fn the_environment_follows_the_initialization() {
 }
 
 #[test]
-fn the_function_s_own_variables_stand_where_the_bootstrap_only_fills_in() {
+fn variables_of_the_function_win_over_defaults_of_the_bootstrap() {
     let ruby = "/var/runtime/gems/aws_lambda_ric-3.1.3/lib:/var/task:/var/runtime/lib:/mine";
     for (runtime, given, name, expected) in [
         ("nodejs22.x", "NODE_PATH=/mine", "NODE_PATH", Some("/mine")),
@@ -481,7 +481,7 @@ fn the_function_s_own_variables_stand_where_the_bootstrap_only_fills_in() {
 }
 
 #[test]
-fn a_hook_of_dotnet8_is_shown_without_the_empty_file_of_authorities() {
+fn hook_of_dotnet8_is_planned_without_the_empty_certificate_file() {
     let config = r#"{"hooks": {"initialize": [{"name": "n", "command": "x"}, {"name": "m", "command": "x", "env": {"SSL_CERT_FILE": "/mine"}}]}}"#;
     let edits = |runtime: &str, at: usize| -> Vec<(String, Value, Value)> {
         let plan = planned(Test::new().config(config), runtime, &[]);

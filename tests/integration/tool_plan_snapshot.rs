@@ -29,7 +29,7 @@ fn unaddressed(test: Test) -> Test {
 }
 
 #[test]
-fn a_runtime_behind_the_relay_receives_what_is_planned_but_for_the_address() {
+fn runtime_with_a_relay_receives_the_plan_except_for_the_address() {
     let test = unaddressed(hooked()).args(plan_of_runtime());
     let planned: Value = serde_json::from_slice(&test.capture().stdout).expect("JSON");
     assert_eq!(planned["relay"]["needed"], true);
@@ -50,7 +50,7 @@ fn a_runtime_behind_the_relay_receives_what_is_planned_but_for_the_address() {
         serde_json::from_value(planned["environment"]["entries"].clone()).expect("texts");
     let mut found: Vec<_> = environment.split_terminator('\0').map(str::to_owned).collect();
     let address = |list: &mut Vec<String>| {
-        // The shell that lays out the run's folders has an order of its own.
+        // The shell that lays out the run's directories has an order of its own.
         list.sort();
         let at = list.iter().position(|entry| entry.starts_with("AWS_LAMBDA_RUNTIME_API="));
         list.remove(at.expect("an address"))
@@ -69,7 +69,7 @@ fn a_runtime_behind_the_relay_receives_what_is_planned_but_for_the_address() {
 }
 
 #[test]
-fn after_a_reset_the_wrapper_runs_the_hooks_of_a_restored_environment() {
+fn hooks_after_a_reset_are_planned_for_the_wrapper() {
     let test = || {
         let test = hooked();
         fs::write(test.marker(), "").expect("unable to leave a marker");
@@ -88,7 +88,7 @@ fn after_a_reset_the_wrapper_runs_the_hooks_of_a_restored_environment() {
 }
 
 #[test]
-fn what_the_wrapper_refuses_around_a_snapshot_has_no_plan() {
+fn snapshot_hooks_that_the_wrapper_refuses_have_no_plan() {
     let adapted =
         || hooked().script("opt/extensions/lambda-adapter", "#!/bin/sh\n").over("opt", "/opt");
     let refused = adapted().args(["./runtime"]).capture();

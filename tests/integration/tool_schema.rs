@@ -234,12 +234,12 @@ fn errors(documents: &[String]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn accepts_and_refuses_what_check_does() {
+fn schema_accepts_and_rejects_what_check_does() {
     let mut documents: Vec<String> = VALID.map(str::to_owned).into();
     documents.extend(configurations());
-    let folder =
+    let directory =
         fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/layer/examples")).expect("the examples");
-    let examples = folder.map(|entry| entry.expect("an entry").path());
+    let examples = directory.map(|entry| entry.expect("an entry").path());
     let is_json =
         |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "json");
     documents
@@ -277,7 +277,7 @@ fn accepts_and_refuses_what_check_does() {
 }
 
 #[test]
-fn what_only_check_can_tell_is_listed() {
+fn mistakes_that_only_check_finds_are_documented() {
     let deep =
         |text: &str| text.replace('@', &r#"{"rules": ["#.repeat(33)).replace('#', &"]}".repeat(33));
     let documents = BEYOND.map(|(document, _)| deep(document));

@@ -86,7 +86,7 @@ pub fn python(options: &[&str]) -> Test {
 }
 
 #[test]
-fn python_with_hooks_of_the_handler_and_of_the_configuration() {
+fn python_with_hooks_of_both_kinds_runs_them_nested() {
     let test = python(&["--snap-start", "--event", r#"{"n": 1}"#, "--event", "2"]);
     let test = test.file("app.py", HANDLER).config(&all_hooks().to_string());
     tells(
@@ -171,7 +171,7 @@ all went well
 const EVENT: [&str; 4] = ["simulate", "--snap-start", "--event", r#"{"key":"value"}"#];
 
 #[test]
-fn node() {
+fn node_function_goes_through_a_restore() {
     let bootstrap = format!("{FIXTURES}/bootstrap.mjs");
     let test = with_python(Test::new()).args([&EVENT[..], &["--", "node", &bootstrap]].concat());
     let test = test
@@ -186,7 +186,7 @@ fn node() {
 }
 
 #[test]
-fn a_shell_script_with_curl() {
+fn shell_script_function_goes_through_a_restore() {
     let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
     let test = Test::new().args([&EVENT[..], &["--", &bootstrap]].concat());
     let test = test.env("CLIENT_LOG", "/tmp/log");
@@ -194,7 +194,7 @@ fn a_shell_script_with_curl() {
 }
 
 #[test]
-fn a_runtime_that_asks_for_events_alone_and_no_hooks() {
+fn runtime_that_only_asks_for_events_goes_through_a_restore() {
     let bootstrap = format!("{SOURCES}/shell/bootstrap.sh");
     let test = Test::new().args(["simulate", "--snap-start", "--", &bootstrap]);
     let test = test.env("CLIENT_LOG", "/tmp/log");
@@ -221,7 +221,7 @@ all went well
 }
 
 #[test]
-fn on_demand() {
+fn on_demand_function_has_no_snapshot() {
     let test = python(&["--event", "@event.json"])
         .file("app.py", HANDLER)
         .file("event.json", "{\"from\":\n\"a file\"}\n");
@@ -250,7 +250,7 @@ all went well
 
 /// As Lambda's own lines are then; and a command whose last line has no end.
 #[test]
-fn hooks_in_a_log_of_json() {
+fn hooks_with_a_json_log_are_still_in_the_timeline() {
     for format in ["JSON", "Text"] {
         let hooks =
             json!({"hooks": {"initialize": [{"name": "one", "command": "printf unended"}]}});

@@ -43,7 +43,7 @@ fn without_stack(output: &str) -> String {
 }
 
 #[test]
-fn a_before_snapshot_hook_that_fails() {
+fn before_snapshot_hook_that_fails_ends_the_simulation() {
     let hooks =
         json!({"hooks": {"before_snapshot": [says("never"), fails("fails"), says("first")]}});
     let test =
@@ -68,7 +68,7 @@ not all went well
 }
 
 #[test]
-fn an_after_restore_hook_that_fails_or_takes_too_long() {
+fn after_restore_hook_that_fails_or_times_out_ends_the_environment() {
     let late = json!({"name": "late", "command": "sleep 1000", "timeout_ms": 50});
     for (hook, name, limit, what) in [
         (fails("fails"), "fails", "8 s", "exited with status 3 after N ms"),
@@ -108,7 +108,7 @@ not all went well
 
 /// Whoever says that a failure may be has no failed step for it.
 #[test]
-fn a_hook_that_may_fail() {
+fn hook_that_may_fail_does_not_fail_the_simulation() {
     let hook = json!({"name": "may", "command": "exit 3", "on_failure": "continue"});
     let test = python(&[]).file("app.py", "def handler(event, context): pass\n");
     let output = timeless(
@@ -120,7 +120,7 @@ fn a_hook_that_may_fail() {
 }
 
 #[test]
-fn an_init_that_fails_on_demand_is_tried_again_inside_the_invocation() {
+fn init_that_fails_on_demand_runs_again_inside_the_invocation() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a",
         "command": "echo tried >>$OUT/order; exit 3"}]}});
     let outside = outside();
@@ -161,7 +161,7 @@ shutdown
 
 /// What each event comes to; the next one finds an environment all the same.
 #[test]
-fn invocations_that_fail() {
+fn invocations_that_fail_are_reported_in_lambda_s_words() {
     let events = ["hang", "fine", "exit", "end", "crash", "raise", "large", "fine"];
     let quoted: Vec<_> = events.iter().map(|event| format!("\"{event}\"")).collect();
     let mut options = vec!["--timeout", "1", "--format", "json"];
@@ -209,7 +209,7 @@ fn invocations_that_fail() {
 
 /// Neither one who writes without end, nor a line that has none.
 #[test]
-fn a_function_that_floods_its_log() {
+fn function_that_floods_its_log_times_out() {
     let floods = "import sys\ndef handler(event, context):\n    while True:\n        \
                   sys.stdout.write(event * 50)\n";
     for event in [r#""x""#, r#""x\n""#] {
@@ -223,7 +223,7 @@ fn a_function_that_floods_its_log() {
 
 /// A snapshot has nothing to do with it: the next environment is restored from it.
 #[test]
-fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
+fn environment_that_crashes_is_replaced_by_a_restored_one() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a",
         "command": "echo restored >>$OUT/order"}]}});
     let options = ["--snap-start", "--format", "json", "--event", "\"exit\"", "--event", "1"];
@@ -240,7 +240,7 @@ fn an_environment_that_crashes_is_replaced_by_one_that_is_restored() {
 }
 
 #[test]
-fn an_init_that_takes_longer_than_lambda_lets_it() {
+fn init_that_exceeds_its_limit_is_cut_off() {
     let slow = "import os, time\nif not os.path.exists('/tmp/once'):\n    open('/tmp/once', \
                 'w').close()\n    time.sleep(1000)\n";
     let handler = "def handler(event, context):\n    return 1\n";
@@ -270,7 +270,7 @@ not all went well
 }
 
 #[test]
-fn a_restore_that_takes_longer_than_lambda_lets_it() {
+fn restore_that_exceeds_its_limit_is_cut_off() {
     let slow = "import time\nfrom snapshot_restore_py import \
                 register_after_restore\nregister_after_restore(time.sleep, 1000)\nhandler = \
                 print\n";
@@ -289,7 +289,7 @@ not all went well
 
 /// In order: the runtime is told to end, pre_stop hooks run, and the exit status is the signal's.
 #[test]
-fn an_interrupted_simulation_shuts_the_environment_down() {
+fn simulation_that_is_interrupted_shuts_the_environment_down() {
     for (signal, options) in [
         (Signal::SIGINT, &["--timeout", "900"][..]),
         (Signal::SIGTERM, &["--timeout", "900", "--snap-start"]),
@@ -334,7 +334,7 @@ not all went well
 
 /// Whatever a function starts, and wherever it puts it.
 #[test]
-fn what_a_function_leaves_behind_is_ended() {
+fn processes_that_a_function_leaves_behind_are_ended() {
     let daemon = r#"
 import os, subprocess
 command = 'trap "" TERM HUP; sleep 1000 & echo $$ >$OUT/noted; mv $OUT/noted $OUT/daemon; sleep 1000'

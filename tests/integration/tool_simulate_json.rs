@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 #[test]
-fn in_json() {
+fn simulation_in_json_has_one_object_per_line() {
     let test = python(&["--snap-start", "--format", "json", "--event", r#"{"n": 1}"#])
         .file("app.py", HANDLER);
     let mut told = objects(test.config(&all_hooks().to_string()), 0);
@@ -78,7 +78,7 @@ fn in_json() {
 
 /// Whatever foreword leaves in an environment that was restored, the next one does not find it.
 #[test]
-fn several_environments() {
+fn restores_of_several_environments_are_separate() {
     let hooks = json!({"hooks": {"after_restore": [{"name": "a",
         "command": "echo restored >>$OUT/order"}]}});
     let test =
@@ -102,7 +102,7 @@ fn several_environments() {
 
 /// As Lambda gives it; what else there is comes from the user.
 #[test]
-fn the_environment_that_a_function_finds() {
+fn function_finds_lambda_s_environment() {
     let handler = "import os\ndef handler(event, context):\n    return [dict(os.environ), \
                    context.memory_limit_in_mb]\n";
     let answer = |test: Test| {
@@ -116,10 +116,13 @@ fn the_environment_that_a_function_finds() {
     let options = ["--format", "json", "--memory", "512", "--runtime", "python3.11"];
     let test =
         python(&options).env("FOREWORD_LOG", "off").env("AWS_DEFAULT_REGION", "eu-central-1");
-    let folder = test.path("").display().to_string();
-    let folder = folder.trim_end_matches('/').to_owned();
-    let name =
-        Path::new(&folder).file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let directory = test.path("").display().to_string();
+    let directory = directory.trim_end_matches('/').to_owned();
+    let name = Path::new(&directory)
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name")
+        .to_owned();
     let answer_on_demand = answer(test);
     let environ = &answer_on_demand[0];
     for (variable, value) in [
@@ -132,7 +135,7 @@ fn the_environment_that_a_function_finds() {
         ("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{name}")),
         ("AWS_REGION", "eu-central-1"),
         ("FOREWORD_LOG", "info"),
-        ("LAMBDA_TASK_ROOT", &folder),
+        ("LAMBDA_TASK_ROOT", &directory),
         ("MINE", "kept"),
         ("_HANDLER", "app.handler"),
     ] {
@@ -167,7 +170,7 @@ fn names(test: Test) -> Vec<String> {
 }
 
 #[test]
-fn before_a_snapshot_a_function_finds_no_keys_and_no_names_of_its_log() {
+fn function_before_a_snapshot_finds_no_keys_and_no_log_names() {
     const MISSING: [&str; 7] = [
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",

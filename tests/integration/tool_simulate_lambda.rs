@@ -52,7 +52,7 @@ fn with_keys(test: Test) -> Test {
 }
 
 #[test]
-fn credentials_under_snap_start_come_from_an_endpoint_that_checks_its_token() {
+fn credentials_under_snap_start_come_from_an_endpoint_with_a_token() {
     let test = python(&["--snap-start", "--format", "json"]).file("app.py", CREDENTIALS);
     let told = objects(with_keys(test), 0);
     let [asked, variables] = &answer(&told).as_array().expect("an array")[..] else {
@@ -73,7 +73,7 @@ fn credentials_under_snap_start_come_from_an_endpoint_that_checks_its_token() {
 }
 
 #[test]
-fn credentials_without_a_session_have_no_token_of_one() {
+fn credentials_without_a_session_have_no_session_token() {
     let test = python(&["--snap-start", "--format", "json"]).file("app.py", CREDENTIALS);
     let told = objects(with_keys(test).env_remove("AWS_SESSION_TOKEN"), 0);
     let keys = &answer(&told)[0][0][1];
@@ -90,7 +90,7 @@ fn hooks_under_snap_start_find_the_endpoint_and_no_keys() {
 }
 
 #[test]
-fn a_shell_without_keys_is_told_that_there_are_no_credentials() {
+fn shell_without_keys_gets_a_line_about_credentials() {
     let expression = "os.environ.get('AWS_CONTAINER_CREDENTIALS_FULL_URI')";
     for given in [&[][..], &[("AWS_ACCESS_KEY_ID", "AKIA")]] {
         let mut test = python(&["--snap-start"]).file("app.py", gives(expression));
@@ -113,7 +113,7 @@ fn keys_without_snap_start_stay_variables() {
 }
 
 #[test]
-fn the_code_is_read_only_and_tmp_the_simulations_own() {
+fn code_is_read_only_and_tmp_is_the_simulation_s() {
     let handler = r#"
 import os
 def attempt(path):
@@ -144,7 +144,7 @@ def handler(event, context):
 /// Programs and files that the command line or a variable names are there, but cannot be written
 /// to.
 #[test]
-fn what_the_start_names_in_tmp_stays_there_read_only() {
+fn paths_in_tmp_that_the_command_line_names_stay_read_only() {
     let named = tempfile::TempDir::new().expect("a directory");
     fs::write(named.path().join("module.py"), "value = 17\n").expect("unable to write");
     let handler = format!(
@@ -157,7 +157,7 @@ fn what_the_start_names_in_tmp_stays_there_read_only() {
 }
 
 #[test]
-fn a_directory_for_temporary_files_is_there_and_empty() {
+fn directory_for_temporary_files_exists_and_is_empty() {
     let directory = tempfile::TempDir::new().expect("a directory");
     fs::write(directory.path().join("old"), "").expect("unable to write");
     let handler = "import os, tempfile\ndef handler(event, context):\n    tempfile.mkstemp()\n    \
@@ -168,14 +168,14 @@ fn a_directory_for_temporary_files_is_there_and_empty() {
 }
 
 #[test]
-fn tmp_has_no_more_room_than_lambda_gives() {
+fn tmp_has_the_size_of_lambda_s() {
     let expression = "(lambda room: room.f_blocks * room.f_frsize >> 20)(os.statvfs('/tmp'))";
     let output = simulated(python(&[]).file("app.py", gives(expression)), 0);
     assert!(output.contains("  answer  512\n"), "{output}");
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_an_event() {
+fn byte_order_mark_before_an_event_is_skipped() {
     let test = python(&["--event", "\u{feff}[1]", "--event", "@event.json"])
         .file("event.json", "\u{feff}[1, 2]\n");
     let output =
@@ -185,7 +185,7 @@ fn a_byte_order_mark_is_no_part_of_an_event() {
 }
 
 #[test]
-fn an_event_over_six_mebibytes_is_refused_and_the_function_does_not_see_it() {
+fn event_over_six_mebibytes_is_refused() {
     let outside = outside();
     let file = |name: &str, length: usize| {
         let path = outside.path().join(name);
@@ -249,7 +249,7 @@ while True:
 }
 
 #[test]
-fn the_error_of_a_stream_comes_from_its_trailers() {
+fn stream_that_breaks_off_has_the_error_of_its_trailers() {
     const TYPE: &str = "Lambda-Runtime-Function-Error-Type";
     const BODY: &str = "Lambda-Runtime-Function-Error-Body";
     let own = json!({"errorType": "MidStream", "errorMessage": "broke off", "stackTrace": []});
@@ -291,7 +291,7 @@ fn the_error_of_a_stream_comes_from_its_trailers() {
 }
 
 #[test]
-fn the_error_of_a_stream_of_nodes_client_is_the_functions_own() {
+fn stream_of_node_s_client_that_fails_has_the_function_s_error() {
     let handler = "exports.handler = awslambda.streamifyResponse(async (event, stream) => {\n    \
                    stream.write('partial');\n    await new Promise((next) => setTimeout(next, \
                    100));\n    throw new RangeError('broke off');\n});\n";
@@ -317,7 +317,7 @@ fn the_error_of_a_stream_of_nodes_client_is_the_functions_own() {
 }
 
 #[test]
-fn the_variable_of_managed_instances_is_dropped_and_that_is_said() {
+fn variable_of_managed_instances_is_dropped_with_a_note() {
     let dropped = "AWS_LAMBDA_MAX_CONCURRENCY is dropped: what is rehearsed takes one invocation \
                    at a time, and not several as on a managed instance";
     let expression = "os.environ.get('AWS_LAMBDA_MAX_CONCURRENCY')";
@@ -339,7 +339,7 @@ fn the_variable_of_managed_instances_is_dropped_and_that_is_said() {
 }
 
 #[test]
-fn the_limit_that_counts_is_shown_be_it_the_hooks_or_the_phases() {
+fn limit_of_a_hook_is_the_shorter_of_its_own_and_the_phase_s() {
     let limited =
         |name: &str, limit: u64| json!({"name": name, "command": "true", "timeout_ms": limit});
     let hooks = json!({"hooks": {
@@ -381,7 +381,7 @@ fn the_limit_that_counts_is_shown_be_it_the_hooks_or_the_phases() {
 
 /// Hooks of one name have each its own limit, in the order in which they run.
 #[test]
-fn hooks_of_one_name_have_each_its_own_limit() {
+fn hooks_of_one_name_have_their_own_limits() {
     let limited = |limit: u64| json!({"name": "twice", "command": "true", "timeout_ms": limit});
     let hooks = json!({"hooks": {"initialize": [limited(1000), limited(2000)]}});
     let output = timeless(
@@ -393,7 +393,7 @@ fn hooks_of_one_name_have_each_its_own_limit() {
 }
 
 #[test]
-fn the_hook_that_ran_when_the_init_was_cut_off_is_named() {
+fn hook_that_ran_when_the_init_was_cut_off_is_named() {
     let hooks = json!({"hooks": {"initialize": [
         says("first"), {"name": "slow", "command": "sleep 1000", "timeout_ms": 60_000},
             says("never"),
@@ -411,7 +411,7 @@ fn the_hook_that_ran_when_the_init_was_cut_off_is_named() {
 }
 
 #[test]
-fn the_hook_that_ran_when_the_functions_timeout_cut_the_init_off_is_named() {
+fn hook_that_ran_when_the_timeout_cut_the_init_off_is_named() {
     // The first init fails at once, the one inside the invocation takes too long.
     let command = "test -e /tmp/once && exec sleep 1000; touch /tmp/once; exit 1";
     for others in [json!([]), json!([says("flush")])] {
@@ -437,7 +437,7 @@ fn the_hook_that_ran_when_the_functions_timeout_cut_the_init_off_is_named() {
 }
 
 #[test]
-fn an_init_that_the_runtime_itself_draws_out_blames_no_hook() {
+fn init_that_the_runtime_draws_out_blames_no_hook() {
     let handler = "import os, time\nos.path.exists('/tmp/once') and \
                    time.sleep(1000)\nopen('/tmp/once', 'w').close()\nraise OSError\n";
     let hooks = json!({"hooks": {"initialize": [says("a")], "before_snapshot": [says("b")]}});
@@ -450,7 +450,7 @@ fn an_init_that_the_runtime_itself_draws_out_blames_no_hook() {
 }
 
 #[test]
-fn a_hook_that_succeeds_at_its_second_attempt_went_well() {
+fn hook_that_succeeds_at_its_second_attempt_counts_as_success() {
     let command = "test -e /tmp/once || { touch /tmp/once; exit 1; }";
     let hook = json!({"name": "again", "command": command, "attempts": 2, "pause_ms": 1});
     let hooks = json!({"hooks": {"initialize": [hook]}});
@@ -462,7 +462,7 @@ fn a_hook_that_succeeds_at_its_second_attempt_went_well() {
 }
 
 #[test]
-fn a_hook_in_the_background_that_goes_on_is_not_missed() {
+fn background_hook_that_goes_on_is_not_missed() {
     let hook = json!({"name": "agent", "command": "sleep 1000", "background": true});
     let hooks = json!({"hooks": {"initialize": [hook], "before_snapshot": [says("drain")]}});
     for options in [&[][..], &["--snap-start"]] {

@@ -49,7 +49,7 @@ all went well
 
 /// Of these hooks none has a layer; the extension is foreword's own.
 #[test]
-fn pre_stop_hooks() {
+fn pre_stop_hooks_without_layers_run_by_foreword_itself() {
     let exports =
         json!({"name": "exports", "command": "echo EXPORTED=of-the-hook", "export": "dotenv"});
     let reason = r#"sed 's/.*"shutdown_reason":"\([a-z]*\)".*/\1/'; echo "$EXPORTED""#;
@@ -82,9 +82,9 @@ all went well
 }
 
 /// A layer as it is deployed, with a drop-in, a wrapper of the chain, and another extension; as
-/// folder and as zip.
+/// directory and as zip.
 #[test]
-fn layers() {
+fn layers_as_directory_and_zip_are_laid_under_opt() {
     let drop_in = json!({
         "wrappers": ["/opt/wrapper"],
         "hooks": {"pre_stop": [{"name": "bye", "command": "ls /opt/bin; touch /opt/bin/x 2>&1 || \
@@ -133,7 +133,7 @@ all went well
 
 /// A layer without foreword goes together with the foreword that simulates.
 #[test]
-fn a_layer_of_others() {
+fn layer_without_foreword_works() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": ["a"]}]}});
     let test = python(&["--layer", "a", "b"]).file("app.py", HANDLER).config(&hooks.to_string());
     let test = test
@@ -144,7 +144,7 @@ fn a_layer_of_others() {
 }
 
 #[test]
-fn an_extension_is_not_given_what_lambda_gives_the_runtime_alone() {
+fn extension_does_not_receive_the_runtime_s_own_variables() {
     let dumps = "#!/bin/sh\n/usr/bin/tr '\\0' '\\n' </proc/$$/environ\nexit 3\n";
     let test = python(&["--layer", "layer", "--runtime", "python3.12"]).file("app.py", HANDLER);
     let given = [
@@ -180,7 +180,7 @@ fn an_extension_is_not_given_what_lambda_gives_the_runtime_alone() {
 }
 
 #[test]
-fn an_extension_that_fails() {
+fn extension_that_fails_fails_the_simulation() {
     let fails = "#!/bin/sh\nexit 3\n";
     let test = python(&["--layer", "layer"])
         .file("app.py", HANDLER)
@@ -208,7 +208,7 @@ exit 1
 }
 
 #[test]
-fn an_extension_that_ends_during_an_invocation() {
+fn extension_that_ends_during_an_invocation_is_a_crash() {
     let ends = r#"#!/bin/sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
 id=$(curl -sS --noproxy '*' -o /dev/null -D - -H "Lambda-Extension-Name: ends" -d '{"events":[]}' "$api/register" |
@@ -230,7 +230,7 @@ while ! test -e /tmp/handled; do :; done
 
 /// One that is there is neither seen nor touched, and none is left.
 #[test]
-fn the_mark_of_a_restored_environment() {
+fn marker_of_a_restored_environment_is_the_simulation_s_own() {
     let test = python(&["--snap-start"]).file("app.py", HANDLER).config(&after_restore());
     let test = test.file("kept/restored", "").over("kept", KEPT);
     let marker = test.path("kept/restored");
@@ -248,12 +248,12 @@ fn the_mark_of_a_restored_environment() {
     let run = test.start();
     let captured = run.finish();
     assert_eq!((timeless(&captured.stdout), captured.status), (RESTORED.to_owned(), 0));
-    assert_eq!(fs::read_dir(kept).expect("the folder").count(), 0);
+    assert_eq!(fs::read_dir(kept).expect("the directory").count(), 0);
 }
 
 /// Without mounts, the mark is removed and simulations wait for each other.
 #[test]
-fn a_machine_without_mounts() {
+fn machine_without_mounts_runs_simulations_one_by_one() {
     let test = python(&["--snap-start"]).file("app.py", HANDLER).config(&after_restore());
     let test = test
         .file("kept/restored", "")
@@ -277,20 +277,20 @@ fn a_machine_without_mounts() {
         "{note}"
     );
     assert_eq!((rest, captured.status), (RESTORED, 0));
-    assert_eq!(fs::read_dir(kept).expect("the folder").count(), 0);
+    assert_eq!(fs::read_dir(kept).expect("the directory").count(), 0);
 }
 
 #[test]
-fn simulations_at_once() {
+fn simulations_at_once_do_not_disturb_each_other() {
     for without_mounts in [false, true] {
         let shared = Test::new();
-        fs::create_dir(shared.path("kept")).expect("a folder");
+        fs::create_dir(shared.path("kept")).expect("a directory");
         let runs: Vec<_> = (0..4)
             .map(|_| {
                 let test = python(&["--snap-start", "--restores", "2"])
                     .file("app.py", HANDLER)
                     .config(&after_restore());
-                // What all of them have in the place of the machine's folder.
+                // What all of them have in the place of the machine's directory.
                 let kept = shared.path("kept").display().to_string();
                 let mount = "mount --bind \"$0\" /tmp/.foreword && exec \"$@\"";
                 let parent =
@@ -314,13 +314,13 @@ fn simulations_at_once() {
             assert!(output.ends_with(&expected), "{output}");
             assert!(run.finished.is_alone());
         }
-        assert_eq!(fs::read_dir(shared.path("kept")).expect("the folder").count(), 0);
+        assert_eq!(fs::read_dir(shared.path("kept")).expect("the directory").count(), 0);
     }
 }
 
 /// Whoever is not root may mount in a namespace of its own, and stays who it is.
 #[test]
-fn a_user_that_is_not_root() {
+fn user_that_is_not_root_may_simulate() {
     let runtime = r#"#!/bin/sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 id -u

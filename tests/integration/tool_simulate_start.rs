@@ -47,7 +47,7 @@ fn with_prestop(test: Test) -> Test {
 }
 
 #[test]
-fn pre_stop_hooks_without_their_layer_fail_the_rehearsal() {
+fn pre_stop_hooks_without_their_layer_fail_the_simulation() {
     let hooks = json!({"hooks": {"pre_stop": [says("flush")]}}).to_string();
     let problem = "  pre_stop hooks do not run: none of these layers has foreword's extension; \
                    add the layer foreword-prestop with --layer\n";
@@ -83,7 +83,7 @@ fn pre_stop_hooks_that_do_not_apply_need_no_layer() {
 }
 
 #[test]
-fn snapshot_hooks_that_a_wrapper_keeps_from_running_fail_the_rehearsal() {
+fn snapshot_hooks_that_a_wrapper_prevents_fail_the_simulation() {
     let wrapper = "#!/bin/sh\nexec python3 -m awslambdaric app.handler\n";
     let hooks =
         json!({"wrappers": ["<folder>/wrapper"], "hooks": {"after_restore": [says("reseed")]}})
@@ -98,7 +98,7 @@ fn snapshot_hooks_that_a_wrapper_keeps_from_running_fail_the_rehearsal() {
 }
 
 #[test]
-fn hooks_of_a_bootstrap_that_does_not_start_foreword_fail_the_rehearsal() {
+fn hooks_with_a_bootstrap_without_foreword_fail_the_simulation() {
     let hooks = json!({"hooks": {"initialize": [says("secrets")]}}).to_string();
     let test =
         simulate(&["--runtime", "provided.al2023"]).script("bootstrap", RUNTIME).config(&hooks);
@@ -114,7 +114,7 @@ fn hooks_of_a_bootstrap_that_does_not_start_foreword_fail_the_rehearsal() {
 }
 
 #[test]
-fn an_os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
+fn os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
     let hooks =
         json!({"hooks": {"initialize": [{"name": "once", "command": "echo ran"}]}}).to_string();
     let ran = |output: &str| output.matches("    │ ran\n").count();
@@ -147,7 +147,7 @@ fn an_os_only_runtime_starts_the_bootstrap_of_the_code_or_the_handler() {
 }
 
 #[test]
-fn an_os_only_runtime_without_anything_to_start_says_what_to_name() {
+fn os_only_runtime_without_a_program_says_what_to_name() {
     let said = refused(&simulate(&["--runtime", "provided.al2"]));
     let expected = "has no bootstrap, and _HANDLER, which names the function's executable, is not \
                     set; add --env _HANDLER=NAME, or name the program: foreword simulate \
@@ -159,7 +159,7 @@ fn an_os_only_runtime_without_anything_to_start_says_what_to_name() {
 }
 
 #[test]
-fn a_runtime_alone_starts_its_client_where_it_is_installed() {
+fn runtime_without_a_program_starts_its_installed_client() {
     let output = simulated(simulate(&["--runtime", "python3.12"]).file("app.py", HANDLER), 0);
     has(
         &output,
@@ -181,7 +181,7 @@ fn a_runtime_alone_starts_its_client_where_it_is_installed() {
 }
 
 #[test]
-fn a_runtime_without_a_client_here_names_the_command_line_to_type() {
+fn runtime_without_a_client_names_the_command_line_to_type() {
     let bare = |name: &str| {
         let test = Test::new().args(["simulate", "--runtime", name]).env("PATH", "/usr/bin:/bin");
         refused(&test)
@@ -296,7 +296,7 @@ fn gems_and_libraries_of_layers_are_found_where_rubys_runtime_finds_them() {
 }
 
 #[test]
-fn variables_are_given_as_to_plan() {
+fn variables_in_the_form_of_plan_are_taken() {
     let handler = "import os\ndef handler(event, context):\n    return [os.environ.get(n) for n \
                    in ('A', 'B', 'C', 'MINE')]\n";
     let options = ["--env", "A=1", "--env", "MINE", "--env-file", "variables", "--env", "C=last"];
@@ -319,7 +319,7 @@ fn variables_are_given_as_to_plan() {
 }
 
 #[test]
-fn the_code_lies_where_an_argument_or_a_variable_says() {
+fn code_directory_as_an_argument_or_a_variable_is_used() {
     let configuration =
         json!({"hooks": {"initialize": [{"name": "where", "command": "pwd"}]}}).to_string();
     let expression = "import os\ndef handler(event, context):\n    return \
@@ -345,7 +345,7 @@ fn the_code_lies_where_an_argument_or_a_variable_says() {
 }
 
 #[test]
-fn the_configuration_that_is_read_is_named() {
+fn configuration_that_is_read_is_named() {
     let outside = outside();
     fs::write(outside.path().join("own.json"), "{}").expect("unable to write");
     let own = outside.path().join("own.json").display().to_string();
@@ -355,12 +355,12 @@ fn the_configuration_that_is_read_is_named() {
         first.strip_prefix("  configuration: ").unwrap_or_else(|| panic!("{output}")).to_owned()
     };
     let test = python(&[]);
-    let folder = test.path("").display().to_string();
-    let folder = folder.trim_end_matches('/').to_owned();
+    let directory = test.path("").display().to_string();
+    let directory = directory.trim_end_matches('/').to_owned();
     assert_eq!(
         named(test),
         format!(
-            "none in {folder}/foreword.d and {folder}/foreword.json, and FOREWORD_CONFIG is not \
+            "none in {directory}/foreword.d and {directory}/foreword.json, and FOREWORD_CONFIG is not \
              set"
         )
     );
@@ -368,8 +368,11 @@ fn the_configuration_that_is_read_is_named() {
         .file("foreword.json", "{}")
         .file("foreword.d/a.json", "{}")
         .env("FOREWORD_CONFIG", &own);
-    let folder = test.path("").display().to_string();
-    assert_eq!(named(test), format!("{folder}foreword.d/a.json, {folder}foreword.json, {own}"));
+    let directory = test.path("").display().to_string();
+    assert_eq!(
+        named(test),
+        format!("{directory}foreword.d/a.json, {directory}foreword.json, {own}")
+    );
     assert_eq!(named(python(&[]).config("{}")), "FOREWORD_CONFIG");
     // Beside the code, wherever this is.
     let test = python(&[]).file("conf/own.json", "{}").env("FOREWORD_CONFIG", "conf/own.json");
@@ -381,7 +384,7 @@ fn the_configuration_that_is_read_is_named() {
 }
 
 #[test]
-fn an_entrypoint_is_taken_as_the_dockerfile_has_it() {
+fn entrypoint_as_the_dockerfile_has_it_is_taken() {
     let hooks =
         json!({"hooks": {"initialize": [{"name": "once", "command": "echo ran"}]}}).to_string();
     let command = ["python3", "-m", "awslambdaric", "app.handler"];
@@ -408,7 +411,7 @@ fn an_entrypoint_is_taken_as_the_dockerfile_has_it() {
 }
 
 #[test]
-fn a_layer_after_another_is_a_layer_as_for_check() {
+fn layers_after_one_option_are_all_taken() {
     let hooks = json!({"hooks": {"initialize": [{"name": "a", "command": ["mine"]}]}}).to_string();
     let test = python(&["--layer", "a", "b"]).file("app.py", HANDLER).config(&hooks);
     let test = test
@@ -435,7 +438,7 @@ fn real_functions_of_os_only_runtimes_start_as_bootstrap_and_as_handler() {
 }
 
 #[test]
-fn java_alone_starts_the_client_that_lies_in_lib() {
+fn java_without_a_program_starts_the_client_in_lib() {
     let options = [
         "--runtime",
         "java21",

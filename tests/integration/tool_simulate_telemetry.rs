@@ -97,7 +97,7 @@ fn types(events: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn telemetry_of_an_on_demand_life_comes_by_http() {
+fn telemetry_of_an_on_demand_environment_comes_by_http() {
     let requests =
         json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
     let test =
@@ -172,7 +172,7 @@ fn telemetry_of_a_restored_environment_has_its_restore() {
 }
 
 #[test]
-fn lines_of_function_and_extension_are_told_apart() {
+fn lines_of_function_and_extension_have_their_types() {
     let requests = json!([[
         "/2022-07-01/telemetry/",
         subscription("2022-07-01", "HTTP", &["function", "extension"])
@@ -200,7 +200,7 @@ fn telemetry_by_tcp_is_one_event_a_line() {
 }
 
 #[test]
-fn the_logs_api_has_the_events_of_its_schema() {
+fn logs_api_has_the_events_of_its_schema() {
     for (schema, has_runtime_done) in [("2020-08-15", false), ("2021-03-18", true)] {
         let requests = json!([["/2020-08-15/logs", subscription(schema, "HTTP", &["platform"])]]);
         let (answers, events) = subscribed(python(&["--layer", "layer"]), &requests, 0);
@@ -214,7 +214,7 @@ fn the_logs_api_has_the_events_of_its_schema() {
 }
 
 #[test]
-fn an_invocation_that_fails_has_status_and_error_type_in_telemetry() {
+fn invocation_that_fails_has_status_and_error_type_in_telemetry() {
     let requests =
         json!([["/2022-07-01/telemetry", subscription("2022-12-13", "HTTP", &["platform"])]]);
     let outside = outside();
@@ -247,7 +247,7 @@ fn an_invocation_that_fails_has_status_and_error_type_in_telemetry() {
 }
 
 #[test]
-fn subscriptions_that_cannot_be_are_refused_as_lambda_does() {
+fn subscriptions_that_are_invalid_are_refused_as_by_lambda() {
     let telemetry = subscription("2022-12-13", "HTTP", &["platform"]);
     let with = |name: &str, value: Value| {
         let mut changed = telemetry.clone();

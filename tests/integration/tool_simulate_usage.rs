@@ -4,7 +4,7 @@ use crate::support::Test;
 use crate::support::timeline::timeless;
 
 #[test]
-fn wrong_use_is_refused_with_what_is_near() {
+fn usage_error_gets_a_suggestion() {
     for (arguments, message) in [
         (&["--event", "{", "--", "x"][..], "error: the event \"{\" is no JSON: "),
         (
@@ -40,7 +40,7 @@ fn wrong_use_is_refused_with_what_is_near() {
 }
 
 #[test]
-fn a_runtime_that_is_not_there() {
+fn runtime_that_is_missing_is_reported() {
     let run = Test::new().args(["simulate", "--snap-start", "--", "/nowhere"]).start();
     let captured = run.finish();
     let expected = "\
@@ -62,7 +62,7 @@ not all went well
 }
 
 #[test]
-fn layers_that_cannot_be() {
+fn layers_that_cannot_be_mounted_are_refused() {
     let said = |test: Test| {
         let captured = test.capture();
         assert_eq!((captured.status, captured.stdout), (1, Vec::new()));

@@ -88,7 +88,7 @@ fn output(captured: Captured) -> String {
 }
 
 #[test]
-fn the_process_is_the_one_that_was_started() {
+fn process_of_the_runtime_is_the_one_that_was_started() {
     // The fields of proc(5): pid, (comm), state, ppid, pgrp, session, tty_nr, tpgid.
     compare("echo $$; exec \"$@\"", &["/bin/cat", "/proc/self/stat"], |_, captured| {
         let output = output(captured);
@@ -101,7 +101,7 @@ fn the_process_is_the_one_that_was_started() {
 }
 
 #[test]
-fn a_session_of_its_own_stays_its_own() {
+fn session_of_its_own_is_unchanged() {
     let setup = "exec setsid --wait bash -c 'echo $$; exec \"$@\"' setup \"$@\"";
     compare(setup, &["/bin/cat", "/proc/self/stat"], |_, captured| {
         let output = output(captured);
@@ -112,7 +112,7 @@ fn a_session_of_its_own_stays_its_own() {
 }
 
 #[test]
-fn signal_dispositions_mask_and_pending_signals() {
+fn signal_dispositions_mask_and_pending_signals_are_unchanged() {
     // Signal n is bit n - 1: SIGHUP 1, SIGINT 2, SIGQUIT 3, SIGUSR1 10, SIGPIPE 13, SIGTERM 15,
     // SIGCHLD 17.
     for (setup, expected) in [
@@ -159,7 +159,7 @@ fn signals(status: &[String], key: &str) -> u32 {
 
 /// Nobody else gives the program its name: no script in between, and no path that it was found in.
 #[test]
-fn the_first_argument_is_the_program_as_it_was_written() {
+fn argv_0_is_the_program_as_written() {
     for program in ["cat", "/bin/cat", "/usr//bin/./cat"] {
         let line = compare("exec \"$@\"", &[program, "/proc/self/cmdline"], |_, captured| {
             output(captured)
@@ -171,7 +171,7 @@ fn the_first_argument_is_the_program_as_it_was_written() {
 /// `nohup foreword …`: the hook ends only when foreword has taken the signal, or was never meant
 /// to.
 #[test]
-fn a_signal_that_was_ignored_at_the_start_ends_no_hook() {
+fn signal_that_was_ignored_at_the_start_ends_no_hook() {
     let hook = r#"{"name": "x", "command": "kill -HUP $PPID; while grep -q '^ShdPnd:.*1$' /proc/$PPID/status; do :; done"}"#;
     Test::new()
         .without_foreword()
@@ -183,7 +183,7 @@ fn a_signal_that_was_ignored_at_the_start_ends_no_hook() {
 }
 
 #[test]
-fn limits_umask_scheduling_and_working_directory() {
+fn limits_umask_scheduling_and_working_directory_are_unchanged() {
     let setup = "mkdir -p deep; cd deep; umask 027; ulimit -n 77; ulimit -c 0; ulimit -Ss 4096; \
                  cpu=$(taskset --cpu-list --pid $$); exec nice -n 5 chrt --batch 0 taskset \
                  --cpu-list ${cpu##*[-, ]} \"$@\"";
@@ -228,7 +228,7 @@ const DESCRIPTORS: &str =
     "( cd /proc/$$/fd && for fd in *; do echo \"$fd $(readlink $fd)\"; done ) >&9; : end";
 
 #[test]
-fn inherited_descriptors_and_none_of_forewords() {
+fn file_descriptors_that_are_inherited_are_the_only_ones() {
     for (setup, expected) in [
         ("", "0 .stdin\n1 .stdout\n2 .stderr\n9 listing\n"),
         ("3<lines 62>>log", "0 .stdin\n1 .stdout\n2 .stderr\n3 lines\n62 log\n9 listing\n"),
@@ -244,14 +244,14 @@ fn inherited_descriptors_and_none_of_forewords() {
         compare(&setup, &["/bin/sh", "-c", DESCRIPTORS], |test, captured| {
             assert_eq!(output(captured), "", "{setup}");
             let listing = fs::read_to_string(test.path("listing")).expect("a listing");
-            let folder = test.path("").display().to_string();
-            assert_eq!(listing.replace(&folder, ""), expected, "{setup}");
+            let directory = test.path("").display().to_string();
+            assert_eq!(listing.replace(&directory, ""), expected, "{setup}");
         });
     }
 }
 
 #[test]
-fn a_descriptor_keeps_its_place_and_its_flags() {
+fn file_descriptor_keeps_its_number_and_flags() {
     let setup = "printf 'one\\ntwo\\n' > lines; exec 3<lines 62>>log; read -r _ <&3; exec \"$@\"";
     let info = compare(
         setup,
@@ -268,7 +268,7 @@ fn a_descriptor_keeps_its_place_and_its_flags() {
 
 /// What these hand on untouched reaches the runtime as if they alone had been there.
 #[test]
-fn behind_other_wrappers_all_of_it_is_the_same() {
+fn process_state_after_other_wrappers_is_unchanged() {
     let wrappers = [Some(r#"{"wrappers": ["/usr/bin/env", "/usr/bin/env"]}"#)];
     let setup = "umask 027; ulimit -n 77; exec 62>>log; exec env --ignore-signal=PIPE,CHLD \
                  --block-signal=USR1 nice -n 5 \"$@\"";
@@ -301,7 +301,7 @@ fn behind_other_wrappers_all_of_it_is_the_same() {
 }
 
 #[test]
-fn standard_streams_and_the_end_are_the_runtimes_own() {
+fn standard_streams_and_exit_status_are_the_runtime_s() {
     for (script, expected) in
         [("cat; echo out; echo error >&2; exit 3", 3), ("cat; kill -KILL $$", 128 + 9)]
     {
@@ -312,7 +312,7 @@ fn standard_streams_and_the_end_are_the_runtimes_own() {
 }
 
 #[test]
-fn a_closed_pipe_ends_the_runtime() {
+fn pipe_that_is_closed_ends_the_runtime() {
     let setup = "\"$@\" | head -n 1; echo ${PIPESTATUS[0]}";
     let ended = compare(setup, &["/usr/bin/yes"], |_, captured| output(captured));
     assert_eq!(ended, "y\n141\n");
@@ -320,7 +320,7 @@ fn a_closed_pipe_ends_the_runtime() {
 
 /// What foreword says may go nowhere: that ends nothing, and what is done about it is put back.
 #[test]
-fn a_log_without_a_reader_changes_nothing() {
+fn log_without_a_reader_changes_nothing() {
     let config =
         r#"{"env": {"A": "1"}, "hooks": {"initialize": [{"name": "x", "command": "true"}]}}"#;
     let gone = "mkfifo pipe; exec 3<>pipe 2>pipe 3>&-; exec \"$@\"";

@@ -17,7 +17,7 @@ fn refuses(modes: &[(&str, u32)], cause: &str, status: i32) {
 
 /// Its run bit is for a group to which neither the owner nor nobody belongs by right.
 #[test]
-fn a_program_that_others_may_execute() {
+fn program_executable_by_another_group_only_is_named() {
     refuses(
         &[("runtime", 0o610)],
         "unable to execute \"./runtime\": this user may not execute it (chmod a+rx)",
@@ -26,7 +26,7 @@ fn a_program_that_others_may_execute() {
 }
 
 #[test]
-fn a_configuration_that_may_not_be_read() {
+fn configuration_without_read_permission_is_refused() {
     for name in ["foreword.json", "foreword.d/a.json"] {
         let cause = format!("unable to read <folder>/{name}: permission denied");
         refuses(&[("runtime", 0o755), (name, 0)], &cause, 125);

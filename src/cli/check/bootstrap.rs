@@ -3,13 +3,14 @@
 use super::files::{CodeDirectory, FunctionFiles, Lookup};
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::MergedLayers;
+use crate::lambda::{FOREWORD, LAYER_BOOTSTRAP, TASK_ROOT};
 
 /// A `bootstrap` beside the code in the place of the layers' foreword, which then never runs (AWS's
 /// documentation, "Building a custom runtime for AWS Lambda").
 pub fn finding(code: &CodeDirectory, opt: &MergedLayers) -> Option<Finding> {
     let files = FunctionFiles { code, opt: Some(opt) };
     let (Lookup::File(foreword), Lookup::File(of_layers)) =
-        (files.look_up("/opt/bin/foreword"), files.look_up("/opt/bootstrap"))
+        (files.look_up(FOREWORD), files.look_up(LAYER_BOOTSTRAP))
     else {
         return None;
     };
@@ -19,7 +20,7 @@ pub fn finding(code: &CodeDirectory, opt: &MergedLayers) -> Option<Finding> {
     if !code.is_certain || !is_foreword(&of_layers) {
         return None;
     }
-    match files.look_up("/var/task/bootstrap") {
+    match files.look_up(&format!("{TASK_ROOT}/bootstrap")) {
         Lookup::File(file) if !is_foreword(&file) => {
             let message = "foreword never runs: on OS-only runtimes, Lambda starts this file and \
                            not the layers' bootstrap, which is foreword; give it another name, \

@@ -180,9 +180,10 @@ fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
 
 /// Whether a condition asks for a variable.
 fn asks_for(when: &When, name: &str) -> bool {
-    when.env.iter().any(|(asked, _)| *asked == name)
-        || when.not.iter().any(|when| asks_for(when, name))
-        || when.any.iter().flatten().any(|when| asks_for(when, name))
+    let When { runtime: _, initialization: _, architecture: _, file: _, env, not, any } = when;
+    env.iter().any(|(asked, _)| *asked == name)
+        || not.iter().any(|when| asks_for(when, name))
+        || any.iter().flatten().any(|when| asks_for(when, name))
 }
 
 /// Whether an edit puts a variable's value somewhere.

@@ -11,7 +11,7 @@ use super::runtimes::{self, CandidateRuntimes};
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::MergedLayers;
 use crate::condition::When;
-use crate::lambda::ARCHITECTURE;
+use crate::lambda::{self, ARCHITECTURE, FOREWORD, LAYERS, TASK_ROOT};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files that were looked at, and how many could not be.
@@ -97,7 +97,7 @@ fn place<'f>(
 ) -> Result<Lookup<'f>, Option<String>> {
     if !named.is_bare() {
         let Some(path) = named.path() else { return Err(None) };
-        let is_functions = path.starts_with("/opt/") || path.starts_with("/var/task/");
+        let is_functions = lambda::strip_layers(&path).or(lambda::strip_task_root(&path)).is_some();
         return match is_functions {
             true => Ok(files.look_up(&path)),
             false if named.is_guarded => Err(None),
@@ -115,13 +115,13 @@ fn place<'f>(
     if named.is_guarded || !named.has_lambdas_path {
         return Err(None);
     }
-    if let found @ Lookup::File(_) = files.look_up(&format!("/opt/bin/{word}")) {
+    if let found @ Lookup::File(_) = files.look_up(&format!("{LAYERS}/bin/{word}")) {
         return Ok(found);
     }
-    if let Lookup::File(_) = files.look_up(&format!("{}/{word}", super::files::TASK_ROOT)) {
-        let way_out = if named.is_in_code() { "./" } else { "/var/task/" };
+    if let Lookup::File(_) = files.look_up(&format!("{TASK_ROOT}/{word}")) {
+        let directory = if named.is_in_code() { "." } else { TASK_ROOT };
         return Err(Some(format!(
-            "{word:?} lies beside the code, where PATH does not lead; write \"{way_out}{word}\""
+            "{word:?} lies beside the code, where PATH does not lead; write \"{directory}/{word}\""
         )));
     }
     let is_elsewhere = |file: &crate::cli::layer::LayerFile| {
@@ -131,7 +131,7 @@ fn place<'f>(
         && let Some(file) = opt.files().into_iter().find(is_elsewhere)
     {
         return Err(Some(format!(
-            "{word:?} lies in {}, where PATH does not lead; write \"/opt/{}\", or put it into bin",
+            "{word:?} lies in {}, where PATH does not lead; write \"{LAYERS}/{}\", or put it into bin",
             file.name(),
             file.path
         )));
@@ -158,7 +158,7 @@ fn nothing(
         {
             Some(other) => format!(
                 "{word:?} is in none of the layers, but {} is; a layer's own root comes to lie at \
-                 /opt",
+                 {LAYERS}",
                 other.name()
             ),
             None => format!("{word:?} is in none of the layers; add it, or the layer that has it"),
@@ -191,7 +191,7 @@ pub fn expected(
             severity: Severity::Error,
         };
     }
-    let foreword = match (FunctionFiles { code, opt }).look_up("/opt/bin/foreword") {
+    let foreword = match (FunctionFiles { code, opt }).look_up(FOREWORD) {
         Lookup::File(file) => file.content.ok().and_then(|content| lambda_machine(&content)),
         _ => None,
     };

@@ -2,15 +2,12 @@
 //! where they lie on this machine; judges none of them.
 
 use crate::cli::layer::{LayerLookup, MergedLayers, normal};
+use crate::lambda::{self, LAYERS, TASK_ROOT};
 use crate::process;
 use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-/// Where Lambda puts the code, and the working directory of runtimes and hooks (AWS's documentation
-/// of `LAMBDA_TASK_ROOT`).
-pub const TASK_ROOT: &str = "/var/task";
 
 /// Most links that lead from one to the next; the kernel follows as many.
 const MOST_LINKS: usize = 40;
@@ -87,7 +84,7 @@ impl<'f> FunctionFile<'f> {
     pub fn of_layer(file: &crate::cli::layer::LayerFile<'f>) -> Self {
         Self {
             name: file.name(),
-            path: format!("/opt/{}", file.path),
+            path: format!("{LAYERS}/{}", file.path),
             mode: file.mode(),
             closed: file.closed_directory(),
             content: file.content(),
@@ -106,7 +103,7 @@ impl<'f> FunctionFiles<'f> {
             {
                 path = format!("/{normal}");
             }
-            if path.starts_with("/opt/") {
+            if lambda::strip_layers(&path).is_some() {
                 let Some(opt) = self.opt else { return Lookup::NoLayers };
                 match opt.look_up(&path) {
                     LayerLookup::File(file) => {
@@ -121,10 +118,7 @@ impl<'f> FunctionFiles<'f> {
             if path == TASK_ROOT {
                 return Lookup::Directory;
             }
-            let inside = path
-                .strip_prefix(TASK_ROOT)
-                .and_then(|rest| rest.strip_prefix('/'))
-                .and_then(normal);
+            let inside = lambda::strip_task_root(&path).and_then(normal);
             let Some(inside) = inside else {
                 return match link {
                     Some((name, target)) if !is_in_image(&path) => Lookup::Astray(format!(

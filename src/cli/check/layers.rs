@@ -11,7 +11,7 @@ use super::runtimes::CandidateRuntimes;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::hints;
 use crate::cli::layer::{LayerFile, MergedLayers};
-use crate::lambda::{WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
+use crate::lambda::{self, EXEC_WRAPPER, WEB_ADAPTER, WEB_ADAPTER_SNAPSTART};
 use crate::phase::Phase;
 
 /// Datadog's extension, and its wrapper (their repository, `should_start_proxy`).
@@ -26,7 +26,7 @@ pub fn check<'r>(
 ) {
     let has = |path: &str| opt.files().iter().any(|file| file.path == path);
     let hooks = || rules.iter().flat_map(ReachableRule::hooks).map(|(hook, _)| hook);
-    let web_adapter = WEB_ADAPTER.trim_start_matches("/opt/");
+    let web_adapter = lambda::strip_layers(WEB_ADAPTER).unwrap_or_default();
     if has(web_adapter)
         && let Some(hook) = hooks().find(|hook| hook.phase.is_around_snapshot())
     {
@@ -100,7 +100,7 @@ pub fn findings(
     }
     for (hidden, above) in opt.hidden() {
         let is_used = named.iter().any(|named| {
-            named.path().is_some_and(|path| path.strip_prefix("/opt/") == Some(hidden.path))
+            named.path().is_some_and(|path| lambda::strip_layers(&path) == Some(hidden.path))
         });
         let matters = is_used || hidden.has_run_bit() || hidden.path.starts_with("foreword.d/");
         if matters && !hidden.is_link() && hidden.content() != above.content() {
@@ -122,7 +122,7 @@ pub fn findings(
 
 fn datadog() -> String {
     format!(
-        "Datadog's extension starts its Runtime API proxy only where AWS_LAMBDA_EXEC_WRAPPER is \
+        "Datadog's extension starts its Runtime API proxy only where {EXEC_WRAPPER} is \
          {DATADOG_WRAPPER}, and with foreword it is not: its wrapper then sends the runtime to an \
          address where nothing listens; leave DD_SERVERLESS_APPSEC_ENABLED and \
          DD_EXPERIMENTAL_ENABLE_PROXY unset"

@@ -2,6 +2,7 @@
 
 use super::files::{FunctionFiles, Lookup};
 use super::runtimes::CandidateRuntimes;
+use crate::lambda::LAYERS;
 
 /// What is said of a program of this name, or at this path in an image, that is missing.
 pub fn missing_program_message(
@@ -11,10 +12,11 @@ pub fn missing_program_message(
 ) -> Option<String> {
     let whose = runtimes.lacking(program)?;
     let name = program.rsplit('/').next().unwrap_or_default();
-    let in_layer = files.look_up(&format!("/opt/bin/{name}"));
+    let path_in_layer = format!("{LAYERS}/bin/{name}");
+    let in_layer = files.look_up(&path_in_layer);
     if matches!(in_layer, Lookup::File(_)) {
         return match program.contains('/') {
-            true => Some(format!("{whose} no program {program:?}; write \"/opt/bin/{name}\"")),
+            true => Some(format!("{whose} no program {program:?}; write {path_in_layer:?}")),
             false => None,
         };
     }

@@ -4,12 +4,12 @@
 
 pub use super::command_words::FileUse;
 use super::command_words::files_in_command;
-use super::files::TASK_ROOT;
 use super::rules::ReachableRule;
 use super::shell_command::{self, WorkingDirectory};
 use crate::condition::When;
 use crate::config::inspect::Step;
 use crate::config::{Command, Document, EnvEdit, Hook, Place, Wrapper};
+use crate::lambda::TASK_ROOT;
 use crate::template::Template;
 
 /// Most shells that are told to run a shell.
@@ -224,13 +224,14 @@ pub fn directory(hook: &Hook) -> Option<String> {
 /// A text that is the same in every function, but for the folder of the code at its start.
 fn literal<'r>(text: &Template<'r>) -> Option<&'r str> {
     let written = text.written();
-    let rest = written.strip_prefix("${LAMBDA_TASK_ROOT}").unwrap_or(written);
+    let rest = written.strip_prefix(shell_command::TASK_ROOT_REFERENCE).unwrap_or(written);
     (text.is_plain() || !rest.contains('$')).then_some(written)
 }
 
 /// Whether a condition asks for a file, so that what it guards may be missing.
 pub fn asks_for_file(when: &When) -> bool {
-    !when.file.is_empty()
-        || when.not.iter().any(|when| asks_for_file(when))
-        || when.any.iter().flatten().any(asks_for_file)
+    let When { runtime: _, initialization: _, architecture: _, file, env: _, not, any } = when;
+    !file.is_empty()
+        || not.iter().any(|when| asks_for_file(when))
+        || any.iter().flatten().any(asks_for_file)
 }

@@ -5,8 +5,9 @@ use super::Diagnostic;
 use super::scenarios::Scenarios;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
-use crate::config::{Document, Hook, Phase, Place, Rule};
+use crate::config::{Document, Hook, Place, Rule};
 use crate::lambda::{INITIALIZATION, SNAP_START};
+use crate::phase::Phase;
 use std::ffi::OsStr;
 
 /// A rule among all.

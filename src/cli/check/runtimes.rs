@@ -4,9 +4,9 @@
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName, When, all};
 use crate::environ::Environ;
-use crate::lambda::{MANAGED, Runtime};
+use crate::lambda::{MANAGED_RUNTIMES, Runtime};
 use crate::template::Template;
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 
 /// What a function may have in `AWS_EXECUTION_ENV` beside the managed runtimes, if only because it
 /// says so itself.
@@ -68,10 +68,10 @@ impl CandidateRuntimes {
         let may_hold = |runtime: &RuntimeName| {
             conditions.iter().all(|when| decide(when, runtime) != Some(false))
         };
-        let left = MANAGED
+        let left = MANAGED_RUNTIMES
             .iter()
             .chain(&OTHERS)
-            .filter_map(|identifier| runtime(identifier))
+            .map(|identifier| RuntimeName::declared(identifier))
             .filter(may_hold)
             .collect();
         Self { left, are_named: conditions.iter().any(|when| asks_for_runtime(when)) }
@@ -189,12 +189,6 @@ fn language_of(runtime: &RuntimeName) -> Option<Interpreter> {
     }
 }
 
-/// The runtime as conditions see it in a function that has this identifier.
-fn runtime(identifier: &str) -> Option<RuntimeName> {
-    let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-    Some(RuntimeName::of(&Environ::from_entries([entry.as_c_str()]), OsStr::new("bootstrap")))
-}
-
 /// Decides a condition where nothing but the runtime is known.
 fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
     let When { runtime: wanted, initialization, architecture, file, env, not, any } = when;
@@ -215,7 +209,9 @@ fn decide(when: &When, runtime: &RuntimeName) -> Option<bool> {
 }
 
 fn asks_for_runtime(when: &When) -> bool {
-    when.runtime.is_some() || when.any.iter().flatten().any(asks_for_runtime)
+    // What must not be leaves too many to count as named.
+    let When { runtime, initialization: _, architecture: _, file: _, env: _, not: _, any } = when;
+    runtime.is_some() || any.iter().flatten().any(asks_for_runtime)
 }
 
 /// Whether a word is a builtin that no program stands for.
@@ -243,7 +239,7 @@ mod tests {
 
     fn runtime(identifier: &'static str) -> RuntimeName {
         RuntimeName {
-            family: Runtime::of_identifier(identifier.as_bytes()),
+            family: Runtime::from_identifier(identifier.as_bytes()),
             identifier: identifier.into(),
         }
     }

@@ -41,19 +41,13 @@ impl<'c> Scenarios<'c> {
         for when in conditions {
             builder.add(when);
         }
-        let runtime = |identifier: &str| {
-            let entry = CString::new(format!("AWS_EXECUTION_ENV=AWS_Lambda_{identifier}")).ok()?;
-            Some(RuntimeName::of(
-                &Environ::from_entries([entry.as_c_str()]),
-                OsStr::new("bootstrap"),
-            ))
-        };
-        let mut runtimes = vec![RuntimeName::of(&Environ::default(), OsStr::new("bootstrap"))];
+        let mut runtimes =
+            vec![RuntimeName::from_program(&Environ::default(), OsStr::new("bootstrap"))];
         runtimes.extend(
             RUNTIMES
                 .into_iter()
                 .chain(builder.runtimes.iter().map(String::as_str))
-                .filter_map(runtime),
+                .map(RuntimeName::declared),
         );
         let scenarios = Self {
             runtimes,
@@ -142,24 +136,30 @@ struct ScenarioBuilder<'c> {
 
 impl<'c> ScenarioBuilder<'c> {
     fn add(&mut self, when: &'c When<'c>) {
-        for text in when.runtime.iter().flatten() {
+        let When { runtime, initialization, architecture, file, env, not, any } = when;
+        for text in runtime.iter().flatten() {
             let samples = self.samples(text);
             self.runtimes.extend(samples);
         }
-        for text in when.initialization.iter().flatten() {
+        for text in initialization.iter().flatten() {
             let samples = self.samples(text);
             self.add_values(INITIALIZATION, samples.into_iter().map(Some));
         }
-        for text in &when.file {
+        // Every scenario is there on all architectures of Lambda's.
+        let _: &Option<Vec<&str>> = architecture;
+        for text in file {
             self.is_unknown |= !text.is_plain();
             let glob = Glob::new(text, &Environ::default());
             if !self.files.contains(&glob) {
                 self.files.push(glob);
             }
         }
-        for (name, test) in &when.env {
+        for (name, test) in env {
             self.add_values(name, [None, Some("something else".into())]);
-            let EnvTest::Matches(globs, _) = test else { continue };
+            let globs = match test {
+                EnvTest::NonEmpty | EnvTest::UnsetOrEmpty => continue,
+                EnvTest::Matches(globs, _) => globs,
+            };
             for text in globs {
                 let samples = self.samples(text);
                 if samples.len() > 1 {
@@ -177,8 +177,8 @@ impl<'c> ScenarioBuilder<'c> {
                 self.add_values(name, samples.into_iter().map(Some));
             }
         }
-        when.not.iter().for_each(|when| self.add(when));
-        when.any.iter().flatten().for_each(|when| self.add(when));
+        not.iter().for_each(|when| self.add(when));
+        any.iter().flatten().for_each(|when| self.add(when));
     }
 
     fn add_values(&mut self, name: &'c str, values: impl IntoIterator<Item = Option<String>>) {
@@ -200,14 +200,15 @@ impl<'c> ScenarioBuilder<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Source, documents, rules};
+    use crate::config::{Source, decode_rules, parse_sources};
 
     /// Whether all conditions of a list may hold at once.
     fn possible(conditions: &str) -> Option<bool> {
         let text = format!(r#"{{"rules": [{}]}}"#, conditions);
         let sources = [Source { name: "test".into(), text }];
-        let documents = documents(&sources);
-        let rules = rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
+        let documents = parse_sources(&sources);
+        let rules =
+            decode_rules(&documents).unwrap_or_else(|failure| panic!("{}", failure.message));
         let conditions = || rules[0].rules.iter().map(|rule| &rule.when);
         Scenarios::of(conditions())?.any(|facts| conditions().all(|when| when.holds(facts)))
     }

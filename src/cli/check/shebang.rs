@@ -4,6 +4,7 @@ use super::files::{FunctionFiles, Lookup};
 use super::missing_program::missing_program_message;
 use super::runtimes::CandidateRuntimes;
 use crate::cli::finding::Severity;
+use crate::lambda::{self, LAYERS};
 
 /// Programs of every image that Lambda's runtimes run in.
 const EVERYWHERE: [&str; 6] =
@@ -27,9 +28,10 @@ pub fn fault(
         return Some((Severity::Error, 0, "the #! line names no interpreter".into()));
     };
     let column = |word: &str| 2 + text.find(word).unwrap_or_default();
-    if named.starts_with("/opt/") || named.starts_with("/var/task/") {
+    let is_in_layers = lambda::strip_layers(named).is_some();
+    if is_in_layers || lambda::strip_task_root(named).is_some() {
         let message = match files.look_up(named) {
-            Lookup::Nothing(_) if named.starts_with("/opt/") => {
+            Lookup::Nothing(_) if is_in_layers => {
                 format!(
                     "the interpreter {named:?} is in none of the layers; add the layer that has it"
                 )
@@ -74,7 +76,7 @@ pub fn fault(
         None => return None,
     };
     let name = named.rsplit('/').next().unwrap_or_default();
-    let in_layer = format!("/opt/bin/{name}");
+    let in_layer = format!("{LAYERS}/bin/{name}");
     let instead = match runtimes.interpreter_like(name) {
         None if matches!(files.look_up(&in_layer), Lookup::File(_)) => format!("write {in_layer}"),
         Some(_) if runtimes.lacking(name).is_none() => format!("write /usr/bin/env {name}"),

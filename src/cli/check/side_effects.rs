@@ -10,7 +10,7 @@ use crate::condition::{Facts, RuntimeName};
 use crate::config::edit;
 use crate::config::{EnvEdit, Place, Rule};
 use crate::environ::Environ;
-use crate::lambda::{self, EXECUTION_ENV, INITIALIZATION, MANAGED, Runtime, python_path};
+use crate::lambda::{self, INITIALIZATION, MANAGED_RUNTIMES, Runtime, python_path};
 use crate::plan::Execution;
 use std::ffi::OsString;
 use std::io;
@@ -29,15 +29,15 @@ pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'
             .iter()
             .any(|rule_in_context| edits_of(rule_in_context.rule).any(|edit| edit.name == name))
     };
-    let is_concerned = |identifier: &str| match Runtime::of_identifier(identifier.as_bytes()) {
-        Runtime::Python => edits(python_path::NAME),
+    let is_concerned = |identifier: &str| match Runtime::from_identifier(identifier.as_bytes()) {
+        Runtime::Python => edits(python_path::VARIABLE),
         Runtime::Node => edits(VARIABLES[0].0),
         Runtime::Java => edits(VARIABLES[1].0) || edits(VARIABLES[2].0),
         _ => false,
     };
     let mut found = Vec::new();
     // Of several, the newest is named.
-    for runtime in MANAGED.into_iter().rev().filter(|runtime| is_concerned(runtime)) {
+    for runtime in MANAGED_RUNTIMES.into_iter().rev().filter(|runtime| is_concerned(runtime)) {
         of_runtime(runtime, rules, &mut found);
     }
     for FoundEffect { place, effect, runtime, others } in found {
@@ -50,10 +50,7 @@ fn of_runtime<'r>(
     rules: &[ReachableRule<'r>],
     found: &mut Vec<FoundEffect<'r>>,
 ) {
-    let name = ["AWS_Lambda_", runtime].concat();
-    let mut declared = Environ::default();
-    declared.set(EXECUTION_ENV, name.as_ref());
-    let name = RuntimeName::of(&declared, "".as_ref());
+    let name = RuntimeName::declared(runtime);
     let is_relevant = |rule_in_context: &&ReachableRule| {
         let options = !rule_in_context.rule.options.is_empty();
         options
@@ -73,7 +70,7 @@ fn of_runtime<'r>(
         // Too many, or more than can be known here: as if all held that let the runtime pass.
         None => {
             let holds = |rule_in_context: &ReachableRule| {
-                rule_in_context.conditions.iter().all(|when| when.lets_pass(&name))
+                rule_in_context.conditions.iter().all(|when| when.may_hold_for(&name))
             };
             start(runtime, &relevant, &Environ::default(), &holds, found);
         }
@@ -88,10 +85,12 @@ fn start<'r>(
     holds: &dyn Fn(&ReachableRule) -> bool,
     found: &mut Vec<FoundEffect<'r>>,
 ) {
-    let Ok(mut environ) = lambda::environ(runtime, scenario.value(INITIALIZATION)) else { return };
+    let Ok(mut environ) = lambda::initial_environ(runtime, scenario.value(INITIALIZATION)) else {
+        return;
+    };
     scenario.variables().for_each(|(name, value)| environ.set(name, value));
-    let received: Vec<OsString> = lambda::command_line(runtime, &environ, &|_| false);
-    lambda::export(runtime, &mut environ);
+    let received: Vec<OsString> = lambda::bootstrap_command_line(runtime, &environ, &|_| false);
+    lambda::add_bootstrap_exports(runtime, &mut environ);
     let mut last = environ.clone();
     let mut edits = Vec::new();
     let applying: Vec<_> = rules.iter().filter(|rule_in_context| holds(rule_in_context)).collect();
@@ -102,7 +101,7 @@ fn start<'r>(
     edit::apply(&mut last, of_rules.chain(of_wrappers), &mut |edit, change| {
         edits.extend(change.map(|_| (edit.name, edit.place)));
     });
-    let mut execution = Execution::received(&received, &|_| Err(io::ErrorKind::NotFound.into()));
+    let mut execution = Execution::new(&received, &|_| Err(io::ErrorKind::NotFound.into()));
     applying.iter().for_each(|rule_in_context| execution.edit(rule_in_context.rule, &last));
     let start = EditedStart {
         runtime,

@@ -11,9 +11,10 @@ use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::When;
 use crate::config::Edit;
 use crate::config::inspect::Step;
-use crate::config::{Hook, Phase, Place};
+use crate::config::{Hook, Place};
 use crate::environ::Environ;
 use crate::lambda::{INITIALIZATION, SNAP_START, variables};
+use crate::phase::Phase;
 use std::ffi::OsStr;
 
 pub fn check<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
@@ -118,9 +119,7 @@ fn is_met(conditions: &[&When]) -> bool {
     let Some(scenarios) = Scenarios::of(conditions.iter().copied()) else { return true };
     let met = scenarios.any(|facts| {
         facts.environ.value(INITIALIZATION) == Some(OsStr::new(SNAP_START))
-            && variables::ABSENT_AT_SNAP_START
-                .iter()
-                .all(|name| facts.environ.value(name).is_none())
+            && variables::absent_at_snap_start().all(|name| facts.environ.value(name).is_none())
             && conditions.iter().all(|when| when.holds(facts))
     });
     met != Some(false)

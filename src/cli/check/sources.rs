@@ -5,8 +5,9 @@ use super::files::CodeDirectory;
 use super::program_file::unreadable;
 use crate::cli::finding::{Finding, Severity};
 use crate::cli::layer::MergedLayers;
-use crate::config::{self, Found, Sources, Unreadable};
+use crate::config::{self, Source, SourceResult, Sources, UnreadableSource};
 use crate::environ::Environ;
+use crate::lambda::{LAYERS, TASK_ROOT_VARIABLE};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,7 +30,7 @@ pub struct Targets<'o> {
 impl<'o> Targets<'o> {
     pub fn new(files: &[PathBuf], opt: Option<&'o MergedLayers>, own: &Environ<'o>) -> Self {
         let dropins = config::dropin_dir(own).to_owned();
-        let named_root = own.non_empty("LAMBDA_TASK_ROOT").map(PathBuf::from);
+        let named_root = own.non_empty(TASK_ROOT_VARIABLE).map(PathBuf::from);
         let root = match files {
             [] => Some(named_root.clone().unwrap_or_else(|| ".".into())),
             [only] if only.is_dir() => Some(only.clone()),
@@ -37,7 +38,7 @@ impl<'o> Targets<'o> {
         };
         if let Some(root) = root {
             let mut environ = own.clone();
-            environ.set("LAMBDA_TASK_ROOT", root.as_os_str());
+            environ.set(TASK_ROOT_VARIABLE, root.as_os_str());
             let is_certain =
                 !files.is_empty() || named_root.is_some() || root.join(BESIDE_CODE).is_file();
             return Self {
@@ -61,11 +62,11 @@ impl<'o> Targets<'o> {
 
     /// The sources in the order in which they apply: the layers' drop-ins, or else those of this
     /// machine, come first.
-    pub fn sources(&self) -> Vec<Found> {
+    pub fn sources(&self) -> Vec<SourceResult> {
         let mut sources = Sources::default();
-        match (self.opt, self.dropins.strip_prefix("/opt")) {
+        match (self.opt, self.dropins.strip_prefix(LAYERS)) {
             (Some(opt), Ok(inside)) => sources.list.extend(of_layers(opt, inside)),
-            _ if self.environ.is_some() => sources.add_folder(&self.dropins),
+            _ if self.environ.is_some() => sources.add_directory(&self.dropins),
             _ => {}
         }
         self.environ.iter().for_each(|environ| sources.add_function(environ));
@@ -99,7 +100,7 @@ impl<'o> Targets<'o> {
     /// The configurations that the function's user cannot read.
     pub fn unreadable(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if let (Some(opt), Ok(inside)) = (self.opt, self.dropins.strip_prefix("/opt")) {
+        if let (Some(opt), Ok(inside)) = (self.opt, self.dropins.strip_prefix(LAYERS)) {
             for file in dropins_of(opt, inside) {
                 let wrong =
                     file.mode().filter(|mode| mode & 0o004 == 0 && !file.is_link()).map(unreadable);
@@ -146,12 +147,15 @@ fn closed(directory: &str, mode: u32) -> String {
     )
 }
 
-fn of_layers<'o>(opt: &'o MergedLayers, folder: &'o Path) -> impl Iterator<Item = Found> + 'o {
+fn of_layers<'o>(
+    opt: &'o MergedLayers,
+    folder: &'o Path,
+) -> impl Iterator<Item = SourceResult> + 'o {
     dropins_of(opt, folder).map(|file| {
         let content = file.content().map_err(|cause| {
-            Unreadable::NoFile(format!("unable to read {}: {cause}", file.name()))
+            UnreadableSource::File(format!("unable to read {}: {cause}", file.name()))
         });
-        content.and_then(|content| config::source(file.name(), content.into_owned()))
+        content.and_then(|content| Source::from_bytes(file.name(), content.into_owned()))
     })
 }
 

@@ -6,8 +6,9 @@ use super::scenarios::Scenarios;
 use crate::cli::printer::seconds;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
-use crate::config::{Document, Hook, Phase, Place};
+use crate::config::{Document, Hook, Place};
 use crate::lambda::INITIALIZATION;
+use crate::phase::Phase;
 use std::ffi::OsStr;
 use std::time::Duration;
 

@@ -59,21 +59,21 @@ fn runtimes(rule_in_context: &ReachableRule) -> Vec<String> {
     });
     let is_known = |name: &String| {
         matches!(
-            Runtime::of_identifier(name.as_bytes()),
+            Runtime::from_identifier(name.as_bytes()),
             Runtime::Python | Runtime::Ruby | Runtime::Dotnet
         )
     };
     if !found.iter().all(is_known) {
         return Vec::new();
     }
-    found.retain(|name| lambda::known(name).is_ok());
+    found.retain(|name| lambda::check_runtime(name).is_ok());
     found
 }
 
 /// The command line of a runtime's start, with all that the rules before may add to it.
 fn start(runtime: &str, before: &[ReachableRule]) -> Option<(CommandLine, Environ<'static>)> {
-    let environ = lambda::environ(runtime, None).ok()?;
-    let mut words = lambda::command_line(runtime, &environ, &|_| false);
+    let environ = lambda::initial_environ(runtime, None).ok()?;
+    let mut words = lambda::bootstrap_command_line(runtime, &environ, &|_| false);
     let arguments = words.split_off(1);
     let mut line =
         CommandLine::parse(words.pop()?, arguments, |_| Err(io::ErrorKind::NotFound.into()));

@@ -5,8 +5,9 @@ use super::Diagnostic;
 use super::rules::{ReachableRule, possible, runs};
 use crate::command_line::base_name;
 use crate::condition::When;
+use crate::config::Wrapper;
 use crate::config::inspect::Step;
-use crate::config::{Phase, Wrapper};
+use crate::phase::Phase;
 use crate::plan;
 use std::ffi::OsStr;
 
@@ -46,7 +47,7 @@ pub fn never_comes_back(wrapper: &Wrapper, who: &str) -> String {
     format!(
         "{who} executes something of its own and never comes back, so that nothing is done behind \
          the wrapper {:?}; let it stand last and add \"last\": true",
-        wrapper.shown()
+        wrapper.display_name()
     )
 }
 
@@ -68,12 +69,12 @@ fn refused(last: &Listed, behind: &[Listed], rules: &[ReachableRule]) -> Vec<Str
         possible(&[&last.conditions, conditions].concat()) == Some(true)
     };
     let behind = behind.iter().filter(|other| with(&other.conditions));
-    refused.extend(behind.map(|other| plan::behind_wrapper(last.wrapper, other.wrapper)));
+    refused.extend(behind.map(|other| plan::refuse_wrapper(last.wrapper, other.wrapper)));
     for rule_in_context in rules {
         if with(&rule_in_context.conditions) {
-            let keys = plan::edited_words(rule_in_context.rule);
+            let keys = plan::command_line_keys(rule_in_context.rule);
             refused.extend(keys.map(|key| {
-                plan::behind_edit(last.wrapper, key, &rule_in_context.place(key).to_string())
+                plan::refuse_edit(last.wrapper, key, &rule_in_context.place(key).to_string())
             }));
         }
         for (hook, conditions) in rule_in_context.hooks() {
@@ -81,7 +82,7 @@ fn refused(last: &Listed, behind: &[Listed], rules: &[ReachableRule]) -> Vec<Str
             if is_around
                 && runs(hook.phase, &[&last.conditions, &conditions[..]].concat()) == Some(true)
             {
-                refused.push(plan::behind_hook(
+                refused.push(plan::refuse_hook(
                     last.wrapper,
                     hook.phase,
                     hook.name,

@@ -22,11 +22,12 @@ use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::command_line::Parts;
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Document, Phase, Place, Source};
+use crate::config::{self, Document, Place, Source};
 use crate::environ::Environ;
 use crate::glob::Glob;
 use crate::lambda::{ARCHITECTURE, LambdaContext};
 use crate::log;
+use crate::phase::Phase;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
 use std::ffi::{OsStr, OsString};
@@ -99,9 +100,9 @@ impl Overview {
     /// What the wrapper would fail with.
     pub fn new(function: &Function, sources: &[Source]) -> Result<Self, Failure> {
         let (received, environ) = (&function.received, &function.environ);
-        let documents = config::documents(sources);
-        let rules = config::rules(&documents)?;
-        let runtime = RuntimeName::of_command(environ, received);
+        let documents = config::parse_sources(sources);
+        let rules = config::decode_rules(&documents)?;
+        let runtime = RuntimeName::from_command(environ, received);
         let exists = |glob: &Glob| function.has(glob);
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
@@ -123,7 +124,7 @@ impl Overview {
         let read = |path: &OsStr| fs::read(function.here(Path::new(path)));
         let mut made = vec![(String::new(), received.clone())];
         let mut unmatched = Vec::new();
-        let mut line = Execution::received(received, &read).line;
+        let mut line = Execution::new(received, &read).line;
         let execution = plan.execution(last, &read, |rule, execution| {
             let document = document_of(&documents, rule.place);
             unmatched.extend(
@@ -142,8 +143,7 @@ impl Overview {
         });
 
         let exports = plan.hooks(Phase::Initialize).iter().any(|hook| hook.export.is_some());
-        let mut warnings: Vec<_> =
-            log::unknown_level(environ).map(|word| log::about_level(&word)).into_iter().collect();
+        let mut warnings: Vec<_> = log::describe_unknown_level(environ).into_iter().collect();
         warnings.extend(function.note.clone());
         warnings
             .extend(function.bootstrap_of_code().map(|file| explanations::about_bootstrap(&file)));
@@ -270,7 +270,7 @@ impl SkippedPart {
             name: name.map(str::to_owned),
             description: description.map(str::to_owned),
             place: skipped.place().to_string(),
-            why: when.why_not(facts),
+            why: when.explain(facts),
         }
     }
 }

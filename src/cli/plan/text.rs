@@ -5,8 +5,9 @@ use super::overview::{
     SkippedPart, VariableEdit,
 };
 use crate::cli::printer::{Colors, DIM, GREEN, ListLine, Printer, RED, YELLOW, escaped, seconds};
-use crate::config::{OnFailure, Phase};
+use crate::config::OnFailure;
 use crate::environ::REDACTED;
+use crate::phase::Phase;
 use anstyle::Style;
 
 /// Names in a list are no further than this from what belongs to them.

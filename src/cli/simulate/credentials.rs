@@ -4,8 +4,11 @@
 //! credential provider").
 
 use crate::environ::Environ;
+use crate::lambda::{
+    ACCESS_KEY_ID, CREDENTIALS_TOKEN, CREDENTIALS_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
+};
 use crate::simulated_lambda::http::{Body, Reply, RequestHead};
-use crate::simulated_lambda::telemetry::timestamp;
+use crate::timestamp::{Precision, rfc3339};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,10 +17,7 @@ use std::thread::spawn;
 use std::time::{Duration, SystemTime};
 
 /// The variables in which this shell has keys, and functions without SnapStart theirs.
-const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-
-const URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+const KEYS: [&str; 3] = [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN];
 
 /// The path at which the endpoint answers.
 const PATH: &str = "/2021-08-23/credentials";
@@ -38,18 +38,20 @@ pub fn serve_from_endpoint(environ: &mut Environ) -> io::Result<Option<String>> 
         .map(|name| environ.lossy(name).filter(|key| !key.is_empty()).map(|key| key.into_owned()));
     let [Some(identifier), Some(secret), session] = keys else {
         KEYS.iter().for_each(|name| environ.unset(name));
-        let note = "there are no credentials: this shell has no AWS_ACCESS_KEY_ID and \
-                    AWS_SECRET_ACCESS_KEY, which an endpoint would hand out as Lambda's does";
-        let is_there = environ.non_empty(URI).is_some();
-        return Ok((!is_there).then(|| note.to_owned()));
+        let note = format!(
+            "there are no credentials: this shell has no {ACCESS_KEY_ID} and {SECRET_ACCESS_KEY}, \
+             which an endpoint would hand out as Lambda's does"
+        );
+        let is_there = environ.non_empty(CREDENTIALS_URI).is_some();
+        return Ok((!is_there).then_some(note));
     };
     KEYS.iter().for_each(|name| environ.unset(name));
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let port = listener.local_addr()?.port();
     let token = token()?;
-    environ.set(URI, format!("http://127.0.0.1:{port}{PATH}").as_ref());
-    environ.set(TOKEN, token.as_ref());
-    let expiration = timestamp(SystemTime::now() + VALIDITY);
+    environ.set(CREDENTIALS_URI, format!("http://127.0.0.1:{port}{PATH}").as_ref());
+    environ.set(CREDENTIALS_TOKEN, token.as_ref());
+    let expiration = rfc3339(SystemTime::now() + VALIDITY, Precision::Milliseconds);
     // The SDKs take the token for optional, and an empty one for a wrong one.
     let mut answer =
         json!({"AccessKeyId": identifier, "SecretAccessKey": secret, "Expiration": expiration});
@@ -82,7 +84,7 @@ fn serve(stream: &TcpStream, token: &str, answer: &str) {
             Some(("GET", PATH)) => Reply::json(200, answer.to_owned()),
             _ => Reply::json(404, r#"{"code":"NotFound","message":"there is nothing at this path"}"#.into()),
         };
-        let is_last = head.says("Connection", "close");
+        let is_last = head.closes_connection;
         if (&mut { stream }).write_all(&reply.encode(is_last)).is_err() || is_last {
             break;
         }

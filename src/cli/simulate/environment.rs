@@ -6,9 +6,9 @@ use super::event::{LifecycleStage, TimelineEvent};
 use super::failure::{EnvironmentFailure, describe_end};
 use super::start::RuntimeStart;
 use super::{Simulation, function_env};
-use crate::config::Phase;
 use crate::environ::Environ;
-use crate::lambda::RUNTIME_API;
+use crate::lambda::{EXTENSIONS, FOREWORD, LAYER_BOOTSTRAP, RUNTIME_API};
+use crate::phase::Phase;
 use crate::process::{CommandEnd, Signal, SpawnedCommand};
 use crate::simulated_lambda::runtime_state::ApiCall;
 use crate::simulated_lambda::{InvocationResult, Lambda, Parked, Settings, WaitFailure};
@@ -35,12 +35,6 @@ pub const SPINDOWN: &str = "spindown";
 
 /// The name of foreword's extension.
 pub const FOREWORD_EXTENSION: &str = "foreword";
-
-/// Where Lambda finds them.
-const EXTENSIONS: &str = "/opt/extensions";
-
-/// What Lambda starts of a layer on OS-only runtimes.
-const BOOTSTRAP: &str = "/opt/bootstrap";
 
 /// What the runtime does by itself, also on behalf of the handler.
 const LOADS: &str = "loads";
@@ -127,18 +121,17 @@ impl<'s> ExecutionEnvironment<'s> {
             |path: &str| OsString::from(if Path::new(path).exists() { path } else { THIS_PROGRAM });
         let (program, words) = match &self.simulation.start {
             RuntimeStart::Wrapper(command) => {
-                let program = if self.simulation.wrapper_of_layer {
-                    function_env::WRAPPER
-                } else {
-                    THIS_PROGRAM
-                };
+                let program =
+                    if self.simulation.wrapper_of_layer { FOREWORD } else { THIS_PROGRAM };
                 (program.into(), [&["foreword".into(), "--".into()][..], command].concat())
             }
             RuntimeStart::Bootstrap(path, arguments) => {
                 let program = path.clone().into_os_string();
                 (program.clone(), [&[program][..], arguments].concat())
             }
-            RuntimeStart::ForewordBootstrap(_) => (own(BOOTSTRAP), vec![BOOTSTRAP.into()]),
+            RuntimeStart::ForewordBootstrap(_) => {
+                (own(LAYER_BOOTSTRAP), vec![LAYER_BOOTSTRAP.into()])
+            }
         };
         let started = self.start(&program, &words, &environ, &self.simulation.output.function);
         let started = started
@@ -266,8 +259,7 @@ impl<'s> ExecutionEnvironment<'s> {
     /// Tells of the hook of these phases that runs right now, when its time is over; gives that in
     /// words.
     pub fn record_timed_out_hook(&self, phases: &[Phase], why: &str) -> Option<String> {
-        let is_running =
-            self.simulation.descendants.has_wrapper_with_child(Path::new(function_env::WRAPPER));
+        let is_running = self.simulation.descendants.has_wrapper_with_child(Path::new(FOREWORD));
         is_running.then(|| self.simulation.recorder.record_timed_out_hook(phases, why)).flatten()
     }
 

@@ -3,9 +3,10 @@
 
 use super::base64;
 use super::environment::SPINDOWN;
+use crate::lambda::api::FUNCTION_ERROR_TYPE;
 use crate::process::{CommandEnd, Signal};
 use crate::simulated_lambda::runtime_state::ApiCall;
-use crate::simulated_lambda::service::{ERROR_TYPE, LARGEST_ANSWER};
+use crate::simulated_lambda::service::LARGEST_ANSWER;
 use crate::simulated_lambda::{ErrorReport, InvocationResult, Outcome};
 use serde_json::{Value, json};
 use std::io;
@@ -149,7 +150,7 @@ pub fn describe_end(end: CommandEnd) -> String {
 fn stream_error(answer: &InvocationResult, error_type: &str) -> Option<Value> {
     let trailer =
         |name: &str| answer.trailers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    trailer(ERROR_TYPE)?;
+    trailer(FUNCTION_ERROR_TYPE)?;
     let body = trailer(ERROR_BODY).and_then(|(_, body)| base64::decode(body)).unwrap_or_default();
     let unnamed = |message: String| json!({"errorType": error_type, "errorMessage": message});
     Some(match serde_json::from_slice::<Value>(&body) {

@@ -6,28 +6,27 @@ use crate::chain;
 use crate::cli::options::SimulateOptions;
 use crate::config;
 use crate::environ::Environ;
-use crate::lambda::{EXECUTION_ENV, INITIALIZATION, SNAP_START, variables};
+use crate::lambda::{
+    CREDENTIALS, DEFAULT_REGION, EXEC_WRAPPER, EXECUTION_ENV, FOREWORD, FUNCTION_NAME,
+    FUNCTION_VERSION, INITIALIZATION, LOG_GROUP, LOG_STREAM, MAX_CONCURRENCY, MEMORY_SIZE,
+    ON_DEMAND, REGION, RUNTIME_DIR, RUNTIME_DIR_VARIABLE, SNAP_START, TASK_ROOT_VARIABLE,
+    execution_env, variables,
+};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Where layers' programs and libraries are looked for.
 const LAYER_PATHS: [(&str, &str); 2] = [("PATH", "/opt/bin"), ("LD_LIBRARY_PATH", "/opt/lib")];
 
-/// Where the wrapper is on Lambda.
-pub const WRAPPER: &str = "/opt/bin/foreword";
-
-/// With it, the wrapper takes an environment for one of a managed instance.
-const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
-
 /// What to say about a variable that is not handed on.
 pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) -> Option<String> {
-    let named = variables.iter().rev().find(|(name, _)| name == CONCURRENCY);
-    let value = named.map_or(user.non_empty(CONCURRENCY), |(_, value)| {
+    let named = variables.iter().rev().find(|(name, _)| name == MAX_CONCURRENCY);
+    let value = named.map_or(user.non_empty(MAX_CONCURRENCY), |(_, value)| {
         Some(value).filter(|value| !value.is_empty()).map(|value| &**value)
     });
     value.map(|_| {
         format!(
-            "{CONCURRENCY} is dropped: what is rehearsed takes one invocation at a time, and not \
+            "{MAX_CONCURRENCY} is dropped: what is rehearsed takes one invocation at a time, and not \
              several as on a managed instance"
         )
     })
@@ -45,34 +44,34 @@ pub fn function_environ<'e>(
         environ.set(name, value);
     }
     environ.unset(chain::STAGE);
-    environ.unset(CONCURRENCY);
+    environ.unset(MAX_CONCURRENCY);
     let function = folder.file_name().unwrap_or(OsStr::new("function")).to_owned();
     let mut set = |name: &str, value: &OsStr| environ.set(name, value);
-    set("AWS_LAMBDA_FUNCTION_NAME", &function);
+    set(FUNCTION_NAME, &function);
     let version = if options.snap_start { "1" } else { "$LATEST" };
-    set("AWS_LAMBDA_FUNCTION_VERSION", version.as_ref());
-    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", options.memory.to_string().as_ref());
-    let initialization = if options.snap_start { SNAP_START } else { "on-demand" };
+    set(FUNCTION_VERSION, version.as_ref());
+    set(MEMORY_SIZE, options.memory.to_string().as_ref());
+    let initialization = if options.snap_start { SNAP_START } else { ON_DEMAND };
     set(INITIALIZATION, initialization.as_ref());
     let group = [OsStr::new("/aws/lambda/"), &function].join(OsStr::new(""));
-    set("AWS_LAMBDA_LOG_GROUP_NAME", &group);
-    set("AWS_LAMBDA_LOG_STREAM_NAME", "simulation".as_ref());
-    set("LAMBDA_TASK_ROOT", folder.as_os_str());
-    set("LAMBDA_RUNTIME_DIR", "/var/runtime".as_ref());
+    set(LOG_GROUP, &group);
+    set(LOG_STREAM, "simulation".as_ref());
+    set(TASK_ROOT_VARIABLE, folder.as_os_str());
+    set(RUNTIME_DIR_VARIABLE, RUNTIME_DIR.as_ref());
     set("TZ", ":UTC".as_ref());
     if options.snap_start {
         // Of keys an endpoint takes care.
-        let is_key = |name: &&&str| variables::KEYS[..3].contains(*name);
-        let absent = variables::ABSENT_AT_SNAP_START.iter().filter(|name| !is_key(name));
+        let is_key = |name: &&str| CREDENTIALS[..3].contains(name);
+        let absent = variables::absent_at_snap_start().filter(|name| !is_key(name));
         absent.for_each(|name| environ.unset(name));
     }
-    if environ.non_empty("AWS_LAMBDA_EXEC_WRAPPER").is_none() {
-        environ.set("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.as_ref());
+    if environ.non_empty(EXEC_WRAPPER).is_none() {
+        environ.set(EXEC_WRAPPER, FOREWORD.as_ref());
     }
     if let Some(runtime) = &options.function.runtime {
         match runtime.starts_with("provided") {
             true => environ.unset(EXECUTION_ENV),
-            false => environ.set(EXECUTION_ENV, ["AWS_Lambda_", runtime].concat().as_ref()),
+            false => environ.set(EXECUTION_ENV, execution_env(runtime).as_ref()),
         }
     }
     for (name, folder) in LAYER_PATHS.into_iter().filter(|_| !options.layers.is_empty()) {
@@ -80,13 +79,13 @@ pub fn function_environ<'e>(
         let folders = folders.collect::<Vec<_>>().join(OsStr::new(":"));
         environ.set(name, &folders);
     }
-    let region = environ.non_empty("AWS_REGION").or(environ.non_empty("AWS_DEFAULT_REGION"));
+    let region = environ.non_empty(REGION).or(environ.non_empty(DEFAULT_REGION));
     let region = region.unwrap_or(OsStr::new("us-east-1")).to_owned();
-    environ.set("AWS_REGION", &region);
-    environ.set("AWS_DEFAULT_REGION", &region);
-    if let Some(named) = environ.non_empty(config::INLINE) {
-        let named = config::named_here(named, folder);
-        environ.set(config::INLINE, named.as_os_str());
+    environ.set(REGION, &region);
+    environ.set(DEFAULT_REGION, &region);
+    if let Some(named) = environ.non_empty(config::CONFIG_VARIABLE) {
+        let named = config::local_path(named, folder);
+        environ.set(config::CONFIG_VARIABLE, named.as_os_str());
     }
     // Hooks are told from the log.
     let is_verbose = |level: &str| {
@@ -102,7 +101,7 @@ pub fn function_environ<'e>(
 /// /var/task here.
 pub fn extension_environ<'e>(environ: &Environ<'e>) -> Environ<'e> {
     let mut own = environ.clone();
-    let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != "LAMBDA_TASK_ROOT";
+    let is_taken = |name: &&str| !variables::is_for_extensions(name) && *name != TASK_ROOT_VARIABLE;
     environ.variables().map(|(name, _)| name).filter(is_taken).for_each(|name| own.unset(name));
     own
 }

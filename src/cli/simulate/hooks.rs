@@ -2,10 +2,11 @@
 //! which of them have ended.
 
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Phase};
+use crate::config;
 use crate::environ::Environ;
 use crate::files;
 use crate::lambda::ARCHITECTURE;
+use crate::phase::Phase;
 use crate::plan::Plan;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -29,13 +30,13 @@ impl ExpectedHooks {
     /// The hooks that the wrapper will find; none where its configuration is wrong, which it tells
     /// itself.
     pub fn from_configuration(command: &[OsString], environ: &Environ) -> Self {
-        if config::disabled(environ) || command.is_empty() {
+        if config::is_disabled(environ) || command.is_empty() {
             return Self::default();
         }
-        let Ok(sources) = config::sources(environ) else { return Self::default() };
-        let documents = config::documents(&sources);
-        let Ok(rules) = config::rules(&documents) else { return Self::default() };
-        let runtime = RuntimeName::of_command(environ, command);
+        let Ok(sources) = config::read_sources(environ) else { return Self::default() };
+        let documents = config::parse_sources(&sources);
+        let Ok(rules) = config::decode_rules(&documents) else { return Self::default() };
+        let runtime = RuntimeName::from_command(environ, command);
         let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };

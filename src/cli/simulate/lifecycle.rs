@@ -7,7 +7,7 @@ use super::environment::{ExecutionEnvironment, SPINDOWN};
 use super::event::{Caller, LifecycleStage, TimelineEvent};
 use super::failure::{EnvironmentFailure, LARGEST_EVENT, event_too_large, invocation_error};
 use super::platform::{self, InitEvents, PlatformStatus};
-use crate::config::Phase;
+use crate::phase::Phase;
 use crate::simulated_lambda::service::request_id;
 use crate::simulated_lambda::{Outcome, Parked};
 use std::time::{Duration, Instant};

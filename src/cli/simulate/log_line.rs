@@ -1,7 +1,7 @@
 //! Recognises foreword's own lines in what comes out of a function, be they text or JSON: `log`
 //! writes them.
 
-use crate::config::Phase;
+use crate::phase::Phase;
 use crate::report::HookOutcome;
 use serde_json::Value;
 use std::time::Duration;

@@ -49,7 +49,7 @@ pub fn add_layer_packages(
     let RuntimeStart::Wrapper(words) = start else { return Ok(None) };
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
     let root = root.display();
-    Ok(match Runtime::of_identifier(name.as_bytes()) {
+    Ok(match Runtime::from_identifier(name.as_bytes()) {
         Runtime::Python => {
             let Some(at) =
                 words.windows(2).position(|pair| pair[0] == "-m" && pair[1] == "awslambdaric")

@@ -8,7 +8,7 @@ use super::json;
 use super::log_line::{self, HookLine, LogLine};
 use super::text;
 use crate::cli::printer::Colors;
-use crate::config::Phase;
+use crate::phase::Phase;
 use crate::process::{Latch, PollFd, PollFlags, is_ready, wait};
 use crate::report::HookOutcome;
 use crate::simulated_lambda::Lambda;

@@ -4,6 +4,7 @@
 
 use crate::cli::layer::MergedLayers;
 use crate::environ::{Environ, split_entry};
+use crate::lambda::LAYERS;
 use crate::marker::RESTORED;
 use crate::process;
 use std::env::set_current_dir;
@@ -14,7 +15,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-const OPT: &str = "/opt";
 const TMP: &str = "/tmp";
 
 /// What Lambda gives a function of /tmp unless it is told otherwise (AWS's documentation,
@@ -57,7 +57,7 @@ impl Sandbox {
             let laid = own.as_ref().map_err(process::cause).and_then(|()| mount_layers(opt));
             laid.map_err(|cause| {
                 let way_out = "mounts of one's own need root or user namespaces, and a folder /opt";
-                format!("unable to lay the layers under {OPT}: {cause}; {way_out}")
+                format!("unable to lay the layers under {LAYERS}: {cause}; {way_out}")
             })?;
         }
         let own_tmp = own
@@ -224,7 +224,7 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
 /// Puts the layers' files into a folder in memory over /opt, which nobody can write to.
 fn mount_layers(opt: &MergedLayers) -> Result<(), String> {
     let unable = |error: io::Error| process::cause(&error);
-    let root = Path::new(OPT);
+    let root = Path::new(LAYERS);
     process::mount_tmpfs(root).map_err(unable)?;
     for file in opt.files() {
         let path = root.join(file.path);

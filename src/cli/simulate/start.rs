@@ -2,12 +2,11 @@
 //! ENTRYPOINT do, or as the bootstrap of an OS-only runtime. Without a program it finds the
 //! runtime's client on this machine.
 
-use super::function_env;
 use crate::cli::function::image;
 use crate::cli::options::FunctionOptions;
 use crate::config;
 use crate::environ::Environ;
-use crate::lambda::Runtime;
+use crate::lambda::{FOREWORD, HANDLER, LAYER_BOOTSTRAP, Runtime};
 use crate::process;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -56,8 +55,8 @@ impl RuntimeStart {
         let is_os_only =
             options.runtime.as_deref().is_some_and(|name| name.starts_with("provided"));
         if let Some((program, arguments)) = words.split_first() {
-            if let ([_, .., handler], None) = (&words[..], environ.non_empty("_HANDLER")) {
-                environ.set("_HANDLER", handler);
+            if let ([_, .., handler], None) = (&words[..], environ.non_empty(HANDLER)) {
+                environ.set(HANDLER, handler);
             }
             let path = root.join(program);
             let is_bootstrap =
@@ -94,11 +93,11 @@ impl RuntimeStart {
         if of_code.is_file() {
             return Ok((Self::bootstrap(of_code, Vec::new(), &mut notes), notes));
         }
-        let of_layer = Path::new("/opt").join(BOOTSTRAP);
+        let of_layer = PathBuf::from(LAYER_BOOTSTRAP);
         if has_layers && of_layer.is_file() && !is_foreword(&of_layer) {
             return Ok((Self::bootstrap(of_layer, Vec::new(), &mut notes), notes));
         }
-        match config::handler(environ) {
+        match config::handler_path(environ) {
             Some(handler) => {
                 if has_layers && !of_layer.is_file() {
                     notes.push(format!(
@@ -109,8 +108,8 @@ impl RuntimeStart {
                 Ok((Self::ForewordBootstrap(handler), notes))
             }
             None => Err(format!(
-                "there is nothing to start: {} has no {BOOTSTRAP}, and _HANDLER, which names the \
-                 function's executable, is not set; add --env _HANDLER=NAME, or name the program: \
+                "there is nothing to start: {} has no {BOOTSTRAP}, and {HANDLER}, which names the \
+                 function's executable, is not set; add --env {HANDLER}=NAME, or name the program: \
                  foreword simulate --runtime {name} -- ./NAME",
                 root.display()
             )),
@@ -134,22 +133,22 @@ fn is_foreword(path: &Path) -> bool {
     let target = path.canonicalize().unwrap_or_default();
     process::is_this_program(path)
         || target.file_name() == Some(OsStr::new("foreword"))
-        || Path::new(function_env::WRAPPER).canonicalize().is_ok_and(|wrapper| wrapper == target)
+        || Path::new(FOREWORD).canonicalize().is_ok_and(|wrapper| wrapper == target)
 }
 
 /// The command line that starts the client of a managed runtime on this machine.
 fn client(name: &str, environ: &mut Environ, root: &Path) -> Result<Vec<OsString>, String> {
-    let runtime = Runtime::of_identifier(name.as_bytes());
+    let runtime = Runtime::from_identifier(name.as_bytes());
     let default = match runtime {
         Runtime::Node => "index.handler",
         Runtime::Java => "app.Handler::handleRequest",
         Runtime::Dotnet => "App::App.Function::Handler",
         Runtime::Python | Runtime::Ruby | Runtime::Provided => "app.handler",
     };
-    if environ.non_empty("_HANDLER").is_none() {
-        environ.set("_HANDLER", default.as_ref());
+    if environ.non_empty(HANDLER).is_none() {
+        environ.set(HANDLER, default.as_ref());
     }
-    let handler = environ.value("_HANDLER").unwrap_or_default().to_owned();
+    let handler = environ.value(HANDLER).unwrap_or_default().to_owned();
     let (found, what, example) = match runtime {
         Runtime::Python => (
             python(name, environ).map(|python| vec![python, "-m".into(), "awslambdaric".into()]),

@@ -188,7 +188,7 @@ impl<'a> Decoder<'a> {
         }
         let wrapper = Wrapper { place: self.place(node), path: path?, name, when, env, is_last };
         if let Some(key) = env_key.filter(|_| is_last) {
-            self.problem(key, wrapper.refusal("edit \"env\"", "remove one of the two"));
+            self.problem(key, wrapper.refuse("edit \"env\"", "remove one of the two"));
         }
         Some(wrapper)
     }

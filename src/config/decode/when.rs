@@ -1,6 +1,6 @@
 //! The part of decoding that reads conditions.
 
-use super::super::suggest::nearest;
+use super::super::suggest::find_nearest;
 use super::{Decoder, Node};
 use crate::condition::{EnvTest, When};
 use crate::glob::Case;
@@ -54,11 +54,11 @@ impl<'a> Decoder<'a> {
     fn runtime(&mut self, node: Node<'a>) -> Option<Template<'a>> {
         let glob = self.filled_glob(node)?;
         let written = glob.written();
-        if Runtime::of_family(written).is_none()
+        if Runtime::from_name(written).is_none()
             && !written.contains(|c: char| c.is_ascii_digit() || "*?[$".contains(c))
         {
             let families = Runtime::ALL.map(Runtime::name);
-            let hint = nearest(written, &families)
+            let hint = find_nearest(written, &families)
                 .map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
             self.problem(
                 node,
@@ -87,7 +87,7 @@ impl<'a> Decoder<'a> {
         let near = if INITIALIZATIONS.contains(&text.written()) {
             None
         } else {
-            nearest(text.written(), &INITIALIZATIONS)
+            find_nearest(text.written(), &INITIALIZATIONS)
         };
         match near {
             None => Some(text),

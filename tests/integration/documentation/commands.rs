@@ -16,7 +16,7 @@ fn scripts(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_script_that_is_named_can_be_executed() {
+fn every_script_that_is_named_is_executable() {
     for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "justfile"] {
         let text = text(page);
         assert!(!scripts(&text).is_empty(), "{page}");
@@ -29,7 +29,7 @@ fn every_script_that_is_named_can_be_executed() {
 }
 
 #[test]
-fn every_recipe_is_a_command_of_the_page_for_contributors() {
+fn every_recipe_is_documented_for_contributors() {
     let (recipes, page) = (text("justfile"), text("CONTRIBUTING.md"));
     // `scripts/*.sh` names no script.
     for script in scripts(&recipes).into_iter().filter(|script| !script.ends_with('/')) {
@@ -38,7 +38,7 @@ fn every_recipe_is_a_command_of_the_page_for_contributors() {
 }
 
 #[test]
-fn tests_that_the_page_names_are_there() {
+fn every_test_that_is_named_exists() {
     let page = text("CONTRIBUTING.md");
     let names: Vec<_> = page
         .split("cargo test --test integration -- ")

@@ -37,7 +37,7 @@ fn anchors(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn anchors_are_those_that_github_makes() {
+fn anchors_of_headings_equal_those_of_github() {
     let text = "# Before it ends: pre_stop\n## When a hook's `time_ms` — 500 ms — is \
                 over\n```sh\n# a comment\n```\n### Own images\n### Own images\n";
     assert_eq!(
@@ -52,7 +52,7 @@ fn anchors_are_those_that_github_makes() {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let project = fs::canonicalize(PROJECT).expect("the project");
     let mut lead_elsewhere = 0;
     for page in PAGES.into_iter().chain(FOR_CONTRIBUTORS) {
@@ -97,9 +97,9 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
-fn every_page_is_known_and_the_readme_leads_to_it() {
-    let folder = fs::read_dir(Path::new(PROJECT).join("docs")).expect("the pages");
-    let mut found: Vec<_> = folder
+fn every_page_is_known_and_linked_from_the_readme() {
+    let directory = fs::read_dir(Path::new(PROJECT).join("docs")).expect("the pages");
+    let mut found: Vec<_> = directory
         .map(|entry| format!("docs/{}", entry.expect("an entry").file_name().display()))
         .collect();
     let [readme, mut known @ ..] = PAGES;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// All of them, in the order in which they are read; paths from the project's folder.
+/// All of them, in the order in which they are read; paths from the project's directory.
 pub const PAGES: [&str; 16] = [
     "README.md",
     "docs/configuration.md",
@@ -26,7 +26,7 @@ pub const PAGES: [&str; 16] = [
 /// Those for who changes foreword, and not for who uses it.
 pub const FOR_CONTRIBUTORS: [&str; 3] = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
-/// The project's folder.
+/// The project's directory.
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
 pub fn text(page: &str) -> String {
@@ -37,6 +37,19 @@ pub fn text(page: &str) -> String {
 /// The text of all pages, one after the other.
 pub fn everything() -> String {
     PAGES.map(text).concat()
+}
+
+/// Returns the text below a heading of a page, up to the next heading.
+pub fn section(page: &str, heading: &str) -> String {
+    let text = text(page);
+    let mut lines = text.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "{page} has no heading {heading:?}");
+    let mut is_outside = true;
+    let body = lines.take_while(|line| {
+        is_outside ^= line.starts_with("```");
+        !is_outside || !line.starts_with('#')
+    });
+    body.collect::<Vec<_>>().join("\n")
 }
 
 /// The blocks of a page in one language, without the indentation of their fences.

@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 
 #[test]
-fn faults_in_answers() {
+fn faults_in_responses_reach_the_client() {
     for (fault, expected) in [
         (Fault::Dribble, RESTORED.to_owned()),
         (Fault::Continue, format!("HTTP/1.1 100 Continue\r\n\r\n{RESTORED}")),
@@ -38,7 +38,7 @@ fn faults_in_answers() {
 }
 
 #[test]
-fn faults_in_place_of_answers() {
+fn faults_in_place_of_responses_reach_the_client() {
     for status in [403, 404, 500] {
         let lambda = Lambda::new(Settings::default());
         lambda.fault(Call::RestoreNext, Fault::Status(status));
@@ -56,7 +56,7 @@ fn faults_in_place_of_answers() {
 }
 
 #[test]
-fn a_reset_is_a_reset() {
+fn fault_reset_reaches_the_client_as_a_reset() {
     let lambda = Lambda::new(Settings::default());
     lambda.fault(Call::RestoreNext, Fault::Reset);
     lambda.fault(Call::RestoreNext, Fault::Cut(0, End::Reset));
@@ -79,7 +79,7 @@ fn a_reset_is_a_reset() {
 }
 
 #[test]
-fn a_held_request_is_not_seen_before_its_release() {
+fn held_request_is_not_seen_before_its_release() {
     let lambda = Lambda::new(Settings::default());
     lambda.fault(Call::InitError, Fault::Hold);
     let mut client = Client::new(&lambda);
@@ -98,7 +98,7 @@ fn a_held_request_is_not_seen_before_its_release() {
 }
 
 #[test]
-fn connections_are_refused_on_demand() {
+fn connections_that_are_to_be_refused_are_refused() {
     let lambda = Lambda::new(Settings::default());
     let mut known = Client::new(&lambda);
     assert_eq!(status_of(&known.ask(RESTORE_ERROR, "")), 403);

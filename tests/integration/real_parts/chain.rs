@@ -10,7 +10,7 @@ fn all() -> Vec<&'static str> {
 }
 
 #[test]
-fn a_wrapper_in_python_in_every_pair_and_order() {
+fn python_wrapper_in_every_pair_and_order_starts_the_runtime() {
     let start = Start::new(&JAVA, &[]);
     start.check(&[IN_PYTHON, IN_PYTHON]);
     for other in WRAPPERS {
@@ -20,7 +20,7 @@ fn a_wrapper_in_python_in_every_pair_and_order() {
 }
 
 #[test]
-fn a_wrapper_in_python_in_any_number_of_wrappers() {
+fn python_wrapper_among_any_number_starts_the_runtime() {
     let start = Start::new(&JAVA, &[]);
     start.check(&[IN_PYTHON]);
     let mut all = all();
@@ -32,14 +32,14 @@ fn a_wrapper_in_python_in_any_number_of_wrappers() {
 }
 
 #[test]
-fn every_byte_survives_every_chain_with_a_wrapper_in_python() {
+fn every_byte_in_every_chain_with_a_python_wrapper_is_preserved() {
     odd().check(&[IN_PYTHON, IN_PYTHON]);
     odd().check(&all());
     every_byte().check(&["after_program.sh", IN_PYTHON]);
 }
 
 #[test]
-fn nested_by_hand_a_wrapper_in_python_and_another_fail() {
+fn python_wrapper_nested_by_hand_with_another_fails() {
     fail_nested_by_hand(IN_PYTHON, IN_PYTHON);
     for other in INSERTING {
         fail_nested_by_hand(IN_PYTHON, other);
@@ -48,6 +48,6 @@ fn nested_by_hand_a_wrapper_in_python_and_another_fail() {
 }
 
 #[test]
-fn a_wrapper_in_python_beside_one_that_never_comes_back() {
+fn python_wrapper_before_a_last_one_works() {
     never_comes_back_beside(IN_PYTHON);
 }

@@ -6,7 +6,7 @@ use crate::support::lambda::{Lambda, Settings};
 use serde_json::json;
 
 #[test]
-fn hooks_of_the_relay_behind_a_chain_find_no_value_of_another_variable() {
+fn hooks_of_the_relay_after_a_chain_find_no_value_of_another_variable() {
     let lambda = Lambda::new(Settings::default());
     let test = test(json!(["${WRAPPERS}/one", "./two"])).runtime_api(&lambda);
     let test = test.script("bin/client", include_bytes!("../../clients/shell/bootstrap.sh"));

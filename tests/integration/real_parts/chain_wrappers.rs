@@ -3,7 +3,7 @@
 use crate::chain_wrappers::starts_the_runtime_as_a_child;
 
 #[test]
-fn a_wrapper_in_python_that_starts_the_runtime_as_a_child_works() {
+fn python_wrapper_that_starts_the_runtime_as_a_child_works() {
     starts_the_runtime_as_a_child(
         "#!/usr/bin/env python3\nimport subprocess, sys\nstatus = subprocess.call(sys.argv[1:] + \
          ['--child'])\nopen('log', 'a').write('over\\n')\nsys.exit(status)\n",

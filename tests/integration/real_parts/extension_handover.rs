@@ -33,7 +33,7 @@ else:
 /// them. Where the name of the socket is theirs, it is a file in a directory that is there no
 /// longer when the extension has ended.
 #[test]
-fn other_users_are_left_out() {
+fn handover_between_users_is_refused() {
     if fs::metadata("/proc/self").expect("this process").uid() != 0 {
         return;
     }
@@ -52,10 +52,11 @@ fn other_users_are_left_out() {
 
     let lambda = crate::support::extension::lambda();
     let squatter = other(&lambda, "listen").start();
-    assert!(wait_until(LIMIT, || squatter.finished.folder.path("listens").exists()));
+    assert!(wait_until(LIMIT, || squatter.finished.directory.path("listens").exists()));
     let (extension, wrapper) = both(&lambda, &config);
     let tmp = extension.path("tmp");
-    let found = || fs::read_dir(&tmp).expect("a folder").flatten().map(|entry| entry.file_name());
+    let found =
+        || fs::read_dir(&tmp).expect("a directory").flatten().map(|entry| entry.file_name());
     let is_ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(".foreword-");
     let run = extension.waits(&lambda);
     let directory = tmp.join(found().find(is_ours).expect("a directory"));

@@ -6,7 +6,7 @@ use serde_json::json;
 /// How Function Compute's custom runtimes are told of their lifecycle, with the server of Python's
 /// library.
 #[test]
-fn a_real_server_is_told_of_its_lifecycle() {
+fn real_server_receives_its_lifecycle_requests() {
     const SERVER: &str = "
 import http.server
 class Handler(http.server.BaseHTTPRequestHandler):

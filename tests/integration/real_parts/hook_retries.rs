@@ -5,7 +5,7 @@ use serde_json::json;
 use std::net::TcpListener;
 
 #[test]
-fn a_hook_waits_for_its_port() {
+fn hook_with_wait_for_starts_when_its_port_accepts() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     drop(listener);

@@ -21,7 +21,7 @@ socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 ";
 
 #[test]
-fn calls_are_refused_with_their_error() {
+fn calls_that_are_refused_fail_with_their_error() {
     if !is_available() {
         return;
     }
@@ -36,7 +36,7 @@ fn calls_are_refused_with_their_error() {
 }
 
 #[test]
-fn the_command_of_the_page_with_strace_runs() {
+fn command_of_the_page_with_strace_runs() {
     let (command, stdout) =
         commands().find(|(command, _)| command.contains("strace")).expect("a command");
     command_prints(command, stdout);

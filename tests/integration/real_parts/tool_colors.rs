@@ -4,7 +4,7 @@ use crate::support::{Test, foreword};
 use crate::tool_plan::{EVERYTHING, test};
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
+fn colors_on_terminals_that_want_them_are_used() {
     let on_a_terminal = |name: &str, value: &str| {
         let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
         let test = Test::new().without_foreword().config("[").env("TERM", "xterm").env(name, value);
@@ -24,7 +24,7 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn the_plan_for_people_has_colours_on_terminals_that_want_them() {
+fn plan_on_terminals_that_want_colors_has_them() {
     let on_a_terminal = |name: &str, value: &str| {
         let program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
         let test = test()

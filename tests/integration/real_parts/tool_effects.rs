@@ -4,7 +4,7 @@ use std::process::Command;
 
 /// That the command line wins is what the warnings rest on.
 #[test]
-fn the_command_line_wins_over_variables_in_real_interpreters() {
+fn command_line_in_real_interpreters_wins_over_variables() {
     let output = |program: &str, variable: &str, value: &str, arguments: &[&str]| {
         let output =
             Command::new(program).env(variable, value).args(arguments).output().expect(program);

@@ -9,7 +9,7 @@ use crate::support::lambda::{Call, Lambda, Settings};
 use crate::support::{LIMIT, wait_until};
 
 #[test]
-fn an_event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
+fn event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
     for event in ["event".to_owned(), "e".repeat(6 << 20)] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
@@ -37,7 +37,7 @@ fn an_event_for_a_relay_that_asked_goes_to_the_held_invocation_next() {
 }
 
 #[test]
-fn an_event_for_a_client_that_ends_its_connection_ends_it() {
+fn event_for_a_client_that_ends_its_connection_ends_it() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
     let mut client = runtime.client();
@@ -51,7 +51,7 @@ fn an_event_for_a_client_that_ends_its_connection_ends_it() {
 }
 
 #[test]
-fn an_event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
+fn event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
     // Over the connection of restore/next, or another.
     for same in [true, false] {
         let lambda = Lambda::new(Settings::default());
@@ -82,7 +82,7 @@ fn an_event_for_a_runtime_that_asked_comes_with_its_next_invocation_next() {
 }
 
 #[test]
-fn an_event_waits_for_a_client_that_has_gone() {
+fn event_waits_for_a_client_that_has_gone() {
     let lambda = Lambda::new(Settings::default());
     let (runtime, mut gates) = stepwise(&lambda, "warn");
     let client = runtime.asking(INVOCATION_NEXT);
@@ -105,7 +105,7 @@ fn an_event_waits_for_a_client_that_has_gone() {
 /// A client that was cut off in the middle of it has not got it, whether the next one came before
 /// that or after.
 #[test]
-fn an_event_that_was_not_taken_whole_goes_to_the_next_who_asks() {
+fn event_that_was_not_taken_whole_goes_to_the_next_request() {
     for is_early in [true, false] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
@@ -127,7 +127,7 @@ fn an_event_that_was_not_taken_whole_goes_to_the_next_who_asks() {
 
 /// Other calls between the two are not what the event waits for.
 #[test]
-fn an_event_is_for_invocation_next_alone() {
+fn event_is_for_invocation_next_only() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let client = runtime.asking(RESTORE_NEXT);
@@ -146,7 +146,7 @@ fn an_event_is_for_invocation_next_alone() {
 
 /// A hook that fails has the last word; the event has gone to a runtime that does not live.
 #[test]
-fn an_event_does_not_hide_that_a_hook_failed() {
+fn event_for_a_runtime_whose_hook_failed_is_not_delivered() {
     let lambda = Lambda::new(Settings::default());
     let failing = serde_json::json!([{"name": "x", "command": "exit 3"}]);
     let runtime = hooked(&lambda).snapshot_hooks(serde_json::json!([]), failing).play();

@@ -17,7 +17,7 @@ const NO_PART: &str = "takes no part in SnapStart";
 
 /// .NET's client, for one, asks for its events there.
 #[test]
-fn the_connection_of_restore_next_goes_on_as_a_tunnel() {
+fn connection_of_restore_next_continues_as_a_tunnel() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.restored(&lambda);
@@ -31,7 +31,7 @@ fn the_connection_of_restore_next_goes_on_as_a_tunnel() {
 
 /// Such a client takes the end of the connection for that of the answer.
 #[test]
-fn the_connection_of_restore_next_ends_with_the_answer_for_a_client_that_wants_that() {
+fn connection_of_restore_next_with_close_ends_with_its_response() {
     for (version, headers) in
         [("1.0", ""), ("1.1", "Connection: close\r\n"), ("1.1", "connection: TE, Close\r\n")]
     {
@@ -52,7 +52,7 @@ fn the_connection_of_restore_next_ends_with_the_answer_for_a_client_that_wants_t
 }
 
 #[test]
-fn a_client_that_only_calls_invocation_next() {
+fn client_that_only_calls_invocation_next_is_held() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.client();
@@ -92,7 +92,7 @@ fn a_client_that_only_calls_invocation_next() {
 }
 
 #[test]
-fn a_runtime_that_tells_nothing_of_itself_has_nothing_told_of_it() {
+fn runtime_without_a_user_agent_has_none_sent_for_it() {
     for call in [RESTORE_NEXT, INVOCATION_NEXT] {
         let lambda = Lambda::new(Settings::default());
         let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
@@ -109,7 +109,7 @@ fn a_runtime_that_tells_nothing_of_itself_has_nothing_told_of_it() {
 }
 
 #[test]
-fn two_invocation_next_at_once() {
+fn two_invocation_next_at_once_are_both_answered() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
     let mut clients = [(); 2].map(|()| runtime.asking(INVOCATION_NEXT));
@@ -127,7 +127,7 @@ fn two_invocation_next_at_once() {
 }
 
 #[test]
-fn restore_next_and_invocation_next_at_once() {
+fn restore_next_and_invocation_next_at_once_are_both_answered() {
     for calls in [[RESTORE_NEXT, INVOCATION_NEXT], [INVOCATION_NEXT, RESTORE_NEXT]] {
         let lambda = Lambda::new(Settings::default());
         let (runtime, mut gates) = stepwise(&lambda, "warn");
@@ -150,7 +150,7 @@ fn restore_next_and_invocation_next_at_once() {
 /// the hooks have ended, during the snapshot, while the hooks of the restore run, and after all of
 /// them.
 #[test]
-fn a_client_that_closes_in_any_state_and_comes_back() {
+fn client_that_closes_in_any_state_may_come_back() {
     for (steps, call) in (0..4).flat_map(|steps| [(steps, RESTORE_NEXT), (steps, INVOCATION_NEXT)])
     {
         let lambda = Lambda::new(Settings::default());
@@ -199,7 +199,7 @@ fn a_client_that_closes_in_any_state_and_comes_back() {
 
 /// Java's second request for the same, while the first is still there.
 #[test]
-fn a_duplicate_restore_next_is_answered_as_well() {
+fn duplicate_restore_next_is_answered() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let clients = [(); 2].map(|()| runtime.asking(RESTORE_NEXT));
@@ -230,7 +230,7 @@ fn registers(runtime: &Played) -> String {
 }
 
 #[test]
-fn a_keep_alive_client_that_registers_an_extension_and_then_polls() {
+fn keep_alive_client_that_registers_an_extension_may_poll() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
     let identifier = registers(&runtime);
@@ -248,7 +248,7 @@ fn a_keep_alive_client_that_registers_an_extension_and_then_polls() {
 }
 
 #[test]
-fn a_long_poll_of_an_internal_extension_crosses_the_restore() {
+fn long_poll_of_an_internal_extension_crosses_the_restore() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).env("FOREWORD_LOG", "error").play();
     let identifier = registers(&runtime);
@@ -276,7 +276,7 @@ fn a_long_poll_of_an_internal_extension_crosses_the_restore() {
 
 /// Some clients leave their side of a connection open for as long as they live.
 #[test]
-fn what_was_answered_is_over_whether_its_client_closes_or_not() {
+fn request_that_was_answered_is_over_whether_its_client_closes_or_not() {
     let lambda = Lambda::new(Settings::default());
     let (runtime, mut gates) = stepwise(&lambda, "warn");
     let mut kept = runtime.client();

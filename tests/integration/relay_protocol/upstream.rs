@@ -26,7 +26,7 @@ fn going_wrong(lambda: &Lambda, fault: &Fault, call: &str) -> (Played, Client) {
 }
 
 #[test]
-fn restore_next_answered_byte_by_byte_with_100_continue_or_in_chunks() {
+fn restore_next_answered_in_any_framing_is_read() {
     for fault in [Fault::Dribble, Fault::Continue, Fault::Chunked] {
         let lambda = Lambda::new(Settings::default());
         let (runtime, client) = going_wrong(&lambda, &fault, RESTORE_NEXT);
@@ -40,7 +40,7 @@ fn restore_next_answered_byte_by_byte_with_100_continue_or_in_chunks() {
 }
 
 #[test]
-fn an_event_handed_out_byte_by_byte_with_100_continue_or_in_chunks() {
+fn event_in_any_framing_is_read() {
     for fault in [Fault::Dribble, Fault::Continue, Fault::Chunked] {
         let lambda = Lambda::new(Settings::default());
         lambda.fault(Call::RestoreNext, fault.clone());
@@ -57,7 +57,7 @@ fn an_event_handed_out_byte_by_byte_with_100_continue_or_in_chunks() {
 
 /// No hook runs after it, and whatever the runtime then reports arrives.
 #[test]
-fn a_403_404_500_or_202_is_handed_on_as_it_is_to_a_runtime_that_asked() {
+fn status_other_than_200_is_passed_to_a_runtime_that_asked() {
     for status in [403, 404, 500, 202] {
         let direct = Lambda::new(Settings::default());
         direct.fault(Call::RestoreNext, Fault::Status(status));
@@ -73,7 +73,7 @@ fn a_403_404_500_or_202_is_handed_on_as_it_is_to_a_runtime_that_asked() {
 }
 
 #[test]
-fn a_reset_or_a_refusal_is_a_502_to_a_runtime_that_asked() {
+fn reset_or_refusal_is_a_502_to_a_runtime_that_asked() {
     for fault in [
         Fault::Reset,
         Fault::Cut(0, End::Close),
@@ -128,7 +128,7 @@ fn runs_no_hook_of_the_restore(runtime: &Played) {
 
 /// Nobody else would tell.
 #[test]
-fn a_relay_that_asked_and_is_not_answered_200_fails() {
+fn relay_that_asked_and_gets_another_status_fails() {
     for fault in [
         Fault::Status(403),
         Fault::Status(404),
@@ -182,7 +182,7 @@ fn fails(runtime: &Played, how: &str) {
 
 /// However long the snapshot lasts: nothing watches the clock.
 #[test]
-fn the_relay_asks_once_in_its_life() {
+fn relay_asks_once_in_its_life() {
     let lambda = Lambda::new(Settings::default());
     let runtime = hooked(&lambda).play();
     let mut client = runtime.restored(&lambda);
@@ -196,7 +196,7 @@ fn the_relay_asks_once_in_its_life() {
 
 /// Its own requests keep no connection that a snapshot would break.
 #[test]
-fn connections_end_with_their_answer_before_the_snapshot() {
+fn connections_before_the_snapshot_end_with_their_response() {
     let lambda = Lambda::new(Settings::default());
     lambda.limit(Duration::from_secs(10));
     let runtime = hooked(&lambda).play();

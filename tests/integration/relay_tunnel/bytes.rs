@@ -69,7 +69,7 @@ fn end_of(mut stream: &TcpStream) -> (Result<(), ErrorKind>, usize) {
 }
 
 #[test]
-fn all_bytes_pass_in_both_directions_at_once() {
+fn bytes_in_both_directions_at_once_pass() {
     let between = Between::open();
     let (client, upstream) = between.pair();
     let noise = noise(16 << 20);
@@ -81,7 +81,7 @@ fn all_bytes_pass_in_both_directions_at_once() {
 }
 
 #[test]
-fn a_slow_reader_holds_its_writer_up_and_nobody_else() {
+fn slow_reader_delays_its_writer_only() {
     let noise = noise(1 << 20);
     both_ways(|between, writer, reader| {
         let before = resident(between.runtime.relay());
@@ -104,7 +104,7 @@ fn a_slow_reader_holds_its_writer_up_and_nobody_else() {
 }
 
 #[test]
-fn a_half_close_passes_as_a_half_close() {
+fn half_close_passes_as_a_half_close() {
     both_ways(|_, one, other| {
         (&one).write_all(b"all of it").expect("unable to send");
         one.shutdown(Shutdown::Write).expect("an end");
@@ -117,7 +117,7 @@ fn a_half_close_passes_as_a_half_close() {
 }
 
 #[test]
-fn a_reset_passes_as_a_reset() {
+fn reset_passes_as_a_reset() {
     let noise = noise(1 << 20);
     // Idle, in the middle of an answer, and of a request.
     both_ways(|_, one, other| {
@@ -138,7 +138,7 @@ fn a_reset_passes_as_a_reset() {
 
 /// What was cut off must not look as if it were all.
 #[test]
-fn a_reset_passes_also_when_something_is_on_its_way() {
+fn reset_with_bytes_on_their_way_passes_as_a_reset() {
     let noise = noise(1 << 20);
     // The one who resets has sent more than anybody has read.
     both_ways(|_, one, other| {
@@ -161,7 +161,7 @@ fn a_reset_passes_also_when_something_is_on_its_way() {
 }
 
 #[test]
-fn a_reset_passes_also_after_a_half_close() {
+fn reset_after_a_half_close_passes_as_a_reset() {
     both_ways(|_, one, other| {
         one.shutdown(Shutdown::Write).expect("an end");
         assert_eq!(end_of(&other), (Ok(()), 0));
@@ -182,7 +182,7 @@ fn a_reset_passes_also_after_a_half_close() {
 
 /// Some of it has not even come to the relay.
 #[test]
-fn what_was_sent_before_the_end_of_the_runtime_arrives_as_soon_as_somebody_reads() {
+fn bytes_sent_before_the_end_of_the_runtime_arrive_when_read() {
     let between = Between::open();
     let (client, upstream) = between.pair();
     let noise = noise(1 << 20);
@@ -198,7 +198,7 @@ fn what_was_sent_before_the_end_of_the_runtime_arrives_as_soon_as_somebody_reads
 
 /// Nobody reads what is left, and nobody waits for that.
 #[test]
-fn what_nobody_reads_does_not_outlive_the_runtime() {
+fn bytes_that_nobody_reads_do_not_outlive_the_runtime() {
     let between = Between::open();
     let (client, _upstream) = between.pair();
     fill(&client, &noise(1 << 20));
@@ -210,7 +210,7 @@ fn what_nobody_reads_does_not_outlive_the_runtime() {
 
 /// With an error, as where nobody listens: an end would be an empty answer.
 #[test]
-fn a_runtime_api_that_refuses_after_the_restore_is_a_reset() {
+fn runtime_api_that_refuses_after_the_restore_is_a_reset() {
     let between = Between::open();
     let Between { runtime, upstream } = between;
     drop(upstream);

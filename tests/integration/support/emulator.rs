@@ -3,7 +3,7 @@
 
 use super::process::{Process, wait_until};
 use super::sandbox::{self, Sandbox};
-use super::{Folder, normalise};
+use super::{TestDirectory, normalise};
 use serde_json::Value;
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ pub struct Emulator {
     process: Process,
     has_ended: Cell<bool>,
     address: String,
-    folder: Folder,
+    directory: TestDirectory,
 }
 
 /// What the caller of the function gets, normalised.
@@ -34,7 +34,7 @@ pub struct Answer {
 
 impl Emulator {
     pub(super) fn start(
-        folder: Folder,
+        directory: TestDirectory,
         command: &[OsString],
         environment: Vec<OsString>,
         around: &Sandbox,
@@ -49,9 +49,13 @@ impl Emulator {
             whole.extend([option.into(), value.into()]);
         }
         whole.extend_from_slice(command);
-        let process =
-            Process::start(&folder, &around.around(&folder, whole.into_iter()), &environment, b"");
-        let emulator = Self { process, has_ended: Cell::new(false), address, folder };
+        let process = Process::start(
+            &directory,
+            &around.around(&directory, whole.into_iter()),
+            &environment,
+            b"",
+        );
+        let emulator = Self { process, has_ended: Cell::new(false), address, directory };
         // The emulator starts to listen on the two in no order, and a runtime can be faster than
         // its Runtime API.
         for address in [&emulator.address, &runtime_api] {
@@ -78,14 +82,14 @@ impl Emulator {
     /// streams of both.
     pub fn log(&self) -> String {
         let log = [self.process.stdout(), self.process.stderr()].concat();
-        String::from_utf8_lossy(&normalise(&log, &self.folder)).into_owned()
+        String::from_utf8_lossy(&normalise(&log, &self.directory)).into_owned()
     }
 
-    /// The text of a file that function or hooks have left in the test's folder, normalised;
+    /// The text of a file that function or hooks have left in the test's directory, normalised;
     /// nothing as long as there is none.
     pub fn read(&self, name: &str) -> String {
-        let content = fs::read(self.folder.path(name)).unwrap_or_default();
-        String::from_utf8_lossy(&normalise(&content, &self.folder)).into_owned()
+        let content = fs::read(self.directory.path(name)).unwrap_or_default();
+        String::from_utf8_lossy(&normalise(&content, &self.directory)).into_owned()
     }
 
     fn request(&self, event: &str) -> std::io::Result<Answer> {
@@ -101,7 +105,7 @@ impl Emulator {
         let mut answer = Vec::new();
         connection.read_to_end(&mut answer)?;
         let answer =
-            String::from_utf8(normalise(&answer, &self.folder)).expect("an answer is text");
+            String::from_utf8(normalise(&answer, &self.directory)).expect("an answer is text");
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
         let status = head
             .split(' ')
@@ -114,7 +118,7 @@ impl Emulator {
 }
 
 impl Drop for Emulator {
-    /// The emulator puts the runtime in a group of its own and kills it at SIGTERM; the folder's
+    /// The emulator puts the runtime in a group of its own and kills it at SIGTERM; the directory's
     /// end takes the rest.
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -40,9 +40,9 @@ impl Test {
         run
     }
 
-    /// Makes a link in the test's folder.
+    /// Makes a link in the test's directory.
     pub fn linked(self, name: &str, target: &Path) -> Self {
-        self.folder.link(name, target);
+        self.directory.link(name, target);
         self
     }
 }
@@ -75,7 +75,7 @@ impl Running {
     pub fn ends(&self, stdout: &str, stderr: &str) {
         let captured = self.finish();
         let [found_out, found_err] = [&captured.stdout, &captured.stderr]
-            .map(|output| text(&normalise(output, &self.finished.folder)));
+            .map(|output| text(&normalise(output, &self.finished.directory)));
         assert_eq!((found_out.as_str(), found_err.as_str(), captured.status), (stdout, stderr, 0));
         assert!(self.finished.is_alone());
     }

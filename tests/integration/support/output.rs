@@ -1,11 +1,11 @@
 //! What came out of a run, made comparable and readable.
 
-use super::{FOLDER, Folder};
+use super::{DIRECTORY, TestDirectory};
 
-/// Replaces what no test can know: the folder by `<folder>`, in `after 12 ms` and `"durationMs":12`
+/// Replaces what no test can know: the directory by `<folder>`, in `after 12 ms` and `"durationMs":12`
 /// the number by `N`, and in `"timestamp":"…"` the time by `T`.
-pub fn normalise(output: &[u8], folder: &Folder) -> Vec<u8> {
-    let mut output = replace(output, folder.as_bytes(), FOLDER.as_bytes());
+pub fn normalise(output: &[u8], directory: &TestDirectory) -> Vec<u8> {
+    let mut output = replace(output, directory.as_bytes(), DIRECTORY.as_bytes());
     for (before, is_variable, placeholder) in [
         (&b"after "[..], u8::is_ascii_digit as fn(&u8) -> bool, b'N'),
         (b"\"durationMs\":", u8::is_ascii_digit, b'N'),

@@ -34,7 +34,7 @@ impl Test {
     pub fn play_as(self, script: &str) -> Played {
         let marker = self.marker();
         let run = self.script("runtime", format!("{TELL}{script}")).args(["./runtime"]).start();
-        let path = run.finished.folder.path("address");
+        let path = run.finished.directory.path("address");
         let mut address = String::new();
         let told = wait_until(LIMIT, || {
             address = fs::read_to_string(&path).unwrap_or_default();
@@ -65,9 +65,9 @@ impl Played {
         client
     }
 
-    /// A path in the test's folder.
+    /// A path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.run.finished.folder.path(name)
+        self.run.finished.directory.path(name)
     }
 
     /// What hooks have written so far.
@@ -123,7 +123,7 @@ impl Played {
     }
 
     pub fn find_relay(&self) -> Option<Pid> {
-        let all = process::having(&task_root(&self.run.finished.folder));
+        let all = process::having(&task_root(&self.run.finished.directory));
         let stats: Vec<_> = all.iter().filter_map(|pid| Some((*pid, Stat::of(*pid)?))).collect();
         // A hook that is just being started is still in the group.
         let is_relay = |stat: &Stat| stat.group == self.pid() && !all.contains(&stat.parent);
@@ -154,7 +154,7 @@ impl Played {
         assert!(self.run.finished.is_alone());
         assert_eq!(status, expected);
         let [stdout, found] = [self.run.process.stdout(), self.run.process.stderr()]
-            .map(|output| text(&normalise(&output, &self.run.finished.folder)));
+            .map(|output| text(&normalise(&output, &self.run.finished.directory)));
         assert_eq!((stdout, found), (String::new(), text(stderr.as_bytes())));
         self
     }

@@ -1,8 +1,8 @@
 //! Starts a command with exactly the environment that a test says: order, duplicates and entries
 //! without `=` included, which `std::process::Command` would tidy up. Standard streams are files in
-//! the test's folder.
+//! the test's directory.
 
-use super::Folder;
+use super::TestDirectory;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -27,12 +27,12 @@ pub struct Process {
 impl Process {
     /// `env -C` is what changes the working directory: it hands the environment on as it is.
     pub fn start(
-        folder: &Folder,
+        directory: &TestDirectory,
         command: &[OsString],
         environment: &[OsString],
         stdin: &[u8],
     ) -> Self {
-        let stream = |name: &str| folder.path(&format!(".{name}"));
+        let stream = |name: &str| directory.path(&format!(".{name}"));
         let (input, stdout, stderr) = (stream("stdin"), stream("stdout"), stream("stderr"));
         fs::write(&input, stdin).expect("unable to write standard input");
 
@@ -40,7 +40,7 @@ impl Process {
             .map(|file| file.expect("unable to open"));
         for stream in [&input, &stdout, &stderr] {
             // Who opens /dev/stdout opens the file behind it anew.
-            folder.own(stream);
+            directory.own(stream);
         }
         let mut files = PosixSpawnFileActions::init().unwrap();
         for (descriptor, file) in streams.iter().enumerate() {
@@ -61,14 +61,14 @@ impl Process {
             )
             .unwrap();
 
-        let change_folder = ["env", "-C"]
+        let change_directory = ["env", "-C"]
             .map(OsStr::new)
             .into_iter()
-            .chain([folder.path("").as_os_str()])
+            .chain([directory.path("").as_os_str()])
             .map(c_string)
             .collect::<Vec<_>>();
         let arguments =
-            change_folder.into_iter().chain(command.iter().map(|argument| c_string(argument)));
+            change_directory.into_iter().chain(command.iter().map(|argument| c_string(argument)));
         let environment: Vec<_> = environment.iter().map(|entry| c_string(entry)).collect();
         let _starting = no_start();
         let pid = posix_spawn(

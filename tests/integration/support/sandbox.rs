@@ -2,7 +2,7 @@
 //! the test that lie over others of the machine, for its run alone. What is executed keeps its
 //! process ID.
 
-use super::Folder;
+use super::TestDirectory;
 use std::ffi::OsString;
 use std::fs;
 use std::mem;
@@ -60,19 +60,19 @@ impl Sandbox {
     /// The command that makes all this and then becomes the given one.
     pub fn around(
         &self,
-        folder: &Folder,
+        directory: &TestDirectory,
         command: impl Iterator<Item = OsString>,
     ) -> Vec<OsString> {
         let sandbox = if self.is_off { None } else { PROGRAM.as_deref() };
         let mut whole = match sandbox {
-            Some(program) => self.in_sandbox(program, folder),
+            Some(program) => self.in_sandbox(program, directory),
             None => self.on_the_machine(),
         };
         whole.extend(command);
         whole
     }
 
-    fn in_sandbox(&self, program: &Path, folder: &Folder) -> Vec<OsString> {
+    fn in_sandbox(&self, program: &Path, directory: &TestDirectory) -> Vec<OsString> {
         let mut whole: Vec<OsString> = vec![program.into()];
         let mut option = |words: &[&dyn AsRef<std::ffi::OsStr>]| {
             whole.extend(words.iter().map(|word| word.as_ref().to_owned()));
@@ -82,8 +82,8 @@ impl Sandbox {
             let kind = if place.starts_with("/tmp") { "--writable-at" } else { "--bind" };
             option(&[&kind, directory, place]);
         }
-        // Behind the views: one may lie over /tmp, where the folder is.
-        option(&[&"--writable", &folder.path("")]);
+        // Behind the views: one may lie over /tmp, where the directory is.
+        option(&[&"--writable", &directory.path("")]);
         for shown in SHOWN.iter() {
             option(&[&"--show", shown]);
         }
@@ -95,7 +95,7 @@ impl Sandbox {
         for call in calls.chain(self.refused.iter().map(String::as_str)) {
             option(&[&"--refuse", &call]);
         }
-        option(&[&"--user", &folder.user().to_string(), &"--"]);
+        option(&[&"--user", &directory.user().to_string(), &"--"]);
         whole
     }
 

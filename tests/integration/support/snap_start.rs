@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// share it.
 const KEPT: &str = "/tmp/.foreword";
 
-/// What lies in its place, in the test's folder.
+/// What lies in its place, in the test's directory.
 const KEPT_HERE: &str = "kept";
 
 impl Test {
@@ -25,19 +25,19 @@ impl Test {
             .recursive(true)
             .create(KEPT)
             .expect("unable to make a place for the mount");
-        private.create(self.path(KEPT_HERE)).expect("unable to make a folder");
+        private.create(self.path(KEPT_HERE)).expect("unable to make a directory");
         self.over(KEPT_HERE, KEPT)
             .runtime_api(lambda)
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     }
 
-    /// Lays a folder of the test over one of the machine, for this run alone. The folder comes with
+    /// Lays a directory of the test over one of the machine, for this run alone. The directory comes with
     /// what is below it.
-    pub fn over(mut self, folder: &str, place: impl AsRef<Path>) -> Self {
-        let folder = self.path(folder);
-        fs::create_dir_all(&folder).expect("unable to make a folder");
-        self.folder.own(&folder);
-        self.sandbox.view(folder, place.as_ref().to_owned());
+    pub fn over(mut self, directory: &str, place: impl AsRef<Path>) -> Self {
+        let directory = self.path(directory);
+        fs::create_dir_all(&directory).expect("unable to make a directory");
+        self.directory.own(&directory);
+        self.sandbox.view(directory, place.as_ref().to_owned());
         self
     }
 

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-/// One start in the test's folder, where scripts of the programs' names are.
+/// One start in the test's directory, where scripts of the programs' names are.
 pub struct Case {
     pub command: Vec<Vec<u8>>,
     pub environment: Vec<Vec<u8>>,
@@ -13,7 +13,7 @@ pub struct Case {
     pub dropin: Option<String>,
 }
 
-/// The programs; each is found in the folder, and in `PATH` under a name of its own.
+/// The programs; each is found in the directory, and in `PATH` under a name of its own.
 pub const PROGRAMS: [&str; 6] = ["python3", "node", "java", "ruby", "dotnet", "tool"];
 
 /// What a variable whose name says that it is a secret has.

@@ -4,9 +4,10 @@
 use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
-use crate::config::{Phase, Rule};
+use crate::config::Rule;
 use crate::environ::Environ;
 use crate::lambda::{INITIALIZATION, MAX_CONCURRENCY, RUNTIME_API, SNAP_START};
+use crate::phase::Phase;
 use crate::plan::{Execution, NoSnapshot, Plan, SnapshotHooks};
 use std::path::Path;
 
@@ -111,7 +112,7 @@ pub fn notes(plan: &Plan, inferred: Option<&str>) -> Vec<String> {
         notes.push(what.into());
     }
     if plan.snapshot_hooks == SnapshotHooks::Relay {
-        notes.push("the relay's address, which the runtime finds in AWS_LAMBDA_RUNTIME_API".into());
+        notes.push(format!("the relay's address, which the runtime finds in {RUNTIME_API}"));
     }
     notes
 }

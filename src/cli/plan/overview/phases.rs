@@ -5,10 +5,11 @@ use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
-use crate::config::{Command, Export, Hook, OnFailure, Phase};
+use crate::config::{Command, Export, Hook, OnFailure};
 use crate::environ::Environ;
 use crate::hooks;
 use crate::lambda::LambdaContext;
+use crate::phase::Phase;
 use crate::plan::{Plan, SnapshotHooks};
 use std::time::Duration;
 
@@ -95,7 +96,24 @@ pub enum HookCommandKind {
 impl HookOverview {
     /// What is known of a hook before it runs, and what its texts take for empty.
     fn new(hook: &Hook, last: &Environ, context: &LambdaContext) -> (Self, Vec<UnsetVariable>) {
-        let place = hook.place.to_string();
+        // The condition was decided when the plan was made.
+        let Hook {
+            place,
+            phase: _,
+            name,
+            command,
+            env: _,
+            cwd,
+            timeout: _,
+            on_failure,
+            when: _,
+            export,
+            wait_for,
+            attempts,
+            pause,
+            background,
+        } = hook;
+        let place = place.to_string();
         let mut edits = EditRecorder::new(last);
         let own = hooks::environment(hook, last, context, |edit, change| {
             edits.add(place.clone(), edit, change)
@@ -104,29 +122,26 @@ impl HookOverview {
         unset.extend(UnsetVariable::in_hook(hook, &own));
         let limit = hook.limit();
         let of_phase = hook.phase.budget().unwrap_or(Duration::MAX);
-        let words = hooks::words(&hook.command, &own);
+        let words = hooks::command_words(command, &own);
         let overview = Self {
-            name: hook.name.into(),
+            name: (*name).into(),
             words: words.iter().map(|word| Redacted::word(word, &own)).collect(),
-            action: match &hook.command {
+            action: match command {
                 Command::Words(_) => HookCommandKind::Words,
                 Command::Shell(_) => HookCommandKind::Shell,
                 Command::Http(_) => HookCommandKind::Http,
                 Command::Nothing => HookCommandKind::Nothing,
             },
-            wait_for: hook
-                .wait_for
-                .as_ref()
-                .map(|address| Redacted::word(&address.expand(&own), &own)),
-            attempts: hook.attempts,
-            pause: hook.pause,
-            background: hook.background,
-            cwd: hook.cwd.as_ref().map(|cwd| Redacted::word(&cwd.expand(&own), &own)),
+            wait_for: wait_for.as_ref().map(|address| Redacted::word(&address.expand(&own), &own)),
+            attempts: *attempts,
+            pause: *pause,
+            background: *background,
+            cwd: cwd.as_ref().map(|cwd| Redacted::word(&cwd.expand(&own), &own)),
             env: edits.shown(&own),
             limit: limit.map(|limit| limit.min(of_phase)),
             has_own_limit: limit.is_some_and(|limit| limit < of_phase),
-            on_failure: hook.on_failure,
-            export: hook.export,
+            on_failure: *on_failure,
+            export: *export,
             place,
         };
         (overview, unset)

@@ -1,6 +1,6 @@
 //! What may be shown of words, values and environments: everything but secrets, byte for byte.
 
-use crate::config::INLINE;
+use crate::config::CONFIG_VARIABLE;
 use crate::environ::{Environ, REDACTED, is_secret_name, split_entry};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -24,7 +24,7 @@ impl Redacted {
 
 /// Whether it is a whole configuration, which may hold secrets that no variable has.
 fn is_inline(name: &[u8], value: &[u8]) -> bool {
-    name == INLINE.as_bytes() && value.trim_ascii_start().starts_with(b"{")
+    name == CONFIG_VARIABLE.as_bytes() && value.trim_ascii_start().starts_with(b"{")
 }
 
 /// All entries.
