@@ -52,6 +52,12 @@ impl fmt::Display for Place<'_> {
 pub struct Rule<'a> {
     pub place: Place<'a>,
     pub when: When<'a>,
+    /// Variables whose values are in AWS.
+    pub secrets: Vec<Secret<'a>>,
+    /// The limit of everything that is asked for secrets, if the rule names one.
+    pub secrets_timeout: Option<Duration>,
+    /// True if every variable is resolved whose whole value is a reference to a secret.
+    pub resolves_references: bool,
     pub env: Vec<EnvEdit<'a>>,
     /// Edits of the interpreter's own options.
     pub options: WordEdits<'a>,
@@ -75,6 +81,9 @@ impl<'a> Rule<'a> {
         Self {
             place,
             when: When::default(),
+            secrets: Vec::new(),
+            secrets_timeout: None,
+            resolves_references: false,
             env: Vec::new(),
             options: WordEdits::default(),
             arguments: WordEdits::default(),
@@ -86,6 +95,23 @@ impl<'a> Rule<'a> {
             rules: Vec::new(),
         }
     }
+}
+
+/// Something in AWS's Parameter Store or Secrets Manager that becomes a variable, or several.
+pub struct Secret<'a> {
+    pub place: Place<'a>,
+    /// The name of the variable, or the prefix of those of a path.
+    pub name: &'a str,
+    pub source: SecretSource<'a>,
+}
+
+/// Where a secret is, as `foreword_secrets::reference` reads it.
+#[derive(Debug)]
+pub enum SecretSource<'a> {
+    /// One value.
+    Reference(Template<'a>),
+    /// A path of the Parameter Store, with a variable for each parameter below it.
+    Path(Template<'a>),
 }
 
 /// Another exec wrapper, which gets the process before the runtime does.

@@ -296,7 +296,6 @@ impl<'a> Environ<'a> {
     }
 
     /// Iterates over the names and values of the entries with a name that is UTF-8.
-    #[cfg(feature = "tool")]
     pub fn variables(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let named = self.entries.iter().filter(|entry| entry.name_length != NO_NAME);
         named.filter_map(|entry| {

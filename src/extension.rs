@@ -246,7 +246,8 @@ fn run_pre_stop_hooks(
         exists: &exists,
     };
     let mut environ = own_environ.clone();
-    let plan = Plan::new(&no_command, &mut environ, rules, &facts, |_, _, _| {});
+    let mut plan = Plan::new(&no_command, rules, &facts);
+    plan.edit_environ(&mut environ, &facts, |_, _, _| {});
     let context = LambdaContext { environ: own_environ, runtime: &runtime.identifier };
     phase.run(&plan.hooks(Phase::PreStop), environ, &context);
 }

@@ -33,6 +33,7 @@ mod relay;
 mod report;
 mod role;
 mod runtime_api;
+mod secrets;
 #[doc(hidden)]
 pub mod simulated_lambda;
 mod template;

@@ -11,7 +11,7 @@ use crate::timestamp::{Precision, rfc3339};
 use std::fmt::{self, Debug, Write as _};
 use std::io;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tracing::dispatcher::{self, Dispatch};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -58,6 +58,18 @@ pub fn log_success(hook: &HookEnd) {
         durationMs = ms,
         exported = hook.exported,
         "{hook} succeeded after {ms} ms{exported}"
+    );
+}
+
+/// Logs that secrets were resolved: how many variables they are, and how long it took.
+pub fn log_secrets(count: usize, duration: Duration) {
+    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let variables = if count == 1 { "variable" } else { "variables" };
+    tracing::info!(
+        outcome = "success",
+        durationMs = ms,
+        exported = count,
+        "secrets were resolved after {ms} ms: {count} {variables}"
     );
 }
 

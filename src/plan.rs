@@ -5,10 +5,14 @@
 mod conflicts;
 mod execution;
 pub mod saved;
+mod secrets;
 
 #[cfg(feature = "tool")]
 pub use conflicts::{refuse_edit, refuse_hook, refuse_wrapper};
 pub use execution::{Execution, ReadFile};
+pub use secrets::SecretRequest;
+#[cfg(feature = "tool")]
+pub use secrets::WantedVariable;
 
 use crate::condition::{Facts, When};
 use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper, edit};
@@ -85,15 +89,8 @@ pub enum NoSnapshot {
 }
 
 impl<'p> Plan<'p> {
-    /// Plans a start, and edits the environment. `received` has at least the program. Calls `each`
-    /// before every edit, with the change that it makes, if it makes one.
-    pub fn new(
-        received: &'p [OsString],
-        environ: &mut Environ,
-        rules: &'p [Rule<'p>],
-        facts: &Facts,
-        mut each: impl FnMut(&Rule, &EnvEdit, Option<&Change>),
-    ) -> Self {
+    /// Plans a start: decides which parts of the rules apply. `received` has at least the program.
+    pub fn new(received: &'p [OsString], rules: &'p [Rule<'p>], facts: &Facts) -> Self {
         let mut plan = Self {
             received,
             rules: Vec::new(),
@@ -106,11 +103,21 @@ impl<'p> Plan<'p> {
         for rule in rules {
             plan.add_rule(rule, facts);
         }
-        for rule in &plan.rules {
+        plan
+    }
+
+    /// Edits the environment, which has what secrets export by now, and decides what depends on
+    /// edits. Calls `each` before every edit, with the change that it makes, if it makes one.
+    pub fn edit_environ(
+        &mut self,
+        environ: &mut Environ,
+        facts: &Facts,
+        mut each: impl FnMut(&Rule, &EnvEdit, Option<&Change>),
+    ) {
+        for rule in &self.rules {
             edit::apply(environ, &rule.env, &mut |edit, change| each(rule, edit, change));
         }
-        plan.snapshot_hooks = SnapshotHooks::decide(&plan.hooks, environ, facts);
-        plan
+        self.snapshot_hooks = SnapshotHooks::decide(&self.hooks, environ, facts);
     }
 
     /// Adds a rule that applies: its own edits, wrappers and hooks first, then the rules in it.
@@ -122,6 +129,9 @@ impl<'p> Plan<'p> {
             hooks,
             rules,
             place: _,
+            secrets: _,
+            secrets_timeout: _,
+            resolves_references: _,
             env: _,
             options: _,
             arguments: _,
@@ -277,7 +287,8 @@ mod tests {
             exists: &|glob| *glob == Glob::new(&literal("/there"), &environ),
         };
         let mut edited = environ.clone();
-        let plan = Plan::new(&received, &mut edited, &rules, &facts, |_, _, _| {});
+        let mut plan = Plan::new(&received, &rules, &facts);
+        plan.edit_environ(&mut edited, &facts, |_, _, _| {});
         let read = |_: &OsStr| unreachable!("no argument file");
         let words = plan.execution(&edited, &read, |_, _| {}).into_words();
         let words: Vec<_> = words.iter().map(|word| word.to_str().expect("UTF-8")).collect();

@@ -18,7 +18,7 @@ mod streams;
 mod wait;
 mod watch;
 
-pub use child::{CommandEnd, Job};
+pub use child::{CommandEnd, Finished, Job};
 #[cfg(feature = "tool")]
 pub use descendants::{Descendants, SpawnedCommand, adopt_descendants};
 pub use detach::{Fork, Process, double_fork, fill_standard_streams};
@@ -37,7 +37,7 @@ pub use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 pub use nix::sys::signal::Signal;
 pub use raw::{Strings, arena::Arena};
 pub use stand_in::StandIn;
-pub use streams::OrphanOutput;
+pub use streams::{OrphanOutput, StandardErrors};
 pub use wait::{PEER_CLOSED, PollFd, PollFlags, connect, is_ready, sleep, wait};
 pub use watch::{Wake, Watch, end_by_signal};
 
@@ -51,7 +51,7 @@ use std::io;
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Ignores SIGPIPE for the rest of the process, in which several threads may write.
 pub fn ignore_broken_pipes() {
@@ -93,6 +93,16 @@ pub fn is_of_this_user(connection: &UnixStream) -> bool {
 pub fn is_this_program(path: &Path) -> bool {
     let this = file_identity(Path::new("/proc/self/exe"));
     this.is_some() && this == file_identity(path)
+}
+
+/// Returns the path of a file beside the executable of this process.
+///
+/// # Errors
+/// When the kernel does not tell where this process's executable is.
+pub fn path_beside_this_program(name: &str) -> Result<PathBuf, String> {
+    let this = fs::read_link("/proc/self/exe")
+        .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))?;
+    Ok(this.with_file_name(name))
 }
 
 /// Returns the device and inode of the file that a path leads to; equal pairs mean the same file.

@@ -18,6 +18,7 @@ pub enum ErrorType {
     HookFailed,
     HookTimedOut,
     InvalidEntrypoint,
+    SecretFailed,
     WrapperFailed,
 }
 
@@ -44,6 +45,7 @@ impl ErrorType {
             Self::HookFailed => "Runtime.ForewordHookFailed",
             Self::HookTimedOut => "Runtime.ForewordHookTimedOut",
             Self::InvalidEntrypoint => "Runtime.InvalidEntrypoint",
+            Self::SecretFailed => "Runtime.ForewordSecretFailed",
             Self::WrapperFailed => "Runtime.ForewordWrapperFailed",
         }
     }
@@ -86,6 +88,11 @@ impl Failure {
     /// Makes the failure of another wrapper of the chain.
     pub fn wrapper(status: i32, message: String) -> Self {
         Self::new(ErrorType::WrapperFailed, status, message)
+    }
+
+    /// Makes the failure of a secret that cannot be had.
+    pub fn secret(message: String) -> Self {
+        Self::new(ErrorType::SecretFailed, exit_status::FAILED, message)
     }
 
     /// Makes the failure of a phase whose hooks could not be run.

@@ -5,7 +5,7 @@
 use crate::chain::{self, Stage, StandInCall, Turn};
 use crate::command_line::Interpreter;
 use crate::condition::{Facts, RuntimeName};
-use crate::config::{self, Rule, Source};
+use crate::config::{self, Source};
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::extension;
@@ -20,6 +20,7 @@ use crate::plan::{NoSnapshot, Plan, SnapshotHooks};
 use crate::process::{self, Program};
 use crate::relay;
 use crate::report::{Failure, Stop};
+use crate::secrets;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -55,13 +56,20 @@ fn run_configured(
     received: &[OsString],
     environ: &Environ,
     sources: &[Source],
-    clock: Clock,
+    mut clock: Clock,
 ) -> Result<Infallible, Stop> {
     let documents = config::parse_sources(sources);
     let rules = config::decode_rules(&documents)?;
     let runtime = RuntimeName::from_command(environ, received);
-    let (plan, edited) = make_plan(received, environ, &rules, &runtime)?;
     let context = LambdaContext { environ, runtime: &runtime.identifier };
+    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
+    let facts = Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
+    let mut plan = Plan::new(received, &rules, &facts);
+    let mut edited = environ.clone();
+    clock.pause();
+    secrets::resolve(&plan.secrets(environ)?, &mut edited, &context)?;
+    clock.resume();
+    edit_environ(&mut plan, &mut edited, &facts)?;
     let mut startup = Startup { plan, environ: edited, context, clock };
     startup.warn_about_skipped_snapshot_hooks();
     startup.run_hooks()?;
@@ -86,17 +94,12 @@ pub fn resume(
     Startup { plan: saved.to_plan(&received), environ, context, clock }.become_runtime(last_wrapper)
 }
 
-/// Plans a start; returns the plan and the edited environment.
-fn make_plan<'p>(
-    received: &'p [OsString],
-    environ: &Environ<'p>,
-    rules: &'p [Rule<'p>],
-    runtime: &RuntimeName,
-) -> Result<(Plan<'p>, Environ<'p>), Failure> {
-    let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
-    let facts = Facts { environ, runtime, architecture: ARCHITECTURE, exists: &exists };
-    let mut edited = environ.clone();
-    let plan = Plan::new(received, &mut edited, rules, &facts, |_, edit, change| {
+/// Performs the edits of the environment, and logs them.
+///
+/// # Errors
+/// When parts of the plan cannot be performed together.
+fn edit_environ(plan: &mut Plan, environ: &mut Environ, facts: &Facts) -> Result<(), Failure> {
+    plan.edit_environ(environ, facts, |_, edit, change| {
         if let Some(change) = change {
             debug!("{}", edit.describe(change));
         }
@@ -104,8 +107,7 @@ fn make_plan<'p>(
     for skipped in &plan.skipped {
         debug!("{}: this does not apply", skipped.place());
     }
-    plan.check()?;
-    Ok((plan, edited))
+    Ok(plan.check()?)
 }
 
 /// A start of a runtime, with what is known and what is left to do.

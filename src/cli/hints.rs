@@ -11,7 +11,7 @@ mod unread_files;
 pub use unread_files::{find_unread_files, is_other_format, unread_file_message};
 
 use crate::config::inspect::Step;
-use crate::config::{Command, Document, EnvEdit, Place, Rule, WordEdits};
+use crate::config::{Command, Document, EnvEdit, Place, Rule, SecretSource, WordEdits};
 use crate::environ::is_secret_name;
 use crate::template::Template;
 
@@ -85,6 +85,9 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString
     let Rule {
         place,
         when,
+        secrets,
+        secrets_timeout: _,
+        resolves_references: _,
         env,
         options,
         arguments,
@@ -102,6 +105,13 @@ fn texts<'r>(document: &'r Document<'r>, rule: &'r Rule<'r>) -> Vec<ConfigString
     }
     let found = |place, text, is_path| ConfigString { place, text, is_path };
     let inside = |place, key| document.inside(place, &[Step::Member(key)]);
+    for secret in secrets {
+        let (text, steps) = match &secret.source {
+            SecretSource::Reference(text) => (text, &[][..]),
+            SecretSource::Path(text) => (text, &[Step::Member("path")][..]),
+        };
+        texts.push(found(document.inside(secret.place, steps), text, false));
+    }
     texts.extend(entry.iter().map(|text| found(inside(*place, "entry"), text, true)));
     texts.extend(program.iter().map(|text| found(inside(*place, "program"), text, true)));
     for (index, text) in prefix.iter().enumerate() {

@@ -1,8 +1,7 @@
 //! Unset variables in the texts of a configuration: legal, expanded to nothing, and seldom
 //! intended.
 
-use crate::config::Edit;
-use crate::config::{Command, Hook, Rule, WordEdits, Wrapper};
+use crate::config::{Command, Edit, Hook, Rule, Secret, SecretSource, WordEdits, Wrapper};
 use crate::environ::Environ;
 use crate::template::Template;
 
@@ -29,6 +28,9 @@ impl UnsetVariable {
         let Rule {
             place,
             when: _,
+            secrets: _,
+            secrets_timeout: _,
+            resolves_references: _,
             env: _,
             options,
             arguments,
@@ -49,6 +51,16 @@ impl UnsetVariable {
             of("prefix", prefix.iter().collect()),
         ]
         .concat()
+    }
+
+    /// Finds them in the references to secrets, which see the environment that Lambda handed over.
+    pub fn in_secrets(rule: &Rule, environ: &Environ) -> Vec<Self> {
+        let of_secret = |secret: &Secret| {
+            let Secret { place, name: _, source } = secret;
+            let (SecretSource::Reference(text) | SecretSource::Path(text)) = source;
+            of(vec![text], &place.to_string(), None, environ)
+        };
+        rule.secrets.iter().flat_map(of_secret).collect()
     }
 
     pub fn in_wrapper(wrapper: &Wrapper, environ: &Environ) -> Vec<Self> {

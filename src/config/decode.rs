@@ -151,6 +151,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Decodes true or false; anything else is reported, and false in its place.
+    fn boolean(&mut self, node: Node<'a>) -> bool {
+        match node.value {
+            Value::Boolean(value) => value,
+            _ => self.wrong_type(node, "true or false").unwrap_or_default(),
+        }
+    }
+
     fn non_empty_array(&mut self, node: Node<'a>) -> &'a [json::Node<'a>] {
         if matches!(&node.value, Value::Array(items) if items.is_empty()) {
             self.report(

@@ -7,7 +7,7 @@ use crate::config::{Command, Hook};
 use crate::environ::Environ;
 use crate::export::{self, Variable};
 use crate::loopback::{Address, Request};
-use crate::process::{CommandEnd, Job, Signal};
+use crate::process::{CommandEnd, Job, Signal, StandardErrors};
 use crate::report::{Failure, HookEnd, HookOutcome, Stop};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -142,6 +142,7 @@ impl Attempt<'_> {
             cwd: cwd.as_deref(),
             input: &runner.encode_context(hook, *deadline),
             capture: hook.export.map(|_| MAX_EXPORT),
+            errors: StandardErrors::Forward,
             deadline: deadline.instant,
             kill_by: runner.kill_by,
             stop: runner.cancel,

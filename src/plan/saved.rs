@@ -88,6 +88,9 @@ fn put_rule(items: &mut Writer, rule: &Rule, with_places: bool) {
         // The wrapper has evaluated the condition, performed the edits of the environment and
         // listed the other parts.
         when: _,
+        secrets: _,
+        secrets_timeout: _,
+        resolves_references: _,
         env: _,
         wrappers: _,
         hooks: _,
@@ -206,7 +209,7 @@ mod tests {
             architecture: "x86_64",
             exists: &|_| false,
         };
-        let mut plan = Plan::new(&words, &mut received.clone(), &rules, &facts, |_, _, _| {});
+        let mut plan = Plan::new(&words, &rules, &facts);
         let context = LambdaContext::only(&received, "FOREWORD_LOG");
 
         let own = [&rules[0], &rules[0].rules[0]].map(shown);

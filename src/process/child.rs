@@ -6,7 +6,7 @@ use super::execute::try_candidates;
 use super::latch::Latch;
 use super::raw::{SpawnError, spawn};
 use super::stat::Stat;
-use super::streams::{OrphanOutput, Streams};
+use super::streams::{OrphanOutput, StandardErrors, Streams};
 use super::wait::{PollFd, PollFlags, sleep};
 use super::watch::Watch;
 use crate::environ::Environ;
@@ -41,6 +41,7 @@ pub struct Job<'r> {
     /// The largest number of bytes of standard output to capture; `None` lets the command inherit
     /// standard output.
     pub capture: Option<usize>,
+    pub errors: StandardErrors,
     /// When to send SIGTERM to its process group.
     pub deadline: Instant,
     /// When to send SIGKILL at the latest, if that is sooner than [`GRACE`] after SIGTERM.
@@ -72,7 +73,7 @@ pub struct Finished {
     pub end: CommandEnd,
     /// Its standard output, if that was captured.
     pub output: Vec<u8>,
-    /// The last bytes of its standard error.
+    /// The end of its standard error.
     pub last_errors: Vec<u8>,
     /// The streams that its background processes still write to.
     pub left: Option<OrphanOutput>,
@@ -158,7 +159,7 @@ impl<'r> Child<'r> {
     /// When there are no file descriptors left, the working directory cannot be entered, or the
     /// program cannot be executed.
     fn spawn(job: &Job<'r>) -> Result<Self, ExecError> {
-        let (streams, theirs) = Streams::new(job.input, job.capture)
+        let (streams, theirs) = Streams::new(job.input, job.capture, job.errors)
             .map_err(|errno| ExecError::system("create pipes for standard streams", errno))?;
         let entries = job.environ.entries();
         let home = job.cwd.map(|directory| change_directory(directory, job.environ)).transpose()?;

@@ -21,9 +21,25 @@ use std::time::Instant;
 /// without blocking (`PIPE_BUF`, <https://man7.org/linux/man-pages/man7/pipe.7.html>).
 const PAGE: usize = 4096;
 
-/// How many bytes of the end of standard error to keep. More than a report shows, because secrets
-/// are redacted before it is cut.
-const KEPT: usize = 8192;
+/// What becomes of a command's standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandardErrors {
+    /// It goes to foreword's as it comes, and its end is kept.
+    Forward,
+    /// It is only kept.
+    Keep,
+}
+
+impl StandardErrors {
+    /// Returns how many bytes of the end to keep. Of what is forwarded that is more than a report
+    /// shows, because secrets are redacted before it is cut.
+    fn kept(self) -> usize {
+        match self {
+            Self::Forward => 8192,
+            Self::Keep => 1 << 16,
+        }
+    }
+}
 
 /// How many pages of standard error to forward before looking at anything else.
 const PAGES_AT_ONCE: usize = 16;
@@ -64,7 +80,11 @@ impl<'r> Streams<'r> {
     ///
     /// # Errors
     /// When there is no file descriptor left.
-    pub fn new(input: &'r [u8], capture: Option<usize>) -> nix::Result<(Self, CommandStreams)> {
+    pub fn new(
+        input: &'r [u8],
+        capture: Option<usize>,
+        errors: StandardErrors,
+    ) -> nix::Result<(Self, CommandStreams)> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let input = match input.len() {
             0..=PAGE => write(&writer, input).map(|_| None)?,
@@ -72,10 +92,12 @@ impl<'r> Streams<'r> {
         };
         let (output, their_output) = capture.map(|_| output_pipe()).transpose()?.unzip();
         // Nothing can be forwarded to a closed standard error.
-        let is_open = fcntl(io::stderr(), FcntlArg::F_GETFD).is_ok();
-        let (errors, their_errors) = is_open.then(output_pipe).transpose()?.unzip();
+        let is_wanted =
+            errors == StandardErrors::Keep || fcntl(io::stderr(), FcntlArg::F_GETFD).is_ok();
+        let (pipe, their_errors) = is_wanted.then(output_pipe).transpose()?.unzip();
         let theirs = CommandStreams { input: reader, output: their_output, errors: their_errors };
-        let (limit, errors) = (capture.unwrap_or(0), errors.map(Errors::new));
+        let errors = pipe.map(|pipe| Errors::new(pipe, errors));
+        let limit = capture.unwrap_or(0);
         Ok((Self { input, output, limit, captured: Vec::new(), errors }, theirs))
     }
 
@@ -134,14 +156,15 @@ impl<'r> Streams<'r> {
     }
 }
 
-/// A command's standard error, which is forwarded to foreword's.
+/// A command's standard error.
 #[derive(Debug)]
 struct Errors {
     /// `None` when no process has the other end open any more.
     pipe: Option<File>,
+    fate: StandardErrors,
     /// Bytes that were read and not written yet: a full standard error must not block foreword.
     pending: Vec<u8>,
-    /// The last bytes, at most [`KEPT`].
+    /// The last bytes, at most [`StandardErrors::kept`].
     last: Vec<u8>,
     /// Whether bytes before `last` were dropped.
     is_cut: bool,
@@ -149,9 +172,10 @@ struct Errors {
 }
 
 impl Errors {
-    fn new(pipe: File) -> Self {
+    fn new(pipe: File, fate: StandardErrors) -> Self {
         Self {
             pipe: Some(pipe),
+            fate,
             pending: Vec::new(),
             last: Vec::new(),
             is_cut: false,
@@ -174,6 +198,9 @@ impl Errors {
             if self.pending.is_empty() {
                 let Some(chunk) = read_from(&mut self.pipe) else { return };
                 self.keep(&chunk);
+                if self.fate == StandardErrors::Keep {
+                    continue;
+                }
                 self.pending = chunk;
             }
             let mut watched = [PollFd::new(self.log.as_fd(), PollFlags::POLLOUT)];
@@ -192,7 +219,7 @@ impl Errors {
 
     fn keep(&mut self, chunk: &[u8]) {
         self.last.extend_from_slice(chunk);
-        if let Some(excess @ 1..) = self.last.len().checked_sub(KEPT) {
+        if let Some(excess @ 1..) = self.last.len().checked_sub(self.fate.kept()) {
             self.last.drain(..excess);
             self.is_cut = true;
         }

@@ -2,7 +2,7 @@
 
 use super::overview::{
     HookCommandKind, HookOverview, Overview, Participation, PhaseOverview, Redacted, RunBy,
-    VariableEdit, WrapperOverview,
+    SecretOverview, SecretsOverview, VariableEdit, WrapperOverview,
 };
 use crate::config::{Export, OnFailure};
 use serde_json::{Value, json};
@@ -39,6 +39,7 @@ pub fn render(overview: &Overview) -> String {
             "arguments": texts(&line.arguments),
             "edits": edits.collect::<Value>(),
         },
+        "secrets": overview.secrets.as_ref().map(secrets),
         "environment": {
             "entries": texts(&overview.environment),
             "edits": overview.env_edits.iter().map(edit).collect::<Value>(),
@@ -63,6 +64,20 @@ fn text(shown: &Redacted) -> Value {
             json!({"text": String::from_utf8_lossy(&shown.0), "bytes": bytes})
         }
     }
+}
+
+fn secrets(secrets: &SecretsOverview) -> Value {
+    let SecretsOverview { variables, paths, timeout_ms } = secrets;
+    let variable = |variable: &SecretOverview| {
+        let SecretOverview { name, reference, place, is_kept } = variable;
+        json!({"name": name, "reference": reference, "kept": is_kept, "place": place})
+    };
+    let path = |path: &SecretOverview| json!({"prefix": path.name, "reference": path.reference, "place": path.place});
+    json!({
+        "variables": variables.iter().map(variable).collect::<Value>(),
+        "paths": paths.iter().map(path).collect::<Value>(),
+        "timeout_ms": timeout_ms,
+    })
 }
 
 fn texts(all: &[Redacted]) -> Value {

@@ -5,12 +5,14 @@ mod explanations;
 mod overwritten_edits;
 mod phases;
 mod redacted;
+mod secrets;
 mod variable_edits;
 mod wrappers;
 
 pub use explanations::Participation;
 pub use phases::{HookCommandKind, HookOverview, PhaseOverview, RunBy};
 pub use redacted::Redacted;
+pub use secrets::{SecretOverview, SecretsOverview};
 pub use variable_edits::VariableEdit;
 pub use wrappers::WrapperOverview;
 
@@ -49,6 +51,8 @@ pub struct Overview {
     pub word_edits: Vec<WordEdit>,
     /// The environment of the runtime, as far as it is known.
     pub environment: Vec<Redacted>,
+    /// `None` when no secret is resolved.
+    pub secrets: Option<SecretsOverview>,
     pub env_edits: Vec<VariableEdit>,
     pub skipped: Vec<SkippedPart>,
     pub phases: Vec<PhaseOverview>,
@@ -105,10 +109,13 @@ impl Overview {
         let exists = |glob: &Glob| function.has(glob);
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-        let mut edits = EditRecorder::new(environ);
-        let mut changed = Vec::new();
+        let mut plan = Plan::new(received, &rules, &facts);
+        let request = plan.secrets(environ)?;
         let mut edited = environ.clone();
-        let plan = Plan::new(received, &mut edited, &rules, &facts, |rule, edit, change| {
+        secrets::put_placeholders(&request, &mut edited);
+        let mut edits = EditRecorder::new(&edited);
+        let mut changed = Vec::new();
+        plan.edit_environ(&mut edited, &facts, |rule, edit, change| {
             edits.add(rule.place.to_string(), edit, change);
             if change.is_some() {
                 changed.push((edit.name.to_owned(), edit.place.to_string()));
@@ -162,6 +169,9 @@ impl Overview {
         warnings.extend(snap_start::absent_in_conditions(&rules, &facts));
         let about_unset =
             |unset: &UnsetVariable, exports| explanations::about_unset(unset, exports, &facts);
+        let of_secrets =
+            plan.rules.iter().flat_map(|rule| UnsetVariable::in_secrets(rule, environ));
+        warnings.extend(of_secrets.map(|unset| about_unset(&unset, false)));
         warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| UnsetVariable::in_rule(rule, last));
         warnings
@@ -218,6 +228,7 @@ impl Overview {
                 .drain(1..)
                 .map(|(rule, left)| WordEdit { rule, words: words(&left, last) })
                 .collect(),
+            secrets: SecretsOverview::new(&request, last),
             environment: redacted::environment(last),
             env_edits,
             skipped,

@@ -2,12 +2,13 @@
 
 use super::overview::{
     HookCommandKind, HookOverview, Overview, PhaseOverview, Redacted, RuleDescription, RunBy,
-    SkippedPart, VariableEdit,
+    SecretOverview, SecretsOverview, SkippedPart, VariableEdit,
 };
 use crate::cli::printer::{Colors, DIM, GREEN, ListLine, Printer, RED, YELLOW, escaped, seconds};
 use crate::config::OnFailure;
 use crate::environ::REDACTED;
 use crate::phase::Phase;
+use crate::secrets::PROGRAM;
 use anstyle::Style;
 
 /// Widest name that aligns what follows the names of a list.
@@ -17,6 +18,7 @@ pub fn render(overview: &Overview, colors: Colors) -> String {
     let mut page = Page { printer: Printer::new(colors) };
     page.sources(overview);
     page.command_line(overview);
+    page.secrets(overview.secrets.as_ref());
     page.environment(&overview.env_edits);
     page.skipped(overview);
     page.hooks(&overview.phases, &overview.relay.why, &overview.extension.why);
@@ -74,6 +76,25 @@ impl Page {
                 self.printer.styled_line(DIM, &escaped(&format!("{name:<10} {what}")));
             }
         }
+    }
+
+    fn secrets(&mut self, secrets: Option<&SecretsOverview>) {
+        let Some(SecretsOverview { variables, paths, timeout_ms }) = secrets else { return };
+        self.printer.section("Secrets");
+        self.printer.line(&format!("resolved by {PROGRAM} at the start, within {timeout_ms} ms"));
+        let line = |secret: &SecretOverview, suffix| {
+            let SecretOverview { name, reference, place, is_kept } = secret;
+            let text = match is_kept {
+                true => format!("{name} keeps its value, {reference} is not asked for"),
+                false => format!("{name}{suffix} from {reference}"),
+            };
+            let text = escaped(&text);
+            let aside = place.clone().unwrap_or_else(|| "the variable itself".into());
+            ListLine { width: text.chars().count(), text, aside }
+        };
+        let paths = paths.iter().map(|path| line(path, "*"));
+        let lines = variables.iter().map(|variable| line(variable, "")).chain(paths).collect();
+        self.printer.list(lines);
     }
 
     fn environment(&mut self, edits: &[VariableEdit]) {

@@ -39,7 +39,7 @@ impl ExpectedHooks {
         let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
         let facts =
             Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-        let plan = Plan::new(command, &mut environ.clone(), &rules, &facts, |_, _, _| {});
+        let plan = Plan::new(command, &rules, &facts);
         let hooks = Phase::ALL.into_iter().flat_map(|phase| plan.hooks(phase));
         let expected = hooks.map(|hook| ExpectedHook {
             phase: hook.phase,

@@ -109,10 +109,9 @@ impl<'a> Decoder<'a> {
                     hook.pause = self.milliseconds("pause_ms", value).unwrap_or(Hook::PAUSE);
                 }
                 "attempts" => hook.attempts = self.attempts(value).unwrap_or(1),
-                "background" if phase == Phase::Initialize => match value.value {
-                    Value::Boolean(background) => hook.background = background,
-                    _ => self.wrong_type(value, "true or false").unwrap_or_default(),
-                },
+                "background" if phase == Phase::Initialize => {
+                    hook.background = self.boolean(value);
+                }
                 "background" => self.report(
                     key,
                     format!(
@@ -206,7 +205,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes a duration in milliseconds.
-    fn milliseconds(&mut self, key: &str, node: Node<'a>) -> Option<Duration> {
+    pub(super) fn milliseconds(&mut self, key: &str, node: Node<'a>) -> Option<Duration> {
         match node.value {
             Value::Number(Number::Whole(number @ 1..=0xffff_ffff)) => {
                 Some(Duration::from_millis(number))

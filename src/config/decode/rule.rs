@@ -2,17 +2,21 @@
 
 use super::{Decoder, Node};
 use crate::condition::When;
-use crate::config::{Edit, EnvEdit, Rule, WordEdits, Wrapper};
+use crate::config::{Edit, EnvEdit, Rule, Secret, SecretSource, WordEdits, Wrapper};
 use crate::json::Value;
 use crate::lambda::LAYERS;
 use crate::template::Template;
+use foreword_secrets::reference::{Path, Reference};
 
 impl<'a> Decoder<'a> {
     /// Decodes a rule in its place in `rules`. Returned by value, it would take pages of the stack,
     /// which cost a start more than the decoding.
     pub(super) fn rule(&mut self, node: Node<'a>, rules: &mut Vec<Rule<'a>>) {
-        const KEYS: [&str; 10] = [
+        const KEYS: [&str; 13] = [
             "when",
+            "secrets",
+            "secrets_timeout_ms",
+            "references",
             "env",
             "options",
             "arguments",
@@ -28,6 +32,11 @@ impl<'a> Decoder<'a> {
         for (key, value) in self.known_members(node, &KEYS) {
             match key.as_key() {
                 "when" => self.when(value, &mut rule.when),
+                "secrets" => rule.secrets = self.secrets(value),
+                "secrets_timeout_ms" => {
+                    rule.secrets_timeout = self.milliseconds("secrets_timeout_ms", value);
+                }
+                "references" => rule.resolves_references = self.boolean(value),
                 "env" => rule.env = self.env(value),
                 "options" => self.word_edits(
                     value,
@@ -61,15 +70,70 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Decodes the references to secrets.
+    fn secrets(&mut self, node: Node<'a>) -> Vec<Secret<'a>> {
+        let members = self.data_members(node);
+        self.decode_each(members, |decoder, (key, value)| {
+            let name = key.as_key();
+            let is_path = matches!(value.value, Value::Object(_));
+            // The prefix of a path may be empty.
+            if (name.is_empty() && !is_path) || name.contains('=') {
+                decoder.report_name(key);
+            }
+            let source = match value.value {
+                Value::String(_) => decoder
+                    .secret_reference(value, |text| Reference::parse(text).map(drop))
+                    .map(SecretSource::Reference),
+                Value::Object(_) => decoder.secret_path(value),
+                _ => decoder.wrong_type(value, "a string, or an object with \"path\""),
+            };
+            Some(Secret { place: decoder.place(key), name, source: source? })
+        })
+    }
+
+    fn secret_path(&mut self, node: Node<'a>) -> Option<SecretSource<'a>> {
+        let before = self.problems.len();
+        let mut path = None;
+        for (key, value) in self.known_members(node, &["path"]) {
+            if key.as_key() == "path" {
+                path = self.secret_reference(value, |text| Path::parse(text).map(drop));
+            }
+        }
+        if path.is_none() && self.problems.len() == before {
+            return self.refuse(node, "the secret has no \"path\"; write {\"path\": \"ssm:/…/\"}");
+        }
+        path.map(SecretSource::Path)
+    }
+
+    /// Decodes a reference; one without variables is checked already here, where it has a place.
+    fn secret_reference(
+        &mut self,
+        node: Node<'a>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Option<Template<'a>> {
+        let template = self.non_empty_template(node)?;
+        if template.is_plain()
+            && let Err(cause) = check(template.written())
+        {
+            self.report(node, cause);
+            return None;
+        }
+        Some(template)
+    }
+
+    fn report_name(&mut self, key: Node<'a>) {
+        let name = key.as_key();
+        let why = if name.is_empty() { "is empty" } else { "holds \"=\"" };
+        self.report(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
+    }
+
     /// Decodes the edits of environment variables.
     pub(super) fn env(&mut self, node: Node<'a>) -> Vec<EnvEdit<'a>> {
         let members = self.data_members(node);
         self.decode_each(members, |decoder, (key, value)| {
             let name = key.as_key();
             if name.is_empty() || name.contains('=') {
-                let why = if name.is_empty() { "is empty" } else { "holds \"=\"" };
-                decoder
-                    .report(key, format!("\"{name}\" cannot be the name of a variable: it {why}"));
+                decoder.report_name(key);
             }
             Some(EnvEdit { name, edit: decoder.edit(value)?, place: decoder.place(key) })
         })
@@ -185,10 +249,7 @@ impl<'a> Decoder<'a> {
                             env_key = Some(key);
                             env = self.env(value);
                         }
-                        "last" => match value.value {
-                            Value::Boolean(value) => is_last = value,
-                            _ => self.wrong_type(value, "true or false").unwrap_or_default(),
-                        },
+                        "last" => is_last = self.boolean(value),
                         _ => {}
                     }
                 }

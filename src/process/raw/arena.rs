@@ -1,6 +1,7 @@
 //! The global allocator, a bump allocator in a static array. The wrapper allocates little, could
-//! reuse next to nothing of what it frees, and lives for a moment; a general allocator would cost it
-//! system calls and touched pages. What the array cannot hold, and what the processes that stay
+//! reuse next to nothing of what it frees, and lives for a moment; with musl's allocator a start
+//! without a configuration costs 2.0 times C in the place of 1.3, with 2 KB 3.4 in the place of 2.3
+//! (`scripts/bench.sh`). What the array cannot hold, and what the processes that stay
 //! allocate, comes from the system's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
