@@ -5,14 +5,14 @@
 mod conflicts;
 mod execution;
 pub mod saved;
-mod secrets;
+mod secret_request;
 
 #[cfg(feature = "tool")]
 pub use conflicts::{refuse_edit, refuse_hook, refuse_wrapper};
 pub use execution::{Execution, ReadFile};
-pub use secrets::SecretRequest;
+pub use secret_request::SecretRequest;
 #[cfg(feature = "tool")]
-pub use secrets::WantedVariable;
+pub use secret_request::WantedVariable;
 
 use crate::condition::{Facts, When};
 use crate::config::{Change, EnvEdit, Hook, Place, Rule, Wrapper, edit};

@@ -1,10 +1,9 @@
 //! Decides what `foreword-secrets` is asked for: the references of all rules that apply, for
-//! variables that have no value yet. `crate::secrets` asks.
+//! variables that have no value yet. The module `secrets` asks.
 
 use super::Plan;
-use crate::config::{Place, Secret, SecretSource};
+use crate::config::{Invalid, Place, Secret, SecretSource};
 use crate::environ::Environ;
-use crate::report::Failure;
 use foreword_secrets::reference::{Path, Reference};
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -52,7 +51,7 @@ impl<'p> Plan<'p> {
     /// # Errors
     /// With the first reference that cannot be read once its variables are expanded, and with the
     /// first variable whose own value is such a reference.
-    pub fn secrets(&self, environ: &Environ) -> Result<SecretRequest<'p>, Failure> {
+    pub fn secrets(&self, environ: &Environ) -> Result<SecretRequest<'p>, Invalid> {
         let mut request = SecretRequest::default();
         if self.rules.iter().any(|rule| rule.resolves_references) {
             for (name, value) in environ.variables() {
@@ -62,7 +61,7 @@ impl<'p> Plan<'p> {
                 // What only looks like a reference may be a value, so it is not quoted.
                 let reference = Reference::parse(text).map_err(|cause| {
                     let message = format!("unable to read the reference in {name}: {cause}");
-                    Failure::configuration(message)
+                    Invalid::new(message)
                 })?;
                 let name = name.to_owned();
                 request.put(WantedVariable { name, reference, place: None, is_kept: false });
@@ -79,9 +78,9 @@ impl<'p> Plan<'p> {
 }
 
 impl<'p> SecretRequest<'p> {
-    fn add(&mut self, secret: &Secret<'p>, environ: &Environ) -> Result<(), Failure> {
+    fn add(&mut self, secret: &Secret<'p>, environ: &Environ) -> Result<(), Invalid> {
         let Secret { name, place, source } = secret;
-        let refuse = |cause: String| Failure::configuration(format!("{place}: {cause}"));
+        let refuse = |cause: String| Invalid::new(format!("{place}: {cause}"));
         match source {
             SecretSource::Reference(template) => {
                 let text = template.expand(environ);
