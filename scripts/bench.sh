@@ -318,7 +318,9 @@ row 'sh, one command' "$work/hook.sh" "${runtime[@]}"
 row 'bash, one command' "$work/hook.bash" "${runtime[@]}"
 
 # With each wrapper's own file out of the page cache, as in an environment that has never read the layer; bash itself is warm.
-echo "Cold files, medians of $rounds rounds (microseconds in all, more than direct exec, page faults more):"
+# How much the kernel reads at once, around what is touched, decides what a larger file costs: Linux's own read-ahead is 128 KB.
+read_ahead=$(cat "/sys/dev/block/$(stat --format %Hd:%Ld "$work")/bdi/read_ahead_kb" 2>/dev/null || echo "an unknown number of")
+echo "Cold files, medians of $rounds rounds, $read_ahead KB read ahead (microseconds in all, more than direct exec, page faults more):"
 paste <(printf '%s\n' 'direct exec' 'C, only execve' 'foreword' 'bash') \
     <(in_lambda "$work/bench" cold "$rounds" "${runtime[@]}" -- "$work/floor" "${runtime[@]}" -- \
         "$work/foreword" "${runtime[@]}" -- "$work/exec.bash" "${runtime[@]}")

@@ -119,3 +119,102 @@ fn parse<T>(text: &OsStr, parse: impl Fn(&str) -> Result<T, String>) -> Result<T
     let text = text.to_str().ok_or("the reference is not UTF-8")?;
     parse(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::{Facts, RuntimeName};
+    use crate::config::{Source, decode_rules, parse_sources};
+    use std::ffi::{CString, OsString};
+
+    /// Describes what a configuration asks for: `NAME=REFERENCE`, `NAME keeps`, `PREFIX*=PATH`.
+    fn wanted(config: &str, environment: &[&str]) -> Result<Vec<String>, String> {
+        let sources = [Source { name: "test".into(), text: config.into() }];
+        let documents = parse_sources(&sources);
+        let rules = decode_rules(&documents).map_err(|invalid| invalid.message)?;
+        let entries: Vec<_> =
+            environment.iter().map(|entry| CString::new(*entry).expect("an entry")).collect();
+        let environ = Environ::from_entries(entries.iter().map(CString::as_c_str));
+        let received = [OsString::from("x")];
+        let runtime = RuntimeName::from_program(&environ, &received[0]);
+        let facts = Facts {
+            environ: &environ,
+            runtime: &runtime,
+            architecture: "x86_64",
+            exists: &|_| false,
+        };
+        let request = Plan::new(&received, &rules, &facts)
+            .secrets(&environ)
+            .map_err(|invalid| invalid.message)?;
+        let variable = |variable: &WantedVariable| match variable.is_kept {
+            true => format!("{} keeps", variable.name),
+            false => format!("{}={}", variable.name, variable.reference),
+        };
+        let path = |path: &WantedPath| format!("{}*={}", path.prefix, path.path);
+        let variables = request.variables.iter().map(variable);
+        Ok(variables.chain(request.paths.iter().map(path)).collect())
+    }
+
+    #[test]
+    fn references_of_rules_that_apply_are_collected_and_the_last_of_a_name_counts() {
+        for (config, environment, expected) in [
+            (r#"{"secrets": {"A": "ssm:/a"}}"#, &[] as &[&str], &["A=ssm:/a"] as &[&str]),
+            (r#"{"secrets": {"A": "ssm:/${S}/a"}}"#, &["S=prod"], &["A=ssm:/prod/a"]),
+            (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A="], &["A=ssm:/a"]),
+            (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A=mine"], &["A keeps"]),
+            (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A=ssm:/a"], &["A=ssm:/a"]),
+            (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A=ssm:/b"], &["A keeps"]),
+            (r#"{"secrets": {"A": "ssm:/a"}, "references": true}"#, &["A=ssm:/b"], &["A=ssm:/b"]),
+            (
+                r#"{"references": true}"#,
+                &["A=bref-ssm:/a", "B=x", "C=see ssm:/x", "D=ssm://d/e"],
+                &["A=bref-ssm:/a", "D=ssm://d/e"],
+            ),
+            (r#"{"references": false}"#, &["A=ssm:/a"], &[]),
+            (
+                r#"{"secrets": {"A": "ssm:/a", "B": "ssm:/b"}, "rules": [
+                    {"secrets": {"A": "secretsmanager:a#k"}},
+                    {"when": {"env": {"NO": true}}, "secrets": {"B": "ssm:/c", "C": "ssm:/c"}}]}"#,
+                &[],
+                &["B=ssm:/b", "A=secretsmanager:a#k"],
+            ),
+            (
+                r#"{"secrets": {"P_": {"path": "ssm:/${S}/"}, "": {"path": "ssm:/all"}}}"#,
+                &["S=prod"],
+                &["P_*=ssm:/prod/", "*=ssm:/all"],
+            ),
+        ] {
+            let found = wanted(config, environment).expect(config);
+            assert_eq!(found, expected, "{config} {environment:?}");
+        }
+    }
+
+    #[test]
+    fn reference_that_cannot_be_read_is_refused_and_a_variable_s_own_is_not_quoted() {
+        for (config, environment, expected) in [
+            (
+                r#"{"secrets": {"A": "ssm:a/b"}}"#,
+                &[] as &[&str],
+                "test:1:19: a name with / in it begins with /; write ssm:/a/b",
+            ),
+            (
+                r#"{"secrets": {"A": "${R}"}}"#,
+                &["R=hidden"],
+                "test:1:14: it is no reference; write ssm:NAME, secretsmanager:ID or an ARN",
+            ),
+            (
+                r#"{"references": true}"#,
+                &["A=ssm:hid den"],
+                "unable to read the reference in A: a parameter's name holds no ' '",
+            ),
+            (
+                r#"{"secrets": {"P_": {"path": "secretsmanager:x"}}}"#,
+                &[],
+                "test:1:29: only the Parameter Store has paths; write ssm:/PATH/",
+            ),
+        ] {
+            let message = wanted(config, environment).expect_err(config);
+            assert_eq!(message, expected, "{config}");
+        }
+    }
+}
