@@ -1,6 +1,6 @@
-//! The environment as the kernel passes it: byte strings in their order, with duplicates and entries
-//! without `=`. An entry that nothing edits stays unchanged in its place. Knows which values are
-//! secret and redacts them. Never touches the process's own environment.
+//! The environment as the kernel passes it: byte strings in their order, with duplicates and
+//! entries without `=`. An entry that nothing edits stays unchanged in its place. Knows which
+//! values are secret and redacts them. Never touches the process's own environment.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -27,8 +27,8 @@ struct Entry<'a> {
 /// The name length of an entry without `=`.
 const NO_NAME: u32 = u32::MAX;
 
-/// How many more entries a clone has room for: it is cloned to be edited, and growing would copy all
-/// entries once more.
+/// How many more entries a clone has room for: it is cloned to be edited, and growing would copy
+/// all entries once more.
 const SPARE_CAPACITY: usize = 16;
 
 impl Clone for Environ<'_> {
@@ -105,8 +105,8 @@ impl<'a> Environ<'a> {
         self.value(name).filter(|value| !value.is_empty())
     }
 
-    /// Returns the value of a variable that is not empty, with replacement characters for bytes that
-    /// are not UTF-8.
+    /// Returns the value of a variable that is not empty, with replacement characters for bytes
+    /// that are not UTF-8.
     pub fn lossy(&self, name: &str) -> Option<Cow<'_, str>> {
         self.non_empty(name).map(OsStr::to_string_lossy)
     }
@@ -158,8 +158,8 @@ impl<'a> Environ<'a> {
         format!("{words:?}")
     }
 
-    /// Returns a string for a log or a message, with secrets redacted and replacement characters for
-    /// bytes that are not UTF-8.
+    /// Returns a string for a log or a message, with secrets redacted and replacement characters
+    /// for bytes that are not UTF-8.
     pub fn redact(&self, text: &OsStr) -> String {
         String::from_utf8_lossy(&self.redact_bytes(text)).into_owned()
     }
@@ -253,9 +253,9 @@ impl<'a> Environ<'a> {
         }
     }
 
-    /// Returns the names of the variables whose values are secret although their names are not: those
-    /// marked secret, and those whose value holds a secret. A process with the same environment
-    /// redacts the same values when it passes each name to [`Environ::mark_secret`].
+    /// Returns the names of the variables whose values are secret although their names are not:
+    /// those marked secret, and those whose value holds a secret. A process with the same
+    /// environment redacts the same values when it passes each name to [`Environ::mark_secret`].
     pub fn secret_names(&self) -> Vec<&[u8]> {
         let are_secret: Vec<_> = self.entries.iter().map(Entry::is_secret).collect();
         let present = self
@@ -310,8 +310,8 @@ impl<'a> Environ<'a> {
     }
 }
 
-/// The shortest line of a secret, in bytes, that is redacted inside a string: a shorter one may be a
-/// word that has nothing to do with the secret.
+/// The shortest line of a secret, in bytes, that is redacted inside a string: a shorter one may be
+/// a word that has nothing to do with the secret.
 const SHORTEST_LINE: usize = 12;
 
 /// The shortest secret, in bytes, that is redacted inside a string: a shorter one would be found in

@@ -44,8 +44,8 @@ pub fn count(variables: &[Variable]) -> usize {
     names.len()
 }
 
-/// Returns the message for a hook that succeeds without exporting anything, such as a pipeline whose
-/// first command fails.
+/// Returns the message for a hook that succeeds without exporting anything, such as a pipeline
+/// whose first command fails.
 fn exported_nothing(cause: &str) -> String {
     format!(
         "exported nothing: {cause}; let the command fail when it gets nothing (a pipeline \

@@ -212,8 +212,8 @@ impl Symbol {
     }
 }
 
-/// Parses a bracket expression behind its `[`. A `]` that comes first is literal. Returns `None` for
-/// one that is not closed.
+/// Parses a bracket expression behind its `[`. A `]` that comes first is literal. Returns `None`
+/// for one that is not closed.
 fn parse_bracket(symbols: &[Symbol]) -> Option<(Token, &[Symbol])> {
     let negated = symbols.first()?.as_wildcard() == Some(b'!');
     let members = &symbols[usize::from(negated)..];

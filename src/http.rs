@@ -55,8 +55,8 @@ pub fn request_header(head: &[u8], name: &str) -> Option<String> {
     }
 }
 
-/// Reports whether the connection is to be closed after the response to a complete head. A head that
-/// cannot be parsed counts as one that says so.
+/// Reports whether the connection is to be closed after the response to a complete head. A head
+/// that cannot be parsed counts as one that says so.
 pub fn closes_connection(head: &[u8]) -> bool {
     match parse_request_head(head) {
         Head::Complete(head) => head.closes_connection(),
@@ -153,8 +153,8 @@ pub fn without_connection_header(response: &[u8]) -> Option<Vec<u8>> {
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
-    /// Its bytes as they came, from the status line to the end of the body, without interim responses
-    /// such as `100 Continue`.
+    /// Its bytes as they came, from the status line to the end of the body, without interim
+    /// responses such as `100 Continue`.
     pub bytes: Vec<u8>,
     head_length: usize,
 }
@@ -313,7 +313,8 @@ fn header<'h>(headers: &[Header<'h>], name: &str) -> Option<&'h [u8]> {
     headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
 }
 
-/// Calls `parse` with an array for headers, and again with a larger one while there are more headers.
+/// Calls `parse` with an array for headers, and again with a larger one while there are more
+/// headers.
 fn with_headers<'b, T>(parse: impl Fn(&mut [Header<'b>]) -> Result<T, Error>) -> Result<T, Error> {
     let mut count = 64;
     loop {

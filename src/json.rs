@@ -1,6 +1,6 @@
 //! JSON values with their positions. One pass of `serde_json` numbers every key and value in the
-//! order of the document; a second pass finds the position of one by its number, only when a message
-//! needs it. No library keeps positions, duplicate keys and the digits of numbers alike.
+//! order of the document; a second pass finds the position of one by its number, only when a
+//! message needs it. No library keeps positions, duplicate keys and the digits of numbers alike.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;

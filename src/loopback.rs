@@ -38,9 +38,9 @@ impl Address {
     }
 }
 
-/// Returns the socket addresses of a host: an IP address, or `localhost`, which has one for IPv4 and
-/// one for IPv6. Returns `None` for any other name: nothing needs one, and a resolver would add 25 KB
-/// to the binary (`scripts/build-layer.sh` prints its size).
+/// Returns the socket addresses of a host: an IP address, or `localhost`, which has one for IPv4
+/// and one for IPv6. Returns `None` for any other name: nothing needs one, and a resolver would add
+/// 25 KB to the binary (`scripts/build-layer.sh` prints its size).
 pub fn addresses_of(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
     let addresses = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => vec![IpAddr::V6(address.parse().ok()?)],

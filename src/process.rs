@@ -60,8 +60,8 @@ pub fn ignore_broken_pipes() {
     }
 }
 
-/// Writes a line to standard error. Drops it on any error: neither a closed pipe nor a full disk may
-/// keep the runtime from starting.
+/// Writes a line to standard error. Drops it on any error: neither a closed pipe nor a full disk
+/// may keep the runtime from starting.
 pub fn write_to_standard_error(line: &[u8]) {
     let _ignored = Disposition::ignore(Signal::SIGPIPE);
     let mut rest = line;

@@ -1,6 +1,6 @@
 //! Resolves references to secrets: runs `foreword-secrets` and adds what it prints to the
-//! environment. `plan::secret_request` decides what it is asked for; how the two programs speak is told in
-//! the crate `foreword_secrets`.
+//! environment. `plan::secret_request` decides what it is asked for; how the two programs speak is
+//! told in the crate `foreword_secrets`.
 
 use crate::config::Export;
 use crate::environ::Environ;

@@ -1,6 +1,6 @@
-//! The serialization between processes of foreword: items without NUL bytes, each followed by a NUL;
-//! a list begins with its length. It carries what the wrapper has decided to the wrapper chain and
-//! the extension.
+//! The serialization between processes of foreword: items without NUL bytes, each followed by a
+//! NUL; a list begins with its length. It carries what the wrapper has decided to the wrapper chain
+//! and the extension.
 
 /// Serializes items.
 pub struct Writer {

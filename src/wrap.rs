@@ -49,8 +49,8 @@ pub fn run(received: &[OsString], environ: &Environ) -> Result<Infallible, Stop>
     run_configured(received, environ, &sources, clock)
 }
 
-/// Runs what the sources of a configuration say. A function of its own, because its frame fills most
-/// of a page, which a start without a configuration need not touch.
+/// Runs what the sources of a configuration say. A function of its own, because its frame fills
+/// most of a page, which a start without a configuration need not touch.
 #[inline(never)]
 fn run_configured(
     received: &[OsString],

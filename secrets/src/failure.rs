@@ -34,8 +34,8 @@ impl Failure {
     }
 }
 
-/// Writes the lines to standard error at once. What a server sent may hold line ends: the lines stay
-/// lines.
+/// Writes the lines to standard error at once. What a server sent may hold line ends: the lines
+/// stay lines.
 pub fn report(lines: &[String], status: u8) -> ExitCode {
     let mut text = String::new();
     for line in lines {

@@ -1,6 +1,6 @@
-//! What foreword and its helper `foreword-secrets` share: how references to secrets are written. The
-//! library has no dependencies; everything that speaks to AWS is in the program, behind the feature
-//! `aws`.
+//! What foreword and its helper `foreword-secrets` share: how references to secrets are written.
+//! The library has no dependencies; everything that speaks to AWS is in the program, behind the
+//! feature `aws`.
 //!
 //! # The program
 //!
@@ -15,27 +15,27 @@
 //! **Starting it.** The wrapper starts it once, before it edits the environment, as
 //! `foreword-secrets --keep-existing --timeout-ms N …`: first a `--path PREFIX=PATH` for each path,
 //! then a `NAME=REFERENCE` for each variable. A name given twice is wrong use, so that of several
-//! rules that name one the wrapper passes the last. Under `references: true` these are the variables
-//! for whose value [`reference::Reference::is_meant_by`] is true. It gets the environment that Lambda
-//! handed over: region, credentials, endpoints, proxies and certificates come from there, and so
-//! does what `--keep-existing` compares with. A variable that is not empty, and holds anything but
-//! the reference given for it, is left out. Standard input is not read. It starts no process, keeps
-//! nothing, and reads no file but those of the C library's resolver, the one that `AWS_CA_BUNDLE` or
-//! `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` names, and the system's certificates where Amazon's own
-//! are not enough.
+//! rules that name one the wrapper passes the last. Under `references: true` these are the
+//! variables for whose value [`reference::Reference::is_meant_by`] is true. It gets the environment
+//! that Lambda handed over: region, credentials, endpoints, proxies and certificates come from
+//! there, and so does what `--keep-existing` compares with. A variable that is not empty, and holds
+//! anything but the reference given for it, is left out. Standard input is not read. It starts no
+//! process, keeps nothing, and reads no file but those of the C library's resolver, the one that
+//! `AWS_CA_BUNDLE` or `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` names, and the system's certificates
+//! where Amazon's own are not enough.
 //!
-//! **What comes back.** Status 0: standard output is one JSON object of strings with a line end, as a
-//! hook with `"export": "json"` prints it, and nothing is on standard error. It may be `{}`, when
+//! **What comes back.** Status 0: standard output is one JSON object of strings with a line end, as
+//! a hook with `"export": "json"` prints it, and nothing is on standard error. It may be `{}`, when
 //! every variable has a value: that is no failure. A variable by itself wins over one from a path;
-//! two parameters below paths that would be one variable are a failure. No value holds NUL. Whatever
-//! the names and values hold, they are to be taken literally.
+//! two parameters below paths that would be one variable are a failure. No value holds NUL.
+//! Whatever the names and values hold, they are to be taken literally.
 //!
 //! **When it fails.** Nothing is on standard output, and each line of standard error is one failure
 //! behind `foreword-secrets: `, UTF-8 without control characters and without any value:
 //!
 //! ```text
-//! foreword-secrets: unable to get DB_PASSWORD from ssm:/prod/x: ParameterNotFound: Systems Manager …
-//! foreword-secrets: unable to get APP_* from ssm:/prod/app/: AccessDeniedException: allow …
+//! foreword-secrets: unable to get DB_PASSWORD from ssm:/prod/x: ParameterNotFound: Systems Manager
+//! … foreword-secrets: unable to get APP_* from ssm:/prod/app/: AccessDeniedException: allow …
 //! ```
 //!
 //! | status | meaning | the wrapper |

@@ -123,7 +123,8 @@ impl Path {
     }
 
     /// The variable for a parameter below this path, behind the prefix: in upper case, and with
-    /// `_` in the place of what a variable's name cannot hold. `None` if the parameter is not below.
+    /// `_` in the place of what a variable's name cannot hold. `None` if the parameter is not
+    /// below.
     pub fn variable(&self, prefix: &str, parameter: &str) -> Option<String> {
         let below = parameter.strip_prefix(self.path.trim_end_matches('/'))?.strip_prefix('/')?;
         let name = below.chars().map(|character| match character.to_ascii_uppercase() {

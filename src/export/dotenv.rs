@@ -1,7 +1,7 @@
 //! Parses dotenv lines as the tools print them that hooks call. Dotenv has no standard, and parsers
 //! disagree about many lines; so this accepts a line only if all tools that print it mean the same
-//! value, and refuses the others (the table is in docs/hooks.md). No library does that: each has one
-//! reading for every line.
+//! value, and refuses the others (the table is in docs/hooks.md). No library does that: each has
+//! one reading for every line.
 
 use super::Variable;
 use crate::environ::split_entry;
@@ -132,9 +132,9 @@ impl Lines<'_> {
         Ok(Some((name, OsString::from_vec(value))))
     }
 
-    /// Takes a word as tools quote it for a shell, and the rest of its line, which may hold a comment.
-    /// The word consists of parts in these `quotes`, of characters after a backslash, and of `plain`
-    /// ones; it ends at a blank.
+    /// Takes a word as tools quote it for a shell, and the rest of its line, which may hold a
+    /// comment. The word consists of parts in these `quotes`, of characters after a backslash, and
+    /// of `plain` ones; it ends at a blank.
     fn take_word(
         &mut self,
         refusal: Refusal,

@@ -88,7 +88,8 @@ impl<'p> SecretRequest<'p> {
                 let value = environ.non_empty(name);
                 let is_kept = value.is_some_and(|value| value != reference.to_string().as_str());
                 let own = self.variables.iter().find(|variable| variable.name == *name);
-                // The reference that the variable itself holds is resolved in the place of this one.
+                // The reference that the variable itself holds is resolved in the place of this
+                // one.
                 if is_kept && own.is_some_and(|own| own.place.is_none()) {
                     return Ok(());
                 }

@@ -173,8 +173,8 @@ fn processes() -> Vec<(Pid, Pid)> {
     processes.collect()
 }
 
-/// Returns the running descendants of this process, without the excluded ones and what descends from
-/// them.
+/// Returns the running descendants of this process, without the excluded ones and what descends
+/// from them.
 fn descendants(excluded: &[Pid]) -> Vec<Pid> {
     let mut others: Vec<_> =
         processes().into_iter().filter(|(pid, _)| !excluded.contains(pid)).collect();

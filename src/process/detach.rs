@@ -82,8 +82,8 @@ impl Process {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Reports whether `/proc` has the process, also when `/proc` cannot be read, such as for lack of
-    /// file descriptors.
+    /// Reports whether `/proc` has the process, also when `/proc` cannot be read, such as for lack
+    /// of file descriptors.
     fn is_alive(&self) -> bool {
         match fs::read(format!("/proc/{}/stat", self.pid)) {
             Ok(stat) => {
@@ -147,8 +147,8 @@ pub fn double_fork(keep: &[BorrowedFd]) -> nix::Result<Fork> {
     }
 }
 
-/// Ignores the signals that would end this process, and closes the file descriptors that it does not
-/// keep; standard input becomes `null`.
+/// Ignores the signals that would end this process, and closes the file descriptors that it does
+/// not keep; standard input becomes `null`.
 fn shed_inherited(null: OwnedFd, keep: &[BorrowedFd]) -> nix::Result<()> {
     raw::arena::retire();
     for signal in

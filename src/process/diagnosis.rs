@@ -208,8 +208,8 @@ fn is_mounted_noexec(path: &Path) -> bool {
 }
 
 /// Returns the first 256 bytes of a file: what the kernel reads for a `#!` line
-/// (`BINPRM_BUF_SIZE`), and more than an ELF header. They are empty for a directory or an unreadable
-/// file.
+/// (`BINPRM_BUF_SIZE`), and more than an ELF header. They are empty for a directory or an
+/// unreadable file.
 fn beginning(path: &Path) -> Vec<u8> {
     let mut start = vec![0; 256];
     let length = File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or(0);

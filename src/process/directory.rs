@@ -1,5 +1,5 @@
-//! Reads a directory without `opendir(3)`, whose memory musl would take from the kernel: that costs a
-//! start as much as a 2 KB configuration (`scripts/bench.sh`, "empty drop-in directory").
+//! Reads a directory without `opendir(3)`, whose memory musl would take from the kernel: that costs
+//! a start as much as a 2 KB configuration (`scripts/bench.sh`, "empty drop-in directory").
 
 use super::raw;
 use std::ffi::{OsStr, OsString};
@@ -22,7 +22,8 @@ const NAME: usize = 19;
 ///
 /// # Errors
 /// When the path is not a directory or cannot be read.
-// Of its own, so that a start that reads no directory does not touch a page of stack for its buffer.
+// Of its own, so that a start that reads no directory does not touch a page of stack for its
+// buffer.
 #[inline(never)]
 pub fn file_names(path: &Path) -> io::Result<Vec<OsString>> {
     let directory = File::options().read(true).custom_flags(nix::libc::O_DIRECTORY).open(path)?;

@@ -38,7 +38,8 @@ pub fn execute(words: &[OsString], kind: Program, environ: &Environ) -> ExecErro
     }
 }
 
-/// Calls `run` with each file that the first word may mean, as `execvp` does, until one is executed.
+/// Calls `run` with each file that the first word may mean, as `execvp` does, until one is
+/// executed.
 ///
 /// # Errors
 /// When the kernel refuses all of them.
@@ -132,8 +133,8 @@ fn candidates(program: &OsStr, environ: &Environ) -> Vec<CString> {
     }
 }
 
-/// Appends a NUL. Words come from the kernel or from strings that were checked for NUL when they were
-/// read.
+/// Appends a NUL. Words come from the kernel or from strings that were checked for NUL when they
+/// were read.
 fn to_c_string(word: &OsStr) -> CString {
     CString::new(word.as_bytes()).expect("no argument holds NUL")
 }

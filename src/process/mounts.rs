@@ -12,8 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Moves this process, which must have only one thread, into a mount namespace of its own. Without
-/// the privilege for that, moves it into a user namespace of its own too, in which it stays the user
-/// that it is.
+/// the privilege for that, moves it into a user namespace of its own too, in which it stays the
+/// user that it is.
 ///
 /// # Errors
 /// When the kernel or its settings forbid both.

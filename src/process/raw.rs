@@ -1,5 +1,6 @@
-//! The unsafe code besides the entry point in `main`: signals, the allocator, the arrays of arguments
-//! and environment, and the system calls that nix has no safe function for. Decides nothing.
+//! The unsafe code besides the entry point in `main`: signals, the allocator, the arrays of
+//! arguments and environment, and the system calls that nix has no safe function for. Decides
+//! nothing.
 
 #![allow(unsafe_code)]
 

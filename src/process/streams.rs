@@ -191,8 +191,8 @@ impl Errors {
         }
     }
 
-    /// Forwards what is possible without blocking, at most [`PAGES_AT_ONCE`], so that a command that
-    /// writes without end does not keep foreword from its deadline.
+    /// Forwards what is possible without blocking, at most [`PAGES_AT_ONCE`], so that a command
+    /// that writes without end does not keep foreword from its deadline.
     fn advance(&mut self) {
         for _ in 0..PAGES_AT_ONCE {
             if self.pending.is_empty() {

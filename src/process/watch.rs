@@ -81,7 +81,8 @@ impl Watch {
         Ok(take_recorded())
     }
 
-    /// Waits until a time for one file descriptor, if one is given, and for a latch, if one is given.
+    /// Waits until a time for one file descriptor, if one is given, and for a latch, if one is
+    /// given.
     pub fn wait_until(
         &self,
         until: Instant,
@@ -103,8 +104,8 @@ impl Watch {
         }
     }
 
-    /// Waits until the latch is set or a signal that would end foreword arrives. Returns the signal,
-    /// if one arrived.
+    /// Waits until the latch is set or a signal that would end foreword arrives. Returns the
+    /// signal, if one arrived.
     pub fn wait_for(&self, latch: &Latch) -> Option<Signal> {
         loop {
             let mut watched = [PollFd::new(latch.as_fd(), PollFlags::POLLIN)];
@@ -138,8 +139,8 @@ impl Drop for Watch {
     }
 }
 
-/// Sends a signal that was held back to this process, which it ends. Returns the exit status for the
-/// case that the process survives: as the first of its PID namespace it does not get the signal
+/// Sends a signal that was held back to this process, which it ends. Returns the exit status for
+/// the case that the process survives: as the first of its PID namespace it does not get the signal
 /// (<https://man7.org/linux/man-pages/man7/pid_namespaces.7.html>).
 pub fn end_by_signal(signal: Signal) -> i32 {
     let _ = kill(Pid::this(), signal);

@@ -74,8 +74,8 @@ fn parts(target: &Target) -> (&str, Version) {
     }
 }
 
-/// True if a secret with this name or ARN is meant. An ARN may be written without the six characters
-/// that Secrets Manager appends.
+/// True if a secret with this name or ARN is meant. An ARN may be written without the six
+/// characters that Secrets Manager appends.
 fn is_named(name: &str, asked: &str) -> bool {
     let Some(rest) = name.strip_prefix(asked) else { return false };
     let is_suffix = || rest.len() == 7 && rest.starts_with('-') && asked.starts_with("arn:");

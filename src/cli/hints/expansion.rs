@@ -62,8 +62,8 @@ fn name_length(text: &str) -> usize {
     text.char_indices().find(|&each| !is_part(each)).map_or(text.len(), |(at, _)| at)
 }
 
-/// Returns whether it begins with a drive. An escape such as `\t` in `"C:\temp"` has become a control
-/// character.
+/// Returns whether it begins with a drive. An escape such as `\t` in `"C:\temp"` has become a
+/// control character.
 fn is_windows(text: &str) -> bool {
     matches!(text.as_bytes(), [drive, b':', next, ..]
         if drive.is_ascii_alphabetic() && (*next == b'\\' || next.is_ascii_control()))

@@ -1,4 +1,5 @@
-//! The layers of a function merged under /opt, with lookups that follow symlinks as the kernel does.
+//! The layers of a function merged under /opt, with lookups that follow symlinks as the kernel
+//! does.
 
 use super::{EntryKind, Layer, LayerFile, normal};
 use crate::lambda::strip_layers;

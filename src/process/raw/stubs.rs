@@ -1,8 +1,8 @@
-//! Stubs of functions that the standard library refers to and that the layer's binary never needs. A
-//! panic aborts, so nothing unwinds the stack, and without symbols a backtrace would be a list of
+//! Stubs of functions that the standard library refers to and that the layer's binary never needs.
+//! A panic aborts, so nothing unwinds the stack, and without symbols a backtrace would be a list of
 //! numbers: it is empty. No thread has a name. Without these stubs the linker includes libunwind, a
-//! reader of debugging information and `printf`: 95 KB more, 280 KB with the toolchain's own standard
-//! library (`scripts/build-layer.sh` prints the size of the binary).
+//! reader of debugging information and `printf`: 95 KB more, 280 KB with the toolchain's own
+//! standard library (`scripts/build-layer.sh` prints the size of the binary).
 
 macro_rules! return_zero {
     ($($name:ident)*) => {$(
