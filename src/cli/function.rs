@@ -44,7 +44,8 @@ impl FunctionOptions {
             if !directory.is_dir() {
                 let name = directory.display();
                 return Err(format!(
-                    "unable to find the code in {name}: it is no directory; name a program behind --"
+                    "unable to find the code in {name}: it is no directory; name a program \
+                     behind --"
                 ));
             }
             return Ok(Some(directory));
@@ -129,9 +130,9 @@ impl<'e> Function<'e> {
                 lambda::bootstrap_command_line(name, &function.environ, &is_there)
             }
             (None, []) => {
-                return Err(
-                    "unable to start a function: there is no program; name it behind --, or a runtime with --runtime".into()
-                );
+                let message = "unable to start a function: there is no program; name it behind --, \
+                               or a runtime with --runtime";
+                return Err(message.into());
             }
             (_, command) => command.to_vec(),
         };

@@ -125,8 +125,8 @@ impl SideEffect {
             }
             SideEffect::Overridden { variable, option, winner, is_fatal: false, instead } => {
                 format!(
-                    "{option} in {variable} has no effect on {runtime}: {winner} on its command line \
-                 wins; write \"options\": {instead}"
+                    "{option} in {variable} has no effect on {runtime}: {winner} on its command \
+                     line wins; write \"options\": {instead}"
                 )
             }
             SideEffect::Overridden { variable, option, winner, is_fatal: true, instead } => {

@@ -153,7 +153,8 @@ impl Telemetry {
 
     /// Sends an event to all subscribers, and keeps it for later ones.
     pub fn emit(&self, kind: &str, record: Value) {
-        let event = json!({"time": rfc3339(SystemTime::now(), Precision::Milliseconds), "type": kind, "record": record});
+        let time = rfc3339(SystemTime::now(), Precision::Milliseconds);
+        let event = json!({"time": time, "type": kind, "record": record});
         let mut inner = self.lock();
         for subscription in
             inner.subscriptions.iter().filter(|subscription| subscription.destination.wants(&event))

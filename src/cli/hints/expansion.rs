@@ -67,7 +67,8 @@ fn name_length(text: &str) -> usize {
 fn is_windows(text: &str) -> bool {
     matches!(text.as_bytes(), [drive, b':', next, ..]
         if drive.is_ascii_alphabetic() && (*next == b'\\' || next.is_ascii_control()))
-        || matches!(text.as_bytes(), [drive, b':', b'/', next, ..] if drive.is_ascii_alphabetic() && *next != b'/')
+        || matches!(text.as_bytes(), [drive, b':', b'/', next, ..]
+            if drive.is_ascii_alphabetic() && *next != b'/')
 }
 
 #[cfg(test)]

@@ -15,7 +15,13 @@ pub fn render(overview: &Overview) -> String {
         .map(|edit| json!({"rule": edit.rule, "words": texts(&edit.words)}));
     let skipped = overview.skipped.iter().map(|skipped| {
         let (kind, name, description) = (skipped.kind, &skipped.name, &skipped.description);
-        json!({"kind": kind, "name": name, "description": description, "place": skipped.place, "why": skipped.why})
+        json!({
+            "kind": kind,
+            "name": name,
+            "description": description,
+            "place": skipped.place,
+            "why": skipped.why,
+        })
     });
     let descriptions = overview
         .descriptions
@@ -72,7 +78,10 @@ fn secrets(secrets: &SecretsOverview) -> Value {
         let SecretOverview { name, reference, place, is_kept } = variable;
         json!({"name": name, "reference": reference, "kept": is_kept, "place": place})
     };
-    let path = |path: &SecretOverview| json!({"prefix": path.name, "reference": path.reference, "place": path.place});
+    let path = |path: &SecretOverview| {
+        let SecretOverview { name, reference, place, is_kept: _ } = path;
+        json!({"prefix": name, "reference": reference, "place": place})
+    };
     json!({
         "variables": variables.iter().map(variable).collect::<Value>(),
         "paths": paths.iter().map(path).collect::<Value>(),
@@ -112,9 +121,10 @@ fn phase(phase: &PhaseOverview) -> Value {
 }
 
 fn hook(hook: &HookOverview) -> Value {
+    let is_command = matches!(hook.action, HookCommandKind::Words | HookCommandKind::Shell);
     json!({
         "name": hook.name,
-        "command": matches!(hook.action, HookCommandKind::Words | HookCommandKind::Shell).then(|| texts(&hook.words)),
+        "command": is_command.then(|| texts(&hook.words)),
         "http": (hook.action == HookCommandKind::Http).then(|| hook.words.first().map(text)),
         "wait_for": hook.wait_for.as_ref().map(text),
         "attempts": hook.attempts,
