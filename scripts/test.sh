@@ -17,8 +17,9 @@ if [[ $PWD == /tmp/* ]]; then
 fi
 
 # The number of crates; a change that raises one of these says why.
-# Eight of them are tracing, tracing-subscriber and what these are made of; strsim finds near misses.
-dependency_budget=22
+# Eight of them are tracing, tracing-subscriber and what these are made of; strsim finds near misses; one is the library half of
+# foreword-secrets.
+dependency_budget=23
 # Crates that only the tool needs: clap with its dependencies, and what unpacks a zip.
 tool_dependency_budget=6
 
