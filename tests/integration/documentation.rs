@@ -191,7 +191,7 @@ enum KeyForm {
     Prose,
 }
 
-pub const OBJECT_KINDS: [ObjectKind; 9] = [
+pub const OBJECT_KINDS: [ObjectKind; 10] = [
     ObjectKind {
         configuration: "{@}",
         schema: "/$defs/rule/properties",
@@ -204,6 +204,13 @@ pub const OBJECT_KINDS: [ObjectKind; 9] = [
         schema: "/$defs/edit/anyOf/2/properties",
         page: "docs/configuration.md",
         section: "## Environment",
+        form: KeyForm::Prose,
+    },
+    ObjectKind {
+        configuration: r#"{"secrets": {"A_": {"path": "ssm:/a", @}}}"#,
+        schema: "/$defs/secret/anyOf/1/properties",
+        page: "docs/secrets.md",
+        section: "## References",
         form: KeyForm::Prose,
     },
     ObjectKind {

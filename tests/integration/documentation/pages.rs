@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 /// The pages for users, in reading order; paths from the project's directory.
-pub const PAGES: [&str; 16] = [
+pub const PAGES: [&str; 17] = [
     "README.md",
     "docs/configuration.md",
+    "docs/secrets.md",
     "docs/hooks.md",
     "docs/snapstart.md",
     "docs/pre_stop.md",
