@@ -7,6 +7,7 @@ mod command_words;
 mod conflicts;
 mod executables;
 mod files;
+mod iam;
 mod layers;
 mod missing_program;
 mod program_file;
@@ -14,6 +15,7 @@ mod references;
 mod rules;
 mod runtimes;
 mod scenarios;
+mod secrets;
 mod shebang;
 mod shell_command;
 mod side_effects;
@@ -30,7 +32,7 @@ use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
 use super::options::CheckOptions;
 use super::printer::Colors;
-use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
+use crate::config::{self, Document, Place, Rule, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
 use crate::lambda::TASK_ROOT_VARIABLE;
 use executables::CheckedPrograms;
@@ -38,7 +40,7 @@ use references::ProgramReference;
 use rules::ReachableRule;
 use sources::Targets;
 use std::ffi::OsStr;
-use std::io::stdout;
+use std::io::{stderr, stdout};
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,6 +90,15 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     let sources = readable(found, &mut findings);
     let documents = config::parse_sources(&sources);
+    if options.iam && findings.iter().all(|finding| finding.severity != Severity::Error) {
+        let decoded: Vec<_> = documents.iter().map(Document::decode).collect();
+        if decoded.iter().all(|(_, problems)| problems.is_empty()) {
+            return print_policy(
+                &decoded.iter().map(|(rule, _)| rule).collect::<Vec<_>>(),
+                environ,
+            );
+        }
+    }
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
@@ -98,6 +109,13 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     let has_errors = findings.iter().any(|finding| finding.severity == Severity::Error);
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
+}
+
+/// Prints the policy for all secrets, and on standard error what it leaves open.
+fn print_policy(rules: &[&Rule], environ: &Environ) -> i32 {
+    let policy = iam::policy(rules, environ);
+    let notes: String = policy.notes.iter().map(|note| format!("foreword: {note}\n")).collect();
+    super::print(stderr(), &notes, 0).max(super::print(stdout(), &policy.text, 0))
 }
 
 fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source> {
@@ -146,6 +164,7 @@ fn check(
     timeouts::check(&rules, timeout, &mut diagnostics);
     conflicts::check(&rules, &mut diagnostics);
     snap_start::check(&rules, &mut diagnostics);
+    secrets::check(&rules, &mut diagnostics);
     side_effects::check(&rules, &mut diagnostics);
     wrappers::check(&rules, &mut diagnostics);
     working_directories::check(&rules, &|source| targets.code_of(source), opt, &mut diagnostics);
@@ -154,6 +173,7 @@ fn check(
     let (of_programs, mut checked) = executables::check(&named, &code_of, opt, &mut diagnostics);
     if let Some(opt) = opt {
         layers::check(&rules, opt, &mut diagnostics);
+        secrets::check_layers(&rules, opt, &mut diagnostics);
     }
     for (document, (_, problems)) in &decoded {
         let source = document.source();

@@ -57,7 +57,7 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
         )],
     ),
     (
-        "fetch-secrets",
+        "\"migrate\"",
         &[
             (
                 &["--runtime", "python3.12"],
@@ -71,7 +71,8 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
                     ("/environment/edits/1/after", r#""deployment.environment.name=prod""#),
                     ("/warnings", "[]"),
                     ("/phases/0/hooks/0/limit_ms", "3000"),
-                    ("/phases/0/hooks/0/export", r#""json""#),
+                    ("/secrets/variables/0/name", r#""DB_PASSWORD""#),
+                    ("/secrets/variables/0/reference", r#""ssm:/prod/orders/db-password""#),
                 ],
             ),
             (
@@ -85,6 +86,25 @@ const EXAMPLES: [(&str, &[Said]); 11] = [
                 ],
             ),
         ],
+    ),
+    (
+        "ssm:/prod/orders/settings/",
+        &[(
+            &["--runtime", "python3.12", "--env", "API_KEY=local"],
+            &[
+                ("/secrets/variables/0/kept", "false"),
+                ("/secrets/variables/1/kept", "true"),
+                ("/secrets/paths/0/prefix", r#""APP_""#),
+                ("/secrets/timeout_ms", "3000"),
+            ],
+        )],
+    ),
+    (
+        "\"--file\"",
+        &[(
+            &["--runtime", "java21", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"],
+            &[("/secrets", "null"), ("/phases/2/hooks/0/name", r#""secrets""#)],
+        )],
     ),
     (
         "/opt/mine",

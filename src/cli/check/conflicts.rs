@@ -72,7 +72,7 @@ fn hidden<'r>(edits: &[Edited<'r>]) -> Diagnostic<'r> {
 }
 
 /// Returns whether an edit drops the value that it finds.
-fn overwrites(edit: &EnvEdit) -> bool {
+pub(super) fn overwrites(edit: &EnvEdit) -> bool {
     match &edit.edit {
         Edit::Set(text) => !mentions(text.written(), edit.name),
         Edit::Unset => true,
@@ -168,7 +168,7 @@ fn itself<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>
 
 /// Returns whether a later rule unintentionally overrides an earlier one. A rule with more
 /// conditions is an intended exception.
-fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
+pub(super) fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
     let is_among = |when: &&When| later.conditions.iter().any(|other| std::ptr::eq(*when, *other));
     let is_exception = earlier.conditions.iter().all(is_among)
         && later.conditions.len() > earlier.conditions.len();

@@ -2,6 +2,7 @@
 //! key with a secret name.
 
 use crate::environ::{REDACTED, is_secret_name};
+use foreword_secrets::reference::Reference;
 use std::ops::Range;
 
 /// Returns a part of a text, with its secrets replaced.
@@ -44,13 +45,20 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
                     (true, None) if is_secret_name(&text.as_bytes()[at..rest]) => {
                         secret_at = Some(depth);
                     }
-                    (false, Some(_)) => secrets.push(at..rest),
+                    (false, Some(_)) if !is_reference(&text[at..rest]) => {
+                        secrets.push(at..rest);
+                    }
                     _ => {}
                 }
             }
         }
     }
     secrets
+}
+
+/// Reports whether a string in quotes says where a secret is, which is no secret itself.
+fn is_reference(quoted: &str) -> bool {
+    Reference::parse(quoted.trim_matches('"')).is_ok()
 }
 
 /// Returns the end of a string, behind its closing quote; the end of the text if there is none.
