@@ -56,6 +56,7 @@ mod relay_protocol;
 mod relay_tunnel;
 mod roles;
 mod sandbox;
+mod secrets;
 mod stand_in;
 // Some of it is only used by tests with real parts.
 #[cfg_attr(not(feature = "real-parts"), allow(dead_code))]

@@ -20,6 +20,8 @@ mod hook_requests;
 mod hook_retries;
 #[cfg(feature = "real-parts")]
 mod sandbox;
+#[cfg(feature = "real-parts")]
+mod secrets;
 #[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_colors;
 #[cfg(all(feature = "tool", feature = "real-parts"))]

@@ -193,6 +193,14 @@ impl Test {
         self
     }
 
+    /// Runs a copy of foreword in the test's directory, so that other files can lie beside it.
+    pub fn copied(mut self, name: &str) -> Self {
+        let foreword = std::fs::read(foreword()).expect("foreword");
+        self.directory.write(name, &foreword, 0o755);
+        self.program = self.directory.path(name).into();
+        self
+    }
+
     /// Puts a command before the whole, such as a parent that prepares something.
     pub fn within<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
         self.parent =

@@ -24,7 +24,7 @@ fn plan(configuration: &str, arguments: &[&str]) -> Value {
 type Said = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 /// Examples by a text that only this one contains.
-const EXAMPLES: [(&str, &[Said]); 11] = [
+const EXAMPLES: [(&str, &[Said]); 13] = [
     (
         "collector is up",
         &[(

@@ -1,0 +1,247 @@
+//! How foreword starts `foreword-secrets` and what becomes of its output, with a program of the
+//! test's in its place. `real_parts::secrets` has the real one.
+
+use crate::support::{LIMIT, Reaction, RuntimeApi, Test, wait_until};
+use serde_json::{Value, json};
+
+/// Prints the environment's variables that the tests are about.
+const RUNTIME: &str = "#!/bin/sh\nfor name in DB OTHER URL SEEN EXPORTED; do eval \"echo \
+                       $name=\\$$name\"; done\n";
+
+const RESOLVED: &str = "foreword: secrets were resolved after N ms: 1 variable\n";
+
+/// Returns a start of a runtime with a program in the place of `foreword-secrets`.
+fn test(config: &str, program: &str) -> Test {
+    Test::new()
+        .copied("bin/foreword")
+        .script("bin/foreword-secrets", format!("#!/bin/sh\n{program}\n"))
+        .script("runtime", RUNTIME)
+        .config(config)
+        .args(["./runtime"])
+}
+
+const ONE: &str = r#"{"secrets": {"DB": "ssm:/db"}}"#;
+
+#[test]
+fn program_gets_all_references_on_its_command_line_and_the_environment_of_lambda() {
+    let config = r#"{
+        "secrets": {
+            "DB": "ssm:/${STAGE}/db", "OTHER": "secretsmanager:a#k", "P_": {"path": "ssm:/p/"}
+        },
+        "references": true,
+        "secrets_timeout_ms": 1234,
+        "env": {"STAGE": "changed", "OTHER": null}
+    }"#;
+    let program = "printf '%s\\n' \"$@\" \"$STAGE\" >\"$LAMBDA_TASK_ROOT/words\"; cat; echo '{}'";
+    let left = test(config, program)
+        .env("STAGE", "prod")
+        .env("OWN", "bref-ssm:/own")
+        .env("PLAIN", "see ssm:/x")
+        .env("DB", "")
+        .stdin("not for it")
+        .stdout("DB=\nOTHER=\nURL=\nSEEN=\nEXPORTED=\n")
+        .stderr("foreword: secrets were resolved after N ms: 0 variables\n")
+        .run();
+    assert_eq!(
+        left.read("words"),
+        "--keep-existing\n--timeout-ms\n1234\n--path=P_=ssm:/p/\n--\nOWN=bref-ssm:/own\n\
+         DB=ssm:/prod/db\nOTHER=secretsmanager:a#k\nprod\n"
+    );
+}
+
+#[test]
+fn values_come_before_edits_and_hooks_and_are_taken_literally() {
+    let config = json!({
+        "secrets": {"DB": "ssm:/db"},
+        "env": {"URL": "db://${DB}@host"},
+        "hooks": {"initialize": [
+            {"name": "a", "command": ["/bin/sh", "-c", "echo SEEN=\"'$DB'\""], "export": "dotenv"},
+            {"name": "b", "command": ["/bin/echo", "EXPORTED=1"], "export": "dotenv"}
+        ]}
+    });
+    test(&config.to_string(), r#"echo '{"DB": "a $(x) ${HOME} \"b\" `c`"}'"#)
+        .env("FOREWORD_LOG", "warn")
+        .stdout(
+            "DB=a $(x) ${HOME} \"b\" `c`\nOTHER=\nURL=db://a $(x) ${HOME} \"b\" `c`@host\n\
+             SEEN=a $(x) ${HOME} \"b\" `c`\nEXPORTED=1\n",
+        )
+        .run();
+}
+
+#[test]
+fn nothing_is_started_when_there_is_nothing_to_resolve() {
+    for (config, name) in [
+        (ONE, "DB"),
+        (r#"{"references": true}"#, "OTHER"),
+        (r#"{"secrets": {}}"#, "OTHER"),
+        (r#"{"when": {"env": {"NO": true}}, "secrets": {"DB": "ssm:/db"}}"#, "OTHER"),
+        (r#"{"env": {"URL": {"default": ""}}}"#, "OTHER"),
+    ] {
+        let captured = test(config, "exit 1").env(name, "mine").capture();
+        assert_eq!((captured.stderr, captured.status), (Vec::new(), 0), "{config}");
+    }
+    let disabled = test(ONE, "exit 1").env("FOREWORD_DISABLED", "1").capture();
+    assert_eq!((disabled.stderr, disabled.status), (Vec::new(), 0));
+}
+
+#[test]
+fn every_way_to_fail_is_one_line_with_the_status_and_type_of_secrets() {
+    let secret = "Runtime.ForewordSecretFailed";
+    let exactly = |program: &str, error_type: &str, message: &str| {
+        let api = RuntimeApi::new(Reaction::Accept);
+        test(ONE, program)
+            .runtime_api(&api)
+            .stderr(format!("foreword: {message}\n"))
+            .status(125)
+            .run();
+        let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+        let body: Value = serde_json::from_str(&request.body).expect("JSON");
+        assert_eq!(body["errorType"], error_type);
+        assert_eq!(body["errorMessage"], message);
+    };
+    exactly(
+        "echo 'foreword-secrets: unable to get A: x' >&2; echo >&2; echo hidden
+         echo 'foreword-secrets: unable to get B: y' >&2; exit 1",
+        secret,
+        "unable to get A: x; unable to get B: y",
+    );
+    exactly(
+        "echo 'foreword-secrets: unable to read it' >&2; exit 2",
+        "Runtime.ForewordConfigInvalid",
+        "unable to read it",
+    );
+    exactly("exit 3", secret, "foreword-secrets exited with status 3 and gave no reason");
+    exactly("kill -KILL $$", secret, "foreword-secrets was killed by SIGKILL");
+    exactly(
+        "echo hidden",
+        secret,
+        "foreword-secrets exported something unreadable: line 1: this is not JSON: expected \
+         value; print one JSON object and nothing else",
+    );
+    exactly(
+        "echo '{\"DB\": {\"hidden\": 1}}'",
+        secret,
+        "foreword-secrets exported something unreadable: the value of \"DB\" is an object, not a \
+         string, number or boolean; print it as a string, or leave it out",
+    );
+    exactly(
+        "head -c 5000000 /dev/zero",
+        secret,
+        "foreword-secrets printed more than the 4194304 bytes that an environment can hold",
+    );
+    // What it writes to standard error is no part of a success.
+    test(ONE, "echo hidden >&2; echo '{\"DB\": \"x\"}'")
+        .stdout("DB=x\nOTHER=\nURL=\nSEEN=\nEXPORTED=\n")
+        .stderr(RESOLVED)
+        .run();
+}
+
+#[test]
+fn missing_program_is_named_with_its_layer() {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    Test::new()
+        .copied("bin/foreword")
+        .script("runtime", RUNTIME)
+        .config(ONE)
+        .args(["./runtime"])
+        .stderr(format!(
+            "foreword: there is no <folder>/bin/foreword-secrets, which resolves secrets: attach \
+             the layer foreword-secrets-{architecture}\n"
+        ))
+        .status(125)
+        .run();
+    Test::new()
+        .copied("bin/foreword")
+        .file("bin/foreword-secrets", "#!/bin/sh\n")
+        .config(ONE)
+        .args(["/bin/true"])
+        .stderr(
+            "foreword: unable to execute \"<folder>/bin/foreword-secrets\": it has no execute \
+             permission (chmod +x)\n",
+        )
+        .status(125)
+        .run();
+}
+
+#[test]
+fn program_that_hangs_is_stopped_with_all_that_it_started() {
+    let config = r#"{"secrets": {"DB": "ssm:/db"}, "secrets_timeout_ms": 100}"#;
+    let left = test(config, "sleep 60 & sleep 60")
+        .stderr(
+            "foreword: foreword-secrets did not end at its limit (secrets_timeout_ms), and was \
+             stopped\n",
+        )
+        .status(125)
+        .run();
+    assert!(left.is_alone());
+}
+
+#[test]
+fn signal_while_secrets_are_resolved_ends_foreword() {
+    let config = r#"{"secrets": {"DB": "ssm:/db"}, "secrets_timeout_ms": 60000}"#;
+    let run = test(config, "touch \"$LAMBDA_TASK_ROOT/started\"; sleep 60").start();
+    let started = run.finished.directory.path("started");
+    assert!(wait_until(LIMIT, || started.exists()));
+    let captured = run.terminate();
+    assert_eq!((captured.stdout, captured.stderr, captured.status), (Vec::new(), Vec::new(), 143));
+    assert!(run.finished.is_alone());
+}
+
+/// Writes down all that a process can see of others and of itself, but for its own environment.
+const LOOK: &str = "cat /proc/[0-9]*/cmdline >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\n\
+                    printf '%s\\n' \"$FOREWORD_STAGE\" >>\"$LAMBDA_TASK_ROOT/seen\"\n\
+                    find /tmp -path \"$LAMBDA_TASK_ROOT\" -prune -o -type f -exec cat {} + >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\ntrue\n";
+
+#[test]
+fn value_is_in_no_log_report_stage_command_line_or_file() {
+    let value = "planted-value-of-a-secret";
+    let config = json!({
+        "secrets": {"DB": "ssm:/db"},
+        "env": {"URL": "db://${DB}"},
+        "wrappers": ["./wrapper"],
+        "hooks": {"initialize": [
+            {"name": "looks", "command": ["./look"]},
+            {"name": "fails", "command": "echo \"$DB\" >&2; exit 3", "on_failure": "continue"}
+        ]}
+    });
+    for (level, format) in [("trace", "JSON"), ("trace", "Text"), ("info", "JSON")] {
+        let api = RuntimeApi::new(Reaction::Accept);
+        let captured =
+            test(&config.to_string(), "printf '{\"DB\": \"planted-%s\"}' value-of-a-secret")
+                .runtime_api(&api)
+                .env("FOREWORD_LOG", level)
+                .env("AWS_LAMBDA_LOG_FORMAT", format)
+                .env("FOREWORD_METRICS", "Tests")
+                .script("look", format!("#!/bin/sh\n{LOOK}"))
+                .script("wrapper", format!("#!/bin/sh\n{LOOK}exec \"$@\"\n"))
+                .script("runtime", format!("#!/bin/sh\n{LOOK}printf '%s' \"$DB\" >&3\n"))
+                .within(["/bin/sh", "-c", "exec \"$@\" 3>\"$LAMBDA_TASK_ROOT/value\"", "sh"])
+                .start();
+        let output = captured.finish();
+        assert_eq!(output.status, 0, "{}", String::from_utf8_lossy(&output.stderr));
+        // It does arrive, and what a hook itself writes is as it wrote it.
+        assert_eq!(captured.finished.read("value"), value);
+        let log = String::from_utf8(output.stderr).expect("UTF-8");
+        let own: Vec<_> = log.lines().filter(|line| *line != value).collect();
+        assert!(own.len() > 2, "{log}");
+        let seen = std::fs::read(captured.finished.directory.path("seen")).expect("what was seen");
+        let seen = String::from_utf8_lossy(&seen).into_owned();
+        assert!(seen.contains("ssm:/db") || seen.contains("wrapper"), "{seen}");
+        for text in [&own.join("\n"), &seen, &String::from_utf8_lossy(&output.stdout).into_owned()]
+        {
+            assert!(!text.contains(value), "{level} {format}: {text}");
+        }
+        assert!(!format!("{:?}", api.requests()).contains(value));
+    }
+}
+
+#[test]
+fn secrets_take_part_in_no_metric_and_need_no_hook() {
+    let captured =
+        test(ONE, "echo '{\"DB\": \"x\"}'").env("AWS_LAMBDA_LOG_FORMAT", "JSON").capture();
+    let line: Value = serde_json::from_slice(&captured.stderr).expect("one line of JSON");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["outcome"], "success");
+    assert_eq!(line["exported"], 1);
+    assert!(line["durationMs"].as_u64().is_some_and(|ms| u128::from(ms) < LIMIT.as_millis()));
+}
