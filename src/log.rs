@@ -158,7 +158,7 @@ impl Subscriber for LazySubscriber {
     }
 
     fn enabled(&self, metadata: &Metadata) -> bool {
-        metadata.is_event() && *metadata.level() <= settings().level
+        !metadata.is_span() && *metadata.level() <= settings().level
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

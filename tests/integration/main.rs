@@ -89,6 +89,8 @@ mod tool_plan_generated;
 #[cfg(feature = "tool")]
 mod tool_plan_runtimes;
 #[cfg(feature = "tool")]
+mod tool_plan_secrets;
+#[cfg(feature = "tool")]
 mod tool_plan_snapshot;
 #[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_schema;

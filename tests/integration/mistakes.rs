@@ -100,8 +100,8 @@ fn text_that_is_not_json_is_refused() {
 
 #[test]
 fn keys_that_are_unknown_or_duplicate_are_refused() {
-    const RULE: &str =
-        "here go when, env, options, arguments, program, prefix, entry, wrappers, hooks, rules";
+    const RULE: &str = "here go when, secrets, secrets_timeout_ms, references, env, options, \
+                        arguments, program, prefix, entry, wrappers, hooks, rules";
     refuses_each(&[
         ("{\n  »\"optoins\": {}\n}", "unknown key \"optoins\"; did you mean \"options\"?"),
         ("{\n  »\"environment\": {}\n}", "unknown key \"environment\"; did you mean \"env\"?"),

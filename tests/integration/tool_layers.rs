@@ -391,7 +391,7 @@ fn drop_ins_of_layers_are_checked() {
         .finds(&[
             "@b/foreword.d/10.json:1:15: error: expected a string, null, or an object with \
              \"default\", \"prepend\" or \"append\", found a number; put it in quotes",
-            "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, env, options, \
+            "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, secrets, secrets_timeout_ms, references, env, options, \
              arguments, program, prefix, entry, wrappers, hooks, rules",
         ]);
 }
