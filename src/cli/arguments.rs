@@ -23,6 +23,7 @@ pub fn parse(arguments: &[OsString]) -> Result<ToolCommand, clap::Error> {
             files: all(&mut matches, "files"),
             layers: all(&mut matches, "layers"),
             timeout: matches.remove_one("timeout"),
+            prints_policy: matches.get_flag("iam"),
         }),
         "plan" => ToolCommand::Plan(PlanOptions {
             configs: all(&mut matches, "config"),
@@ -129,6 +130,12 @@ fn check() -> Command {
                 .value_name("S")
                 .help("The function's timeout in seconds, which the init has when it runs again")
                 .value_parser(value_parser!(u64).range(1..=900).map(Duration::from_secs)),
+        )
+        .arg(
+            Arg::new("iam")
+                .long("iam")
+                .help("Prints only the smallest IAM policy that lets the function get its secrets")
+                .action(ArgAction::SetTrue),
         )
         .after_help("Exits with 1 when there are errors; warnings change nothing.")
 }

@@ -7,6 +7,7 @@ mod command_words;
 mod conflicts;
 mod executables;
 mod files;
+mod iam;
 mod layers;
 mod missing_program;
 mod program_file;
@@ -14,6 +15,7 @@ mod references;
 mod rules;
 mod runtimes;
 mod scenarios;
+mod secrets;
 mod shebang;
 mod shell_command;
 mod side_effects;
@@ -32,13 +34,15 @@ use super::options::CheckOptions;
 use super::printer::Colors;
 use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
+use crate::json::Problem;
 use crate::lambda::TASK_ROOT_VARIABLE;
 use executables::CheckedPrograms;
+use iam::Policy;
 use references::ProgramReference;
 use rules::ReachableRule;
 use sources::Targets;
 use std::ffi::OsStr;
-use std::io::stdout;
+use std::io::{stderr, stdout};
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,6 +92,9 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     let sources = readable(found, &mut findings);
     let documents = config::parse_sources(&sources);
+    if options.prints_policy {
+        return print_policy(&documents, findings, environ);
+    }
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
     let colors = Colors::of(stdout(), environ);
@@ -98,6 +105,28 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     let has_errors = findings.iter().any(|finding| finding.severity == Severity::Error);
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
+}
+
+/// Prints the policy that the secrets need, and only that to standard output; returns the exit
+/// status.
+fn print_policy(documents: &[Document], mut findings: Vec<Finding>, environ: &Environ) -> i32 {
+    let decoded: Vec<_> = documents.iter().map(|document| (document, document.decode())).collect();
+    for (document, (_, problems)) in &decoded {
+        findings.extend(problems.iter().map(|problem| of_problem(document, problem)));
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let colors = Colors::of(stderr(), environ);
+    let errors: String = errors.map(|finding| finding.render(colors)).collect();
+    if !errors.is_empty() {
+        return super::print(stderr(), &errors, ERRORS);
+    }
+    let policy = Policy::new(decoded.iter().map(|(_, (rule, _))| rule), environ);
+    super::print(stderr(), &format!("foreword: {}\n", policy.note()), 0);
+    super::print(stdout(), &policy.to_json(), 0)
+}
+
+fn of_problem(document: &Document, problem: &Problem) -> Finding {
+    Finding::at(Severity::Error, document.source(), problem.offset, problem.message.clone())
 }
 
 fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source> {
@@ -145,6 +174,7 @@ fn check(
     unmatched_edits::check(&rules, &mut diagnostics);
     timeouts::check(&rules, timeout, &mut diagnostics);
     conflicts::check(&rules, &mut diagnostics);
+    secrets::check(&rules, &mut diagnostics);
     snap_start::check(&rules, &mut diagnostics);
     side_effects::check(&rules, &mut diagnostics);
     wrappers::check(&rules, &mut diagnostics);
@@ -154,13 +184,11 @@ fn check(
     let (of_programs, mut checked) = executables::check(&named, &code_of, opt, &mut diagnostics);
     if let Some(opt) = opt {
         layers::check(&rules, opt, &mut diagnostics);
+        secrets::check_layers(&rules, opt, targets.code(), &mut diagnostics);
     }
     for (document, (_, problems)) in &decoded {
         let source = document.source();
-        let problem = |problem: &crate::json::Problem| {
-            Finding::at(Severity::Error, source, problem.offset, problem.message.clone())
-        };
-        findings.extend(problems.iter().map(problem));
+        findings.extend(problems.iter().map(|problem| of_problem(document, problem)));
         let own = |diagnostic: &Diagnostic| {
             let offset = diagnostic.place.offset_in(source)?;
             Some((

@@ -72,7 +72,7 @@ fn hidden<'r>(edits: &[Edited<'r>]) -> Diagnostic<'r> {
 }
 
 /// Returns whether an edit drops the value that it finds.
-fn overwrites(edit: &EnvEdit) -> bool {
+pub(super) fn overwrites(edit: &EnvEdit) -> bool {
     match &edit.edit {
         Edit::Set(text) => !mentions(text.written(), edit.name),
         Edit::Unset => true,
@@ -168,7 +168,7 @@ fn itself<'r>(rules: &[ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>
 
 /// Returns whether a later rule unintentionally overrides an earlier one. A rule with more
 /// conditions is an intended exception.
-fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
+pub(super) fn is_lost(earlier: &ReachableRule, later: &ReachableRule) -> bool {
     let is_among = |when: &&When| later.conditions.iter().any(|other| std::ptr::eq(*when, *other));
     let is_exception = earlier.conditions.iter().all(is_among)
         && later.conditions.len() > earlier.conditions.len();
@@ -185,7 +185,7 @@ fn asks_for(when: &When, name: &str) -> bool {
 }
 
 /// Returns whether an edit uses a variable's value.
-fn reads(edit: &Edit, name: &str) -> bool {
+pub(super) fn reads(edit: &Edit, name: &str) -> bool {
     match edit {
         Edit::Set(text)
         | Edit::Default(text)
@@ -202,7 +202,7 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// Returns whether a description names a variable as a word of its own.
-fn names(description: &str, name: &str) -> bool {
+pub(super) fn names(description: &str, name: &str) -> bool {
     let is_of_name = |c: char| c == '_' || c.is_alphanumeric();
     description.match_indices(name).any(|(at, _)| {
         let (before, after) = (&description[..at], &description[at + name.len()..]);
