@@ -68,6 +68,8 @@ mod tool_check_limits;
 #[cfg(feature = "tool")]
 mod tool_check_programs;
 #[cfg(feature = "tool")]
+mod tool_check_secrets;
+#[cfg(feature = "tool")]
 mod tool_check_sources;
 #[cfg(feature = "tool")]
 mod tool_effects;

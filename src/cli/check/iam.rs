@@ -143,9 +143,12 @@ impl Policy {
             None => self.beginning("ssm"),
         };
         let path = parsed.path.trim_end_matches('/');
-        let own = (!path.is_empty()).then(|| format!("{beginning}parameter{path}"));
-        for resource in own.into_iter().chain([format!("{beginning}parameter{path}/{ANY}")]) {
-            self.add(GET_BY_PATH, resource.replace(&variable, ANY));
+        let own = format!("{beginning}parameter{path}").replace(&variable, ANY);
+        if !own.ends_with(ANY) {
+            self.add(GET_BY_PATH, format!("{own}/{ANY}"));
+        }
+        if !path.is_empty() {
+            self.add(GET_BY_PATH, own);
         }
         true
     }
@@ -202,32 +205,34 @@ impl Policy {
         )
     }
 
-    /// Returns one sentence about what the policy does not say.
+    /// Returns one line about what the policy does not say.
     pub fn note(&self) -> String {
         let mut parts = Vec::new();
+        if let (true, Some(region)) = (self.has_other_account, &self.region) {
+            parts.push(format!("{region} is this shell's region"));
+        }
+        let has_no_region = self.has_other_account && self.region.is_none();
+        let unknown = [
+            ("for the account", self.has_other_account),
+            ("for the region, which AWS_REGION can name", has_no_region),
+            ("for each ${NAME}", self.has_variables),
+        ];
+        let unknown = unknown.iter().filter(|(_, is_unknown)| *is_unknown).map(|(what, _)| *what);
+        let unknown: Vec<_> = unknown.collect();
+        if !unknown.is_empty() {
+            parts.push(format!("\"*\" stands {}", unknown.join(", ")));
+        }
         if self.resources.is_empty() {
-            parts.push("it allows nothing, because \"secrets\" has no reference".to_owned());
-        } else {
-            if self.has_other_account {
-                parts.push(match &self.region {
-                    Some(region) => {
-                        format!("\"*\" stands for the account, and {region} is {REGION}'s")
-                    }
-                    None => format!("\"*\" stands for the account and the region ({REGION})"),
-                });
-            }
-            if self.has_variables {
-                parts.push("\"*\" stands for each ${NAME}".to_owned());
-            }
+            parts.push("no reference in \"secrets\" needs a permission".to_owned());
         }
         if !self.unknown.is_empty() {
-            parts.push(format!("add what is meant at {}", self.unknown.join(", ")));
+            parts.push(format!("add what the reference at {} means", self.unknown.join(" and ")));
         }
         if self.has_references {
-            parts.push("add what the variables hold that \"references\" resolves".to_owned());
+            parts.push("add the references in variables, which \"references\" resolves".to_owned());
         }
         if !self.resources.is_empty() || self.has_references {
-            parts.push("add kms:Decrypt on customer managed keys".to_owned());
+            parts.push("add kms:Decrypt for keys that are customer managed".to_owned());
         }
         parts.join("; ")
     }

@@ -10,12 +10,11 @@ use crate::cli::finding::Severity;
 use crate::cli::layer::{LayerLookup, MergedLayers};
 use crate::condition::When;
 use crate::config::{Command, Edit, EnvEdit, Hook, Place, Secret, SecretSource};
-use crate::environ::Environ;
-use crate::glob::{Case, Glob};
 use crate::lambda::variables::{HANDLER, is_reserved};
 use crate::lambda::{LAYERS, SNAP_START};
 use crate::phase::Phase;
 use crate::secrets::PROGRAM;
+use crate::template::Template;
 use foreword_secrets::reference::Reference;
 
 pub fn check<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<'r>>) {
@@ -193,8 +192,13 @@ fn snap_start<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnost
     if is_fetched_again {
         return;
     }
+    let mut warned: Vec<&[&When]> = Vec::new();
     for rule_in_context in rules.iter().filter(|rule_in_context| has_secrets(rule_in_context)) {
         let conditions = &rule_in_context.conditions;
+        // One that applies only where another does is warned of there.
+        if warned.iter().any(|others| is_covered(others, conditions)) {
+            continue;
+        }
         let is_with_hook = || {
             hooks().filter(|(hook, _)| hook.phase.is_around_snapshot()).any(|(hook, of_hook)| {
                 let both: Vec<_> = conditions.iter().chain(&of_hook).copied().collect();
@@ -210,15 +214,20 @@ fn snap_start<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnost
                  \"{SNAP_START}\"}}"
             );
             diagnostics.push(Diagnostic::warning(secrets_place(rule_in_context), message));
+            warned.push(conditions);
         }
     }
+}
+
+/// Returns whether all of some conditions are among others.
+fn is_covered(conditions: &[&When], others: &[&When]) -> bool {
+    conditions.iter().all(|when| others.iter().any(|other| std::ptr::eq(*when, *other)))
 }
 
 /// Returns whether a condition tells SnapStart from the other initializations by its name.
 fn asks_for_snap_start(when: &When) -> bool {
     let When { initialization, not, any, runtime: _, architecture: _, file: _, env: _ } = when;
-    let is_it =
-        |text| Glob::new(text, &Environ::default()).matches(SNAP_START.as_bytes(), Case::Sensitive);
+    let is_it = |text: &Template| text.written() == SNAP_START;
     initialization.iter().flatten().any(is_it)
         || not.iter().any(|when| asks_for_snap_start(when))
         || any.iter().flatten().any(asks_for_snap_start)
