@@ -127,8 +127,8 @@ impl Policy {
         true
     }
 
-    /// Adds what a path needs. AWS asks for the permission on the path itself, which includes
-    /// everything below it
+    /// Adds what a path needs. AWS asks for the permission on the path as the request has it, and
+    /// includes everything below it
     /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html>).
     fn add_path(&mut self, template: &Template) -> bool {
         let Some(Parsed { parsed, variable }) = self.parse(template, Path::parse) else {
@@ -143,13 +143,9 @@ impl Policy {
             None => self.beginning("ssm"),
         };
         let path = parsed.path.trim_end_matches('/');
-        let own = format!("{beginning}parameter{path}").replace(&variable, ANY);
-        if !own.ends_with(ANY) {
-            self.add(GET_BY_PATH, format!("{own}/{ANY}"));
-        }
-        if !path.is_empty() {
-            self.add(GET_BY_PATH, own);
-        }
+        let path = if path.is_empty() { "/*" } else { path };
+        let resource = format!("{beginning}parameter{path}").replace(&variable, ANY);
+        self.add(GET_BY_PATH, resource);
         true
     }
 
@@ -159,7 +155,6 @@ impl Policy {
         template: &Template,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Parsed<T>> {
-        self.has_variables |= !template.is_plain();
         let mut variable = "VARIABLE".to_owned();
         while template.written().contains(&variable) {
             variable.push('E');
@@ -168,6 +163,7 @@ impl Policy {
         // Of a name with slashes in it, the first has to be in the variable.
         let with_slash = || text.replacen(&variable, &format!("/{variable}"), 1);
         let parsed = parse(&text).or_else(|_| parse(&with_slash())).ok()?;
+        self.has_variables |= !template.is_plain();
         Some(Parsed { parsed, variable })
     }
 
