@@ -216,18 +216,14 @@ oldest_rust() {
     cargo "+$version" check --locked --no-default-features
 }
 
-# Runs the integration tests with the layer's own binaries, which have no tool: the one for this machine, and the other one
-# under an emulator.
-layer_tests() {
-    local tests native=x86_64 other=aarch64 emulated=$PWD/target/emulated
-    [[ $(uname -m) != aarch64 ]] || native=aarch64 other=x86_64
-    FOREWORD_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword \
-        cargo test --locked --no-default-features --features real-parts --test integration -- --skip documentation
-
+# Makes target/emulated/NAME, which runs a layer's program of the other architecture.
+emulated_program() {
+    local other=aarch64
+    [[ $(uname -m) != aarch64 ]] || other=x86_64
+    mkdir -p target/emulated
     # A C program, because a shell would change the environment.
-    mkdir -p "$emulated"
     cc -O2 -x c -DEMULATOR="\"$(type -P "qemu-$other-static")\"" \
-        -DFOREWORD="\"$PWD/target/$other-unknown-linux-musl/release/foreword\"" -o "$emulated/foreword" - <<'END'
+        -DPROGRAM="\"$PWD/target/$other-unknown-linux-musl/release/$1\"" -o "target/emulated/$1" - <<'END'
 #include <unistd.h>
 
 int main(int count, char **words, char **environment)
@@ -236,19 +232,30 @@ int main(int count, char **words, char **environment)
     command[0] = EMULATOR;
     command[1] = "-0";
     command[2] = words[0];
-    command[3] = FOREWORD;
+    command[3] = PROGRAM;
     for (int index = 1; index <= count; index++)
         command[index + 3] = words[index];
     return execve(EMULATOR, command, environment) != 0;
 }
 END
+}
+
+# Runs the integration tests with the layer's own binaries, which have no tool: the one for this machine, and the other one
+# under an emulator.
+layer_tests() {
+    local tests native=x86_64 emulated=$PWD/target/emulated
+    [[ $(uname -m) != aarch64 ]] || native=aarch64
+    FOREWORD_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword \
+        cargo test --locked --no-default-features --features real-parts --test integration -- --skip documentation
+
+    emulated_program foreword
     # Skipped are the tests in which the emulator itself makes a difference:
     # - it drops and reorders odd entries of the environment, and ignores a signal of its C library's;
     # - a program for another machine than foreword's is a program for this machine;
     # - /proc/self/exe is the emulator, so foreword does not recognize itself;
     # - whoever executes the stand-in, a symlink to foreword, executes it without the emulator;
     # - it emulates /proc/self/stat, so start times do not identify a process, and it starts processes in its own way.
-    tests=(documentation sandbox:: every_byte marker_directory_that_is_missing hook_without_edits_has signal_dispositions
+    tests=(documentation sandbox:: secrets:: every_byte marker_directory_that_is_missing hook_without_edits_has signal_dispositions
         log_without_a_reader program_of_the_other_byte_order program_of_this_machine file_that_is_no_program
         process_that_the_system_refuses bootstrap_does_not_take_itself chain stand_in and_wrappers
         wrapper_that_cannot_be_executed two_wrappers_run after_other_wrappers)
@@ -257,7 +264,7 @@ END
         cargo test --locked --no-default-features --features real-parts --test integration -- "${tests[@]/#/--skip=}"
 }
 
-# The tests of foreword-secrets, with the program that cargo builds and with that of the layer for this machine.
+# The tests of foreword-secrets, with the program that cargo builds and with those of the layers.
 secrets_tests() {
     local native=x86_64
     [[ $(uname -m) != aarch64 ]] || native=aarch64
@@ -266,6 +273,9 @@ secrets_tests() {
     cargo test --locked --package foreword-secrets --features real-parts
     FOREWORD_SECRETS_UNDER_TEST=$PWD/target/$native-unknown-linux-musl/release/foreword-secrets \
         cargo test --locked --package foreword-secrets --features real-parts --test integration
+    emulated_program foreword-secrets
+    FOREWORD_SECRETS_UNDER_TEST=$PWD/target/emulated/foreword-secrets RUST_TEST_THREADS=$(nproc) \
+        cargo test --locked --package foreword-secrets --features real-parts --test integration -- values::
 }
 
 # Runs tests with system calls refused: ERROR "CALL…" TEST…. Skipped are tests that need such a call themselves: the event
@@ -286,7 +296,7 @@ refused() {
 # Runs the tests of what foreword does on Lambda again, with each system call refused that Lambda may refuse, and with all.
 refused_calls() {
     local call error every
-    local tests=(hook exports init_error logs relay extension chain stand_in thaw)
+    local tests=(hook exports init_error logs relay extension chain stand_in thaw secrets::program secrets::signal)
     # foreword makes none of these. All tests run with all four refused, to find a call that was added; each alone is only
     # refused to tests of every kind.
     local never_made=(close_range memfd_create signalfd4 eventfd2)
@@ -320,7 +330,7 @@ for features in "" --features=real-parts; do
 done
 mapfile -t scripts < <(find scripts tests -name '*.sh')
 check shellcheck .ci/run scripts/sandbox "${scripts[@]}"
-check columns fuzz manual tests
+check columns src fuzz manual secrets tests
 check recipes
 check dependencies
 check permitted_dependencies

@@ -69,6 +69,35 @@ impl<'a> Template<'a> {
         walk.unset
     }
 
+    /// Returns the string with another one in the place of each `${…}`.
+    #[cfg(feature = "tool")]
+    pub fn with_each_reference_as(&self, other: &str) -> String {
+        let (mut replaced, mut rest, mut depth) = (String::new(), self.written, 0);
+        let mut put = |depth: usize, text: &str| {
+            if depth == 0 {
+                replaced += text;
+            }
+        };
+        while let Some(at) = rest.find(['$', '}']) {
+            put(depth, &rest[..at]);
+            rest = &rest[at..];
+            let length = if let Some(after) = rest.strip_prefix("${") {
+                put(depth, other);
+                depth += 1;
+                rest.len() - after.len()
+            } else if rest.starts_with('}') && depth > 0 {
+                depth -= 1;
+                1
+            } else {
+                put(depth, &rest[..1]);
+                if rest.starts_with("$$") { 2 } else { 1 }
+            };
+            rest = &rest[length..];
+        }
+        put(depth, rest);
+        replaced
+    }
+
     /// Calls `each` with the pieces of the expanded template, in their order.
     pub fn pieces(&self, environ: &Environ, each: &mut dyn FnMut(&[u8], Origin)) {
         if self.is_plain {
@@ -241,6 +270,21 @@ mod tests {
             assert!(Template::new(text).is_err(), "{text}");
         }
         assert!(Template::new(&"${A:-".repeat(10_000)).is_err());
+    }
+
+    #[cfg(feature = "tool")]
+    #[test]
+    fn each_reference_is_replaced_as_a_whole() {
+        for (text, expected) in [
+            ("plain } text", "plain } text"),
+            ("a/${A}/b${B}", "a/*/b*"),
+            ("${A:-x${B:-${C}}y}/z", "*/z"),
+            ("$${A}$x$", "${A}$x$"),
+            ("${A:-$$}}", "*}"),
+        ] {
+            let template = Template::new(text).expect("a template");
+            assert_eq!(template.with_each_reference_as("*"), expected, "{text}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn parse(arguments: &[OsString]) -> Result<ToolCommand, clap::Error> {
             files: all(&mut matches, "files"),
             layers: all(&mut matches, "layers"),
             timeout: matches.remove_one("timeout"),
-            iam: matches.get_flag("iam"),
+            prints_policy: matches.get_flag("iam"),
         }),
         "plan" => ToolCommand::Plan(PlanOptions {
             configs: all(&mut matches, "config"),
@@ -134,7 +134,7 @@ fn check() -> Command {
         .arg(
             Arg::new("iam")
                 .long("iam")
-                .help("Print the smallest IAM policy for the secrets, instead of findings")
+                .help("Prints only the smallest IAM policy that lets the function get its secrets")
                 .action(ArgAction::SetTrue),
         )
         .after_help("Exits with 1 when there are errors; warnings change nothing.")

@@ -32,10 +32,12 @@ use super::hints::{self, find_unread_files};
 use super::layer::{Layer, MergedLayers};
 use super::options::CheckOptions;
 use super::printer::Colors;
-use crate::config::{self, Document, Place, Rule, Source, SourceResult, UnreadableSource};
+use crate::config::{self, Document, Place, Source, SourceResult, UnreadableSource};
 use crate::environ::Environ;
+use crate::json::Problem;
 use crate::lambda::TASK_ROOT_VARIABLE;
 use executables::CheckedPrograms;
+use iam::Policy;
 use references::ProgramReference;
 use rules::ReachableRule;
 use sources::Targets;
@@ -90,14 +92,8 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     }
     let sources = readable(found, &mut findings);
     let documents = config::parse_sources(&sources);
-    if options.iam && findings.iter().all(|finding| finding.severity != Severity::Error) {
-        let decoded: Vec<_> = documents.iter().map(Document::decode).collect();
-        if decoded.iter().all(|(_, problems)| problems.is_empty()) {
-            return print_policy(
-                &decoded.iter().map(|(rule, _)| rule).collect::<Vec<_>>(),
-                environ,
-            );
-        }
+    if options.prints_policy {
+        return print_policy(&documents, findings, environ);
     }
     let checked = check(&documents, &targets, opt.as_ref(), options.timeout, &mut findings);
 
@@ -111,11 +107,26 @@ pub fn run(options: &CheckOptions, environ: &Environ) -> i32 {
     super::print(stdout(), &text, if has_errors { ERRORS } else { 0 })
 }
 
-/// Prints the policy for all secrets, and on standard error what it leaves open.
-fn print_policy(rules: &[&Rule], environ: &Environ) -> i32 {
-    let policy = iam::policy(rules, environ);
-    let notes: String = policy.notes.iter().map(|note| format!("foreword: {note}\n")).collect();
-    super::print(stderr(), &notes, 0).max(super::print(stdout(), &policy.text, 0))
+/// Prints the policy that the secrets need, and only that to standard output; returns the exit
+/// status.
+fn print_policy(documents: &[Document], mut findings: Vec<Finding>, environ: &Environ) -> i32 {
+    let decoded: Vec<_> = documents.iter().map(|document| (document, document.decode())).collect();
+    for (document, (_, problems)) in &decoded {
+        findings.extend(problems.iter().map(|problem| of_problem(document, problem)));
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let colors = Colors::of(stderr(), environ);
+    let errors: String = errors.map(|finding| finding.render(colors)).collect();
+    if !errors.is_empty() {
+        return super::print(stderr(), &errors, ERRORS);
+    }
+    let policy = Policy::new(decoded.iter().map(|(_, (rule, _))| rule), environ);
+    super::print(stderr(), &format!("foreword: {}\n", policy.note()), 0);
+    super::print(stdout(), &policy.to_json(), 0)
+}
+
+fn of_problem(document: &Document, problem: &Problem) -> Finding {
+    Finding::at(Severity::Error, document.source(), problem.offset, problem.message.clone())
 }
 
 fn readable(found: Vec<SourceResult>, findings: &mut Vec<Finding>) -> Vec<Source> {
@@ -163,8 +174,8 @@ fn check(
     unmatched_edits::check(&rules, &mut diagnostics);
     timeouts::check(&rules, timeout, &mut diagnostics);
     conflicts::check(&rules, &mut diagnostics);
-    snap_start::check(&rules, &mut diagnostics);
     secrets::check(&rules, &mut diagnostics);
+    snap_start::check(&rules, &mut diagnostics);
     side_effects::check(&rules, &mut diagnostics);
     wrappers::check(&rules, &mut diagnostics);
     working_directories::check(&rules, &|source| targets.code_of(source), opt, &mut diagnostics);
@@ -173,14 +184,11 @@ fn check(
     let (of_programs, mut checked) = executables::check(&named, &code_of, opt, &mut diagnostics);
     if let Some(opt) = opt {
         layers::check(&rules, opt, &mut diagnostics);
-        secrets::check_layers(&rules, opt, &mut diagnostics);
+        secrets::check_layers(&rules, opt, targets.code(), &mut diagnostics);
     }
     for (document, (_, problems)) in &decoded {
         let source = document.source();
-        let problem = |problem: &crate::json::Problem| {
-            Finding::at(Severity::Error, source, problem.offset, problem.message.clone())
-        };
-        findings.extend(problems.iter().map(problem));
+        findings.extend(problems.iter().map(|problem| of_problem(document, problem)));
         let own = |diagnostic: &Diagnostic| {
             let offset = diagnostic.place.offset_in(source)?;
             Some((

@@ -19,8 +19,8 @@ pub struct CheckOptions {
     pub layers: Vec<PathBuf>,
     /// The function's timeout.
     pub timeout: Option<Duration>,
-    /// Print the IAM policy for the secrets, and check nothing else.
-    pub iam: bool,
+    /// True to print the IAM policy that the secrets need, and nothing else.
+    pub prints_policy: bool,
 }
 
 /// The options of `plan`.

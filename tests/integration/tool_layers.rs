@@ -32,13 +32,13 @@ for layer in sys.argv[1:]:
 ";
 
 /// Layers in the directories `a` and `b` of a test, and a configuration in `foreword.json`.
-struct Layers {
+pub struct Layers {
     test: Test,
     names: Vec<&'static str>,
 }
 
 impl Layers {
-    fn new(config: &str) -> Self {
+    pub fn new(config: &str) -> Self {
         let test = Test::new()
             .env_remove("FOREWORD_DROPIN_DIR")
             .file("foreword.json", config)
@@ -51,15 +51,15 @@ impl Layers {
         Self { names: vec!["a", "b"], ..self }
     }
 
-    fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         Self { test: self.test.file(name, content), ..self }
     }
 
-    fn script(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+    pub fn script(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         Self { test: self.test.script(name, content), ..self }
     }
 
-    fn link(self, name: &str, target: &str) -> Self {
+    pub fn link(self, name: &str, target: &str) -> Self {
         fs::create_dir_all(self.test.path(name).parent().expect("a directory"))
             .expect("a directory");
         symlink(target, self.test.path(name)).expect("a link");
@@ -69,7 +69,7 @@ impl Layers {
     /// Expects these lines, in which a layer is `@a` or `@b`, and exit status 1 if one of them is
     /// an error.
     #[track_caller]
-    fn finds(self, expected: &[&str]) {
+    pub fn finds(self, expected: &[&str]) {
         let paths = self.names.iter().map(|name| self.test.path(name));
         paths.clone().for_each(|path| zip(&path, &path.with_extension("rust.zip")));
         #[cfg(feature = "real-parts")]
@@ -119,11 +119,11 @@ fn program(machine: Option<u8>) -> Vec<u8> {
     program
 }
 
-const X86_64: u8 = 62;
-const ARM64: u8 = 183;
+pub const X86_64: u8 = 62;
+pub const ARM64: u8 = 183;
 
 /// Returns a program that needs no loader, because its table of segments is empty.
-fn static_program(machine: u8) -> Vec<u8> {
+pub fn static_program(machine: u8) -> Vec<u8> {
     let mut program = program(Some(machine));
     program[56..58].fill(0);
     program
@@ -391,8 +391,9 @@ fn drop_ins_of_layers_are_checked() {
         .finds(&[
             "@b/foreword.d/10.json:1:15: error: expected a string, null, or an object with \
              \"default\", \"prepend\" or \"append\", found a number; put it in quotes",
-            "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, secrets, secrets_timeout_ms, references, env, options, \
-             arguments, program, prefix, entry, wrappers, hooks, rules",
+            "@a/foreword.d/20.json:2:2: error: unknown key \"x\"; here go when, secrets, \
+             secrets_timeout_ms, references, env, options, arguments, program, prefix, entry, \
+             wrappers, hooks, rules",
         ]);
 }
 

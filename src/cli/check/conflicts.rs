@@ -185,7 +185,7 @@ fn asks_for(when: &When, name: &str) -> bool {
 }
 
 /// Returns whether an edit uses a variable's value.
-fn reads(edit: &Edit, name: &str) -> bool {
+pub(super) fn reads(edit: &Edit, name: &str) -> bool {
     match edit {
         Edit::Set(text)
         | Edit::Default(text)
@@ -202,7 +202,7 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// Returns whether a description names a variable as a word of its own.
-fn names(description: &str, name: &str) -> bool {
+pub(super) fn names(description: &str, name: &str) -> bool {
     let is_of_name = |c: char| c == '_' || c.is_alphanumeric();
     description.match_indices(name).any(|(at, _)| {
         let (before, after) = (&description[..at], &description[at + name.len()..]);

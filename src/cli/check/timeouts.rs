@@ -1,14 +1,16 @@
-//! The time limits of hooks, compared with what Lambda grants.
+//! The time limits of hooks and secrets, compared with what Lambda grants.
 
 use super::Diagnostic;
 use super::rules::{ReachableRule, has_phase, runs};
 use super::scenarios::Scenarios;
+use super::secrets::{has_secrets, secrets_place};
 use crate::cli::printer::seconds;
 use crate::condition::{Facts, When};
 use crate::config::inspect::Step;
 use crate::config::{Document, Hook, Place};
 use crate::lambda::INITIALIZATION;
 use crate::phase::Phase;
+use crate::secrets::DEFAULT_TIMEOUT;
 use std::ffi::OsStr;
 use std::time::Duration;
 
@@ -20,6 +22,13 @@ struct LimitedHook<'r> {
     limit: Duration,
 }
 
+/// The limit of all secrets of a start together, which are resolved before the initialize hooks run.
+#[derive(Clone, Copy)]
+struct SecretsLimit<'r> {
+    limit: Duration,
+    place: Place<'r>,
+}
+
 /// The time that all hooks of a phase have together, in some environments, and the words for it in
 /// front of the number.
 struct TimeBudget {
@@ -27,6 +36,9 @@ struct TimeBudget {
     whose: String,
     is_for: fn(&Facts) -> bool,
 }
+
+/// Tells whether all of some conditions hold in a start.
+type Holds<'h> = &'h dyn Fn(&[&When]) -> bool;
 
 /// The initialization types without the limit of 10 s
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
@@ -51,9 +63,15 @@ pub fn check<'r>(
             hooks.map(limited).collect::<Vec<_>>()
         };
         let hooks: Vec<_> = rules.iter().flat_map(of_phase).collect();
+        let is_concerned = |rule_in_context: &&ReachableRule| {
+            phase == Phase::Initialize
+                && (has_secrets(rule_in_context) || rule_in_context.rule.secrets_timeout.is_some())
+        };
+        let secrets: Vec<_> = rules.iter().filter(is_concerned).collect();
         // One exceeded budget for each kind of environment is enough.
         for budgets in budgets(phase, timeout) {
-            let mut passed = budgets.iter().filter_map(|budget| check_phase(phase, budget, &hooks));
+            let mut passed =
+                budgets.iter().filter_map(|budget| check_phase(phase, budget, &secrets, &hooks));
             diagnostics.extend(passed.next().into_iter().flatten());
         }
         if matches!(phase, Phase::AfterRestore | Phase::PreStop) {
@@ -63,22 +81,37 @@ pub fn check<'r>(
     }
 }
 
-/// Returns the diagnostics if hooks may take more time than they have together.
+/// Returns the diagnostics if hooks, and the secrets of these rules, may take more time than they
+/// have together.
 fn check_phase<'r>(
     phase: Phase,
     budget: &TimeBudget,
+    secrets: &[&ReachableRule<'r>],
     hooks: &[LimitedHook<'r>],
 ) -> Option<Vec<Diagnostic<'r>>> {
     let TimeBudget { most, whose, is_for } = budget;
     let most = *most;
     let counts = |facts: &Facts| has_phase(facts, phase) && is_for(facts);
-    let is_run =
-        |hook: &LimitedHook, facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
     let mut alone = Vec::new();
+    let of_secrets =
+        || secrets.iter().flat_map(|rule_in_context| rule_in_context.conditions.iter().copied());
+    let mut longest: Option<SecretsLimit> = None;
+    each_start(of_secrets(), &counts, &mut |holds| {
+        let here = secrets_limit(secrets, holds).filter(|here| here.limit > most);
+        longest = here.filter(|here| longest.is_none_or(|it| it.limit < here.limit)).or(longest);
+    });
+    if let Some(SecretsLimit { limit, place }) = longest {
+        let (limit, most) = (seconds(limit), seconds(most));
+        let message = format!(
+            "the secrets may take {limit}, and {whose} {most}; lower \"secrets_timeout_ms\""
+        );
+        alone.push(Diagnostic::warning(place, message));
+    }
     for hook in hooks.iter().filter(|hook| hook.limit > most) {
         let scenarios = Scenarios::of(hook.conditions.iter().copied());
         if scenarios.is_none_or(|scenarios| {
-            scenarios.any(|facts| counts(facts) && is_run(hook, facts)) != Some(false)
+            let is_run = |facts: &Facts| hook.conditions.iter().all(|when| when.holds(facts));
+            scenarios.any(|facts| counts(facts) && is_run(facts)) != Some(false)
         }) {
             let (name, limit, most) = (hook.hook.name, seconds(hook.limit), seconds(most));
             let message = format!(
@@ -90,34 +123,64 @@ fn check_phase<'r>(
     if !alone.is_empty() {
         return Some(alone);
     }
-    // The largest sum of the hooks that run in one scenario, and the hook that exceeds the budget.
-    let mut worst: Option<(Duration, &LimitedHook)> = None;
-    let mut sum = |is_counted: &dyn Fn(&LimitedHook) -> bool| {
-        let (mut total, mut first) = (Duration::ZERO, None);
-        for hook in hooks.iter().filter(|hook| is_counted(hook)) {
+    // The largest sum of one start, the hook that exceeds the budget, and whether secrets count.
+    let mut worst: Option<(Duration, &LimitedHook, bool)> = None;
+    let conditions = hooks.iter().flat_map(|hook| hook.conditions.iter().copied());
+    each_start(conditions.chain(of_secrets()), &counts, &mut |holds| {
+        let secrets = secrets_limit(secrets, holds);
+        let (mut total, mut first) =
+            (secrets.map_or(Duration::ZERO, |secrets| secrets.limit), None);
+        for hook in hooks.iter().filter(|hook| holds(&hook.conditions)) {
             total += hook.limit;
             first = first.or(Some(hook).filter(|_| total > most));
         }
         if let Some(hook) = first
-            && worst.is_none_or(|(worst, _)| worst < total)
+            && worst.is_none_or(|(worst, _, _)| worst < total)
         {
-            worst = Some((total, hook));
+            worst = Some((total, hook, secrets.is_some()));
         }
+    });
+    let (total, hook, has_secrets) = worst?;
+    let (name, total, most) = (phase.name(), seconds(total), seconds(most));
+    let (what, keys) = match has_secrets {
+        true => ("secrets and the ", "\"secrets_timeout_ms\", \"timeout_ms\""),
+        false => ("", "\"timeout_ms\""),
     };
-    match Scenarios::of(hooks.iter().flat_map(|hook| hook.conditions.iter().copied())) {
-        None => sum(&|hook| hook.conditions.is_empty()),
+    let message = format!(
+        "with this one, the {what}{name} hooks may take {total}, and {whose} {most}; lower their \
+         limits ({keys})"
+    );
+    Some(vec![Diagnostic::warning(hook.place(), message)])
+}
+
+/// Visits the starts that conditions distinguish and that count; `see` gets what
+/// tells which conditions hold. Where the starts are not known, nothing under a condition applies.
+fn each_start<'r>(
+    conditions: impl Iterator<Item = &'r When<'r>>,
+    counts: &dyn Fn(&Facts) -> bool,
+    see: &mut dyn FnMut(Holds),
+) {
+    match Scenarios::of(conditions) {
+        None => see(&|conditions| conditions.is_empty()),
         Some(scenarios) => scenarios.each(&mut |facts| {
             if counts(facts) {
-                sum(&|hook| is_run(hook, facts));
+                see(&|conditions| conditions.iter().all(|when| when.holds(facts)));
             }
         }),
     }
-    let (total, hook) = worst?;
-    let (name, total, most) = (phase.name(), seconds(total), seconds(most));
-    let message = format!(
-        "with this one, the {name} hooks may take {total}, and {whose} {most}; lower their limits"
-    );
-    Some(vec![Diagnostic::warning(hook.place(), format!("{message} (\"timeout_ms\")"))])
+}
+
+/// Returns the limit of the secrets in a start: the last that a rule names. `None` if there are no
+/// secrets.
+fn secrets_limit<'r>(rules: &[&ReachableRule<'r>], holds: Holds) -> Option<SecretsLimit<'r>> {
+    let applying = || rules.iter().filter(|rule_in_context| holds(&rule_in_context.conditions));
+    let first = applying().find(|rule_in_context| has_secrets(rule_in_context))?;
+    let named = applying().filter_map(|rule_in_context| {
+        let place = rule_in_context.place("secrets_timeout_ms");
+        Some(SecretsLimit { limit: rule_in_context.rule.secrets_timeout?, place })
+    });
+    let default = SecretsLimit { limit: DEFAULT_TIMEOUT, place: secrets_place(first) };
+    Some(named.last().unwrap_or(default))
 }
 
 /// Finds a hook without a limit, which may use up the time of the hooks behind it.
