@@ -40,6 +40,10 @@ bench *ARGUMENTS:
 bench-extension *ARGUMENTS:
     scripts/bench-extension.sh "$@"
 
+# Measures a start with a secret, beside hooks with boto3 and with the AWS CLI: bench-secrets [ROUNDS]
+bench-secrets *ARGUMENTS:
+    scripts/bench-secrets.sh "$@"
+
 # Fuzzes the parsers: RUNS, or --check, and targets
 fuzz *ARGUMENTS:
     scripts/fuzz.sh "$@"

@@ -52,7 +52,8 @@ pub fn command() -> Command {
         .about("Resolves references to parameters and secrets of AWS")
         .after_help(
             "References:\n  \
-             ssm:NAME                  a parameter; ssm:NAME:3 a version, ssm:NAME:LABEL a label\n  \
+             ssm:NAME                  a parameter; ssm:NAME:3 a version, ssm:NAME:LABEL a \
+             label\n  \
              secretsmanager:ID         a secret; ID#KEY a field of its JSON, ID@STAGE a stage\n  \
              arn:…                     the ARN of either, as in ECS's valueFrom\n\n\
              Exit status: 0 all were resolved, 1 not all were, 2 wrong use.",

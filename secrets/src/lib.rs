@@ -34,15 +34,15 @@
 //! behind `foreword-secrets: `, UTF-8 without control characters and without any value:
 //!
 //! ```text
-//! foreword-secrets: unable to get DB_PASSWORD from ssm:/prod/x: ParameterNotFound: Systems Manager
-//! … foreword-secrets: unable to get APP_* from ssm:/prod/app/: AccessDeniedException: allow …
+//! foreword-secrets: unable to get DB_PASSWORD from ssm:/prod/x: ParameterNotFound: …
+//! foreword-secrets: unable to get APP_* from ssm:/prod/app/: AccessDeniedException: allow …
 //! ```
 //!
-//! | status | meaning | the wrapper |
-//! |---|---|---|
-//! | 1 | references could not be resolved, or the output not written | `Runtime.ForewordSecretFailed`, 125; the message is the lines without their beginnings, joined by `; ` |
-//! | 2 | wrong use, such as a malformed reference: nothing was asked | `Runtime.ForewordConfigInvalid`, 125; `check` has found it before |
-//! | a signal, or another status | a defect, or the wrapper's own limit | `Runtime.ForewordSecretFailed`, 125 |
+//! | status | the wrapper reports |
+//! |---|---|
+//! | 1 | `Runtime.ForewordSecretFailed`: the lines without their beginnings, joined by `; ` |
+//! | 2 | `Runtime.ForewordConfigInvalid`: wrong use, such as a malformed reference |
+//! | another, or a signal | `Runtime.ForewordSecretFailed`: a defect, or the wrapper's own limit |
 //!
 //! It ends by itself when `--timeout-ms` is over (3000 unless given), which is for all requests and
 //! the credentials together; a wrapper that wants a limit of its own adds half a second. It is one

@@ -270,8 +270,8 @@ fn about_sources(environ: &Environ) -> String {
     }
 }
 
-/// Returns whether foreword's extension has anything to do. Of a configuration that is wrong the wrapper
-/// tells.
+/// Returns whether foreword's extension has anything to do. Of a configuration that is wrong the
+/// wrapper tells.
 fn has_pre_stop_hooks(environ: &Environ) -> bool {
     let Ok(sources) = config::read_sources(environ) else { return false };
     let documents = config::parse_sources(&sources);

@@ -21,9 +21,11 @@ const AFTER_QUOTE: Refusal = "something stands behind the closing quote; put the
                          quotes, and a blank before a comment";
 const TRIPLE_QUOTE: Refusal =
     "three quotes stand in a row, which readers take for different things; write one";
-const DOUBLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in double quotes before anything but \
+const DOUBLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in double quotes \
+                                          before anything but \
      \\ \" $ ` ! n r t; write \\\\ for a backslash";
-const SINGLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in single quotes before a backslash \
+const SINGLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in single quotes \
+                                          before a backslash \
      or quote; write it in double quotes as \\\\";
 const UNQUOTED_BACKSLASH: Refusal =
     "readers disagree about a backslash outside quotes; put the value into single quotes";
@@ -32,9 +34,11 @@ const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a comm
                           backslash before it in double quotes";
 const SHELL_QUOTES: Refusal =
     "only a shell understands $'…' and $\"…\"; print with env -0, or write \\n in double quotes";
-const NEXT_COMMAND: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind the value; \
+const NEXT_COMMAND: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind \
+                               the value; \
      print one NAME=VALUE a line, or put the value into quotes";
-const CARRIAGE_RETURN: Refusal = "readers disagree about a carriage return inside a value; write it in \
+const CARRIAGE_RETURN: Refusal = "readers disagree about a carriage return inside a value; write \
+                                  it in \
      double quotes as \\r, or end lines with \\n alone";
 
 /// Parses the variables in their order, with duplicates. Output that ends in a NUL is that of

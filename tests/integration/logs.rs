@@ -348,6 +348,7 @@ fn control_characters_in_a_message_break_no_line() {
     assert_eq!(json.stderr.split_inclusive(|byte| *byte == b'\n').count(), 1);
 
     let expected = "foreword: FOREWORD_CONFIG:1:2: unknown key \"a\\nb\"; here go when, secrets, \
-                    secrets_timeout_ms, references, env, options, arguments, program, prefix, entry, wrappers, hooks, rules\n";
+                    secrets_timeout_ms, references, env, options, arguments, program, prefix, \
+                    entry, wrappers, hooks, rules\n";
     Test::new().config(r#"{"a\nb": 1}"#).args(["/bin/true"]).stderr(expected).status(125).run();
 }

@@ -190,7 +190,8 @@ fn signal_while_secrets_are_resolved_ends_foreword() {
 /// Writes down all that a process can see of others and of itself, but for its own environment.
 const LOOK: &str = "cat /proc/[0-9]*/cmdline >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\n\
                     printf '%s\\n' \"$FOREWORD_STAGE\" >>\"$LAMBDA_TASK_ROOT/seen\"\n\
-                    find /tmp -path \"$LAMBDA_TASK_ROOT\" -prune -o -type f -exec cat {} + >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\ntrue\n";
+                    find /tmp -path \"$LAMBDA_TASK_ROOT\" -prune -o -type f -exec cat {} + \
+                                      >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\ntrue\n";
 
 #[test]
 fn value_is_in_no_log_report_stage_command_line_or_file() {

@@ -27,7 +27,8 @@ pub async fn load(
     }
     if variable(FULL_URI).is_none() && variable(RELATIVE_URI).is_none() {
         return Err(format!(
-            "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or {FULL_URI} \
+            "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+             {FULL_URI} \
              (on your own machine: eval \"$(aws configure export-credentials --format env)\")"
         ));
     }

@@ -149,7 +149,8 @@ fn unreachable(place: &Place<'_>, cause: &str) -> String {
     } else {
         let service = service.id();
         format!(
-            "a function in a VPC needs a NAT gateway or the endpoint com.amazonaws.{region}.{service}"
+            "a function in a VPC needs a NAT gateway or the endpoint \
+             com.amazonaws.{region}.{service}"
         )
     };
     format!("unable to reach {place}: {cause}; {remedy}")

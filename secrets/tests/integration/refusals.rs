@@ -95,7 +95,8 @@ fn key_that_may_not_be_used() {
         1,
         &[
             "unable to get A from ssm:/key-denied: AccessDeniedException: the key that it is \
-             encrypted with may not be used; allow kms:Decrypt on that key, for the function's role",
+             encrypted with may not be used; allow kms:Decrypt on that key, for the function's \
+             role",
             "unable to get B from secretsmanager:key-denied: AccessDeniedException: the key that \
              it is encrypted with may not be used; allow kms:Decrypt on that key, for the \
              function's role",
@@ -123,7 +124,8 @@ fn values_that_cannot_be_used() {
              has no field \"x\"",
             "unable to get B from secretsmanager:prod/orders#missing: the secret has no field \
              \"missing\"",
-            "unable to get C from secretsmanager:prod/orders#nothing: the field \"nothing\" is null",
+            "unable to get C from secretsmanager:prod/orders#nothing: the field \"nothing\" is \
+             null",
             "unable to get D from secretsmanager:holds-nul: the value holds a NUL character, which \
              no variable can; encode it",
             "unable to get E from secretsmanager:binary: the secret is binary and not UTF-8; store \

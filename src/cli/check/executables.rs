@@ -129,7 +129,8 @@ fn place<'f>(
         && let Some(file) = opt.files().into_iter().find(is_elsewhere)
     {
         return Err(Some(format!(
-            "{word:?} lies in {}, where PATH does not lead; write \"{LAYERS}/{}\", or put it into bin",
+            "{word:?} lies in {}, where PATH does not lead; write \"{LAYERS}/{}\", or put it \
+             into bin",
             file.name(),
             file.path
         )));

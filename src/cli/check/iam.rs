@@ -240,7 +240,8 @@ struct Parsed<T> {
     variable: String,
 }
 
-/// Returns the resources for an ARN, which may lack the six characters that Secrets Manager appends.
+/// Returns the resources for an ARN, which may lack the six characters that Secrets Manager
+/// appends.
 fn of_secret_arn(arn: String) -> Vec<String> {
     let suffix = arn.rsplit_once('-').map_or("", |(_, suffix)| suffix);
     let is_suffix = suffix.len() == 6 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -22,7 +22,8 @@ struct LimitedHook<'r> {
     limit: Duration,
 }
 
-/// The limit of all secrets of a start together, which are resolved before the initialize hooks run.
+/// The limit of all secrets of a start together, which are resolved before the initialize hooks
+/// run.
 #[derive(Clone, Copy)]
 struct SecretsLimit<'r> {
     limit: Duration,

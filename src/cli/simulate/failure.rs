@@ -93,7 +93,9 @@ impl EnvironmentFailure {
     /// the failure.
     pub fn caller_error(&self, request: Option<&str>, timeout: Duration) -> Option<String> {
         let prefix = request.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
-        let error = |error_type: &str, message: String| json!({"errorType": error_type, "errorMessage": message});
+        fn error(error_type: &str, message: String) -> Value {
+            json!({"errorType": error_type, "errorMessage": message})
+        }
         let seen = match self {
             EnvironmentFailure::Reported(report) => {
                 match serde_json::from_slice::<Value>(&report.body) {

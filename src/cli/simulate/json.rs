@@ -13,12 +13,20 @@ pub fn render(event: &TimelineEvent) -> String {
             json!({"type": "begin", "stage": stage.name(), "limitMs": limit.map(milliseconds)})
         }
         TimelineEvent::Hook { hook, limit } => json!({
-            "type": "hook", "phase": hook.phase.name(), "hook": hook.name, "outcome": hook.outcome.name(),
-            "durationMs": hook.took.map(milliseconds), "limitMs": milliseconds(*limit), "message": hook.what,
+            "type": "hook",
+            "phase": hook.phase.name(),
+            "hook": hook.name,
+            "outcome": hook.outcome.name(),
+            "durationMs": hook.took.map(milliseconds),
+            "limitMs": milliseconds(*limit),
+            "message": hook.what,
         }),
-        TimelineEvent::Runtime { what, took, limit } => {
-            json!({"type": "runtime", "what": what, "durationMs": milliseconds(*took), "limitMs": milliseconds(*limit)})
-        }
+        TimelineEvent::Runtime { what, took, limit } => json!({
+            "type": "runtime",
+            "what": what,
+            "durationMs": milliseconds(*took),
+            "limitMs": milliseconds(*limit),
+        }),
         TimelineEvent::ForewordLine(message) => json!({"type": "foreword", "message": message}),
         TimelineEvent::LogLine(line) => json!({"type": "log", "line": line}),
         TimelineEvent::Invocation { request, body, .. } => {
@@ -37,7 +45,10 @@ pub fn render(event: &TimelineEvent) -> String {
         TimelineEvent::Note(message) => json!({"type": "note", "message": message}),
         TimelineEvent::Problem(message) => json!({"type": "problem", "message": message}),
         TimelineEvent::StageEnd { stage, took, limit } => json!({
-            "type": "end", "stage": stage.name(), "durationMs": milliseconds(*took), "limitMs": limit.map(milliseconds),
+            "type": "end",
+            "stage": stage.name(),
+            "durationMs": milliseconds(*took),
+            "limitMs": limit.map(milliseconds),
         }),
         TimelineEvent::Result { is_successful } => {
             json!({"type": "result", "outcome": if *is_successful { "success" } else { "failure" }})

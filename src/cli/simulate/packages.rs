@@ -35,8 +35,8 @@ from awslambdaric.__main__ import main
 main(sys.argv)
 "#;
 
-/// Adds the packages of layers to the search paths of the runtime; returns a note. `directory` makes a
-/// directory of this simulation's own.
+/// Adds the packages of layers to the search paths of the runtime; returns a note. `directory`
+/// makes a directory of this simulation's own.
 ///
 /// # Errors
 /// When the file that stands for the bootstrap cannot be written.

@@ -124,9 +124,10 @@ impl InvocationReport<'_> {
         }
         environment.emit("platform.runtimeDone", done);
         environment.emit("platform.end", json!({"requestId": self.request}));
+        let billed = u64::try_from(self.took.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         let mut metrics = json!({
             "durationMs": milliseconds(self.took),
-            "billedDurationMs": u64::try_from(self.took.as_micros().div_ceil(1000)).unwrap_or(u64::MAX),
+            "billedDurationMs": billed,
             "memorySizeMB": self.memory,
             "maxMemoryUsedMB": self.memory,
         });

@@ -69,7 +69,9 @@ impl RuntimeStart {
         }
         let Some(name) = &options.runtime else {
             return Err(
-                "unable to start a function: there is no program; name it behind --, or a runtime with --runtime".into()
+                "unable to start a function: there is no program; name it behind --, or a \
+                 runtime with --runtime"
+                    .into(),
             );
         };
         if is_os_only {
@@ -108,7 +110,8 @@ impl RuntimeStart {
                 Ok((Self::ForewordBootstrap(handler), notes))
             }
             None => Err(format!(
-                "unable to start the function: {} has no {BOOTSTRAP}, and {HANDLER}, which names the \
+                "unable to start the function: {} has no {BOOTSTRAP}, and {HANDLER}, which names \
+                 the \
                  function's executable, is not set; add --env {HANDLER}=NAME, or name the program: \
                  foreword simulate --runtime {name} -- ./NAME",
                 root.display()

@@ -1,4 +1,5 @@
-//! The permissions that a file needs in a function, whose user is neither its owner nor in its group.
+//! The permissions that a file needs in a function, whose user is neither its owner nor in its
+//! group.
 
 use crate::cli::check::files::FunctionFile;
 
