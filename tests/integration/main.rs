@@ -107,6 +107,8 @@ mod tool_simulate_lambda;
 #[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_places;
 #[cfg(all(feature = "tool", feature = "real-parts"))]
+mod tool_simulate_secrets;
+#[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_start;
 #[cfg(all(feature = "tool", feature = "real-parts"))]
 mod tool_simulate_telemetry;
