@@ -53,6 +53,69 @@ fn variable_that_two_rules_resolve_gives_a_warning() {
 }
 
 #[test]
+fn malformed_reference_is_an_error_at_its_place() {
+    for (secrets, expected) in [
+        (
+            r#"{"A": "x"}"#,
+            "1:19: error: it is no reference; write ssm:NAME, secretsmanager:ID or an ARN",
+        ),
+        (r#"{"A": "ssm:a/b"}"#, "1:19: error: a name with / in it begins with /; write ssm:/a/b"),
+        (
+            r#"{"A": "ssm:/a#k"}"#,
+            "1:19: error: a parameter has no fields; put the JSON into a secret",
+        ),
+        (r#"{"A": "secretsmanager:a#"}"#, "1:19: error: nothing stands behind #; write ID#KEY"),
+        (
+            r#"{"A": 1}"#,
+            "1:19: error: expected a string, or an object with \"path\", found a number; put it in \
+             quotes",
+        ),
+        (r#"{"A": {}}"#, "1:19: error: the secret has no \"path\"; write {\"path\": \"ssm:/…/\"}"),
+        (
+            r#"{"A": {"path": "secretsmanager:a"}}"#,
+            "1:28: error: only the Parameter Store has paths; write ssm:/PATH/",
+        ),
+        (r#"{"A": {"path": "ssm:/a", "x": 1}}"#, "1:38: error: unknown key \"x\"; here go path"),
+        (
+            r#"{"A=": "ssm:/a"}"#,
+            "1:14: error: \"A=\" cannot be the name of a variable: it holds \"=\"",
+        ),
+        (r#"{"": "ssm:/a"}"#, "1:14: error: \"\" cannot be the name of a variable: it is empty"),
+        (
+            r#"{"A": "ssm:/${A/b"}"#,
+            "1:19: error: a \"${\" is not closed (a literal \"${\" is written \"$${\")",
+        ),
+    ] {
+        let captured = Test::new()
+            .file("foreword.json", format!(r#"{{"secrets": {secrets}}}"#))
+            .args(["check", "foreword.json"])
+            .capture();
+        let output = String::from_utf8(captured.stdout).expect("UTF-8");
+        let found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
+        assert_eq!(found, [format!("foreword.json:{expected}")], "{secrets}");
+        assert_eq!((captured.stderr, captured.status), (Vec::new(), 1), "{secrets}");
+    }
+    // What variables make of it is known at the start.
+    warns(&[(r#"{"secrets": {"A": "${A}", "": {"path": "ssm:/${B}"}}}"#, &[])]);
+}
+
+#[test]
+fn variable_that_two_files_resolve_gives_a_warning_in_the_later() {
+    let captured = Test::new()
+        .file("a.json", r#"{"secrets": {"A": "ssm:/a", "B": "ssm:/b"}}"#)
+        .file("b.json", r#"{"secrets": {"A": "ssm:/c", "C": "ssm:/b"}}"#)
+        .args(["check", "a.json", "b.json"])
+        .capture();
+    let output = String::from_utf8(captured.stdout).expect("UTF-8");
+    let found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
+    let expected = "b.json:1:14: warning: where both rules apply, this reference takes the place of \
+                    the one for \"A\" at a.json:1:14; let their conditions exclude each other, or \
+                    write one reference";
+    assert_eq!(found, [expected]);
+    assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
+}
+
+#[test]
 fn secret_for_a_variable_of_lambda_gives_a_warning() {
     let kept = |name: &str| {
         format!(

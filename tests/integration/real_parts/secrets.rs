@@ -2,8 +2,14 @@
 
 use crate::support::{Reaction, RuntimeApi, Test, foreword};
 use serde_json::{Value, json};
+#[cfg(feature = "tool")]
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
+#[cfg(feature = "tool")]
+use std::io::{Read, Write};
+#[cfg(feature = "tool")]
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -140,4 +146,111 @@ fn credentials_that_are_missing_are_named() {
         "{line}"
     );
     assert_eq!(captured.status, 125);
+}
+
+/// Returns what a role has to be allowed for the requests that came in through a door: each action
+/// and resource, as IAM sees them.
+#[cfg(feature = "tool")]
+fn needed(door: &str) -> BTreeSet<(String, String)> {
+    let address = format!("127.0.0.1:{}", fact("/control"));
+    let mut stream = TcpStream::connect(address).expect("the server's control");
+    stream
+        .write_all(b"GET /log HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let log: Vec<Value> = serde_json::from_str(body).expect("the log");
+    let mut needed = BTreeSet::new();
+    let here = |service: &str, resource: &str| {
+        format!("arn:aws:{service}:us-east-1:123456789012:{resource}")
+    };
+    for request in log.iter().filter(|request| request["door"] == door) {
+        let operation = request["operation"].as_str().expect("an operation");
+        for identifier in request["identifiers"].as_array().expect("identifiers") {
+            let asked = identifier.as_str().expect("a text");
+            let resource = match (operation, asked.strip_prefix("arn:")) {
+                // Neither a version nor a label is part of a resource.
+                ("GetParameters", Some(_)) => {
+                    asked.splitn(7, ':').take(6).collect::<Vec<_>>().join(":")
+                }
+                ("GetParameters" | "GetParametersByPath", None) => {
+                    let name = asked.split(':').next().expect("a name");
+                    here("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
+                }
+                // What is asked for with an ARN that is not whole has a whole one.
+                (_, Some(_)) if asked.ends_with(":staged") => format!("{asked}-AbCdEf"),
+                (_, Some(_)) => asked.to_owned(),
+                (_, None) => here("secretsmanager", &format!("secret:{asked}-AbCdEf")),
+            };
+            if operation.starts_with("GetParameters") {
+                needed.insert((format!("ssm:{operation}"), resource));
+                continue;
+            }
+            needed.insert(("secretsmanager:GetSecretValue".into(), resource));
+            if operation == "BatchGetSecretValue" {
+                needed.insert((format!("secretsmanager:{operation}"), "*".into()));
+            }
+        }
+    }
+    needed
+}
+
+/// Reports whether a resource of a policy is or matches another: `*` stands for any text, `?` for
+/// one character (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>).
+#[cfg(feature = "tool")]
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern, text) {
+        ([], []) => true,
+        ([b'*', rest @ ..], _) => (0..=text.len()).any(|taken| matches(rest, &text[taken..])),
+        ([b'?', rest @ ..], [_, text @ ..]) => matches(rest, text),
+        ([one, rest @ ..], [other, text @ ..]) => one == other && matches(rest, text),
+        _ => false,
+    }
+}
+
+#[cfg(feature = "tool")]
+#[test]
+fn policy_of_check_allows_every_request_and_nothing_else() {
+    let staged = fact("/arns/staged");
+    let (partial, _) = staged.rsplit_once('-').expect("the six characters");
+    let config = json!({
+        "secrets": {
+            "A": "ssm:/many/p1", "B": "ssm:/versions/x:stable", "C": "ssm:plain.name",
+            "D": "arn:aws:ssm:eu-west-1:123456789012:parameter/far/x",
+            "E": "secretsmanager:many/s1", "F": "secretsmanager:prod/orders#password",
+            "G": partial, "H": fact("/arns/far"), "I": "secretsmanager:many/s2@AWSCURRENT",
+            "P_": {"path": "ssm:/pages/"}
+        },
+        "secrets_timeout_ms": 30_000
+    });
+    test(&config)
+        .env("AWS_ENDPOINT_URL", format!("https://localhost:{}", fact("/ports/tens")))
+        .args(["./print", "F", "H"])
+        .stdout("MARKER-field\nMARKER-far-secret\n")
+        .run();
+    let captured = Test::new()
+        .on_the_machine()
+        .env("AWS_REGION", "us-east-1")
+        .file("a.json", config.to_string())
+        .args(["check", "--iam", "a.json"])
+        .capture();
+    let policy: Value = serde_json::from_slice(&captured.stdout).expect("JSON");
+    let mut allowed = Vec::new();
+    for statement in policy["Statement"].as_array().expect("statements") {
+        let resources = statement["Resource"].as_array().expect("resources");
+        let action = statement["Action"].as_str().expect("an action");
+        allowed.extend(resources.iter().map(|one| (action, one.as_str().expect("a resource"))));
+    }
+    let allows = |(action, resource): (&str, &str), (needed, of): &(String, String)| {
+        action == needed && matches(resource.as_bytes(), of.as_bytes())
+    };
+    let needed = needed("tens");
+    for one in &needed {
+        assert!(allowed.iter().any(|&allowed| allows(allowed, one)), "{one:?}: {policy:#}");
+    }
+    for &one in &allowed {
+        assert!(needed.iter().any(|needed| allows(one, needed)), "{one:?}: {needed:#?}");
+    }
+    assert_eq!(needed.len(), allowed.len());
 }
