@@ -6,14 +6,14 @@ use crate::config::Export;
 use crate::environ::Environ;
 use crate::exit_status;
 use crate::export::{self, Variable};
-use crate::lambda::{ARCHITECTURE, LambdaContext};
+use crate::lambda::{ARCHITECTURE, FOREWORD, LambdaContext};
 use crate::log;
 use crate::plan::SecretRequest;
 use crate::process::{self, CommandEnd, Finished, Job, Signal, StandardErrors, Watch};
 use crate::report::{Failure, Stop};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tracing::debug;
 
@@ -48,7 +48,7 @@ pub fn resolve(
     }
     let started = Instant::now();
     let timeout = request.timeout.unwrap_or(DEFAULT_TIMEOUT);
-    let program = process::path_beside_this_program(PROGRAM)
+    let program = program_path()
         .map_err(|cause| Failure::secret(format!("unable to find {PROGRAM}: {cause}")))?;
     let watch = Watch::start()
         .map_err(|errno| Failure::secret(format!("unable to watch {PROGRAM}: {}", errno.desc())))?;
@@ -79,6 +79,22 @@ pub fn resolve(
     }
     log::log_secrets(export::count(&variables), started.elapsed());
     Ok(())
+}
+
+/// Returns the path of the program: beside foreword, or where its layer has it, which is another
+/// place when foreword is part of a container image or the tool.
+///
+/// # Errors
+/// When the kernel does not tell where foreword is.
+pub fn program_path() -> Result<PathBuf, String> {
+    let beside = process::path_beside_this_program(PROGRAM)?;
+    let of_layer = program_of_layer();
+    Ok(if !beside.exists() && of_layer.exists() { of_layer } else { beside })
+}
+
+/// Returns the path at which the layer has the program.
+pub fn program_of_layer() -> PathBuf {
+    Path::new(FOREWORD).with_file_name(PROGRAM)
 }
 
 /// Returns the program's words.

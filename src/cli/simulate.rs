@@ -17,8 +17,10 @@ mod packages;
 mod platform;
 mod recorder;
 mod sandbox;
+mod secrets;
 mod start;
 mod text;
+mod wrapper_plan;
 
 use super::USAGE_ERROR;
 use super::layer::{Layer, MergedLayers};
@@ -178,6 +180,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     };
     let hooks = ExpectedHooks::from_configuration(&start.received_command(), &given);
     let wrapper_of_layer = has_layers && Path::new(FOREWORD).exists();
+    notes.extend(secrets::describe(&start, &given, wrapper_of_layer));
     let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
     let has_own = extensions.iter().any(|(name, _)| name == environment::FOREWORD_EXTENSION);
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;

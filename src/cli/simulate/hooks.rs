@@ -1,10 +1,7 @@
 //! The hooks that the configuration gives an environment: the limit of each, and which have ended.
 
-use crate::condition::{Facts, RuntimeName};
-use crate::config;
+use super::wrapper_plan;
 use crate::environ::Environ;
-use crate::files;
-use crate::lambda::ARCHITECTURE;
 use crate::phase::Phase;
 use crate::plan::Plan;
 use std::ffi::OsString;
@@ -29,17 +26,10 @@ impl ExpectedHooks {
     /// Returns the hooks that the wrapper will find; none if the configuration has errors, which
     /// the wrapper reports.
     pub fn from_configuration(command: &[OsString], environ: &Environ) -> Self {
-        if config::is_disabled(environ) || command.is_empty() {
-            return Self::default();
-        }
-        let Ok(sources) = config::read_sources(environ) else { return Self::default() };
-        let documents = config::parse_sources(&sources);
-        let Ok(rules) = config::decode_rules(&documents) else { return Self::default() };
-        let runtime = RuntimeName::from_command(environ, command);
-        let exists = |glob: &_| files::has_match(glob, config::task_root(environ));
-        let facts =
-            Facts { environ, runtime: &runtime, architecture: ARCHITECTURE, exists: &exists };
-        let plan = Plan::new(command, &rules, &facts);
+        wrapper_plan::read(command, environ, Self::from_plan).unwrap_or_default()
+    }
+
+    fn from_plan(plan: &Plan) -> Self {
         let hooks = Phase::ALL.into_iter().flat_map(|phase| plan.hooks(phase));
         let expected = hooks.map(|hook| ExpectedHook {
             phase: hook.phase,

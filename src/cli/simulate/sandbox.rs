@@ -7,6 +7,7 @@ use crate::environ::{Environ, split_entry};
 use crate::lambda::LAYERS;
 use crate::marker::RESTORED;
 use crate::process;
+use crate::secrets;
 use std::env::set_current_dir;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -187,7 +188,8 @@ fn create_mount_point(path: &Path, opened: &File) -> io::Result<()> {
 }
 
 /// Returns the paths in /tmp that the command line and the environment name: the code, programs,
-/// configurations, search paths. A path inside another one is left out.
+/// configurations, search paths; and the program that resolves secrets. A path inside another one
+/// is left out.
 fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<PathBuf> {
     let mut texts: Vec<Vec<u8>> = vec![root.as_os_str().as_bytes().to_vec()];
     texts.extend(command.iter().map(|word| word.as_bytes().to_vec()));
@@ -209,6 +211,8 @@ fn paths_in_tmp(root: &Path, command: &[OsString], environ: &Environ) -> Vec<Pat
     let mut paths: Vec<_> = parts.filter_map(in_tmp).collect();
     // The root may have spaces in its path.
     paths.extend(in_tmp(root.as_os_str().as_bytes()));
+    // Whatever starts foreword again finds that by /proc/self/exe, but not what lies beside it.
+    paths.extend(secrets::program_path().ok().and_then(|path| in_tmp(path.as_os_str().as_bytes())));
     paths.sort();
     paths.dedup();
     let mut outermost: Vec<PathBuf> = Vec::new();
