@@ -246,3 +246,226 @@ fn secrets_take_part_in_no_metric_and_need_no_hook() {
     assert_eq!(line["exported"], 1);
     assert!(line["durationMs"].as_u64().is_some_and(|ms| u128::from(ms) < LIMIT.as_millis()));
 }
+
+/// Returns what the program was asked for: the words behind `--`.
+fn asked(test: Test) -> String {
+    let left = test.script(
+        "bin/foreword-secrets",
+        "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\necho \"$*\" >\"$LAMBDA_TASK_ROOT/asked\"\necho {}\n",
+    );
+    let captured = left.capture();
+    assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stderr));
+    left.finished().read("asked")
+}
+
+#[test]
+fn later_rule_and_later_source_win() {
+    let config = r#"{
+        "secrets": {"DB": "ssm:/first", "OTHER": "ssm:/other"},
+        "rules": [
+            {"secrets": {"DB": "ssm:/second"}},
+            {"when": {"env": {"NO": true}}, "secrets": {"DB": "ssm:/never"}}
+        ]
+    }"#;
+    assert_eq!(asked(test(config, "")), "OTHER=ssm:/other DB=ssm:/second\n");
+    let later = test(r#"{"secrets": {"OTHER": "ssm:/last"}}"#, "").file("foreword.json", config);
+    assert_eq!(asked(later), "DB=ssm:/second OTHER=ssm:/last\n");
+}
+
+#[test]
+fn hook_overwrites_a_secret_that_it_exports_and_edits_see_only_the_secret() {
+    let config = json!({
+        "secrets": {"DB": "ssm:/db"},
+        "env": {"URL": "db://${DB}@host"},
+        "arguments": {"append": ["${DB}"]},
+        "hooks": {"initialize": [
+            {"name": "a", "command": "echo \"DB=more $DB\"", "export": "dotenv"},
+            {"name": "b", "command": "echo \"SEEN=$DB\"", "export": "dotenv"}
+        ]}
+    });
+    test(&config.to_string(), r#"echo '{"DB": "planted"}'"#)
+        .env("FOREWORD_LOG", "warn")
+        .script("runtime", [RUNTIME, "echo \"$@\"\n"].concat())
+        .stdout(
+            "DB=more planted\nOTHER=\nURL=db://planted@host\nSEEN=more planted\nEXPORTED=\n\
+             more planted\n",
+        )
+        .run();
+}
+
+#[test]
+fn malformed_reference_is_a_mistake_in_the_configuration_at_its_place() {
+    for (config, name, value, message) in [
+        (
+            r#"{"secrets": {"DB": "ssm:${SEEN}/db"}}"#,
+            "SEEN",
+            "a",
+            "FOREWORD_CONFIG:1:14: a name with / in it begins with /; write ssm:/a/db",
+        ),
+        (
+            r#"{"secrets": {"P_": {"path": "${SEEN}"}}}"#,
+            "SEEN",
+            "hidden",
+            "FOREWORD_CONFIG:1:14: only the Parameter Store has paths; write ssm:/PATH/",
+        ),
+        (
+            r#"{"references": true}"#,
+            "SEEN",
+            "ssm:hidden word",
+            "unable to read the reference in SEEN: a parameter's name holds no ' '",
+        ),
+    ] {
+        let api = RuntimeApi::new(Reaction::Accept);
+        test(config, "echo '{}'; touch \"$LAMBDA_TASK_ROOT/started\"")
+            .env(name, value)
+            .runtime_api(&api)
+            .stderr(format!("foreword: {message}\n"))
+            .status(125)
+            .run();
+        let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+        let body: Value = serde_json::from_str(&request.body).expect("JSON");
+        assert_eq!(body["errorType"], "Runtime.ForewordConfigInvalid");
+        assert_eq!(body["errorMessage"], message);
+    }
+}
+
+/// Every character that JSON can carry, but NUL, and a value of 64 KiB of them.
+#[test]
+fn values_with_every_character_arrive_exactly() {
+    let every: String =
+        ('\u{1}'..='\u{2ff}').chain(['\u{2028}', '\u{fffd}', '\u{1f980}', '\u{10ffff}']).collect();
+    let long: String = every.chars().cycle().take(40_000).collect();
+    let shell = "$(touch \"$LAMBDA_TASK_ROOT/pwned\") `touch pwned` ${HOME} ${DB:-x} $$ 'a' \"b\" \\n\n\r\n\t ";
+    assert!(long.len() > 64 << 10 && long.len() < 128 << 10, "{}", long.len());
+    let values = json!({"DB": every, "OTHER": long, "URL": shell, "SEEN": "", "EXPORTED": "\n"});
+    let config = json!({
+        "secrets": {"DB": "ssm:/a", "OTHER": "ssm:/b", "URL": "ssm:/c", "SEEN": "ssm:/d", "EXPORTED": "ssm:/e"},
+        "env": {"COPY": "${OTHER}"}
+    });
+    let test = test(&config.to_string(), "cat \"$LAMBDA_TASK_ROOT/values\"");
+    let captured = test
+        .file("values", values.to_string())
+        .env("FOREWORD_LOG", "warn")
+        .script("runtime", crate::support::DUMP)
+        .script("bin/python3.12", crate::support::DUMP);
+    let found = captured.capture();
+    assert_eq!((found.status, &found.stderr), (0, &Vec::new()));
+    let (_, environment) = found
+        .stdout
+        .split_at(found.stdout.iter().position(|byte| *byte == b'\n').expect("a command line") + 1);
+    let entries: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
+    for (name, value) in values.as_object().expect("values") {
+        let entry = format!("{name}={}", value.as_str().expect("a text"));
+        assert!(entries.contains(&entry.as_bytes()), "{name}");
+    }
+    assert!(entries.contains(&format!("COPY={long}").as_bytes()));
+    assert!(!captured.path("pwned").exists());
+}
+
+/// A hook that fails quotes its environment, and so may a program that cannot be executed.
+#[test]
+fn failure_behind_the_secrets_is_reported_without_their_values() {
+    let value = "planted-value of a secret";
+    let program = format!("echo '{{\"DB\": \"{value}\"}}'");
+    for (config, error_type, parts) in [
+        (
+            json!({"hooks": {"initialize": [
+                {"name": "a", "command": "echo \"it is $DB, $DB.\" >&2; exit 3"}
+            ]}}),
+            "Runtime.ForewordHookFailed",
+            ["hook \"a\" (initialize) exited with status 3", "it is [redacted], [redacted]."],
+        ),
+        (
+            json!({"hooks": {"initialize": [{"name": "a", "command": ["${DB}", "${DB}"]}]}}),
+            "Runtime.ForewordHookFailed",
+            ["could not be started", "[redacted]"],
+        ),
+        (
+            json!({"hooks": {"initialize": [
+                {"name": "a", "command": ["true"], "cwd": "/missing/${DB}"}
+            ]}}),
+            "Runtime.ForewordHookFailed",
+            ["could not be started", "/missing/[redacted]"],
+        ),
+        (
+            json!({"hooks": {"initialize": [
+                {"name": "a", "command": "echo \"$DB\"", "export": "json"}
+            ]}}),
+            "Runtime.ForewordHookFailed",
+            ["exported something unreadable", "JSON"],
+        ),
+        (
+            json!({"program": "/missing/${DB}"}),
+            "Runtime.InvalidEntrypoint",
+            ["unable to execute", "/missing/[redacted]"],
+        ),
+        (
+            json!({"wrappers": ["/missing/${DB}"]}),
+            "Runtime.ForewordWrapperFailed",
+            ["unable to execute", "/missing/[redacted]"],
+        ),
+    ] {
+        let mut config = config;
+        config["secrets"] = json!({"DB": "ssm:/db"});
+        for format in ["JSON", "Text"] {
+            let api = RuntimeApi::new(Reaction::Accept);
+            let captured = test(&config.to_string(), &program)
+                .runtime_api(&api)
+                .env("FOREWORD_LOG", "trace")
+                .env("AWS_LAMBDA_LOG_FORMAT", format)
+                .capture();
+            assert_ne!(captured.status, 0, "{config}");
+            let log = String::from_utf8(captured.stderr).expect("UTF-8");
+            let own = log.lines().filter(|line| !line.starts_with("it is"));
+            assert!(own.clone().all(|line| !line.contains(value)), "{config} {log}");
+            assert!(own.count() > 0, "{config}");
+            let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+            assert!(!format!("{request:?}").contains(value), "{request:?}");
+            let body: Value = serde_json::from_str(&request.body).expect("JSON");
+            assert_eq!(body["errorType"], error_type, "{config}");
+            for part in parts {
+                let message = body["errorMessage"].as_str().expect("a text");
+                assert!(message.contains(part), "{part}: {message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn value_that_is_too_long_for_a_variable_fails_with_its_reason() {
+    test(ONE, "printf '{\"DB\": \"'; head -c 200000 /dev/zero | tr '\\0' x; echo '\"}'")
+        .env("FOREWORD_LOG", "warn")
+        .stderr(
+            "foreword: unable to execute \"./runtime\": the variable DB has 200003 bytes, and the \
+             kernel takes 131071 at most\n",
+        )
+        .status(126)
+        .run();
+}
+
+/// A start that has nothing to resolve makes no system call that another start does not make.
+#[cfg(feature = "real-parts")]
+#[test]
+fn start_without_secrets_to_resolve_makes_no_call_more() {
+    let calls = |config: &str, name: &str| {
+        let test = test(config, "exit 1")
+            .on_the_machine()
+            .env(name, "mine")
+            .env("FOREWORD_LOG", "warn")
+            .within(["strace", "-f", "-qq", "-o", "calls", "--"])
+            .args(["/bin/true"]);
+        assert_eq!(test.capture().status, 0);
+        let calls = test.finished().read("calls");
+        let (own, _) = calls.split_once("execve(\"/bin/true\"").expect("the runtime");
+        let name =
+            |line: &str| line.split_whitespace().nth(1)?.split('(').next().map(str::to_owned);
+        own.lines().filter_map(name).collect::<Vec<_>>()
+    };
+    let without = calls(r#"{"env": {"URL": {"default": ""}}}"#, "DB");
+    assert!(without.iter().all(|call| !["clone", "fork", "vfork", "socket"].contains(&&**call)));
+    for (config, name) in
+        [(ONE, "DB"), (r#"{"references": true}"#, "OTHER"), (r#"{"secrets": {}}"#, "OTHER")]
+    {
+        assert_eq!(calls(config, name), without, "{config}");
+    }
+}

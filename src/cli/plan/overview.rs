@@ -31,6 +31,7 @@ use crate::log;
 use crate::phase::Phase;
 use crate::plan::{Execution, Plan, Skipped};
 use crate::report::Failure;
+use explanations::UnsetContext;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
@@ -167,18 +168,21 @@ impl Overview {
         };
         warnings.extend(side_effects::side_effects(&start, &changed).into_iter().map(about_effect));
         warnings.extend(snap_start::absent_in_conditions(&rules, &facts));
-        let about_unset =
-            |unset: &UnsetVariable, exports| explanations::about_unset(unset, exports, &facts);
+        let secrets = SecretsOverview::new(&request, last);
+        let paths = secrets.as_ref().map_or(&[][..], |secrets| &secrets.paths);
+        let before_secrets = UnsetContext { facts: &facts, paths: &[] };
+        let unset_context = UnsetContext { facts: &facts, paths };
         let of_secrets =
             plan.rules.iter().flat_map(|rule| UnsetVariable::in_secrets(rule, environ));
-        warnings.extend(of_secrets.map(|unset| about_unset(&unset, false)));
-        warnings.extend(edits.unset.iter().map(|unset| about_unset(unset, false)));
+        warnings.extend(of_secrets.map(|unset| before_secrets.describe(&unset, false)));
+        warnings.extend(edits.unset.iter().map(|unset| unset_context.describe(unset, false)));
         let of_rules = plan.rules.iter().flat_map(|rule| UnsetVariable::in_rule(rule, last));
-        warnings
-            .extend(of_rules.chain(unset_of_wrappers).map(|unset| about_unset(&unset, exports)));
+        warnings.extend(
+            of_rules.chain(unset_of_wrappers).map(|unset| unset_context.describe(&unset, exports)),
+        );
         let context = LambdaContext { environ, runtime: &runtime.identifier };
         let phase = |phase| {
-            PhaseOverview::new(phase, &plan, &edited, last, &context, &facts, &mut warnings)
+            PhaseOverview::new(phase, &plan, &edited, last, &context, &unset_context, &mut warnings)
         };
         let phases = Phase::ALL.map(phase).into();
         warnings.extend(execution.warnings.iter().cloned());
@@ -228,7 +232,6 @@ impl Overview {
                 .drain(1..)
                 .map(|(rule, left)| WordEdit { rule, words: words(&left, last) })
                 .collect(),
-            secrets: SecretsOverview::new(&request, last),
             environment: redacted::environment(last),
             env_edits,
             skipped,
@@ -236,7 +239,8 @@ impl Overview {
             wrappers,
             relay: explanations::about_relay(&plan, &facts),
             extension: explanations::about_extension(&plan, environ),
-            notes: explanations::notes(&plan, function.inferred.as_deref()),
+            notes: explanations::notes(&plan, paths, function.inferred.as_deref()),
+            secrets,
             warnings,
         })
     }

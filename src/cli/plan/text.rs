@@ -19,7 +19,7 @@ pub fn render(overview: &Overview, colors: Colors) -> String {
     page.sources(overview);
     page.command_line(overview);
     page.secrets(overview.secrets.as_ref());
-    page.environment(&overview.env_edits);
+    page.environment(&overview.env_edits, overview.secrets.as_ref());
     page.skipped(overview);
     page.hooks(&overview.phases, &overview.relay.why, &overview.extension.why);
     page.others(overview);
@@ -79,9 +79,15 @@ impl Page {
     }
 
     fn secrets(&mut self, secrets: Option<&SecretsOverview>) {
-        let Some(SecretsOverview { variables, paths, timeout_ms }) = secrets else { return };
+        let Some(secrets) = secrets else { return };
+        let SecretsOverview { variables, paths, timeout_ms } = secrets;
         self.printer.section("Secrets");
-        self.printer.line(&format!("resolved by {PROGRAM} at the start, within {timeout_ms} ms"));
+        if secrets.has_any_to_resolve() {
+            let about = format!("resolved by {PROGRAM} at the start, within {timeout_ms} ms");
+            self.printer.line(&about);
+        } else {
+            self.printer.line(&format!("none to resolve: {PROGRAM} is not started"));
+        }
         let line = |secret: &SecretOverview, suffix| {
             let SecretOverview { name, reference, place, is_kept } = secret;
             let text = match is_kept {
@@ -97,10 +103,13 @@ impl Page {
         self.printer.list(lines);
     }
 
-    fn environment(&mut self, edits: &[VariableEdit]) {
+    fn environment(&mut self, edits: &[VariableEdit], secrets: Option<&SecretsOverview>) {
         self.printer.section("Environment");
         if edits.is_empty() {
-            self.printer.line("as received");
+            self.printer.line(match secrets {
+                Some(secrets) if secrets.has_any_to_resolve() => "as received, with the secrets",
+                _ => "as received",
+            });
         }
         let lines = self.edits(edits);
         self.printer.list(lines);

@@ -1,6 +1,7 @@
 //! Explanations of a plan in words: who takes part and why, what only a run can tell, what is
 //! probably a mistake.
 
+use super::secrets::SecretOverview;
 use crate::cli::snap_start;
 use crate::cli::unset_variables::UnsetVariable;
 use crate::condition::Facts;
@@ -52,13 +53,30 @@ pub fn about_extension(plan: &Plan, environ: &Environ) -> Participation {
     Participation { is_yes: count > 0 && has_api, why: why.into() }
 }
 
-pub fn about_unset(unset: &UnsetVariable, may_be_exported: bool, facts: &Facts) -> String {
-    let UnsetVariable { place, key, name } = unset;
-    let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
-    let unless = if may_be_exported { ", unless a hook exports it" } else { "" };
-    match snap_start::is_absent(name, facts) {
-        true => format!("{place}: {}", snap_start::absent_in_text_message(name, &key)),
-        false => format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}"),
+/// What the warnings about unset variables depend on.
+pub struct UnsetContext<'u> {
+    pub facts: &'u Facts<'u>,
+    /// The paths of secrets whose variables the text sees.
+    pub paths: &'u [SecretOverview],
+}
+
+impl UnsetContext<'_> {
+    /// Returns the warning about an unset variable, which a hook or a path may set after all.
+    pub fn describe(&self, unset: &UnsetVariable, may_be_exported: bool) -> String {
+        let UnsetVariable { place, key, name } = unset;
+        let key = key.map(|key| format!(" in {key:?}")).unwrap_or_default();
+        let of_path = self.paths.iter().find(|path| name.starts_with(&path.name));
+        let of_path = of_path.map(|path| format!("a parameter below {} sets it", path.reference));
+        let of_hook = may_be_exported.then(|| "a hook exports it".to_owned());
+        let setters: Vec<_> = of_path.into_iter().chain(of_hook).collect();
+        let unless = match &setters[..] {
+            [] => String::new(),
+            setters => format!(", unless {}", setters.join(" or ")),
+        };
+        match snap_start::is_absent(name, self.facts) {
+            true => format!("{place}: {}", snap_start::absent_in_text_message(name, &key)),
+            false => format!("{place}: ${{{name}}}{key} is unset and counts as empty{unless}"),
+        }
     }
 }
 
@@ -89,9 +107,15 @@ pub fn about_bootstrap(file: &Path) -> String {
     )
 }
 
-/// Returns notes about what only hooks and other wrappers determine.
-pub fn notes(plan: &Plan, inferred: Option<&str>) -> Vec<String> {
+/// Returns notes about what only secrets, hooks and other wrappers determine.
+pub fn notes(plan: &Plan, paths: &[SecretOverview], inferred: Option<&str>) -> Vec<String> {
     let mut notes: Vec<String> = inferred.into_iter().map(str::to_owned).collect();
+    for path in paths {
+        notes.push(format!(
+            "what {} gives ({}*): edits, hooks, wrappers, the command line and the runtime see it",
+            path.reference, path.name
+        ));
+    }
     for hook in plan.hooks(Phase::Initialize).iter().filter(|hook| hook.export.is_some()) {
         notes.push(format!(
             "what hook {:?} exports: it overwrites edits, and the hooks behind it, wrappers, the \

@@ -1,10 +1,9 @@
 //! The hooks of a plan: who runs them, in which order, within which limits.
 
-use super::explanations;
+use super::explanations::UnsetContext;
 use super::redacted::Redacted;
 use super::variable_edits::{EditRecorder, VariableEdit};
 use crate::cli::unset_variables::UnsetVariable;
-use crate::condition::Facts;
 use crate::config::{Command, Export, Hook, OnFailure};
 use crate::environ::Environ;
 use crate::hooks;
@@ -56,7 +55,7 @@ impl PhaseOverview {
         edited: &Environ,
         behind_wrappers: &Environ,
         context: &LambdaContext,
-        facts: &Facts,
+        unset_context: &UnsetContext,
         warnings: &mut Vec<String>,
     ) -> Self {
         let exports = |hook: &&Hook| hook.export.is_some();
@@ -71,9 +70,8 @@ impl PhaseOverview {
         let mut hooks = Vec::new();
         for hook in plan.hooks(phase) {
             let (overview, unset) = HookOverview::new(hook, environ, context);
-            warnings.extend(
-                unset.iter().map(|unset| explanations::about_unset(unset, is_behind_export, facts)),
-            );
+            warnings
+                .extend(unset.iter().map(|unset| unset_context.describe(unset, is_behind_export)));
             is_behind_export |= exports(&hook);
             hooks.push(overview);
         }

@@ -50,6 +50,11 @@ impl SecretsOverview {
             timeout_ms: timeout.unwrap_or(DEFAULT_TIMEOUT).as_millis() as u64,
         })
     }
+
+    /// Reports whether the start asks for anything, because not all variables have a value.
+    pub fn has_any_to_resolve(&self) -> bool {
+        !self.paths.is_empty() || self.variables.iter().any(|variable| !variable.is_kept)
+    }
 }
 
 /// Sets the variables that secrets will set, so that edits see them, as secrets of unknown value.
