@@ -23,7 +23,7 @@ pub fn describe(start: &RuntimeStart, environ: &Environ, wrapper_of_layer: bool)
         .or_else(|| (!has_credentials(environ)).then(missing_credentials));
     Some(match lacking {
         None => {
-            format!("secrets: {names} come from AWS, with the credentials of this shell{way_out}")
+            format!("secrets: {names} from AWS, with the credentials of this shell{way_out}")
         }
         Some(lacking) => format!("secrets: {names} cannot be resolved: {lacking}{way_out}"),
     })
