@@ -38,6 +38,7 @@ use hooks::ExpectedHooks;
 use interruption::Interruption;
 use recorder::{OutputPipes, Recorder, TimelineFormat};
 use sandbox::Sandbox;
+use secrets::ShellCredentials;
 use start::RuntimeStart;
 use std::ffi::OsString;
 use std::fs;
@@ -169,6 +170,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
             Some(format!("packages of layers are not looked for: {}", process::cause(&error)))
         }));
     }
+    let shell_credentials = ShellCredentials::find(&given, options.snap_start);
     if options.snap_start {
         let about = credentials::serve_from_endpoint(&mut given)
             .map_err(|error| unable("hand out credentials", error))?;
@@ -180,7 +182,7 @@ fn simulate(options: &SimulateOptions, user: &Environ) -> Result<i32, SimulateEr
     };
     let hooks = ExpectedHooks::from_configuration(&start.received_command(), &given);
     let wrapper_of_layer = has_layers && Path::new(FOREWORD).exists();
-    notes.extend(secrets::describe(&start, &given, wrapper_of_layer));
+    notes.extend(secrets::describe(&start, &given, shell_credentials, wrapper_of_layer));
     let extensions = environment::extensions(has_layers, !has_layers && has_pre_stop_hooks(&given));
     let has_own = extensions.iter().any(|(name, _)| name == environment::FOREWORD_EXTENSION);
     let lacks_extension = hooks.has(Phase::PreStop) && !has_own;

@@ -183,6 +183,16 @@ fn program_gets_credentials_from_the_endpoint_before_a_snapshot() {
     let found = simulated(test, 0);
     assert!(found.contains("answer  \"from the endpoint\""), "{found}");
     assert!(note(&found).is_some_and(|note| note.starts_with("DB from AWS, ")), "{found}");
+
+    let keys = function(&["--snap-start"])
+        .env("AWS_ACCESS_KEY_ID", "planted-id")
+        .env("AWS_SECRET_ACCESS_KEY", "planted-key");
+    let found = simulated(keys, 1);
+    let expected = "DB cannot be resolved: this shell has no AWS_SESSION_TOKEN, without which \
+         foreword-secrets takes no keys from an endpoint, where they are with --snap-start; \"aws \
+         sts get-session-token\" gives keys with one; --env DB=VALUE gives a value without AWS";
+    assert_eq!(note(&found), Some(expected));
+    assert!(found.contains("Expected field `Token` in response but it was missing"), "{found}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::start::RuntimeStart;
 use super::wrapper_plan;
 use crate::environ::Environ;
-use crate::lambda::{ACCESS_KEY_ID, CREDENTIALS_URI, SECRET_ACCESS_KEY};
+use crate::lambda::{ACCESS_KEY_ID, CREDENTIALS_URI, SECRET_ACCESS_KEY, SESSION_TOKEN};
 use crate::plan::SecretRequest;
 use crate::secrets::{self, PROGRAM};
 
@@ -12,20 +12,63 @@ use crate::secrets::{self, PROGRAM};
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 const CREDENTIALS_PATH: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
+/// The credentials of this shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShellCredentials {
+    Missing,
+    Usable,
+    /// Keys of a user instead of a session, behind an endpoint: AWS's SDK for Rust takes none from
+    /// there (<https://docs.rs/aws-config/latest/src/aws_config/json_credentials.rs.html>).
+    WithoutSession,
+}
+
+impl ShellCredentials {
+    /// Finds them where the program looks for them, before `credentials` moves them to an endpoint.
+    pub fn find(environ: &Environ, snap_start: bool) -> Self {
+        let has = |name: &str| environ.non_empty(name).is_some();
+        let has_keys = has(ACCESS_KEY_ID) && has(SECRET_ACCESS_KEY);
+        match has_keys {
+            true if snap_start && !has(SESSION_TOKEN) => Self::WithoutSession,
+            true => Self::Usable,
+            false if has(CREDENTIALS_URI) || has(CREDENTIALS_PATH) => Self::Usable,
+            false => Self::Missing,
+        }
+    }
+
+    /// Describes what is missing.
+    fn problem(self) -> Option<String> {
+        match self {
+            Self::Usable => None,
+            Self::Missing => Some(
+                "this shell has no credentials; eval \"$(aws configure export-credentials --format \
+                 env)\" sets those of the AWS CLI"
+                    .into(),
+            ),
+            Self::WithoutSession => Some(format!(
+                "this shell has no {SESSION_TOKEN}, without which {PROGRAM} takes no keys from an \
+                 endpoint, where they are with --snap-start; \"aws sts get-session-token\" gives \
+                 keys with one"
+            )),
+        }
+    }
+}
+
 /// Returns the note; none when there is nothing to resolve.
-pub fn describe(start: &RuntimeStart, environ: &Environ, wrapper_of_layer: bool) -> Option<String> {
+pub fn describe(
+    start: &RuntimeStart,
+    environ: &Environ,
+    credentials: ShellCredentials,
+    wrapper_of_layer: bool,
+) -> Option<String> {
     let wanted = wrapper_plan::read(&start.received_command(), environ, |plan| {
         plan.secrets(environ).ok().map(|request| Wanted::new(&request))
     })??;
     let names = wanted.names()?;
     let way_out = wanted.way_out();
-    let lacking = missing_program(start, wrapper_of_layer)
-        .or_else(|| (!has_credentials(environ)).then(missing_credentials));
-    Some(match lacking {
-        None => {
-            format!("secrets: {names} from AWS, with the credentials of this shell{way_out}")
-        }
-        Some(lacking) => format!("secrets: {names} cannot be resolved: {lacking}{way_out}"),
+    let problem = missing_program(start, wrapper_of_layer).or_else(|| credentials.problem());
+    Some(match problem {
+        None => format!("secrets: {names} from AWS, with the credentials of this shell{way_out}"),
+        Some(problem) => format!("secrets: {names} cannot be resolved: {problem}{way_out}"),
     })
 }
 
@@ -56,19 +99,6 @@ impl Wanted {
             _ => String::new(),
         }
     }
-}
-
-/// Reports whether the environment has credentials where the program looks for them.
-fn has_credentials(environ: &Environ) -> bool {
-    let has = |name: &&str| environ.non_empty(name).is_some();
-    [ACCESS_KEY_ID, SECRET_ACCESS_KEY].iter().all(has)
-        || [CREDENTIALS_URI, CREDENTIALS_PATH].iter().any(has)
-}
-
-fn missing_credentials() -> String {
-    "this shell has no credentials; eval \"$(aws configure export-credentials --format env)\" \
-     sets those of the AWS CLI"
-        .into()
 }
 
 /// Describes that the program is missing where the wrapper looks for it.
