@@ -1,6 +1,10 @@
 //! Secrets through foreword and the real `foreword-secrets`, from moto with authentication and TLS.
 
+#[cfg(feature = "tool")]
+use crate::support::timeline::with_python;
 use crate::support::{Reaction, RuntimeApi, Test, foreword};
+#[cfg(feature = "tool")]
+use crate::tool_simulate::simulated;
 use serde_json::{Value, json};
 #[cfg(feature = "tool")]
 use std::collections::BTreeSet;
@@ -148,19 +152,74 @@ fn credentials_that_are_missing_are_named() {
     assert_eq!(captured.status, 125);
 }
 
+#[test]
+fn no_variable_or_level_makes_a_start_tell_a_value() {
+    let config = json!({
+        "secrets": {"A": "ssm:/many/p1", "B": "secretsmanager:many/s1"},
+        "secrets_timeout_ms": 30_000,
+        "env": {"URL": "db://${A}@host"},
+        "arguments": {"append": ["${A}", "${URL}"]}
+    });
+    for format in ["JSON", "Text"] {
+        let captured = test(&config)
+            .env("FOREWORD_LOG", "trace")
+            .env("RUST_LOG", "trace")
+            .env("RUST_BACKTRACE", "full")
+            .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+            .env("AWS_LAMBDA_LOG_FORMAT", format)
+            .args(["./print", "A", "B"])
+            .capture();
+        let log = String::from_utf8(captured.stderr).expect("UTF-8");
+        assert_eq!(captured.status, 0, "{log}");
+        assert!(captured.stdout.starts_with(b"MARKER-1\nMARKER-secret-1\n"));
+        assert!(log.contains("foreword-secrets exports A") && !log.contains("MARKER"), "{log}");
+    }
+}
+
+/// Starts with the keys in the environment, and behind an endpoint before a snapshot.
+#[cfg(feature = "tool")]
+#[test]
+fn simulation_resolves_with_the_credentials_of_the_shell() {
+    let session: Value = serde_json::from_str(&control("/credentials")).expect("credentials");
+    let config = json!({"secrets": {"A": "ssm:/many/p1"}, "secrets_timeout_ms": 30_000});
+    for options in [&[][..], &["--snap-start"]] {
+        let words =
+            [&["simulate"], options, &["--", "python3", "-m", "awslambdaric", "app.handler"]];
+        let test = with_python(test(&config)).args(words.concat()).file(
+            "app.py",
+            "import os\ndef handler(event, context):\n    return os.environ['A'].lower()\n",
+        );
+        let test = test
+            .env("AWS_ACCESS_KEY_ID", session["AccessKeyId"].as_str().expect("a key"))
+            .env("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"].as_str().expect("a key"))
+            .env("AWS_SESSION_TOKEN", session["Token"].as_str().expect("a token"));
+        let found = simulated(test, 0);
+        assert!(found.contains("answer  \"marker-1\"") && !found.contains("MARKER"), "{found}");
+        assert!(found.contains("secrets: A from AWS, with the credentials of this shell"));
+    }
+}
+
+/// Returns what the server answers when the tests ask it for something.
+#[cfg(feature = "tool")]
+fn control(path: &str) -> String {
+    let address = format!("127.0.0.1:{}", fact("/control"));
+    let mut stream = TcpStream::connect(address).expect("the server's control");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: first-token\r\nConnection: close\r\n\r\n"
+    )
+    .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head");
+    body.to_owned()
+}
+
 /// Returns what a role has to be allowed for the requests that came in through a door: each action
 /// and resource, as IAM sees them.
 #[cfg(feature = "tool")]
 fn needed(door: &str) -> BTreeSet<(String, String)> {
-    let address = format!("127.0.0.1:{}", fact("/control"));
-    let mut stream = TcpStream::connect(address).expect("the server's control");
-    stream
-        .write_all(b"GET /log HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let log: Vec<Value> = serde_json::from_str(body).expect("the log");
+    let log: Vec<Value> = serde_json::from_str(&control("/log")).expect("the log");
     let mut needed = BTreeSet::new();
     let here = |service: &str, resource: &str| {
         format!("arn:aws:{service}:us-east-1:123456789012:{resource}")
