@@ -58,8 +58,8 @@ impl<'p> Plan<'p> {
                 let Some(text) = value.to_str().filter(|text| Reference::is_meant_by(text)) else {
                     continue;
                 };
-                // What only looks like a reference may be a value, so it is not quoted.
                 let reference = Reference::parse(text).map_err(|cause| {
+                    let cause = without_quotes_of(text, &cause);
                     let message = format!("unable to read the reference in {name}: {cause}");
                     Invalid::new(message)
                 })?;
@@ -114,6 +114,18 @@ impl<'p> SecretRequest<'p> {
         self.variables.retain(|other| other.name != wanted.name);
         self.variables.push(wanted);
     }
+}
+
+/// Redacts what a cause quotes of a variable's own value: what only looks like a reference may be a
+/// secret.
+fn without_quotes_of(value: &str, cause: &str) -> String {
+    let (_, rest) = value.split_once(':').unwrap_or_default();
+    let mut quoted = Environ::default();
+    quoted.export("whole", OsStr::new(rest));
+    for (index, part) in rest.split(':').enumerate() {
+        quoted.export(&index.to_string(), OsStr::new(part));
+    }
+    quoted.redact(OsStr::new(cause))
 }
 
 fn parse<T>(text: &OsStr, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
@@ -207,6 +219,17 @@ mod tests {
                 r#"{"references": true}"#,
                 &["A=ssm:hid den"],
                 "unable to read the reference in A: a parameter's name holds no ' '",
+            ),
+            (
+                r#"{"references": true}"#,
+                &["A=ssm:hidden/word"],
+                "unable to read the reference in A: a name with / in it begins with /; write \
+                 ssm:/[redacted]",
+            ),
+            (
+                r#"{"references": true}"#,
+                &["A=ssm://user:hid%den"],
+                "unable to read the reference in A: \"[redacted]\" is no version and no label",
             ),
             (
                 r#"{"secrets": {"P_": {"path": "secretsmanager:x"}}}"#,
