@@ -48,7 +48,12 @@
 //! the credentials together; a wrapper that wants a limit of its own adds half a second. It is one
 //! process, so that a signal to it is enough.
 //!
-//! **When it is not there**: it lies beside foreword, as `/opt/bin/foreword-secrets`, in the layer
-//! `foreword-secrets-x86_64.zip` or `-arm64.zip`, which is what to say.
+//! **When it is not there**: it lies beside foreword, else as `/opt/bin/foreword-secrets`, in the
+//! layer `foreword-secrets-x86_64.zip` or `-arm64.zip`, which is what to say.
 
 pub mod reference;
+
+/// The variables that lead to an endpoint for credentials: its address, and its path on ECS
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
+pub const CREDENTIALS_FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+pub const CREDENTIALS_RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";

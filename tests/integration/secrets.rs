@@ -1,7 +1,7 @@
 //! How foreword starts `foreword-secrets` and what becomes of its output, with a program of the
 //! test's in its place. `real_parts::secrets` has the real one.
 
-use crate::support::{LIMIT, Reaction, RuntimeApi, Test, wait_until};
+use crate::support::{DUMP, LIMIT, Reaction, RuntimeApi, Test, wait_until};
 use serde_json::{Value, json};
 
 /// Prints the environment's variables that the tests are about.
@@ -249,10 +249,12 @@ fn secrets_take_part_in_no_metric_and_need_no_hook() {
 
 /// Returns what the program was asked for: the words behind `--`.
 fn asked(test: Test) -> String {
-    let left = test.script(
-        "bin/foreword-secrets",
-        "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift\necho \"$*\" >\"$LAMBDA_TASK_ROOT/asked\"\necho {}\n",
-    );
+    let program = r#"#!/bin/sh
+        while [ "$1" != -- ]; do shift; done
+        shift
+        echo "$*" >"$LAMBDA_TASK_ROOT/asked"
+        echo '{}'"#;
+    let left = test.script("bin/foreword-secrets", program);
     let captured = left.capture();
     assert_eq!(captured.status, 0, "{}", String::from_utf8_lossy(&captured.stderr));
     left.finished().read("asked")
@@ -335,19 +337,20 @@ fn values_with_every_character_arrive_exactly() {
     let every: String =
         ('\u{1}'..='\u{2ff}').chain(['\u{2028}', '\u{fffd}', '\u{1f980}', '\u{10ffff}']).collect();
     let long: String = every.chars().cycle().take(40_000).collect();
-    let shell = "$(touch \"$LAMBDA_TASK_ROOT/pwned\") `touch pwned` ${HOME} ${DB:-x} $$ 'a' \"b\" \\n\n\r\n\t ";
+    let shell = "$(touch \"$LAMBDA_TASK_ROOT/pwned\") `touch pwned` ${HOME} ${DB:-x} $$ 'a' \"b\" \
+                 \\n\n\r\n\t ";
     assert!(long.len() > 64 << 10 && long.len() < 128 << 10, "{}", long.len());
     let values = json!({"DB": every, "OTHER": long, "URL": shell, "SEEN": "", "EXPORTED": "\n"});
     let config = json!({
-        "secrets": {"DB": "ssm:/a", "OTHER": "ssm:/b", "URL": "ssm:/c", "SEEN": "ssm:/d", "EXPORTED": "ssm:/e"},
+        "secrets": {
+            "DB": "ssm:/a", "OTHER": "ssm:/b", "URL": "ssm:/c", "SEEN": "ssm:/d",
+            "EXPORTED": "ssm:/e"
+        },
         "env": {"COPY": "${OTHER}"}
     });
     let test = test(&config.to_string(), "cat \"$LAMBDA_TASK_ROOT/values\"");
-    let captured = test
-        .file("values", values.to_string())
-        .env("FOREWORD_LOG", "warn")
-        .script("runtime", crate::support::DUMP)
-        .script("bin/python3.12", crate::support::DUMP);
+    let captured =
+        test.file("values", values.to_string()).env("FOREWORD_LOG", "warn").script("runtime", DUMP);
     let found = captured.capture();
     assert_eq!((found.status, &found.stderr), (0, &Vec::new()));
     let (_, environment) = found

@@ -159,10 +159,11 @@ fn variable_that_a_path_may_give_is_not_said_to_be_unset() {
     let warnings = section(&text, "Warnings").expect("warnings");
     for part in [
         "a.json:2:19: ${P_A} is unset and counts as empty\n",
-        "a.json:3:15: ${P_A} is unset and counts as empty, unless a parameter below ssm:/p/ sets it\n",
+        "a.json:3:15: ${P_A} is unset and counts as empty, unless a parameter below ssm:/p/ sets \
+         it\n",
         "a.json:3:30: ${Q} is unset and counts as empty\n",
-        "${P_C} in \"arguments\" is unset and counts as empty, unless a parameter below ssm:/p/ sets \
-         it or a hook exports it\n",
+        "${P_C} in \"arguments\" is unset and counts as empty, unless a parameter below ssm:/p/ \
+         sets it or a hook exports it\n",
         "a.json:6:9: ${P_D} in \"command\" is unset and counts as empty, unless a parameter below \
          ssm:/p/ sets it\n",
     ] {
@@ -171,7 +172,8 @@ fn variable_that_a_path_may_give_is_not_said_to_be_unset() {
     let notes = section(&text, "Only a run can tell").expect("notes");
     assert!(
         notes.contains(
-            "what ssm:/p/ gives (P_*): edits, hooks, wrappers, the command line and the runtime see it"
+            "what ssm:/p/ gives (P_*): edits, hooks, wrappers, the command line and the runtime \
+             see it"
         ),
         "{notes}"
     );

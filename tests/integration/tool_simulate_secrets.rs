@@ -46,8 +46,10 @@ fn note_says_with_what_secrets_are_resolved_or_what_is_missing() {
 
     let found = simulated(with_program(keys(function(&[])), prints), 0);
     assert_eq!(note(&found), Some(with_aws));
-    let endpoint = function(&[]).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/");
-    assert_eq!(note(&simulated(with_program(endpoint, prints), 0)), Some(with_aws));
+    for (name, value) in [("FULL", "http://127.0.0.1:1/"), ("RELATIVE", "/credentials")] {
+        let endpoint = function(&[]).env(format!("AWS_CONTAINER_CREDENTIALS_{name}_URI"), value);
+        assert_eq!(note(&simulated(with_program(endpoint, prints), 0)), Some(with_aws));
+    }
 
     let expected = format!("DB {WITHOUT_CREDENTIALS}; --env DB=VALUE gives a value without AWS");
     let found = simulated(with_program(function(&[]), prints), 0);

@@ -5,14 +5,11 @@ use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_ssm::config::{Credentials, ProvideCredentials};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use foreword_secrets::{CREDENTIALS_FULL_URI as FULL_URI, CREDENTIALS_RELATIVE_URI};
 use std::env;
 use std::error::Error;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-
-/// The variables of the container's endpoint.
-const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /// Loads them once, for all requests.
 pub async fn load(
@@ -25,7 +22,7 @@ pub async fn load(
     {
         return Ok(Credentials::new(id, key, variable("AWS_SESSION_TOKEN"), None, "environment"));
     }
-    if variable(FULL_URI).is_none() && variable(RELATIVE_URI).is_none() {
+    if variable(FULL_URI).is_none() && variable(CREDENTIALS_RELATIVE_URI).is_none() {
         return Err(format!(
             "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
              {FULL_URI} \

@@ -4,13 +4,10 @@
 use super::start::RuntimeStart;
 use super::wrapper_plan;
 use crate::environ::Environ;
-use crate::lambda::{ACCESS_KEY_ID, CREDENTIALS_URI, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use crate::lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
 use crate::plan::SecretRequest;
 use crate::secrets::{self, PROGRAM};
-
-/// The other variable that leads to an endpoint for credentials
-/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
-const CREDENTIALS_PATH: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+use foreword_secrets::{CREDENTIALS_FULL_URI, CREDENTIALS_RELATIVE_URI};
 
 /// The credentials of this shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +27,7 @@ impl ShellCredentials {
         match has_keys {
             true if snap_start && !has(SESSION_TOKEN) => Self::WithoutSession,
             true => Self::Usable,
-            false if has(CREDENTIALS_URI) || has(CREDENTIALS_PATH) => Self::Usable,
+            false if has(CREDENTIALS_FULL_URI) || has(CREDENTIALS_RELATIVE_URI) => Self::Usable,
             false => Self::Missing,
         }
     }
