@@ -188,10 +188,14 @@ fn signal_while_secrets_are_resolved_ends_foreword() {
 }
 
 /// Writes down all that a process can see of others and of itself, but for its own environment.
-const LOOK: &str = "cat /proc/[0-9]*/cmdline >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\n\
-                    printf '%s\\n' \"$FOREWORD_STAGE\" >>\"$LAMBDA_TASK_ROOT/seen\"\n\
-                    find /tmp -path \"$LAMBDA_TASK_ROOT\" -prune -o -type f -exec cat {} + \
-                                      >>\"$LAMBDA_TASK_ROOT/seen\" 2>/dev/null\ntrue\n";
+const LOOK: &str = r#"{
+    cat /proc/[0-9]*/cmdline /proc/$PPID/environ
+    printf '%s\n' "$FOREWORD_STAGE"
+    find /tmp /var/tmp /dev/shm -path "$LAMBDA_TASK_ROOT" -prune -o \
+        -type f -newer "$LAMBDA_TASK_ROOT/bin/foreword" -exec cat {} +
+} >>"$LAMBDA_TASK_ROOT/seen" 2>/dev/null
+true
+"#;
 
 #[test]
 fn value_is_in_no_log_report_stage_command_line_or_file() {
@@ -222,6 +226,15 @@ fn value_is_in_no_log_report_stage_command_line_or_file() {
         assert_eq!(output.status, 0, "{}", String::from_utf8_lossy(&output.stderr));
         // It does arrive, and what a hook itself writes is as it wrote it.
         assert_eq!(captured.finished.read("value"), value);
+        let held = std::fs::read_dir(captured.finished.directory.path("")).expect("a directory");
+        let held = held.map(|file| file.expect("a file").path()).filter(|path| {
+            let content = std::fs::read(path).unwrap_or_default();
+            content.windows(value.len()).any(|part| part == value.as_bytes())
+        });
+        let mut held: Vec<_> =
+            held.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect();
+        held.sort();
+        assert_eq!(held, [".stderr", "value"]);
         let log = String::from_utf8(output.stderr).expect("UTF-8");
         let own: Vec<_> = log.lines().filter(|line| *line != value).collect();
         assert!(own.len() > 2, "{log}");
