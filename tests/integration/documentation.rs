@@ -208,7 +208,7 @@ pub const OBJECT_KINDS: [ObjectKind; 10] = [
     },
     ObjectKind {
         configuration: r#"{"secrets": {"A_": {"path": "ssm:/a", @}}}"#,
-        schema: "/$defs/secret/anyOf/1/properties",
+        schema: "/$defs/secretPath/properties",
         page: "docs/secrets.md",
         section: "## References",
         form: KeyForm::Prose,

@@ -10,7 +10,7 @@ use std::fs;
 use std::process::Command;
 
 /// Configurations that use every key, small enough to change each of their values in turn.
-const VALID: [&str; 28] = [
+const VALID: [&str; 31] = [
     r"{}",
     r#"{"$schema": "x", "description": "x", "rules": []}"#,
     r#"{"env": {"A": "text", "B": null, "$schema": "data", "description": "data"}}"#,
@@ -18,6 +18,12 @@ const VALID: [&str; 28] = [
     r#"{"env": {"A": {"prepend": "x", "separator": ""}}}"#,
     r#"{"env": {"A": {"append": "x", "separator": ":", "$schema": "x"}}}"#,
     r#"{"env": {"A": "$ $$ $A ${A} ${B:-x} ${C:-${D:-y}$$} }{ $${ ${E:-${F:-${G:-z}}}"}}"#,
+    r#"{"secrets": {"A": "ssm:/a", "B": "secretsmanager:b#k@s", "${": "${R}"},
+        "secrets_timeout_ms": 4294967295, "references": true}"#,
+    r#"{"secrets": {"A": "bref-ssm:a", "B": "x-crypteia-ssm:/b", "C": "bref-secretsmanager:c",
+        "D": "arn:aws:ssm:r:1:parameter/d", "E": "ssm://e/f:3"}, "references": false}"#,
+    r#"{"secrets": {"": {"path": "ssm:/"}, "A": {"path": "/${P}/", "description": "x"},
+        "B": {"path": "arn:aws:ssm:r:1:parameter/b", "$schema": "x"}}, "secrets_timeout_ms": 1}"#,
     r#"{"options": {"remove": ["-X*", "[a"], "replace": {"${A}": "b"}, "prepend": ["-a"],
         "append": [""], "description": "x"}}"#,
     r#"{"options": {"values": {"-cp": {"append": "x", "separator": ":"}, "": null, "-D": "x"}}}"#,
@@ -51,13 +57,15 @@ const VALID: [&str; 28] = [
 ];
 
 /// Mistakes that only `check` finds, with its messages. A schema sees every key once, does not
-/// count nesting, compares no bounds inside a string, measures no distance between words, and takes
-/// 1.0 for an integer.
-const BEYOND: [(&str, &str); 8] = [
+/// count nesting, compares no bounds inside a string, measures no distance between words, knows no
+/// names of AWS's, and takes 1.0 for an integer.
+const BEYOND: [(&str, &str); 10] = [
     (r#"{"env": {"A": "1", "A": "2"}}"#, "is given twice"),
     (r#"{"when": {"file": "[z-a]"}}"#, "runs backwards"),
     (r#"{"options": {"remove": ["[ä]"]}}"#, "holds a character that is not ASCII"),
     (r#"{"when": {"initialization": "snapstart"}}"#, "is no initialization; did you mean"),
+    (r#"{"secrets": {"A": "ssm:a/b"}}"#, "a name with / in it begins with /"),
+    (r#"{"secrets": {"A": {"path": "ssm:/a b/"}}}"#, "a parameter's name holds no ' '"),
     (r#"{"env": {"A": "${A:-${B:-${C:-${D}}"}}"#, "is not closed"),
     (r#"{"env": {"A": "${A:-${B:-${C:-${1}}}}"}}"#, "begins neither ${NAME} nor"),
     (
@@ -89,6 +97,8 @@ fn others() -> Vec<Value> {
         "\0",
         "a\0",
         "on_demand",
+        "ssm:",
+        "secretsmanager:x",
     ];
     let mut others: Vec<Value> = texts.into_iter().map(Value::from).collect();
     others.extend([
