@@ -101,10 +101,16 @@ const EXAMPLES: [(&str, &[Said]); 13] = [
     ),
     (
         "\"--file\"",
-        &[(
-            &["--runtime", "java21", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"],
-            &[("/secrets", "null"), ("/phases/2/hooks/0/name", r#""secrets""#)],
-        )],
+        &[
+            (
+                &["--runtime", "java21", "--env", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"],
+                &[("/secrets", "null"), ("/phases/2/hooks/0/name", r#""secrets""#)],
+            ),
+            (
+                &["--runtime", "java21"],
+                &[("/secrets/variables/0/name", r#""DB_PASSWORD""#), ("/phases/2/hooks", "[]")],
+            ),
+        ],
     ),
     (
         "/opt/mine",
