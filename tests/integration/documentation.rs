@@ -132,8 +132,7 @@ fn example_of_conditions_applies_only_when_all_hold() {
         ("TEAM", "b"),
     ];
     let test = || {
-        let test =
-            example("\"initialization\"").file("opt/agent-1.jar", "").args(["./java", "Main"]);
+        let test = example("\"AGENT_OFF\"").file("opt/agent-1.jar", "").args(["./java", "Main"]);
         met.iter().fold(test, |test, (name, value)| test.env(name, value))
     };
     test().stdout("-javaagent:<folder>/opt/agent.jar Main\n").run();
