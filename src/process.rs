@@ -95,14 +95,13 @@ pub fn is_this_program(path: &Path) -> bool {
     this.is_some() && this == file_identity(path)
 }
 
-/// Returns the path of a file beside the executable of this process.
+/// Returns the path of the executable of this process.
 ///
 /// # Errors
-/// When the kernel does not tell where this process's executable is.
-pub fn path_beside_this_program(name: &str) -> Result<PathBuf, String> {
-    let this = fs::read_link("/proc/self/exe")
-        .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))?;
-    Ok(this.with_file_name(name))
+/// With a message when the kernel does not tell.
+pub fn this_program() -> Result<PathBuf, String> {
+    fs::read_link("/proc/self/exe")
+        .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))
 }
 
 /// Returns the device and inode of the file that a path leads to; equal pairs mean the same file.

@@ -180,7 +180,7 @@ impl HookOutcome {
 impl HookEnd {
     /// Returns the duration in milliseconds.
     pub fn duration_ms(&self) -> u64 {
-        u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.duration)
     }
 
     /// Makes the failure of this hook; `problem` follows the hook's name in the message.
@@ -197,6 +197,11 @@ impl HookEnd {
         let message = format!("{self} {problem}");
         Failure { hook: Some(self), ..Failure::new(error_type, status, message) }
     }
+}
+
+/// Returns a duration in milliseconds.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for HookEnd {

@@ -48,8 +48,7 @@ pub fn resolve(
     }
     let started = Instant::now();
     let timeout = request.timeout.unwrap_or(DEFAULT_TIMEOUT);
-    let program = program_path()
-        .map_err(|cause| Failure::secret(format!("unable to find {PROGRAM}: {cause}")))?;
+    let program = program_path().map_err(Failure::secret)?;
     let watch = Watch::start()
         .map_err(|errno| Failure::secret(format!("unable to watch {PROGRAM}: {}", errno.desc())))?;
     let ended = watch.run(&Job {
@@ -87,7 +86,7 @@ pub fn resolve(
 /// # Errors
 /// When the kernel does not tell where foreword is.
 pub fn program_path() -> Result<PathBuf, String> {
-    let beside = process::path_beside_this_program(PROGRAM)?;
+    let beside = process::this_program()?.with_file_name(PROGRAM);
     let of_layer = program_of_layer();
     Ok(if !beside.exists() && of_layer.exists() { of_layer } else { beside })
 }
@@ -99,17 +98,20 @@ pub fn program_of_layer() -> PathBuf {
 
 /// Returns the program's words.
 fn command_line(request: &SecretRequest, program: &Path, timeout: Duration) -> Vec<OsString> {
-    let SecretRequest { variables, paths, timeout: _ } = request;
     let mut words = vec![
         program.into(),
         "--keep-existing".into(),
         "--timeout-ms".into(),
         timeout.as_millis().to_string().into(),
     ];
-    words.extend(paths.iter().map(|path| format!("--path={}={}", path.prefix, path.path).into()));
+    let paths = request.paths.iter();
+    words.extend(paths.map(|path| format!("--path={}={}", path.prefix, path.path).into()));
     words.push("--".into());
-    let wanted = variables.iter().filter(|variable| !variable.is_kept);
-    words.extend(wanted.map(|variable| format!("{}={}", variable.name, variable.reference).into()));
+    words.extend(
+        request
+            .unset_variables()
+            .map(|variable| format!("{}={}", variable.name, variable.reference).into()),
+    );
     words
 }
 

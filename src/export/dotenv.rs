@@ -22,11 +22,11 @@ const AFTER_QUOTE: Refusal = "something stands behind the closing quote; put the
 const TRIPLE_QUOTE: Refusal =
     "three quotes stand in a row, which readers take for different things; write one";
 const DOUBLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in double quotes \
-                                          before anything but \
-     \\ \" $ ` ! n r t; write \\\\ for a backslash";
+                                          before anything but \\ \" $ ` ! n r t; write \\\\ \
+                                          for a backslash";
 const SINGLE_QUOTED_BACKSLASH: Refusal = "readers disagree about a backslash in single quotes \
-                                          before a backslash \
-     or quote; write it in double quotes as \\\\";
+                                          before a backslash or quote; write it in double quotes \
+                                          as \\\\";
 const UNQUOTED_BACKSLASH: Refusal =
     "readers disagree about a backslash outside quotes; put the value into single quotes";
 const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a command in a shell, \
@@ -35,11 +35,10 @@ const COMMAND: Refusal = "\"$(\" or \"`\" outside single quotes would run a comm
 const SHELL_QUOTES: Refusal =
     "only a shell understands $'…' and $\"…\"; print with env -0, or write \\n in double quotes";
 const NEXT_COMMAND: Refusal = "only a shell understands a \";\", \"&&\" or second NAME= behind \
-                               the value; \
-     print one NAME=VALUE a line, or put the value into quotes";
+                               the value; print one NAME=VALUE a line, or put the value into \
+                               quotes";
 const CARRIAGE_RETURN: Refusal = "readers disagree about a carriage return inside a value; write \
-                                  it in \
-     double quotes as \\r, or end lines with \\n alone";
+                                  it in double quotes as \\r, or end lines with \\n alone";
 
 /// Parses the variables in their order, with duplicates. Output that ends in a NUL is that of
 /// `env -0`.

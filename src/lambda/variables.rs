@@ -80,7 +80,7 @@ pub const CREDENTIALS: [&str; 5] =
 /// The address of the credentials and the token that it asks for, which replace [`CREDENTIALS`]
 /// under SnapStart and on managed instances ("Improving startup performance with Lambda SnapStart",
 /// <https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html>).
-pub const CREDENTIALS_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+pub const CREDENTIALS_URI: &str = foreword_secrets::CREDENTIALS_FULL_URI;
 pub const CREDENTIALS_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 
 /// The certificates that OpenSSL trusts instead of its default ones

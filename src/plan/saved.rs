@@ -231,7 +231,7 @@ mod tests {
             assert_eq!(saved.rules.iter().map(shown).collect::<Vec<_>>(), own);
             // One list is in execution order, the other in the order of the configuration.
             let sorted = |mut hooks: Vec<_>| {
-                hooks.sort_unstable();
+                hooks.sort();
                 hooks
             };
             let hooks = sorted(

@@ -8,7 +8,7 @@ use foreword_secrets::reference::{Path, Reference};
 use std::ffi::OsStr;
 use std::time::Duration;
 
-/// What `foreword-secrets` is asked for.
+/// The request for `foreword-secrets`.
 #[derive(Default)]
 pub struct SecretRequest<'p> {
     /// The variables to set, each once.
@@ -40,7 +40,12 @@ pub struct WantedPath<'p> {
 impl SecretRequest<'_> {
     /// Tells whether there is nothing to ask for.
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.variables.iter().all(|variable| variable.is_kept)
+        self.paths.is_empty() && self.unset_variables().next().is_none()
+    }
+
+    /// Returns the variables that have no value yet.
+    pub fn unset_variables(&self) -> impl Iterator<Item = &WantedVariable<'_>> {
+        self.variables.iter().filter(|variable| !variable.is_kept)
     }
 }
 

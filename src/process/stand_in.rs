@@ -2,7 +2,7 @@
 //! chain that executes it takes it for the interpreter, and foreword gets the process back.
 
 use super::diagnosis::cause;
-use super::raw;
+use super::{raw, this_program};
 use nix::unistd::{AccessFlags, access, mkdtemp};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -44,8 +44,7 @@ impl StandIn {
         if let Some(symlink) = executed.and_then(|path| find_symlink_to(path, name)) {
             return Ok(Self { path: symlink.into(), maker: None });
         }
-        let foreword = fs::read_link("/proc/self/exe")
-            .map_err(|error| format!("unable to find foreword's own file: {}", cause(&error)))?;
+        let foreword = this_program()?;
         let shipped = shipped_path(&foreword, name);
         if access(&shipped, AccessFlags::X_OK).is_ok() {
             return Ok(Self { path: shipped.into(), maker: None });

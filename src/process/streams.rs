@@ -21,7 +21,7 @@ use std::time::Instant;
 /// without blocking (`PIPE_BUF`, <https://man7.org/linux/man-pages/man7/pipe.7.html>).
 const PAGE: usize = 4096;
 
-/// What becomes of a command's standard error.
+/// The treatment of a command's standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandardErrors {
     /// It goes to foreword's as it comes, and its end is kept.
@@ -161,7 +161,7 @@ impl<'r> Streams<'r> {
 struct Errors {
     /// `None` when no process has the other end open any more.
     pipe: Option<File>,
-    fate: StandardErrors,
+    treatment: StandardErrors,
     /// Bytes that were read and not written yet: a full standard error must not block foreword.
     pending: Vec<u8>,
     /// The last bytes, at most [`StandardErrors::kept`].
@@ -172,10 +172,10 @@ struct Errors {
 }
 
 impl Errors {
-    fn new(pipe: File, fate: StandardErrors) -> Self {
+    fn new(pipe: File, treatment: StandardErrors) -> Self {
         Self {
             pipe: Some(pipe),
-            fate,
+            treatment,
             pending: Vec::new(),
             last: Vec::new(),
             is_cut: false,
@@ -198,7 +198,7 @@ impl Errors {
             if self.pending.is_empty() {
                 let Some(chunk) = read_from(&mut self.pipe) else { return };
                 self.keep(&chunk);
-                if self.fate == StandardErrors::Keep {
+                if self.treatment == StandardErrors::Keep {
                     continue;
                 }
                 self.pending = chunk;
@@ -219,7 +219,7 @@ impl Errors {
 
     fn keep(&mut self, chunk: &[u8]) {
         self.last.extend_from_slice(chunk);
-        if let Some(excess @ 1..) = self.last.len().checked_sub(self.fate.kept()) {
+        if let Some(excess @ 1..) = self.last.len().checked_sub(self.treatment.kept()) {
             self.last.drain(..excess);
             self.is_cut = true;
         }

@@ -109,8 +109,8 @@ fn variable_that_two_files_resolve_gives_a_warning_in_the_later() {
     let output = String::from_utf8(captured.stdout).expect("UTF-8");
     let found: Vec<_> = output.lines().filter(|line| !line.starts_with(' ')).collect();
     let expected = "b.json:1:14: warning: where both rules apply, this reference takes the place \
-                    of the one for \"A\" at a.json:1:14; let their conditions exclude each other, or \
-                    write one reference";
+                    of the one for \"A\" at a.json:1:14; let their conditions exclude each \
+                    other, or write one reference";
     assert_eq!(found, [expected]);
     assert_eq!((captured.stderr, captured.status), (Vec::new(), 0));
 }

@@ -1,13 +1,13 @@
 //! The credentials: the variables that Lambda sets, else the container's endpoint, which is where
 //! SnapStart keeps them. Nothing else is asked: no file, no instance metadata.
 
+use super::error::root;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_ssm::config::{Credentials, ProvideCredentials};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use foreword_secrets::{CREDENTIALS_FULL_URI as FULL_URI, CREDENTIALS_RELATIVE_URI};
 use std::env;
-use std::error::Error;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -25,8 +25,8 @@ pub async fn load(
     if variable(FULL_URI).is_none() && variable(CREDENTIALS_RELATIVE_URI).is_none() {
         return Err(format!(
             "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-             {FULL_URI} \
-             (on your own machine: eval \"$(aws configure export-credentials --format env)\")"
+             {FULL_URI} (on your own machine: eval \"$(aws configure export-credentials \
+             --format env)\")"
         ));
     }
     let config = ProviderConfig::default().with_http_client(http_client);
@@ -46,13 +46,4 @@ pub async fn load(
 
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The innermost cause, which is the one that says something.
-fn root(error: &dyn Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -241,7 +241,7 @@ fn resource(message: &str, place: &Place<'_>, target: &Target) -> String {
 }
 
 /// The innermost cause, which is the one that says something.
-fn root(error: &dyn Error) -> String {
+pub fn root(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -159,9 +159,8 @@ fn certificate_of_an_unknown_authority() {
     outcome.fails(
         1,
         &["unable to get A from ssm:/many/p1: unable to reach Systems Manager in us-east-1: \
-           invalid \
-           peer certificate: UnknownIssuer; AWS_CA_BUNDLE names a file with the certificates to \
-           trust"],
+           invalid peer certificate: UnknownIssuer; AWS_CA_BUNDLE names a file with the \
+           certificates to trust"],
     );
 }
 

@@ -3,6 +3,7 @@
 
 use crate::config::{Rule, SecretSource};
 use crate::environ::Environ;
+use crate::json;
 use crate::lambda::variables::{DEFAULT_REGION, REGION};
 use crate::template::Template;
 use foreword_secrets::reference::{Path, Reference, Source};
@@ -182,14 +183,13 @@ impl Policy {
 
     /// Returns the policy as a JSON document.
     pub fn to_json(&self) -> String {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let statement = |(action, resources): (&&str, &BTreeSet<String>)| {
             let resources: Vec<_> =
-                resources.iter().map(|one| format!("        {}", quoted(one))).collect();
+                resources.iter().map(|one| format!("        {}", json::quote(one))).collect();
             format!(
                 "\n    {{\n      \"Effect\": \"Allow\",\n      \"Action\": {},\n      \
                  \"Resource\": [\n{}\n      ]\n    }}",
-                quoted(action),
+                json::quote(action),
                 resources.join(",\n")
             )
         };

@@ -154,8 +154,8 @@ fn check_phase<'r>(
     Some(vec![Diagnostic::warning(hook.place(), message)])
 }
 
-/// Visits the starts that conditions distinguish and that count; `see` gets what
-/// tells which conditions hold. Where the starts are not known, nothing under a condition applies.
+/// Visits the starts that conditions distinguish and that count; `see` gets what tells which
+/// conditions hold. Where the starts are not known, nothing under a condition applies.
 fn each_start<'r>(
     conditions: impl Iterator<Item = &'r When<'r>>,
     counts: &dyn Fn(&Facts) -> bool,

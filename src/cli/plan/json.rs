@@ -73,7 +73,7 @@ fn text(shown: &Redacted) -> Value {
 }
 
 fn secrets(secrets: &SecretsOverview) -> Value {
-    let SecretsOverview { variables, paths, timeout_ms } = secrets;
+    let SecretsOverview { variables, paths, timeout_ms, is_needed: _ } = secrets;
     let variable = |variable: &SecretOverview| {
         let SecretOverview { name, reference, place, is_kept } = variable;
         json!({"name": name, "reference": reference, "kept": is_kept, "place": place})

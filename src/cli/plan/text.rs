@@ -79,10 +79,11 @@ impl Page {
     }
 
     fn secrets(&mut self, secrets: Option<&SecretsOverview>) {
-        let Some(secrets) = secrets else { return };
-        let SecretsOverview { variables, paths, timeout_ms } = secrets;
+        let Some(SecretsOverview { variables, paths, timeout_ms, is_needed }) = secrets else {
+            return;
+        };
         self.printer.section("Secrets");
-        if secrets.has_any_to_resolve() {
+        if *is_needed {
             let about = format!("resolved by {PROGRAM} at the start, within {timeout_ms} ms");
             self.printer.line(&about);
         } else {
@@ -107,7 +108,7 @@ impl Page {
         self.printer.section("Environment");
         if edits.is_empty() {
             self.printer.line(match secrets {
-                Some(secrets) if secrets.has_any_to_resolve() => "as received, with the secrets",
+                Some(secrets) if secrets.is_needed => "as received, with the secrets",
                 _ => "as received",
             });
         }

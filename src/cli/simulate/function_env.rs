@@ -27,8 +27,7 @@ pub fn about_dropped_variable(user: &Environ, variables: &[(String, OsString)]) 
     value.map(|_| {
         format!(
             "{MAX_CONCURRENCY} is dropped: what is rehearsed takes one invocation at a time, and \
-             not \
-             several as on a managed instance"
+             not several as on a managed instance"
         )
     })
 }

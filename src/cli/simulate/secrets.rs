@@ -4,10 +4,10 @@
 use super::start::RuntimeStart;
 use super::wrapper_plan;
 use crate::environ::Environ;
-use crate::lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use crate::lambda::{ACCESS_KEY_ID, CREDENTIALS_URI, SECRET_ACCESS_KEY, SESSION_TOKEN};
 use crate::plan::SecretRequest;
 use crate::secrets::{self, PROGRAM};
-use foreword_secrets::{CREDENTIALS_FULL_URI, CREDENTIALS_RELATIVE_URI};
+use foreword_secrets::CREDENTIALS_RELATIVE_URI;
 
 /// The credentials of this shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl ShellCredentials {
         match has_keys {
             true if snap_start && !has(SESSION_TOKEN) => Self::WithoutSession,
             true => Self::Usable,
-            false if has(CREDENTIALS_FULL_URI) || has(CREDENTIALS_RELATIVE_URI) => Self::Usable,
+            false if has(CREDENTIALS_URI) || has(CREDENTIALS_RELATIVE_URI) => Self::Usable,
             false => Self::Missing,
         }
     }
@@ -77,9 +77,8 @@ struct Wanted {
 
 impl Wanted {
     fn new(request: &SecretRequest) -> Self {
-        let wanted = request.variables.iter().filter(|variable| !variable.is_kept);
         Self {
-            variables: wanted.map(|variable| variable.name.clone()).collect(),
+            variables: request.unset_variables().map(|wanted| wanted.name.clone()).collect(),
             prefixes: request.paths.iter().map(|path| format!("{}*", path.prefix)).collect(),
         }
     }

@@ -111,9 +111,8 @@ impl RuntimeStart {
             }
             None => Err(format!(
                 "unable to start the function: {} has no {BOOTSTRAP}, and {HANDLER}, which names \
-                 the \
-                 function's executable, is not set; add --env {HANDLER}=NAME, or name the program: \
-                 foreword simulate --runtime {name} -- ./NAME",
+                 the function's executable, is not set; add --env {HANDLER}=NAME, or name the \
+                 program: foreword simulate --runtime {name} -- ./NAME",
                 root.display()
             )),
         }

@@ -53,7 +53,7 @@ pub fn about_extension(plan: &Plan, environ: &Environ) -> Participation {
     Participation { is_yes: count > 0 && has_api, why: why.into() }
 }
 
-/// What the warnings about unset variables depend on.
+/// The facts and secrets on which warnings about unset variables depend.
 pub struct UnsetContext<'u> {
     pub facts: &'u Facts<'u>,
     /// The paths of secrets whose variables the text sees.

@@ -5,11 +5,13 @@ use crate::plan::{SecretRequest, WantedVariable};
 use crate::secrets::DEFAULT_TIMEOUT;
 use std::ffi::OsStr;
 
-/// What the start asks `foreword-secrets` for.
+/// The request of the start for `foreword-secrets`.
 pub struct SecretsOverview {
     pub variables: Vec<SecretOverview>,
     pub paths: Vec<SecretOverview>,
     pub timeout_ms: u64,
+    /// False if all variables have a value, so that nothing is asked for.
+    pub is_needed: bool,
 }
 
 /// A reference, and the variable that gets its value, or the prefix of those that a path becomes.
@@ -48,18 +50,14 @@ impl SecretsOverview {
                 })
                 .collect(),
             timeout_ms: timeout.unwrap_or(DEFAULT_TIMEOUT).as_millis() as u64,
+            is_needed: !request.is_empty(),
         })
-    }
-
-    /// Reports whether the start asks for anything, because not all variables have a value.
-    pub fn has_any_to_resolve(&self) -> bool {
-        !self.paths.is_empty() || self.variables.iter().any(|variable| !variable.is_kept)
     }
 }
 
 /// Sets the variables that secrets will set, so that edits see them, as secrets of unknown value.
 pub fn put_placeholders(request: &SecretRequest, environ: &mut Environ) {
-    for variable in request.variables.iter().filter(|variable| !variable.is_kept) {
+    for variable in request.unset_variables() {
         let placeholder = format!("<value of {}>", variable.reference);
         environ.export(&variable.name, OsStr::new(&placeholder));
     }
