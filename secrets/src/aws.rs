@@ -22,7 +22,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     Parameter { region: Option<String>, name: String },
-    Path { region: Option<String>, path: String },
+    Path { region: Option<String>, account: Option<String>, path: String },
     Secret { region: Option<String>, id: String, version: Version },
 }
 

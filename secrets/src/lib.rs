@@ -27,7 +27,8 @@
 //! **What comes back.** Status 0: standard output is one JSON object of strings with a line end, as
 //! a hook with `"export": "json"` prints it, and nothing is on standard error. It may be `{}`, when
 //! every variable has a value: that is no failure. A variable by itself wins over one from a path;
-//! two parameters below paths that would be one variable are a failure. No value holds NUL.
+//! of two paths the later one wins, and two parameters below one path that would be one variable
+//! are a failure. No value holds NUL.
 //! Whatever the names and values hold, they are to be taken literally.
 //!
 //! **When it fails.** Nothing is on standard output, and each line of standard error is one failure

@@ -45,13 +45,16 @@ pub struct Path {
     text: String,
     /// The path as `GetParametersByPath` takes it, without a slash at its end but for `/` itself.
     pub path: String,
+    /// The region and the account of an ARN.
     pub region: Option<String>,
+    pub account: Option<String>,
 }
 
 /// What an ARN says beside its resource.
 struct Arn<'a> {
     service: &'a str,
     region: &'a str,
+    account: &'a str,
     resource: &'a str,
 }
 
@@ -103,12 +106,16 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, String> {
         let reference = text.strip_prefix("ssm:").unwrap_or(text);
         let arn = reference.starts_with("arn:").then(|| Arn::parse(reference)).transpose()?;
-        let (path, region) = match &arn {
+        let path = match &arn {
             Some(arn) if arn.service == "ssm" => {
-                let path = arn.resource.strip_prefix("parameter").unwrap_or_default();
-                (path, Some(arn.region.to_owned()))
+                arn.resource.strip_prefix("parameter").unwrap_or_default()
             }
-            None if text.starts_with("ssm:") => (reference, None),
+            // As for a parameter, ssm:// is /.
+            None if text.starts_with("ssm://") => {
+                let path = reference.trim_start_matches('/');
+                &reference[reference.len() - path.len() - 1..]
+            }
+            None if text.starts_with("ssm:") => reference,
             _ => return Err("only the Parameter Store has paths; write ssm:/PATH/".to_owned()),
         };
         if !path.starts_with('/') {
@@ -119,7 +126,13 @@ impl Path {
             "" => "/",
             path => parameter_name(path).map(|()| path)?,
         };
-        Ok(Self { text: text.to_owned(), path: path.to_owned(), region })
+        let (region, account) = match arn {
+            Some(Arn { region, account, .. }) => {
+                (Some(region.to_owned()), Some(account.to_owned()))
+            }
+            None => (None, None),
+        };
+        Ok(Self { text: text.to_owned(), path: path.to_owned(), region, account })
     }
 
     /// The variable for a parameter below this path, behind the prefix: in upper case, and with
@@ -158,7 +171,7 @@ impl<'a> Arn<'a> {
         if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(format!("{region:?} is no region"));
         }
-        Ok(Self { service, region, resource })
+        Ok(Self { service, region, account, resource })
     }
 }
 
@@ -216,17 +229,14 @@ fn from_arn(arn: &str) -> Result<Source, String> {
             let Some(rest) = resource.strip_prefix("secret:") else {
                 return Err(format!("{resource:?} is no secret; write …:secret:NAME-SUFFIX"));
             };
-            let (name, field, version) = match rest.split_once(':') {
-                Some((name, parts)) => {
-                    let (field, version) = ecs_parts(parts)?;
-                    (name, field, version)
-                }
-                // An @ in front of the # is the name's: for the stage of a whole secret, ARNs have
-                // the colons.
+            // A field may hold colons behind a #. An @ in front of the # is the name's: for the stage
+            // of a whole secret, ARNs have the colons.
+            let (name, parts) = rest.split_at(rest.find([':', '#']).unwrap_or(rest.len()));
+            let (field, version) = match parts.strip_prefix(':') {
+                Some(parts) => ecs_parts(parts)?,
                 None => {
-                    let (name, parts) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
                     let (_, field, version) = secret_parts(parts)?;
-                    (name, field, version)
+                    (field, version)
                 }
             };
             secret_name(name)?;
@@ -337,7 +347,7 @@ fn secret_name(name: &str) -> Result<(), String> {
     }
     let strange = |character: &char| {
         !character.is_ascii_alphanumeric()
-            && !matches!(character, '/' | '_' | '+' | '=' | '.' | '@' | '-')
+            && !matches!(character, '/' | '_' | '+' | '=' | '.' | '@' | '-' | '!')
     };
     match name.chars().find(strange) {
         Some(':') => Err("a colon stands in it; write ID#KEY@STAGE, or an ARN".to_owned()),
@@ -398,6 +408,7 @@ mod tests {
     fn secret_in_every_spelling() {
         let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/x-AbCdEf";
         let at = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a@b/x-AbCdEf";
+        let rds = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:rds!db-1-AbCdEf";
         let cn = Some("cn-north-1");
         let id = "11111111-2222-3333-4444-555555555555";
         let [k, old] = [Some("k"), Some("OLD")];
@@ -420,6 +431,9 @@ mod tests {
             (&format!("{arn}::OLD:"), secret(arn, cn, [None, old, None])),
             (&format!("{arn}:k:OLD:{id}"), secret(arn, cn, [k, old, Some(id)])),
             (&format!("{arn}#k@OLD"), secret(arn, cn, [k, old, None])),
+            (&format!("{arn}#a:b"), secret(arn, cn, [Some("a:b"), None, None])),
+            ("secretsmanager:rds!db-1#k", secret("rds!db-1", None, [k, None, None])),
+            (&format!("{rds}:k::"), secret(rds, cn, [k, None, None])),
             (at, secret(at, cn, [None, None, None])),
             (&format!("{at}@b#k"), secret(&format!("{at}@b"), cn, [k, None, None])),
             (&format!("{at}:k::"), secret(at, cn, [k, None, None])),
@@ -516,6 +530,10 @@ mod tests {
         assert_eq!((root.path.as_str(), root.variable("", "/x")), ("/", Some("X".to_owned())));
         let far = Path::parse("arn:aws:ssm:eu-west-1:1:parameter/prod/").expect("an ARN");
         assert_eq!((far.path.as_str(), far.region.as_deref()), ("/prod", Some("eu-west-1")));
+        assert_eq!(far.account.as_deref(), Some("1"));
+        for text in ["ssm://prod/app", "ssm:///prod/app/", "ssm:/prod/app"] {
+            assert_eq!(Path::parse(text).expect(text).path, "/prod/app", "{text}");
+        }
         for text in ["ssm:prod", "secretsmanager:x", "/prod", "ssm:/pr od/"] {
             Path::parse(text).expect_err(text);
         }

@@ -26,13 +26,19 @@ pub fn resolve(request: &Request) -> Result<BTreeMap<String, Value>, Vec<Failure
     let paths: Vec<Target> = request
         .paths
         .iter()
-        .map(|(_, path)| Target::Path { region: path.region.clone(), path: path.path.clone() })
+        .map(|(_, path)| Target::Path {
+            region: path.region.clone(),
+            account: path.account.clone(),
+            path: path.path.clone(),
+        })
         .collect();
     let answers = aws::fetch(targets.into_iter().chain(paths.iter().cloned()), request.timeout);
 
     let mut failures = Vec::new();
-    let mut resolved = below_paths(request, &paths, &answers, &mut failures);
-    resolved.retain(|name, _| is_wanted(name, None));
+    let is_left = |name: &str| {
+        is_wanted(name, None) && variables.iter().all(|(variable, _)| variable != name)
+    };
+    let mut resolved = below_paths(request, &paths, &answers, &is_left, &mut failures);
     for (name, reference) in variables {
         match value(reference, &answers) {
             Ok(value) => {
@@ -60,15 +66,16 @@ fn target(source: &Source) -> Target {
     }
 }
 
-/// The variables of all paths. Two parameters of one name are a failure: one would be lost.
+/// The variables of all paths that are left to them. Those of a later path replace those of an
+/// earlier one; two parameters below one path that have one name are a failure: one would be lost.
 fn below_paths(
     request: &Request,
     targets: &[Target],
     answers: &Answers,
+    is_left: &dyn Fn(&str) -> bool,
     failures: &mut Vec<Failure>,
 ) -> BTreeMap<String, Value> {
     let mut resolved = BTreeMap::new();
-    let mut origins: HashMap<String, &str> = HashMap::new();
     for ((prefix, path), target) in request.paths.iter().zip(targets) {
         let mut fail = |cause| {
             failures.push(Failure {
@@ -84,8 +91,11 @@ fn below_paths(
                 continue;
             }
         };
+        let mut origins: HashMap<String, &str> = HashMap::new();
         for (parameter, value) in parameters {
-            let Some(name) = path.variable(prefix, parameter) else { continue };
+            let Some(name) = path.variable(prefix, parameter).filter(|name| is_left(name)) else {
+                continue;
+            };
             if let Err(cause) = cli::check_name(&name, request.format) {
                 fail(format!("{parameter} would be {name:?}: {cause}"));
             } else if let Err(cause) = without_nul(value) {

@@ -4,6 +4,7 @@
 use super::Plan;
 use crate::config::{Invalid, Place, Secret, SecretSource};
 use crate::environ::Environ;
+use crate::template::Template;
 use foreword_secrets::reference::{Path, Reference};
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -22,7 +23,9 @@ pub struct SecretRequest<'p> {
 /// A variable, and the reference to its value.
 pub struct WantedVariable<'p> {
     pub name: String,
-    pub reference: Reference,
+    /// The reference with its variables expanded; whether it can be read is not known of a variable
+    /// that is kept.
+    pub reference: String,
     /// `None` for a variable whose own value is the reference.
     pub place: Option<Place<'p>>,
     /// True if the variable has a value already, which it keeps.
@@ -32,7 +35,7 @@ pub struct WantedVariable<'p> {
 /// A path, below which each parameter becomes a variable.
 pub struct WantedPath<'p> {
     pub prefix: &'p str,
-    pub path: Path,
+    pub path: String,
     #[cfg(feature = "tool")]
     pub place: Place<'p>,
 }
@@ -54,58 +57,72 @@ impl<'p> Plan<'p> {
     /// handed over.
     ///
     /// # Errors
-    /// With the first reference that cannot be read once its variables are expanded, and with the
-    /// first variable whose own value is such a reference.
+    /// With all references that cannot be read once their variables are expanded, and all variables
+    /// whose own values are such references.
     pub fn secrets(&self, environ: &Environ) -> Result<SecretRequest<'p>, Invalid> {
-        let mut request = SecretRequest::default();
+        let (mut request, mut problems) = (SecretRequest::default(), Vec::new());
         if self.rules.iter().any(|rule| rule.resolves_references) {
             for (name, value) in environ.variables() {
                 let Some(text) = value.to_str().filter(|text| Reference::is_meant_by(text)) else {
                     continue;
                 };
-                let reference = Reference::parse(text).map_err(|cause| {
+                if let Err(cause) = Reference::parse(text) {
                     let cause = without_quotes_of(text, &cause);
-                    let message = format!("unable to read the reference in {name}: {cause}");
-                    Invalid::new(message)
-                })?;
-                let name = name.to_owned();
+                    problems.push(format!("unable to read the reference in {name}: {cause}"));
+                }
+                let (name, reference) = (name.to_owned(), text.to_owned());
                 request.put(WantedVariable { name, reference, place: None, is_kept: false });
             }
         }
         for rule in &self.rules {
             for secret in &rule.secrets {
-                request.add(secret, environ)?;
+                if let Err(cause) = request.add(secret, environ) {
+                    problems.push(format!("{}: {cause}", secret.place));
+                }
             }
             request.timeout = rule.secrets_timeout.or(request.timeout);
         }
-        Ok(request)
+        match problems.is_empty() {
+            true => Ok(request),
+            false => Err(Invalid::new(problems.join("; "))),
+        }
     }
 }
 
 impl<'p> SecretRequest<'p> {
-    fn add(&mut self, secret: &Secret<'p>, environ: &Environ) -> Result<(), Invalid> {
+    /// Adds a secret.
+    ///
+    /// # Errors
+    /// With the reason why its reference cannot be read.
+    fn add(&mut self, secret: &Secret<'p>, environ: &Environ) -> Result<(), String> {
         let Secret { name, place, source } = secret;
-        let refuse = |cause: String| Invalid::new(format!("{place}: {cause}"));
         match source {
             SecretSource::Reference(template) => {
-                let text = template.expand(environ);
-                let reference = parse(&text, Reference::parse).map_err(refuse)?;
+                let reference = template.expand(environ);
                 let value = environ.non_empty(name);
-                let is_kept = value.is_some_and(|value| value != reference.to_string().as_str());
+                let is_kept = value.is_some_and(|value| value != reference);
                 let own = self.variables.iter().find(|variable| variable.name == *name);
                 // The reference that the variable itself holds is resolved in the place of this
                 // one.
                 if is_kept && own.is_some_and(|own| own.place.is_none()) {
                     return Ok(());
                 }
-                let (name, place) = ((*name).to_owned(), Some(*place));
-                self.put(WantedVariable { name, reference, place, is_kept });
+                if !is_kept {
+                    check(template, &reference, |text| Reference::parse(text).map(drop))?;
+                }
+                self.put(WantedVariable {
+                    name: (*name).to_owned(),
+                    reference: reference.to_string_lossy().into_owned(),
+                    place: Some(*place),
+                    is_kept,
+                });
             }
             SecretSource::Path(template) => {
-                let path = parse(&template.expand(environ), Path::parse).map_err(refuse)?;
+                let path = template.expand(environ);
+                check(template, &path, |text| Path::parse(text).map(drop))?;
                 self.paths.push(WantedPath {
                     prefix: name,
-                    path,
+                    path: path.to_string_lossy().into_owned(),
                     #[cfg(feature = "tool")]
                     place: *place,
                 });
@@ -133,8 +150,21 @@ fn without_quotes_of(value: &str, cause: &str) -> String {
     quoted.redact(OsStr::new(cause))
 }
 
-fn parse<T>(text: &OsStr, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
-    let text = text.to_str().ok_or("the reference is not UTF-8")?;
+/// Checks a reference whose variables are expanded. An empty variable must not make another
+/// spelling or another name of it: `ssm:/${STAGE}/x` would become `ssm://x`, which is `/x`.
+fn check(
+    template: &Template,
+    expanded: &OsStr,
+    parse: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    let (written, text) =
+        (template.written(), expanded.to_str().ok_or("the reference is not UTF-8")?);
+    if written.starts_with("ssm:") && text.contains("//") && !written.contains("//") {
+        return Err(format!(
+            "a variable in {written:?} is empty, or has a slash at an end: two slashes would stand \
+             together; give it a value, or write ${{NAME:-text}}"
+        ));
+    }
     parse(text)
 }
 
@@ -180,6 +210,10 @@ mod tests {
             (r#"{"secrets": {"A": "ssm:/${S}/a"}}"#, &["S=prod"], &["A=ssm:/prod/a"]),
             (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A="], &["A=ssm:/a"]),
             (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A=mine"], &["A keeps"]),
+            // Whether it could be read does not matter then.
+            (r#"{"secrets": {"A": "secretsmanager:${NO}"}}"#, &["A=mine"], &["A keeps"]),
+            (r#"{"secrets": {"A": "${R}"}}"#, &["R=ssm://a/b"], &["A=ssm://a/b"]),
+            (r#"{"secrets": {"A": "ssm:/a${NO}/b"}}"#, &[], &["A=ssm:/a/b"]),
             (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A=ssm:/a"], &["A=ssm:/a"]),
             (r#"{"secrets": {"A": "ssm:/a"}}"#, &["A=ssm:/b"], &["A keeps"]),
             (r#"{"secrets": {"A": "ssm:/a"}, "references": true}"#, &["A=ssm:/b"], &["A=ssm:/b"]),
@@ -219,6 +253,19 @@ mod tests {
                 r#"{"secrets": {"A": "${R}"}}"#,
                 &["R=hidden"],
                 "test:1:14: it is no reference; write ssm:NAME, secretsmanager:ID or an ARN",
+            ),
+            (
+                r#"{"secrets": {"A": "ssm:/${STAGE}/a"}}"#,
+                &[],
+                "test:1:14: a variable in \"ssm:/${STAGE}/a\" is empty, or has a slash at an end: \
+                 two slashes would stand together; give it a value, or write ${NAME:-text}",
+            ),
+            (
+                r#"{"secrets": {"P_": {"path": "ssm:/a/${STAGE}/"}, "B": "${R}"}}"#,
+                &["R=hidden"],
+                "test:1:14: a variable in \"ssm:/a/${STAGE}/\" is empty, or has a slash at an end: \
+                 two slashes would stand together; give it a value, or write ${NAME:-text}; \
+                 test:1:50: it is no reference; write ssm:NAME, secretsmanager:ID or an ARN",
             ),
             (
                 r#"{"references": true}"#,

@@ -20,6 +20,17 @@ fn test(config: &str, program: &str) -> Test {
         .args(["./runtime"])
 }
 
+/// Runs a start that fails with this line, which the Runtime API gets, too.
+#[track_caller]
+fn fails(test: Test, error_type: &str, message: &str) {
+    let api = RuntimeApi::new(Reaction::Accept);
+    test.runtime_api(&api).stderr(format!("foreword: {message}\n")).status(125).run();
+    let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+    let body: Value = serde_json::from_str(&request.body).expect("JSON");
+    assert_eq!(body["errorType"], error_type);
+    assert_eq!(body["errorMessage"], message);
+}
+
 const ONE: &str = r#"{"secrets": {"DB": "ssm:/db"}}"#;
 
 #[test]
@@ -88,16 +99,7 @@ fn nothing_is_started_when_there_is_nothing_to_resolve() {
 fn every_way_to_fail_is_one_line_with_the_status_and_type_of_secrets() {
     let secret = "Runtime.ForewordSecretFailed";
     let exactly = |program: &str, error_type: &str, message: &str| {
-        let api = RuntimeApi::new(Reaction::Accept);
-        test(ONE, program)
-            .runtime_api(&api)
-            .stderr(format!("foreword: {message}\n"))
-            .status(125)
-            .run();
-        let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
-        let body: Value = serde_json::from_str(&request.body).expect("JSON");
-        assert_eq!(body["errorType"], error_type);
-        assert_eq!(body["errorMessage"], message);
+        fails(test(ONE, program), error_type, message);
     };
     exactly(
         "echo 'foreword-secrets: unable to get A: x' >&2; echo >&2; echo hidden
@@ -330,17 +332,8 @@ fn malformed_reference_is_a_mistake_in_the_configuration_at_its_place() {
             "unable to read the reference in SEEN: a parameter's name holds no ' '",
         ),
     ] {
-        let api = RuntimeApi::new(Reaction::Accept);
-        test(config, "echo '{}'; touch \"$LAMBDA_TASK_ROOT/started\"")
-            .env(name, value)
-            .runtime_api(&api)
-            .stderr(format!("foreword: {message}\n"))
-            .status(125)
-            .run();
-        let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
-        let body: Value = serde_json::from_str(&request.body).expect("JSON");
-        assert_eq!(body["errorType"], "Runtime.ForewordConfigInvalid");
-        assert_eq!(body["errorMessage"], message);
+        let test = test(config, "echo '{}'").env(name, value);
+        fails(test, "Runtime.ForewordConfigInvalid", message);
     }
 }
 

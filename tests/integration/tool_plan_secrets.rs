@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 const CONFIG: &str = r#"{
   "secrets": {
-    "DB_URL": "ssm:/${STAGE}/db",
+    "DB_URL": "ssm:/x${STAGE}/db",
     "LOCAL": "secretsmanager:a#k",
     "P_": {"path": "ssm:/p/"}
   },
@@ -50,7 +50,7 @@ fn plan_in_json_has_the_references() {
         json!({
             "variables": [
                 {"name": "OWN", "reference": "ssm://own/x", "kept": false, "place": null},
-                {"name": "DB_URL", "reference": "ssm://db", "kept": false, "place": "a.json:3:5"},
+                {"name": "DB_URL", "reference": "ssm:/x/db", "kept": false, "place": "a.json:3:5"},
                 {
                     "name": "LOCAL",
                     "reference": "secretsmanager:a#k",
@@ -79,7 +79,7 @@ fn plan_in_text_has_a_section_of_secrets() {
         Some(
             "  resolved by foreword-secrets at the start, within 1500 ms\n  \
              OWN from ssm://own/x                                        the variable itself\n  \
-             DB_URL from ssm://db                                        a.json:3:5\n  \
+             DB_URL from ssm:/x/db                                       a.json:3:5\n  \
              LOCAL keeps its value, secretsmanager:a#k is not asked for  a.json:4:5\n  \
              P_* from ssm:/p/                                            a.json:5:5"
         )

@@ -227,7 +227,9 @@ fn resource(message: &str, place: &Place<'_>, target: &Target) -> String {
     let Place { service, region } = place;
     let (name, kind, suffix) = match target {
         Target::Parameter { name, .. } => {
-            let end = name.rfind(':').filter(|_| !name.starts_with("arn:"));
+            // The version or the label is no part of the resource.
+            let colon = if name.starts_with("arn:") { 5 } else { 0 };
+            let end = name.match_indices(':').nth(colon).map(|(at, _)| at);
             (&name[..end.unwrap_or(name.len())], "parameter", "")
         }
         Target::Path { path, .. } => (path.as_str(), "parameter", ""),
@@ -247,4 +249,26 @@ pub fn root(error: &dyn Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resource_to_allow_has_neither_version_nor_label() {
+        let place = Place::new(Service::SystemsManager, "eu-west-1");
+        let message = "User: arn:aws:sts::1:assumed-role/r/f is not authorized";
+        let arn = "arn:aws:ssm:us-east-1:2:parameter/a/b";
+        for (name, expected) in [
+            ("/a/b", "arn:aws:ssm:eu-west-1:1:parameter/a/b"),
+            ("/a/b:3", "arn:aws:ssm:eu-west-1:1:parameter/a/b"),
+            ("a:label", "arn:aws:ssm:eu-west-1:1:parameter/a"),
+            (arn, arn),
+            (&format!("{arn}:3"), arn),
+        ] {
+            let target = Target::Parameter { region: None, name: name.to_owned() };
+            assert_eq!(resource(message, &place, &target), expected, "{name}");
+        }
+    }
 }

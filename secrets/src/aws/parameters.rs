@@ -76,6 +76,7 @@ pub async fn below(client: &Client, region: &str, target: &Target) -> Answer {
         let page = page
             .map_err(|failure| error::cause(&failure, &place, "ssm:GetParametersByPath", target))?;
         for parameter in page.parameters() {
+            check_account(parameter, target)?;
             if let (Some(name), Some(value)) = (parameter.name(), parameter.value()) {
                 found.push((name.to_owned(), Value::from(value)));
             }
@@ -84,6 +85,18 @@ pub async fn below(client: &Client, region: &str, target: &Target) -> Answer {
     match found.is_empty() {
         true => Err(format!("{place} has no parameter below it; correct the path")),
         false => Ok(found),
+    }
+}
+
+/// A path has no account for AWS, which looks in that of whoever asks.
+fn check_account(parameter: &Parameter, target: &Target) -> Result<(), String> {
+    let Target::Path { account: Some(wanted), .. } = target else { return Ok(()) };
+    match parameter.arn().and_then(|arn| arn.split(':').nth(4)) {
+        Some(own) if own != wanted => Err(format!(
+            "AWS reads paths of the function's own account only, which is {own} and not {wanted}; \
+             name each parameter by its ARN"
+        )),
+        _ => Ok(()),
     }
 }
 

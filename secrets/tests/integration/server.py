@@ -512,6 +512,7 @@ def seed(settings_of_clients):
     put("/versions/x", "MARKER-version-1")
     put("/versions/x", "MARKER-version-2", Overwrite=True)
     ssm.label_parameter_version(Name="/versions/x", ParameterVersion=1, Labels=["stable"])
+    put("/overlay/x", "MARKER-overlay")
     put("/far/x", "MARKER-far", client=far)
 
     def create(name, value, client=secrets):

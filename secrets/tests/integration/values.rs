@@ -84,6 +84,30 @@ fn path_whose_names_are_one_variable_fails() {
 }
 
 #[test]
+fn names_below_a_path_that_something_else_decides_do_not_clash() {
+    Run::new(["--path", "=ssm:/clash/", "A_B=ssm:/many/p1"]).run().gives(&[("A_B", "MARKER-1")]);
+    Run::new(["--path", "=ssm:/clash/", "--keep-existing"]).env("A_B", "mine").run().gives(&[]);
+    // The later of two paths replaces what the earlier one gave.
+    Run::new(["--path", "=ssm:/versions/", "--path", "=ssm:/overlay/"])
+        .run()
+        .gives(&[("X", "MARKER-overlay")]);
+}
+
+#[test]
+fn path_of_another_account_is_refused() {
+    let path = "arn:aws:ssm:us-east-1:999999999999:parameter/versions";
+    Run::new(["--path", &format!("P_={path}/")]).run().fails(
+        1,
+        &[&format!(
+            "unable to get P_* from {path}/: AWS reads paths of the function's own account only, \
+             which is 123456789012 and not 999999999999; name each parameter by its ARN"
+        )],
+    );
+    let path = "arn:aws:ssm:us-east-1:123456789012:parameter/versions/";
+    Run::new(["--path", &format!("P_={path}")]).run().gives(&[("P_X", "MARKER-version-2")]);
+}
+
+#[test]
 fn path_without_parameters_fails() {
     Run::new(["--path", "APP_=ssm:/nothing/here/"]).run().fails(
         1,

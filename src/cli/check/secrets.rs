@@ -5,7 +5,7 @@ use super::Diagnostic;
 use super::conflicts::{is_lost, names, overwrites, reads};
 use super::executables;
 use super::files::CodeDirectory;
-use super::rules::{ReachableRule, possible, runs};
+use super::rules::{ReachableRule, runs};
 use crate::cli::finding::Severity;
 use crate::cli::layer::{LayerLookup, MergedLayers};
 use crate::condition::When;
@@ -40,26 +40,23 @@ fn targets<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<
     let mut before: Vec<(&ReachableRule, &Secret)> = Vec::new();
     for rule_in_context in rules {
         for secret in &rule_in_context.rule.secrets {
-            let earlier = before
-                .iter()
-                .rev()
-                .find(|(other, earlier)| conflict((other, earlier), (rule_in_context, secret)));
-            if let Some((_, earlier)) = earlier {
+            let is_replaced = |(other, earlier): &&(&ReachableRule, &Secret)| {
+                let is_same = earlier.name == secret.name && is_reference(earlier);
+                is_same && is_lost(other, rule_in_context)
+            };
+            // Of a path, only a start knows the variables.
+            if is_reference(secret)
+                && let Some((_, earlier)) = before.iter().rev().find(is_replaced)
+            {
                 let (place, name) = (earlier.place, secret.name);
-                let message = match secret.source {
-                    SecretSource::Reference(_) => format!(
-                        "where both rules apply, this reference takes the place of the one for \
-                         {name:?} at {place}; let their conditions exclude each other, or write \
-                         one reference"
-                    ),
-                    SecretSource::Path(_) => format!(
-                        "where both rules apply, the start fails, because this and {place} make \
-                         the same variables of one path; remove one of them"
-                    ),
-                };
+                let message = format!(
+                    "where both rules apply, this reference takes the place of the one for \
+                     {name:?} at {place}; let their conditions exclude each other, or write one \
+                     reference"
+                );
                 diagnostics.push(Diagnostic::warning(secret.place, message));
             }
-            if matches!(secret.source, SecretSource::Reference(_)) && is_lambdas(secret.name) {
+            if is_reference(secret) && is_lambdas(secret.name) {
                 let message = format!(
                     "{:?} is a variable of Lambda's: a variable that has a value keeps it, and \
                      this reference is not resolved; choose another name",
@@ -72,22 +69,8 @@ fn targets<'r>(rules: &'r [ReachableRule<'r>], diagnostics: &mut Vec<Diagnostic<
     }
 }
 
-/// Returns whether a later secret replaces an earlier one, or cannot stand beside it.
-fn conflict(
-    (other, earlier): (&ReachableRule, &Secret),
-    (later, secret): (&ReachableRule, &Secret),
-) -> bool {
-    match (&earlier.source, &secret.source) {
-        _ if earlier.name != secret.name => false,
-        (SecretSource::Reference(_), SecretSource::Reference(_)) => is_lost(other, later),
-        (SecretSource::Path(one), SecretSource::Path(same)) => {
-            one.written().trim_end_matches('/') == same.written().trim_end_matches('/')
-                && possible(&both(other, later)) == Some(true)
-        }
-        // A variable by itself wins over one from a path.
-        (SecretSource::Reference(_), SecretSource::Path(_))
-        | (SecretSource::Path(_), SecretSource::Reference(_)) => false,
-    }
+fn is_reference(secret: &Secret) -> bool {
+    matches!(secret.source, SecretSource::Reference(_))
 }
 
 /// Returns whether Lambda gives every function the variable. Of the names that only begin like its
@@ -164,9 +147,7 @@ fn undone<'r>(
         return None;
     }
     rules.iter().filter(|other| is_lost(other, rule_in_context)).find_map(|other| {
-        let is_it = |secret: &&Secret| {
-            secret.name == edit.name && matches!(secret.source, SecretSource::Reference(_))
-        };
+        let is_it = |secret: &&Secret| secret.name == edit.name && is_reference(secret);
         other.rule.secrets.iter().find(is_it)
     })
 }
@@ -266,8 +247,4 @@ pub fn check_layers<'r>(
     let message =
         format!("nothing resolves secrets: none of the layers has {path}; add the layer {layer}");
     diagnostics.push(Diagnostic::error(secrets_place(rule_in_context), message));
-}
-
-fn both<'r>(one: &ReachableRule<'r>, other: &ReachableRule<'r>) -> Vec<&'r When<'r>> {
-    one.conditions.iter().chain(&other.conditions).copied().collect()
 }

@@ -31,10 +31,10 @@ impl SecretsOverview {
         if variables.is_empty() && paths.is_empty() {
             return None;
         }
-        let reference = |text: String| environ.redact(OsStr::new(&text));
+        let reference = |text: &str| environ.redact(OsStr::new(text));
         let of_variable = |variable: &WantedVariable| SecretOverview {
             name: variable.name.clone(),
-            reference: reference(variable.reference.to_string()),
+            reference: reference(&variable.reference),
             place: variable.place.map(|place| place.to_string()),
             is_kept: variable.is_kept,
         };
@@ -44,7 +44,7 @@ impl SecretsOverview {
                 .iter()
                 .map(|path| SecretOverview {
                     name: path.prefix.to_owned(),
-                    reference: reference(path.path.to_string()),
+                    reference: reference(&path.path),
                     place: Some(path.place.to_string()),
                     is_kept: false,
                 })
