@@ -229,8 +229,8 @@ fn from_arn(arn: &str) -> Result<Source, String> {
             let Some(rest) = resource.strip_prefix("secret:") else {
                 return Err(format!("{resource:?} is no secret; write …:secret:NAME-SUFFIX"));
             };
-            // A field may hold colons behind a #. An @ in front of the # is the name's: for the stage
-            // of a whole secret, ARNs have the colons.
+            // A field may hold colons behind a #. An @ in front of the # is the name's: for the
+            // stage of a whole secret, ARNs have the colons.
             let (name, parts) = rest.split_at(rest.find([':', '#']).unwrap_or(rest.len()));
             let (field, version) = match parts.strip_prefix(':') {
                 Some(parts) => ecs_parts(parts)?,
