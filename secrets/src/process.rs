@@ -14,3 +14,33 @@ pub fn keep_memory_private() {
         eprintln!("foreword-secrets: internal error at {place}");
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::keep_memory_private;
+    use std::env;
+    use std::process::Command;
+
+    const PANICS: &str = "FOREWORD_TEST_PANICS";
+
+    /// Runs this test again in a process of its own, because the hook is the process's.
+    #[test]
+    fn panic_tells_its_place_and_not_its_message() {
+        if let Some(value) = env::var_os(PANICS) {
+            keep_memory_private();
+            panic!("unable to handle {value:?}");
+        }
+        let output = Command::new(env::current_exe().expect("this test"))
+            .args(["--exact", "process::tests::panic_tells_its_place_and_not_its_message"])
+            .args(["--nocapture", "--quiet"])
+            .env(PANICS, "MARKER")
+            .output()
+            .expect("its output");
+        assert!(!output.status.success());
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("foreword-secrets: internal error at "), "{said}");
+        assert!(said.contains("process.rs:"), "{said}");
+        assert!(!said.contains("MARKER"), "{said}");
+    }
+}
